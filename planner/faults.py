@@ -1,0 +1,22 @@
+"""Questions that cannot be planned at all, as opposed to plans that do not fit."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class WrongQuestion(ValueError):  # noqa: N818  (it is the question that is wrong, not the planner)
+    """The question itself is wrong: exit status 2 on the command line."""
+
+
+def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
+    """Return up to `most` known names that look like `name`, the closest first."""
+    by_folded = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(name.lower(), by_folded, n=most, cutoff=0.5)
+    if not close:
+        close = [folded for folded in by_folded if name.lower() in folded][:most]
+    return tuple(by_folded[folded] for folded in close)
+
+
+def did_you_mean(nearest: tuple[str, ...]) -> str:
+    """Return the half sentence that offers the nearest names, or nothing when there are none."""
+    return f"; did you mean {' or '.join(nearest)}?" if nearest else ""

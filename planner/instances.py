@@ -1,0 +1,102 @@
+"""The instance catalogue: GPUs, usable memory and price of every EC2 type the planner knows."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from planner.faults import WrongQuestion, did_you_mean, nearest_names
+
+CATALOGUE = Path(__file__).parent / "data" / "instances.json"
+
+Capability = Annotated[str, BeforeValidator(str), Field(pattern=r"^\d+\.\d$")]
+
+
+class InstanceType(BaseModel):
+    """One EC2 instance type. Sources stand at the head of data/instances.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    type: str
+    gpu: str
+    gpus: Annotated[int, Field(ge=1)]
+    gpu_memory_gib: Annotated[float, Field(gt=0)]
+    """Total of one GPU as cudaMemGetInfo reports it, in GiB: below the nameplate."""
+    gpu_memory_source: str = "given"
+    """`measured` (read in public logs), `estimate`, or `given` (by an instance file)."""
+    compute_capability: Capability
+    gpu_interconnect: str = "PCIe"
+    vcpus: int | None = None
+    memory_gib: float | None = None
+    nvme_gb: float = 0
+    network_gbps: float | None = None
+    efa_interfaces: int = 0
+    gpudirect_rdma: bool | None = None
+    usd_per_hour: float | None = None
+    quota_code: str | None = None
+    quota_name: str | None = None
+
+    @property
+    def sm(self) -> int:
+        """The compute capability as vLLM compares it: 8.6 is 86."""
+        return int(self.compute_capability.replace(".", ""))
+
+
+class UnknownInstanceType(WrongQuestion):
+    """The catalogue has no such instance type."""
+
+    def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
+        super().__init__(
+            f"instance type {name!r} is not in the catalogue{did_you_mean(nearest)} "
+            "(a type it lacks can be described with --instance-file)"
+        )
+        self.name = name
+        self.nearest = nearest
+
+
+@cache
+def catalogue() -> dict[str, InstanceType]:
+    """Return every known instance type by name."""
+    rows = json.loads(CATALOGUE.read_text())["instances"]
+    return {row["type"]: InstanceType.model_validate(row) for row in rows}
+
+
+@cache
+def prices_of() -> str:
+    """Return where and when the catalogue's prices are from, for people to read."""
+    prices = json.loads(CATALOGUE.read_text())["prices"]
+    return f"{prices['region']} {prices['terms']}, {prices['date']}"
+
+
+def find_instance(name: str) -> InstanceType:
+    """Return the instance type of this name.
+
+    Raises:
+        UnknownInstanceType: It is not in the catalogue; carries the nearest names.
+    """
+    if name not in catalogue():
+        raise UnknownInstanceType(name, nearest_names(name, catalogue()))
+    return catalogue()[name]
+
+
+def read_instance_file(path: Path) -> InstanceType:
+    """Return the instance type that a JSON file describes.
+
+    Raises:
+        WrongQuestion: The file is missing, is no JSON object, or lacks a field; all faults at once.
+    """
+    try:
+        document = json.loads(path.read_text())
+    except OSError as error:
+        raise WrongQuestion(f"--instance-file {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise WrongQuestion(f"--instance-file {path} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise WrongQuestion(f"--instance-file {path} must hold one JSON object")
+    try:
+        return InstanceType.model_validate(document)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise WrongQuestion(f"--instance-file {path}: {faults}") from None

@@ -1,0 +1,152 @@
+"""Models the planner knows: locked facts in data/models, or a folder with a config.json."""
+
+import json
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from planner.architecture import Architecture, parse_config
+from planner.faults import WrongQuestion, did_you_mean, nearest_names
+from planner.weights import WeightParts, compute_parts
+
+LOCKED = Path(__file__).parent / "data" / "models"
+
+WeightsSource = Literal["headers", "index", "computed"]
+
+
+class LockedModel(BaseModel):
+    """One file of data/models."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    revision: str | None
+    """The commit that is served with --revision; null where nobody could look it up yet."""
+    gated: bool
+    weights_source: WeightsSource
+    weights_bytes: int | None
+    """Sum of the safetensors tensors, when weights_source is not `computed`."""
+    config: dict[str, Any]
+    """The fields of config.json that matter, spelt as there."""
+    sources: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """Everything about a model that a plan depends on."""
+
+    id: str
+    revision: str | None
+    gated: bool
+    architecture: Architecture
+    weights_source: WeightsSource
+    known_weights_bytes: int | None
+
+    @cached_property
+    def parts(self) -> WeightParts:
+        """Bytes by part, computed from the config."""
+        return compute_parts(self.architecture)
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of the checkpoint: as its index says, else computed."""
+        return self.known_weights_bytes or round(self.parts.total_bytes)
+
+    @property
+    def weights_scale(self) -> float:
+        """Known bytes over computed bytes; parts are scaled by it so that they add up to the known sum."""
+        return self.weights_bytes / self.parts.total_bytes
+
+    @property
+    def is_multimodal(self) -> bool:
+        """Whether requests may carry images."""
+        return self.architecture.vision is not None
+
+
+class UnknownModel(WrongQuestion):
+    """No locked model has this id."""
+
+    def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
+        super().__init__(
+            f"model {name!r} is not one of the locked models{did_you_mean(nearest)} "
+            "(another model of a known family: give a folder with its config.json)"
+        )
+        self.name = name
+        self.nearest = nearest
+
+
+def _file_name(model_id: str) -> str:
+    return model_id.replace("/", "--") + ".json"
+
+
+@cache
+def locked_model_ids() -> tuple[str, ...]:
+    """Return the ids of all locked models, sorted."""
+    return tuple(sorted(path.stem.replace("--", "/", 1) for path in LOCKED.glob("*.json")))
+
+
+@cache
+def find_model(model_id: str) -> ModelFacts:
+    """Return the facts of a locked model.
+
+    Raises:
+        UnknownModel: There is none of this id; carries the nearest ids.
+    """
+    if model_id not in locked_model_ids():
+        raise UnknownModel(model_id, nearest_names(model_id, locked_model_ids()))
+    locked = LockedModel.model_validate_json((LOCKED / _file_name(model_id)).read_text())
+    return ModelFacts(
+        id=locked.id,
+        revision=locked.revision,
+        gated=locked.gated,
+        architecture=parse_config(locked.config, where=locked.id),
+        weights_source=locked.weights_source,
+        known_weights_bytes=locked.weights_bytes,
+    )
+
+
+def read_model_folder(folder: Path) -> ModelFacts:
+    """Return the facts of a model from its config.json and, if there is one, its safetensors index.
+
+    Raises:
+        WrongQuestion: No config.json, no JSON, a family the planner does not know, or missing fields.
+    """
+    config = _read_json(folder / "config.json")
+    index_path = folder / "model.safetensors.index.json"
+    index = _read_json(index_path) if index_path.exists() else {}
+    metadata = index.get("metadata")
+    total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    known = int(total) if isinstance(total, int | float) and total > 0 else None
+    return ModelFacts(
+        id=str(config.get("_name_or_path") or folder.resolve().name),
+        revision=None,
+        gated=False,
+        architecture=parse_config(config, where=str(folder)),
+        weights_source="index" if known else "computed",
+        known_weights_bytes=known,
+    )
+
+
+def load_model(reference: str) -> ModelFacts:
+    """Return the model of a locked id, or of a folder that holds a config.json."""
+    if reference in locked_model_ids():
+        return find_model(reference)
+    folder = Path(reference)
+    if folder.is_dir():
+        return read_model_folder(folder)
+    return find_model(reference)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text())
+    except OSError as error:
+        raise WrongQuestion(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise WrongQuestion(f"{path} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise WrongQuestion(f"{path} must hold one JSON object")
+    return document

@@ -1,0 +1,135 @@
+"""What the user wishes for one model, and vLLM's own defaults where there is no wish."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from planner.faults import WrongQuestion
+from planner.instances import InstanceType
+from planner.versions import (
+    BIG_GPU_BATCH,
+    DEFAULT_VLLM_VERSION,
+    UTILIZATION_RAISED,
+    Version,
+    parse_version,
+)
+
+DEFAULT_CONTEXT_TOKENS = 8192
+"""Our default of --max-model-len, capped by the model's own limit: vLLM's default is that limit, up to 10M tokens."""
+
+KV_CACHE_DTYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingOptions:
+    """Wishes for one model, under vLLM's own names. None means vLLM's default, or the planner's choice."""
+
+    tensor_parallel_size: int | None = None
+    pipeline_parallel_size: int | None = None
+    max_model_len: int | None = None
+    gpu_memory_utilization: float | None = None
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    kv_cache_dtype: str = "auto"
+    enforce_eager: bool = False
+    enable_expert_parallel: bool = False
+    limit_mm_per_prompt: Mapping[str, int] | None = None
+    vllm_version: str = DEFAULT_VLLM_VERSION
+    replicas: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedOptions:
+    """Every size that vLLM will use, for one version and one GPU."""
+
+    max_model_len: int
+    gpu_memory_utilization: float
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    kv_cache_dtype: str
+    enforce_eager: bool
+    enable_expert_parallel: bool
+    images_per_prompt: int | None
+    """None: no limit was given, so vLLM profiles as many as its encoder budget holds."""
+    version: Version
+
+    @property
+    def kv_dtype_bytes(self) -> int:
+        """Bytes of one KV value: FP8 halves the 16-bit default (vllm_memory 3.5)."""
+        return 1 if self.kv_cache_dtype.startswith("fp8") else 2
+
+
+def batch_defaults(instance: InstanceType, version: Version) -> tuple[int, int]:
+    """Return the API server's (max_num_batched_tokens, max_num_seqs) for this GPU.
+
+    Source: vLLM engine/arg_utils.py, EngineArgs.get_batch_defaults.
+    """
+    if instance.gpu_memory_gib >= 160 and version >= BIG_GPU_BATCH:
+        return 16384, 1024
+    if instance.gpu_memory_gib >= 70 and "a100" not in instance.gpu.lower():
+        return 8192, 1024
+    return 2048, 256
+
+
+def default_utilization(version: Version) -> float:
+    """Return vLLM's default of --gpu-memory-utilization."""
+    return 0.92 if version >= UTILIZATION_RAISED else 0.90
+
+
+def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_tokens: int) -> ResolvedOptions:
+    """Fill in the defaults of the wished vLLM version on this GPU.
+
+    Raises:
+        WrongQuestion: A value that vLLM itself would refuse on the command line; all of them at once.
+    """
+    version = parse_version(options.vllm_version)
+    tokens, seqs = batch_defaults(instance, version)
+    tokens = options.max_num_batched_tokens or tokens
+    resolved = ResolvedOptions(
+        max_model_len=options.max_model_len or min(context_limit_tokens, DEFAULT_CONTEXT_TOKENS),
+        gpu_memory_utilization=(
+            default_utilization(version)
+            if options.gpu_memory_utilization is None
+            else options.gpu_memory_utilization
+        ),
+        max_num_seqs=options.max_num_seqs or min(seqs, tokens),
+        max_num_batched_tokens=tokens,
+        kv_cache_dtype=options.kv_cache_dtype,
+        enforce_eager=options.enforce_eager,
+        enable_expert_parallel=options.enable_expert_parallel,
+        images_per_prompt=_images(options.limit_mm_per_prompt),
+        version=version,
+    )
+    faults = list(_faults(options, resolved))
+    if faults:
+        raise WrongQuestion("; ".join(faults))
+    return resolved
+
+
+def _images(limits: Mapping[str, int] | None) -> int | None:
+    return None if limits is None else limits.get("image")
+
+
+def _faults(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
+    positive = {
+        "tensor parallel size": options.tensor_parallel_size,
+        "pipeline parallel size": options.pipeline_parallel_size,
+        "max model len": options.max_model_len,
+        "max num seqs": options.max_num_seqs,
+        "max num batched tokens": options.max_num_batched_tokens,
+        "replicas": options.replicas,
+    }
+    faults = [
+        f"{name} {value} must be 1 or more"
+        for name, value in positive.items()
+        if value is not None and value < 1
+    ]
+    if not 0 < resolved.gpu_memory_utilization <= 1:
+        faults.append(f"gpu memory utilization {resolved.gpu_memory_utilization} must be above 0 and at most 1")
+    if resolved.max_num_seqs > resolved.max_num_batched_tokens:
+        faults.append(
+            f"max num seqs {resolved.max_num_seqs} is more than max num batched tokens "
+            f"{resolved.max_num_batched_tokens}: vLLM refuses that; raise the second"
+        )
+    if options.kv_cache_dtype not in KV_CACHE_DTYPES:
+        faults.append(f"kv cache dtype {options.kv_cache_dtype!r} is not one of {', '.join(KV_CACHE_DTYPES)}")
+    return faults

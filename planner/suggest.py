@@ -1,0 +1,119 @@
+"""What would work instead of a refused plan, and what a reader of a good plan should know."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from planner.instances import InstanceType, catalogue
+from planner.models import ModelFacts
+from planner.options import ServingOptions
+from planner.plan import Plan, attempt
+
+SMALLER_BATCHES = (128, 64, 32, 16)
+SHORTEST_USEFUL_CONTEXT_TOKENS = 1024
+
+
+def suggestions_for(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
+    """Yield what would work instead: a legal TP, shorter context, smaller batches, more nodes, the cheapest type."""
+    codes = {refusal.code for refusal in refused.refusals}
+    yield from _legal_context(refused, wishes)
+    if codes & {"heads_not_divisible", "kv_heads_not_divisible", "shard_not_divisible", "not_enough_gpus"}:
+        yield from _legal_tensor_size(refused, wishes)
+    if "kv_cache_too_small" in codes and refused.largest_context_tokens >= SHORTEST_USEFUL_CONTEXT_TOKENS:
+        yield f"--max-model-len {refused.largest_context_tokens} fits this layout"
+    if codes & {"kv_cache_too_small", "weights_do_not_fit"}:
+        yield from _smaller_batch(refused, wishes)
+        yield from _more_nodes(refused, wishes)
+    yield from _cheapest_type(refused, wishes)
+
+
+def notes_on(plan: Plan, wishes: ServingOptions) -> Iterator[str]:
+    """Yield what the user of a plan that fits should know."""
+    layout, architecture = plan.layout, plan.model.architecture
+    if layout is None:
+        return
+    tp = layout.tensor_parallel_size
+    if tp > architecture.num_key_value_heads:
+        yield (
+            f"{architecture.num_key_value_heads} KV heads are replicated over TP={tp}: more GPUs than KV heads "
+            "save weights, not KV cache"
+        )
+    replicas_here = -(-plan.replicas // plan.total_nodes) if layout.pipeline_parallel_size == 1 else 1
+    idle = plan.instance.gpus - tp * replicas_here
+    if idle:
+        yield f"{idle} of {plan.instance.gpus} GPUs of a node stay idle"
+    if layout.pipeline_parallel_size > 1 and wishes.pipeline_parallel_size is None:
+        yield from _smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
+    if plan.instance.gpu_memory_source == "estimate":
+        yield f"the {plan.instance.gpu_memory_gib} GiB of a {plan.instance.gpu} are an estimate: no log was found"
+    if plan.model.weights_source == "computed":
+        yield "weight bytes are computed from the config, not read from the files"
+    if plan.instance.nvme_gb and plan.model.weights_bytes * 1.2 > plan.instance.nvme_gb * 1e9:
+        yield f"the {plan.instance.nvme_gb:.0f} GB of local NVMe hardly hold the weights: the pod may stay Pending"
+
+
+def _legal_context(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
+    limit = refused.model.architecture.max_position_embeddings
+    if refused.options.max_model_len > limit:
+        yield f"--max-model-len {limit} or less"
+
+
+def _legal_tensor_size(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
+    free = attempt(refused.model, refused.instance, replace(wishes, tensor_parallel_size=None))
+    if free.fits and free.layout:
+        yield f"{free.layout.label} on {_machines(free)}"
+
+
+def _smaller_batch(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
+    for seqs in SMALLER_BATCHES:
+        if seqs >= refused.options.max_num_seqs:
+            continue
+        smaller = attempt(refused.model, refused.instance, replace(wishes, max_num_seqs=seqs))
+        if smaller.fits and smaller.nodes_per_replica <= max(1, wishes.pipeline_parallel_size or 1):
+            yield f"--max-num-seqs {seqs} (instead of {refused.options.max_num_seqs}) fits {_machines(smaller)}"
+            return
+
+
+def _more_nodes(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
+    if wishes.pipeline_parallel_size is None:
+        return
+    free = attempt(refused.model, refused.instance, replace(wishes, pipeline_parallel_size=None))
+    if free.fits and free.layout:
+        yield f"--pipeline-parallel-size {free.layout.pipeline_parallel_size}: {_machines(free)}"
+
+
+def _cheapest_type(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
+    free = replace(wishes, tensor_parallel_size=None, pipeline_parallel_size=None)
+    limit = refused.model.architecture.max_position_embeddings
+    if free.max_model_len and free.max_model_len > limit:
+        free = replace(free, max_model_len=limit)
+    others = [p for p in compare(refused.model, free) if p.fits and p.instance.type != refused.instance.type]
+    if others:
+        yield f"the cheapest type that fits: {_machines(others[0])}"
+
+
+def _machines(plan: Plan) -> str:
+    price = "price unknown" if plan.usd_per_hour is None else f"${plan.usd_per_hour:.2f}/h"
+    return f"{plan.total_nodes} x {plan.instance.type} ({price})"
+
+
+def compare(model: ModelFacts, wishes: ServingOptions) -> list[Plan]:
+    """Return a plan for every type of the catalogue: those that fit first, the cheapest first."""
+    plans = [attempt(model, instance, wishes) for instance in catalogue().values()]
+    return sorted(plans, key=lambda p: (not p.fits, _price(p), p.total_nodes, p.instance.type))
+
+
+def _price(plan: Plan) -> float:
+    return float("inf") if plan.usd_per_hour is None else plan.usd_per_hour
+
+
+def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | None = None) -> Plan:
+    """Return the plan of a model on an instance type, with notes, or with what would work instead.
+
+    Raises:
+        WrongQuestion: The options are no valid question (a version never read, sizes below 1).
+    """
+    wishes = options or ServingOptions()
+    result = attempt(model, instance, wishes)
+    if result.fits:
+        return replace(result, notes=tuple(notes_on(result, wishes)))
+    return replace(result, suggestions=tuple(suggestions_for(result, wishes)))
