@@ -67,7 +67,7 @@ class Architecture:
     quantization: Quantization = NONE
 
 
-# Families whose weights and KV cache this planner computes. All implement vLLM's SupportsPP (scan of the 0.33 registry).
+# Families whose weights and KV cache this planner computes. All implement vLLM's SupportsPP (0.33 registry).
 DENSE = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 MIXTURE = ("MixtralForCausalLM", "Qwen3MoeForCausalLM", "Llama4ForConditionalGeneration", "Llama4ForCausalLM")
 FAMILIES = (*DENSE, *MIXTURE)

@@ -1,32 +1,29 @@
 """The instance catalogue: GPUs, usable memory and price of every EC2 type the planner knows."""
 
 import json
+import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from typing import Any
 
 from planner.faults import WrongQuestion, did_you_mean, nearest_names
 
 CATALOGUE = Path(__file__).parent / "data" / "instances.json"
 
-Capability = Annotated[str, BeforeValidator(str), Field(pattern=r"^\d+\.\d$")]
 
-
-class InstanceType(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class InstanceType:
     """One EC2 instance type. Sources stand at the head of data/instances.json."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
     type: str
     gpu: str
-    gpus: Annotated[int, Field(ge=1)]
-    gpu_memory_gib: Annotated[float, Field(gt=0)]
+    gpus: int
+    gpu_memory_gib: float
     """Total of one GPU as cudaMemGetInfo reports it, in GiB: below the nameplate."""
     gpu_memory_source: str = "given"
     """`measured` (read in public logs), `estimate`, or `given` (by an instance file)."""
-    compute_capability: Capability
+    compute_capability: str
     gpu_interconnect: str = "PCIe"
     vcpus: int | None = None
     memory_gib: float | None = None
@@ -60,7 +57,7 @@ class UnknownInstanceType(WrongQuestion):
 def catalogue() -> dict[str, InstanceType]:
     """Return every known instance type by name."""
     rows = json.loads(CATALOGUE.read_text())["instances"]
-    return {row["type"]: InstanceType.model_validate(row) for row in rows}
+    return {row["type"]: InstanceType(**row) for row in rows}
 
 
 @cache
@@ -95,8 +92,29 @@ def read_instance_file(path: Path) -> InstanceType:
         raise WrongQuestion(f"--instance-file {path} is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise WrongQuestion(f"--instance-file {path} must hold one JSON object")
+    return instance_of(document, where=f"--instance-file {path}")
+
+
+def instance_of(document: dict[str, Any], *, where: str) -> InstanceType:
+    """Return the instance type that plain fields describe.
+
+    Raises:
+        WrongQuestion: Fields that are missing, unknown or out of range; all of them at once.
+    """
+    from pydantic import TypeAdapter, ValidationError  # loaded only here: it costs a fifth of the answer's time
+
+    capability = str(document.get("compute_capability", ""))
+    faults = []
+    if not re.fullmatch(r"\d+\.\d", capability):
+        faults.append(f"compute_capability: {capability!r} is not of the form 8.6")
     try:
-        return InstanceType.model_validate(document)
+        found = TypeAdapter(InstanceType).validate_python(
+            {**document, "compute_capability": capability}, extra="forbid"
+        )
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise WrongQuestion(f"--instance-file {path}: {faults}") from None
+        faults += [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise WrongQuestion(f"{where}: {'; '.join(faults)}") from None
+    faults += [f"{key}: must be above 0" for key in ("gpus", "gpu_memory_gib") if getattr(found, key) <= 0]
+    if faults:
+        raise WrongQuestion(f"{where}: {'; '.join(faults)}")
+    return found

@@ -129,9 +129,7 @@ def cuda_graph_term(options: ResolvedOptions, *, layers: int) -> Term:
     )
 
 
-def kv_bytes_per_token(
-    model: Architecture, *, layers: int, tensor_parallel_size: int, kv_dtype_bytes: int
-) -> int:
+def kv_bytes_per_token(model: Architecture, *, layers: int, tensor_parallel_size: int, kv_dtype_bytes: int) -> int:
     """Return KV-cache bytes of one token on one rank of a stage of so many layers.
 
     Keys and values of max(1, KV heads // TP) heads. Llama 4's chunked layers count in full: vLLM keeps the hybrid

@@ -6,8 +6,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from planner.architecture import Architecture, parse_config
 from planner.faults import WrongQuestion, did_you_mean, nearest_names
 from planner.weights import WeightParts, compute_parts
@@ -17,10 +15,9 @@ LOCKED = Path(__file__).parent / "data" / "models"
 WeightsSource = Literal["headers", "index", "computed"]
 
 
-class LockedModel(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class LockedModel:
     """One file of data/models."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
     revision: str | None
@@ -97,7 +94,7 @@ def find_model(model_id: str) -> ModelFacts:
     """
     if model_id not in locked_model_ids():
         raise UnknownModel(model_id, nearest_names(model_id, locked_model_ids()))
-    locked = LockedModel.model_validate_json((LOCKED / _file_name(model_id)).read_text())
+    locked = LockedModel(**json.loads((LOCKED / _file_name(model_id)).read_text()))
     return ModelFacts(
         id=locked.id,
         revision=locked.revision,

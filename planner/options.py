@@ -48,9 +48,14 @@ class ResolvedOptions:
     kv_cache_dtype: str
     enforce_eager: bool
     enable_expert_parallel: bool
-    images_per_prompt: int | None
-    """None: no limit was given, so vLLM profiles as many as its encoder budget holds."""
+    mm_limits: tuple[tuple[str, int], ...]
+    """--limit-mm-per-prompt as (modality, most of it in a request)."""
     version: Version
+
+    @property
+    def images_per_prompt(self) -> int | None:
+        """None: no limit was given, so vLLM profiles as many as its encoder budget holds."""
+        return dict(self.mm_limits).get("image")
 
     @property
     def kv_dtype_bytes(self) -> int:
@@ -87,26 +92,20 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
     resolved = ResolvedOptions(
         max_model_len=options.max_model_len or min(context_limit_tokens, DEFAULT_CONTEXT_TOKENS),
         gpu_memory_utilization=(
-            default_utilization(version)
-            if options.gpu_memory_utilization is None
-            else options.gpu_memory_utilization
+            default_utilization(version) if options.gpu_memory_utilization is None else options.gpu_memory_utilization
         ),
         max_num_seqs=options.max_num_seqs or min(seqs, tokens),
         max_num_batched_tokens=tokens,
         kv_cache_dtype=options.kv_cache_dtype,
         enforce_eager=options.enforce_eager,
         enable_expert_parallel=options.enable_expert_parallel,
-        images_per_prompt=_images(options.limit_mm_per_prompt),
+        mm_limits=tuple(sorted((options.limit_mm_per_prompt or {}).items())),
         version=version,
     )
     faults = list(_faults(options, resolved))
     if faults:
         raise WrongQuestion("; ".join(faults))
     return resolved
-
-
-def _images(limits: Mapping[str, int] | None) -> int | None:
-    return None if limits is None else limits.get("image")
 
 
 def _faults(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
@@ -119,9 +118,7 @@ def _faults(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
         "replicas": options.replicas,
     }
     faults = [
-        f"{name} {value} must be 1 or more"
-        for name, value in positive.items()
-        if value is not None and value < 1
+        f"{name} {value} must be 1 or more" for name, value in positive.items() if value is not None and value < 1
     ]
     if not 0 < resolved.gpu_memory_utilization <= 1:
         faults.append(f"gpu memory utilization {resolved.gpu_memory_utilization} must be above 0 and at most 1")

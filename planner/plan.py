@@ -8,10 +8,17 @@ from planner.memory import BLOCK_TOKENS
 from planner.models import ModelFacts
 from planner.options import ResolvedOptions, ServingOptions, resolve
 from planner.stages import Layout, build_layout
-from planner.startup import StartupBudget, startup_budget
+from planner.startup import GB, StartupBudget, startup_budget
 from planner.units import gib
 from planner.validity import Refusal, rule_refusals
 from planner.versions import NATIVE_MULTI_NODE, parse_version
+
+DOWNLOAD_FACTOR = 1.05
+"""The repository holds more than its tensors: tokenizer, configs, lock files of the download."""
+UNPACKED_IMAGE_GB = 35.0
+"""Upper end of a vLLM container with CUDA 13 once unpacked. Estimate."""
+DISK_BEFORE_EVICTION = 0.9
+"""The kubelet evicts pods when less than 10 % of nodefs is free (EKS AMI, nodeadm)."""
 
 MOST_NODES = 16
 """Largest number of nodes tried for one replica. Our bound: each stage adds a hop to every token."""
@@ -77,10 +84,7 @@ class Plan:
     @property
     def startup(self) -> StartupBudget:
         """How long a replica may take to its first token."""
-        return startup_budget(
-            weights_bytes=self.model.weights_bytes, network_gbps=self.instance.network_gbps
-        )
-
+        return startup_budget(weights_bytes=self.model.weights_bytes, network_gbps=self.instance.network_gbps)
 
 
 def attempt(model: ModelFacts, instance: InstanceType, wishes: ServingOptions) -> Plan:
@@ -99,19 +103,29 @@ def attempt(model: ModelFacts, instance: InstanceType, wishes: ServingOptions) -
         message = f"max model len {options.max_model_len:,} is above the model's own limit of {limit:,} tokens"
         return replace(found, refusals=(Refusal(code="context_too_long", message=message),))
     tp, rules = _tensor_parallel(model, instance, options, wishes)
-    if rules:
-        return replace(found, refusals=rules)
+    against = (*rules, *_disk_refusals(model, instance))
+    if against:
+        return replace(found, refusals=against)
     refusals: list[Refusal] = []
     layout = None
     for pp in _pipeline_sizes(model, wishes):
-        layout = build_layout(
-            model, instance, options, tensor_parallel_size=tp, pipeline_parallel_size=pp
-        )
+        layout = build_layout(model, instance, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
         refusal = memory_refusal(layout, options)
         if refusal is None:
             return replace(found, layout=layout)
         refusals.append(refusal)
     return replace(found, layout=layout, refusals=tuple(refusals))
+
+
+def _disk_refusals(model: ModelFacts, instance: InstanceType) -> Iterator[Refusal]:
+    """Yield a refusal when the local disks do not hold the whole repository, which every node downloads."""
+    needed_gb = model.weights_bytes * DOWNLOAD_FACTOR / GB + UNPACKED_IMAGE_GB
+    if instance.nvme_gb and needed_gb > instance.nvme_gb * DISK_BEFORE_EVICTION:
+        yield Refusal(
+            code="weights_do_not_fit",
+            message=f"each node downloads {model.weights_bytes / GB:.0f} GB of weights and unpacks the image: "
+            f"{needed_gb:.0f} GB do not fit the {instance.nvme_gb:.0f} GB of local NVMe of {instance.type}",
+        )
 
 
 def _tensor_parallel(

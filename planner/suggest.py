@@ -45,10 +45,10 @@ def notes_on(plan: Plan, wishes: ServingOptions) -> Iterator[str]:
         yield from _smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
     if plan.instance.gpu_memory_source == "estimate":
         yield f"the {plan.instance.gpu_memory_gib} GiB of a {plan.instance.gpu} are an estimate: no log was found"
+    if plan.instance.sm < 80 and architecture.dtype == "bfloat16":
+        yield f"a {plan.instance.gpu} has no bfloat16: vLLM casts the model to float16"
     if plan.model.weights_source == "computed":
         yield "weight bytes are computed from the config, not read from the files"
-    if plan.instance.nvme_gb and plan.model.weights_bytes * 1.2 > plan.instance.nvme_gb * 1e9:
-        yield f"the {plan.instance.nvme_gb:.0f} GB of local NVMe hardly hold the weights: the pod may stay Pending"
 
 
 def _legal_context(refused: Plan, wishes: ServingOptions) -> Iterator[str]:

@@ -88,9 +88,7 @@ def _shards(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[
         if size % tp:
             yield Refusal(code="shard_not_divisible", message=f"{name} {size} cannot be split over TP={tp}")
     if experts and model.name.startswith("Qwen3Moe") and tp > experts.count:
-        yield Refusal(
-            code="shard_not_divisible", message=f"TP={tp} is more than the {experts.count} experts"
-        )
+        yield Refusal(code="shard_not_divisible", message=f"TP={tp} is more than the {experts.count} experts")
 
 
 def _quantized_shards(
@@ -130,10 +128,10 @@ def _block_rule(
         return
     refined = gcd(block, shard, model.hidden_size)
     is_expert = name.startswith("expert")
-    if is_expert and model.quantization.method == "fp8" and options.version >= FP8_BLOCK_REFINED:
-        # Only Triton kernels take the refined block, and those need native FP8 (sm89 and up).
-        if refined >= 32 and instance.sm >= 89:
-            return
+    # Only Triton kernels take the refined block, and those need native FP8 (sm89 and up).
+    takes_refined = options.version >= FP8_BLOCK_REFINED and instance.sm >= 89 and refined >= 32
+    if is_expert and model.quantization.method == "fp8" and takes_refined:
+        return
     if not is_expert and options.version < MERGED_FP8_SHAPES:
         block_note = " (merged layers are let through from 0.14)"
     else:
@@ -183,6 +181,4 @@ def _generation(model: Architecture, instance: InstanceType, options: ResolvedOp
     if options.kv_cache_dtype.startswith("fp8") and sm < 80:
         yield Refusal(code="dtype_unsupported", message=f"an FP8 KV cache does not run on {gpu}")
     if options.enable_expert_parallel and not model.experts:
-        yield Refusal(
-            code="dtype_unsupported", message="--enable-expert-parallel: the model has no experts"
-        )
+        yield Refusal(code="dtype_unsupported", message="--enable-expert-parallel: the model has no experts")

@@ -10,9 +10,7 @@ from planner.faults import WrongQuestion
 
 Version = tuple[int, int, int]
 
-DEFAULT_IMAGE = (
-    "public.ecr.aws/deep-learning-containers/vllm:0.21.0-gpu-py312-cu130-ubuntu22.04-ec2-v1.0-soci"
-)
+DEFAULT_IMAGE = "public.ecr.aws/deep-learning-containers/vllm:0.21.0-gpu-py312-cu130-ubuntu22.04-ec2-v1.0-soci"
 """AWS Deep Learning Container with the EFA libraries; the tag that the EKS documentation names."""
 
 OLDEST: Version = (0, 10, 0)
@@ -45,9 +43,7 @@ def parse_version(text: str) -> Version:
         raise WrongQuestion(f'vLLM version {text!r} is not of the form "0.21.0"')
     version = (int(match[1]), int(match[2]), int(match[3] or 0))
     if not OLDEST <= version < (NEWEST_READ[0], NEWEST_READ[1] + 1, 0):
-        raise WrongQuestion(
-            f"vLLM {text} is outside what the planner has read: 0.{OLDEST[1]} to 0.{NEWEST_READ[1]}"
-        )
+        raise WrongQuestion(f"vLLM {text} is outside what the planner has read: 0.{OLDEST[1]} to 0.{NEWEST_READ[1]}")
     return version
 
 

@@ -47,11 +47,7 @@ class LayerWeights:
     def total_bytes(self) -> float:
         """Bytes of the layer in the checkpoint."""
         return (
-            self.query_output_bytes
-            + self.key_value_bytes
-            + self.mlp_bytes
-            + self.expert_bytes
-            + self.replicated_bytes
+            self.query_output_bytes + self.key_value_bytes + self.mlp_bytes + self.expert_bytes + self.replicated_bytes
         )
 
 

@@ -1,0 +1,80 @@
+"""The `vllm-eks` command. Exit status: 0 it fits, 3 it does not, 2 the question itself is wrong."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.plan_command import run_plan
+from planner.faults import WrongQuestion
+from planner.options import ServingOptions
+from planner.versions import DEFAULT_VLLM_VERSION
+
+app = typer.Typer(
+    help="Plan how a model is split over GPUs, and show what `pulumi up` would build.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+WRONG_QUESTION = 2
+
+
+@app.command()
+def plan(
+    model: Annotated[str, typer.Argument(help="A locked model id, or a folder with a config.json.")],
+    instance_type: Annotated[str | None, typer.Option(help="One EC2 type; without it all are compared.")] = None,
+    instance_file: Annotated[Path | None, typer.Option(help="JSON file of a type the catalogue lacks.")] = None,
+    tensor_parallel_size: Annotated[int | None, typer.Option(min=1)] = None,
+    pipeline_parallel_size: Annotated[int | None, typer.Option(min=1)] = None,
+    max_model_len: Annotated[int | None, typer.Option(min=1, help="Default: the model's limit, at most 8192.")] = None,
+    gpu_memory_utilization: Annotated[float | None, typer.Option()] = None,
+    max_num_seqs: Annotated[int | None, typer.Option(min=1)] = None,
+    max_num_batched_tokens: Annotated[int | None, typer.Option(min=1)] = None,
+    kv_cache_dtype: Annotated[str, typer.Option()] = "auto",
+    enforce_eager: Annotated[bool, typer.Option("--enforce-eager")] = False,
+    enable_expert_parallel: Annotated[bool, typer.Option("--enable-expert-parallel")] = False,
+    vllm_version: Annotated[str, typer.Option()] = DEFAULT_VLLM_VERSION,
+    replicas: Annotated[int, typer.Option(min=1)] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say whether a model fits an instance type, how it is split, and what it costs."""
+    options = ServingOptions(
+        tensor_parallel_size=tensor_parallel_size,
+        pipeline_parallel_size=pipeline_parallel_size,
+        max_model_len=max_model_len,
+        gpu_memory_utilization=gpu_memory_utilization,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
+        kv_cache_dtype=kv_cache_dtype,
+        enforce_eager=enforce_eager,
+        enable_expert_parallel=enable_expert_parallel,
+        vllm_version=vllm_version,
+        replicas=replicas,
+    )
+    raise typer.Exit(run_plan(model, instance_type, instance_file, options, as_json=as_json))
+
+
+@app.command()
+def preview(
+    stack: Annotated[str, typer.Option(help="The stack whose Pulumi.<stack>.yaml is shown.")] = "dev",
+    folder: Annotated[Path, typer.Option(help="The folder that holds Pulumi.yaml.")] = Path(),
+) -> None:
+    """Show what `pulumi up` would build, without an AWS account, a cluster or the Pulumi CLI."""
+    # Imported here: Pulumi's SDK takes seconds to load, and `plan` must answer at once.
+    from cli.preview_command import run_preview
+
+    raise typer.Exit(run_preview(folder, stack))
+
+
+def main() -> None:
+    """Run the command; a wrong question becomes one line on standard error."""
+    try:
+        app()
+    except WrongQuestion as error:
+        print(f"vllm-eks: {error}", file=sys.stderr)
+        sys.exit(WRONG_QUESTION)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,70 @@
+"""`vllm-eks plan`: one plan, or a comparison of every type of the catalogue."""
+
+import json
+import sys
+from pathlib import Path
+
+from planner.faults import WrongQuestion
+from planner.instances import InstanceType, find_instance, read_instance_file
+from planner.models import ModelFacts, load_model
+from planner.options import ServingOptions
+from planner.plan_json import model_json, plan_json
+from planner.suggest import compare, plan
+
+FITS, DOES_NOT_FIT = 0, 3
+
+
+def run_plan(
+    reference: str,
+    instance_type: str | None,
+    instance_file: Path | None,
+    options: ServingOptions,
+    *,
+    as_json: bool,
+) -> int:
+    """Print the plan of a model and return the exit status.
+
+    Raises:
+        WrongQuestion: An unknown model or type, both kinds of type, or options that are no question.
+    """
+    if instance_type and instance_file:
+        raise WrongQuestion("give either --instance-type or --instance-file, not both")
+    model = load_model(reference)
+    instance = read_instance_file(instance_file) if instance_file else None
+    if instance_type:
+        instance = find_instance(instance_type)
+    if instance is None:
+        return _compare(model, options, as_json=as_json)
+    return _plan_one(model, instance, options, as_json=as_json)
+
+
+def _plan_one(model: ModelFacts, instance: InstanceType, options: ServingOptions, *, as_json: bool) -> int:
+    result = plan(model, instance, options)
+    if as_json:
+        print(json.dumps(plan_json(result), indent=2))
+    if result.fits and as_json:
+        return FITS
+    # Imported here: rich costs a quarter of the answer's time, and --json needs none of it.
+    from cli.plan_view import show_plan, show_refusal
+
+    if not result.fits:
+        show_refusal(result, sys.stderr)
+        return DOES_NOT_FIT
+    show_plan(result)
+    return FITS
+
+
+def _compare(model: ModelFacts, options: ServingOptions, *, as_json: bool) -> int:
+    plans = compare(model, options)
+    if as_json:
+        print(json.dumps({"model": model_json(model), "candidates": [plan_json(p) for p in plans]}, indent=2))
+    else:
+        from cli.plan_view import show_comparison
+
+        show_comparison(model, plans)
+    if any(p.fits for p in plans):
+        return FITS
+    print(f"{model.id} fits no instance type of the catalogue:", file=sys.stderr)
+    for p in plans:
+        print(f"  {p.instance.type}: {p.refusals[-1].code}: {p.refusals[-1].message}", file=sys.stderr)
+    return DOES_NOT_FIT

@@ -1,0 +1,181 @@
+"""A plan for people: the sum of one GPU's memory as a table, and every GPU of every node as a bar."""
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from cli.screen import console, table
+from planner.instances import prices_of
+from planner.models import ModelFacts
+from planner.plan import Plan
+from planner.stages import Layout, Stage
+from planner.units import gib
+from planner.vllm_args import vllm_args
+
+BAR_CELLS = 44
+
+# (letter in pipes, colour on a terminal, what it is)
+SEGMENTS = (
+    ("W", "blue", "weights"),
+    ("A", "yellow", "activations"),
+    ("O", "red", "overhead"),
+    ("K", "green", "KV cache"),
+    (".", "bright_black", "outside the budget"),
+)
+
+
+def show_plan(plan: Plan, out: Console | None = None) -> None:
+    """Print a plan that fits."""
+    out = out or console()
+    layout = plan.layout
+    if layout is None:
+        return
+    for line in summary_lines(plan):
+        out.print(line, markup=False)
+    out.print()
+    out.print(memory_table(layout, out))
+    out.print()
+    show_gpus(plan, out)
+    out.print()
+    out.print(f"vllm serve {plan.model.id} {' '.join(_quoted(arg) for arg in vllm_args(plan))}", markup=False)
+    for note in plan.notes:
+        out.print(f"note: {note}", markup=False)
+
+
+def _quoted(argument: str) -> str:
+    return f"'{argument}'" if " " in argument or '"' in argument else argument
+
+
+def summary_lines(plan: Plan) -> list[str]:
+    """Return the head of a plan: layout, room, price, start."""
+    layout, options, instance = plan.layout, plan.options, plan.instance
+    if layout is None:
+        return []
+    replicas = f", {plan.replicas} replicas" if plan.replicas > 1 else ""
+    version = ".".join(map(str, options.version))
+    return [
+        f"{plan.model.id} on {plan.total_nodes} x {instance.type} ({instance.gpus} x {instance.gpu}): fits",
+        f"  layout       TP={layout.tensor_parallel_size} (GPUs of a node), PP={layout.pipeline_parallel_size} "
+        f"({'stages over nodes' if layout.pipeline_parallel_size > 1 else 'one node a replica'}){replicas}",
+        f"  KV cache     {plan.kv_cache_tokens:,} tokens a replica: {plan.max_concurrency:g} requests of "
+        f"{options.max_model_len:,} tokens at once (vLLM {version})",
+        f"  context      {options.max_model_len:,} tokens planned; this layout could go to "
+        f"{plan.largest_context_tokens:,}",
+        f"  start        {plan.startup.budget_seconds:,} s budget from scheduled pod to first token",
+        f"  price        {price(plan)}",
+    ]
+
+
+def price(plan: Plan) -> str:
+    """Return the price of the GPU nodes, with where it is from."""
+    if plan.usd_per_hour is None:
+        return "unknown: the catalogue has no price for this type"
+    if plan.instance.gpu_memory_source == "given":
+        return f"${plan.usd_per_hour:.2f} an hour for the GPU nodes (as the instance file says)"
+    return f"${plan.usd_per_hour:.2f} an hour for the GPU nodes ({prices_of()})"
+
+
+def memory_table(layout: Layout, out: Console):  # noqa: ANN201  (a rich renderable)
+    """Return the sum of one GPU of the tightest stage, line by line, so that a reader can redo it."""
+    stage = layout.tightest
+    where = f"stage {stage.index + 1} of {layout.pipeline_parallel_size}" if layout.pipeline_parallel_size > 1 else ""
+    made = table(
+        out, "GiB", "one GPU" + (f" of {where}, the tightest" if where else ""), "rule", right=frozenset({"GiB"})
+    )
+    made.add_row(f"{gib(stage.budget_bytes):.2f}", "budget", f"utilization x {gib(stage.total_bytes):.2f} GiB reported")
+    for term in (stage.weights, stage.activations, *stage.overheads):
+        made.add_row(f"-{gib(term.size_bytes):.2f}", term.name, escape(term.rule))
+    rule = f"{stage.kv_bytes_per_token:,} B a token a GPU, blocks of 16 tokens"
+    made.add_row(f"{gib(stage.kv_cache_bytes):.2f}", "KV cache", rule)
+    if stage.outside_budget_bytes:
+        made.add_row(f"{gib(stage.outside_budget_bytes):.2f}", "CUDA graphs", "outside the budget in this version")
+    return made
+
+
+def show_gpus(plan: Plan, out: Console) -> None:
+    """Print each GPU of each node of one replica as a bar, with the layers of its stage."""
+    layout = plan.layout
+    if layout is None:
+        return
+    for stage in layout.stages:
+        head = f"node {stage.index + 1}" if layout.pipeline_parallel_size > 1 else "node"
+        out.print(f"{head}  {plan.instance.type}  {stage_contents(stage, layout)}", markup=False)
+        for gpu in range(plan.instance.gpus):
+            used = gpu < layout.tensor_parallel_size
+            line = Text(f"  GPU {gpu} ")
+            line.append_text(bar(stage, out) if used else Text("idle (this replica)", style="bright_black"))
+            out.print(line)
+    legend = Text("  ")
+    for letter, colour, name in SEGMENTS:
+        legend.append(("█" if out.is_terminal else letter), style=colour if out.is_terminal else "")
+        legend.append(f" {name}  ")
+    out.print(legend)
+
+
+def stage_contents(stage: Stage, layout: Layout) -> str:
+    """Return which layers a stage holds."""
+    last = stage.first_layer + stage.layers - 1
+    ends = [name for name, there in (("embedding", stage.index == 0), ("head", stage is layout.stages[-1])) if there]
+    return f"layers {stage.first_layer}-{last}" + (f", {', '.join(ends)}" if ends else "")
+
+
+def bar(stage: Stage, out: Console) -> Text:
+    """Return one GPU's memory as a bar and its KV cache in GiB."""
+    sizes = (
+        stage.weights.size_bytes,
+        stage.activations.size_bytes,
+        stage.overhead_bytes,
+        max(0.0, stage.kv_cache_bytes),
+        stage.total_bytes - stage.budget_bytes,
+    )
+    made, begun, drawn = Text(), 0.0, 0
+    for (letter, colour, _), size in zip(SEGMENTS, sizes, strict=True):
+        begun += size
+        upto = round(begun / stage.total_bytes * BAR_CELLS)
+        cell = "█" if out.is_terminal else letter
+        made.append(cell * max(0, upto - drawn), style=colour if out.is_terminal else "")
+        drawn = max(drawn, upto)
+    made.append(f" {gib(stage.weights.size_bytes):.2f} GiB weights, {gib(stage.kv_cache_bytes):.2f} GiB KV cache")
+    return made
+
+
+def show_refusal(plan: Plan, stream: TextIO) -> None:
+    """Print every layout tried with its numbers, and what would work instead."""
+    out = console(stream)
+    out.print(f"{plan.model.id} does not fit {plan.instance.type}:", markup=False)
+    for line in refusal_lines(plan):
+        out.print(f"  {line}", markup=False)
+
+
+def refusal_lines(plan: Plan) -> list[str]:
+    """Return one line a layout tried, then one line a remedy."""
+    tried = [f"{refusal.code}: {refusal.message}" for refusal in plan.refusals]
+    return tried + [f"would work: {suggestion}" for suggestion in plan.suggestions]
+
+
+def show_comparison(model: ModelFacts, plans: Sequence[Plan]) -> None:
+    """Print the types that fit, the cheapest first."""
+    out = console()
+    fitting = [plan for plan in plans if plan.fits]
+    right = frozenset({"nodes", "USD/h", "KV tokens", "requests", "could go to"})
+    made = table(
+        out, "instance type", "GPUs", "layout", "nodes", "USD/h", "KV tokens", "requests", "could go to", "note",
+        title=f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first ({prices_of()})", right=right,
+    )  # fmt: skip
+    for plan in fitting:
+        instance = plan.instance
+        made.add_row(
+            instance.type,
+            f"{instance.gpus} x {instance.gpu}",
+            plan.layout.label if plan.layout else "",
+            str(plan.total_nodes),
+            "unknown" if plan.usd_per_hour is None else f"{plan.usd_per_hour:.2f}",
+            f"{plan.kv_cache_tokens:,}",
+            f"{plan.max_concurrency:g}",
+            f"{plan.largest_context_tokens:,}",
+            "GPU memory is an estimate" if instance.gpu_memory_source == "estimate" else "",
+        )
+    out.print(made)

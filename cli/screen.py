@@ -1,0 +1,37 @@
+"""One console for people: colours and boxes on a terminal, plain text in pipes."""
+
+import sys
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+PIPE_COLUMNS = 160
+"""Width where there is no terminal to ask: no line of ours is longer, so nothing is cut."""
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """Return a console on a stream (standard output by default)."""
+    stream = stream or sys.stdout
+    return Console(
+        file=stream,
+        width=None if stream.isatty() else PIPE_COLUMNS,
+        highlight=False,
+        soft_wrap=not stream.isatty(),
+        emoji=False,
+    )
+
+
+def table(out: Console, *columns: str, title: str | None = None, right: frozenset[str] = frozenset()) -> Table:
+    """Return an empty table; `right` names the columns that hold numbers."""
+    made = Table(
+        title=title,
+        title_justify="left",
+        box=box.ROUNDED if out.is_terminal else None,
+        header_style="bold",
+        pad_edge=out.is_terminal,
+    )
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    return made

@@ -1,0 +1,71 @@
+"""The `--json` object of a plan: its keys are a contract, others may be added, none goes away."""
+
+from typing import Any
+
+from planner.models import ModelFacts
+from planner.plan import Plan
+from planner.stages import Stage
+from planner.units import gib
+from planner.vllm_args import vllm_args
+
+
+def model_json(model: ModelFacts) -> dict[str, Any]:
+    """Return the model's part of the object."""
+    return {
+        "id": model.id,
+        "revision": model.revision,
+        "architecture": model.architecture.name,
+        "parameters": model.parts.parameters,
+        "weights_bytes": model.weights_bytes,
+        "weights_source": model.weights_source,
+        "quantization": model.architecture.quantization.method,
+    }
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Return the whole object. Memory is that of the tightest rank; the middle four sum to the budget."""
+    layout, stage = plan.layout, plan.layout.tightest if plan.layout else None
+    return {
+        "model": model_json(plan.model),
+        "instance": {
+            "type": plan.instance.type,
+            "gpu": plan.instance.gpu,
+            "gpus": plan.instance.gpus,
+            "gpu_memory_gib": plan.instance.gpu_memory_gib,
+        },
+        "fits": plan.fits,
+        "parallelism": {
+            "tensor_parallel_size": layout.tensor_parallel_size if layout else None,
+            "pipeline_parallel_size": layout.pipeline_parallel_size if layout else None,
+            "nodes": plan.nodes_per_replica if layout else None,
+            "replicas": plan.replicas,
+            "total_nodes": plan.total_nodes if layout else None,
+        },
+        "memory_per_gpu": _memory(stage) if stage else None,
+        "kv_cache_tokens": plan.kv_cache_tokens if layout else None,
+        "kv_cache_tokens_low": None,
+        "kv_cache_tokens_high": None,
+        "kv_cache_bytes_per_token_per_gpu": stage.kv_bytes_per_token if stage else None,
+        "max_model_len": plan.options.max_model_len,
+        "largest_context_tokens": plan.largest_context_tokens if layout else None,
+        "max_concurrency": plan.max_concurrency if layout else None,
+        "cost": {"usd_per_hour": plan.usd_per_hour},
+        "startup": {"budget_seconds": plan.startup.budget_seconds},
+        "vllm_version": ".".join(map(str, plan.options.version)),
+        "vllm_args": vllm_args(plan) if plan.fits else [],
+        "refusals": [{"code": refusal.code, "message": refusal.message} for refusal in plan.refusals],
+        "suggestions": list(plan.suggestions),
+        "notes": list(plan.notes),
+    }
+
+
+def _memory(stage: Stage) -> dict[str, float]:
+    return {
+        "total_gib": gib(stage.total_bytes),
+        "budget_gib": gib(stage.budget_bytes),
+        "weights_gib": gib(stage.weights.size_bytes),
+        "activations_gib": gib(stage.activations.size_bytes),
+        "overhead_gib": gib(stage.overhead_bytes),
+        "kv_cache_gib": gib(stage.kv_cache_bytes),
+        "outside_budget_gib": gib(stage.outside_budget_bytes),
+    }

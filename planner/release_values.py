@@ -1,0 +1,89 @@
+"""The values of charts/vllm, from a plan and plain strings: a dict, so that a test can hold every line of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil, floor
+from typing import Any
+
+from planner.plan import DOWNLOAD_FACTOR, Plan
+from planner.units import BYTES_PER_GIB
+from planner.versions import DEFAULT_IMAGE
+from planner.vllm_args import vllm_args
+
+READINESS_IMAGE = "public.ecr.aws/docker/library/python:3.12.8-alpine3.21"
+"""Runs the hook Job's script, which needs only the standard library."""
+
+POD_SHARE = 0.8
+"""Part of a node's CPU and memory that its pods request: kubelet, DaemonSets and the page cache need the rest."""
+SHARED_MEMORY_GIB_PER_GPU = 2
+"""NCCL and vLLM's message queues; public charts use 10 to 20 GiB for 8 GPUs."""
+CACHE_GIB = 20
+"""Compile caches, logs and /tmp beside the weights."""
+JOB_SLACK_SECONDS = 300
+"""Image pull and scheduling of the hook Job itself, and one last round of questions."""
+PORT = 8000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """What the chart needs beside the plan."""
+
+    name: str
+    zone: str
+    image: str = DEFAULT_IMAGE
+    revision: str | None = None
+    efa: bool = False
+    extra_args: Sequence[str] = field(default=())
+
+
+def rollout_seconds(plan: Plan) -> int:
+    """Return how long a whole rollout may take: groups are replaced one after the other, each within the budget."""
+    return plan.startup.budget_seconds * max(1, plan.replicas) + JOB_SLACK_SECONDS
+
+
+def release_values(plan: Plan, serving: Serving) -> dict[str, Any]:
+    """Return the Helm values of one model: everything but names of Secrets and of cloud resources.
+
+    Raises:
+        ValueError: The plan does not fit.
+    """
+    if plan.layout is None or not plan.fits:
+        raise ValueError(f"{serving.name}: a plan that does not fit has no release")
+    budget_seconds = plan.startup.budget_seconds
+    return {
+        "image": serving.image,
+        "model": {
+            "id": plan.model.id,
+            "revision": serving.revision or plan.model.revision,
+            "servedName": serving.name,
+        },
+        "replicas": plan.replicas,
+        "tensorParallelSize": plan.layout.tensor_parallel_size,
+        "pipelineParallelSize": plan.layout.pipeline_parallel_size,
+        "vllmArgs": [*vllm_args(plan), *serving.extra_args],
+        "port": PORT,
+        "placement": {"zone": serving.zone, "instanceType": plan.instance.type},
+        "resources": _resources(plan, efa=serving.efa),
+        "sharedMemory": f"{SHARED_MEMORY_GIB_PER_GPU * plan.layout.tensor_parallel_size}Gi",
+        "weightsStorage": f"{_weights_gib(plan)}Gi",
+        "startup": {"budgetSeconds": budget_seconds},
+        "readiness": {"image": READINESS_IMAGE, "timeoutSeconds": rollout_seconds(plan)},
+    }
+
+
+def _resources(plan: Plan, *, efa: bool) -> dict[str, Any]:
+    """Requests of one pod: its GPUs' share of the node."""
+    instance = plan.instance
+    tp = plan.layout.tensor_parallel_size if plan.layout else 1
+    # Alone on its node when PP > 1, whatever the share of GPUs.
+    share = POD_SHARE if plan.nodes_per_replica > 1 else POD_SHARE * tp / instance.gpus
+    return {
+        "cpu": f"{floor((instance.vcpus or 4) * share * 1000)}m",
+        "memory": f"{floor((instance.memory_gib or 16) * share * 1024)}Mi",
+        "ephemeralStorage": f"{_weights_gib(plan) + CACHE_GIB}Gi",
+        "efa": instance.efa_interfaces if efa else 0,
+    }
+
+
+def _weights_gib(plan: Plan) -> int:
+    return ceil(plan.model.weights_bytes * DOWNLOAD_FACTOR / BYTES_PER_GIB)
