@@ -11,6 +11,7 @@ from cli.screen import console, table
 from planner.instances import prices_of
 from planner.models import ModelFacts
 from planner.plan import Plan
+from planner.report import refusal_lines
 from planner.stages import Layout, Stage
 from planner.units import gib
 from planner.vllm_args import vllm_args
@@ -148,12 +149,6 @@ def show_refusal(plan: Plan, stream: TextIO) -> None:
     out.print(f"{plan.model.id} does not fit {plan.instance.type}:", markup=False)
     for line in refusal_lines(plan):
         out.print(f"  {line}", markup=False)
-
-
-def refusal_lines(plan: Plan) -> list[str]:
-    """Return one line a layout tried, then one line a remedy."""
-    tried = [f"{refusal.code}: {refusal.message}" for refusal in plan.refusals]
-    return tried + [f"would work: {suggestion}" for suggestion in plan.suggestions]
 
 
 def show_comparison(model: ModelFacts, plans: Sequence[Plan]) -> None:

@@ -23,6 +23,9 @@ JOB_SLACK_SECONDS = 300
 """Image pull and scheduling of the hook Job itself, and one last round of questions."""
 PORT = 8000
 
+ROOT_VOLUME_GIB = 100
+"""Root disk of a GPU node: the system alone. Images, logs and weights lie on the local NVMe, which every type has."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from planner.instances import InstanceType, catalogue
-from planner.models import ModelFacts
+from planner.instances import InstanceType, catalogue, find_instance
+from planner.models import ModelFacts, find_model
 from planner.options import ServingOptions
 from planner.plan import Plan, attempt
 
@@ -117,3 +117,12 @@ def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | No
     if result.fits:
         return replace(result, notes=tuple(notes_on(result, wishes)))
     return replace(result, suggestions=tuple(suggestions_for(result, wishes)))
+
+
+def plan_named(model_id: str, instance_type: str, options: ServingOptions) -> Plan:
+    """Return the plan of a locked model on a type of the catalogue.
+
+    Raises:
+        WrongQuestion: The model or the type is unknown, or the options are no valid question.
+    """
+    return plan(find_model(model_id), find_instance(instance_type), options)

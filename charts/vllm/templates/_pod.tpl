@@ -1,0 +1,139 @@
+{{/*
+Pod template of a leader or a worker. Takes a dict: root (the chart's context) and role ("leader" or "worker").
+*/}}
+{{- define "vllm.podTemplate" -}}
+metadata:
+  labels:
+    app.kubernetes.io/name: vllm
+    app.kubernetes.io/instance: {{ include "vllm.name" .root }}
+    app.kubernetes.io/component: {{ .role }}
+    vllm-eks/revision: {{ include "vllm.revision" .root | quote }}
+spec:
+  {{- include "vllm.podSpec" . | nindent 2 }}
+{{- end -}}
+
+{{- define "vllm.podSpec" -}}
+{{- $values := .root.Values -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+# Nodes shut down gracefully within 150 s, 30 s of them for critical pods: a longer period would be cut short.
+terminationGracePeriodSeconds: 120
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 1000
+  runAsGroup: 1000
+  fsGroup: 1000
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- include "vllm.scheduling" . | nindent 0 }}
+containers:
+  - name: vllm
+    image: {{ $values.image | quote }}
+    imagePullPolicy: IfNotPresent
+    command: ["vllm", "serve"]
+    # A crashed pod is deleted with its group, and its logs with it: the hook Job reads the end of them here.
+    terminationMessagePolicy: FallbackToLogsOnError
+    args:
+      {{- include "vllm.args" . | nindent 6 }}
+    env:
+      {{- include "vllm.env" . | nindent 6 }}
+    {{- if eq .role "leader" }}
+    ports:
+      - name: http
+        containerPort: {{ int $values.port }}
+    {{- include "vllm.probes" . | nindent 4 }}
+    {{- end }}
+    resources:
+      {{- include "vllm.resources" . | nindent 6 }}
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities:
+        drop: ["ALL"]
+    volumeMounts:
+      - name: shared-memory
+        mountPath: /dev/shm
+      - name: weights
+        mountPath: /weights
+      - name: home
+        mountPath: /home/vllm
+      - name: tmp
+        mountPath: /tmp
+      {{- if $values.secrets.huggingFaceToken }}
+      - name: hugging-face-token
+        mountPath: /secrets/hugging-face
+        readOnly: true
+      {{- end }}
+volumes:
+  - name: shared-memory
+    emptyDir:
+      medium: Memory
+      sizeLimit: {{ $values.sharedMemory | quote }}
+  - name: weights
+    emptyDir:
+      sizeLimit: {{ $values.weightsStorage | quote }}
+  - name: home
+    emptyDir:
+      sizeLimit: 10Gi
+  - name: tmp
+    emptyDir:
+      sizeLimit: 5Gi
+  {{- if $values.secrets.huggingFaceToken }}
+  - name: hugging-face-token
+    secret:
+      secretName: {{ $values.secrets.huggingFaceToken | quote }}
+      defaultMode: 0440
+      items:
+        - key: token
+          path: token
+  {{- end }}
+{{- end -}}
+
+{{- define "vllm.scheduling" -}}
+nodeSelector:
+  topology.kubernetes.io/zone: {{ .root.Values.placement.zone | quote }}
+  node.kubernetes.io/instance-type: {{ .root.Values.placement.instanceType | quote }}
+tolerations:
+  - key: nvidia.com/gpu
+    operator: Exists
+    effect: NoSchedule
+affinity:
+  nodeAffinity:
+    # The model's own node group where there is one; any node of the type and zone otherwise.
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        preference:
+          matchExpressions:
+            - key: vllm-eks/model
+              operator: In
+              values: [{{ include "vllm.name" .root | quote }}]
+  {{- if gt (int .root.Values.pipelineParallelSize) 1 }}
+  # One stage a node: two stages on one node would leave the plan's node empty and share a network card.
+  podAntiAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      - topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels:
+            leaderworkerset.sigs.k8s.io/name: {{ include "vllm.name" .root | quote }}
+  {{- end }}
+{{- end -}}
+
+{{- define "vllm.resources" -}}
+{{- $values := .root.Values -}}
+requests:
+  cpu: {{ $values.resources.cpu | quote }}
+  memory: {{ $values.resources.memory | quote }}
+  ephemeral-storage: {{ $values.resources.ephemeralStorage | quote }}
+  {{- include "vllm.devices" . | nindent 2 }}
+limits:
+  memory: {{ $values.resources.memory | quote }}
+  {{- include "vllm.devices" . | nindent 2 }}
+{{- end -}}
+
+{{- define "vllm.devices" -}}
+nvidia.com/gpu: {{ int .root.Values.tensorParallelSize | quote }}
+{{- if gt (int .root.Values.resources.efa) 0 }}
+vpc.amazonaws.com/efa: {{ int .root.Values.resources.efa | quote }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,34 @@
+"""What a check found: passed, failed, or unknown. Unknown is never shown as passed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+
+Status = Literal["passed", "failed", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One question about the stack and its answer."""
+
+    subject: str
+    status: Status
+    text: str
+    """What was found; for `unknown`, how to find out."""
+
+
+class StackRefused(pulumi.RunError):
+    """A check failed: nothing may be made. Pulumi prints the text alone, without a traceback."""
+
+
+def stop_on_failures(checks: Iterable[Check]) -> None:
+    """End the program before anything is made when a check failed.
+
+    Raises:
+        StackRefused: With the text of every failed check.
+    """
+    failed = [check for check in checks if check.status == "failed"]
+    if failed:
+        raise StackRefused("\n".join(f"{check.subject}: {check.text}" for check in failed))

@@ -1,0 +1,66 @@
+"""Run the real `__main__.py` in an embedded engine: Pulumi's mock monitor, with every registration kept."""
+
+import asyncio
+import contextlib
+import runpy
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from checks.result import Check
+from cli.mock_cloud import RecordingMonitor, Registration
+from config.stack_file import StackFile
+from planner.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """What one run of the program planned, checked and registered."""
+
+    registrations: Sequence[Registration]
+    plans: Mapping[str, Plan]
+    checks: Sequence[Check]
+    region: str
+    outputs: Mapping[str, Any]
+    """The stack's outputs; secrets are opened: do not print them."""
+
+    def of_type(self, type_: str) -> list[Registration]:
+        """Return the registrations of one resource type, in order."""
+        return [one for one in self.registrations if one.type == type_]
+
+
+def record(folder: Path, stack_file: StackFile) -> Recording:
+    """Run the program of a project folder against a cloud that is not there.
+
+    Raises:
+        pulumi.RunError: What the program itself raises: faults of the stack file, or a plan that does not fit.
+    """
+    monitor = RecordingMonitor()
+    pulumi.runtime.set_mocks(
+        monitor.mocks, project=stack_file.project, stack=stack_file.stack, preview=False, monitor=monitor
+    )
+    pulumi.runtime.set_all_config(stack_file.config, stack_file.secret_keys)
+    program: dict[str, Any] = {}
+
+    def run_program() -> None:
+        program.update(runpy.run_path(str(folder / "__main__.py"), run_name="__main__"))
+
+    # As Pulumi does: the program's folder is the working folder and the first place to import from.
+    sys.path.insert(0, str(folder.resolve()))
+    try:
+        with contextlib.chdir(folder):
+            asyncio.run(pulumi.runtime.run_in_stack(run_program))
+    finally:
+        sys.path.remove(str(folder.resolve()))
+    stack_outputs = next((value for urn, value in monitor.outputs.items() if "pulumi:pulumi:Stack" in urn), {})
+    return Recording(
+        registrations=monitor.registrations,
+        plans=program["plans"],
+        checks=program["checks"],
+        region=program["region"],
+        outputs=stack_outputs,
+    )

@@ -1,0 +1,26 @@
+"""Where third-party Helm charts come from, and the versions this release was made for."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChartSource:
+    """One chart: of a repository, of an OCI registry (its whole address, no repository), or a local folder."""
+
+    chart: str
+    repository: str | None = None
+    version: str | None = None
+
+
+NVIDIA_DEVICE_PLUGIN = ChartSource(
+    chart="nvidia-device-plugin", repository="https://nvidia.github.io/k8s-device-plugin", version="0.20.0"
+)
+"""Not 0.19.0 to 0.19.2: those mount every InfiniBand device and fight the EFA plugin."""
+
+# The publisher writes this one's versions with a v, and a Release that says otherwise differs after every refresh.
+EFA_DEVICE_PLUGIN = ChartSource(
+    chart="aws-efa-k8s-device-plugin", repository="https://aws.github.io/eks-charts", version="v0.5.30"
+)
+
+LEADER_WORKER_SET = ChartSource(chart="oci://registry.k8s.io/lws/charts/lws", version="0.10.0")
+"""Not below 0.8: the upgrade across it deletes the CRD, and with it every LeaderWorkerSet."""

@@ -1,0 +1,122 @@
+"""A managed node group of GPU instances, packed into one placement group in one zone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+
+from components.launch_templates import INSTANCE_METADATA, encrypted_root_volume, name_tags
+from components.node_user_data import node_user_data
+
+GPU_TAINT_KEY = "nvidia.com/gpu"
+"""The one key EKS makes GPU pods tolerate by itself, and the NVIDIA device plugin's chart too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuNodeGroupArgs:
+    """What a GpuNodeGroup needs. Values another resource may produce are Inputs."""
+
+    cluster_name: pulumi.Input[str]
+    node_role_arn: pulumi.Input[str]
+    security_group_id: pulumi.Input[str]
+    """The cluster's own group: from Kubernetes 1.33 it carries the rules to itself that EFA needs."""
+    subnet_id: pulumi.Input[str]
+    """One subnet, so one zone: a cluster placement group cannot span zones."""
+    kubernetes_version: str
+    node_release_version: str
+    """The AL2023 image's release, such as 1.36.2-20260714."""
+    instance_type: str
+    node_count: int
+    efa_interfaces: int = 0
+    """How many network cards get an EFA interface; 0 leaves EFA off."""
+    has_local_nvme: bool
+    root_volume_gib: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class GpuNodeGroup(pulumi.ComponentResource):
+    """GPU nodes close together, for pipeline parallel traffic."""
+
+    node_group_id: pulumi.Output[str]
+    """Another one after each replacement."""
+    launch_template_version: pulumi.Output[str]
+    placement_group_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: GpuNodeGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:GpuNodeGroup", name, {}, opts)
+        placement = aws.ec2.PlacementGroup(
+            f"{name}-placement",
+            strategy="cluster",
+            tags={**args.tags, "Name": name},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        template = self._launch_template(name, args, placement)
+        self.launch_template_version = template.latest_version.apply(str)
+        nodes = aws.eks.NodeGroup(
+            f"{name}-nodes",
+            cluster_name=args.cluster_name,
+            node_role_arn=args.node_role_arn,
+            subnet_ids=[args.subnet_id],
+            instance_types=[args.instance_type],
+            ami_type="AL2023_x86_64_NVIDIA",
+            version=args.kubernetes_version,
+            release_version=args.node_release_version,
+            launch_template={"id": template.id, "version": self.launch_template_version},
+            # EKS refuses a largest size of none, even where no node is wanted.
+            scaling_config={
+                "min_size": args.node_count,
+                "desired_size": args.node_count,
+                "max_size": max(args.node_count, 1),
+            },
+            # The default strategy starts up to two more nodes before it drains one: quota nobody has.
+            update_config={"max_unavailable": 1, "update_strategy": "MINIMAL"},
+            node_repair_config={"enabled": True},
+            taints=[{"key": GPU_TAINT_KEY, "value": "true", "effect": "NO_SCHEDULE"}],
+            labels=args.labels,
+            tags={**args.tags, "Name": name},
+            # Two groups of the same GPUs at once would need twice the quota: give back first.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        self.node_group_id = nodes.id
+        self.placement_group_name = placement.name
+        self.register_outputs(
+            {
+                "node_group_id": self.node_group_id,
+                "launch_template_version": self.launch_template_version,
+                "placement_group_name": self.placement_group_name,
+            }
+        )
+
+    def _launch_template(
+        self, name: str, args: GpuNodeGroupArgs, placement: aws.ec2.PlacementGroup
+    ) -> aws.ec2.LaunchTemplate:
+        with_efa = args.efa_interfaces > 0
+        return aws.ec2.LaunchTemplate(
+            f"{name}-template",
+            placement={"group_name": placement.name},
+            block_device_mappings=encrypted_root_volume(args.root_volume_gib),
+            metadata_options=INSTANCE_METADATA,
+            # EC2 takes security groups on the interfaces or on the instance, never on both.
+            network_interfaces=_efa_network_interfaces(args) if with_efa else None,
+            vpc_security_group_ids=None if with_efa else [args.security_group_id],
+            tag_specifications=name_tags(name, ("instance", "volume", "network-interface")),
+            user_data=node_user_data(has_local_nvme=args.has_local_nvme, efa=with_efa),
+            update_default_version=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _efa_network_interfaces(args: GpuNodeGroupArgs) -> list[aws.ec2.LaunchTemplateNetworkInterfaceArgsDict]:
+    """Return one EFA interface a network card; only the first also carries the node's IP traffic."""
+    return [
+        {
+            "network_card_index": card,
+            "device_index": 0 if card == 0 else 1,
+            "interface_type": "efa" if card == 0 else "efa-only",
+            "security_groups": [args.security_group_id],
+            "delete_on_termination": "true",
+        }
+        for card in range(args.efa_interfaces)
+    ]

@@ -1,0 +1,38 @@
+"""What every node's launch template says alike.
+
+Any change of a launch template rolls all nodes of its group. So nothing here depends on the stack's tags, and a
+template gets no tags of its own.
+"""
+
+from collections.abc import Sequence
+
+import pulumi_aws as aws
+
+INSTANCE_METADATA: aws.ec2.LaunchTemplateMetadataOptionsArgsDict = {
+    "http_endpoint": "enabled",
+    "http_tokens": "required",
+    # One hop keeps pods from the node's own credentials.
+    "http_put_response_hop_limit": 1,
+}
+
+
+def encrypted_root_volume(size_gib: int) -> list[aws.ec2.LaunchTemplateBlockDeviceMappingArgsDict]:
+    """Return the block devices of an AL2023 node: one encrypted gp3 root volume of `size_gib` GiB."""
+    return [
+        {
+            "device_name": "/dev/xvda",
+            "ebs": {
+                "volume_type": "gp3",
+                "volume_size": size_gib,
+                "encrypted": "true",
+                "delete_on_termination": "true",
+            },
+        }
+    ]
+
+
+def name_tags(
+    name: str, resource_types: Sequence[str] = ("instance", "volume")
+) -> list[aws.ec2.LaunchTemplateTagSpecificationArgsDict]:
+    """Return tag specifications that name what the template makes, and say no more than that."""
+    return [{"resource_type": resource_type, "tags": {"Name": name}} for resource_type in resource_types]

@@ -1,0 +1,143 @@
+"""One model being served: its namespace, its secrets, and its Helm release."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+API_KEY_SECRET = "vllm-api-key"
+HUGGING_FACE_SECRET = "vllm-hugging-face-token"
+
+ENGINE_MARGIN_SECONDS = 120
+"""How much longer Pulumi waits than Helm, whose message says more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelServerArgs:
+    """What a ModelServer needs."""
+
+    namespace: str
+    chart: str
+    """The path of charts/vllm, as `chart_path` gives it."""
+    chart_digest: str
+    values: Mapping[str, Any]
+    """The chart's values, worked out from the plan; names of Secrets and `recheck` are added here."""
+    node_group_id: pulumi.Input[str]
+    launch_template_version: pulumi.Input[str]
+    hugging_face_token: pulumi.Output[str] | None = None
+    api_key: pulumi.Output[str] | None = None
+    """What clients must show; None has one made."""
+    timeout_seconds: int
+    """How long Helm waits for the model to answer."""
+
+
+class ModelServer(pulumi.ComponentResource):
+    """An OpenAI-compatible endpoint inside the cluster. It is up once the model has answered."""
+
+    endpoint: pulumi.Output[str]
+    port_forward_command: pulumi.Output[str]
+    read_api_key_command: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:ModelServer", name, {}, opts)
+        namespace = kubernetes.core.v1.Namespace(
+            f"{name}-namespace",
+            metadata={
+                "name": args.namespace,
+                "labels": {
+                    "pod-security.kubernetes.io/enforce": "baseline",
+                    "pod-security.kubernetes.io/warn": "restricted",
+                    "pod-security.kubernetes.io/audit": "restricted",
+                },
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        given_secrets = {"apiKey": self._api_key(name, args.api_key, namespace), "huggingFaceToken": None}
+        if args.hugging_face_token is not None:
+            given_secrets["huggingFaceToken"] = self._secret(
+                f"{name}-hugging-face-token",
+                HUGGING_FACE_SECRET,
+                {"token": args.hugging_face_token},
+                namespace,
+                pulumi.ResourceOptions(parent=self),
+            )
+        self._release(name, args, namespace, given_secrets)
+
+        service, port = f"{name}-api", args.values["port"]
+        self.endpoint = pulumi.Output.from_input(f"http://{service}.{args.namespace}.svc.cluster.local:{port}/v1")
+        self.port_forward_command = pulumi.Output.from_input(
+            f"kubectl --namespace {args.namespace} port-forward service/{service} {port}:{port}"
+        )
+        self.read_api_key_command = pulumi.Output.from_input(
+            f"kubectl --namespace {args.namespace} get secret {API_KEY_SECRET} "
+            "--output go-template='{{.data.apiKey | base64decode}}'"
+        )
+        self.register_outputs(
+            {
+                "endpoint": self.endpoint,
+                "port_forward_command": self.port_forward_command,
+                "read_api_key_command": self.read_api_key_command,
+            }
+        )
+
+    def _api_key(
+        self, name: str, api_key: pulumi.Output[str] | None, namespace: kubernetes.core.v1.Namespace
+    ) -> pulumi.Output[str]:
+        if api_key is not None:
+            opts = pulumi.ResourceOptions(parent=self)
+        else:
+            # Each run of the program makes another key. Only the first one counts: a later one would lock out every
+            # client, so the engine is told to keep what the state has.
+            api_key = pulumi.Output.secret(secrets.token_urlsafe(32))
+            opts = pulumi.ResourceOptions(parent=self, ignore_changes=["stringData"])
+        return self._secret(f"{name}-api-key", API_KEY_SECRET, {"apiKey": api_key}, namespace, opts)
+
+    def _secret(
+        self,
+        resource_name: str,
+        secret_name: str,
+        content: Mapping[str, pulumi.Output[str]],
+        namespace: kubernetes.core.v1.Namespace,
+        opts: pulumi.ResourceOptions,
+    ) -> pulumi.Output[str]:
+        """Make a Secret (the SDK marks its content as one for Pulumi too); return its name, known once it exists."""
+        secret = kubernetes.core.v1.Secret(
+            resource_name,
+            metadata={"name": secret_name, "namespace": namespace.metadata["name"]},
+            string_data=content,
+            opts=opts,
+        )
+        return secret.metadata["name"]
+
+    def _release(
+        self,
+        name: str,
+        args: ModelServerArgs,
+        namespace: kubernetes.core.v1.Namespace,
+        given_secrets: Mapping[str, pulumi.Output[str] | None],
+    ) -> None:
+        # A change of any of these has the model asked again, without restarting it.
+        recheck = {
+            "chartDigest": args.chart_digest,
+            "nodeGroupId": args.node_group_id,
+            "launchTemplateVersion": args.launch_template_version,
+        }
+        engine_timeout = f"{args.timeout_seconds + ENGINE_MARGIN_SECONDS}s"
+        kubernetes.helm.v3.Release(
+            f"{name}-release",
+            name=name,
+            namespace=namespace.metadata["name"],
+            chart=args.chart,
+            values={**args.values, "secrets": given_secrets, "recheck": recheck},
+            timeout=args.timeout_seconds,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Two releases of one name cannot stand side by side.
+                delete_before_replace=True,
+                # An update waits by its own limit, not by the creation's.
+                custom_timeouts=pulumi.CustomTimeouts(create=engine_timeout, update=engine_timeout),
+            ),
+        )

@@ -1,0 +1,50 @@
+"""The role all nodes share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+
+from components.edges import known_after
+from components.trust_policies import service_trust_policy
+
+NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeRoleArgs:
+    """What a NodeRole needs."""
+
+    partition: str
+    """The AWS partition, such as `aws`."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class NodeRole(pulumi.ComponentResource):
+    """A role that lets a node join its cluster, pull images, and give pods addresses."""
+
+    arn: pulumi.Output[str]
+    """Known once every policy is attached. Whoever uses it is gone before a policy is detached: a node that loses
+    its policies while it drains cannot give its network interfaces back."""
+
+    def __init__(self, name: str, args: NodeRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:NodeRole", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        role = aws.iam.Role(
+            f"{name}-role",
+            assume_role_policy=service_trust_policy("ec2.amazonaws.com"),
+            tags=args.tags,
+            opts=child,
+        )
+        attachments = [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{policy}",
+                role=role.name,
+                policy_arn=f"arn:{args.partition}:iam::aws:policy/{policy}",
+                opts=child,
+            )
+            for policy in NODE_POLICIES
+        ]
+        self.arn = known_after(role.arn, *attachments)
+        self.register_outputs({"arn": self.arn})

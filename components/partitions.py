@@ -1,0 +1,12 @@
+"""The AWS partition a region belongs to, for ARNs that AWS itself owns."""
+
+_PARTITION_BY_PREFIX = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+
+
+def aws_partition(region: str) -> str:
+    """Return the partition of a region, worked out from its name so that no account has to be asked.
+
+    >>> aws_partition("us-west-2"), aws_partition("us-gov-west-1")
+    ('aws', 'aws-us-gov')
+    """
+    return next((name for prefix, name in _PARTITION_BY_PREFIX.items() if region.startswith(prefix)), "aws")

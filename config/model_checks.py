@@ -1,0 +1,111 @@
+"""What the values of one model must agree on, among themselves and with the planner's data.
+
+A bad value is None in a parsed section (`config.sections`) and is passed over: its own fault is enough.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from config import rules
+from config.extra_args import extra_args_faults
+from config.faults import Fault, key_path
+from config.models import ModelSettings
+from planner.instances import InstanceType, UnknownInstanceType, find_instance
+from planner.models import ModelFacts, UnknownModel, find_model
+from planner.options import batch_defaults
+from planner.versions import parse_version
+
+
+def model_faults(model: ModelSettings, zones: Sequence[str], key: str) -> Iterator[Fault]:
+    """Yield the faults of one model; `zones` are the network's, as far as they are good."""
+    yield from _model_is_known(model, key)
+    yield from _instance_type_is_known(model, key)
+    yield from _zone_is_in_the_network(model, zones, key)
+    yield from _image_and_version_come_together(model, key)
+    yield from extra_args_faults(model.extra_args or (), key_path(key, "extraArgs"))
+
+
+def gated_models(models: Mapping[str, ModelSettings]) -> list[str]:
+    """Return the names of the models that Hugging Face hands out to accepted accounts only."""
+    facts = {name: _facts(model) for name, model in models.items()}
+    return [name for name, known in facts.items() if known and known.gated]
+
+
+def _zone_is_in_the_network(model: ModelSettings, zones: Sequence[str], key: str) -> Iterator[Fault]:
+    if model.zone and zones and model.zone not in zones:
+        yield Fault(
+            key=key_path(key, "zone"),
+            text=f"{model.zone!r} is not one of network.zones {rules.list_of(zones)}: add it there or move the model",
+        )
+
+
+def _instance_type_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
+    if not model.instance_type:
+        return
+    try:
+        instance = find_instance(model.instance_type)
+    except UnknownInstanceType as unknown:
+        text = f"{model.instance_type!r} is not in the catalogue of GPU instance types{_nearest(unknown.nearest)}"
+        yield Fault(key=key_path(key, "instanceType"), text=text)
+        return
+    if model.efa and not instance.efa_interfaces:
+        yield Fault(
+            key=key_path(key, "efa"),
+            text=f"{instance.type} has no EFA interface: remove efa, or take a larger size of its family",
+        )
+    yield from _batch_holds_every_sequence(model, instance, key)
+
+
+def _batch_holds_every_sequence(model: ModelSettings, instance: InstanceType, key: str) -> Iterator[Fault]:
+    default_tokens, _ = batch_defaults(instance, parse_version(model.vllm_version))
+    tokens = model.max_num_batched_tokens or default_tokens
+    if model.max_num_seqs and model.max_num_seqs > tokens:
+        whose = "" if model.max_num_batched_tokens else f"vLLM's default on {instance.type}, "
+        yield Fault(
+            key=key_path(key, "maxNumSeqs"),
+            text=f"{model.max_num_seqs} is more than maxNumBatchedTokens ({whose}{tokens}), which vLLM refuses: "
+            "lower it, or raise maxNumBatchedTokens",
+        )
+
+
+def _model_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
+    if not model.model:
+        return
+    try:
+        facts = find_model(model.model)
+    except UnknownModel as unknown:
+        text = f"{model.model!r} is not a model the planner has facts of{_nearest(unknown.nearest)}"
+        yield Fault(key=key_path(key, "model"), text=text)
+        return
+    if model.limit_mm_per_prompt and not facts.is_multimodal:
+        yield Fault(
+            key=key_path(key, "limitMmPerPrompt"),
+            text=f"{model.model} takes text only: remove limitMmPerPrompt",
+        )
+
+
+def _image_and_version_come_together(model: ModelSettings, key: str) -> Iterator[Fault]:
+    # A bad value counts as given: its own fault is enough.
+    has_image = "own_image" in model.model_fields_set
+    has_version = "own_vllm_version" in model.model_fields_set
+    if has_image and not has_version:
+        yield Fault(
+            key=key_path(key, "vllmVersion"),
+            text='is missing beside an own image: give the vLLM version inside it, such as "0.21.0"',
+        )
+    if has_version and not has_image:
+        yield Fault(
+            key=key_path(key, "vllmVersion"),
+            text="stands without an own image, and the default image holds its own vLLM: remove vllmVersion, "
+            "or give image too",
+        )
+
+
+def _facts(model: ModelSettings) -> ModelFacts | None:
+    try:
+        return find_model(model.model) if model.model else None
+    except UnknownModel:
+        return None
+
+
+def _nearest(names: tuple[str, ...]) -> str:
+    return f": did you mean {' or '.join(names)}?" if names else ""

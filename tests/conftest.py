@@ -1,0 +1,74 @@
+"""The engine all component tests run in: every registration is kept, every unanswered question is an error."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import isawaitable
+
+import pulumi
+import pytest
+
+from cli.mock_cloud import RecordingMonitor, Registration
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A mock engine to run one program in, and what it saw."""
+
+    monitor: RecordingMonitor
+
+    def run(self, program: Callable[[], object]) -> None:
+        """Run a program to the end: every registration done, every output resolved."""
+
+        def returning_no_resource() -> object:
+            result = program()
+            return result if isawaitable(result) else None
+
+        pulumi.runtime.test(returning_no_resource)()
+
+    def value(self, program: Callable[[], pulumi.Output]) -> object:
+        """Run a program and return the value of the output it gives."""
+        seen = []
+        pulumi.runtime.test(lambda: program().apply(seen.append))()
+        (value,) = seen
+        return value
+
+    @property
+    def registrations(self) -> list[Registration]:
+        return self.monitor.registrations
+
+    def of_type(self, type_: str) -> list[Registration]:
+        return [one for one in self.registrations if one.type == type_]
+
+    def only(self, type_: str) -> Registration:
+        (registration,) = self.of_type(type_)
+        return registration
+
+    def named(self, name: str, type_: str) -> Registration:
+        (registration,) = [one for one in self.of_type(type_) if one.name == name]
+        return registration
+
+    def children(self) -> dict[str, set[str]]:
+        """Return the names of each component's children as `Type name`, under the component's name."""
+        found: dict[str, set[str]] = {}
+        for one in self.registrations:
+            parent = one.parent.rpartition("::")[2]
+            found.setdefault(parent, set()).add(f"{one.type.rpartition(':')[2]} {one.name}")
+        return found
+
+
+@pytest.fixture
+def start_engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engine]:
+    """A fresh engine at each call, for tests that compare two runs."""
+    monkeypatch.setenv("PULUMI_ERROR_OUTPUT_STRING", "true")
+
+    def start() -> Engine:
+        monitor = RecordingMonitor()
+        pulumi.runtime.set_mocks(monitor.mocks, "vllm-eks", "test", preview=False, monitor=monitor)
+        return Engine(monitor)
+
+    return start
+
+
+@pytest.fixture
+def engine(start_engine: Callable[[], Engine]) -> Engine:
+    return start_engine()

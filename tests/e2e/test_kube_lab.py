@@ -1,0 +1,253 @@
+"""The chart of both stacks on a real API server, scheduler and LeaderWorkerSet controller, with fake nodes.
+
+What such a run proves: the API server and the admission webhooks take every object, Pod Security "restricted"
+included; the scheduler finds room where the plan says; groups, roll-outs, the disruption budget and the Service's
+endpoints follow.
+
+What it does not prove: anything inside a pod. There is no kubelet and no container. Images are not pulled, commands
+and arguments are not run, probes are not sent, volumes and the Secrets they mount are not looked at; a pod is Ready as
+soon as it has a node, and the hook Job "succeeds" without running its script (tests/test_wait_ready.py runs that).
+There are no GPUs, no NCCL, no EFA and no network between pods; node groups, quotas and prices are not there either.
+
+The tests follow one another on the same two releases: they need the order of this file, and one process.
+"""
+
+import json
+import subprocess
+import sys
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chart_rendering import CHART, Rendered, render_text, with_value
+from kube_schemas import SCHEMA_PATH, write_schemas
+from lab_cluster import Cluster
+from stack_config import load_stack_file
+
+from config.stack_file import read_stack_file
+from planner.release_values import release_values
+from planner.suggest import plan_named
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parent.parent.parent
+NAME = "llama-4-scout"
+STACKS = ("dev", "prod")
+PODS = {"dev": 1, "prod": 2}
+ZONES = {"dev": "us-west-2b", "prod": "us-west-2a"}
+"""The lab has two GPU nodes in each of these: prod takes both of one, and dev has the others to itself."""
+LWS_NAME = f"leaderworkerset.sigs.k8s.io/name={NAME}"
+SECRETS = {"vllm-api-key": {"apiKey": "e2e"}, "vllm-hugging-face-token": {"token": "e2e"}}
+
+
+def namespace(stack: str) -> str:
+    return f"vllm-e2e-{stack}"
+
+
+def stack_values(stack: str) -> dict[str, Any]:
+    """Return the values that the program gives the chart, from the stack's own file; only the zone is the lab's."""
+    model = load_stack_file(read_stack_file(ROOT, stack).for_offline_preview()).settings.models[NAME]
+    plan = plan_named(model.model, model.instance_type, model.serving_options())
+    names = {"apiKey": "vllm-api-key", "huggingFaceToken": "vllm-hugging-face-token"}
+    values = {**release_values(plan, model.serving(NAME)), "secrets": names}
+    return with_value(values, "placement.zone", ZONES[stack])
+
+
+def pods(cluster: Cluster, stack: str, selector: str = LWS_NAME) -> list[dict[str, Any]]:
+    return cluster.get("pods", f"--namespace={namespace(stack)}", f"--selector={selector}")
+
+
+def revisions(found: list[dict[str, Any]]) -> set[str]:
+    return {pod["metadata"]["labels"]["vllm-eks/revision"] for pod in found}
+
+
+def wait_for_groups(cluster: Cluster, stack: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Wait until all groups run the revision of the values; return their pods."""
+    revision = Rendered(render_text(values, release=NAME, namespace=namespace(stack))).revision()
+    wanted = values["replicas"] * values["pipelineParallelSize"]
+
+    def all_run() -> bool:
+        lws = cluster.get("leaderworkerset", NAME, f"--namespace={namespace(stack)}")
+        conditions = {found["type"]: found["status"] for found in lws.get("status", {}).get("conditions", [])}
+        found = pods(cluster, stack)
+        is_current = lws.get("status", {}).get("observedGeneration") == lws["metadata"]["generation"]
+        running = [pod for pod in found if pod["status"]["phase"] == "Running"]
+        return (
+            (is_current and conditions.get("Available") == "True")
+            and (len(found) == len(running) == wanted)
+            and revisions(found) == {revision}
+        )
+
+    cluster.wait_until(f"{stack}: {wanted} pods of revision {revision} run", all_run)
+    return pods(cluster, stack)
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: Cluster) -> dict[str, dict[str, Any]]:
+    """Both stacks, installed side by side; the values of each."""
+    values = {stack: stack_values(stack) for stack in STACKS}
+    for stack in STACKS:
+        cluster.make_namespace(namespace(stack), SECRETS)
+        cluster.helm("install", NAME, namespace(stack), values[stack])
+    for stack in STACKS:
+        wait_for_groups(cluster, stack, values[stack])
+    return values
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_object_keeps_to_the_api_servers_own_schemas(cluster: Cluster, stack: str, tmp_path: Path) -> None:
+    text = render_text(stack_values(stack), release=NAME, namespace=namespace(stack))
+    kinds = {found["kind"] for found in Rendered(text).objects}
+    write_schemas(json.loads(cluster.kubectl("get", "--raw", "/openapi/v2")), tmp_path, kinds)
+    said = cluster.run(
+        "kubeconform", "-strict", "-summary", "-output=json", f"-schema-location={tmp_path}/{SCHEMA_PATH}", stdin=text
+    )
+    summary = json.loads(said)["summary"]
+    assert summary == {"valid": len(Rendered(text).objects), "invalid": 0, "errors": 0, "skipped": 0}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_group_runs_on_its_own_g5_nodes_of_one_zone(
+    cluster: Cluster, installed: dict[str, dict[str, Any]], stack: str
+) -> None:
+    found = pods(cluster, stack)
+    nodes = {node["metadata"]["name"]: node["metadata"]["labels"] for node in cluster.get("nodes")}
+    homes = [nodes[pod["spec"]["nodeName"]] for pod in found]
+    assert len({home["kubernetes.io/hostname"] for home in homes}) == len(found) == PODS[stack]
+    assert {home["node.kubernetes.io/instance-type"] for home in homes} == {"g5.48xlarge"}
+    assert {home["topology.kubernetes.io/zone"] for home in homes} == {ZONES[stack]}
+    asked = [pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] for pod in found]
+    assert asked == ["8"] * PODS[stack]
+
+
+def test_the_controller_gives_the_ranks_what_their_arguments_refer_to(
+    cluster: Cluster, installed: dict[str, dict[str, Any]]
+) -> None:
+    ranks = {}
+    for pod in pods(cluster, "prod"):
+        env = {entry["name"]: entry.get("value") for entry in pod["spec"]["containers"][0]["env"]}
+        ranks[env["LWS_WORKER_INDEX"]] = (env["LWS_GROUP_SIZE"], env["LWS_LEADER_ADDRESS"])
+    leader = f"{NAME}-0.{NAME}.{namespace('prod')}"
+    assert ranks == {"0": ("2", leader), "1": ("2", leader)}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_one_whole_group_may_be_drained(cluster: Cluster, installed: dict[str, dict[str, Any]], stack: str) -> None:
+    def status() -> dict[str, Any]:
+        return cluster.get("poddisruptionbudget", NAME, f"--namespace={namespace(stack)}")["status"]
+
+    cluster.wait_until(f"{stack}: the budget counts the pods", lambda: status()["currentHealthy"] == PODS[stack])
+    assert status()["disruptionsAllowed"] == PODS[stack]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_service_leads_to_leaders_alone(cluster: Cluster, installed: dict[str, dict[str, Any]], stack: str) -> None:
+    selector = f"--selector=kubernetes.io/service-name={NAME}-api"
+
+    def targets() -> list[str]:
+        slices = cluster.get("endpointslices", f"--namespace={namespace(stack)}", selector)
+        endpoints = [endpoint for found in slices for endpoint in found.get("endpoints") or []]
+        return [endpoint["targetRef"]["name"] for endpoint in endpoints if endpoint["conditions"]["ready"]]
+
+    cluster.wait_until(f"{stack}: the Service has an endpoint", lambda: bool(targets()))
+    assert targets() == [f"{NAME}-0"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_hook_job_is_placed_on_a_node_without_gpus(
+    cluster: Cluster, installed: dict[str, dict[str, Any]], stack: str
+) -> None:
+    (pod,) = pods(cluster, stack, "app.kubernetes.io/component=ready")
+    assert "nvidia.com/gpu" not in cluster.get("node", pod["spec"]["nodeName"])["status"]["allocatable"]
+
+
+def test_the_hook_jobs_account_may_see_what_its_script_looks_at(
+    cluster: Cluster, installed: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    """Run the script from here, as the Job's ServiceAccount, for one copy too many: a fake leader cannot be asked."""
+    (config,) = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "--output=json"))["clusters"]
+    token = cluster.kubectl("create", "token", f"{NAME}-ready", f"--namespace={namespace('dev')}")
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "ca.crt").write_bytes(b64decode(config["cluster"]["certificate-authority-data"]))
+    (tmp_path / "apiKey").write_text("e2e")
+    (job,) = cluster.get("jobs", f"--namespace={namespace('dev')}")
+    as_in_the_job = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    done = subprocess.run(
+        [
+            *(sys.executable, str(CHART / "files" / "wait_ready.py"), *as_in_the_job),
+            *("--replicas=2", "--timeout-seconds=1"),
+            *(f"--kubernetes-url={config['cluster']['server']}", f"--credentials={tmp_path}"),
+            f"--api-key-file={tmp_path / 'apiKey'}",
+        ],
+        capture_output=True,
+        text=True,
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.stdout.splitlines()[-1] == (
+        "FAILED: not ready after 1 s: groups ready 1/2, of this revision 1. "
+        f"Look with: kubectl -n {namespace('dev')} get leaderworkersets,pods,events"
+    )
+
+
+def test_more_copies_leave_the_first_one_running_and_only_one_of_them_may_be_drained(
+    cluster: Cluster, installed: dict[str, dict[str, Any]]
+) -> None:
+    (before,) = wait_for_groups(cluster, "dev", installed["dev"])
+    two_copies = {**installed["dev"], "replicas": 2}
+    cluster.helm("upgrade", NAME, namespace("dev"), two_copies)
+    after = wait_for_groups(cluster, "dev", two_copies)
+    assert revisions([before]) == revisions(after)
+    assert before["metadata"]["uid"] in {pod["metadata"]["uid"] for pod in after}
+
+    def budget() -> dict[str, Any]:
+        return cluster.get("poddisruptionbudget", NAME, f"--namespace={namespace('dev')}")["status"]
+
+    cluster.wait_until("the budget counts both copies", lambda: budget()["currentHealthy"] == 2)
+    assert budget()["disruptionsAllowed"] == 1
+
+
+def test_other_arguments_replace_every_pod_of_the_group(cluster: Cluster, installed: dict[str, dict[str, Any]]) -> None:
+    before = wait_for_groups(cluster, "prod", installed["prod"])
+    changed = {**installed["prod"], "vllmArgs": [*installed["prod"]["vllmArgs"], "--enable-prefix-caching"]}
+    cluster.helm("upgrade", NAME, namespace("prod"), changed)
+    after = wait_for_groups(cluster, "prod", changed)
+    assert revisions(before).isdisjoint(revisions(after))
+    assert not {pod["metadata"]["uid"] for pod in before} & {pod["metadata"]["uid"] for pod in after}
+
+
+def test_a_recheck_alone_asks_again_and_restarts_nothing(
+    cluster: Cluster, installed: dict[str, dict[str, Any]]
+) -> None:
+    before = pods(cluster, "dev")
+    (asked_before,) = pods(cluster, "dev", "app.kubernetes.io/component=ready")
+    values = {**installed["dev"], "replicas": len(before), "recheck": {"nodeGroupId": "another"}}
+    cluster.helm("upgrade", NAME, namespace("dev"), values)
+    after = wait_for_groups(cluster, "dev", values)
+    assert {pod["metadata"]["uid"] for pod in before} == {pod["metadata"]["uid"] for pod in after}
+    asked_after = pods(cluster, "dev", "app.kubernetes.io/component=ready")
+    assert asked_before["metadata"]["uid"] not in {pod["metadata"]["uid"] for pod in asked_after}
+    assert asked_after
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_uninstalling_leaves_what_helm_keeps_and_the_secrets_that_are_not_the_charts(
+    cluster: Cluster, installed: dict[str, dict[str, Any]], stack: str
+) -> None:
+    cluster.run("helm", "uninstall", NAME, f"--namespace={namespace(stack)}")
+    kinds = ("leaderworkerset", "statefulset", "service", "poddisruptionbudget", "configmap", "serviceaccount")
+    listed = ",".join((*kinds, "role", "rolebinding", "secret", "job", "pod"))
+    by_kubernetes = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
+
+    def left() -> set[str]:
+        found = cluster.get(listed, f"--namespace={namespace(stack)}")
+        # The last hook Job is Helm's to keep, with its pod, for whoever wants to read its logs.
+        of_job = {f"{NAME}-ready"}
+        names = {f"{item['kind']}/{item['metadata']['name']}" for item in found if not owned_by(item, of_job)}
+        return names - by_kubernetes - {f"Job/{NAME}-ready"}
+
+    cluster.wait_until(f"{stack}: only Secrets are left", lambda: left() == {f"Secret/{name}" for name in SECRETS})
+
+
+def owned_by(item: dict[str, Any], names: set[str]) -> bool:
+    return any(owner["name"] in names for owner in item["metadata"].get("ownerReferences", []))

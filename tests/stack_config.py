@@ -1,0 +1,38 @@
+"""Load a stack file as Pulumi would run it: its configuration in the runtime, a mock engine behind."""
+
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
+
+from config.loader import StackConfig, load
+from config.stack_file import StackFile, read_stack_file
+
+
+class NoCloud(Mocks):
+    """Loading the configuration makes and asks nothing."""
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict]:
+        raise AssertionError(f"{args.name} was made")
+
+    def call(self, args: MockCallArgs) -> tuple[dict, None]:
+        raise AssertionError(f"{args.token} was asked")
+
+
+def load_stack_file(file: StackFile) -> StackConfig:
+    pulumi.runtime.set_mocks(NoCloud(), project=file.project, stack=file.stack, preview=False)
+    pulumi.runtime.set_all_config(file.config, file.secret_keys)
+    return load()
+
+
+def load_stack(folder: Path, stack: str) -> StackConfig:
+    return load_stack_file(read_stack_file(folder, stack))
+
+
+def report_of(folder: Path, stack: str) -> str:
+    """Return the report that the program would end with."""
+    try:
+        load_stack(folder, stack)
+    except pulumi.RunError as error:
+        return str(error)
+    raise AssertionError(f"the stack {stack} was accepted")

@@ -1,0 +1,228 @@
+"""The chart, rendered by the real helm: the group, its pods, and what stands beside them."""
+
+import pytest
+from chart_rendering import IMAGE, Rendered, model_values, render_text, tool, with_value
+
+pytestmark = pytest.mark.skipif(tool("helm") is None, reason="helm is neither on PATH nor in $KUBE_LAB/bin")
+
+LWS_NAME = "leaderworkerset.sigs.k8s.io/name"
+ONE_NODE = model_values(tensor=8, pipeline=1)
+TWO_NODES = with_value(
+    with_value(model_values(tensor=8, pipeline=2), "secrets.huggingFaceToken", "hf-token-1"), "model.revision", "c0ffee"
+)
+TWO_COPIES = with_value(model_values(tensor=4, pipeline=2, replicas=2, port=9000), "resources.efa", 1)
+ROLES = ("leader", "worker")
+EMPTY_DIRS = {"/dev/shm": "shared-memory", "/weights": "weights", "/home/vllm": "home", "/tmp": "tmp"}
+
+
+@pytest.fixture(scope="session")
+def one_node() -> Rendered:
+    return Rendered(render_text(ONE_NODE))
+
+
+@pytest.fixture(scope="session")
+def two_nodes() -> Rendered:
+    return Rendered(render_text(TWO_NODES))
+
+
+@pytest.fixture(scope="session")
+def two_copies() -> Rendered:
+    return Rendered(render_text(TWO_COPIES))
+
+
+# --- the group
+
+
+def test_a_group_has_as_many_pods_as_pipeline_stages(one_node: Rendered, two_nodes: Rendered) -> None:
+    assert one_node.one("LeaderWorkerSet")["spec"]["leaderWorkerTemplate"]["size"] == 1
+    assert two_nodes.one("LeaderWorkerSet")["spec"]["leaderWorkerTemplate"]["size"] == 2
+
+
+def test_replicas_are_groups(one_node: Rendered, two_copies: Rendered) -> None:
+    assert one_node.one("LeaderWorkerSet")["spec"]["replicas"] == 1
+    assert two_copies.one("LeaderWorkerSet")["spec"]["replicas"] == 2
+
+
+def test_a_group_is_replaced_as_a_whole_and_without_spare_gpus(two_nodes: Rendered) -> None:
+    spec = two_nodes.one("LeaderWorkerSet")["spec"]
+    assert spec["leaderWorkerTemplate"]["restartPolicy"] == "RecreateGroupOnPodRestart"
+    assert spec["rolloutStrategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdateConfiguration": {"maxUnavailable": 1, "maxSurge": 0},
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_pod_asks_for_its_share_of_the_node(two_nodes: Rendered, role: str) -> None:
+    assert two_nodes.container(role)["resources"] == {
+        "requests": {"cpu": "153600m", "memory": "614Gi", "ephemeral-storage": "270Gi", "nvidia.com/gpu": "8"},
+        "limits": {"memory": "614Gi", "nvidia.com/gpu": "8"},
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_efa_is_asked_for_by_leader_and_workers_alike(two_copies: Rendered, role: str) -> None:
+    resources = two_copies.container(role)["resources"]
+    assert resources["requests"]["vpc.amazonaws.com/efa"] == "1"
+    assert resources["limits"] == {"memory": "614Gi", "nvidia.com/gpu": "4", "vpc.amazonaws.com/efa": "1"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_all_pods_run_the_one_image(two_nodes: Rendered, role: str) -> None:
+    assert two_nodes.container(role)["image"] == IMAGE
+
+
+# --- how vLLM is started
+
+
+def test_one_node_is_started_without_any_multi_node_flag(one_node: Rendered) -> None:
+    leader = one_node.container("leader")
+    assert leader["command"] == ["vllm", "serve"]
+    assert leader["args"] == [
+        *("org/model", "--served-model-name", "scout", "--host", "0.0.0.0", "--port", "8000"),
+        *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "1"),
+    ]
+
+
+def test_the_leader_of_two_nodes_is_the_master_at_its_own_address(two_nodes: Rendered) -> None:
+    assert two_nodes.container("leader")["args"] == [
+        *("org/model", "--served-model-name", "scout", "--revision", "c0ffee", "--host", "0.0.0.0", "--port", "8000"),
+        *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "2"),
+        *("--nnodes", "$(LWS_GROUP_SIZE)", "--node-rank", "$(LWS_WORKER_INDEX)"),
+        *("--master-addr", "$(POD_IP)", "--master-port", "29501"),
+    ]
+
+
+def test_a_worker_is_headless_and_joins_the_leader(two_nodes: Rendered) -> None:
+    assert two_nodes.container("worker")["args"] == [
+        *("org/model", "--served-model-name", "scout", "--revision", "c0ffee"),
+        *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "2"),
+        *("--nnodes", "$(LWS_GROUP_SIZE)", "--node-rank", "$(LWS_WORKER_INDEX)"),
+        *("--master-addr", "$(LWS_LEADER_ADDRESS)", "--master-port", "29501", "--headless"),
+    ]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_ranks_meet_on_the_pod_network(two_nodes: Rendered, role: str) -> None:
+    env = two_nodes.env(role)
+    assert env["POD_IP"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+    assert env["VLLM_HOST_IP"] == "$(POD_IP)"
+    assert env["NCCL_SOCKET_IFNAME"] == env["GLOO_SOCKET_IFNAME"] == "eth0"
+    # A variable can only refer to one that stands before it.
+    assert list(env)[:2] == ["POD_IP", "VLLM_HOST_IP"]
+
+
+def test_the_startup_probe_lasts_for_the_whole_budget_of_the_values(one_node: Rendered) -> None:
+    probe = one_node.container("leader")["startupProbe"]
+    assert probe["httpGet"] == {"path": "/health", "port": "http"}
+    assert probe["failureThreshold"] * probe["periodSeconds"] == 2400
+
+
+def test_a_budget_between_two_probes_is_rounded_up() -> None:
+    probe = Rendered(render_text(with_value(ONE_NODE, "startup.budgetSeconds", 2401))).container("leader")[
+        "startupProbe"
+    ]
+    assert probe["failureThreshold"] * probe["periodSeconds"] == 2410
+
+
+def test_only_leaders_are_probed(two_nodes: Rendered) -> None:
+    probes = ("startupProbe", "readinessProbe", "livenessProbe")
+    leader, worker = two_nodes.container("leader"), two_nodes.container("worker")
+    assert all(leader[probe]["httpGet"] == {"path": "/health", "port": "http"} for probe in probes)
+    assert not any(probe in worker for probe in probes)
+
+
+# --- where it runs
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_zone_and_type_are_hard_and_the_own_node_group_is_preferred(two_nodes: Rendered, role: str) -> None:
+    spec = two_nodes.template(role)["spec"]
+    assert spec["nodeSelector"] == {
+        "topology.kubernetes.io/zone": "us-west-2a",
+        "node.kubernetes.io/instance-type": "g5.48xlarge",
+    }
+    (preferred,) = spec["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert preferred["preference"]["matchExpressions"] == [
+        {"key": "vllm-eks/model", "operator": "In", "values": ["scout"]}
+    ]
+    assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pipeline_stages_never_share_a_node(two_nodes: Rendered, role: str) -> None:
+    affinity = two_nodes.template(role)["spec"]["affinity"]["podAntiAffinity"]
+    assert affinity["requiredDuringSchedulingIgnoredDuringExecution"] == [
+        {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {LWS_NAME: "scout"}}}
+    ]
+
+
+def test_copies_that_fit_on_one_node_may_share_it(one_node: Rendered) -> None:
+    assert "podAntiAffinity" not in one_node.template("leader")["spec"]["affinity"]
+
+
+# --- what it may do
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_pod_has_no_rights_beyond_its_volumes(two_nodes: Rendered, role: str) -> None:
+    spec = two_nodes.template(role)["spec"]
+    assert spec["automountServiceAccountToken"] is spec["enableServiceLinks"] is False
+    assert spec["securityContext"] == {
+        **{"runAsNonRoot": True, "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000},
+        **{"fsGroupChangePolicy": "OnRootMismatch", "seccompProfile": {"type": "RuntimeDefault"}},
+    }
+    assert two_nodes.container(role)["securityContext"] == {
+        **{"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+    }
+    assert spec["terminationGracePeriodSeconds"] == 120
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_everything_that_is_written_goes_to_a_sized_volume(one_node: Rendered, role: str) -> None:
+    mounts = {entry["mountPath"]: entry["name"] for entry in one_node.container(role)["volumeMounts"]}
+    assert mounts == EMPTY_DIRS
+    assert one_node.volume(role, "shared-memory")["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Gi"}
+    assert one_node.volume(role, "weights")["emptyDir"] == {"sizeLimit": "250Gi"}
+    assert all("sizeLimit" in one_node.volume(role, name)["emptyDir"] for name in ("home", "tmp"))
+    env = one_node.env(role)
+    assert env["HF_HOME"] == "/weights"
+    caches = [name for name in env if name.endswith(("_ROOT", "_DIR", "_BASE", "_PATH")) or name.startswith("XDG_")]
+    assert len(caches) == 8
+    assert all(env[name].startswith(env["HOME"]) for name in caches)
+    assert env["USER"] == env["LOGNAME"] == "vllm"
+
+
+def test_secrets_come_by_name_and_only_where_they_are_used(one_node: Rendered, two_nodes: Rendered) -> None:
+    by_name = {"secretKeyRef": {"name": "api-key-1", "key": "apiKey"}}
+    assert two_nodes.env("leader")["VLLM_API_KEY"] == by_name
+    assert "VLLM_API_KEY" not in two_nodes.env("worker")
+    for role in ROLES:
+        volume = two_nodes.volume(role, "hugging-face-token")["secret"]
+        assert volume["secretName"] == "hf-token-1"
+        assert volume["items"] == [{"key": "token", "path": "token"}]
+        assert two_nodes.env(role)["HF_TOKEN_PATH"] == "/secrets/hugging-face/token"
+        assert "HF_TOKEN_PATH" not in one_node.env(role)
+    assert not [found for found in two_nodes.objects if found["kind"] == "Secret"]
+
+
+# --- what stands beside the group
+
+
+def test_the_service_selects_leaders_and_leaves_the_groups_own_name_alone(two_copies: Rendered) -> None:
+    service = two_copies.one("Service")
+    assert service["metadata"]["name"] == "scout-api"
+    assert service["spec"]["type"] == "ClusterIP"
+    assert service["spec"]["selector"] == {LWS_NAME: "scout", "leaderworkerset.sigs.k8s.io/worker-index": "0"}
+    assert service["spec"]["ports"] == [{"name": "http", "port": 9000, "targetPort": "http"}]
+    assert two_copies.container("leader")["ports"] == [{"name": "http", "containerPort": 9000}]
+    assert two_copies.container("leader")["args"][5:7] == ["--port", "9000"]
+
+
+def test_the_disruption_budget_lets_one_whole_group_go(one_node: Rendered, two_copies: Rendered) -> None:
+    assert one_node.one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert two_copies.one("PodDisruptionBudget")["spec"] == {
+        "maxUnavailable": 2,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        "selector": {"matchLabels": {LWS_NAME: "scout"}},
+    }

@@ -1,0 +1,77 @@
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from planner.faults import WrongQuestion
+from planner.instances import UnknownInstanceType, catalogue, find_instance, instance_of, read_instance_file
+
+
+def test_the_catalogue_holds_every_type_and_each_row_has_the_right_types() -> None:
+    assert len(catalogue()) == 58
+    for row in catalogue().values():
+        assert instance_of(asdict(row), where=row.type) == row
+
+
+@pytest.mark.parametrize(
+    ("name", "usable_gib"),
+    [("g4dn.xlarge", 14.56), ("g5.48xlarge", 21.98), ("g6.xlarge", 22.03), ("g6e.48xlarge", 44.31),
+     ("p4d.24xlarge", 39.38), ("p4de.24xlarge", 79.10), ("p5.48xlarge", 79.10), ("p5en.48xlarge", 139.72),
+     ("p6-b200.48xlarge", 178.35), ("g7e.24xlarge", 94.97)],
+)  # fmt: skip
+def test_memory_is_what_the_driver_reports_not_the_nameplate(name: str, usable_gib: float) -> None:
+    assert find_instance(name).gpu_memory_gib == usable_gib
+    assert find_instance(name).gpu_memory_source == "measured"
+
+
+def test_memory_that_no_log_showed_is_called_an_estimate() -> None:
+    estimates = {row.gpu for row in catalogue().values() if row.gpu_memory_source == "estimate"}
+    assert estimates == {"L4 (1/8)", "L4 (1/4)", "L4 (1/2)", "RTX PRO 4500", "B300"}
+
+
+def test_an_unknown_type_is_told_with_the_nearest_names() -> None:
+    with pytest.raises(UnknownInstanceType) as caught:
+        find_instance("g5.48xlrge")
+    assert str(caught.value).startswith(
+        "instance type 'g5.48xlrge' is not in the catalogue; did you mean g5.48xlarge or "
+    )
+
+
+GIVEN = {"type": "x1", "gpu": "A10G", "gpus": 4, "gpu_memory_gib": 21.98, "compute_capability": 8.6}
+
+
+def written(folder: Path, document: object) -> Path:
+    path = folder / "type.json"
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return path
+
+
+def test_an_instance_file_describes_a_type_the_catalogue_lacks(tmp_path: Path) -> None:
+    found = read_instance_file(written(tmp_path, {**GIVEN, "usd_per_hour": 3.5}))
+    assert (found.gpus, found.sm, found.usd_per_hour, found.gpu_memory_source) == (4, 86, 3.5, "given")
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{", "is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ([], "must hold one JSON object"),
+        ({**GIVEN, "gpus": 0}, "gpus: must be above 0"),
+        ({**GIVEN, "gpu_memory_gib": -1}, "gpu_memory_gib: must be above 0"),
+        ({**GIVEN, "compute_capability": "86"}, "compute_capability: '86' is not of the form 8.6"),
+        ({**GIVEN, "colour": "red"}, "colour: Unexpected keyword argument"),
+        ({"gpu": "A10G"}, "compute_capability: '' is not of the form 8.6; type: Field required; "
+         "gpus: Field required; gpu_memory_gib: Field required"),
+    ],
+)  # fmt: skip
+def test_a_wrong_instance_file_is_one_clear_sentence(tmp_path: Path, document: object, message: str) -> None:
+    path = written(tmp_path, document)
+    with pytest.raises(WrongQuestion) as caught:
+        read_instance_file(path)
+    assert str(caught.value).removeprefix(f"--instance-file {path}").lstrip(": ") == message
+
+
+def test_a_missing_instance_file_is_told() -> None:
+    with pytest.raises(WrongQuestion, match=r"--instance-file none\.json: No such file or directory"):
+        read_instance_file(Path("none.json"))

@@ -1,0 +1,171 @@
+import pytest
+from asking import LLAMA_8B, LLAMA_70B, MIXTRAL, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16, codes, planned
+
+from planner.faults import WrongQuestion
+from planner.models import find_model
+from planner.options import ServingOptions
+from planner.plan import attempt
+from planner.suggest import compare
+from planner.units import gib
+
+
+def test_the_guide_s_first_stack_quantized_scout_fits_one_node() -> None:
+    plan = planned(SCOUT_W4A16, max_model_len=16384)
+    assert plan.fits
+    assert plan.layout is not None
+    assert (plan.layout.label, plan.total_nodes, plan.usd_per_hour) == ("TP=8 PP=1", 1, 16.288)
+
+
+def test_the_guide_s_second_stack_full_scout_takes_two_nodes() -> None:
+    plan = planned(SCOUT, max_model_len=16384, max_num_seqs=64, limit_mm_per_prompt={"image": 1})
+    assert plan.fits
+    assert plan.layout is not None
+    assert (plan.layout.label, plan.total_nodes, plan.usd_per_hour) == ("TP=8 PP=2", 2, 32.576)
+    assert plan.kv_cache_tokens == 453_088
+    assert plan.max_concurrency == 27.65
+    assert plan.largest_context_tokens == 453_088
+
+
+@pytest.mark.parametrize(
+    ("model", "label", "nodes", "weights_gib"),
+    [(LLAMA_8B, "TP=8 PP=1", 1, 1.87), (LLAMA_70B, "TP=8 PP=2", 2, 8.21), (SCOUT, "TP=8 PP=2", 2, 12.55),
+     (QWEN_235B, "TP=8 PP=4", 4, 13.51), (MIXTRAL, "TP=8 PP=1", 1, 10.88), (QWEN_8B, "TP=8 PP=1", 1, 1.91)],
+)  # fmt: skip
+def test_models_on_the_same_instance_type(model: str, label: str, nodes: int, weights_gib: float) -> None:
+    plan = planned(model)
+    assert plan.fits
+    assert plan.layout is not None
+    assert (plan.layout.label, plan.total_nodes) == (label, nodes)
+    assert gib(plan.layout.tightest.weights.size_bytes) == pytest.approx(weights_gib, abs=0.01)
+
+
+def test_full_scout_on_one_node_is_refused_with_what_it_needs_has_and_what_would_fit() -> None:
+    plan = planned(SCOUT, pipeline_parallel_size=1)
+    assert [(r.code, r.message) for r in plan.refusals] == [
+        (
+            "weights_do_not_fit",
+            "TP=8 PP=1: stage 1 of 1 needs 25.30 GiB weights + 1.88 activations + 2.22 overhead "
+            "= 29.40 of 20.22 GiB a GPU",
+        )
+    ]
+    assert plan.suggestions == (
+        "--pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)",
+        "the cheapest type that fits: 3 x g7e.2xlarge ($10.09/h)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("tp", "code"), [(7, "heads_not_divisible"), (3, "heads_not_divisible"), (16, "not_enough_gpus")]
+)
+def test_an_impossible_tensor_parallel_size_is_refused_and_a_legal_one_offered(tp: int, code: str) -> None:
+    plan = planned(LLAMA_8B, tensor_parallel_size=tp)
+    assert codes(plan)[0] == code
+    assert plan.suggestions[0] == "TP=8 PP=1 on 1 x g5.48xlarge ($16.29/h)"
+
+
+def test_a_refusal_lists_every_layout_tried_with_its_numbers() -> None:
+    plan = planned(QWEN_235B, "g6.16xlarge")
+    assert [r.message.split(":")[0] for r in plan.refusals] == [f"TP=1 PP={pp}" for pp in range(1, 17)]
+    assert all("GiB" in r.message for r in plan.refusals)
+
+
+def test_a_context_that_memory_does_not_hold_says_how_far_it_could_go() -> None:
+    plan = planned(LLAMA_70B, "g6.12xlarge", max_model_len=131072, pipeline_parallel_size=2)
+    assert codes(plan) == ["kv_cache_too_small"]
+    assert plan.refusals[0].message.endswith("of the 131,072 tokens of one request")
+    shorter = plan.largest_context_tokens
+    assert f"--max-model-len {shorter} fits this layout" in plan.suggestions
+    kept = {"max_model_len": shorter, "pipeline_parallel_size": 2}
+    assert planned(LLAMA_70B, "g6.12xlarge", **kept).fits
+    assert not planned(LLAMA_70B, "g6.12xlarge", **{**kept, "max_model_len": shorter + 16}).fits
+
+
+def test_a_context_above_the_model_s_own_limit_is_refused_as_such() -> None:
+    plan = planned(LLAMA_8B, max_model_len=9000)
+    assert [(r.code, r.message) for r in plan.refusals] == [
+        ("context_too_long", "max model len 9,000 is above the model's own limit of 8,192 tokens")
+    ]
+    assert plan.suggestions[0] == "--max-model-len 8192 or less"
+
+
+def test_more_nodes_than_a_smaller_batch_would_need_are_pointed_out() -> None:
+    plan = planned(LLAMA_70B)
+    assert plan.notes[0] == "--max-num-seqs 128 (instead of 256) fits 1 x g5.48xlarge ($16.29/h)"
+    assert planned(LLAMA_70B, max_num_seqs=128).total_nodes == 1
+
+
+def test_replicated_kv_heads_and_idle_gpus_are_pointed_out() -> None:
+    assert planned(QWEN_235B).notes[0].startswith("4 KV heads are replicated over TP=8")
+    assert planned(QWEN_8B, tensor_parallel_size=2).notes[0] == "6 of 8 GPUs of a node stay idle"
+
+
+@pytest.mark.parametrize(("replicas", "tp", "nodes"), [(1, 8, 1), (3, 8, 3), (4, 2, 1), (5, 2, 2)])
+def test_replicas_of_one_stage_share_a_node_as_its_gpus_allow(replicas: int, tp: int, nodes: int) -> None:
+    assert planned(QWEN_8B, replicas=replicas, tensor_parallel_size=tp).total_nodes == nodes
+
+
+def test_replicas_over_several_nodes_never_share_one() -> None:
+    plan = planned(LLAMA_70B, tensor_parallel_size=4, pipeline_parallel_size=4, replicas=2)
+    assert plan.fits
+    assert (plan.nodes_per_replica, plan.total_nodes) == (4, 8)
+
+
+def test_local_disks_must_hold_what_every_node_downloads() -> None:
+    plan = planned(SCOUT, "g6.xlarge")
+    assert plan.refusals[0].code == "weights_do_not_fit"
+    assert plan.refusals[0].message == (
+        "each node downloads 217 GB of weights and unpacks the image: 263 GB do not fit the 250 GB of local NVMe "
+        "of g6.xlarge"
+    )
+
+
+def test_cuda_graphs_outside_the_budget_need_memory_beside_it() -> None:
+    wishes = {"vllm_version": "0.19.1", "gpu_memory_utilization": 0.99, "pipeline_parallel_size": 1}
+    plan = planned(QWEN_8B, "g5.xlarge", **wishes)
+    assert codes(plan)[0] == "weights_do_not_fit"
+    assert "captures 0.54 GiB of CUDA graphs outside the budget" in plan.refusals[0].message
+
+
+def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
+    plan = planned(SCOUT, vllm_version="0.10.2")
+    assert [r.message.split(":")[0] for r in plan.refusals] == ["TP=8 PP=1"]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"vllm_version": "0.9.2"}, "vLLM 0.9.2 is outside what the planner has read: 0.10 to 0.33"),
+        ({"vllm_version": "latest"}, "vLLM version 'latest' is not of the form \"0.21.0\""),
+        ({"gpu_memory_utilization": 0}, "gpu memory utilization 0 must be above 0 and at most 1"),
+        ({"tensor_parallel_size": 0, "replicas": 0},
+         "tensor parallel size 0 must be 1 or more; replicas 0 must be 1 or more"),
+        ({"max_num_seqs": 4096},
+         "max num seqs 4096 is more than max num batched tokens 2048: vLLM refuses that; raise the second"),
+        ({"kv_cache_dtype": "int4"}, "kv cache dtype 'int4' is not one of auto, fp8, fp8_e4m3, fp8_e5m2"),
+    ],
+)  # fmt: skip
+def test_a_wrong_question_is_no_refusal(wishes: dict[str, object], message: str) -> None:
+    with pytest.raises(WrongQuestion) as caught:
+        planned(LLAMA_8B, **wishes)
+    assert str(caught.value) == message
+
+
+def test_a_comparison_has_every_type_those_that_fit_first_the_cheapest_first() -> None:
+    plans = compare(find_model(SCOUT), ServingOptions())
+    fitting = [p for p in plans if p.fits]
+    assert len(plans) == 58
+    assert plans[: len(fitting)] == fitting
+    prices = [float("inf") if p.usd_per_hour is None else p.usd_per_hour for p in fitting]
+    assert prices == sorted(prices)
+    assert {p.instance.type: p.total_nodes for p in fitting}["g7e.24xlarge"] == 1
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    first, second = planned(SCOUT), planned(SCOUT)
+    assert (first.layout, first.refusals, first.notes) == (second.layout, second.refusals, second.notes)
+
+
+def test_an_attempt_never_offers_more_than_was_asked() -> None:
+    plan = attempt(find_model(QWEN_8B), planned(QWEN_8B).instance, ServingOptions(pipeline_parallel_size=2))
+    assert plan.layout is not None
+    assert plan.layout.pipeline_parallel_size == 2
