@@ -60,6 +60,6 @@ def _quotas(plans: Mapping[str, Plan], region: str) -> Iterator[Check]:
         yield Check(
             subject=f"quota {name} holds {vcpus} vCPUs",
             status="unknown",
-            text=f"not asked of the account: aws service-quotas get-service-quota --service-code ec2 --quota-code {code} "
-            f"--region {region}",
+            text="not asked of the account: aws service-quotas get-service-quota --service-code ec2 "
+            f"--quota-code {code} --region {region}",
         )

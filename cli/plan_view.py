@@ -98,22 +98,53 @@ def memory_table(layout: Layout, out: Console):  # noqa: ANN201  (a rich rendera
 
 def show_gpus(plan: Plan, out: Console) -> None:
     """Print each GPU of each node of one replica as a bar, with the layers of its stage."""
+    for node in range(plan.nodes_per_replica):
+        head = f"node {node + 1}" if plan.nodes_per_replica > 1 else "node"
+        out.print(f"{head}  {plan.instance.type}  {node_contents(plan, node)}", markup=False)
+        for line in gpu_lines(plan, node, out):
+            out.print(Text("  ").append_text(line))
+    out.print(Text("  ").append_text(legend(out)))
+
+
+def legend(out: Console) -> Text:
+    """Return what the parts of a bar mean."""
+    made = Text()
+    for letter, colour, name in SEGMENTS:
+        made.append(("█" if out.is_terminal else letter), style=colour if out.is_terminal else "")
+        made.append(f" {name}  ")
+    return made
+
+
+def node_contents(plan: Plan, node: int) -> str:
+    """Return which part of which replica a node holds; nodes are counted from 0 over all replicas."""
     layout = plan.layout
     if layout is None:
-        return
-    for stage in layout.stages:
-        head = f"node {stage.index + 1}" if layout.pipeline_parallel_size > 1 else "node"
-        out.print(f"{head}  {plan.instance.type}  {stage_contents(stage, layout)}", markup=False)
-        for gpu in range(plan.instance.gpus):
-            used = gpu < layout.tensor_parallel_size
-            line = Text(f"  GPU {gpu} ")
-            line.append_text(bar(stage, out) if used else Text("idle (this replica)", style="bright_black"))
-            out.print(line)
-    legend = Text("  ")
-    for letter, colour, name in SEGMENTS:
-        legend.append(("█" if out.is_terminal else letter), style=colour if out.is_terminal else "")
-        legend.append(f" {name}  ")
-    out.print(legend)
+        return ""
+    stage = layout.stages[node % layout.pipeline_parallel_size]
+    which = stage_contents(stage, layout)
+    if plan.replicas == 1 or layout.pipeline_parallel_size == 1:
+        return which
+    return f"replica {node // layout.pipeline_parallel_size + 1}, {which}"
+
+
+def gpu_lines(plan: Plan, node: int, out: Console) -> list[Text]:
+    """Return a line for each GPU of a node: its memory as a bar, or that it is idle."""
+    layout = plan.layout
+    if layout is None:
+        return []
+    tp = layout.tensor_parallel_size
+    stage = layout.stages[node % layout.pipeline_parallel_size]
+    places = 1 if layout.pipeline_parallel_size > 1 else plan.instance.gpus // tp
+    before = 0 if layout.pipeline_parallel_size > 1 else node * places
+    here = 1 if layout.pipeline_parallel_size > 1 else min(places, plan.replicas - before)
+    lines = []
+    for gpu in range(plan.instance.gpus):
+        line = Text(f"GPU {gpu} ")
+        replica = f"replica {before + gpu // tp + 1} " if places > 1 and plan.replicas > 1 else ""
+        used = gpu < here * tp
+        line.append_text(Text(replica).append_text(bar(stage, out)) if used else Text("idle", style="bright_black"))
+        lines.append(line)
+    return lines
 
 
 def stage_contents(stage: Stage, layout: Layout) -> str:

@@ -1,6 +1,5 @@
 """Run the real `__main__.py` in an embedded engine: Pulumi's mock monitor, with every registration kept."""
 
-import asyncio
 import contextlib
 import runpy
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+from pulumi.runtime import get_root_resource
 
 from checks.result import Check
 from cli.mock_cloud import RecordingMonitor, Registration
@@ -45,22 +45,25 @@ def record(folder: Path, stack_file: StackFile) -> Recording:
     )
     pulumi.runtime.set_all_config(stack_file.config, stack_file.secret_keys)
     program: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
 
     def run_program() -> None:
         program.update(runpy.run_path(str(folder / "__main__.py"), run_name="__main__"))
+        # Exports gather on the root resource, which the mock engine has made before the program ran.
+        pulumi.Output.from_input(dict(get_root_resource().outputs)).apply(outputs.update)  # type: ignore[union-attr]
 
     # As Pulumi does: the program's folder is the working folder and the first place to import from.
-    sys.path.insert(0, str(folder.resolve()))
+    folder = folder.resolve()
+    sys.path.insert(0, str(folder))
     try:
         with contextlib.chdir(folder):
-            asyncio.run(pulumi.runtime.run_in_stack(run_program))
+            pulumi.runtime.test(run_program)()
     finally:
-        sys.path.remove(str(folder.resolve()))
-    stack_outputs = next((value for urn, value in monitor.outputs.items() if "pulumi:pulumi:Stack" in urn), {})
+        sys.path.remove(str(folder))
     return Recording(
         registrations=monitor.registrations,
         plans=program["plans"],
         checks=program["checks"],
         region=program["region"],
-        outputs=stack_outputs,
+        outputs=outputs,
     )

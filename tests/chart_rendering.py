@@ -64,9 +64,11 @@ def run_helm(*arguments: str, values: Mapping[str, Any]) -> subprocess.Completed
     )
 
 
-def render_text(values: Mapping[str, Any], *, release: str = "scout", namespace: str = "vllm-scout") -> str:
+def render_text(
+    values: Mapping[str, Any], *, release: str = "scout", namespace: str = "vllm-scout", chart: Path = CHART
+) -> str:
     """Render the chart; an AssertionError holds what helm said when it refuses."""
-    done = run_helm("template", release, str(CHART), "--namespace", namespace, values=values)
+    done = run_helm("template", release, str(chart), "--namespace", namespace, values=values)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

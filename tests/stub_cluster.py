@@ -121,14 +121,20 @@ def event(reason: str, message: str, *, about: str = "scout-0", kind: str = "War
     return {"reason": reason, "message": message, "involvedObject": about_it, "type": kind, "lastTimestamp": at}
 
 
-def run(world: World, *, replicas: int = 1, timeout_seconds: float = 10) -> tuple[int, list[str]]:
+def run(
+    world: World, *, replicas: int = 1, timeout_seconds: float = 10, heartbeat_seconds: float = 60
+) -> tuple[int, list[str]]:
     """Run the script; return its exit status and its lines without the elapsed time."""
     done = subprocess.run(
         [
             *(sys.executable, "-u", str(CHART / "files" / "wait_ready.py")),
             *("--namespace=ns", "--name=scout", "--revision=new", "--model=scout", f"--replicas={replicas}"),
             *(f"--port={world.port}", f"--service-url=http://{NAMES['service']}:{world.port}"),
-            *(f"--timeout-seconds={timeout_seconds}", "--poll-seconds=0.02"),
+            *(
+                f"--timeout-seconds={timeout_seconds}",
+                "--poll-seconds=0.02",
+                f"--heartbeat-seconds={heartbeat_seconds}",
+            ),
             *(f"--kubernetes-url=http://127.0.0.1:{world.port}", f"--credentials={world.files}"),
             f"--api-key-file={world.files / 'apiKey'}",
         ],

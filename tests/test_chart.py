@@ -125,6 +125,15 @@ def test_a_budget_between_two_probes_is_rounded_up() -> None:
     assert probe["failureThreshold"] * probe["periodSeconds"] == 2410
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_the_end_of_a_crashs_log_outlives_its_pod(two_nodes: Rendered, role: str) -> None:
+    assert two_nodes.container(role)["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
+def test_workers_start_with_their_leader_which_is_ready_only_once_they_joined(two_nodes: Rendered) -> None:
+    assert two_nodes.one("LeaderWorkerSet")["spec"]["startupPolicy"] == "LeaderCreated"
+
+
 def test_only_leaders_are_probed(two_nodes: Rendered) -> None:
     probes = ("startupProbe", "readinessProbe", "livenessProbe")
     leader, worker = two_nodes.container("leader"), two_nodes.container("worker")

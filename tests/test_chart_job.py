@@ -1,5 +1,7 @@
 """The chart, rendered by the real helm: the hook Job, the revision, and what the schema refuses."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +53,7 @@ def test_the_hook_job_is_told_what_to_wait_for(two_copies: Rendered) -> None:
     (container,) = two_copies.one("Job")["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "python:3.12.8-alpine3.21"
     assert container["command"] == ["python3", "-u", "/scripts/wait_ready.py"]
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
     assert container["args"] == [
         *("--namespace=vllm-scout", "--name=scout", f"--revision={two_copies.revision()}", "--replicas=2"),
         *("--model=scout", "--port=9000", "--service-url=http://scout-api.vllm-scout.svc:9000"),
@@ -120,6 +123,16 @@ def test_what_leaves_the_pods_alone_leaves_the_revision_alone(one_node: Rendered
 )
 def test_what_restarts_the_pods_changes_the_revision(two_nodes: Rendered, path: str, value: Any) -> None:
     assert revision_of(with_value(TWO_NODES, path, value)) != two_nodes.revision()
+
+
+def test_a_comment_in_a_template_restarts_nothing(one_node: Rendered, tmp_path: Path) -> None:
+    chart = tmp_path / "vllm"
+    shutil.copytree(CHART, chart)
+    pod = chart / "templates" / "_pod.tpl"
+    pod.write_text(pod.read_text().replace("enableServiceLinks: false", "# Another word.\nenableServiceLinks: false"))
+    text = render_text(ONE_NODE, chart=chart)
+    assert "# Another word." in text
+    assert Rendered(text).revision() == one_node.revision()
 
 
 def test_numbers_may_come_as_floats_as_pulumi_sends_them(two_nodes: Rendered) -> None:

@@ -88,6 +88,23 @@ def test_a_ready_pod_of_another_revision_is_neither_counted_nor_asked(world: Wor
     assert world.asked == []
 
 
+def test_one_leader_too_few_of_this_revision_is_not_enough(world: World) -> None:
+    world.lws = status(ready=2, updated=2, replicas=2)
+    world.pods = [pod(), pod("scout-1", ip=NAMES["old leader"], revision="old")]
+    code, lines = run(world, replicas=2, timeout_seconds=0.4)
+    assert code == 1
+    assert "groups ready 2/2, of this revision 1; 1 pods of another revision still there." in lines[-1]
+    assert world.asked == []
+
+
+def test_a_wait_in_which_nothing_changes_still_gives_a_sign_of_life(world: World) -> None:
+    world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False)]
+    _, lines = run(world, timeout_seconds=0.4, heartbeat_seconds=0.1)
+    told = lines[:-1]
+    assert 2 <= len(told) <= 4
+    assert len(set(told)) == 1
+
+
 def test_a_leader_on_its_way_out_does_not_count(world: World) -> None:
     world.lws, world.pods = status(ready=1, updated=1), [pod(deleted=True)]
     assert "of this revision 0; scout-0: is being deleted." in run_out_of_time(world)

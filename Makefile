@@ -1,0 +1,38 @@
+# Set-up needs Python 3.11 or later and nothing else: where uv is missing, it is put into .tools.
+STACK ?= dev
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(name))))
+UV ?= $(or $(shell command -v uv),.tools/bin/uv)
+BIN := .venv/bin
+
+.PHONY: setup preview test check e2e clean
+
+setup: .venv/.ready
+
+.tools/bin/uv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed (python3 is $$(python3 --version 2>&1)); name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+
+# Bytecode is compiled once here: an answer in well under a second needs it.
+.venv/.ready: pyproject.toml uv.lock $(filter .tools/bin/uv,$(UV))
+	$(UV) sync --locked --quiet --compile-bytecode $(if $(PYTHON),--python $(PYTHON))
+	$(BIN)/python -m compileall -q checks cli components config planner
+	@touch $@
+
+preview: .venv/.ready
+	@$(BIN)/vllm-eks preview --stack $(STACK)
+
+test: .venv/.ready
+	$(BIN)/pytest -q -n 2 --ignore=tests/e2e
+
+check: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+# Needs a Kubernetes API server with LeaderWorkerSet and GPU nodes, helm, kubectl and kubeconform (docs/testing.md).
+e2e: .venv/.ready
+	$(BIN)/pytest -q -s tests/e2e
+
+clean:
+	rm -rf .venv .tools

@@ -1,0 +1,96 @@
+"""`vllm-eks preview`: what `pulumi up` would build, from the real program, without account, cluster or network."""
+
+import sys
+from pathlib import Path
+
+import pulumi
+import yaml
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+
+from checks.result import StackRefused
+from cli.plan_view import memory_table, price, summary_lines
+from cli.recording import Recording, record
+from cli.resources_view import resource_tree
+from cli.screen import console
+from cli.topology_view import topology
+from config.stack_file import StackFileError, read_stack_file
+from planner.instances import prices_of
+from planner.sizes import total_usd_per_hour
+
+FITS, WRONG_QUESTION, DOES_NOT_FIT = 0, 2, 3
+RELEASE = "kubernetes:helm.sh/v3:Release"
+STATUS_STYLE = {"passed": "green", "failed": "red", "unknown": "yellow"}
+
+
+def run_preview(folder: Path, stack: str) -> int:
+    """Print the preview of a stack; return 0, 2 for a wrong stack file, or 3 for a plan that does not fit."""
+    try:
+        recording = record(folder, read_stack_file(folder, stack).for_offline_preview())
+    except StackRefused as refusal:
+        print(refusal, file=sys.stderr)
+        return DOES_NOT_FIT
+    except (StackFileError, pulumi.RunError) as error:
+        print(error, file=sys.stderr)
+        return WRONG_QUESTION
+    show(recording, stack, console())
+    return FITS
+
+
+def show(recording: Recording, stack: str, out: Console) -> None:
+    """Print every part of the preview, in the order of the program."""
+    out.print(f"Offline preview of stack {stack}: nothing was made, and nobody was asked.", markup=False)
+    _part(out, "Plan")
+    for name, plan in recording.plans.items():
+        out.print(f"[{name}]", markup=False)
+        for line in summary_lines(plan):
+            out.print(line, markup=False)
+        out.print()
+        if plan.layout:
+            out.print(memory_table(plan.layout, out))
+        for note in plan.notes:
+            out.print(f"note: {note}", markup=False)
+        if plan.model.revision is None:
+            out.print("note: no commit is locked for this model: the head of its repository is served", markup=False)
+        out.print()
+    _part(out, "Topology")
+    out.print(topology(recording, out))
+    _part(out, "Resources")
+    out.print(resource_tree(recording))
+    _part(out, "Helm values")
+    _show_values(recording, out)
+    _part(out, "Price")
+    _show_price(recording, out)
+    _part(out, "Checks")
+    _show_checks(recording, out)
+
+
+def _part(out: Console, title: str) -> None:
+    out.print()
+    out.print(Rule(title, align="left") if out.is_terminal else Text(f"== {title}"))
+
+
+def _show_values(recording: Recording, out: Console) -> None:
+    for release in recording.of_type(RELEASE):
+        values = release.inputs.get("values")
+        if values:
+            out.print(f"# {release.inputs['name']} ({release.inputs['chart']})", markup=False)
+            # Names of Secrets stand in values, their contents never do; a secret path would be a fault of ours.
+            out.print(yaml.safe_dump(values, width=1000).rstrip(), markup=False)
+
+
+def _show_price(recording: Recording, out: Console) -> None:
+    for name, plan in recording.plans.items():
+        out.print(f"{name}: {plan.total_nodes} x {plan.instance.type}: {price(plan)}", markup=False)
+    total = total_usd_per_hour(recording.plans.values())
+    text = "unknown" if total is None else f"${total:.2f} an hour"
+    out.print(
+        f"GPU nodes together: {text} ({prices_of()}); control plane, NAT and system nodes come on top", markup=False
+    )
+
+
+def _show_checks(recording: Recording, out: Console) -> None:
+    for check in recording.checks:
+        line = Text(f"{check.status:8}", style=STATUS_STYLE[check.status])
+        out.print(line.append(f"{check.subject}: ", style="bold").append(check.text, style="none"))

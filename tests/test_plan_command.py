@@ -1,0 +1,155 @@
+"""The command as people and scripts use it: exit status, standard error, the --json contract, its speed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from asking import LLAMA_8B, SCOUT
+
+ROOT = Path(__file__).parent.parent
+FULL_CONTRACT = {
+    "model": {"id", "revision", "architecture", "parameters", "weights_bytes", "quantization"},
+    "instance": {"type", "gpu", "gpus", "gpu_memory_gib"},
+    "parallelism": {"tensor_parallel_size", "pipeline_parallel_size", "nodes", "replicas"},
+    "memory_per_gpu": {
+        "total_gib", "budget_gib", "weights_gib", "activations_gib", "overhead_gib", "kv_cache_gib",
+        "outside_budget_gib",
+    },
+    "cost": {"usd_per_hour"},
+    "startup": {"budget_seconds"},
+}  # fmt: skip
+TOP_LEVEL = {
+    *FULL_CONTRACT, "fits", "kv_cache_tokens", "kv_cache_tokens_low", "kv_cache_tokens_high",
+    "kv_cache_bytes_per_token_per_gpu", "max_model_len", "max_concurrency", "vllm_args", "refusals",
+}  # fmt: skip
+
+
+def ask(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from cli.main import main; main()", "plan", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+
+
+def test_a_plan_that_fits_exits_0_with_table_and_picture_on_standard_output() -> None:
+    found = ask(SCOUT, "--instance-type", "g5.48xlarge")
+    assert (found.returncode, found.stderr) == (0, "")
+    lines = found.stdout.splitlines()
+    assert lines[0] == f"{SCOUT} on 2 x g5.48xlarge (8 x A10G): fits"
+    assert "node 1  g5.48xlarge  layers 0-23, embedding" in lines
+    assert "node 2  g5.48xlarge  layers 24-47, head" in lines
+    assert sum(line.startswith("  GPU ") for line in lines) == 16
+    assert "\x1b" not in found.stdout, "no colours in a pipe"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((LLAMA_8B, "--tensor-parallel-size", "7"), "heads_not_divisible: 32 attention heads cannot be split over TP=7"),
+        ((LLAMA_8B, "--tensor-parallel-size", "3"), "heads_not_divisible: 32 attention heads cannot be split over TP=3"),
+        ((SCOUT, "--tensor-parallel-size", "16"), "not_enough_gpus: TP=16 needs 16 GPUs in one node"),
+        ((SCOUT, "--pipeline-parallel-size", "1"), "weights_do_not_fit: TP=8 PP=1: stage 1 of 1 needs 25.30 GiB weights"),
+        ((SCOUT, "--pipeline-parallel-size", "1"), "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)"),
+        ((SCOUT, "--pipeline-parallel-size", "1"), "would work: the cheapest type that fits: 3 x g7e.2xlarge"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_does_not_fit_exits_3_with_the_reasons_on_standard_error(
+    arguments: tuple[str, ...], expected: str
+) -> None:
+    found = ask(*arguments, "--instance-type", "g5.48xlarge")
+    assert (found.returncode, found.stdout) == (3, "")
+    assert expected in found.stderr
+
+
+def test_json_keeps_its_contract_when_it_fits() -> None:
+    found = ask(SCOUT, "--instance-type", "g5.48xlarge", "--json")
+    document = json.loads(found.stdout)
+    assert found.returncode == 0
+    assert set(document) >= TOP_LEVEL
+    for key, inner in FULL_CONTRACT.items():
+        assert set(document[key]) >= inner
+    assert document["parallelism"]["nodes"] == 2
+    assert (document["fits"], document["refusals"]) == (True, [])
+    memory = document["memory_per_gpu"]
+    middle = memory["weights_gib"] + memory["activations_gib"] + memory["overhead_gib"] + memory["kv_cache_gib"]
+    assert middle == pytest.approx(memory["budget_gib"])
+
+
+def test_json_is_printed_all_the_same_when_it_does_not_fit() -> None:
+    found = ask(SCOUT, "--instance-type", "g5.48xlarge", "--pipeline-parallel-size", "1", "--json")
+    document = json.loads(found.stdout)
+    assert found.returncode == 3
+    assert set(document) >= TOP_LEVEL
+    assert [refusal["code"] for refusal in document["refusals"]] == ["weights_do_not_fit"]
+    assert document["vllm_args"] == []
+    assert "weights_do_not_fit" in found.stderr
+
+
+def test_without_a_type_every_type_is_compared_the_cheapest_that_fits_first() -> None:
+    document = json.loads(ask(SCOUT, "--json").stdout)
+    assert set(document) == {"model", "candidates"}
+    assert len(document["candidates"]) == 58
+    first = document["candidates"][0]
+    assert (first["instance"]["type"], first["fits"]) == ("g7e.2xlarge", True)
+    table = ask(SCOUT).stdout
+    assert "g7e.24xlarge" in table
+    assert table.index("g7e.24xlarge") < table.index("g5.48xlarge")
+
+
+def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(tmp_path: Path) -> None:
+    config = {
+        "architectures": ["LlamaForCausalLM"], "hidden_size": 65536, "num_hidden_layers": 200, "vocab_size": 200000,
+        "num_attention_heads": 512, "num_key_value_heads": 8, "intermediate_size": 262144, "max_position_embeddings": 4096,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = ask(str(tmp_path))
+    assert found.returncode == 3
+    assert "fits no instance type of the catalogue:" in found.stderr
+    assert "p6-b300.48xlarge: weights_do_not_fit: TP=8 PP=16" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("Qwen/Qwen3-8C",), "vllm-eks: model 'Qwen/Qwen3-8C' is not one of the locked models; did you mean Qwen/Qwen3-8B"),
+        ((LLAMA_8B, "--instance-type", "g5.48xlrge"), "instance type 'g5.48xlrge' is not in the catalogue; did you mean g5.48x"),
+        ((LLAMA_8B, "--instance-type", "g5.xlarge", "--instance-file", "x"), "give either --instance-type or --instance-file"),
+        ((LLAMA_8B, "--vllm-version", "0.8.5"), "vLLM 0.8.5 is outside what the planner has read: 0.10 to 0.33"),
+        ((LLAMA_8B, "--tensor-parallel-size", "0"), "Invalid value for '--tensor-parallel-size'"),
+        ((LLAMA_8B, "--gpu-memory-utilization", "1.5"), "gpu memory utilization 1.5 must be above 0 and at most 1"),
+    ],
+)  # fmt: skip
+def test_a_wrong_question_exits_2_without_a_traceback(arguments: tuple[str, ...], message: str) -> None:
+    found = ask(*arguments)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_folder_given_relatively_is_planned_where_the_user_stands(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text((ROOT / "tests" / "data" / "qwen3-0.6b-config.json").read_text())
+    found = ask("mine", "--instance-type", "g6.xlarge", "--json", cwd=tmp_path)
+    assert (found.returncode, json.loads(found.stdout)["model"]["id"]) == (0, "mine")
+
+
+def test_a_plan_loads_neither_pulumi_nor_pydantic_and_answers_in_half_a_second() -> None:
+    program = (
+        "import sys\nfrom cli.main import app\n"
+        f"app(['plan', '{SCOUT}', '--instance-type', 'g5.48xlarge'], standalone_mode=False)\n"
+        "print(sorted({m.split('.')[0] for m in sys.modules} & {'pulumi', 'pulumi_aws', 'pydantic', 'grpc'}))"
+    )
+    # Bytecode as `make setup` leaves it: a machine may forbid writing it at run time.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    seconds = []
+    for _ in range(3):
+        began = time.monotonic()
+        found = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=environment
+        )
+        seconds.append(time.monotonic() - began)
+    assert found.stdout.splitlines()[-1] == "[]", found.stderr
+    assert min(seconds) < 0.5

@@ -1,0 +1,193 @@
+"""The offline preview runs the real program; what it shows is what the program registered."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from asking import LLAMA_8B, LLAMA_70B, QWEN_235B, SCOUT
+
+from cli.recording import Recording, record
+from config.stack_file import read_stack_file
+
+ROOT = Path(__file__).parent.parent
+PROJECT = ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml", "__main__.py", "charts")
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+RELEASE = "kubernetes:helm.sh/v3:Release"
+GPU_GROUP = "vllm-eks:index:GpuNodeGroup"
+
+
+def preview(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-c",
+        "from cli.main import main; main()",
+        "preview",
+        "--folder",
+        str(folder),
+        *arguments,
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+
+
+@pytest.fixture
+def recorded() -> Callable[..., Recording]:
+    def run(stack: str = "dev", folder: Path = ROOT) -> Recording:
+        return record(folder, read_stack_file(folder, stack).for_offline_preview())
+
+    return run
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in PROJECT:
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    return tmp_path
+
+
+def gpu_nodes(recording: Recording):
+    (group,) = [one for one in recording.of_type(NODE_GROUP) if "vllm-eks/model" in (one.inputs.get("labels") or {})]
+    return group
+
+
+def release(recording: Recording):
+    (found,) = [one for one in recording.of_type(RELEASE) if one.inputs["name"] == "llama-4-scout"]
+    return found
+
+
+@pytest.mark.parametrize(("stack", "nodes", "pp"), [("dev", 1, 1), ("prod", 2, 2)])
+def test_each_stack_of_the_guide_gets_its_nodes_in_one_zone_of_a_four_zone_network(
+    recorded: Callable[..., Recording], stack: str, nodes: int, pp: int
+) -> None:
+    recording = recorded(stack)
+    group = gpu_nodes(recording)
+    assert group.inputs["scalingConfig"] == {"minSize": nodes, "desiredSize": nodes, "maxSize": nodes}
+    assert group.inputs["subnetIds"] == [f"vllm-eks-{stack}-private-us-west-2a-id"]
+    assert group.inputs["instanceTypes"] == ["g5.48xlarge"]
+    assert len(recording.of_type("aws:ec2/placementGroup:PlacementGroup")) == 1
+    zones = {one.inputs["availabilityZone"] for one in recording.of_type("aws:ec2/subnet:Subnet")}
+    assert zones == {f"us-west-2{letter}" for letter in "abcd"}
+    values = release(recording).inputs["values"]
+    assert (values["tensorParallelSize"], values["pipelineParallelSize"]) == (8, pp)
+
+
+@pytest.mark.parametrize(
+    ("model", "nodes", "pp", "storage"),
+    [(LLAMA_8B, 1, 1, "16Gi"), (LLAMA_70B, 2, 2, "138Gi"), (SCOUT, 2, 2, "213Gi"), (QWEN_235B, 4, 4, "460Gi")],
+)
+def test_nodes_sizes_memory_and_values_follow_one_changed_line(
+    recorded: Callable[..., Recording], project: Path, model: str, nodes: int, pp: int, storage: str
+) -> None:
+    stack_file = project / "Pulumi.dev.yaml"
+    lines = stack_file.read_text().splitlines()
+    (index,) = [number for number, line in enumerate(lines) if line.strip().startswith("model: ")]
+    lines[index] = f"      model: {model}"
+    if model == LLAMA_8B:
+        lines = [line for line in lines if "maxModelLen" not in line]  # 16384 is above this model's own 8192
+    stack_file.write_text("\n".join(lines))
+    recording = recorded("dev", project)
+    assert gpu_nodes(recording).inputs["scalingConfig"]["desiredSize"] == nodes
+    values = release(recording).inputs["values"]
+    assert (values["pipelineParallelSize"], values["weightsStorage"]) == (pp, storage)
+    assert values["model"]["id"] == model
+    assert recording.outputs["models"]["llama-4-scout"]["nodes"] == nodes
+
+
+def test_outputs_say_where_the_endpoint_is_and_how_to_reach_it(recorded: Callable[..., Recording]) -> None:
+    outputs = recorded("prod").outputs
+    assert set(outputs) == {"models", "usdPerHour", "kubeconfig"}
+    assert outputs["usdPerHour"] == 32.576
+    model = outputs["models"]["llama-4-scout"]
+    assert model["endpoint"] == "http://llama-4-scout-api.vllm-llama-4-scout.svc.cluster.local:8000/v1"
+    assert model["portForward"].startswith("kubectl --namespace vllm-llama-4-scout port-forward service/")
+    assert "get secret vllm-api-key" in model["readApiKey"]
+    assert (model["tensorParallelSize"], model["pipelineParallelSize"], model["nodes"]) == (8, 2, 2)
+
+
+def test_the_release_waits_for_controllers_and_its_own_nodes_and_gpus_hold_up_nothing_else(
+    recorded: Callable[..., Recording],
+) -> None:
+    recording = recorded()
+    by_type = {one.type: one for one in recording.registrations if one.type.startswith("vllm-eks:")}
+    server, gpus = by_type["vllm-eks:index:ModelServer"], by_type[GPU_GROUP]
+    group = gpu_nodes(recording)
+    assert {group.name, "vllm-eks-dev-lws", "vllm-eks-dev-nvidia-device-plugin"} <= server.depends_on
+    assert {"vllm-eks-dev-private-us-west-2a-nat", "vllm-eks-dev-coredns"} <= gpus.depends_on
+    waiting = {one.name for one in recording.registrations if group.name in one.depends_on}
+    assert waiting == {"llama-4-scout", "llama-4-scout-release"}
+
+
+def test_the_preview_shows_plan_topology_tree_values_price_and_checks() -> None:
+    found = preview(ROOT, "--stack", "prod")
+    assert (found.returncode, found.stderr) == (0, "")
+    parts = [line for line in found.stdout.splitlines() if line.startswith("== ")]
+    assert parts == [f"== {part}" for part in ("Plan", "Topology", "Resources", "Helm values", "Price", "Checks")]
+    assert "llama-4-scout: 2 x g5.48xlarge, one placement group" in found.stdout
+    assert "$32.58 an hour" in found.stdout
+    assert "unknown g5.48xlarge is offered in us-west-2a: not asked of the account" in found.stdout
+    assert "unknown stack file: huggingFaceToken is not set" in found.stdout
+
+
+def test_two_previews_of_one_stack_print_the_same() -> None:
+    assert preview(ROOT).stdout == preview(ROOT).stdout
+
+
+def test_the_preview_of_dev_takes_a_few_seconds() -> None:
+    began = time.monotonic()
+    assert preview(ROOT).returncode == 0
+    assert time.monotonic() - began < 6
+
+
+def test_secrets_of_the_stack_reach_neither_the_preview_nor_any_value(project: Path) -> None:
+    stack_file = project / "Pulumi.prod.yaml"
+    planted = "config:\n  vllm-eks:huggingFaceToken: hf_planted\n  vllm-eks:apiKey: key_planted\n"
+    stack_file.write_text(stack_file.read_text().replace("config:\n", planted))
+    found = preview(project, "--stack", "prod")
+    assert found.returncode == 0, found.stderr
+    assert "planted" not in found.stdout + found.stderr
+    recording = record(project, read_stack_file(project, "prod").for_offline_preview())
+    holders = {one.type for one in recording.registrations if "planted" in str(one.inputs)}
+    assert holders == {"kubernetes:core/v1:Secret"}
+    secrets = [one for one in recording.of_type("kubernetes:core/v1:Secret")]
+    assert {path for one in secrets for path in one.secret_paths} == {"stringData.apiKey", "stringData.token"}
+
+
+def test_a_secure_value_needs_no_passphrase_offline(project: Path) -> None:
+    stack_file = project / "Pulumi.prod.yaml"
+    planted = "config:\n  vllm-eks:huggingFaceToken:\n    secure: v1:AAAA:BBBB\n"
+    stack_file.write_text(stack_file.read_text().replace("config:\n", planted))
+    found = preview(project, "--stack", "prod")
+    assert found.returncode == 0, found.stderr
+    assert "huggingFaceToken is not set" not in found.stdout
+
+
+def test_a_plan_that_does_not_fit_stops_the_preview_with_the_numbers(project: Path) -> None:
+    stack_file = project / "Pulumi.prod.yaml"
+    stack_file.write_text(stack_file.read_text().replace("maxNumSeqs: 64", "pipelineParallelSize: 1"))
+    found = preview(project, "--stack", "prod")
+    assert (found.returncode, found.stdout) == (3, "")
+    assert found.stderr.splitlines()[0] == f"models.llama-4-scout: {SCOUT} does not fit g5.48xlarge:"
+    assert "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_wrong_stack_file_or_stack_is_told_without_a_traceback(project: Path) -> None:
+    stack_file = project / "Pulumi.dev.yaml"
+    stack_file.write_text(stack_file.read_text().replace("zone: us-west-2a", "zone: us-west-2f"))
+    found = preview(project)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert "vllm-eks:models.llama-4-scout.zone" in found.stderr
+    missing = preview(project, "--stack", "staging")
+    assert missing.returncode == 2
+    assert missing.stderr.startswith("there is no Pulumi.staging.yaml in ")
+    assert "Traceback" not in found.stderr + missing.stderr
+
+
+def test_the_program_reads_top_to_bottom_in_under_70_lines() -> None:
+    assert len((ROOT / "__main__.py").read_text().splitlines()) < 70
