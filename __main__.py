@@ -1,6 +1,5 @@
 """The stack, read from top to bottom: load, plan, check, build, export."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pulumi
@@ -10,7 +9,7 @@ from checks.offline import run_checks
 from checks.result import stop_on_failures
 from components.accelerators import Accelerators, AcceleratorsArgs
 from components.chart_folder import chart_digest, chart_path
-from components.chart_sources import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
+from components.chart_sources import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN
 from components.cluster import Cluster, ClusterArgs
 from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
 from components.model_server import ModelServer, ModelServerArgs
@@ -42,12 +41,11 @@ cluster = Cluster(stack, ClusterArgs(
     kubeconfig_path=eks.kubeconfig_path, region=region, aws_profile=config.aws_profile,
     aws_role_arn=config.aws_role_arn, tags=tags,
 ), ResourceOptions(depends_on=[network]))  # fmt: skip
-in_cluster = [cluster.kubernetes]
 accelerators = Accelerators(stack, AcceleratorsArgs(
-    nvidia_device_plugin=ChartSource(**charts.nvidia_device_plugin.over(**asdict(NVIDIA_DEVICE_PLUGIN))),
-    leader_worker_set=ChartSource(**charts.leader_worker_set.over(**asdict(LEADER_WORKER_SET))),
-    efa_device_plugin=ChartSource(**charts.efa_device_plugin.over(**asdict(EFA_DEVICE_PLUGIN))) if settings.any_efa else None,
-), ResourceOptions(providers=in_cluster, depends_on=[cluster]))  # fmt: skip
+    nvidia_device_plugin=NVIDIA_DEVICE_PLUGIN.mirrored(charts.nvidia_device_plugin.over),
+    leader_worker_set=LEADER_WORKER_SET.mirrored(charts.leader_worker_set.over),
+    efa_device_plugin=EFA_DEVICE_PLUGIN.mirrored(charts.efa_device_plugin.over), efa=settings.any_efa,
+), ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
 
 outputs = {}
 for name, model in settings.models.items():
@@ -65,9 +63,8 @@ for name, model in settings.models.items():
         values=release_values(plans[name], model.serving(name)), timeout_seconds=rollout_seconds(plans[name]),
         node_group_id=nodes.node_group_id, launch_template_version=nodes.launch_template_version,
         hugging_face_token=config.hugging_face_token, api_key=config.api_key,
-    ), ResourceOptions(providers=in_cluster, depends_on=[accelerators, nodes]))  # fmt: skip
-    outputs[name] = {**plan_sizes(plans[name]), "endpoint": server.endpoint,
-                     "portForward": server.port_forward_command, "readApiKey": server.read_api_key_command}  # fmt: skip
+    ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[accelerators, nodes]))  # fmt: skip
+    outputs[name] = plan_sizes(plans[name]) | server.outputs
 
 pulumi.export("models", outputs)
 pulumi.export("usdPerHour", total_usd_per_hour(plans.values()))

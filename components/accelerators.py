@@ -7,7 +7,12 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.chart_sources import LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
+from components.chart_sources import (
+    EFA_DEVICE_PLUGIN,
+    LEADER_WORKER_SET,
+    NVIDIA_DEVICE_PLUGIN,
+    ChartSource,
+)
 from components.gpu_node_group import GPU_TAINT_KEY
 
 TIMEOUT_SECONDS = 600
@@ -20,8 +25,9 @@ class AcceleratorsArgs:
 
     nvidia_device_plugin: ChartSource = NVIDIA_DEVICE_PLUGIN
     leader_worker_set: ChartSource = LEADER_WORKER_SET
-    efa_device_plugin: ChartSource | None = None
-    """None where no model asks for EFA."""
+    efa_device_plugin: ChartSource = EFA_DEVICE_PLUGIN
+    efa: bool = False
+    """Whether any model asks for EFA, so that its device plugin is needed."""
 
 
 class Accelerators(pulumi.ComponentResource):
@@ -32,7 +38,7 @@ class Accelerators(pulumi.ComponentResource):
         self._name = name
         # The image has NVIDIA's driver and container toolkit, but not the plugin.
         self._release("nvidia-device-plugin", args.nvidia_device_plugin, "kube-system")
-        if args.efa_device_plugin:
+        if args.efa:
             tolerations = [{"key": GPU_TAINT_KEY, "operator": "Exists", "effect": "NoSchedule"}]
             self._release(
                 "aws-efa-k8s-device-plugin", args.efa_device_plugin, "kube-system", {"tolerations": tolerations}

@@ -1,6 +1,8 @@
 """Where third-party Helm charts come from, and the versions this release was made for."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,6 +12,10 @@ class ChartSource:
     chart: str
     repository: str | None = None
     version: str | None = None
+
+    def mirrored(self, over: Callable[..., Mapping[str, Any]]) -> Self:
+        """Return the source that `over` puts in this one's place, given and giving chart, repository and version."""
+        return replace(self, **over(**asdict(self)))
 
 
 NVIDIA_DEVICE_PLUGIN = ChartSource(

@@ -40,6 +40,8 @@ class ModelServer(pulumi.ComponentResource):
     endpoint: pulumi.Output[str]
     port_forward_command: pulumi.Output[str]
     read_api_key_command: pulumi.Output[str]
+    outputs: dict[str, pulumi.Output[str]]
+    """All three, in a stack output's spelling."""
 
     def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ModelServer", name, {}, opts)
@@ -75,13 +77,12 @@ class ModelServer(pulumi.ComponentResource):
             f"kubectl --namespace {args.namespace} get secret {API_KEY_SECRET} "
             "--output go-template='{{.data.apiKey | base64decode}}'"
         )
-        self.register_outputs(
-            {
-                "endpoint": self.endpoint,
-                "port_forward_command": self.port_forward_command,
-                "read_api_key_command": self.read_api_key_command,
-            }
-        )
+        self.outputs = {
+            "endpoint": self.endpoint,
+            "portForward": self.port_forward_command,
+            "readApiKey": self.read_api_key_command,
+        }
+        self.register_outputs(self.outputs)
 
     def _api_key(
         self, name: str, api_key: pulumi.Output[str] | None, namespace: kubernetes.core.v1.Namespace

@@ -2,7 +2,7 @@ import pulumi
 import pytest
 
 from components.accelerators import Accelerators, AcceleratorsArgs
-from components.chart_sources import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
+from components.chart_sources import LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
@@ -66,7 +66,7 @@ def test_the_charts_are_the_publishers_at_pinned_versions(engine) -> None:
 
 
 def test_the_efa_plugin_tolerates_the_gpu_taint(engine) -> None:
-    engine.run(lambda: build(efa_device_plugin=EFA_DEVICE_PLUGIN))
+    engine.run(lambda: build(efa=True))
 
     assert releases(engine)["accelerators-aws-efa-k8s-device-plugin"] == {
         "name": "aws-efa-k8s-device-plugin",
@@ -99,7 +99,7 @@ def test_the_controller_s_namespace_outlives_it_and_takes_no_privileged_pod(engi
 
 
 def test_a_replaced_release_gives_up_its_name_first(engine) -> None:
-    engine.run(lambda: build(efa_device_plugin=EFA_DEVICE_PLUGIN))
+    engine.run(lambda: build(efa=True))
 
     assert [one.request.deleteBeforeReplace for one in engine.of_type(RELEASE)] == [True, True, True]
 
