@@ -1,14 +1,12 @@
 """The stack, read from top to bottom: load, plan, check, build, export."""
 
-from pathlib import Path
-
 import pulumi
 from pulumi import ResourceOptions
 
 from checks.offline import run_checks
 from checks.result import stop_on_failures
 from components.accelerators import Accelerators, AcceleratorsArgs
-from components.chart_folder import chart_digest, chart_path
+from components.chart_folder import VLLM_CHART, chart_digest, chart_path
 from components.chart_sources import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN
 from components.cluster import Cluster, ClusterArgs
 from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
@@ -18,8 +16,6 @@ from config.loader import load
 from planner.release_values import ROOT_VOLUME_GIB, release_values, rollout_seconds
 from planner.sizes import plan_sizes, total_usd_per_hour
 from planner.suggest import plan_named
-
-CHART = Path(__file__).parent / "charts" / "vllm"
 
 config = load()
 stack, region, settings = config.cluster_name, config.region, config.settings
@@ -59,7 +55,7 @@ for name, model in settings.models.items():
         root_volume_gib=ROOT_VOLUME_GIB, labels={"vllm-eks/model": name}, tags=tags,
     ), ResourceOptions(depends_on=[cluster, network]))  # fmt: skip
     server = ModelServer(name, ModelServerArgs(
-        namespace=f"vllm-{name}", chart=chart_path(CHART), chart_digest=chart_digest(CHART),
+        namespace=f"vllm-{name}", chart=chart_path(VLLM_CHART), chart_digest=chart_digest(VLLM_CHART),
         values=release_values(plans[name], model.serving(name)), timeout_seconds=rollout_seconds(plans[name]),
         node_group_id=nodes.node_group_id, launch_template_version=nodes.launch_template_version,
         hugging_face_token=config.hugging_face_token, api_key=config.api_key,

@@ -69,7 +69,9 @@ class OfflineMocks(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Return the id and the outputs of a resource being made."""
         arn = f"arn:aws:offline:::{args.name}"
-        computed = COMPUTED_OUTPUTS.get(args.typ, {})
+        computed = dict(COMPUTED_OUTPUTS.get(args.typ, {}))
+        if args.typ.startswith("kubernetes:core/"):
+            computed["metadata"] = {"name": args.name, **args.inputs.get("metadata", {})}
         return f"{args.name}-id", {"name": args.name, "arn": arn, **args.inputs, **computed}
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]  (the monitor takes a bare dict)

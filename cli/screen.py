@@ -13,12 +13,12 @@ PIPE_COLUMNS = 160
 
 def console(stream: TextIO | None = None) -> Console:
     """Return a console on a stream (standard output by default)."""
-    stream = stream or sys.stdout
+    target = stream if stream is not None else sys.stdout
     return Console(
-        file=stream,
-        width=None if stream.isatty() else PIPE_COLUMNS,
+        file=target,
+        width=None if target.isatty() else PIPE_COLUMNS,
         highlight=False,
-        soft_wrap=not stream.isatty(),
+        soft_wrap=not target.isatty(),
         emoji=False,
     )
 

@@ -3,6 +3,9 @@
 import hashlib
 from pathlib import Path
 
+VLLM_CHART = Path(__file__).parent.parent / "charts" / "vllm"
+"""Our own chart."""
+
 
 def chart_digest(folder: Path) -> str:
     """Return the SHA-256 of a folder's files: their paths and their bytes, in the order of the paths.
@@ -13,7 +16,7 @@ def chart_digest(folder: Path) -> str:
     Raises:
         FileNotFoundError: The folder has no file.
     """
-    files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+    files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if _is_content(path))
     if not files:
         raise FileNotFoundError(f"no chart in {folder}")
     digest = hashlib.sha256()
@@ -23,6 +26,11 @@ def chart_digest(folder: Path) -> str:
         digest.update(f"{len(relative_path.encode())} {relative_path} {len(content)} ".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+def _is_content(path: Path) -> bool:
+    # Running a script of the chart leaves bytecode beside it, which is no part of it.
+    return path.is_file() and "__pycache__" not in path.parts
 
 
 def chart_path(folder: Path) -> str:

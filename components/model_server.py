@@ -8,9 +8,6 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-API_KEY_SECRET = "vllm-api-key"
-HUGGING_FACE_SECRET = "vllm-hugging-face-token"
-
 ENGINE_MARGIN_SECONDS = 120
 """How much longer Pulumi waits than Helm, whose message says more."""
 
@@ -50,18 +47,18 @@ class ModelServer(pulumi.ComponentResource):
             metadata={
                 "name": args.namespace,
                 "labels": {
-                    "pod-security.kubernetes.io/enforce": "baseline",
+                    "pod-security.kubernetes.io/enforce": "restricted",
                     "pod-security.kubernetes.io/warn": "restricted",
                     "pod-security.kubernetes.io/audit": "restricted",
                 },
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
-        given_secrets = {"apiKey": self._api_key(name, args.api_key, namespace), "huggingFaceToken": None}
+        api_key_secret = self._api_key(name, args.api_key, namespace)
+        given_secrets = {"apiKey": api_key_secret, "huggingFaceToken": None}
         if args.hugging_face_token is not None:
             given_secrets["huggingFaceToken"] = self._secret(
                 f"{name}-hugging-face-token",
-                HUGGING_FACE_SECRET,
                 {"token": args.hugging_face_token},
                 namespace,
                 pulumi.ResourceOptions(parent=self),
@@ -73,9 +70,10 @@ class ModelServer(pulumi.ComponentResource):
         self.port_forward_command = pulumi.Output.from_input(
             f"kubectl --namespace {args.namespace} port-forward service/{service} {port}:{port}"
         )
-        self.read_api_key_command = pulumi.Output.from_input(
-            f"kubectl --namespace {args.namespace} get secret {API_KEY_SECRET} "
-            "--output go-template='{{.data.apiKey | base64decode}}'"
+        self.read_api_key_command = pulumi.Output.concat(
+            f"kubectl --namespace {args.namespace} get secret ",
+            api_key_secret,
+            " --output go-template='{{.data.apiKey | base64decode}}'",
         )
         self.outputs = {
             "endpoint": self.endpoint,
@@ -94,12 +92,11 @@ class ModelServer(pulumi.ComponentResource):
             # client, so the engine is told to keep what the state has.
             api_key = pulumi.Output.secret(secrets.token_urlsafe(32))
             opts = pulumi.ResourceOptions(parent=self, ignore_changes=["stringData"])
-        return self._secret(f"{name}-api-key", API_KEY_SECRET, {"apiKey": api_key}, namespace, opts)
+        return self._secret(f"{name}-api-key", {"apiKey": api_key}, namespace, opts)
 
     def _secret(
         self,
         resource_name: str,
-        secret_name: str,
         content: Mapping[str, pulumi.Output[str]],
         namespace: kubernetes.core.v1.Namespace,
         opts: pulumi.ResourceOptions,
@@ -107,7 +104,8 @@ class ModelServer(pulumi.ComponentResource):
         """Make a Secret (the SDK marks its content as one for Pulumi too); return its name, known once it exists."""
         secret = kubernetes.core.v1.Secret(
             resource_name,
-            metadata={"name": secret_name, "namespace": namespace.metadata["name"]},
+            metadata={"namespace": namespace.metadata["name"]},
+            immutable=True,
             string_data=content,
             opts=opts,
         )

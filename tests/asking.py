@@ -1,5 +1,7 @@
 """Short ways to ask the planner, for tests."""
 
+from typing import Any
+
 from planner.instances import find_instance
 from planner.models import find_model
 from planner.options import ServingOptions
@@ -17,8 +19,8 @@ MIXTRAL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
 ALL_MODELS = (SCOUT, SCOUT_W4A16, LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_32B, QWEN_235B, MIXTRAL)
 
 
-def planned(model: str, instance: str = "g5.48xlarge", **wishes: object) -> Plan:
-    return plan(find_model(model), find_instance(instance), ServingOptions(**wishes))  # pyright: ignore[reportArgumentType]
+def planned(model: str, instance: str = "g5.48xlarge", **wishes: Any) -> Plan:
+    return plan(find_model(model), find_instance(instance), ServingOptions(**wishes))
 
 
 def codes(refused: Plan) -> list[str]:

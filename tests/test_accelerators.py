@@ -1,3 +1,5 @@
+from typing import Any
+
 import pulumi
 import pytest
 
@@ -7,7 +9,7 @@ from components.chart_sources import LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, Ch
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
-def build(**changes: ChartSource) -> Accelerators:
+def build(**changes: Any) -> Accelerators:
     return Accelerators("accelerators", AcceleratorsArgs(**changes))
 
 

@@ -70,3 +70,11 @@ def test_the_path_is_relative_inside_the_project_and_absolute_elsewhere(
 
     monkeypatch.chdir(chart)
     assert chart_path(tmp_path / "charts") == str(tmp_path / "charts")
+
+
+def test_bytecode_beside_a_script_is_no_part_of_the_chart(tmp_path: Path) -> None:
+    (tmp_path / "Chart.yaml").write_text("name: vllm")
+    before = chart_digest(tmp_path)
+    (tmp_path / "files" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "files" / "__pycache__" / "wait_ready.pyc").write_bytes(b"x")
+    assert chart_digest(tmp_path) == before

@@ -69,7 +69,10 @@ def test_the_release_is_asked_for_with_exactly_these_inputs(engine) -> None:
             "port": 8000,
             "replicas": 1,
             "tensorParallelSize": 8,
-            "secrets": {"apiKey": "vllm-api-key", "huggingFaceToken": "vllm-hugging-face-token"},
+            "secrets": {
+                "apiKey": "llama-4-scout-api-key",
+                "huggingFaceToken": "llama-4-scout-hugging-face-token",
+            },
             "recheck": {
                 "chartDigest": "abc123",
                 "nodeGroupId": "cluster:nodes-1",
@@ -104,7 +107,7 @@ def test_the_namespace_refuses_privileged_pods_and_warns_of_the_rest(engine) -> 
     assert engine.only("kubernetes:core/v1:Namespace").inputs["metadata"] == {
         "name": "vllm-llama-4-scout",
         "labels": {
-            "pod-security.kubernetes.io/enforce": "baseline",
+            "pod-security.kubernetes.io/enforce": "restricted",
             "pod-security.kubernetes.io/warn": "restricted",
             "pod-security.kubernetes.io/audit": "restricted",
         },
@@ -117,9 +120,10 @@ def test_given_secrets_are_kept_secret_and_follow_the_stack(engine) -> None:
     api_key = engine.named("llama-4-scout-api-key", SECRET)
     token = engine.named("llama-4-scout-hugging-face-token", SECRET)
     assert api_key.inputs["stringData"] == {"apiKey": "sk-given"}
-    assert api_key.inputs["metadata"] == {"name": "vllm-api-key", "namespace": "vllm-llama-4-scout"}
+    assert api_key.inputs["immutable"] is True, "other content means another Secret under another name"
+    assert api_key.inputs["metadata"] == {"namespace": "vllm-llama-4-scout"}
     assert token.inputs["stringData"] == {"token": "hf_abc"}
-    assert token.inputs["metadata"] == {"name": "vllm-hugging-face-token", "namespace": "vllm-llama-4-scout"}
+    assert token.inputs["metadata"] == {"namespace": "vllm-llama-4-scout"}
     assert [one.secret_paths for one in (api_key, token)] == [{"stringData"}, {"stringData"}]
     assert [list(one.request.ignoreChanges) for one in (api_key, token)] == [[], []]
 
@@ -152,7 +156,7 @@ def test_without_a_hugging_face_token_the_chart_is_told_of_none(engine) -> None:
 
     assert [one.name for one in engine.of_type(SECRET)] == ["llama-4-scout-api-key"]
     # The engine drops a null; the chart's own default is one.
-    assert engine.only(RELEASE).inputs["values"]["secrets"] == {"apiKey": "vllm-api-key"}
+    assert engine.only(RELEASE).inputs["values"]["secrets"] == {"apiKey": "llama-4-scout-api-key"}
 
 
 def test_a_change_of_the_nodes_reaches_the_release(engine) -> None:
@@ -174,6 +178,6 @@ def test_it_tells_where_the_model_answers_and_how_to_reach_it(engine) -> None:
     assert engine.value(program) == [
         "http://llama-4-scout-api.vllm-llama-4-scout.svc.cluster.local:8000/v1",
         "kubectl --namespace vllm-llama-4-scout port-forward service/llama-4-scout-api 8000:8000",
-        "kubectl --namespace vllm-llama-4-scout get secret vllm-api-key "
+        "kubectl --namespace vllm-llama-4-scout get secret llama-4-scout-api-key "
         "--output go-template='{{.data.apiKey | base64decode}}'",
     ]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from asking import LLAMA_8B, LLAMA_70B, MIXTRAL, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16, codes, planned
 
@@ -144,7 +146,7 @@ def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
         ({"kv_cache_dtype": "int4"}, "kv cache dtype 'int4' is not one of auto, fp8, fp8_e4m3, fp8_e5m2"),
     ],
 )  # fmt: skip
-def test_a_wrong_question_is_no_refusal(wishes: dict[str, object], message: str) -> None:
+def test_a_wrong_question_is_no_refusal(wishes: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
         planned(LLAMA_8B, **wishes)
     assert str(caught.value) == message

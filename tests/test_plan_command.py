@@ -144,12 +144,14 @@ def test_a_plan_loads_neither_pulumi_nor_pydantic_and_answers_in_half_a_second()
     )
     # Bytecode as `make setup` leaves it: a machine may forbid writing it at run time.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    seconds = []
+    seconds: list[float] = []
+    loaded = ""
     for _ in range(3):
         began = time.monotonic()
         found = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=environment
         )
         seconds.append(time.monotonic() - began)
-    assert found.stdout.splitlines()[-1] == "[]", found.stderr
+        loaded = found.stdout.splitlines()[-1]
+    assert loaded == "[]"
     assert min(seconds) < 0.5

@@ -1,16 +1,17 @@
 """The offline preview runs the real program; what it shows is what the program registered."""
 
-import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from asking import LLAMA_8B, LLAMA_70B, QWEN_235B, SCOUT
 
+from cli.preview_command import run_preview
 from cli.recording import Recording, record
 from config.stack_file import read_stack_file
 
@@ -21,18 +22,23 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 GPU_GROUP = "vllm-eks:index:GpuNodeGroup"
 
 
-def preview(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-c",
-        "from cli.main import main; main()",
-        "preview",
-        "--folder",
-        str(folder),
-        *arguments,
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+@dataclass(frozen=True)
+class Shown:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def preview(capsys: pytest.CaptureFixture[str]) -> Callable[..., Shown]:
+    """The command in this process: loading the SDK once is enough for all tests but those of time and exit."""
+
+    def run(folder: Path = ROOT, stack: str = "dev") -> Shown:
+        status = run_preview(folder, stack)
+        captured = capsys.readouterr()
+        return Shown(status, captured.out, captured.err)
+
+    return run
 
 
 @pytest.fixture
@@ -106,7 +112,7 @@ def test_outputs_say_where_the_endpoint_is_and_how_to_reach_it(recorded: Callabl
     model = outputs["models"]["llama-4-scout"]
     assert model["endpoint"] == "http://llama-4-scout-api.vllm-llama-4-scout.svc.cluster.local:8000/v1"
     assert model["portForward"].startswith("kubectl --namespace vllm-llama-4-scout port-forward service/")
-    assert "get secret vllm-api-key" in model["readApiKey"]
+    assert "get secret llama-4-scout-api-key" in model["readApiKey"]
     assert (model["tensorParallelSize"], model["pipelineParallelSize"], model["nodes"]) == (8, 2, 2)
 
 
@@ -123,8 +129,8 @@ def test_the_release_waits_for_controllers_and_its_own_nodes_and_gpus_hold_up_no
     assert waiting == {"llama-4-scout", "llama-4-scout-release"}
 
 
-def test_the_preview_shows_plan_topology_tree_values_price_and_checks() -> None:
-    found = preview(ROOT, "--stack", "prod")
+def test_the_preview_shows_plan_topology_tree_values_price_and_checks(preview: Callable[..., Shown]) -> None:
+    found = preview(ROOT, "prod")
     assert (found.returncode, found.stderr) == (0, "")
     parts = [line for line in found.stdout.splitlines() if line.startswith("== ")]
     assert parts == [f"== {part}" for part in ("Plan", "Topology", "Resources", "Helm values", "Price", "Checks")]
@@ -134,21 +140,26 @@ def test_the_preview_shows_plan_topology_tree_values_price_and_checks() -> None:
     assert "unknown stack file: huggingFaceToken is not set" in found.stdout
 
 
-def test_two_previews_of_one_stack_print_the_same() -> None:
+def test_two_previews_of_one_stack_print_the_same(preview: Callable[..., Shown]) -> None:
     assert preview(ROOT).stdout == preview(ROOT).stdout
 
 
-def test_the_preview_of_dev_takes_a_few_seconds() -> None:
+def test_the_command_previews_dev_in_a_few_seconds() -> None:
+    command = [sys.executable, "-c", "from cli.main import main; main()", "preview"]
     began = time.monotonic()
-    assert preview(ROOT).returncode == 0
+    found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert time.monotonic() - began < 6
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith("Offline preview of stack dev")
 
 
-def test_secrets_of_the_stack_reach_neither_the_preview_nor_any_value(project: Path) -> None:
+def test_secrets_of_the_stack_reach_neither_the_preview_nor_any_value(
+    preview: Callable[..., Shown], project: Path
+) -> None:
     stack_file = project / "Pulumi.prod.yaml"
     planted = "config:\n  vllm-eks:huggingFaceToken: hf_planted\n  vllm-eks:apiKey: key_planted\n"
     stack_file.write_text(stack_file.read_text().replace("config:\n", planted))
-    found = preview(project, "--stack", "prod")
+    found = preview(project, "prod")
     assert found.returncode == 0, found.stderr
     assert "planted" not in found.stdout + found.stderr
     recording = record(project, read_stack_file(project, "prod").for_offline_preview())
@@ -158,32 +169,34 @@ def test_secrets_of_the_stack_reach_neither_the_preview_nor_any_value(project: P
     assert [one.secret_paths for one in secrets] == [{"stringData"}, {"stringData"}]
 
 
-def test_a_secure_value_needs_no_passphrase_offline(project: Path) -> None:
+def test_a_secure_value_needs_no_passphrase_offline(preview: Callable[..., Shown], project: Path) -> None:
     stack_file = project / "Pulumi.prod.yaml"
     planted = "config:\n  vllm-eks:huggingFaceToken:\n    secure: v1:AAAA:BBBB\n"
     stack_file.write_text(stack_file.read_text().replace("config:\n", planted))
-    found = preview(project, "--stack", "prod")
+    found = preview(project, "prod")
     assert found.returncode == 0, found.stderr
     assert "huggingFaceToken is not set" not in found.stdout
 
 
-def test_a_plan_that_does_not_fit_stops_the_preview_with_the_numbers(project: Path) -> None:
+def test_a_plan_that_does_not_fit_stops_the_preview_with_the_numbers(
+    preview: Callable[..., Shown], project: Path
+) -> None:
     stack_file = project / "Pulumi.prod.yaml"
     stack_file.write_text(stack_file.read_text().replace("maxNumSeqs: 64", "pipelineParallelSize: 1"))
-    found = preview(project, "--stack", "prod")
+    found = preview(project, "prod")
     assert (found.returncode, found.stdout) == (3, "")
     assert found.stderr.splitlines()[0] == f"models.llama-4-scout: {SCOUT} does not fit g5.48xlarge:"
     assert "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)" in found.stderr
     assert "Traceback" not in found.stderr
 
 
-def test_a_wrong_stack_file_or_stack_is_told_without_a_traceback(project: Path) -> None:
+def test_a_wrong_stack_file_or_stack_is_told_without_a_traceback(preview: Callable[..., Shown], project: Path) -> None:
     stack_file = project / "Pulumi.dev.yaml"
     stack_file.write_text(stack_file.read_text().replace("zone: us-west-2a", "zone: us-west-2f"))
     found = preview(project)
     assert (found.returncode, found.stdout) == (2, "")
     assert "vllm-eks:models.llama-4-scout.zone" in found.stderr
-    missing = preview(project, "--stack", "staging")
+    missing = preview(project, "staging")
     assert missing.returncode == 2
     assert missing.stderr.startswith("there is no Pulumi.staging.yaml in ")
     assert "Traceback" not in found.stderr + missing.stderr

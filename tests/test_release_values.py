@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asking import LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16, planned
@@ -15,12 +16,12 @@ DEV = {"max_model_len": 16384}
 PROD = {"max_model_len": 16384, "max_num_seqs": 64, "limit_mm_per_prompt": {"image": 1}}
 
 
-def values(plan: Plan, **fields: object) -> dict:
-    return release_values(plan, Serving(name="llama-4-scout", zone="us-west-2a", **fields))  # pyright: ignore[reportArgumentType]
+def values(plan: Plan, **fields: Any) -> dict:
+    return release_values(plan, Serving(name="llama-4-scout", zone="us-west-2a", **fields))
 
 
 @pytest.mark.parametrize(("stack", "model", "wishes"), [("dev", SCOUT_W4A16, DEV), ("prod", SCOUT, PROD)])
-def test_the_values_of_both_stacks(stack: str, model: str, wishes: dict[str, object]) -> None:
+def test_the_values_of_both_stacks(stack: str, model: str, wishes: dict[str, Any]) -> None:
     assert values(planned(model, **wishes)) == json.loads((GOLDEN / f"{stack}.json").read_text())
 
 
