@@ -16,7 +16,9 @@ from planner.stages import Layout, Stage
 from planner.units import gib
 from planner.vllm_args import vllm_args
 
-BAR_CELLS = 44
+MOST_BAR_CELLS, FEWEST_BAR_CELLS = 44, 16
+COLUMNS_BESIDE_BAR = 52
+"""Branches of the topology, the GPU's number and its figures."""
 
 # (letter in pipes, colour on a terminal, what it is)
 SEGMENTS = (
@@ -41,7 +43,8 @@ def show_plan(plan: Plan, out: Console | None = None) -> None:
     out.print()
     show_gpus(plan, out)
     out.print()
-    out.print(f"vllm serve {plan.model.id} {' '.join(_quoted(arg) for arg in vllm_args(plan))}", markup=False)
+    command = f"vllm serve {plan.model.id} {' '.join(_quoted(arg) for arg in vllm_args(plan))}"
+    out.print(command, markup=False, soft_wrap=True)
     for note in plan.notes:
         out.print(f"note: {note}", markup=False)
 
@@ -163,14 +166,15 @@ def bar(stage: Stage, out: Console) -> Text:
         max(0.0, stage.kv_cache_bytes),
         stage.total_bytes - stage.budget_bytes,
     )
+    cells = max(FEWEST_BAR_CELLS, min(MOST_BAR_CELLS, out.width - COLUMNS_BESIDE_BAR))
     made, begun, drawn = Text(), 0.0, 0
     for (letter, colour, _), size in zip(SEGMENTS, sizes, strict=True):
         begun += size
-        upto = round(begun / stage.total_bytes * BAR_CELLS)
+        upto = round(begun / stage.total_bytes * cells)
         cell = "█" if out.is_terminal else letter
         made.append(cell * max(0, upto - drawn), style=colour if out.is_terminal else "")
         drawn = max(drawn, upto)
-    made.append(f" {gib(stage.weights.size_bytes):.2f} GiB weights, {gib(stage.kv_cache_bytes):.2f} GiB KV cache")
+    made.append(f" {gib(stage.weights.size_bytes):.2f} GiB weights, {gib(stage.kv_cache_bytes):.2f} KV")
     return made
 
 

@@ -33,5 +33,5 @@ def table(out: Console, *columns: str, title: str | None = None, right: frozense
         pad_edge=out.is_terminal,
     )
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=column != columns[-1])
     return made

@@ -43,13 +43,16 @@ def _add_subnet(branch: Tree, subnet: Registration, recording: Recording, out: C
 
 def _add_group(branch: Tree, group: Registration, recording: Recording, out: Console) -> None:
     instance_type = group.inputs["instanceTypes"][0]
-    zones = len(group.inputs["subnetIds"])
     count = group.inputs["scalingConfig"]["desiredSize"]
     model = (group.inputs.get("labels") or {}).get(MODEL_LABEL)
     plan = recording.plans.get(str(model))
     if plan is None:
-        share = f"{count} x {instance_type} over {zones} zones" if zones > 1 else f"{count} x {instance_type}"
-        branch.add(Text(f"system nodes: {share}"))
+        zones = (
+            str(subnet.inputs["availabilityZone"])
+            for subnet in recording.of_type(SUBNET)
+            if f"{subnet.name}-id" in group.inputs["subnetIds"]
+        )
+        branch.add(Text(f"system nodes: {count} x {instance_type} over {' and '.join(sorted(zones))}"))
         return
     nodes = branch.add(Text(f"{model}: {count} x {instance_type}, one placement group", style="bold"))
     for index in range(count):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.faults import WrongQuestion, did_you_mean, nearest_names
+from planner.json_files import read_json_object
 
 CATALOGUE = Path(__file__).parent / "data" / "instances.json"
 
@@ -84,14 +85,7 @@ def read_instance_file(path: Path) -> InstanceType:
     Raises:
         WrongQuestion: The file is missing, is no JSON object, or lacks a field; all faults at once.
     """
-    try:
-        document = json.loads(path.read_text())
-    except OSError as error:
-        raise WrongQuestion(f"--instance-file {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise WrongQuestion(f"--instance-file {path} is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise WrongQuestion(f"--instance-file {path} must hold one JSON object")
+    document = read_json_object(path, called="--instance-file")
     return instance_of(document, where=f"--instance-file {path}")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from planner.architecture import Architecture, parse_config
 from planner.faults import WrongQuestion, did_you_mean, nearest_names
+from planner.json_files import read_json_object
 from planner.weights import WeightParts, compute_parts
 
 LOCKED = Path(__file__).parent / "data" / "models"
@@ -111,9 +112,9 @@ def read_model_folder(folder: Path) -> ModelFacts:
     Raises:
         WrongQuestion: No config.json, no JSON, a family the planner does not know, or missing fields.
     """
-    config = _read_json(folder / "config.json")
+    config = read_json_object(folder / "config.json")
     index_path = folder / "model.safetensors.index.json"
-    index = _read_json(index_path) if index_path.exists() else {}
+    index = read_json_object(index_path) if index_path.exists() else {}
     metadata = index.get("metadata")
     total = metadata.get("total_size") if isinstance(metadata, dict) else None
     known = int(total) if isinstance(total, int | float) and total > 0 else None
@@ -135,15 +136,3 @@ def load_model(reference: str) -> ModelFacts:
     if folder.is_dir():
         return read_model_folder(folder)
     return find_model(reference)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text())
-    except OSError as error:
-        raise WrongQuestion(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise WrongQuestion(f"{path} is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise WrongQuestion(f"{path} must hold one JSON object")
-    return document
