@@ -65,6 +65,9 @@ def _compare(model: ModelFacts, options: ServingOptions, *, as_json: bool) -> in
     if any(p.fits for p in plans):
         return FITS
     print(f"{model.id} fits no instance type of the catalogue:", file=sys.stderr)
-    for p in plans:
-        print(f"  {p.instance.type}: {p.refusals[-1].code}: {p.refusals[-1].message}", file=sys.stderr)
+    reasons = {p.instance.type: f"{p.refusals[-1].code}: {p.refusals[-1].message}" for p in plans}
+    if len(set(reasons.values())) == 1:
+        reasons = {"all of them": reasons.popitem()[1]}
+    for which, reason in reasons.items():
+        print(f"  {which}: {reason}", file=sys.stderr)
     return DOES_NOT_FIT

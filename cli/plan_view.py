@@ -17,6 +17,7 @@ from planner.units import gib
 from planner.vllm_args import vllm_args
 
 MOST_BAR_CELLS, FEWEST_BAR_CELLS = 44, 16
+WIDE_COLUMNS = 105
 COLUMNS_BESIDE_BAR = 52
 """Branches of the topology, the GPU's number and its figures."""
 
@@ -59,11 +60,12 @@ def summary_lines(plan: Plan) -> list[str]:
     if layout is None:
         return []
     replicas = f", {plan.replicas} replicas" if plan.replicas > 1 else ""
+    stages = "stages of layers, one a node" if layout.pipeline_parallel_size > 1 else "all layers on one node"
     version = ".".join(map(str, options.version))
     return [
         f"{plan.model.id} on {plan.total_nodes} x {instance.type} ({instance.gpus} x {instance.gpu}): fits",
-        f"  layout       TP={layout.tensor_parallel_size} (GPUs of a node), PP={layout.pipeline_parallel_size} "
-        f"({'stages over nodes' if layout.pipeline_parallel_size > 1 else 'one node a replica'}){replicas}",
+        f"  layout       TP={layout.tensor_parallel_size} (GPUs that share each layer), "
+        f"PP={layout.pipeline_parallel_size} ({stages}){replicas}",
         f"  KV cache     {plan.kv_cache_tokens:,} tokens a replica: {plan.max_concurrency:g} requests of "
         f"{options.max_model_len:,} tokens at once (vLLM {version})",
         f"  context      {options.max_model_len:,} tokens planned; this layout could go to "
@@ -190,22 +192,23 @@ def show_comparison(model: ModelFacts, plans: Sequence[Plan]) -> None:
     """Print the types that fit, the cheapest first."""
     out = console()
     fitting = [plan for plan in plans if plan.fits]
-    right = frozenset({"nodes", "USD/h", "KV tokens", "requests", "could go to"})
-    made = table(
-        out, "instance type", "GPUs", "layout", "nodes", "USD/h", "KV tokens", "requests", "could go to", "note",
-        title=f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first ({prices_of()})", right=right,
-    )  # fmt: skip
+    columns = ["instance type", "nodes", "USD/h", "TP x PP", "KV tokens", "requests", "context up to", "GPUs"]
+    if out.width < WIDE_COLUMNS:
+        columns.pop()  # the type says as much
+    title = f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first ({prices_of()})"
+    made = table(out, *columns, title=title, right=frozenset(columns[1:7]))
     for plan in fitting:
         instance = plan.instance
-        made.add_row(
+        estimate = " (memory estimated)" if instance.gpu_memory_source == "estimate" else ""
+        cells = (
             instance.type,
-            f"{instance.gpus} x {instance.gpu}",
-            plan.layout.label if plan.layout else "",
             str(plan.total_nodes),
             "unknown" if plan.usd_per_hour is None else f"{plan.usd_per_hour:.2f}",
+            f"{plan.layout.tensor_parallel_size} x {plan.layout.pipeline_parallel_size}" if plan.layout else "",
             f"{plan.kv_cache_tokens:,}",
             f"{plan.max_concurrency:g}",
             f"{plan.largest_context_tokens:,}",
-            "GPU memory is an estimate" if instance.gpu_memory_source == "estimate" else "",
+            f"{instance.gpus} x {instance.gpu}{estimate}",
         )
+        made.add_row(*cells[: len(columns)])
     out.print(made)

@@ -77,7 +77,7 @@ def _show_values(recording: Recording, out: Console) -> None:
         if values:
             out.print(f"# {release.inputs['name']} ({release.inputs['chart']})", markup=False)
             # Names of Secrets stand in values, their contents never do; a secret path would be a fault of ours.
-            out.print(yaml.safe_dump(values, width=1000).rstrip(), markup=False)
+            out.print(yaml.safe_dump(values, width=1000).rstrip(), markup=False, soft_wrap=True)
 
 
 def _show_price(recording: Recording, out: Console) -> None:
@@ -93,4 +93,4 @@ def _show_price(recording: Recording, out: Console) -> None:
 def _show_checks(recording: Recording, out: Console) -> None:
     for check in recording.checks:
         line = Text(f"{check.status:8}", style=STATUS_STYLE[check.status])
-        out.print(line.append(f"{check.subject}: ", style="bold").append(check.text, style="none"))
+        out.print(line.append(f"{check.subject}: ", style="bold").append(check.text, style="none"), soft_wrap=True)

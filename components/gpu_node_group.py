@@ -12,6 +12,9 @@ from components.node_user_data import node_user_data
 GPU_TAINT_KEY = "nvidia.com/gpu"
 """The one key EKS makes GPU pods tolerate by itself, and the NVIDIA device plugin's chart too."""
 
+GPU_LABELS = {"nvidia.com/gpu.present": "true"}
+"""What the device plugin's chart looks for. The image sets it by itself, but only from some release on."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GpuNodeGroupArgs:
@@ -74,7 +77,7 @@ class GpuNodeGroup(pulumi.ComponentResource):
             update_config={"max_unavailable": 1, "update_strategy": "MINIMAL"},
             node_repair_config={"enabled": True},
             taints=[{"key": GPU_TAINT_KEY, "value": "true", "effect": "NO_SCHEDULE"}],
-            labels=args.labels,
+            labels={**args.labels, **GPU_LABELS},
             tags={**args.tags, "Name": name},
             # Two groups of the same GPUs at once would need twice the quota: give back first.
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),

@@ -15,7 +15,7 @@ from planner.versions import parse_version
 MAX_NAME_LENGTH = 40
 """Of a model's name: it is a Helm release, a Service, and with `vllm-` before it a namespace."""
 
-REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)?-(central|(north|south)?(east|west)?(?<!-))-\d")
 ZONE = re.compile(REGION.pattern + "[a-z]")
 MODEL_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NODE_RELEASE = re.compile(r"\d+\.\d+\.\d+-\d{8}")

@@ -99,14 +99,16 @@ def instance_of(document: dict[str, Any], *, where: str) -> InstanceType:
 
     capability = str(document.get("compute_capability", ""))
     faults = []
-    if not re.fullmatch(r"\d+\.\d", capability):
+    if "compute_capability" in document and not re.fullmatch(r"\d+\.\d", capability):
         faults.append(f"compute_capability: {capability!r} is not of the form 8.6")
     try:
         found = TypeAdapter(InstanceType).validate_python(
-            {**document, "compute_capability": capability}, extra="forbid"
+            {**document, **({"compute_capability": capability} if capability else {})}, extra="forbid"
         )
     except ValidationError as error:
-        faults += [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        words = {"missing": "is missing", "unexpected_keyword_argument": "is not a known key"}
+        for fault in error.errors():
+            faults.append(f"{'.'.join(map(str, fault['loc']))}: {words.get(fault['type'], fault['msg'])}")
         raise WrongQuestion(f"{where}: {'; '.join(faults)}") from None
     faults += [f"{key}: must be above 0" for key in ("gpus", "gpu_memory_gib") if getattr(found, key) <= 0]
     if faults:

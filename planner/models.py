@@ -119,7 +119,7 @@ def read_model_folder(folder: Path) -> ModelFacts:
     total = metadata.get("total_size") if isinstance(metadata, dict) else None
     known = int(total) if isinstance(total, int | float) and total > 0 else None
     return ModelFacts(
-        id=str(config.get("_name_or_path") or folder.resolve().name),
+        id=str(folder),
         revision=None,
         gated=False,
         architecture=parse_config(config, where=str(folder)),
@@ -133,6 +133,8 @@ def load_model(reference: str) -> ModelFacts:
     if reference in locked_model_ids():
         return find_model(reference)
     folder = Path(reference)
+    if folder.name == "config.json" and folder.is_file():
+        folder = folder.parent
     if folder.is_dir():
         return read_model_folder(folder)
     return find_model(reference)

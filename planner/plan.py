@@ -99,11 +99,8 @@ def attempt(model: ModelFacts, instance: InstanceType, wishes: ServingOptions) -
     limit = model.architecture.max_position_embeddings
     options = resolve(wishes, instance, context_limit_tokens=limit)
     found = Plan(model=model, instance=instance, options=options, replicas=wishes.replicas, layout=None, refusals=())
-    if options.max_model_len > limit:
-        message = f"max model len {options.max_model_len:,} is above the model's own limit of {limit:,} tokens"
-        return replace(found, refusals=(Refusal(code="context_too_long", message=message),))
     tp, rules = _tensor_parallel(model, instance, options, wishes)
-    against = (*rules, *_disk_refusals(model, instance))
+    against = (*_context_refusals(model, options), *rules, *_disk_refusals(model, instance))
     if against:
         return replace(found, refusals=against)
     refusals: list[Refusal] = []
@@ -115,6 +112,13 @@ def attempt(model: ModelFacts, instance: InstanceType, wishes: ServingOptions) -
             return replace(found, layout=layout)
         refusals.append(refusal)
     return replace(found, layout=layout, refusals=tuple(refusals))
+
+
+def _context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Refusal]:
+    limit = model.architecture.max_position_embeddings
+    if options.max_model_len > limit:
+        message = f"max model len {options.max_model_len:,} is above the model's own limit of {limit:,} tokens"
+        yield Refusal(code="context_too_long", message=message)
 
 
 def _disk_refusals(model: ModelFacts, instance: InstanceType) -> Iterator[Refusal]:

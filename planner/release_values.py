@@ -19,6 +19,10 @@ SHARED_MEMORY_GIB_PER_GPU = 2
 """NCCL and vLLM's message queues; public charts use 10 to 20 GiB for 8 GPUs."""
 CACHE_GIB = 20
 """Compile caches, logs and /tmp beside the weights."""
+DOWNLOAD_SLACK_GIB = 4
+"""Partly written files and the Hub client's own caches."""
+MOST_COPIES = 2
+"""Some repositories hold the weights twice, and vLLM fetches both: a limit, not a reservation, so it may be wide."""
 JOB_SLACK_SECONDS = 300
 """Image pull and scheduling of the hook Job itself, and one last round of questions."""
 PORT = 8000
@@ -68,7 +72,7 @@ def release_values(plan: Plan, serving: Serving) -> dict[str, Any]:
         "placement": {"zone": serving.zone, "instanceType": plan.instance.type},
         "resources": _resources(plan, efa=serving.efa),
         "sharedMemory": f"{SHARED_MEMORY_GIB_PER_GPU * plan.layout.tensor_parallel_size}Gi",
-        "weightsStorage": f"{_weights_gib(plan)}Gi",
+        "weightsStorage": f"{_download_gib(plan, MOST_COPIES)}Gi",
         "startup": {"budgetSeconds": budget_seconds},
         "readiness": {"image": READINESS_IMAGE, "timeoutSeconds": rollout_seconds(plan)},
     }
@@ -83,10 +87,10 @@ def _resources(plan: Plan, *, efa: bool) -> dict[str, Any]:
     return {
         "cpu": f"{floor((instance.vcpus or 4) * share * 1000)}m",
         "memory": f"{floor((instance.memory_gib or 16) * share * 1024)}Mi",
-        "ephemeralStorage": f"{_weights_gib(plan) + CACHE_GIB}Gi",
+        "ephemeralStorage": f"{_download_gib(plan) + CACHE_GIB}Gi",
         "efa": instance.efa_interfaces if efa else 0,
     }
 
 
-def _weights_gib(plan: Plan) -> int:
-    return ceil(plan.model.weights_bytes * DOWNLOAD_FACTOR / BYTES_PER_GIB)
+def _download_gib(plan: Plan, copies: int = 1) -> int:
+    return ceil(copies * plan.model.weights_bytes * DOWNLOAD_FACTOR / BYTES_PER_GIB) + DOWNLOAD_SLACK_GIB

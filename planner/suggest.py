@@ -57,8 +57,15 @@ def _legal_context(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
         yield f"--max-model-len {limit} or less"
 
 
+def _within_limit(refused: Plan, wishes: ServingOptions) -> ServingOptions:
+    """Return the wishes with a context that the model itself allows."""
+    limit = refused.model.architecture.max_position_embeddings
+    too_long = wishes.max_model_len is not None and wishes.max_model_len > limit
+    return replace(wishes, max_model_len=limit) if too_long else wishes
+
+
 def _legal_tensor_size(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
-    free = attempt(refused.model, refused.instance, replace(wishes, tensor_parallel_size=None))
+    free = attempt(refused.model, refused.instance, replace(_within_limit(refused, wishes), tensor_parallel_size=None))
     if free.fits and free.layout:
         yield f"{free.layout.label} on {_machines(free)}"
 
@@ -82,13 +89,10 @@ def _more_nodes(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
 
 
 def _cheapest_type(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
-    free = replace(wishes, tensor_parallel_size=None, pipeline_parallel_size=None)
-    limit = refused.model.architecture.max_position_embeddings
-    if free.max_model_len and free.max_model_len > limit:
-        free = replace(free, max_model_len=limit)
-    others = [p for p in compare(refused.model, free) if p.fits and p.instance.type != refused.instance.type]
-    if others:
-        yield f"the cheapest type that fits: {_machines(others[0])}"
+    free = replace(_within_limit(refused, wishes), tensor_parallel_size=None, pipeline_parallel_size=None)
+    cheapest = compare(refused.model, free)[0]
+    if cheapest.fits and cheapest.layout:
+        yield f"the cheapest that fits: {cheapest.layout.label} on {_machines(cheapest)}"
 
 
 def _machines(plan: Plan) -> str:

@@ -13,7 +13,7 @@ from planner.architecture import Architecture
 from planner.instances import InstanceType
 from planner.options import ResolvedOptions
 from planner.quantization import MARLIN_INPUT_TILE, MARLIN_OUTPUT_TILE
-from planner.versions import FP8_BLOCK_REFINED, FP8_ON_TURING, MERGED_FP8_SHAPES, NATIVE_MULTI_NODE
+from planner.versions import FP8_BLOCK_REFINED, FP8_ON_TURING, NATIVE_MULTI_NODE
 from planner.weights import padded_vocab_size
 
 
@@ -132,13 +132,10 @@ def _block_rule(
     takes_refined = options.version >= FP8_BLOCK_REFINED and instance.sm >= 89 and refined >= 32
     if is_expert and model.quantization.method == "fp8" and takes_refined:
         return
-    if not is_expert and options.version < MERGED_FP8_SHAPES:
-        block_note = " (merged layers are let through from 0.14)"
-    else:
-        block_note = "; --enable-expert-parallel keeps experts whole" if is_expert else ""
+    remedy = "; --enable-expert-parallel keeps experts whole" if is_expert else ""
     yield Refusal(
         code="shard_not_divisible",
-        message=f"{name} {shard * tp} over TP={tp} leaves {shard}, no multiple of the FP8 block {block}{block_note}",
+        message=f"{name} {shard * tp} over TP={tp} leaves {shard}, no multiple of the FP8 block {block}{remedy}",
     )
 
 

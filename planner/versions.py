@@ -28,8 +28,6 @@ FP8_BLOCK_REFINED: Version = (0, 29, 0)
 """Block scales of FP8 experts may be refined to a common divisor (Triton, sm89 and up)."""
 FP8_ON_TURING: Version = (0, 14, 0)
 """Weight-only FP8 (Marlin) reached compute capability 7.5."""
-MERGED_FP8_SHAPES: Version = (0, 14, 0)
-"""Merged qkv and gate_up layers may break the 128 block."""
 
 
 def parse_version(text: str) -> Version:

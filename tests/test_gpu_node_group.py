@@ -73,7 +73,7 @@ def test_the_node_group_is_asked_for_with_exactly_these_inputs(engine) -> None:
         "updateConfig": {"maxUnavailable": 1, "updateStrategy": "MINIMAL"},
         "nodeRepairConfig": {"enabled": True},
         "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}],
-        "labels": {"vllm-eks/model": "llama-4-scout"},
+        "labels": {"vllm-eks/model": "llama-4-scout", "nvidia.com/gpu.present": "true"},
         "tags": {"team": "serving", "Name": "scout"},
     }
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from asking import LLAMA_8B, QWEN_8B, QWEN_235B, SCOUT, planned
 
@@ -5,7 +7,7 @@ from planner import memory
 from planner.instances import find_instance
 from planner.models import find_model
 from planner.options import ServingOptions, resolve
-from planner.stages import build_layout, stage_layers
+from planner.stages import build_layout, expert_share, stage_layers
 from planner.units import BYTES_PER_GIB, gib
 
 A10G = find_instance("g5.48xlarge")
@@ -149,3 +151,28 @@ def test_whole_blocks_only() -> None:
     stage = plan.layout.tightest
     assert plan.kv_cache_tokens == int(stage.kv_cache_bytes // (16384 * 16)) * 16
     assert stage.total_bytes == 21.98 * BYTES_PER_GIB
+
+
+def test_a_tied_embedding_is_loaded_again_on_the_last_stage() -> None:
+    tied = replace(find_model(QWEN_8B).architecture, tie_word_embeddings=True)
+    model = replace(find_model(QWEN_8B), architecture=tied)
+    first, last = build_layout(model, A10G, resolved(), tensor_parallel_size=1, pipeline_parallel_size=2).stages
+    assert model.parts.head_bytes == 0
+    norm = model.parts.final_norm_bytes
+    assert last.weights.size_bytes - first.weights.size_bytes == pytest.approx(norm)
+
+
+def test_with_expert_parallel_the_fullest_rank_holds_whole_experts() -> None:
+    together = resolved(enable_expert_parallel=True)
+    assert expert_share(10, 4, together) == 3 / 10
+    assert expert_share(10, 4, resolved()) == 1 / 4
+
+
+def test_known_bytes_of_the_files_scale_every_stage() -> None:
+    computed = find_model(LLAMA_8B)
+    heavier = replace(computed, known_weights_bytes=2 * computed.weights_bytes, weights_source="index")
+    one, two = (
+        build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=1).tightest
+        for model in (computed, heavier)
+    )
+    assert two.weights.size_bytes == pytest.approx(2 * one.weights.size_bytes, rel=1e-6)

@@ -13,8 +13,9 @@ from asking import (
     SCOUT_W4A16,
 )
 
+from planner.architecture import parse_config
 from planner.faults import WrongQuestion
-from planner.models import UnknownModel, find_model, load_model, locked_model_ids, read_model_folder
+from planner.models import LOCKED, UnknownModel, find_model, load_model, locked_model_ids, read_model_folder
 from planner.units import gib
 
 CONFIG = {
@@ -140,3 +141,11 @@ def test_ignored_modules_of_a_quantized_checkpoint_stay_16_bit() -> None:
     layer = find_model(SCOUT_W4A16).parts.layers[0]
     assert layer.query_output_bytes == 2 * 2 * 5120 * 5120
     assert layer.expert_bytes == pytest.approx(3 * 5120 * 8192 * 16 * (0.5 + 2 / 128))
+
+
+def test_experts_stand_in_every_second_layer_where_the_config_says_so() -> None:
+    locked = json.loads((LOCKED / "meta-llama--Llama-4-Scout-17B-16E-Instruct.json").read_text())
+    text = {**locked["config"]["text_config"], "interleave_moe_layer_step": 2}
+    found = parse_config({**locked["config"], "text_config": text}, where="maverick")
+    assert sorted(found.moe_layers) == list(range(1, 48, 2))
+    assert found.intermediate_size == 16384, "dense layers have their own size"

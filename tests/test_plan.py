@@ -52,7 +52,7 @@ def test_full_scout_on_one_node_is_refused_with_what_it_needs_has_and_what_would
     ]
     assert plan.suggestions == (
         "--pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)",
-        "the cheapest type that fits: 3 x g7e.2xlarge ($10.09/h)",
+        "the cheapest that fits: TP=1 PP=3 on 3 x g7e.2xlarge ($10.09/h)",
     )
 
 

@@ -53,7 +53,7 @@ def test_a_plan_that_fits_exits_0_with_table_and_picture_on_standard_output() ->
         ((SCOUT, "--tensor-parallel-size", "16"), "not_enough_gpus: TP=16 needs 16 GPUs in one node"),
         ((SCOUT, "--pipeline-parallel-size", "1"), "weights_do_not_fit: TP=8 PP=1: stage 1 of 1 needs 25.30 GiB weights"),  # noqa: E501
         ((SCOUT, "--pipeline-parallel-size", "1"), "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)"),  # noqa: E501
-        ((SCOUT, "--pipeline-parallel-size", "1"), "would work: the cheapest type that fits: 3 x g7e.2xlarge"),
+        ((SCOUT, "--pipeline-parallel-size", "1"), "would work: the cheapest that fits: TP=1 PP=3 on 3 x g7e.2xlarge"),
     ],
 )  # fmt: skip
 def test_a_plan_that_does_not_fit_exits_3_with_the_reasons_on_standard_error(

@@ -27,7 +27,7 @@ def test_the_values_of_both_stacks(stack: str, model: str, wishes: dict[str, Any
 
 @pytest.mark.parametrize(
     ("model", "tp", "pp", "storage"),
-    [(LLAMA_8B, 8, 1, "16Gi"), (LLAMA_70B, 8, 2, "138Gi"), (SCOUT, 8, 2, "213Gi"), (QWEN_235B, 8, 4, "460Gi")],
+    [(LLAMA_8B, 8, 1, "36Gi"), (LLAMA_70B, 8, 2, "280Gi"), (SCOUT, 8, 2, "429Gi"), (QWEN_235B, 8, 4, "924Gi")],
 )
 def test_values_follow_the_model(model: str, tp: int, pp: int, storage: str) -> None:
     found = values(planned(model))
@@ -48,6 +48,8 @@ def test_a_pod_asks_for_its_gpus_share_of_the_node_and_alone_for_most_of_it() ->
     whole = values(planned(SCOUT))["resources"]
     assert (half["cpu"], whole["cpu"]) == ("76800m", "153600m")
     assert (half["memory"], whole["memory"]) == ("314572Mi", "629145Mi")
+    quarter_of_gpus = planned(QWEN_235B, tensor_parallel_size=4, pipeline_parallel_size=8)
+    assert values(quarter_of_gpus)["resources"]["cpu"] == "153600m", "alone on its node, whatever its GPUs"
     assert values(planned(SCOUT), efa=True)["resources"]["efa"] == 1
 
 

@@ -48,6 +48,22 @@ def test_kv_heads_must_divide_or_be_replicated() -> None:
     assert [r.message for r in asked(ten, tp=4)] == ["10 KV heads can neither be split over nor replicated to TP=4"]
     assert asked(ten, tp=2) == ()
     assert asked(QWEN_235B, tp=8) == (), "4 KV heads are replicated to 8"
+    three = changed(LLAMA_8B, num_attention_heads=24, num_key_value_heads=3)
+    assert [r.code for r in asked(three, tp=8)] == ["kv_heads_not_divisible"]
+
+
+def test_the_vision_tower_s_heads_must_divide_too() -> None:
+    scout = find_model(SCOUT).architecture
+    assert scout.vision is not None
+    twelve = replace(scout, vision=replace(scout.vision, num_attention_heads=12))
+    assert [r.message for r in asked(twelve, tp=8)] == ["12 vision attention heads cannot be split over TP=8"]
+
+
+def test_qwen_moe_takes_no_more_ranks_than_experts() -> None:
+    qwen = find_model(QWEN_235B).architecture
+    assert qwen.experts is not None
+    few = replace(qwen, experts=replace(qwen.experts, count=4))
+    assert [r.message for r in asked(few, tp=8)] == ["TP=8 is more than the 4 experts"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +125,8 @@ def test_a_quantization_group_must_divide_the_shard() -> None:
         "intermediate size 29568 over TP=4 leaves 7392, no multiple of 128 (group size 128 of the 4-bit weights)"
     ]
     assert asked(SCOUT_W4A16, tp=8) == ()
+    fine_for_the_output_tile = changed(LLAMA_8B, intermediate_size=8 * 192, quantization=AWQ)
+    assert [r.code for r in asked(fine_for_the_output_tile, tp=8)] == ["shard_not_divisible"]
 
 
 @pytest.mark.parametrize(

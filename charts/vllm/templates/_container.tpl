@@ -63,6 +63,8 @@
 # The root file system is read-only: every cache goes to a volume.
 - name: HOME
   value: /home/vllm
+- name: HF_XET_CHUNK_CACHE_SIZE_BYTES
+  value: "0"
 - name: XDG_CACHE_HOME
   value: /home/vllm/.cache
 - name: XDG_CONFIG_HOME
