@@ -192,10 +192,13 @@ def show_comparison(model: ModelFacts, plans: Sequence[Plan]) -> None:
     """Print the types that fit, the cheapest first."""
     out = console()
     fitting = [plan for plan in plans if plan.fits]
-    columns = ["instance type", "nodes", "USD/h", "TP x PP", "KV tokens", "requests", "context up to", "GPUs"]
+    columns = ["instance type", "nodes", "USD/h", "TP x PP", "KV tokens", "requests", "context", "GPUs"]
     if out.width < WIDE_COLUMNS:
         columns.pop()  # the type says as much
-    title = f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first ({prices_of()})"
+    title = (
+        f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first ({prices_of()}); "
+        "context: the longest that fits"
+    )
     made = table(out, *columns, title=title, right=frozenset(columns[1:7]))
     for plan in fitting:
         instance = plan.instance

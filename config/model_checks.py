@@ -73,7 +73,10 @@ def _model_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
     try:
         facts = find_model(model.model)
     except UnknownModel as unknown:
-        text = f"{model.model!r} is not a model the planner has facts of{_nearest(unknown.nearest)}"
+        text = (
+            f"{model.model!r} is not a model the planner has facts of{_nearest(unknown.nearest)} "
+            "(to add one: docs/planner.md)"
+        )
         yield Fault(key=key_path(key, "model"), text=text)
         return
     if model.limit_mm_per_prompt and not facts.is_multimodal:
