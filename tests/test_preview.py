@@ -136,8 +136,36 @@ def test_the_preview_shows_plan_topology_tree_values_price_and_checks(preview: C
     assert parts == [f"== {part}" for part in ("Plan", "Topology", "Resources", "Helm values", "Price", "Checks")]
     assert "llama-4-scout: 2 x g5.48xlarge, one placement group" in found.stdout
     assert "$32.58 an hour" in found.stdout
+    assert "unknown quota Running On-Demand G and VT instances holds 384 vCPUs: not asked" in found.stdout
     assert "unknown g5.48xlarge is offered in us-west-2a: not asked of the account" in found.stdout
     assert "unknown stack file: huggingFaceToken is not set" in found.stdout
+
+
+def test_the_topology_shows_gpu_nodes_once_in_their_zone_and_system_nodes_in_two(
+    preview: Callable[..., Shown],
+) -> None:
+    topology = preview(ROOT, "dev").stdout.split("== Topology")[1].split("== Resources")[0]
+    assert topology.count("llama-4-scout: 1 x g5.48xlarge, one placement group") == 1
+    assert topology.count("GPU ") == 8
+    assert topology.count("system nodes: 2 x m7i.large over us-west-2a and us-west-2b") == 2
+    first_zone = topology.split("├── us-west-2b")[0]
+    assert "GPU 7" in first_zone
+
+
+def test_gpus_that_no_replica_uses_are_drawn_idle(preview: Callable[..., Shown], project: Path) -> None:
+    stack_file = project / "Pulumi.dev.yaml"
+    changed = "maxModelLen: 16384\n      tensorParallelSize: 2\n      replicas: 3"
+    model = "Qwen/Qwen3-32B"
+    text = stack_file.read_text().replace("RedHatAI/Llama-4-Scout-17B-16E-Instruct-quantized.w4a16", model)
+    stack_file.write_text(
+        text.replace("instanceType: g5.48xlarge", "instanceType: g6e.48xlarge").replace("maxModelLen: 16384", changed)
+    )
+    topology = preview(project).stdout.split("== Topology")[1].split("== Resources")[0]
+    drawn = [line.split("GPU ")[1].split()[1:3] for line in topology.splitlines() if "GPU " in line]
+    assert [words[:1] if words[0] == "idle" else words for words in drawn] == [
+        ["replica", "1"], ["replica", "1"], ["replica", "2"], ["replica", "2"],
+        ["replica", "3"], ["replica", "3"], ["idle"], ["idle"],
+    ]  # fmt: skip
 
 
 def test_two_previews_of_one_stack_print_the_same(preview: Callable[..., Shown]) -> None:
