@@ -89,13 +89,3 @@ def vllm_args(plan: Plan) -> list[str]:
         # vLLM's own multi-node start knows only the backends mp, uni and external_launcher.
         args += ["--distributed-executor-backend", "mp"]
     return args
-
-
-def owned_flag(argument: str) -> str | None:
-    """Return the flag in an extra argument that the planner or the chart owns, if it carries one.
-
-    >>> owned_flag("--tensor-parallel-size=4"), owned_flag("--seed")
-    ('--tensor-parallel-size', None)
-    """
-    flag = argument.split("=", 1)[0].replace("_", "-")
-    return flag if flag in PLANNER_OWNED_FLAGS | CHART_OWNED_FLAGS else None

@@ -9,7 +9,7 @@ from asking import LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16, 
 
 from planner.plan import Plan
 from planner.release_values import Serving, release_values, rollout_seconds
-from planner.vllm_args import owned_flag, vllm_args
+from planner.vllm_args import vllm_args
 
 GOLDEN = Path(__file__).parent / "golden"
 DEV = {"max_model_len": 16384}
@@ -75,9 +75,3 @@ def test_flags_are_given_only_where_they_mean_something() -> None:
     ]  # fmt: skip
     images = vllm_args(planned(SCOUT, limit_mm_per_prompt={"image": 0}))
     assert images[images.index("--limit-mm-per-prompt") + 1] == '{"image": 0}'
-
-
-@pytest.mark.parametrize("argument", ["--max-model-len", "-tp", "--port=1", "--tensor_parallel_size=2", "--api-key"])
-def test_flags_with_an_owner_are_known_in_every_spelling(argument: str) -> None:
-    assert owned_flag(argument)
-    assert owned_flag("--seed=1") is None

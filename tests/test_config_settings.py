@@ -1,0 +1,216 @@
+"""What good settings give to the program, and which flags pass."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from stack_config import load_stack, report_of
+
+from config.extra_args import canonical_flag, owned_flag
+from config.models import ChartOverride, ClusterSettings, ModelSettings
+from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
+from planner.options import ServingOptions
+from planner.vllm_args import CHART_OWNED_FLAGS, PLANNER_OWNED_FLAGS
+
+ROOT = Path(__file__).parent.parent
+SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
+
+
+def model(**settings: Any) -> dict[str, Any]:
+    return {"model": "Qwen/Qwen3-8B", "instanceType": "g5.12xlarge", "zone": "us-west-2a", **settings}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_stack(folder: Path, models: dict[str, Any] | None = None, **keys: Any) -> None:
+    """Write Pulumi.test.yaml: a good stack, with some keys changed (None removes one)."""
+    config = {
+        "aws:region": "us-west-2",
+        "network": {"zones": ["us-west-2a", "us-west-2b"]},
+        "cluster": {"publicAccessCidrs": ["203.0.113.7/32"]},
+        "models": models or {"qwen3": model()},
+        **keys,
+    }
+    (folder / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": config}))
+
+
+# What the settings give to the program
+
+
+def test_a_model_passes_every_wish_on_to_the_planner(folder: Path) -> None:
+    wishes = {
+        "replicas": 2,
+        "tensorParallelSize": 4,
+        "pipelineParallelSize": 2,
+        "maxModelLen": 4096,
+        "gpuMemoryUtilization": 0.85,
+        "maxNumSeqs": 32,
+        "maxNumBatchedTokens": 4096,
+        "kvCacheDtype": "fp8",
+        "enforceEager": True,
+        "enableExpertParallel": True,
+        "limitMmPerPrompt": {"image": 2},
+        "image": "docker.io/vllm/vllm-openai:v0.20.2",
+        "vllmVersion": "0.20.2",
+    }
+    write_stack(folder, {"scout": model(model=SCOUT, **wishes)}, huggingFaceToken="x")
+
+    scout = load_stack(folder, "test").settings.models["scout"]
+
+    assert scout.image == "docker.io/vllm/vllm-openai:v0.20.2"
+    assert scout.serving_options() == ServingOptions(
+        replicas=2,
+        tensor_parallel_size=4,
+        pipeline_parallel_size=2,
+        max_model_len=4096,
+        gpu_memory_utilization=0.85,
+        max_num_seqs=32,
+        max_num_batched_tokens=4096,
+        kv_cache_dtype="fp8",
+        enforce_eager=True,
+        enable_expert_parallel=True,
+        limit_mm_per_prompt={"image": 2},
+        vllm_version="0.20.2",
+    )
+
+
+def test_a_model_without_wishes_takes_the_planners_defaults() -> None:
+    assert ModelSettings.model_validate(model()).serving_options() == ServingOptions()
+
+
+def test_a_utilization_that_pulumi_config_set_left_as_text_is_a_number() -> None:
+    assert ModelSettings.model_validate(model(gpuMemoryUtilization="0.9")).gpu_memory_utilization == 0.9
+
+
+def test_the_cluster_takes_the_pins_unless_the_stack_says_otherwise() -> None:
+    cidrs = {"publicAccessCidrs": []}
+    pinned = ClusterSettings.model_validate(cidrs)
+    own = ClusterSettings.model_validate(
+        {**cidrs, "addonVersions": {"coredns": "v1.14.4-eksbuild.1"}, "nodeReleaseVersion": "1.36.3-20261001"}
+    )
+
+    assert (pinned.kubernetes_version, pinned.node_release_version) == ("1.36", NODE_RELEASE_VERSION)
+    assert pinned.addon_versions == ADDON_VERSIONS
+    assert own.addon_versions == {**ADDON_VERSIONS, "coredns": "v1.14.4-eksbuild.1"}
+    assert own.node_release_version == "1.36.3-20261001"
+
+
+def test_the_pins_are_of_the_default_kubernetes_version() -> None:
+    assert ADDON_VERSIONS["kube-proxy"].startswith(f"v{DEFAULT_KUBERNETES_VERSION}.")
+    assert NODE_RELEASE_VERSION.startswith(f"{DEFAULT_KUBERNETES_VERSION}.")
+
+
+def test_another_kubernetes_version_is_accepted_with_all_its_versions(folder: Path) -> None:
+    addons = {**ADDON_VERSIONS, "kube-proxy": "v1.35.3-eksbuild.2"}
+    cluster = {
+        "publicAccessCidrs": [],
+        "kubernetesVersion": "1.35",
+        "addonVersions": addons,
+        "nodeReleaseVersion": "1.35.1-20260714",
+    }
+    write_stack(folder, cluster=cluster)
+
+    loaded = load_stack(folder, "test").settings.cluster
+
+    assert (loaded.kubernetes_version, loaded.addon_versions) == ("1.35", addons)
+
+
+def test_the_kubeconfig_path_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    (folder / "kubeconfig").touch()
+    write_stack(folder, cluster={"publicAccessCidrs": [], "kubeconfigPath": "~/kubeconfig"})
+
+    assert load_stack(folder, "test").settings.cluster.kubeconfig_path == str(folder / "kubeconfig")
+
+
+@pytest.mark.parametrize(
+    ("override", "source"),
+    [
+        ({}, ("oci://registry.k8s.io/lws/charts/lws", None, "0.10.0")),
+        ({"version": "0.10.1"}, ("oci://registry.k8s.io/lws/charts/lws", None, "0.10.1")),
+        ({"repository": "oci://mirror.example/charts/"}, ("oci://mirror.example/charts/lws", None, "0.10.0")),
+        ({"repository": "https://mirror.example"}, ("lws", "https://mirror.example", "0.10.0")),
+    ],
+)
+def test_a_mirrored_chart_keeps_its_name_and_version(override: dict[str, str], source: tuple[str | None, ...]) -> None:
+    default = {"chart": "oci://registry.k8s.io/lws/charts/lws", "repository": None, "version": "0.10.0"}
+
+    assert tuple(ChartOverride.model_validate(override).over(**default).values()) == source
+
+
+def test_a_local_chart_has_neither_repository_nor_version(folder: Path) -> None:
+    (folder / "lws").mkdir()
+    (folder / "lws" / "Chart.yaml").touch()
+    local = ChartOverride.model_validate({"path": "./lws"})
+
+    source = local.over(chart="nvidia-device-plugin", repository="https://nvidia.example", version="0.20.0")
+
+    assert source == {"chart": "./lws", "repository": None, "version": None}
+
+
+def test_a_local_chart_beside_a_repository_is_refused(folder: Path) -> None:
+    (folder / "lws").mkdir()
+    (folder / "lws" / "Chart.yaml").touch()
+    write_stack(folder, charts={"leaderWorkerSet": {"path": "./lws", "version": "0.10.0"}})
+
+    assert report_of(folder, "test") == (
+        "Pulumi.test.yaml has 1 fault:\n  vllm-eks:charts.leaderWorkerSet.path: stands beside repository or version, "
+        "which a local folder does not use: remove one or the other"
+    )
+
+
+def test_the_role_and_profile_of_the_aws_provider_are_handed_on(folder: Path) -> None:
+    roles = [{"roleArn": "arn:aws:iam::123456789012:role/deploy"}]
+    write_stack(folder, **{"aws:profile": "work", "aws:assumeRoles": roles})
+
+    stack = load_stack(folder, "test")
+
+    assert (stack.aws_profile, stack.aws_role_arn) == ("work", "arn:aws:iam::123456789012:role/deploy")
+
+
+def test_a_stack_name_that_no_cluster_may_bear_is_refused(folder: Path) -> None:
+    write_stack(folder)
+    (folder / "Pulumi.test.yaml").rename(folder / "Pulumi.a.b.yaml")
+
+    assert "EKS refuses 'vllm-eks-a.b' as a cluster's name" in report_of(folder, "a.b")
+
+
+@pytest.mark.parametrize("name", ["capacityReservationId", "parked"])
+def test_settings_that_do_nothing_yet_are_refused(folder: Path, name: str) -> None:
+    write_stack(folder, {"qwen3": model(**{name: "cr-1"})})
+
+    assert f"vllm-eks:models.qwen3.{name}: is not a setting" in report_of(folder, "test")
+
+
+# Flags
+
+
+@pytest.mark.parametrize("flag", sorted(PLANNER_OWNED_FLAGS | CHART_OWNED_FLAGS))
+def test_no_flag_of_ours_gets_through(folder: Path, flag: str) -> None:
+    underscored = flag[:2] + flag[2:].replace("-", "_")
+    for spelling in {flag, f"{flag}=1", underscored}:
+        write_stack(folder, {"qwen3": model(extraArgs=["--seed", "7", spelling])})
+        assert "vllm-eks:models.qwen3.extraArgs[2]: " in report_of(folder, "test")
+
+
+def test_other_flags_and_their_values_pass(folder: Path) -> None:
+    args = ["--seed", "7", "--trust-remote-code", "--tool-call-parser=llama4_pythonic", "-O3"]
+    write_stack(folder, {"qwen3": model(extraArgs=args)})
+
+    assert load_stack(folder, "test").settings.models["qwen3"].extra_args == tuple(args)
+
+
+def test_a_flag_is_known_in_every_form_vllm_takes() -> None:
+    assert owned_flag(canonical_flag("--no_enforce_eager")) == "--enforce-eager"
+    assert owned_flag(canonical_flag("--limit-mm-per-prompt.image")) == "--limit-mm-per-prompt"
+    assert owned_flag("--tensor") == "--tensor-parallel-size"
+    assert owned_flag("-n2") == "-n"
+    assert owned_flag("--seed") is None
+    assert owned_flag("-O3") is None
