@@ -105,7 +105,12 @@ class _Reader:
 
     def secret(self, name: str) -> pulumi.Output[str] | None:
         """Return a secret that never leaves its Output; an empty one counts as not given."""
-        return self._config.get_secret(name) if self._config.get(name) else None
+        if not self._config.get(name):
+            return None
+        if not runtime_config.is_config_secret(f"{self.project}:{name}"):
+            # It is one in the state all the same; the stack file is what shows it.
+            pulumi.log.warn(f"{self.project}:{name} stands in plain text: pulumi config set --secret {name}")
+        return self._config.get_secret(name)
 
     def section(self, model: type[Section], name: str) -> Section | None:
         """Return a section as far as it is good, or None where it may not be looked at."""

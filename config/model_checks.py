@@ -52,6 +52,13 @@ def _instance_type_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
             key=key_path(key, "efa"),
             text=f"{instance.type} has no EFA interface: remove efa, or take a larger size of its family",
         )
+    elif model.efa and instance.network_cards > instance.efa_interfaces:
+        # One card takes no EFA there, and no source says that it is not the first, which our template gives one.
+        yield Fault(
+            key=key_path(key, "efa"),
+            text=f"{instance.type} has {instance.network_cards} network cards and {instance.efa_interfaces} EFA "
+            "interfaces, a layout vllm-eks does not set up yet: remove efa",
+        )
     yield from _batch_holds_every_sequence(model, instance, key)
 
 

@@ -30,6 +30,7 @@ class InstanceType:
     memory_gib: float | None = None
     nvme_gb: float = 0
     network_gbps: float | None = None
+    network_cards: int = 1
     efa_interfaces: int = 0
     gpudirect_rdma: bool | None = None
     usd_per_hour: float | None = None

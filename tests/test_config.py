@@ -125,6 +125,16 @@ def test_secrets_are_outputs_that_stay_secret(folder: Path) -> None:
     pulumi.runtime.test(check)()
 
 
+def test_a_secret_in_plain_text_is_warned_of_without_being_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    write_stack(folder, apiKey="hunter2", huggingFaceToken={"secure": "v1:def"})
+
+    load_stack(folder, "test")
+
+    assert warnings == ["vllm-eks:apiKey stands in plain text: pulumi config set --secret apiKey"]
+
+
 def test_an_empty_secret_is_not_given(folder: Path) -> None:
     write_stack(folder, {"scout": model(model=SCOUT)}, apiKey="", huggingFaceToken="")
 
