@@ -61,7 +61,8 @@ def record(folder: Path, stack_file: StackFile) -> Recording:
     finally:
         sys.path.remove(str(folder))
     return Recording(
-        registrations=monitor.registrations,
+        # They arrive as their inputs do, in another order at each run.
+        registrations=sorted(monitor.registrations, key=lambda one: (one.name, one.urn)),
         plans=program["plans"],
         checks=program["checks"],
         region=program["region"],

@@ -3,7 +3,7 @@
 from rich.text import Text
 from rich.tree import Tree
 
-from cli.mock_cloud import CLUSTER_COMPONENT
+from cli.mock_cloud import CLUSTER_COMPONENT, Registration
 from cli.recording import Recording
 
 HIDDEN_CHILDREN = (
@@ -11,17 +11,23 @@ HIDDEN_CHILDREN = (
     "which the embedded engine cannot run"
 )
 
+PROGRAM_ORDER = ("Network", "Cluster", "Accelerators", "GpuNodeGroup", "ModelServer")
+"""The components as `__main__.py` builds them."""
+
 
 def resource_tree(recording: Recording) -> Tree:
     """Return the tree; remote components say which children are missing from it."""
     root = Tree(Text(f"{sum(one.is_custom for one in recording.registrations)} resources", style="bold"))
     branches: dict[str, Tree] = {}
-    # Components register in the program's order, their children as their inputs arrive: sort those.
-    for one in sorted(
-        recording.registrations, key=lambda one: (one.urn.count("$"), one.is_custom, one.is_custom and one.name)
-    ):
+    for one in sorted(recording.registrations, key=_parents_first_in_the_program_s_order):
         label = Text(one.name, style="" if one.is_custom else "bold").append(f"  {one.type}", style="bright_black")
         branches[one.urn] = branches.get(one.parent, root).add(label)
         if one.type == CLUSTER_COMPONENT:
             branches[one.urn].add(Text(HIDDEN_CHILDREN, style="italic"))
     return root
+
+
+def _parents_first_in_the_program_s_order(one: Registration) -> tuple[int, int, str, str]:
+    depth, kind = one.urn.count("$"), one.type.rpartition(":")[2]
+    place = PROGRAM_ORDER.index(kind) if kind in PROGRAM_ORDER else len(PROGRAM_ORDER)
+    return depth, place, one.name, one.urn
