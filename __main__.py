@@ -43,7 +43,7 @@ accelerators = Accelerators(stack, AcceleratorsArgs(
     efa_device_plugin=EFA_DEVICE_PLUGIN.mirrored(charts.efa_device_plugin.over), efa=settings.any_efa,
 ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
 
-outputs = {}
+outputs, chart, digest = {}, chart_path(VLLM_CHART), chart_digest(VLLM_CHART)
 for name, model in settings.models.items():
     machine = plans[name].instance
     nodes = GpuNodeGroup(f"{stack}-{name}", GpuNodeGroupArgs(
@@ -55,7 +55,7 @@ for name, model in settings.models.items():
         root_volume_gib=ROOT_VOLUME_GIB, labels={"vllm-eks/model": name}, tags=tags,
     ), ResourceOptions(depends_on=[cluster, network]))  # fmt: skip
     server = ModelServer(name, ModelServerArgs(
-        namespace=f"vllm-{name}", chart=chart_path(VLLM_CHART), chart_digest=chart_digest(VLLM_CHART),
+        namespace=f"vllm-{name}", chart=chart, chart_digest=digest,
         values=release_values(plans[name], model.serving(name)), timeout_seconds=rollout_seconds(plans[name]),
         node_group_id=nodes.node_group_id, launch_template_version=nodes.launch_template_version,
         hugging_face_token=config.hugging_face_token, api_key=config.api_key,

@@ -1,13 +1,17 @@
 """The engine all component tests run in: every registration is kept, every unanswered question is an error."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import isawaitable
+from pathlib import Path
 
 import pulumi
 import pytest
 
 from cli.mock_cloud import RecordingMonitor, Registration
+
+ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,11 @@ def start_engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engine]:
 @pytest.fixture
 def engine(start_engine: Callable[[], Engine]) -> Engine:
     return start_engine()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's own Pulumi.yaml, and nothing else that a path of a stack file could name."""
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,8 +1,10 @@
 """Load a stack file as Pulumi would run it: its configuration in the runtime, a mock engine behind."""
 
 from pathlib import Path
+from typing import Any
 
 import pulumi
+import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from config.loader import StackConfig, load
@@ -36,3 +38,20 @@ def report_of(folder: Path, stack: str) -> str:
     except pulumi.RunError as error:
         return str(error)
     raise AssertionError(f"the stack {stack} was accepted")
+
+
+def model(**settings: Any) -> dict[str, Any]:
+    """Return a good model section, with some keys changed."""
+    return {"model": "Qwen/Qwen3-8B", "instanceType": "g5.12xlarge", "zone": "us-west-2a", **settings}
+
+
+def write_stack(folder: Path, models: dict[str, Any] | None = None, **keys: Any) -> None:
+    """Write Pulumi.test.yaml: a good stack, with some keys changed (None removes one)."""
+    config = {
+        "aws:region": "us-west-2",
+        "network": {"zones": ["us-west-2a", "us-west-2b"]},
+        "cluster": {"publicAccessCidrs": ["203.0.113.7/32"]},
+        "models": models or {"qwen3": model()},
+        **keys,
+    }
+    (folder / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": config}))

@@ -1,15 +1,13 @@
 """What a stack may say, and what the program then gets. Wrong stack files: test_wrong_stacks.py."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pytest
 import yaml
-from stack_config import load_stack, load_stack_file, report_of
+from stack_config import load_stack, load_stack_file, model, report_of, write_stack
 
 from config.faults import Fault, key_path, report, shown
 from config.models import ModelSettings
@@ -19,29 +17,6 @@ from planner.options import ServingOptions
 
 ROOT = Path(__file__).parent.parent
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
-
-
-def model(**settings: Any) -> dict[str, Any]:
-    return {"model": "Qwen/Qwen3-8B", "instanceType": "g5.12xlarge", "zone": "us-west-2a", **settings}
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def write_stack(folder: Path, models: dict[str, Any] | None = None, **keys: Any) -> None:
-    """Write Pulumi.test.yaml: a good stack, with some keys changed (None removes one)."""
-    config = {
-        "aws:region": "us-west-2",
-        "network": {"zones": ["us-west-2a", "us-west-2b"]},
-        "cluster": {"publicAccessCidrs": ["203.0.113.7/32"]},
-        "models": models or {"qwen3": model()},
-        **keys,
-    }
-    (folder / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": config}))
 
 
 # The two stacks we ship

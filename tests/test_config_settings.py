@@ -1,12 +1,9 @@
 """What good settings give to the program, and which flags pass."""
 
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from stack_config import load_stack, report_of
+from stack_config import load_stack, model, report_of, write_stack
 
 from config.extra_args import canonical_flag, owned_flag
 from config.models import ChartOverride, ClusterSettings, ModelSettings
@@ -16,29 +13,6 @@ from planner.vllm_args import CHART_OWNED_FLAGS, PLANNER_OWNED_FLAGS
 
 ROOT = Path(__file__).parent.parent
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
-
-
-def model(**settings: Any) -> dict[str, Any]:
-    return {"model": "Qwen/Qwen3-8B", "instanceType": "g5.12xlarge", "zone": "us-west-2a", **settings}
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def write_stack(folder: Path, models: dict[str, Any] | None = None, **keys: Any) -> None:
-    """Write Pulumi.test.yaml: a good stack, with some keys changed (None removes one)."""
-    config = {
-        "aws:region": "us-west-2",
-        "network": {"zones": ["us-west-2a", "us-west-2b"]},
-        "cluster": {"publicAccessCidrs": ["203.0.113.7/32"]},
-        "models": models or {"qwen3": model()},
-        **keys,
-    }
-    (folder / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": config}))
 
 
 # What the settings give to the program

@@ -14,19 +14,11 @@ WRONG = ROOT / "tests" / "data" / "wrong_stacks"
 CASES = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in WRONG.glob("Pulumi.*.yaml"))
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's own Pulumi.yaml, and nothing else that a path of a stack file could name."""
-    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.mark.parametrize("case", CASES)
-def test_a_wrong_stack_file_gets_exactly_its_report(project: Path, case: str) -> None:
-    shutil.copy(WRONG / f"Pulumi.{case}.yaml", project)
+def test_a_wrong_stack_file_gets_exactly_its_report(folder: Path, case: str) -> None:
+    shutil.copy(WRONG / f"Pulumi.{case}.yaml", folder)
 
-    assert report_of(project, case) + "\n" == (WRONG / f"{case}.txt").read_text()
+    assert report_of(folder, case) + "\n" == (WRONG / f"{case}.txt").read_text()
 
 
 def test_no_report_speaks_of_python_or_pydantic() -> None:
