@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.plan_command import run_plan
+from cli.plan_command import Question, run_plan
 from planner.faults import WrongQuestion
 from planner.options import ServingOptions
 from planner.versions import DEFAULT_VLLM_VERSION
@@ -35,8 +35,13 @@ def plan(
     kv_cache_dtype: Annotated[str, typer.Option()] = "auto",
     enforce_eager: Annotated[bool, typer.Option("--enforce-eager")] = False,
     enable_expert_parallel: Annotated[bool, typer.Option("--enable-expert-parallel")] = False,
+    decode_context_parallel_size: Annotated[int, typer.Option(min=1)] = 1,
     vllm_version: Annotated[str, typer.Option()] = DEFAULT_VLLM_VERSION,
     replicas: Annotated[int, typer.Option(min=1)] = 1,
+    assume_dense: Annotated[
+        bool, typer.Option("--assume-dense", help="Estimate an unknown architecture as a plain dense decoder.")
+    ] = False,
+    region: Annotated[str, typer.Option(help="Whose zones are shown.")] = "us-west-2",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say whether a model fits an instance type, how it is split, and what it costs."""
@@ -50,10 +55,19 @@ def plan(
         kv_cache_dtype=kv_cache_dtype,
         enforce_eager=enforce_eager,
         enable_expert_parallel=enable_expert_parallel,
+        decode_context_parallel_size=decode_context_parallel_size,
         vllm_version=vllm_version,
         replicas=replicas,
     )
-    raise typer.Exit(run_plan(model, instance_type, instance_file, options, as_json=as_json))
+    question = Question(
+        model=model,
+        instance_type=instance_type,
+        instance_file=instance_file,
+        assume_dense=assume_dense,
+        region=region,
+        options=options,
+    )
+    raise typer.Exit(run_plan(question, as_json=as_json))
 
 
 @app.command()
@@ -66,6 +80,24 @@ def preview(
     from cli.preview_command import run_preview
 
     raise typer.Exit(run_preview(folder, stack))
+
+
+catalog = typer.Typer(help="Keep the catalogue of GPU instance types up to date.", no_args_is_help=True)
+app.add_typer(catalog, name="catalog")
+
+
+@catalog.command()
+def refresh(
+    region: Annotated[
+        list[str] | None, typer.Option(help="Whose types and zones are asked; may be given again. Default: us-west-2.")
+    ] = None,
+    price_region: Annotated[str, typer.Option(help="Whose on-demand prices are asked.")] = "us-east-1",
+) -> None:
+    """Rebuild the catalogue from AWS's answers; usable GPU memory that was measured stays."""
+    # Imported here: boto3 takes half a second to load, and `plan` must answer at once.
+    from cli.catalog_command import run_refresh
+
+    run_refresh(region or ["us-west-2"], price_region)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from planner.faults import WrongQuestion
@@ -14,32 +15,38 @@ from planner.suggest import compare, plan
 FITS, DOES_NOT_FIT = 0, 3
 
 
-def run_plan(
-    reference: str,
-    instance_type: str | None,
-    instance_file: Path | None,
-    options: ServingOptions,
-    *,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What `vllm-eks plan` was asked."""
+
+    model: str
+    """A locked id, or a folder with a config.json."""
+    instance_type: str | None
+    instance_file: Path | None
+    assume_dense: bool
+    region: str
+    options: ServingOptions
+
+
+def run_plan(question: Question, *, as_json: bool) -> int:
     """Print the plan of a model and return the exit status.
 
     Raises:
         WrongQuestion: An unknown model or type, both kinds of type, or options that are no question.
     """
-    if instance_type and instance_file:
+    if question.instance_type and question.instance_file:
         raise WrongQuestion("give either --instance-type or --instance-file, not both")
-    model = load_model(reference)
-    instance = read_instance_file(instance_file) if instance_file else None
-    if instance_type:
-        instance = find_instance(instance_type)
+    model = load_model(question.model, assume_dense=question.assume_dense)
+    instance = read_instance_file(question.instance_file) if question.instance_file else None
+    if question.instance_type:
+        instance = find_instance(question.instance_type)
     if instance is None:
-        return _compare(model, options, as_json=as_json)
-    return _plan_one(model, instance, options, as_json=as_json)
+        return _compare(model, question, as_json=as_json)
+    return _plan_one(model, instance, question, as_json=as_json)
 
 
-def _plan_one(model: ModelFacts, instance: InstanceType, options: ServingOptions, *, as_json: bool) -> int:
-    result = plan(model, instance, options)
+def _plan_one(model: ModelFacts, instance: InstanceType, question: Question, *, as_json: bool) -> int:
+    result = plan(model, instance, question.options)
     if as_json:
         print(json.dumps(plan_json(result), indent=2))
     if result.fits and as_json:
@@ -50,18 +57,18 @@ def _plan_one(model: ModelFacts, instance: InstanceType, options: ServingOptions
     if not result.fits:
         show_refusal(result, sys.stderr)
         return DOES_NOT_FIT
-    show_plan(result)
+    show_plan(result, region=question.region)
     return FITS
 
 
-def _compare(model: ModelFacts, options: ServingOptions, *, as_json: bool) -> int:
-    plans = compare(model, options)
+def _compare(model: ModelFacts, question: Question, *, as_json: bool) -> int:
+    plans = compare(model, question.options)
     if as_json:
         print(json.dumps({"model": model_json(model), "candidates": [plan_json(p) for p in plans]}, indent=2))
     else:
-        from cli.plan_view import show_comparison
+        from cli.comparison_view import show_comparison
 
-        show_comparison(model, plans)
+        show_comparison(model, plans, region=question.region)
     if any(p.fits for p in plans):
         return FITS
     print(f"{model.id} fits no instance type of the catalogue:", file=sys.stderr)

@@ -1,6 +1,5 @@
 """A plan for people: the sum of one GPU's memory as a table, and every GPU of every node as a bar."""
 
-from collections.abc import Sequence
 from typing import TextIO
 
 from rich.console import Console
@@ -8,8 +7,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from cli.screen import console, table
+from planner.constants import Range
 from planner.instances import prices_of
-from planner.models import ModelFacts
 from planner.plan import Plan
 from planner.report import refusal_lines
 from planner.stages import Layout, Stage
@@ -17,7 +16,6 @@ from planner.units import gib
 from planner.vllm_args import vllm_args
 
 MOST_BAR_CELLS, FEWEST_BAR_CELLS = 44, 16
-WIDE_COLUMNS = 105
 COLUMNS_BESIDE_BAR = 52
 """Branches of the topology, the GPU's number and its figures."""
 
@@ -31,13 +29,15 @@ SEGMENTS = (
 )
 
 
-def show_plan(plan: Plan, out: Console | None = None) -> None:
-    """Print a plan that fits."""
+def show_plan(plan: Plan, *, region: str, out: Console | None = None) -> None:
+    """Print a plan that fits; `region` is the one whose zones are named."""
     out = out or console()
     layout = plan.layout
     if layout is None:
         return
     for line in summary_lines(plan):
+        out.print(line, markup=False)
+    for line in advice_lines(plan, region):
         out.print(line, markup=False)
     out.print()
     out.print(memory_table(layout, out))
@@ -62,17 +62,38 @@ def summary_lines(plan: Plan) -> list[str]:
     replicas = f", {plan.replicas} replicas" if plan.replicas > 1 else ""
     stages = "stages of layers, one a node" if layout.pipeline_parallel_size > 1 else "all layers on one node"
     version = ".".join(map(str, options.version))
+    low, high = plan.kv_cache_tokens_range
     return [
         f"{plan.model.id} on {plan.total_nodes} x {instance.type} ({instance.gpus} x {instance.gpu}): fits",
         f"  layout       TP={layout.tensor_parallel_size} (GPUs that share each layer), "
         f"PP={layout.pipeline_parallel_size} ({stages}){replicas}",
-        f"  KV cache     {plan.kv_cache_tokens:,} tokens a replica: {plan.max_concurrency:g} requests of "
-        f"{options.max_model_len:,} tokens at once (vLLM {version})",
-        f"  context      {options.max_model_len:,} tokens planned; this layout could go to "
+        f"  KV cache     {plan.kv_cache_tokens:,} tokens a replica ({low:,} to {high:,}): {plan.max_concurrency:g} "
+        f"requests of {options.max_model_len:,} tokens at once (vLLM {version})",
+        f"  context      {options.max_model_len:,} tokens planned; on the cautious side this layout could go to "
         f"{plan.largest_context_tokens:,}",
         f"  start        {plan.startup.budget_seconds:,} s budget from scheduled pod to first token",
         f"  price        {price(plan)}",
     ]
+
+
+def advice_lines(plan: Plan, region: str) -> list[str]:
+    """Return what helps to choose between types: the bound on throughput, the zones, the steps of the start."""
+    lines = []
+    bound = plan.roofline
+    if bound:
+        rate = (
+            f"at most {bound.tokens_per_second:,.0f} tokens/s a replica with {bound.running_requests} requests running"
+        )
+        cost = plan.usd_per_million_tokens
+        price_text = f", so at least ${cost:.2f} a million" if cost is not None else ""
+        lines.append(f"  bound        {rate}{price_text} (memory bandwidth and interconnect; real rates are lower)")
+    zones = plan.instance.zone_ids.get(region)
+    if plan.instance.zone_ids:
+        known = ", ".join(zones) if zones else "none known"
+        lines.append(f"  zones        {known} in {region} ({len(plan.instance.zone_ids)} regions offer the type)")
+    steps = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in plan.startup.steps_seconds.items())
+    lines.append(f"  the start    {steps}")
+    return lines
 
 
 def price(plan: Plan) -> str:
@@ -88,17 +109,27 @@ def memory_table(layout: Layout, out: Console):  # noqa: ANN201  (a rich rendera
     """Return the sum of one GPU of the tightest stage, line by line, so that a reader can redo it."""
     stage = layout.tightest
     where = f"stage {stage.index + 1} of {layout.pipeline_parallel_size}" if layout.pipeline_parallel_size > 1 else ""
-    made = table(
-        out, "GiB", "one GPU" + (f" of {where}, the tightest" if where else ""), "rule", right=frozenset({"GiB"})
+    columns = ("GiB", "low", "high", "one GPU" + (f" of {where}, the tightest" if where else ""), "rule")
+    made = table(out, *columns, right=frozenset(columns[:3]))
+    made.add_row(
+        f"{gib(stage.budget_bytes):.2f}", "", "", "budget", f"utilization x {gib(stage.total_bytes):.2f} GiB reported"
     )
-    made.add_row(f"{gib(stage.budget_bytes):.2f}", "budget", f"utilization x {gib(stage.total_bytes):.2f} GiB reported")
-    for term in (stage.weights, stage.activations, *stage.overheads):
-        made.add_row(f"-{gib(term.size_bytes):.2f}", term.name, escape(term.rule))
-    rule = f"{stage.kv_bytes_per_token:,} B a token a GPU, blocks of 16 tokens"
-    made.add_row(f"{gib(stage.kv_cache_bytes):.2f}", "KV cache", rule)
-    if stage.outside_budget_bytes:
-        made.add_row(f"{gib(stage.outside_budget_bytes):.2f}", "CUDA graphs", "outside the budget in this version")
+    for term in stage.terms:
+        made.add_row(*_figures(term.bytes, sign="-"), term.name, escape(term.rule))
+    made.add_row(*_figures(stage.kv_cache), "KV cache", _kv_rule(stage))
+    if stage.outside_budget.high:
+        made.add_row(*_figures(stage.outside_budget), "CUDA graphs", "outside the budget in this version")
     return made
+
+
+def _figures(size: Range, sign: str = "") -> tuple[str, str, str]:
+    return f"{sign}{gib(size.best):.2f}", f"{gib(size.low):.2f}", f"{gib(size.high):.2f}"
+
+
+def _kv_rule(stage: Stage) -> str:
+    cache = stage.cache
+    groups = f", {len(cache.groups)} groups of layers" if len(cache.groups) > 1 else ""
+    return f"{stage.kv_bytes_per_token:,} B a token a GPU, blocks of {cache.block_tokens} tokens{groups}"
 
 
 def show_gpus(plan: Plan, out: Console) -> None:
@@ -186,32 +217,3 @@ def show_refusal(plan: Plan, stream: TextIO) -> None:
     out.print(f"{plan.model.id} does not fit {plan.instance.type}:", markup=False)
     for line in refusal_lines(plan):
         out.print(f"  {line}", markup=False)
-
-
-def show_comparison(model: ModelFacts, plans: Sequence[Plan]) -> None:
-    """Print the types that fit, the cheapest first."""
-    out = console()
-    fitting = [plan for plan in plans if plan.fits]
-    columns = ["instance type", "nodes", "USD/h", "TP x PP", "KV tokens", "requests", "context", "GPUs"]
-    if out.width < WIDE_COLUMNS:
-        columns.pop()  # the type says as much
-    title = (
-        f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first ({prices_of()}); "
-        "context: the longest that fits"
-    )
-    made = table(out, *columns, title=title, right=frozenset(columns[1:7]))
-    for plan in fitting:
-        instance = plan.instance
-        estimate = " (memory estimated)" if instance.gpu_memory_source == "estimate" else ""
-        cells = (
-            instance.type,
-            str(plan.total_nodes),
-            "unknown" if plan.usd_per_hour is None else f"{plan.usd_per_hour:.2f}",
-            f"{plan.layout.tensor_parallel_size} x {plan.layout.pipeline_parallel_size}" if plan.layout else "",
-            f"{plan.kv_cache_tokens:,}",
-            f"{plan.max_concurrency:g}",
-            f"{plan.largest_context_tokens:,}",
-            f"{instance.gpus} x {instance.gpu}{estimate}",
-        )
-        made.add_row(*cells[: len(columns)])
-    out.print(made)

@@ -9,7 +9,12 @@ from config.models import ModelSettings
 from planner.vllm_args import CHART_OWNED_FLAGS, PLANNER_OWNED_FLAGS
 
 OWNED_FLAGS = PLANNER_OWNED_FLAGS | CHART_OWNED_FLAGS
-LONG_FORMS = {"-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size"}
+LONG_FORMS = {
+    "-tp": "--tensor-parallel-size",
+    "-pp": "--pipeline-parallel-size",
+    "-dcp": "--decode-context-parallel-size",
+    "-ep": "--enable-expert-parallel",
+}
 
 SECRET_FLAGS = frozenset({"--api-key", "--hf-token"})
 """Would stand in the pod's command line, readable by whoever may list pods."""
@@ -70,7 +75,10 @@ def owned_flag(name: str) -> str | None:
     if name in OWNED_FLAGS:
         return LONG_FORMS.get(name, name)
     if not name.startswith("--"):
-        # A flag of one letter may have its value glued on: -n2.
-        return name[:2] if name[:2] in OWNED_FLAGS else None
+        # A flag of one letter may have its value glued on (-n2); argparse also completes short flags (-t is -tp).
+        if name[:2] in OWNED_FLAGS:
+            return name[:2]
+        short = sorted(flag for flag in OWNED_FLAGS if not flag.startswith("--") and flag.startswith(name))
+        return LONG_FORMS.get(short[0], short[0]) if short else None
     completions = sorted(flag for flag in OWNED_FLAGS if flag.startswith(name))
     return completions[0] if completions else None

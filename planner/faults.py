@@ -11,10 +11,15 @@ class WrongQuestion(ValueError):  # noqa: N818  (it is the question that is wron
 def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
     """Return up to `most` known names that look like `name`, the closest first."""
     by_folded = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(name.lower(), by_folded, n=most, cutoff=0.5)
+    asked = name.lower()
+    # A name that the asked one begins with comes first: Qwen3-8B for Qwen3-8B-Instruct.
+    begun = sorted((folded for folded in by_folded if asked.startswith(folded)), key=len, reverse=True)
+    close = begun + [
+        folded for folded in get_close_matches(asked, by_folded, n=most, cutoff=0.5) if folded not in begun
+    ]
     if not close:
-        close = [folded for folded in by_folded if name.lower() in folded][:most]
-    return tuple(by_folded[folded] for folded in close)
+        close = [folded for folded in by_folded if asked in folded]
+    return tuple(by_folded[folded] for folded in close[:most])
 
 
 def did_you_mean(nearest: tuple[str, ...]) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,12 @@ from planner.faults import WrongQuestion, did_you_mean, nearest_names
 from planner.json_files import read_json_object
 
 CATALOGUE = Path(__file__).parent / "data" / "instances.json"
+ABOVE_ZERO = (
+    "gpus",
+    "gpu_memory_gib",
+    "gpu_memory_bandwidth_gbytes_per_second",
+    "gpu_interconnect_gbytes_per_second",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +32,11 @@ class InstanceType:
     gpu_memory_source: str = "given"
     """`measured` (read in public logs), `estimate`, or `given` (by an instance file)."""
     compute_capability: str
+    gpu_memory_bandwidth_gbytes_per_second: float | None = None
+    """Of one GPU, as its datasheet says; of a share of a GPU, that share. 10**9 bytes; None: not known."""
     gpu_interconnect: str = "PCIe"
+    gpu_interconnect_gbytes_per_second: float | None = None
+    """Of one GPU, one direction. 10**9 bytes; over PCIe an upper bound; None: a single GPU, or not known."""
     vcpus: int | None = None
     memory_gib: float | None = None
     nvme_gb: float = 0
@@ -36,6 +47,8 @@ class InstanceType:
     usd_per_hour: float | None = None
     quota_code: str | None = None
     quota_name: str | None = None
+    zone_ids: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    """Region -> ids of the zones known to offer the type; no key: none is known there."""
 
     @property
     def sm(self) -> int:
@@ -111,7 +124,9 @@ def instance_of(document: dict[str, Any], *, where: str) -> InstanceType:
         for fault in error.errors():
             faults.append(f"{'.'.join(map(str, fault['loc']))}: {words.get(fault['type'], fault['msg'])}")
         raise WrongQuestion(f"{where}: {'; '.join(faults)}") from None
-    faults += [f"{key}: must be above 0" for key in ("gpus", "gpu_memory_gib") if getattr(found, key) <= 0]
+    faults += [
+        f"{key}: must be above 0" for key in ABOVE_ZERO if (value := getattr(found, key)) is not None and value <= 0
+    ]
     if faults:
         raise WrongQuestion(f"{where}: {'; '.join(faults)}")
     return found

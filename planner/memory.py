@@ -1,37 +1,21 @@
-"""GPU memory of one rank, term by term: what vLLM takes before it sizes the KV cache, and what is left.
+"""GPU memory of one rank, term by term: what vLLM takes before it sizes the KV cache.
 
 The order is vLLM's own (v1/worker/gpu_worker.py, determine_available_memory): total x utilization is the budget;
 weights, the activation peak, memory outside torch and, from 0.20, CUDA graphs come off it; the KV cache gets the rest.
-Terms that nobody can know exactly stand on the cautious side; each says where its number is from.
 """
 
 from dataclasses import dataclass
 from math import ceil
 
+from planner import constants
 from planner.architecture import Architecture, Vision
+from planner.constants import Range
+from planner.instances import InstanceType
 from planner.options import ResolvedOptions
-from planner.units import BYTES_PER_GIB, BYTES_PER_MIB
+from planner.units import BYTES_PER_GIB
+from planner.versions import ENCODER_OUTPUTS_PACKED, FULL_GRAPHS_TOO, GRAPH_SIZES_THINNED
 
-BLOCK_TOKENS = 16
-"""vLLM's default --block-size on CUDA."""
-
-SAMPLER_BYTES_PER_LOGIT = 39
-"""Upper value over public start-up logs: peak = 39 B x max_num_seqs x vocabulary (A10G to H100, 0.8 to 0.33)."""
-
-FORWARD_FLOOR_BYTES = 0.4 * BYTES_PER_GIB
-"""Workspaces that even a small forward pass allocates: FlashInfer's buffer alone is 394 MiB by default."""
-
-NON_TORCH_BYTES = {1: 0.15 * BYTES_PER_GIB, 2: 0.7 * BYTES_PER_GIB, 4: 0.7 * BYTES_PER_GIB}
-NON_TORCH_BYTES_WIDE = 1.5 * BYTES_PER_GIB
-"""CUDA context and NCCL buffers: upper ends seen in logs, 0.05-0.15 GiB at TP 1, 0.5-0.7 at 2 and 4, 1-1.5 at 8."""
-PIPELINE_NON_TORCH_BYTES = 0.25 * BYTES_PER_GIB
-"""One more NCCL communicator between stages. Estimate: few logs with PP are public."""
-
-GRAPH_BYTES_PER_LAYER_AND_SIZE = 0.3 * BYTES_PER_MIB
-"""Piecewise CUDA graphs. Estimate on the cautious side of two logs (0.16 and 0.26 MiB a layer and size)."""
-
-LLAMA4_TILES = 16
-"""Largest number of tiles of one image in Llama 4's processor, and one global tile beside them."""
+NVLINK_GPUS = ("A100", "H100", "H200", "H800", "B200", "B300", "GB200")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +23,13 @@ class Term:
     """One line of the sum: its bytes, and the rule that a reader can redo it with."""
 
     name: str
-    size_bytes: float
+    bytes: Range
     rule: str
+
+    @property
+    def size_bytes(self) -> float:
+        """The likely size."""
+        return self.bytes.best
 
 
 def budget_bytes(gpu_memory_gib: float, utilization: float) -> int:
@@ -48,92 +37,152 @@ def budget_bytes(gpu_memory_gib: float, utilization: float) -> int:
     return ceil(gpu_memory_gib * BYTES_PER_GIB * utilization)
 
 
-def sampler_bytes(model: Architecture, options: ResolvedOptions) -> float:
-    """Return the peak of the dummy sampler run on the last stage: logits of max_num_seqs rows."""
-    return SAMPLER_BYTES_PER_LOGIT * options.max_num_seqs * model.vocab_size
+def sampler_bytes_per_logit(options: ResolvedOptions) -> Range:
+    """Return what the sampler holds at its peak for each row and vocabulary entry, by version."""
+    if options.version >= constants.SORT_REPLACED_SINCE:
+        return constants.MASKING_SAMPLER
+    if options.version >= constants.SORT_ALWAYS_SINCE:
+        return constants.SORTING_SAMPLER
+    return constants.SORTING_OR_FLASHINFER_SAMPLER
 
 
-def forward_bytes(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int) -> float:
+def sampler_bytes(model: Architecture, options: ResolvedOptions) -> Range:
+    """Return the peak of the dummy sampler run on the last stage: logits of max_num_seqs rows, beside the hidden state.
+
+    Every rank samples over the whole vocabulary: TP gathers the logits first.
+    """
+    rows = min(options.max_num_seqs, options.max_num_batched_tokens)
+    hidden = constants.exactly(2 * options.max_num_batched_tokens * model.hidden_size)
+    return sampler_bytes_per_logit(options) * (rows * model.vocab_size) + hidden
+
+
+def forward_bytes(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
     """Return the peak of a forward pass over max_num_batched_tokens: the widest layer's buffers in 16 bits.
 
     Hidden state, residual and norm output are whole on every rank; attention and MLP buffers are split.
     """
     tp = tensor_parallel_size
-    attention = (model.num_attention_heads + 2 * model.num_key_value_heads) * model.head_dim / tp
-    mlp = 3 * model.intermediate_size / tp if len(model.moe_layers) < model.num_hidden_layers else 0.0
+    values = options.max_num_batched_tokens * (4 * model.hidden_size + _attention_values(model, tp))
+    mlp = 3 * model.intermediate_size / tp if model.dense_layers else 0.0
     if model.experts:
         split = 1 if options.enable_expert_parallel else tp
         experts = model.experts
         routed = experts.per_token * (3 * experts.intermediate_size / split + model.hidden_size)
         mlp = max(mlp, routed + 3 * experts.shared_intermediate_size / tp)
-    values = options.max_num_batched_tokens * (4 * model.hidden_size + attention + mlp)
-    return max(2 * values, FORWARD_FLOOR_BYTES)
+    values += options.max_num_batched_tokens * mlp
+    return (constants.FORWARD_DEVIATION * (2 * values)).at_least(constants.FORWARD_FLOOR)
 
 
-def encoder_bytes(vision: Vision, options: ResolvedOptions, *, tensor_parallel_size: int) -> float:
-    """Return the peak of profiling the vision encoder with as many largest images as one batch holds."""
-    shuffled = (vision.patches_per_tile - 1) * vision.pixel_shuffle_ratio**2
-    image_tokens = (LLAMA4_TILES + 1) * shuffled
-    images = max(1, int(options.max_num_batched_tokens // image_tokens))
-    if options.images_per_prompt is not None:
-        images = min(images, options.images_per_prompt)
-    patches = images * (LLAMA4_TILES + 1) * vision.patches_per_tile
-    return 2 * patches * (8 * vision.hidden_size + 2 * vision.intermediate_size / tensor_parallel_size)
+def _attention_values(model: Architecture, tp: int) -> float:
+    """Values of one token in the attention of the widest kind of layer."""
+    sizes = [(model.num_attention_heads + 2 * model.num_key_value_heads) * model.head_dim / tp]
+    if model.latent:
+        latent = model.latent
+        per_head = 2 * (latent.qk_nope_head_dim + latent.qk_rope_head_dim) + latent.v_head_dim
+        sizes = [latent.heads * per_head / tp + latent.kv_lora_rank + (latent.q_lora_rank or 0)]
+    if model.linear:
+        sizes.append(2 * (model.linear.conv_size + 2 * model.linear.value_size) / tp)
+    return max(sizes)
 
 
-def activation_term(
-    model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int, is_first: bool, is_last: bool
-) -> Term:
-    """Return the activation peak of a stage: the largest of forward, sampler (last) and encoder (first)."""
+def profiled_images(vision: Vision, options: ResolvedOptions) -> int:
+    """Return how many largest images vLLM runs through the encoder at once when it profiles memory."""
+    images = max(1, options.max_num_batched_tokens // vision.profile_tokens)
+    if options.images_per_prompt is None:
+        return images
+    return min(images, options.images_per_prompt * options.max_num_seqs)
+
+
+def encoder_bytes(vision: Vision, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
+    """Return the peak of the vision encoder over as many largest images as one batch holds."""
+    tp = tensor_parallel_size if vision.is_sharded else 1
+    patches = profiled_images(vision, options) * vision.profile_patches
+    mlp = constants.exactly(2 * patches * (3 * vision.hidden_size + 2 * vision.intermediate_size / tp))
+    # Residual, norm and output are whole on every rank; what stands by head is split.
+    attention = constants.ENCODER_ATTENTION_VALUES * (2 * patches * vision.hidden_size * (3 + 21 / tp) / 24)
+    return attention.at_least(mlp)
+
+
+def encoder_output_bytes(vision: Vision, options: ResolvedOptions) -> Range:
+    """Return the encoder's outputs, which vLLM keeps while it profiles the decoder.
+
+    Up to 0.12 each of them is spread over the whole encoder budget.
+    """
+    each = vision.profile_tokens
+    if options.version < ENCODER_OUTPUTS_PACKED:
+        each = max(each, options.max_num_batched_tokens)
+    tokens = profiled_images(vision, options) * each
+    return constants.exactly(2 * tokens * vision.output_size)
+
+
+def activation_term(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int, is_last: bool) -> Term:
+    """Return the activation peak of a stage: the largest of forward, encoder and, on the last one, sampler.
+
+    vLLM runs the vision encoder on every stage when it profiles.
+    """
     peaks = {"forward": forward_bytes(model, options, tensor_parallel_size=tensor_parallel_size)}
     if is_last:
         peaks["sampler"] = sampler_bytes(model, options)
-    if is_first and model.vision and options.images_per_prompt != 0:
-        peaks["encoder"] = encoder_bytes(model.vision, options, tensor_parallel_size=tensor_parallel_size)
-    largest = max(peaks, key=lambda name: peaks[name])
+    if model.vision and options.images_per_prompt != 0:
+        kept = encoder_output_bytes(model.vision, options)
+        peaks = {name: peak + kept for name, peak in peaks.items()}
+        peaks["encoder"] = kept + encoder_bytes(model.vision, options, tensor_parallel_size=tensor_parallel_size)
+    largest = max(peaks, key=lambda name: peaks[name].best)
+    size = peaks[largest]
+    for other in peaks.values():
+        size = size.at_least(other)
     rule = {
         "forward": f"{options.max_num_batched_tokens} batched tokens through the widest layer, at least 0.4 GiB",
-        "sampler": f"{SAMPLER_BYTES_PER_LOGIT} B x {options.max_num_seqs} seqs x {model.vocab_size} vocabulary",
+        "sampler": f"{sampler_bytes_per_logit(options).best:g} B x {options.max_num_seqs} seqs x "
+        f"{model.vocab_size} vocabulary, and the hidden state",
         "encoder": "largest images of one batch through the vision tower",
     }[largest]
-    return Term(name=f"activations ({largest})", size_bytes=peaks[largest], rule=rule)
+    return Term(name=f"activations ({largest})", bytes=size, rule=rule)
 
 
-def non_torch_term(*, tensor_parallel_size: int, pipeline_parallel_size: int) -> Term:
+def has_nvlink(instance: InstanceType) -> bool:
+    """Return whether the GPUs of a node talk over NVLink; an instance file often names only the GPU."""
+    return "NVLink" in instance.gpu_interconnect or instance.gpu.upper().startswith(NVLINK_GPUS)
+
+
+def non_torch_term(instance: InstanceType, *, tensor_parallel_size: int, pipeline_parallel_size: int) -> Term:
     """Return the memory outside torch: CUDA context and NCCL."""
-    size = NON_TORCH_BYTES.get(tensor_parallel_size, NON_TORCH_BYTES_WIDE)
+    tp = tensor_parallel_size
+    if tp == 1:
+        size = constants.NON_TORCH_ONE_GPU
+    elif tp <= 4:
+        size = constants.NON_TORCH_FEW_GPUS
+    else:
+        size = constants.NON_TORCH_MANY_GPUS if has_nvlink(instance) else constants.NON_TORCH_MANY_GPUS_PCIE
     if pipeline_parallel_size > 1:
-        size += PIPELINE_NON_TORCH_BYTES
+        size = size + constants.NON_TORCH_PIPELINE
+    link = "NVLink" if has_nvlink(instance) else "PCIe"
     return Term(
         name="outside torch",
-        size_bytes=size,
-        rule=f"CUDA context and NCCL at TP={tensor_parallel_size} PP={pipeline_parallel_size}, upper end of logs",
+        bytes=size,
+        rule=f"CUDA context and NCCL at TP={tp} PP={pipeline_parallel_size} over {link}, from logs",
     )
 
 
-def graph_capture_sizes(max_num_seqs: int) -> int:
-    """Return how many batch sizes vLLM captures: 1, 2, 4, 8..256 by 8, then by 16 up to min(2 x seqs, 512)."""
-    largest = min(2 * max_num_seqs, 512)
-    small = sum(1 for size in (1, 2, 4) if size <= largest)
-    middle = len(range(8, min(largest, 256) + 1, 8))
-    return small + middle + len(range(272, largest + 1, 16))
+def graph_capture_sizes(options: ResolvedOptions) -> tuple[int, ...]:
+    """Return the batch sizes vLLM captures: 1, 2, 4, 8..256 by 8, then by 16, up to min(2 x seqs, 512)."""
+    largest = min(2 * options.max_num_seqs, 512)
+    by_8, by_16 = 8, 16 if options.version >= GRAPH_SIZES_THINNED else 8
+    sizes = [1, 2, 4, *range(8, min(largest + 1, 256), by_8), *range(256, largest + 1, by_16)]
+    return tuple(size for size in sizes if size <= min(largest, options.max_num_batched_tokens))
 
 
 def cuda_graph_term(options: ResolvedOptions, *, layers: int) -> Term:
-    """Return the CUDA graphs of a stage of so many layers: none with --enforce-eager."""
-    sizes = 0 if options.enforce_eager else graph_capture_sizes(options.max_num_seqs)
+    """Return the CUDA graphs of a stage of so many layers: none with --enforce-eager.
+
+    One piecewise graph a size; from 0.11 also a full graph for each size that a decode batch can have.
+    """
+    sizes = () if options.enforce_eager else graph_capture_sizes(options)
+    graphs = len(sizes)
+    if options.version >= FULL_GRAPHS_TOO:
+        graphs += sum(1 for size in sizes if size <= options.max_num_seqs)
     return Term(
         name="CUDA graphs",
-        size_bytes=GRAPH_BYTES_PER_LAYER_AND_SIZE * layers * sizes,
-        rule=f"0.3 MiB x {layers} layers x {sizes} captured sizes (estimate)",
+        bytes=constants.GRAPH_BYTES_PER_LAYER * (layers * graphs),
+        rule=f"0.2 MiB x {layers} layers x {graphs} captured graphs (estimate)",
     )
-
-
-def kv_bytes_per_token(model: Architecture, *, layers: int, tensor_parallel_size: int, kv_dtype_bytes: int) -> int:
-    """Return KV-cache bytes of one token on one rank of a stage of so many layers.
-
-    Keys and values of max(1, KV heads // TP) heads. Llama 4's chunked layers count in full: vLLM keeps the hybrid
-    manager off for them by default.
-    """
-    heads = max(1, model.num_key_value_heads // tensor_parallel_size)
-    return layers * 2 * heads * model.head_dim * kv_dtype_bytes

@@ -1,15 +1,19 @@
 """Models the planner knows: locked facts in data/models, or a folder with a config.json."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from planner.architecture import Architecture, parse_config
+from planner import constants
+from planner.architecture import Architecture
+from planner.config_json import parse_config
+from planner.constants import Range
 from planner.faults import WrongQuestion, did_you_mean, nearest_names
 from planner.json_files import read_json_object
-from planner.weights import WeightParts, compute_parts
+from planner.weights import WeightParts, compute_parts, parts_of_headers
 
 LOCKED = Path(__file__).parent / "data" / "models"
 
@@ -30,6 +34,8 @@ class LockedModel:
     config: dict[str, Any]
     """The fields of config.json that matter, spelt as there."""
     sources: dict[str, str]
+    parts: dict[str, Any] | None = None
+    """Bytes by part as the safetensors headers say, when weights_source is `headers`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +48,13 @@ class ModelFacts:
     architecture: Architecture
     weights_source: WeightsSource
     known_weights_bytes: int | None
+    header_parts: Mapping[str, Any] | None = field(default=None, hash=False, compare=False)
 
     @cached_property
     def parts(self) -> WeightParts:
-        """Bytes by part, computed from the config."""
+        """Bytes by part: as the files' headers say, else computed from the config."""
+        if self.header_parts:
+            return parts_of_headers(self.header_parts, self.architecture)
         return compute_parts(self.architecture)
 
     @property
@@ -53,10 +62,31 @@ class ModelFacts:
         """Bytes of the checkpoint: as its index says, else computed."""
         return self.known_weights_bytes or round(self.parts.total_bytes)
 
-    @property
+    @cached_property
     def weights_scale(self) -> float:
-        """Known bytes over computed bytes; parts are scaled by it so that they add up to the known sum."""
-        return self.weights_bytes / self.parts.total_bytes
+        """Known bytes over computed bytes; parts are scaled by it so that they add up to the known sum.
+
+        An index also counts layers for multi-token prediction where the repository holds them (DeepSeek: 641.3 GiB in
+        the files, 637 loaded): the sum that is nearer to the index is taken.
+        """
+        computed, drafts = self.parts.total_bytes, self.parts.draft_bytes
+        if not self.known_weights_bytes or self.architecture.quantization.method == "mxfp4":
+            return 1.0  # MXFP4 is rounded up when it is loaded: what counts are the config's sizes
+        return self.known_weights_bytes / min(
+            (computed, computed + drafts), key=lambda size: abs(size - (self.known_weights_bytes or 0))
+        )
+
+    @property
+    def weights_deviation(self) -> Range:
+        """How far the loaded bytes may stray from the bytes counted, as factors."""
+        if self.architecture.is_assumed:
+            return constants.WEIGHTS_ASSUMED
+        if self.weights_source == "headers":
+            return constants.WEIGHTS_FROM_HEADERS
+        if self.weights_source == "index":
+            return constants.WEIGHTS_FROM_INDEX
+        plain = self.architecture.kind == "dense" and not self.architecture.vision
+        return constants.WEIGHTS_COMPUTED_DENSE if plain else constants.WEIGHTS_COMPUTED_OTHER
 
     @property
     def is_multimodal(self) -> bool:
@@ -103,10 +133,11 @@ def find_model(model_id: str) -> ModelFacts:
         architecture=parse_config(locked.config, where=locked.id),
         weights_source=locked.weights_source,
         known_weights_bytes=locked.weights_bytes,
+        header_parts=locked.parts,
     )
 
 
-def read_model_folder(folder: Path) -> ModelFacts:
+def read_model_folder(folder: Path, *, assume_dense: bool = False) -> ModelFacts:
     """Return the facts of a model from its config.json and, if there is one, its safetensors index.
 
     Raises:
@@ -122,19 +153,24 @@ def read_model_folder(folder: Path) -> ModelFacts:
         id=str(folder),
         revision=None,
         gated=False,
-        architecture=parse_config(config, where=str(folder)),
+        architecture=parse_config(config, where=str(folder), assume_dense=assume_dense),
         weights_source="index" if known else "computed",
         known_weights_bytes=known,
     )
 
 
-def load_model(reference: str) -> ModelFacts:
-    """Return the model of a locked id, or of a folder that holds a config.json."""
+def load_model(reference: str, *, assume_dense: bool = False) -> ModelFacts:
+    """Return the model of a locked id, or of a folder that holds a config.json.
+
+    Raises:
+        WrongQuestion: There is neither, or the config.json cannot be planned; without `assume_dense` also where its
+            architecture is not one of the known families.
+    """
     if reference in locked_model_ids():
         return find_model(reference)
     folder = Path(reference)
     if folder.name == "config.json" and folder.is_file():
         folder = folder.parent
     if folder.is_dir():
-        return read_model_folder(folder)
+        return read_model_folder(folder, assume_dense=assume_dense)
     return find_model(reference)

@@ -33,6 +33,7 @@ class ServingOptions:
     enforce_eager: bool = False
     enable_expert_parallel: bool = False
     limit_mm_per_prompt: Mapping[str, int] | None = None
+    decode_context_parallel_size: int = 1
     vllm_version: str = DEFAULT_VLLM_VERSION
     replicas: int = 1
 
@@ -51,6 +52,7 @@ class ResolvedOptions:
     mm_limits: tuple[tuple[str, int], ...]
     """--limit-mm-per-prompt as (modality, most of it in a request)."""
     version: Version
+    decode_context_parallel_size: int = 1
 
     @property
     def images_per_prompt(self) -> int | None:
@@ -101,6 +103,7 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
         enable_expert_parallel=options.enable_expert_parallel,
         mm_limits=tuple(sorted((options.limit_mm_per_prompt or {}).items())),
         version=version,
+        decode_context_parallel_size=options.decode_context_parallel_size,
     )
     faults = list(_faults(options, resolved))
     if faults:
@@ -115,6 +118,7 @@ def _faults(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
         "max model len": options.max_model_len,
         "max num seqs": options.max_num_seqs,
         "max num batched tokens": options.max_num_batched_tokens,
+        "decode context parallel size": options.decode_context_parallel_size,
         "replicas": options.replicas,
     }
     faults = [

@@ -3,22 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from planner.faults import WrongQuestion
+from planner.fit import context_refusals, disk_refusals, host_refusals, largest_context, memory_refusal
 from planner.instances import InstanceType
-from planner.memory import BLOCK_TOKENS
 from planner.models import ModelFacts
 from planner.options import ResolvedOptions, ServingOptions, resolve
+from planner.roofline import Roofline, roofline, usd_per_million_tokens
 from planner.stages import Layout, build_layout
-from planner.startup import GB, StartupBudget, startup_budget
-from planner.units import gib
+from planner.startup import StartupBudget, startup_budget
 from planner.validity import Refusal, rule_refusals
 from planner.versions import NATIVE_MULTI_NODE, parse_version
-
-DOWNLOAD_FACTOR = 1.05
-"""The repository holds more than its tensors: tokenizer, configs, lock files of the download."""
-UNPACKED_IMAGE_GB = 35.0
-"""Upper end of a vLLM container with CUDA 13 once unpacked. Estimate."""
-DISK_BEFORE_EVICTION = 0.9
-"""The kubelet evicts pods when less than 10 % of nodefs is free (EKS AMI, nodeadm)."""
 
 MOST_NODES = 16
 """Largest number of nodes tried for one replica. Our bound: each stage adds a hop to every token."""
@@ -67,19 +61,56 @@ class Plan:
 
     @property
     def kv_cache_tokens(self) -> int:
-        """Tokens of KV cache of one replica."""
-        return self.layout.kv_cache_tokens if self.layout else 0
+        """Likely tokens of KV cache of one replica, as vLLM prints them."""
+        return self._tokens(1)
+
+    @property
+    def kv_cache_tokens_range(self) -> tuple[int, int]:
+        """Fewest and most tokens of KV cache that one replica has nine times in ten."""
+        return self._tokens(0), self._tokens(2)
+
+    def _tokens(self, which: int) -> int:
+        if self.layout is None:
+            return 0
+        return self.layout.cache.printed_tokens(self.layout.blocks[which], self.options)
 
     @property
     def max_concurrency(self) -> float:
         """Requests of the full context that one replica holds at once."""
-        blocks_needed = -(-self.options.max_model_len // BLOCK_TOKENS)
-        return round(self.kv_cache_tokens / BLOCK_TOKENS / blocks_needed, 2)
+        if self.layout is None:
+            return 0.0
+        needed = self.layout.cache.blocks_per_request(self.options.max_model_len, self.options)
+        return round(self.layout.blocks[1] / needed, 2)
 
     @property
     def largest_context_tokens(self) -> int:
-        """The longest --max-model-len that this layout holds, up to the model's own limit."""
-        return min(self.kv_cache_tokens, self.model.architecture.max_position_embeddings)
+        """The longest --max-model-len that this layout holds on the cautious side, up to the model's own limit."""
+        if self.layout is None:
+            return 0
+        return largest_context(self.layout, self.options, limit_tokens=self.model.architecture.max_position_embeddings)
+
+    @property
+    def roofline(self) -> Roofline | None:
+        """Upper bound on the decode tokens per second of one replica; None where a bandwidth is unknown."""
+        if self.layout is None:
+            return None
+        return roofline(self.model, self.instance, self.layout, self.options, concurrency=self.max_concurrency)
+
+    @property
+    def usd_per_million_tokens(self) -> float | None:
+        """Lower bound on the price of a million decoded tokens: the GPU nodes at the roofline."""
+        bound = self.roofline
+        if bound is None or self.usd_per_hour is None:
+            return None
+        return usd_per_million_tokens(self.usd_per_hour, bound.tokens_per_second * self.replicas)
+
+    @property
+    def idle_gpus(self) -> int:
+        """GPUs of all nodes that no replica uses."""
+        if self.layout is None:
+            return 0
+        used = self.replicas * self.layout.tensor_parallel_size * self.layout.pipeline_parallel_size
+        return self.total_nodes * self.instance.gpus - used
 
     @property
     def startup(self) -> StartupBudget:
@@ -98,9 +129,13 @@ def attempt(model: ModelFacts, instance: InstanceType, wishes: ServingOptions) -
     """
     limit = model.architecture.max_position_embeddings
     options = resolve(wishes, instance, context_limit_tokens=limit)
+    _check_version(model, options)
     found = Plan(model=model, instance=instance, options=options, replicas=wishes.replicas, layout=None, refusals=())
     tp, rules = _tensor_parallel(model, instance, options, wishes)
-    against = (*_context_refusals(model, options), *rules, *_disk_refusals(model, instance))
+    against = (*context_refusals(model, options), *rules, *disk_refusals(model, instance))
+    if tp:
+        workers = tp * max(1, min(wishes.replicas, instance.gpus // tp))
+        against += tuple(host_refusals(model, instance, workers=workers))
     if against:
         return replace(found, refusals=against)
     refusals: list[Refusal] = []
@@ -114,21 +149,12 @@ def attempt(model: ModelFacts, instance: InstanceType, wishes: ServingOptions) -
     return replace(found, layout=layout, refusals=tuple(refusals))
 
 
-def _context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Refusal]:
-    limit = model.architecture.max_position_embeddings
-    if options.max_model_len > limit:
-        message = f"max model len {options.max_model_len:,} is above the model's own limit of {limit:,} tokens"
-        yield Refusal(code="context_too_long", message=message)
-
-
-def _disk_refusals(model: ModelFacts, instance: InstanceType) -> Iterator[Refusal]:
-    """Yield a refusal when the local disks do not hold the whole repository, which every node downloads."""
-    needed_gb = model.weights_bytes * DOWNLOAD_FACTOR / GB + UNPACKED_IMAGE_GB
-    if instance.nvme_gb and needed_gb > instance.nvme_gb * DISK_BEFORE_EVICTION:
-        yield Refusal(
-            code="weights_do_not_fit",
-            message=f"each node downloads {model.weights_bytes / GB:.0f} GB of weights and unpacks the image: "
-            f"{needed_gb:.0f} GB do not fit the {instance.nvme_gb:.0f} GB of local NVMe of {instance.type}",
+def _check_version(model: ModelFacts, options: ResolvedOptions) -> None:
+    since = model.architecture.since
+    if options.version < since:
+        raise WrongQuestion(
+            f"{model.id}: vLLM {'.'.join(map(str, options.version))} does not know {model.architecture.name}; "
+            f"it came with {'.'.join(map(str, since))}"
         )
 
 
@@ -168,31 +194,3 @@ def _pipeline_sizes(model: ModelFacts, wishes: ServingOptions) -> range:
     native = parse_version(wishes.vllm_version) >= NATIVE_MULTI_NODE
     most = min(MOST_NODES, model.architecture.num_hidden_layers) if native else 1
     return range(1, most + 1)
-
-
-def memory_refusal(layout: Layout, options: ResolvedOptions) -> Refusal | None:
-    """Return why the tightest rank of a layout does not hold the model and one request, or None when it does."""
-    stage = layout.tightest
-    where = f"{layout.label}: stage {stage.index + 1} of {layout.pipeline_parallel_size}"
-    sums = (
-        f"{gib(stage.weights.size_bytes):.2f} GiB weights + {gib(stage.activations.size_bytes):.2f} activations "
-        f"+ {gib(stage.overhead_bytes):.2f} overhead"
-    )
-    needs_and_has = f"{sums} = {gib(stage.needed_bytes):.2f} of {gib(stage.budget_bytes):.2f} GiB a GPU"
-    if stage.kv_cache_bytes <= 0:
-        return Refusal(code="weights_do_not_fit", message=f"{where} needs {needs_and_has}")
-    if stage.graphs_overflow_bytes > 0:
-        return Refusal(
-            code="weights_do_not_fit",
-            message=f"{where} captures {gib(stage.outside_budget_bytes):.2f} GiB of CUDA graphs outside the budget, "
-            f"which leaves {gib(stage.total_bytes - stage.budget_bytes):.2f} GiB free; lower "
-            "--gpu-memory-utilization or use --enforce-eager",
-        )
-    blocks_needed = -(-options.max_model_len // BLOCK_TOKENS)
-    if stage.blocks < blocks_needed:
-        return Refusal(
-            code="kv_cache_too_small",
-            message=f"{where} has {gib(stage.kv_cache_bytes):.2f} GiB of KV cache left ({needs_and_has}): "
-            f"{stage.blocks * BLOCK_TOKENS:,} of the {options.max_model_len:,} tokens of one request",
-        )
-    return None

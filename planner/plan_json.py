@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from planner.memory import Term
 from planner.models import ModelFacts
 from planner.plan import Plan
+from planner.roofline import FORMULA
 from planner.stages import Stage
 from planner.units import gib
 from planner.vllm_args import vllm_args
@@ -42,14 +44,19 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "total_nodes": plan.total_nodes if layout else None,
         },
         "memory_per_gpu": _memory(stage) if stage else None,
+        "memory_terms": [_term(term) for term in stage.terms] if stage else [],
         "kv_cache_tokens": plan.kv_cache_tokens if layout else None,
-        "kv_cache_tokens_low": None,
-        "kv_cache_tokens_high": None,
+        "kv_cache_tokens_low": plan.kv_cache_tokens_range[0] if layout else None,
+        "kv_cache_tokens_high": plan.kv_cache_tokens_range[1] if layout else None,
         "kv_cache_bytes_per_token_per_gpu": stage.kv_bytes_per_token if stage else None,
         "max_model_len": plan.options.max_model_len,
         "largest_context_tokens": plan.largest_context_tokens if layout else None,
         "max_concurrency": plan.max_concurrency if layout else None,
-        "cost": {"usd_per_hour": plan.usd_per_hour},
+        "cost": {"usd_per_hour": plan.usd_per_hour, "usd_per_million_tokens_at_least": plan.usd_per_million_tokens},
+        "throughput_bound": _bound(plan),
+        "idle_gpus": plan.idle_gpus if layout else None,
+        "zone_ids": {region: list(zones) for region, zones in plan.instance.zone_ids.items()},
+        "gpudirect_rdma": plan.instance.gpudirect_rdma,
         "startup": {"budget_seconds": plan.startup.budget_seconds},
         "vllm_version": ".".join(map(str, plan.options.version)),
         "vllm_args": vllm_args(plan) if plan.fits else [],
@@ -68,4 +75,26 @@ def _memory(stage: Stage) -> dict[str, float]:
         "overhead_gib": gib(stage.overhead_bytes),
         "kv_cache_gib": gib(stage.kv_cache_bytes),
         "outside_budget_gib": gib(stage.outside_budget_bytes),
+    }
+
+
+def _term(term: Term) -> dict[str, Any]:
+    """Return one line of the sum, so that a reader can redo it."""
+    return {
+        "name": term.name,
+        "gib": gib(term.bytes.best),
+        "low_gib": gib(term.bytes.low),
+        "high_gib": gib(term.bytes.high),
+        "rule": term.rule,
+    }
+
+
+def _bound(plan: Plan) -> dict[str, Any] | None:
+    bound = plan.roofline
+    if bound is None:
+        return None
+    return {
+        "tokens_per_second_at_most": bound.tokens_per_second,
+        "running_requests": bound.running_requests,
+        "formula": FORMULA,
     }

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import Any
 
-from planner.plan import DOWNLOAD_FACTOR, Plan
+from planner.fit import DOWNLOAD_FACTOR
+from planner.plan import Plan
 from planner.units import BYTES_PER_GIB
 from planner.versions import DEFAULT_IMAGE
 from planner.vllm_args import vllm_args

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from planner import memory
+from planner import constants, memory
+from planner.constants import Range
 from planner.instances import InstanceType
-from planner.memory import BLOCK_TOKENS, Term
+from planner.kv_cache import CacheLayout, cache_layout
+from planner.memory import Term
 from planner.models import ModelFacts
 from planner.options import ResolvedOptions
-from planner.units import BYTES_PER_GIB, gib
+from planner.rank_weights import weights_term
+from planner.units import BYTES_PER_GIB
 from planner.versions import CUDA_GRAPHS_IN_BUDGET
 
 
@@ -39,9 +42,21 @@ class Stage:
     weights: Term
     activations: Term
     overheads: tuple[Term, ...]
-    outside_budget_bytes: float
-    """CUDA graphs, in the versions that capture them after and beside the budget."""
-    kv_bytes_per_token: int
+    outside_budget: Range
+    """CUDA graphs, in the versions that capture them after and beside the budget, in bytes."""
+    cache: CacheLayout
+    kv_cache: Range
+    """Bytes left for the KV cache; below zero when the rank does not even start. The low end is the cautious one."""
+
+    @property
+    def layer_range(self) -> range:
+        """The layers of this stage."""
+        return range(self.first_layer, self.first_layer + self.layers)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Everything that comes off the budget before the KV cache."""
+        return (self.weights, self.activations, *self.overheads)
 
     @property
     def overhead_bytes(self) -> float:
@@ -50,23 +65,38 @@ class Stage:
 
     @property
     def needed_bytes(self) -> float:
-        """What the rank takes before the first token of KV cache."""
+        """What the rank takes before the first token of KV cache, most likely."""
         return self.weights.size_bytes + self.activations.size_bytes + self.overhead_bytes
 
     @property
     def kv_cache_bytes(self) -> float:
-        """What is left for the KV cache; below zero when the rank does not even start."""
-        return self.budget_bytes - self.needed_bytes
+        """What is most likely left for the KV cache."""
+        return self.kv_cache.best
 
     @property
-    def blocks(self) -> int:
-        """Whole KV-cache blocks of 16 tokens."""
-        return max(0, int(self.kv_cache_bytes // (self.kv_bytes_per_token * BLOCK_TOKENS)))
+    def outside_budget_bytes(self) -> float:
+        """The likely size of CUDA graphs outside the budget."""
+        return self.outside_budget.best
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """KV-cache bytes of one token over all layers of this rank."""
+        return self.cache.token_bytes(self.layer_range)
+
+    def blocks(self, kv_cache_bytes: float) -> int:
+        """Return the whole KV-cache blocks in so many bytes."""
+        return int(kv_cache_bytes // self.cache.block_bytes(self.layer_range)) if kv_cache_bytes > 0 else 0
 
     @property
     def graphs_overflow_bytes(self) -> float:
-        """How far CUDA graphs outside the budget exceed the memory the budget leaves free."""
-        return self.outside_budget_bytes - (self.total_bytes - self.budget_bytes)
+        """How far, on the cautious side, memory outside the budget exceeds what the budget leaves free.
+
+        The activation peak may turn out larger when the graphs are captured than when vLLM measured it (fragments).
+        """
+        slack = self.activations.bytes.high - self.activations.bytes.best
+        if not self.outside_budget.high:
+            return 0.0
+        return self.outside_budget.high + slack - (self.total_bytes - self.budget_bytes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +110,21 @@ class Layout:
     @cached_property
     def tightest(self) -> Stage:
         """The stage with the fewest blocks: vLLM gives every rank as many as it has."""
-        return min(self.stages, key=lambda stage: (stage.blocks, stage.kv_cache_bytes))
+        return min(self.stages, key=lambda stage: (stage.blocks(stage.kv_cache.best), stage.kv_cache.best))
+
+    @cached_property
+    def blocks(self) -> tuple[int, int, int]:
+        """Blocks of every rank: the fewest, the likely number, the most."""
+        return (
+            min(stage.blocks(stage.kv_cache.low) for stage in self.stages),
+            min(stage.blocks(stage.kv_cache.best) for stage in self.stages),
+            min(stage.blocks(stage.kv_cache.high) for stage in self.stages),
+        )
 
     @property
-    def kv_cache_tokens(self) -> int:
-        """Tokens of KV cache of the replica, over all requests."""
-        return self.tightest.blocks * BLOCK_TOKENS
+    def cache(self) -> CacheLayout:
+        """How layers are grouped; the same on every stage."""
+        return self.stages[0].cache
 
     @property
     def label(self) -> str:
@@ -125,62 +164,35 @@ def _stage(
 ) -> Stage:
     architecture, layers = model.architecture, counts[index]
     is_first, is_last = index == 0, index == len(counts) - 1
+    held = range(first_layer, first_layer + layers)
+    weights = weights_term(
+        model, instance, options, layers=held, tensor_parallel_size=tp, is_first=is_first, is_last=is_last
+    )
+    activations = memory.activation_term(architecture, options, tensor_parallel_size=tp, is_last=is_last)
     graphs = memory.cuda_graph_term(options, layers=layers)
     inside = options.version >= CUDA_GRAPHS_IN_BUDGET
-    non_torch = memory.non_torch_term(tensor_parallel_size=tp, pipeline_parallel_size=len(counts))
+    non_torch = memory.non_torch_term(instance, tensor_parallel_size=tp, pipeline_parallel_size=len(counts))
+    overheads = (non_torch, graphs) if inside else (non_torch,)
+    total = instance.gpu_memory_gib * BYTES_PER_GIB
+    budget = memory.budget_bytes(instance.gpu_memory_gib, options.gpu_memory_utilization)
     return Stage(
         index=index,
         first_layer=first_layer,
         layers=layers,
-        total_bytes=instance.gpu_memory_gib * BYTES_PER_GIB,
-        budget_bytes=memory.budget_bytes(instance.gpu_memory_gib, options.gpu_memory_utilization),
-        weights=_weights_term(model, options, tp, range(first_layer, first_layer + layers), is_first, is_last),
-        activations=memory.activation_term(
-            architecture, options, tensor_parallel_size=tp, is_first=is_first, is_last=is_last
-        ),
-        overheads=(non_torch, graphs) if inside else (non_torch,),
-        outside_budget_bytes=0.0 if inside else graphs.size_bytes,
-        kv_bytes_per_token=memory.kv_bytes_per_token(
-            architecture, layers=layers, tensor_parallel_size=tp, kv_dtype_bytes=options.kv_dtype_bytes
-        ),
+        total_bytes=total,
+        budget_bytes=budget,
+        weights=weights,
+        activations=activations,
+        overheads=overheads,
+        outside_budget=constants.exactly(0.0) if inside else graphs.bytes,
+        cache=cache_layout(architecture, options, tensor_parallel_size=tp),
+        kv_cache=_left_over(budget, (weights, activations, *overheads)),
     )
 
 
-def _weights_term(
-    model: ModelFacts, options: ResolvedOptions, tp: int, layers: range, is_first: bool, is_last: bool
-) -> Term:
-    """Weights of one rank: its layers' shards, and embedding, vision tower and head where they stand."""
-    architecture, parts = model.architecture, model.parts
-    share = expert_share(architecture.experts.count, tp, options) if architecture.experts else 1 / tp
-    size = sum(
-        parts.layers[i].rank_bytes(
-            tensor_parallel_size=tp, kv_heads=architecture.num_key_value_heads, expert_share=share
-        )
-        for i in layers
-    )
-    extras = []
-    if is_first:
-        size += parts.embedding_bytes / tp + parts.vision_bytes / tp
-        extras.append("embedding" + (" and vision tower" if parts.vision_bytes else ""))
-    if is_last:
-        # A tied embedding is loaded again on the last stage when that is not the first one.
-        tied_copy = parts.embedding_bytes if parts.tied and not is_first else 0
-        size += (parts.head_bytes + tied_copy) / tp + parts.final_norm_bytes
-        extras.append("head")
-    return Term(
-        name="weights",
-        size_bytes=size * model.weights_scale,
-        rule=f"layers {layers.start}-{layers.stop - 1} over TP={tp}"
-        + (f", {', '.join(extras)}" if extras else "")
-        + f" ({model.weights_source}: {gib(model.weights_bytes):.2f} GiB in all)",
-    )
-
-
-def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptions) -> float:
-    """Return the part of the routed experts that the fullest rank holds.
-
-    With expert parallel the experts stay whole and the remainder goes to the first ranks.
-    """
-    if options.enable_expert_parallel:
-        return -(-experts // tensor_parallel_size) / experts
-    return 1 / tensor_parallel_size
+def _left_over(budget_bytes: int, terms: tuple[Term, ...]) -> Range:
+    """Return what the terms leave of the budget."""
+    left = constants.TOTAL_MEMORY * budget_bytes
+    for term in terms:
+        left = left + -term.bytes
+    return left

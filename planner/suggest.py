@@ -1,14 +1,14 @@
-"""What would work instead of a refused plan, and what a reader of a good plan should know."""
+"""Plans with advice: what would work instead of a refused one, and every type of the catalogue side by side."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from planner.instances import InstanceType, catalogue, find_instance
 from planner.models import ModelFacts, find_model
+from planner.notes import machines, notes_on, smaller_batch
 from planner.options import ServingOptions
 from planner.plan import Plan, attempt
 
-SMALLER_BATCHES = (128, 64, 32, 16)
 SHORTEST_USEFUL_CONTEXT_TOKENS = 1024
 
 
@@ -24,31 +24,6 @@ def suggestions_for(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
         yield from _smaller_batch(refused, wishes)
         yield from _more_nodes(refused, wishes)
     yield from _cheapest_type(refused, wishes)
-
-
-def notes_on(plan: Plan, wishes: ServingOptions) -> Iterator[str]:
-    """Yield what the user of a plan that fits should know."""
-    layout, architecture = plan.layout, plan.model.architecture
-    if layout is None:
-        return
-    tp = layout.tensor_parallel_size
-    if tp > architecture.num_key_value_heads:
-        yield (
-            f"{architecture.num_key_value_heads} KV heads are replicated over TP={tp}: more GPUs than KV heads "
-            "save weights, not KV cache"
-        )
-    replicas_here = -(-plan.replicas // plan.total_nodes) if layout.pipeline_parallel_size == 1 else 1
-    idle = plan.instance.gpus - tp * replicas_here
-    if idle:
-        yield f"{idle} of {plan.instance.gpus} GPUs of a node stay idle"
-    if layout.pipeline_parallel_size > 1 and wishes.pipeline_parallel_size is None:
-        yield from _smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
-    if plan.instance.gpu_memory_source == "estimate":
-        yield f"the {plan.instance.gpu_memory_gib} GiB of a {plan.instance.gpu} are an estimate: no log was found"
-    if plan.instance.sm < 80 and architecture.dtype == "bfloat16":
-        yield f"a {plan.instance.gpu} has no bfloat16: vLLM casts the model to float16"
-    if plan.model.weights_source == "computed":
-        yield "weight bytes are computed from the config, not read from the files"
 
 
 def _legal_context(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
@@ -67,17 +42,13 @@ def _within_limit(refused: Plan, wishes: ServingOptions) -> ServingOptions:
 def _legal_tensor_size(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
     free = attempt(refused.model, refused.instance, replace(_within_limit(refused, wishes), tensor_parallel_size=None))
     if free.fits and free.layout:
-        yield f"{free.layout.label} on {_machines(free)}"
+        yield f"{free.layout.label} on {machines(free)}"
 
 
 def _smaller_batch(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
-    for seqs in SMALLER_BATCHES:
-        if seqs >= refused.options.max_num_seqs:
-            continue
-        smaller = attempt(refused.model, refused.instance, replace(wishes, max_num_seqs=seqs))
-        if smaller.fits and smaller.nodes_per_replica <= max(1, wishes.pipeline_parallel_size or 1):
-            yield f"--max-num-seqs {seqs} (instead of {refused.options.max_num_seqs}) fits {_machines(smaller)}"
-            return
+    smaller = smaller_batch(refused, wishes)
+    if smaller:
+        yield smaller
 
 
 def _more_nodes(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
@@ -85,19 +56,14 @@ def _more_nodes(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
         return
     free = attempt(refused.model, refused.instance, replace(wishes, pipeline_parallel_size=None))
     if free.fits and free.layout:
-        yield f"--pipeline-parallel-size {free.layout.pipeline_parallel_size}: {_machines(free)}"
+        yield f"--pipeline-parallel-size {free.layout.pipeline_parallel_size}: {machines(free)}"
 
 
 def _cheapest_type(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
     free = replace(_within_limit(refused, wishes), tensor_parallel_size=None, pipeline_parallel_size=None)
     cheapest = compare(refused.model, free)[0]
     if cheapest.fits and cheapest.layout:
-        yield f"the cheapest that fits: {cheapest.layout.label} on {_machines(cheapest)}"
-
-
-def _machines(plan: Plan) -> str:
-    price = "price unknown" if plan.usd_per_hour is None else f"${plan.usd_per_hour:.2f}/h"
-    return f"{plan.total_nodes} x {plan.instance.type} ({price})"
+        yield f"the cheapest that fits: {cheapest.layout.label} on {machines(cheapest)}"
 
 
 def compare(model: ModelFacts, wishes: ServingOptions) -> list[Plan]:

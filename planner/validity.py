@@ -7,14 +7,17 @@ wheels of 0.10 to 0.33.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import gcd
 
 from planner.architecture import Architecture
 from planner.instances import InstanceType
 from planner.options import ResolvedOptions
-from planner.quantization import MARLIN_INPUT_TILE, MARLIN_OUTPUT_TILE
-from planner.versions import FP8_BLOCK_REFINED, FP8_ON_TURING, NATIVE_MULTI_NODE
+from planner.quantized_shards import quantized_shard_faults
+from planner.versions import BITSANDBYTES_REMOVED, FP8_ON_TURING, NATIVE_MULTI_NODE
 from planner.weights import padded_vocab_size
+
+EXPERTS_BOUND_TP = ("Qwen2Moe", "Qwen3Moe", "Qwen3VLMoe", "Qwen3Next", "Qwen3_5Moe", "MiniMaxM2")
+"""Architectures whose class refuses more ranks than experts (models/qwen3_moe.py and its like)."""
+NEEDS_BFLOAT16 = ("mxfp4",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +42,13 @@ def rule_refusals(
         *_gpus(instance, tp),
         *_heads(model, tp),
         *_shards(model, tp, options),
-        *_quantized_shards(model, instance, tp, options),
+        *(
+            Refusal(code="shard_not_divisible", message=text)
+            for text in quantized_shard_faults(model, instance, tp, options)
+        ),
         *_stages(model, pp, options),
         *_generation(model, instance, options),
+        *_context_parallel(model, tp, options),
     )
 
 
@@ -57,16 +64,21 @@ def _gpus(instance: InstanceType, tp: int) -> Iterator[Refusal]:
 def _heads(model: Architecture, tp: int) -> Iterator[Refusal]:
     heads, kv_heads = model.num_attention_heads, model.num_key_value_heads
     if heads % tp:
-        yield Refusal(
-            code="heads_not_divisible",
-            message=f"{heads} attention heads cannot be split over TP={tp}",
-        )
-    if (kv_heads >= tp and kv_heads % tp) or (kv_heads < tp and tp % kv_heads):
+        yield Refusal(code="heads_not_divisible", message=f"{heads} attention heads cannot be split over TP={tp}")
+    # Latent attention has one compressed KV vector, whole on every rank: nothing to divide.
+    if not model.latent and ((kv_heads >= tp and kv_heads % tp) or (kv_heads < tp and tp % kv_heads)):
         yield Refusal(
             code="kv_heads_not_divisible",
             message=f"{kv_heads} KV heads can neither be split over nor replicated to TP={tp}",
         )
-    if model.vision and model.vision.num_attention_heads % tp:
+    if model.linear:
+        for name, count in (("key", model.linear.key_heads), ("value", model.linear.value_heads)):
+            if count % tp:
+                yield Refusal(
+                    code="heads_not_divisible",
+                    message=f"{count} linear-attention {name} heads cannot be split over TP={tp}",
+                )
+    if model.vision and model.vision.is_sharded and model.vision.num_attention_heads % tp:
         yield Refusal(
             code="heads_not_divisible",
             message=f"{model.vision.num_attention_heads} vision attention heads cannot be split over TP={tp}",
@@ -76,78 +88,20 @@ def _heads(model: Architecture, tp: int) -> Iterator[Refusal]:
 def _shards(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:
     sizes = {"padded vocabulary": padded_vocab_size(model.vocab_size)}
     experts = model.experts
-    if experts and not options.enable_expert_parallel:
+    # MXFP4 rounds the shard of an expert up, so any size goes.
+    if experts and not options.enable_expert_parallel and model.quantization.method != "mxfp4":
         sizes["expert intermediate size"] = experts.intermediate_size
     if experts and experts.shared_intermediate_size:
         sizes["shared expert intermediate size"] = experts.shared_intermediate_size
-    if len(model.moe_layers) < model.num_hidden_layers:
+    if model.dense_layers:
         sizes["intermediate size"] = model.intermediate_size
-    if model.vision:
+    if model.vision and model.vision.is_sharded:
         sizes["vision intermediate size"] = model.vision.intermediate_size
     for name, size in sizes.items():
         if size % tp:
             yield Refusal(code="shard_not_divisible", message=f"{name} {size} cannot be split over TP={tp}")
-    if experts and model.name.startswith("Qwen3Moe") and tp > experts.count:
+    if experts and model.name.startswith(EXPERTS_BOUND_TP) and tp > experts.count:
         yield Refusal(code="shard_not_divisible", message=f"TP={tp} is more than the {experts.count} experts")
-
-
-def _quantized_shards(
-    model: Architecture, instance: InstanceType, tp: int, options: ResolvedOptions
-) -> Iterator[Refusal]:
-    if not model.quantization.is_quantized or model.num_attention_heads % tp:
-        return
-    for name, size in _quantized_sizes(model, tp, options):
-        if size % tp:
-            continue  # told by _shards
-        shard = size // tp
-        if model.quantization.block:
-            yield from _block_rule(model, instance, name, shard, tp, options)
-        elif model.quantization.uses_marlin:
-            yield from _marlin_rule(model, name, shard, tp)
-
-
-def _quantized_sizes(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[tuple[str, int]]:
-    """Yield (name, size) of every dimension that TP cuts and that is stored quantized."""
-    layer = model.num_hidden_layers - 1
-    if model.quantization.covers(f"model.layers.{layer}.self_attn.o_proj"):
-        yield "attention output size", model.num_attention_heads * model.head_dim
-    experts = model.experts
-    if experts and not options.enable_expert_parallel:
-        yield "expert intermediate size", experts.intermediate_size
-    if experts and experts.shared_intermediate_size:
-        yield "shared expert intermediate size", experts.shared_intermediate_size
-    if len(model.moe_layers) < model.num_hidden_layers:
-        yield "intermediate size", model.intermediate_size
-
-
-def _block_rule(
-    model: Architecture, instance: InstanceType, name: str, shard: int, tp: int, options: ResolvedOptions
-) -> Iterator[Refusal]:
-    block = (model.quantization.block or (128, 128))[0]
-    if shard % block == 0:
-        return
-    refined = gcd(block, shard, model.hidden_size)
-    is_expert = name.startswith("expert")
-    # Only Triton kernels take the refined block, and those need native FP8 (sm89 and up).
-    takes_refined = options.version >= FP8_BLOCK_REFINED and instance.sm >= 89 and refined >= 32
-    if is_expert and model.quantization.method == "fp8" and takes_refined:
-        return
-    remedy = "; --enable-expert-parallel keeps experts whole" if is_expert else ""
-    yield Refusal(
-        code="shard_not_divisible",
-        message=f"{name} {shard * tp} over TP={tp} leaves {shard}, no multiple of the FP8 block {block}{remedy}",
-    )
-
-
-def _marlin_rule(model: Architecture, name: str, shard: int, tp: int) -> Iterator[Refusal]:
-    group = model.quantization.group_size or MARLIN_INPUT_TILE
-    step = group if name.endswith("expert intermediate size") else max(group, MARLIN_INPUT_TILE)
-    if shard % step or shard % MARLIN_OUTPUT_TILE:
-        yield Refusal(
-            code="shard_not_divisible",
-            message=f"{name} {shard * tp} over TP={tp} leaves {shard}, no multiple of {step} "
-            f"(group size {group} of the {model.quantization.weight_bits}-bit weights)",
-        )
 
 
 def _stages(model: Architecture, pp: int, options: ResolvedOptions) -> Iterator[Refusal]:
@@ -164,18 +118,36 @@ def _stages(model: Architecture, pp: int, options: ResolvedOptions) -> Iterator[
 
 
 def _generation(model: Architecture, instance: InstanceType, options: ResolvedOptions) -> Iterator[Refusal]:
+    """Yield what this GPU generation, or this version of vLLM, cannot run (get_min_capability of each class)."""
     quantization, sm = model.quantization, instance.sm
     gpu = f"{instance.gpu} (compute capability {instance.compute_capability})"
     if sm < 70:
         yield Refusal(code="dtype_unsupported", message=f"vLLM does not run on {gpu}")
-    if model.dtype == "bfloat16" and sm < 80 and quantization.method == "compressed-tensors":
+    if quantization.method == "compressed-tensors" and sm < 80 and quantization.uses_marlin:
         # WNA16 schemes of compressed-tensors ask for Ampere (get_min_capability 80).
         yield Refusal(
             code="quantization_unsupported", message=f"compressed-tensors weights need 8.0 or more, not {gpu}"
         )
     elif quantization.is_fp8 and (sm < 75 or (sm < 80 and options.version < FP8_ON_TURING)):
         yield Refusal(code="quantization_unsupported", message=f"FP8 weights do not run on {gpu}")
+    elif quantization.method in NEEDS_BFLOAT16 and sm < 80:
+        yield Refusal(code="quantization_unsupported", message=f"MXFP4 weights need bfloat16, which {gpu} lacks")
+    elif quantization.is_quantized and sm < 75:
+        yield Refusal(code="quantization_unsupported", message=f"{quantization.method} weights do not run on {gpu}")
+    if quantization.method == "bitsandbytes" and options.version >= BITSANDBYTES_REMOVED:
+        yield Refusal(code="quantization_unsupported", message="bitsandbytes left vLLM with 0.28; 0.27 still has it")
     if options.kv_cache_dtype.startswith("fp8") and sm < 80:
         yield Refusal(code="dtype_unsupported", message=f"an FP8 KV cache does not run on {gpu}")
     if options.enable_expert_parallel and not model.experts:
         yield Refusal(code="dtype_unsupported", message="--enable-expert-parallel: the model has no experts")
+
+
+def _context_parallel(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:
+    """Yield why decode context parallel cannot cut the KV cache: it uses ranks that hold copies of it."""
+    ranks = options.decode_context_parallel_size
+    copies = tp if model.latent else max(1, tp // model.num_key_value_heads)
+    if ranks > 1 and (ranks > copies or tp % ranks):
+        yield Refusal(
+            code="shard_not_divisible",
+            message=f"--decode-context-parallel-size {ranks}: at TP={tp} only {copies} ranks hold the same KV heads",
+        )

@@ -13,7 +13,10 @@ Version = tuple[int, int, int]
 DEFAULT_IMAGE = "public.ecr.aws/deep-learning-containers/vllm:0.21.0-gpu-py312-cu130-ubuntu22.04-ec2-v1.0-soci"
 """AWS Deep Learning Container with the EFA libraries; the tag that the EKS documentation names."""
 
-OLDEST: Version = (0, 10, 0)
+OLDEST: Version = (0, 8, 0)
+"""The V1 engine, whose accounting this is, became the default with 0.8."""
+OLDEST_READ: Version = (0, 10, 0)
+"""0.8 and 0.9 are accounted as 0.10, and the plan says so."""
 NEWEST_READ: Version = (0, 33, 0)
 
 NATIVE_MULTI_NODE: Version = (0, 11, 1)
@@ -28,6 +31,31 @@ FP8_BLOCK_REFINED: Version = (0, 29, 0)
 """Block scales of FP8 experts may be refined to a common divisor (Triton, sm89 and up)."""
 FP8_ON_TURING: Version = (0, 14, 0)
 """Weight-only FP8 (Marlin) reached compute capability 7.5."""
+CONCURRENCY_IS_CAPACITY: Version = (0, 20, 0)
+"""Since then "GPU KV cache size" is concurrency x max_model_len (kv_cache_utils.py, _report_kv_cache_config)."""
+GROUPS_OF_LARGER_SIZE: Version = (0, 12, 0)
+"""Cache groups take the larger layer count where it is less than 1.25 times the smaller one."""
+GROUPS_OF_MUCH_LARGER_SIZE: Version = (0, 17, 0)
+"""... less than 1.5 times (seen in 0.18.1, not in 0.16.0)."""
+CHUNKED_ATTENTION_IN_HYBRID: Version = (0, 13, 0)
+"""Llama 4's chunked layers free what lies behind their chunk (VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE is 1
+in 0.14.1, 0 in 0.12.0); before, they are counted in full."""
+IN_FLIGHT_DOUBLED: Version = (0, 28, 0)
+"""Windows hold the batches of two scheduler steps: max_in_flight_tokens (in 0.28.0, not in 0.24.0)."""
+HYBRID_PREFIX_CACHING: Version = (0, 25, 0)
+"""Prefix caching is on for hybrids: two state pages a request (in 0.28.0, not in 0.22.0)."""
+NULL_BLOCK_RESERVED: Version = (0, 29, 0)
+"""The start-up check sets one block aside."""
+GRAPH_SIZES_THINNED: Version = (0, 11, 1)
+"""CUDA graphs above 256 rows are captured every 16 instead of every 8."""
+FULL_GRAPHS_TOO: Version = (0, 11, 0)
+"""FULL_AND_PIECEWISE: decode batches get a full graph beside the piecewise one."""
+PIPELINE_CHECK_OF_ALL_LAYERS: tuple[Version, Version] = ((0, 13, 0), (0, 17, 0))
+"""Between these the start-up check charges each rank with the layers of all stages (vllm#34076)."""
+ENCODER_OUTPUTS_PACKED: Version = (0, 13, 0)
+"""Profiling no longer spreads each encoder output over the whole encoder budget (in 0.12.0, not in 0.14.1)."""
+BITSANDBYTES_REMOVED: Version = (0, 28, 0)
+"""bitsandbytes left the core: 0.27.1 is the last version with it."""
 
 
 def parse_version(text: str) -> Version:
@@ -36,7 +64,7 @@ def parse_version(text: str) -> Version:
     Raises:
         WrongQuestion: It is no version, or one whose memory accounting this planner does not know.
     """
-    match = re.fullmatch(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:[.+-]?(?:post|rc|dev|cu).*)?", text.strip())
+    match = re.fullmatch(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:\.\d+)?(?:[.+-]?(?:post|rc|dev|cu).*)?", text.strip())
     if not match:
         raise WrongQuestion(f'vLLM version {text!r} is not of the form "0.21.0"')
     version = (int(match[1]), int(match[2]), int(match[3] or 0))

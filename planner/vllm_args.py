@@ -18,6 +18,8 @@ PLANNER_OWNED_FLAGS = frozenset(
         "--kv-cache-dtype",
         "--enforce-eager",
         "--enable-expert-parallel",
+        "-ep",
+        "--disable-expert-parallel",
         "--limit-mm-per-prompt",
         "--distributed-executor-backend",
         "--block-size",
@@ -27,6 +29,8 @@ PLANNER_OWNED_FLAGS = frozenset(
         "-dp",
         "--decode-context-parallel-size",
         "-dcp",
+        "--prefill-context-parallel-size",
+        "-pcp",
         "--dtype",
         "--quantization",
         "-q",
@@ -77,6 +81,8 @@ def vllm_args(plan: Plan) -> list[str]:
         "--max-num-batched-tokens",
         str(options.max_num_batched_tokens),
     ]
+    if options.decode_context_parallel_size > 1:
+        args += ["--decode-context-parallel-size", str(options.decode_context_parallel_size)]
     if options.kv_cache_dtype != "auto":
         args += ["--kv-cache-dtype", options.kv_cache_dtype]
     if options.enforce_eager:

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def test_an_instance_file_describes_a_type_the_catalogue_lacks(tmp_path: Path) -
         ([], "must hold one JSON object"),
         ({**GIVEN, "gpus": 0}, "gpus: must be above 0"),
         ({**GIVEN, "gpu_memory_gib": -1}, "gpu_memory_gib: must be above 0"),
+        ({**GIVEN, "gpu_memory_bandwidth_gbytes_per_second": 0},
+         "gpu_memory_bandwidth_gbytes_per_second: must be above 0"),
         ({**GIVEN, "compute_capability": "86"}, "compute_capability: '86' is not of the form 8.6"),
         ({**GIVEN, "colour": "red"}, "colour: is not a known key"),
         ({"gpu": "A10G"}, "type: is missing; gpus: is missing; "
@@ -75,3 +78,35 @@ def test_a_wrong_instance_file_is_one_clear_sentence(tmp_path: Path, document: o
 def test_a_missing_instance_file_is_told() -> None:
     with pytest.raises(WrongQuestion, match=r"--instance-file none\.json: No such file or directory"):
         read_instance_file(Path("none.json"))
+
+
+def test_the_zones_known_to_offer_a_type_stand_under_their_region() -> None:
+    for row in catalogue().values():
+        assert row.zone_ids, row.type
+        for region, zones in row.zone_ids.items():
+            assert re.fullmatch(r"[a-z]{2}-[a-z]+-\d", region)
+            assert zones
+            assert [zone for zone in zones if not re.fullmatch(r"[a-z]+\d-az\d", zone)] == []
+            assert list(zones) == sorted(set(zones))
+    assert find_instance("g5.48xlarge").zone_ids["us-west-2"] == ["usw2-az1", "usw2-az2", "usw2-az3"]
+    assert "us-east-1" not in find_instance("p5e.48xlarge").zone_ids
+
+
+def test_every_gpu_has_a_memory_bandwidth_and_a_share_of_one_has_its_share() -> None:
+    bandwidth = {row.type: row.gpu_memory_bandwidth_gbytes_per_second for row in catalogue().values()}
+    assert None not in bandwidth.values()
+    whole = bandwidth["g6.xlarge"]
+    assert whole == 300
+    shares = [bandwidth[name] for name in ("g6f.xlarge", "g6f.2xlarge", "gr6f.4xlarge")]
+    assert shares == [whole / 8, whole / 4, whole / 2]
+
+
+def test_gpus_that_stand_alone_have_no_interconnect_and_others_have_one() -> None:
+    for row in catalogue().values():
+        assert (row.gpu_interconnect_gbytes_per_second is None) == (row.gpus == 1), row.type
+    speed = {row.gpu_interconnect: row.gpu_interconnect_gbytes_per_second for row in catalogue().values()}
+    assert [speed[f"NVLink{generation}+NVSwitch"] for generation in (3, 4, 5)] == [300, 450, 900]
+
+
+def test_a_type_can_be_a_key_although_its_zones_are_a_mapping() -> None:
+    assert len({row: row.type for row in catalogue().values()}) == len(catalogue())

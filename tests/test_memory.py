@@ -7,7 +7,8 @@ from planner import memory
 from planner.instances import find_instance
 from planner.models import find_model
 from planner.options import ServingOptions, resolve
-from planner.stages import build_layout, expert_share, stage_layers
+from planner.rank_weights import expert_share
+from planner.stages import build_layout, stage_layers
 from planner.units import BYTES_PER_GIB, gib
 
 A10G = find_instance("g5.48xlarge")
@@ -52,53 +53,98 @@ def test_defaults_follow_the_version_and_the_gpu(
     )
 
 
-@pytest.mark.parametrize(
-    ("model", "tp", "bytes_per_token"),
-    [(LLAMA_8B, 1, 131072), (LLAMA_8B, 8, 16384), (QWEN_8B, 1, 147456), (QWEN_235B, 4, 48128), (QWEN_235B, 8, 48128)],
-)
-def test_kv_bytes_per_token_and_gpu_with_replication_beyond_the_kv_heads(
-    model: str, tp: int, bytes_per_token: int
-) -> None:
-    architecture = find_model(model).architecture
-    found = memory.kv_bytes_per_token(
-        architecture, layers=architecture.num_hidden_layers, tensor_parallel_size=tp, kv_dtype_bytes=2
-    )
-    assert found == bytes_per_token
-
-
 def test_an_fp8_cache_halves_the_bytes_of_a_token() -> None:
     assert resolved(kv_cache_dtype="fp8").kv_dtype_bytes == 1
     assert resolved().kv_dtype_bytes == 2
 
 
-@pytest.mark.parametrize(("seqs", "sizes"), [(1, 2), (4, 4), (64, 19), (128, 35), (256, 51), (1024, 51)])
-def test_captured_batch_sizes(seqs: int, sizes: int) -> None:
-    assert memory.graph_capture_sizes(seqs) == sizes
+@pytest.mark.parametrize(
+    ("version", "seqs", "sizes"),
+    [("0.21.0", 1, 2), ("0.21.0", 4, 4), ("0.21.0", 64, 19), ("0.21.0", 128, 35), ("0.21.0", 256, 51),
+     ("0.21.0", 1024, 51), ("0.11.0", 256, 67)],
+)  # fmt: skip
+def test_captured_batch_sizes(version: str, seqs: int, sizes: int) -> None:
+    assert len(memory.graph_capture_sizes(resolved("p5.48xlarge", vllm_version=version, max_num_seqs=seqs))) == sizes
 
 
-def test_the_sampler_peak_is_39_bytes_a_logit_and_stands_on_the_last_stage_alone() -> None:
+def test_captured_sizes_stay_within_the_batch() -> None:
+    assert max(memory.graph_capture_sizes(resolved(max_num_batched_tokens=256))) == 256
+
+
+@pytest.mark.parametrize(("version", "graphs"), [("0.10.2", 67), ("0.11.0", 67 + 35), ("0.21.0", 51 + 35)])
+def test_decode_batches_get_a_full_graph_of_their_own_from_0_11(version: str, graphs: int) -> None:
+    term = memory.cuda_graph_term(resolved(vllm_version=version), layers=10)
+    assert term.size_bytes == pytest.approx(0.2 * 2**20 * 10 * graphs)
+
+
+@pytest.mark.parametrize(
+    ("version", "low", "best", "high"), [("0.11.0", 14, 38, 39), ("0.12.0", 36, 38, 39), ("0.21.0", 14, 20, 38)]
+)
+def test_the_sampler_s_bytes_a_logit_follow_how_the_version_sorts(
+    version: str, low: int, best: int, high: int
+) -> None:
+    found = memory.sampler_bytes_per_logit(resolved(vllm_version=version))
+    assert (found.low, found.best, found.high) == (low, best, high)
+
+
+def test_the_sampler_peak_agrees_with_logs_and_stands_on_the_last_stage_alone() -> None:
     model = find_model(LLAMA_8B).architecture
-    assert gib(memory.sampler_bytes(model, resolved("p5.48xlarge"))) == pytest.approx(4.77, abs=0.01)
+    logged_gib = 4.76
+    found = memory.sampler_bytes(model, resolved("p5.48xlarge", vllm_version="0.12.0"))
+    assert gib(found.best) == pytest.approx(logged_gib, abs=0.06)
     first, last = (
-        memory.activation_term(model, resolved(), tensor_parallel_size=8, is_first=not end, is_last=end)
-        for end in (False, True)
+        memory.activation_term(model, resolved(), tensor_parallel_size=8, is_last=end) for end in (False, True)
     )
     assert (first.name, last.name) == ("activations (forward)", "activations (sampler)")
 
 
-def test_the_vision_encoder_is_profiled_on_the_first_stage_unless_images_are_off() -> None:
+def test_the_vision_encoder_is_profiled_unless_images_are_off() -> None:
     model = find_model(SCOUT).architecture
-    many = resolved(max_num_batched_tokens=16384)
-    off = resolved(max_num_batched_tokens=16384, limit_mm_per_prompt={"image": 0})
-    one = resolved(max_num_batched_tokens=16384, limit_mm_per_prompt={"image": 1})
+    many = resolved(max_num_batched_tokens=16384, max_num_seqs=2)
+    off = resolved(max_num_batched_tokens=16384, max_num_seqs=2, limit_mm_per_prompt={"image": 0})
+    one = resolved(max_num_batched_tokens=16384, max_num_seqs=2, limit_mm_per_prompt={"image": 1})
+    large = find_model("Qwen/Qwen3-VL-8B-Instruct").architecture
     names = [
-        memory.activation_term(model, options, tensor_parallel_size=8, is_first=first, is_last=False).name
-        for options, first in ((many, True), (many, False), (off, True))
+        memory.activation_term(large, options, tensor_parallel_size=1, is_last=False).name for options in (many, off)
     ]
-    assert names == ["activations (encoder)", "activations (forward)", "activations (forward)"]
+    assert names == ["activations (encoder)", "activations (forward)"]
     assert model.vision is not None
-    six, single = (memory.encoder_bytes(model.vision, o, tensor_parallel_size=8) for o in (many, one))
-    assert six == 6 * single
+    assert [memory.profiled_images(model.vision, o) for o in (many, one)] == [6, 2]
+    six, two = (memory.encoder_bytes(model.vision, o, tensor_parallel_size=8).best for o in (many, one))
+    assert six == pytest.approx(3 * two)
+
+
+def test_encoder_outputs_are_held_while_the_decoder_is_profiled_and_were_spread_out_up_to_0_12() -> None:
+    model = find_model(SCOUT).architecture
+    assert model.vision is not None
+    wishes = {"max_num_batched_tokens": 8192, "max_num_seqs": 2}
+    old, new = (resolved(vllm_version=version, **wishes) for version in ("0.12.0", "0.21.0"))
+    assert memory.encoder_output_bytes(model.vision, new).best == 2 * 3 * 2448 * 5120
+    assert memory.encoder_output_bytes(model.vision, old).best == 2 * 3 * 8192 * 5120
+    plain = replace(model, vision=None)
+    with_images, without = (
+        memory.activation_term(one, resolved("p5.48xlarge"), tensor_parallel_size=8, is_last=True).size_bytes
+        for one in (model, plain)
+    )
+    assert with_images - without == pytest.approx(2 * 3 * 2448 * 5120)
+
+
+@pytest.mark.parametrize(
+    ("instance", "tp", "gib_outside"),
+    [("g5.xlarge", 1, 0.12), ("g5.48xlarge", 4, 0.6), ("g5.48xlarge", 8, 0.6), ("p5.48xlarge", 8, 1.2)],
+)
+def test_memory_outside_torch_grows_with_ranks_and_with_nvlink(instance: str, tp: int, gib_outside: float) -> None:
+    machine = find_instance(instance)
+    one, two = (
+        memory.non_torch_term(machine, tensor_parallel_size=tp, pipeline_parallel_size=pp) for pp in (1, 2)
+    )
+    assert gib(one.size_bytes) == pytest.approx(gib_outside)
+    assert gib(two.size_bytes - one.size_bytes) == pytest.approx(0.2)
+
+
+def test_nvlink_is_known_from_the_gpu_s_name_where_a_file_says_no_more() -> None:
+    assert memory.has_nvlink(replace(A10G, gpu="H100"))
+    assert not memory.has_nvlink(A10G)
 
 
 def test_cuda_graphs_come_off_the_budget_from_0_20_and_stand_outside_before() -> None:
@@ -115,16 +161,27 @@ def test_cuda_graphs_come_off_the_budget_from_0_20_and_stand_outside_before() ->
     assert memory.cuda_graph_term(resolved(enforce_eager=True), layers=32).size_bytes == 0
 
 
-def test_embedding_and_vision_stand_first_the_head_last_and_each_weight_once() -> None:
+def test_embedding_stands_first_the_head_last_and_vision_on_every_stage() -> None:
     model = find_model(SCOUT)
     layout = build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=2)
     first, last = layout.stages
     parts = model.parts
-    per_gpu = (parts.embedding_bytes + parts.vision_bytes - parts.head_bytes) / 8
+    per_gpu = (parts.embedding_bytes - parts.head_bytes) / 8 - parts.final_norm_bytes
     assert first.weights.size_bytes - last.weights.size_bytes == pytest.approx(per_gpu, rel=1e-4)
     replicated = 7 * sum(layer.replicated_bytes for layer in parts.layers) + 7 * parts.final_norm_bytes
     whole = 8 * (first.weights.size_bytes + last.weights.size_bytes)
-    assert whole == pytest.approx(parts.total_bytes + replicated, rel=1e-9)
+    assert whole == pytest.approx(parts.total_bytes + replicated + parts.vision_bytes, rel=1e-9)
+
+
+def test_some_classes_make_embedding_and_head_on_every_stage() -> None:
+    model = find_model(QWEN_235B)
+    assert (model.architecture.embedding_everywhere, model.architecture.head_everywhere) == (True, True)
+    first, middle, *_ = build_layout(
+        model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=4
+    ).stages
+    assert (first.layers, middle.layers) == (23, 24)
+    layer = model.parts.layers[0].rank_bytes(tensor_parallel_size=8, kv_heads=4, expert_share=1 / 8)
+    assert middle.weights.size_bytes - first.weights.size_bytes == pytest.approx(layer)
 
 
 def test_kv_weights_are_split_at_most_as_often_as_there_are_kv_heads() -> None:
@@ -140,7 +197,8 @@ def test_the_tightest_stage_decides_and_its_four_parts_sum_to_the_budget() -> No
     plan = planned(QWEN_235B)
     assert plan.layout is not None
     stage = plan.layout.tightest
-    assert plan.layout.kv_cache_tokens == min(s.blocks for s in plan.layout.stages) * 16
+    assert plan.layout.blocks[1] == min(s.blocks(s.kv_cache.best) for s in plan.layout.stages)
+    assert plan.layout.blocks[1] == stage.blocks(stage.kv_cache.best)
     parts = stage.weights.size_bytes + stage.activations.size_bytes + stage.overhead_bytes + stage.kv_cache_bytes
     assert parts == pytest.approx(stage.budget_bytes)
 

@@ -13,7 +13,7 @@ from asking import (
     SCOUT_W4A16,
 )
 
-from planner.architecture import parse_config
+from planner.config_json import parse_config
 from planner.faults import WrongQuestion
 from planner.models import LOCKED, UnknownModel, find_model, load_model, locked_model_ids, read_model_folder
 from planner.units import gib
@@ -37,8 +37,9 @@ def folder_with(folder: Path, config: dict[str, object], index: dict[str, object
     return folder
 
 
-def test_the_models_of_both_stacks_and_the_four_of_the_guide_are_locked() -> None:
-    assert set(ALL_MODELS) == set(locked_model_ids())
+def test_the_models_of_both_stacks_and_the_four_of_the_guide_are_locked_among_some_seventy() -> None:
+    assert set(ALL_MODELS) < set(locked_model_ids())
+    assert len(locked_model_ids()) >= 50
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_computed_weights_agree_with_the_published_file_sizes(model: str, file_g
 
 
 def test_scout_is_over_200_gb_and_its_four_bit_form_less_than_a_third() -> None:
-    assert find_model(SCOUT).weights_bytes == 217_283_587_072
+    assert find_model(SCOUT).weights_bytes == 217_284_078_592
     assert gib(find_model(SCOUT_W4A16).weights_bytes) == pytest.approx(60.4, abs=0.1)
 
 
@@ -61,6 +62,7 @@ def test_parameters_count_every_expert_and_the_vision_tower() -> None:
 
 def test_gated_models_are_known_as_gated() -> None:
     gated = {model for model in ALL_MODELS if find_model(model).gated}
+    assert find_model("openai/gpt-oss-20b").gated is False
     assert gated == {SCOUT, LLAMA_8B, LLAMA_70B, MIXTRAL}
 
 
@@ -83,7 +85,7 @@ def test_an_index_gives_the_bytes_and_the_parts_are_scaled_to_them(tmp_path: Pat
     assert found.weights_scale * found.parts.total_bytes == pytest.approx(total)
 
 
-@pytest.mark.parametrize("name", ["MambaForCausalLM", "DeepseekV3ForCausalLM"])
+@pytest.mark.parametrize("name", ["MambaForCausalLM", "DeepseekV4ForCausalLM"])
 def test_a_family_the_planner_does_not_know_is_refused_by_name(tmp_path: Path, name: str) -> None:
     folder = folder_with(tmp_path, {**CONFIG, "architectures": [name]})
     with pytest.raises(WrongQuestion) as caught:
@@ -103,7 +105,7 @@ def test_a_family_the_planner_does_not_know_is_refused_by_name(tmp_path: Path, n
             {"quantization_config": {"quant_method": "exl2"}},
             "quantization method 'exl2' is not one the planner can size",
         ),
-        ({"architectures": ["MixtralForCausalLM"]}, "config.json lacks num_local_experts (or num_experts)"),
+        ({"architectures": ["MixtralForCausalLM"]}, "config.json lacks a whole number above 0 for one of n_routed_experts, num_local_experts, num_experts"),
     ],
 )
 def test_a_config_that_cannot_be_sized_is_one_clear_sentence(

@@ -117,7 +117,7 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(tmp_path: P
         (("Qwen/Qwen3-8C",), "vllm-eks: model 'Qwen/Qwen3-8C' is not one of the locked models; did you mean Qwen/Qwen3-8B"),  # noqa: E501
         ((LLAMA_8B, "--instance-type", "g5.48xlrge"), "instance type 'g5.48xlrge' is not in the catalogue; did you mean g5.48x"),  # noqa: E501
         ((LLAMA_8B, "--instance-type", "g5.xlarge", "--instance-file", "x"), "give either --instance-type or --instance-file"),  # noqa: E501
-        ((LLAMA_8B, "--vllm-version", "0.8.5"), "vLLM 0.8.5 is outside what the planner has read: 0.10 to 0.33"),
+        ((LLAMA_8B, "--vllm-version", "0.7.3"), "vLLM 0.7.3 is outside what the planner has read: 0.8 to 0.33"),
         ((LLAMA_8B, "--tensor-parallel-size", "0"), "Invalid value for '--tensor-parallel-size'"),
         ((LLAMA_8B, "--gpu-memory-utilization", "1.5"), "gpu memory utilization 1.5 must be above 0 and at most 1"),
     ],

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.architecture import parse_config
+from planner.config_json import parse_config
 from planner.instances import InstanceType
 from planner.models import ModelFacts
 from planner.options import ServingOptions

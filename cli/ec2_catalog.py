@@ -1,0 +1,174 @@
+"""What AWS says of its GPU instance types: hardware, zones, prices. Loads boto3: imported by the command that asks."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    InvalidRegionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.exceptions import ConnectionError as NotReached
+
+from cli.catalog_merge import Answers
+from planner.faults import WrongQuestion, did_you_mean, nearest_names
+
+PRICING_ENDPOINT_REGION = "us-east-1"
+"""The Pricing API answers for every region from here."""
+
+ON_DEMAND_LINUX = {
+    "operatingSystem": "Linux",
+    "tenancy": "Shared",
+    "preInstalledSw": "NA",
+    "capacitystatus": "Used",
+    "marketoption": "OnDemand",
+}
+UNCHANGED = "The catalogue is unchanged."
+NOT_ALLOWED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
+REFUSED = {
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "OptInRequired",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+
+Client = Any
+ClientMaker = Callable[[str, str], Client]
+"""Makes a boto3 client from a service and a region; boto3 gives its clients no static type."""
+
+
+class NotAllowed(WrongQuestion):
+    """The credentials are good, but may not do this."""
+
+
+def new_client(service: str, region: str) -> Client:
+    """Return a boto3 client; throttling is left to botocore's standard retries."""
+    return boto3.Session().client(service, region_name=region, config=Config(retries={"mode": "standard"}))
+
+
+def ask(regions: Sequence[str], price_region: str, *, client: ClientMaker = new_client) -> Answers:
+    """Ask AWS for every NVIDIA type of the regions, the zones that offer it, and its price in the price region.
+
+    Raises:
+        WrongQuestion: No credentials, a permission that is missing, a region that cannot be reached, no prices there.
+    """
+    types: dict[str, dict[str, Any]] = {}
+    zone_ids: dict[str, dict[str, list[str]]] = {}
+    for region in regions:
+        with _told("ec2:DescribeInstanceTypes", region):
+            ec2 = client("ec2", region)
+            pages = ec2.get_paginator("describe_instance_types").paginate()
+            types = {record["InstanceType"]: record for page in pages for record in _with_nvidia(page)} | types
+        with _told("ec2:DescribeInstanceTypeOfferings", region):
+            zone_ids[region] = _zone_ids(ec2)
+    try:
+        with _told("pricing:GetProducts", PRICING_ENDPOINT_REGION):
+            prices = _prices(client("pricing", PRICING_ENDPOINT_REGION), price_region)
+    except NotAllowed:
+        return Answers(types=types, zone_ids=zone_ids, prices_usd_per_hour=None)
+    if not prices:
+        guess = did_you_mean(nearest_names(price_region, _known_regions()) if _is_unknown(price_region) else ())
+        raise WrongQuestion(
+            f"AWS lists no on-demand Linux prices for region {price_region!r}{guess or '.'} {UNCHANGED}"
+        )
+    return Answers(types=types, zone_ids=zone_ids, prices_usd_per_hour=prices)
+
+
+def _with_nvidia(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for record in page["InstanceTypes"]:
+        gpus = record.get("GpuInfo", {}).get("Gpus", [])
+        if gpus and gpus[0].get("Manufacturer") == "NVIDIA":
+            yield record
+
+
+def _zone_ids(ec2: Client) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for page in ec2.get_paginator("describe_instance_type_offerings").paginate(LocationType="availability-zone-id"):
+        for offering in page["InstanceTypeOfferings"]:
+            found[offering["InstanceType"]].append(offering["Location"])
+    return {type_: sorted(zones) for type_, zones in found.items()}
+
+
+def _prices(pricing: Client, region: str) -> dict[str, float]:
+    """Return USD an hour by type; where two are listed, the higher, so that no plan is dearer than it says."""
+    wanted = {**ON_DEMAND_LINUX, "regionCode": region}
+    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
+    found: dict[str, float] = {}
+    for page in pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", Filters=filters):
+        for text in page["PriceList"]:
+            product = json.loads(text)
+            type_ = product["product"]["attributes"].get("instanceType")
+            for usd in _hourly_usd(product):
+                if type_ is not None:
+                    found[type_] = max(usd, found.get(type_, 0.0))
+    return found
+
+
+def _hourly_usd(product: dict[str, Any]) -> Iterator[float]:
+    for term in product.get("terms", {}).get("OnDemand", {}).values():
+        for dimension in term["priceDimensions"].values():
+            usd = float(dimension["pricePerUnit"].get("USD", 0))
+            # Rows at 0 are capacity paid for elsewhere, not a price.
+            if dimension["unit"] == "Hrs" and usd > 0:
+                yield usd
+
+
+@contextmanager
+def _told(action: str, region: str) -> Iterator[None]:
+    """Turn what botocore raises into one sentence that says what to do."""
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+        raise WrongQuestion(
+            f"no usable AWS credentials: {str(error).rstrip('.')}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+            f"AWS_SECRET_ACCESS_KEY. {UNCHANGED}"
+        ) from None
+    except ClientError as error:
+        raise _client_fault(error, action, region) from None
+    except InvalidRegionError:
+        raise WrongQuestion(f"{region!r} is not the name of an AWS region. {UNCHANGED}") from None
+    except NotReached as error:
+        if _is_unknown(region):
+            guess = did_you_mean(nearest_names(region, _known_regions())) or "; is there such a region?"
+            raise WrongQuestion(f"cannot reach AWS in region {region!r}{guess} {UNCHANGED}") from None
+        reason = str(error).rstrip(".")
+        raise WrongQuestion(f"cannot reach AWS in region {region!r}: {reason}. {UNCHANGED}") from None
+    except BotoCoreError as error:
+        raise WrongQuestion(f"{action} in {region}: {str(error).rstrip('.')}. {UNCHANGED}") from None
+
+
+def _client_fault(error: ClientError, action: str, region: str) -> WrongQuestion:
+    answer = error.response.get("Error", {})
+    code, text = answer.get("Code", "no code"), answer.get("Message", "").rstrip(".")
+    if code in NOT_ALLOWED:
+        return NotAllowed(
+            f"these AWS credentials may not call {action} in {region}: allow that action in their IAM policy. "
+            f"{UNCHANGED}"
+        )
+    if code in REFUSED:
+        return WrongQuestion(
+            f"AWS refused the credentials in {region} ({code}): they are wrong or expired, or the region is not "
+            f"enabled for the account. {UNCHANGED}"
+        )
+    return WrongQuestion(f"AWS answered {action} in {region} with {code}: {text}. {UNCHANGED}")
+
+
+def _known_regions() -> list[str]:
+    return boto3.Session().get_available_regions("ec2")
+
+
+def _is_unknown(region: str) -> bool:
+    """Whether this boto3 has never heard of the region: a typing error, or one that is newer than it."""
+    return region not in _known_regions()
