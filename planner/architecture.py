@@ -99,9 +99,12 @@ class Vision:
     """Whether tensor parallelism splits the tower."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Architecture:
-    """The config fields that decide parallel sizes and memory."""
+    """The config fields that decide parallel sizes and memory.
+
+    Compared by identity: it is read once, and is the key of what is computed from it.
+    """
 
     name: str
     hidden_size: int

@@ -20,6 +20,18 @@ ABOVE_ZERO = (
 )
 
 
+NVLINK_GPUS = ("A100", "H100", "H200", "H800", "B200", "B300", "GB200")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What the memory account needs of one GPU: types that differ only in host or disk share it."""
+
+    memory_gib: float
+    sm: int
+    has_nvlink: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class InstanceType:
     """One EC2 instance type. Sources stand at the head of data/instances.json."""
@@ -54,6 +66,16 @@ class InstanceType:
     def sm(self) -> int:
         """The compute capability as vLLM compares it: 8.6 is 86."""
         return int(self.compute_capability.replace(".", ""))
+
+    @property
+    def has_nvlink(self) -> bool:
+        """Whether the GPUs of a node talk over NVLink; an instance file often names only the GPU."""
+        return "NVLink" in self.gpu_interconnect or self.gpu.upper().startswith(NVLINK_GPUS)
+
+    @property
+    def one_gpu(self) -> Gpu:
+        """One of its GPUs, for the memory account."""
+        return Gpu(memory_gib=self.gpu_memory_gib, sm=self.sm, has_nvlink=self.has_nvlink)
 
 
 class UnknownInstanceType(WrongQuestion):

@@ -7,7 +7,7 @@ holds one page for each of its layers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from math import ceil
 
 from planner.architecture import Architecture, GroupedQuery, Latent, LinearState
@@ -109,7 +109,7 @@ def cache_layout(model: Architecture, options: ResolvedOptions, *, tensor_parall
     return _cache_layout(model, tensor_parallel_size, options.kv_dtype_bytes, options.version, model.dtype == "float32")
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _cache_layout(model: Architecture, tp: int, kv_bytes: int, version: Version, is_32bit: bool) -> CacheLayout:
     if kv_bytes == 2 and is_32bit:
         kv_bytes = 4

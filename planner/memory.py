@@ -10,12 +10,10 @@ from math import ceil
 from planner import constants
 from planner.architecture import Architecture, Vision
 from planner.constants import Range
-from planner.instances import InstanceType
+from planner.instances import Gpu
 from planner.options import ResolvedOptions
 from planner.units import BYTES_PER_GIB
 from planner.versions import ENCODER_OUTPUTS_PACKED, FULL_GRAPHS_TOO, GRAPH_SIZES_THINNED
-
-NVLINK_GPUS = ("A100", "H100", "H200", "H800", "B200", "B300", "GB200")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +138,7 @@ def activation_term(model: Architecture, options: ResolvedOptions, *, tensor_par
     return Term(name=f"activations ({largest})", bytes=size, rule=rule)
 
 
-def has_nvlink(instance: InstanceType) -> bool:
-    """Return whether the GPUs of a node talk over NVLink; an instance file often names only the GPU."""
-    return "NVLink" in instance.gpu_interconnect or instance.gpu.upper().startswith(NVLINK_GPUS)
-
-
-def non_torch_term(instance: InstanceType, *, tensor_parallel_size: int, pipeline_parallel_size: int) -> Term:
+def non_torch_term(gpu: Gpu, *, tensor_parallel_size: int, pipeline_parallel_size: int) -> Term:
     """Return the memory outside torch: CUDA context and NCCL."""
     tp = tensor_parallel_size
     if tp == 1:
@@ -153,10 +146,10 @@ def non_torch_term(instance: InstanceType, *, tensor_parallel_size: int, pipelin
     elif tp <= 4:
         size = constants.NON_TORCH_FEW_GPUS
     else:
-        size = constants.NON_TORCH_MANY_GPUS if has_nvlink(instance) else constants.NON_TORCH_MANY_GPUS_PCIE
+        size = constants.NON_TORCH_MANY_GPUS if gpu.has_nvlink else constants.NON_TORCH_MANY_GPUS_PCIE
     if pipeline_parallel_size > 1:
         size = size + constants.NON_TORCH_PIPELINE
-    link = "NVLink" if has_nvlink(instance) else "PCIe"
+    link = "NVLink" if gpu.has_nvlink else "PCIe"
     return Term(
         name="outside torch",
         bytes=size,
@@ -172,15 +165,20 @@ def graph_capture_sizes(options: ResolvedOptions) -> tuple[int, ...]:
     return tuple(size for size in sizes if size <= min(largest, options.max_num_batched_tokens))
 
 
-def cuda_graph_term(options: ResolvedOptions, *, layers: int) -> Term:
-    """Return the CUDA graphs of a stage of so many layers: none with --enforce-eager.
+def captured_graphs(options: ResolvedOptions) -> int:
+    """Return how many CUDA graphs vLLM captures: none with --enforce-eager.
 
     One piecewise graph a size; from 0.11 also a full graph for each size that a decode batch can have.
     """
-    sizes = () if options.enforce_eager else graph_capture_sizes(options)
-    graphs = len(sizes)
-    if options.version >= FULL_GRAPHS_TOO:
-        graphs += sum(1 for size in sizes if size <= options.max_num_seqs)
+    if options.enforce_eager:
+        return 0
+    sizes = graph_capture_sizes(options)
+    full = sum(1 for size in sizes if size <= options.max_num_seqs) if options.version >= FULL_GRAPHS_TOO else 0
+    return len(sizes) + full
+
+
+def cuda_graph_term(graphs: int, *, layers: int) -> Term:
+    """Return the memory of so many CUDA graphs on a stage of so many layers."""
     return Term(
         name="CUDA graphs",
         bytes=constants.GRAPH_BYTES_PER_LAYER * (layers * graphs),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -38,9 +38,9 @@ class LockedModel:
     """Bytes by part as the safetensors headers say, when weights_source is `headers`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ModelFacts:
-    """Everything about a model that a plan depends on."""
+    """Everything about a model that a plan depends on. Compared by identity, as its architecture."""
 
     id: str
     revision: str | None
@@ -48,7 +48,7 @@ class ModelFacts:
     architecture: Architecture
     weights_source: WeightsSource
     known_weights_bytes: int | None
-    header_parts: Mapping[str, Any] | None = field(default=None, hash=False, compare=False)
+    header_parts: Mapping[str, Any] | None = None
 
     @cached_property
     def parts(self) -> WeightParts:

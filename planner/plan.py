@@ -11,11 +11,15 @@ from planner.options import ResolvedOptions, ServingOptions, resolve
 from planner.roofline import Roofline, roofline, usd_per_million_tokens
 from planner.stages import Layout, build_layout
 from planner.startup import StartupBudget, startup_budget
+from planner.units import BYTES_PER_GIB
 from planner.validity import Refusal, rule_refusals
 from planner.versions import NATIVE_MULTI_NODE, parse_version
 
 MOST_NODES = 16
 """Largest number of nodes tried for one replica. Our bound: each stage adds a hop to every token."""
+
+STILL_COUNTED = {"pipeline_unsupported", "context_too_long", "dtype_unsupported", "quantization_unsupported"}
+"""Refusals beside which the memory of a layout can still be counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,11 +122,14 @@ class Plan:
         return startup_budget(weights_bytes=self.model.weights_bytes, network_gbps=self.instance.network_gbps)
 
 
-def attempt(model: ModelFacts, instance: InstanceType, wishes: ServingOptions) -> Plan:
+def attempt(
+    model: ModelFacts, instance: InstanceType, wishes: ServingOptions, *, tells_every_layout: bool = False
+) -> Plan:
     """Return the first layout that fits, or a plan with a refusal for each layout tried.
 
     Tensor parallel takes the largest power of two of the node's GPUs that the rules allow; pipeline parallel adds
-    nodes of the same type, as few as fit.
+    nodes of the same type, as few as fit. Layouts whose weights alone cannot fit are tried only for a refusal that
+    `tells_every_layout`.
 
     Raises:
         WrongQuestion: The options are no valid question (a version never read, sizes below 1).
@@ -137,16 +144,33 @@ def attempt(model: ModelFacts, instance: InstanceType, wishes: ServingOptions) -
         workers = tp * max(1, min(wishes.replicas, instance.gpus // tp))
         against += tuple(host_refusals(model, instance, workers=workers))
     if against:
-        return replace(found, refusals=against)
+        return replace(found, refusals=against, layout=_layout_all_the_same(found, wishes, against))
     refusals: list[Refusal] = []
     layout = None
-    for pp in _pipeline_sizes(model, wishes):
+    sizes = _pipeline_sizes(model, wishes)
+    if not tells_every_layout:
+        sizes = sizes[min(_hopeless(model, instance, options, tp), len(sizes) - 1) :]
+    for pp in sizes:
         layout = build_layout(model, instance, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
         refusal = memory_refusal(layout, options)
         if refusal is None:
             return replace(found, layout=layout)
         refusals.append(refusal)
     return replace(found, layout=layout, refusals=tuple(refusals))
+
+
+def _hopeless(model: ModelFacts, instance: InstanceType, options: ResolvedOptions, tp: int) -> int:
+    """Return how many pipeline sizes, from 1, cannot even hold the weights spread evenly."""
+    budget = instance.gpu_memory_gib * BYTES_PER_GIB * options.gpu_memory_utilization * tp
+    return int(model.weights_bytes * model.weights_deviation.low / budget)
+
+
+def _layout_all_the_same(found: Plan, wishes: ServingOptions, against: tuple[Refusal, ...]) -> Layout | None:
+    """Return the memory of a layout asked for by size that only a version, a GPU or the context limit refuses."""
+    tp, pp = wishes.tensor_parallel_size, wishes.pipeline_parallel_size
+    if tp is None or pp is None or any(refusal.code not in STILL_COUNTED for refusal in against):
+        return None
+    return build_layout(found.model, found.instance, found.options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
 
 
 def _check_version(model: ModelFacts, options: ResolvedOptions) -> None:

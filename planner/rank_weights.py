@@ -1,6 +1,6 @@
 """Weights of one rank: which parts stand on its pipeline stage, and how tensor parallelism splits them."""
 
-from planner.instances import InstanceType
+from planner.instances import Gpu
 from planner.layer_weights import absorbed_bytes
 from planner.memory import Term
 from planner.models import ModelFacts
@@ -11,7 +11,7 @@ from planner.units import gib
 
 def weights_term(
     model: ModelFacts,
-    instance: InstanceType,
+    gpu: Gpu,
     options: ResolvedOptions,
     *,
     layers: range,
@@ -22,7 +22,7 @@ def weights_term(
     """Return the weights of one rank: its layers' shards, and embedding, head and vision tower where they stand."""
     architecture, parts, tp = model.architecture, model.parts, tensor_parallel_size
     share = expert_share(architecture.experts.count, tp, options) if architecture.experts else 1 / tp
-    share *= expert_growth(architecture, instance.sm, 1 if options.enable_expert_parallel else tp)
+    share *= expert_growth(architecture, gpu.sm, 1 if options.enable_expert_parallel else tp)
     kv_heads = tp if architecture.latent else architecture.num_key_value_heads
     size = sum(
         parts.layers[i].rank_bytes(tensor_parallel_size=tp, kv_heads=kv_heads, expert_share=share) for i in layers

@@ -1,11 +1,11 @@
 """Memory of each pipeline stage of one layout; the tightest stage decides for all."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from planner import constants, memory
 from planner.constants import Range
-from planner.instances import InstanceType
+from planner.instances import Gpu, InstanceType
 from planner.kv_cache import CacheLayout, cache_layout
 from planner.memory import Term
 from planner.models import ModelFacts
@@ -141,51 +141,61 @@ def build_layout(
     pipeline_parallel_size: int,
 ) -> Layout:
     """Return the memory of every stage of a layout whose rules hold."""
-    counts = stage_layers(model.architecture.num_hidden_layers, pipeline_parallel_size)
-    starts = [sum(counts[:index]) for index in range(len(counts))]
-    return Layout(
-        tensor_parallel_size=tensor_parallel_size,
-        pipeline_parallel_size=pipeline_parallel_size,
-        stages=tuple(
-            _stage(model, instance, options, tensor_parallel_size, counts, index, starts[index])
-            for index in range(len(counts))
-        ),
-    )
+    return _layout(model, instance.one_gpu, options, tensor_parallel_size, pipeline_parallel_size)
+
+
+@lru_cache(maxsize=4096)
+def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: int) -> Layout:
+    # Kept, since a comparison meets the same GPU in many types, and what every stage shares is computed once.
+    architecture = model.architecture
+    counts = stage_layers(architecture.num_hidden_layers, pp)
+    cache = cache_layout(architecture, options, tensor_parallel_size=tp)
+    non_torch = memory.non_torch_term(gpu, tensor_parallel_size=tp, pipeline_parallel_size=pp)
+    activations = {
+        is_last: memory.activation_term(architecture, options, tensor_parallel_size=tp, is_last=is_last)
+        for is_last in (False, True)
+    }
+    captured = memory.captured_graphs(options)
+    stages = []
+    for index, count in enumerate(counts):
+        first = sum(counts[:index])
+        weights = weights_term(
+            model,
+            gpu,
+            options,
+            layers=range(first, first + count),
+            tensor_parallel_size=tp,
+            is_first=index == 0,
+            is_last=index == pp - 1,
+        )
+        terms = (weights, activations[index == pp - 1], non_torch, memory.cuda_graph_term(captured, layers=count))
+        stages.append(_stage(gpu, options, cache, range(first, first + count), index, terms))
+    return Layout(tensor_parallel_size=tp, pipeline_parallel_size=pp, stages=tuple(stages))
 
 
 def _stage(
-    model: ModelFacts,
-    instance: InstanceType,
+    gpu: Gpu,
     options: ResolvedOptions,
-    tp: int,
-    counts: tuple[int, ...],
+    cache: CacheLayout,
+    layers: range,
     index: int,
-    first_layer: int,
+    terms: tuple[Term, Term, Term, Term],
 ) -> Stage:
-    architecture, layers = model.architecture, counts[index]
-    is_first, is_last = index == 0, index == len(counts) - 1
-    held = range(first_layer, first_layer + layers)
-    weights = weights_term(
-        model, instance, options, layers=held, tensor_parallel_size=tp, is_first=is_first, is_last=is_last
-    )
-    activations = memory.activation_term(architecture, options, tensor_parallel_size=tp, is_last=is_last)
-    graphs = memory.cuda_graph_term(options, layers=layers)
+    weights, activations, non_torch, graphs = terms
     inside = options.version >= CUDA_GRAPHS_IN_BUDGET
-    non_torch = memory.non_torch_term(instance, tensor_parallel_size=tp, pipeline_parallel_size=len(counts))
     overheads = (non_torch, graphs) if inside else (non_torch,)
-    total = instance.gpu_memory_gib * BYTES_PER_GIB
-    budget = memory.budget_bytes(instance.gpu_memory_gib, options.gpu_memory_utilization)
+    budget = memory.budget_bytes(gpu.memory_gib, options.gpu_memory_utilization)
     return Stage(
         index=index,
-        first_layer=first_layer,
-        layers=layers,
-        total_bytes=total,
+        first_layer=layers.start,
+        layers=len(layers),
+        total_bytes=gpu.memory_gib * BYTES_PER_GIB,
         budget_bytes=budget,
         weights=weights,
         activations=activations,
         overheads=overheads,
         outside_budget=constants.exactly(0.0) if inside else graphs.bytes,
-        cache=cache_layout(architecture, options, tensor_parallel_size=tp),
+        cache=cache,
         kv_cache=_left_over(budget, (weights, activations, *overheads)),
     )
 

@@ -61,15 +61,35 @@ def _more_nodes(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
 
 def _cheapest_type(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
     free = replace(_within_limit(refused, wishes), tensor_parallel_size=None, pipeline_parallel_size=None)
-    cheapest = compare(refused.model, free)[0]
-    if cheapest.fits and cheapest.layout:
+    cheapest = _cheapest(refused.model, free)
+    if cheapest and cheapest.layout:
         yield f"the cheapest that fits: {cheapest.layout.label} on {machines(cheapest)}"
+
+
+def _cheapest(model: ModelFacts, wishes: ServingOptions) -> Plan | None:
+    """Return the first plan that `compare` would list; types whose single node costs more are not tried."""
+    best: Plan | None = None
+    for instance in sorted(catalogue().values(), key=_node_price):
+        if best and _node_price(instance) > _price(best):
+            break
+        found = attempt(model, instance, wishes)
+        if found.fits and (best is None or _rank(found) < _rank(best)):
+            best = found
+    return best
+
+
+def _node_price(instance: InstanceType) -> float:
+    return float("inf") if instance.usd_per_hour is None else instance.usd_per_hour
+
+
+def _rank(plan: Plan) -> tuple[bool, float, int, str]:
+    return not plan.fits, _price(plan), plan.total_nodes, plan.instance.type
 
 
 def compare(model: ModelFacts, wishes: ServingOptions) -> list[Plan]:
     """Return a plan for every type of the catalogue: those that fit first, the cheapest first."""
     plans = [attempt(model, instance, wishes) for instance in catalogue().values()]
-    return sorted(plans, key=lambda p: (not p.fits, _price(p), p.total_nodes, p.instance.type))
+    return sorted(plans, key=_rank)
 
 
 def _price(plan: Plan) -> float:
@@ -83,7 +103,7 @@ def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | No
         WrongQuestion: The options are no valid question (a version never read, sizes below 1).
     """
     wishes = options or ServingOptions()
-    result = attempt(model, instance, wishes)
+    result = attempt(model, instance, wishes, tells_every_layout=True)
     if result.fits:
         return replace(result, notes=tuple(notes_on(result, wishes)))
     return replace(result, suggestions=tuple(suggestions_for(result, wishes)))

@@ -73,16 +73,14 @@ def test_captured_sizes_stay_within_the_batch() -> None:
 
 @pytest.mark.parametrize(("version", "graphs"), [("0.10.2", 67), ("0.11.0", 67 + 35), ("0.21.0", 51 + 35)])
 def test_decode_batches_get_a_full_graph_of_their_own_from_0_11(version: str, graphs: int) -> None:
-    term = memory.cuda_graph_term(resolved(vllm_version=version), layers=10)
+    term = memory.cuda_graph_term(memory.captured_graphs(resolved(vllm_version=version)), layers=10)
     assert term.size_bytes == pytest.approx(0.2 * 2**20 * 10 * graphs)
 
 
 @pytest.mark.parametrize(
     ("version", "low", "best", "high"), [("0.11.0", 14, 38, 39), ("0.12.0", 36, 38, 39), ("0.21.0", 14, 20, 38)]
 )
-def test_the_sampler_s_bytes_a_logit_follow_how_the_version_sorts(
-    version: str, low: int, best: int, high: int
-) -> None:
+def test_the_sampler_s_bytes_a_logit_follow_how_the_version_sorts(version: str, low: int, best: int, high: int) -> None:
     found = memory.sampler_bytes_per_logit(resolved(vllm_version=version))
     assert (found.low, found.best, found.high) == (low, best, high)
 
@@ -134,17 +132,15 @@ def test_encoder_outputs_are_held_while_the_decoder_is_profiled_and_were_spread_
     [("g5.xlarge", 1, 0.12), ("g5.48xlarge", 4, 0.6), ("g5.48xlarge", 8, 0.6), ("p5.48xlarge", 8, 1.2)],
 )
 def test_memory_outside_torch_grows_with_ranks_and_with_nvlink(instance: str, tp: int, gib_outside: float) -> None:
-    machine = find_instance(instance)
-    one, two = (
-        memory.non_torch_term(machine, tensor_parallel_size=tp, pipeline_parallel_size=pp) for pp in (1, 2)
-    )
+    machine = find_instance(instance).one_gpu
+    one, two = (memory.non_torch_term(machine, tensor_parallel_size=tp, pipeline_parallel_size=pp) for pp in (1, 2))
     assert gib(one.size_bytes) == pytest.approx(gib_outside)
     assert gib(two.size_bytes - one.size_bytes) == pytest.approx(0.2)
 
 
 def test_nvlink_is_known_from_the_gpu_s_name_where_a_file_says_no_more() -> None:
-    assert memory.has_nvlink(replace(A10G, gpu="H100"))
-    assert not memory.has_nvlink(A10G)
+    assert replace(A10G, gpu="H100").has_nvlink
+    assert not A10G.has_nvlink
 
 
 def test_cuda_graphs_come_off_the_budget_from_0_20_and_stand_outside_before() -> None:
@@ -155,10 +151,10 @@ def test_cuda_graphs_come_off_the_budget_from_0_20_and_stand_outside_before() ->
         ).tightest
         for version in ("0.19.1", "0.20.2")
     )  # fmt: skip
-    graphs = memory.cuda_graph_term(resolved(), layers=32).size_bytes
+    graphs = memory.cuda_graph_term(memory.captured_graphs(resolved()), layers=32).size_bytes
     assert (old.outside_budget_bytes, new.outside_budget_bytes) == (graphs, 0)
     assert new.overhead_bytes - old.overhead_bytes == pytest.approx(graphs)
-    assert memory.cuda_graph_term(resolved(enforce_eager=True), layers=32).size_bytes == 0
+    assert memory.captured_graphs(resolved(enforce_eager=True)) == 0
 
 
 def test_embedding_stands_first_the_head_last_and_vision_on_every_stage() -> None:
@@ -176,9 +172,7 @@ def test_embedding_stands_first_the_head_last_and_vision_on_every_stage() -> Non
 def test_some_classes_make_embedding_and_head_on_every_stage() -> None:
     model = find_model(QWEN_235B)
     assert (model.architecture.embedding_everywhere, model.architecture.head_everywhere) == (True, True)
-    first, middle, *_ = build_layout(
-        model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=4
-    ).stages
+    first, middle, *_ = build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=4).stages
     assert (first.layers, middle.layers) == (23, 24)
     layer = model.parts.layers[0].rank_bytes(tensor_parallel_size=8, kv_heads=4, expert_share=1 / 8)
     assert middle.weights.size_bytes - first.weights.size_bytes == pytest.approx(layer)

@@ -105,7 +105,10 @@ def test_a_family_the_planner_does_not_know_is_refused_by_name(tmp_path: Path, n
             {"quantization_config": {"quant_method": "exl2"}},
             "quantization method 'exl2' is not one the planner can size",
         ),
-        ({"architectures": ["MixtralForCausalLM"]}, "config.json lacks a whole number above 0 for one of n_routed_experts, num_local_experts, num_experts"),
+        (
+            {"architectures": ["MixtralForCausalLM"]},
+            "config.json lacks a whole number above 0 for one of n_routed_experts, num_local_experts, num_experts",
+        ),
     ],
 )
 def test_a_config_that_cannot_be_sized_is_one_clear_sentence(
