@@ -82,6 +82,18 @@ def preview(
     raise typer.Exit(run_preview(folder, stack))
 
 
+@app.command()
+def lock(
+    model: Annotated[str, typer.Argument(help="A model id of the Hugging Face Hub: <organization>/<name>.")],
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit. Default: main.")] = None,
+) -> None:
+    """Write a model's facts into planner/data/models: config, bytes by part, commit. Reads headers, never weights."""
+    # Imported here: huggingface_hub takes a second to load, and `plan` must answer at once.
+    from cli.lock_command import run_lock
+
+    run_lock(model, revision)
+
+
 catalog = typer.Typer(help="Keep the catalogue of GPU instance types up to date.", no_args_is_help=True)
 app.add_typer(catalog, name="catalog")
 

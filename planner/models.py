@@ -106,7 +106,8 @@ class UnknownModel(WrongQuestion):
         self.nearest = nearest
 
 
-def _file_name(model_id: str) -> str:
+def lock_file_name(model_id: str) -> str:
+    """Return the name of a model's file in data/models."""
     return model_id.replace("/", "--") + ".json"
 
 
@@ -125,7 +126,7 @@ def find_model(model_id: str) -> ModelFacts:
     """
     if model_id not in locked_model_ids():
         raise UnknownModel(model_id, nearest_names(model_id, locked_model_ids()))
-    locked = LockedModel(**json.loads((LOCKED / _file_name(model_id)).read_text()))
+    locked = LockedModel(**json.loads((LOCKED / lock_file_name(model_id)).read_text()))
     return ModelFacts(
         id=locked.id,
         revision=locked.revision,
