@@ -23,7 +23,7 @@ COLUMNS: tuple[tuple[str, int, Callable[[Plan, str], str]], ...] = (
     ("<= tokens/s", MIDDLE_COLUMNS, lambda plan, region: _tokens_per_second(plan)),
     (">= USD/Mtok", MIDDLE_COLUMNS, lambda plan, region: _or_unknown(plan.usd_per_million_tokens)),
     ("idle", WIDE_COLUMNS, lambda plan, region: str(plan.idle_gpus)),
-    ("GDR", WIDE_COLUMNS, lambda plan, region: {True: "yes", False: "no"}.get(plan.instance.gpudirect_rdma, "?")),
+    ("GDR", WIDE_COLUMNS, lambda plan, region: _yes_or_no(plan.instance.gpudirect_rdma)),
     ("zones", WIDE_COLUMNS, lambda plan, region: _zones(plan, region)),
     ("GPUs", MIDDLE_COLUMNS, lambda plan, region: _gpus(plan)),
 )
@@ -70,3 +70,7 @@ def _zones(plan: Plan, region: str) -> str:
 def _gpus(plan: Plan) -> str:
     estimate = " (memory estimated)" if plan.instance.gpu_memory_source == "estimate" else ""
     return f"{plan.instance.gpus} x {plan.instance.gpu}{estimate}"
+
+
+def _yes_or_no(value: bool | None) -> str:
+    return "?" if value is None else "yes" if value else "no"

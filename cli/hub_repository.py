@@ -84,19 +84,20 @@ class HubRepository:
         url = hf_hub_url(self.id, name, revision=self.commit, endpoint=self.api.endpoint)
         headers = {**build_hf_headers(token=self.api.token), "Range": f"bytes={start}-{start + length - 1}"}
         with explained(self.api, self.id, self.commit, what=name):
-            for attempt in range(ATTEMPTS):
-                try:
-                    content = self._stream(url, headers, start, length)
-                    break
-                except httpx.TimeoutException:
-                    raise
-                except httpx.TransportError:
-                    if attempt == ATTEMPTS - 1:
-                        raise
-                    time.sleep(PAUSE_SECONDS)
+            content = self._try_again(url, headers, start, length)
         if len(content) < length and not may_end_early:
             raise WrongQuestion(f"{self.id}: {name} ends after {start + len(content)} bytes, within its header")
         return content
+
+    def _try_again(self, url: str, headers: dict[str, str], start: int, length: int) -> bytes:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._stream(url, headers, start, length)
+            except httpx.TimeoutException:
+                raise  # it has cost the user enough time
+            except httpx.TransportError:
+                time.sleep(PAUSE_SECONDS)
+        return self._stream(url, headers, start, length)
 
     def _stream(self, url: str, headers: dict[str, str], start: int, length: int) -> bytes:
         begun, content = time.monotonic(), bytearray()

@@ -18,7 +18,14 @@ BYTES_OF_DTYPE = {
 }  # fmt: skip
 """safetensors format, dtypes of a header."""
 
-LAYER_PARTS = ("query_output_bytes", "key_value_bytes", "mlp_bytes", "expert_bytes", "replicated_bytes")
+LAYER_PARTS: tuple[str, ...] = (
+    "query_output_bytes",
+    "key_value_bytes",
+    "mlp_bytes",
+    "expert_bytes",
+    "replicated_bytes",
+)
+END_PARTS: tuple[str, ...] = ("embedding_bytes", "head_bytes", "final_norm_bytes", "vision_bytes")
 
 VISION = {
     "visual", "vision_tower", "vision_model", "vision_encoder", "multi_modal_projector", "mm_projector",
@@ -77,7 +84,7 @@ def sort_tensors(
     Raises:
         WrongQuestion: An unknown dtype, or a layer without any tensor.
     """
-    ends = dict.fromkeys(("embedding_bytes", "head_bytes", "final_norm_bytes", "vision_bytes"), 0)
+    ends = dict.fromkeys(END_PARTS, 0)
     by_layer = [dict.fromkeys(LAYER_PARTS, 0) for _ in range(layers)]
     parameters, drafts, unknown = 0, 0, []
     kv_share = 2 * kv_heads / (heads + 2 * kv_heads)
