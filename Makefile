@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup preview test check e2e clean
+.PHONY: setup preview test accuracy check e2e clean
 
 setup: .venv/.ready
 
@@ -24,6 +24,10 @@ preview: .venv/.ready
 
 test: .venv/.ready
 	$(BIN)/pytest -q -n 2 --ignore=tests/e2e
+
+# Scores the planner on start-ups that people reported (tests/data/vllm_runs).
+accuracy: .venv/.ready
+	@$(BIN)/python tests/accuracy_report.py
 
 check: .venv/.ready
 	$(BIN)/ruff check .

@@ -92,7 +92,9 @@ def advice_lines(plan: Plan, region: str) -> list[str]:
         known = ", ".join(zones) if zones else "none known"
         lines.append(f"  zones        {known} in {region} ({len(plan.instance.zone_ids)} regions offer the type)")
     steps = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in plan.startup.steps_seconds.items())
-    lines.append(f"  the start    {steps}")
+    lines.append(f"  its steps    {steps}")
+    ways = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in plan.startup.other_ways_seconds.items())
+    lines.append(f"  other ways   {ways}")
     return lines
 
 

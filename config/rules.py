@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 from config.pins import LEAVING_KUBERNETES_VERSIONS, SUPPORTED_KUBERNETES_VERSIONS
-from planner.versions import parse_version
+from planner.versions import OLDEST_READ, parse_version
 
 MAX_NAME_LENGTH = 40
 """Of a model's name: it is a Helm release, a Service, and with `vllm-` before it a namespace."""
@@ -163,8 +163,9 @@ def image(value: str) -> str:
 
 
 def vllm_version(value: str) -> str:
-    """Accept a vLLM release number."""
-    parse_version(value)
+    """Accept a vLLM release number that the planner has read: older ones can only be estimated."""
+    if parse_version(value) < OLDEST_READ:
+        raise ValueError(f"vLLM {value} is older than 0.{OLDEST_READ[1]}, the oldest that a stack may run")
     return value
 
 

@@ -115,14 +115,14 @@ def _cache_layout(model: Architecture, tp: int, kv_bytes: int, version: Version,
         kv_bytes = 4
     caches = [_layer_cache(model, index, tp, kv_bytes, version) for index in range(model.num_hidden_layers)]
     tokens = tuple(one.token_bytes for one in caches)
-    if len(set(caches)) == 1 or all(one.window_tokens is None and not one.state_bytes for one in caches):
+    if all(not one.state_bytes and one.window_tokens == caches[0].window_tokens for one in caches):
         whole = Group(layers=tuple(range(len(caches))), cache=caches[0])
         return CacheLayout(groups=(whole,), block_tokens=BLOCK_TOKENS, page_bytes=None, layer_token_bytes=tokens)
     block = _hybrid_block_tokens(caches)
     return CacheLayout(
         groups=_groups(caches, version),
         block_tokens=block,
-        page_bytes=block * max(tokens),
+        page_bytes=max(block * max(tokens), max(one.state_bytes for one in caches)),
         layer_token_bytes=tokens,
     )
 
@@ -157,6 +157,8 @@ def _hybrid_block_tokens(caches: Sequence[LayerCache]) -> int:
     """Return the block size at which an attention page is at least as large as a state: a multiple of 16."""
     state = max(one.state_bytes for one in caches)
     token = max(one.token_bytes for one in caches)
+    if not token:
+        return BLOCK_TOKENS  # states alone: nothing grows with length
     return BLOCK_TOKENS * max(1, ceil(state / (BLOCK_TOKENS * token)))
 
 

@@ -57,7 +57,11 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "idle_gpus": plan.idle_gpus if layout else None,
         "zone_ids": {region: list(zones) for region, zones in plan.instance.zone_ids.items()},
         "gpudirect_rdma": plan.instance.gpudirect_rdma,
-        "startup": {"budget_seconds": plan.startup.budget_seconds},
+        "startup": {
+            "budget_seconds": plan.startup.budget_seconds,
+            "steps_seconds": dict(plan.startup.steps_seconds),
+            "other_ways_seconds": dict(plan.startup.other_ways_seconds),
+        },
         "vllm_version": ".".join(map(str, plan.options.version)),
         "vllm_args": vllm_args(plan) if plan.fits else [],
         "refusals": [{"code": refusal.code, "message": refusal.message} for refusal in plan.refusals],

@@ -17,6 +17,8 @@ HUB_GB_PER_SECOND = 0.4
 """Hugging Face Hub to local NVMe through NAT, lower end of 0.4 to 1.5 GB/s (huggingface_hub PR 2989)."""
 LOAD_GB_PER_SECOND = 0.3
 """vLLM's default safetensors loader, even from fast disks (run-ai benchmarks: 15 GB in 48 s)."""
+S3_GB_PER_SECOND = 2.1
+"""S3 straight to the GPUs with vLLM's runai_streamer: lower of 2.1 (20 Gb line, EKS user guide) and 3.1 (40 Gb, run-ai)."""
 COMPILE_SECONDS = 180
 """torch.compile and CUDA graphs, cold: 53-80 s on one GPU, 1-3 min estimated for several (EKS user guide)."""
 MARGIN = 1.25
@@ -30,6 +32,8 @@ class StartupBudget:
 
     steps_seconds: Mapping[str, float]
     budget_seconds: int
+    other_ways_seconds: Mapping[str, float]
+    """What the same start would take with the weights elsewhere, margin aside."""
 
 
 def startup_budget(*, weights_bytes: int, network_gbps: float | None) -> StartupBudget:
@@ -50,4 +54,12 @@ def startup_budget(*, weights_bytes: int, network_gbps: float | None) -> Startup
         "compile and capture": float(COMPILE_SECONDS),
     }
     total = sum(steps.values()) * MARGIN
-    return StartupBudget(steps_seconds=steps, budget_seconds=ceil(total / ROUND_SECONDS) * ROUND_SECONDS)
+    rest = steps["pull the image"] + COMPILE_SECONDS
+    return StartupBudget(
+        steps_seconds=steps,
+        budget_seconds=ceil(total / ROUND_SECONDS) * ROUND_SECONDS,
+        other_ways_seconds={
+            "streamed from S3": rest + weights_gb / min(S3_GB_PER_SECOND, line_gb_per_second),
+            "from this node's NVMe again": COMPILE_SECONDS + weights_gb / LOAD_GB_PER_SECOND,
+        },
+    )

@@ -7,14 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from accuracy import middle, scored, worst
 from asking import SCOUT, planned
 from pydantic.alias_generators import to_camel
 
 from config.models import ChartsSettings, ClusterSettings, ModelSettings, NetworkSettings, Settings
+from planner.constants import Range
 from planner.units import gib
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PLANNER_PAGE = (ROOT / "docs" / "planner.md").read_text()
 STACK_FILE_PAGE = (ROOT / "docs" / "stack-file.md").read_text()
 PLAN_COMMANDS = re.findall(r"^\.venv/bin/vllm-eks (plan .*)$", README, re.MULTILINE)
 MAKE_TARGETS = sorted(set(re.findall(r"`?make ([a-z0-9]+)", README)))
@@ -22,7 +25,7 @@ MAKE_TARGETS = sorted(set(re.findall(r"`?make ([a-z0-9]+)", README)))
 
 def test_the_readme_shows_the_planner_and_the_set_up() -> None:
     assert len(PLAN_COMMANDS) == 4
-    assert MAKE_TARGETS == ["e2e", "preview", "setup", "test"]
+    assert MAKE_TARGETS == ["accuracy", "e2e", "preview", "setup", "test"]
 
 
 @pytest.mark.parametrize("command", PLAN_COMMANDS)
@@ -53,10 +56,52 @@ def test_the_worked_example_is_what_the_planner_says() -> None:
     wishes = {"max_model_len": 16384, "max_num_seqs": 64, "limit_mm_per_prompt": {"image": 1}}
     plan = planned(SCOUT, **wishes)
     assert plan.layout is not None
-    stage = plan.layout.tightest
-    page = (ROOT / "docs" / "planner.md").read_text()
-    rows = re.findall(r"^\| (-?[\d.]+) \|", page, re.MULTILINE)
-    terms = (stage.weights, stage.activations, *stage.overheads)
-    expected = [f"{gib(stage.budget_bytes):.2f}", *(f"-{gib(term.size_bytes):.2f}" for term in terms)]
-    assert rows == [*expected, f"{gib(stage.kv_cache_bytes):.2f}"]
-    assert f"{plan.kv_cache_tokens:,} tokens in whole blocks: {plan.max_concurrency} requests" in page
+    stage, cache = plan.layout.tightest, plan.layout.cache
+    rows = re.findall(r"^\| (-?[\d.]+) \| ?([\d.]*) \| ?([\d.]*) \|", PLANNER_PAGE, re.MULTILINE)
+    assert rows == [
+        (f"{gib(stage.budget_bytes):.2f}", "", ""),
+        *(figures(term.bytes, sign="-") for term in stage.terms),
+        figures(stage.kv_cache),
+    ]
+    needed = cache.blocks_per_request(16384, plan.options)
+    blocks = plan.layout.blocks[1]
+    low, high = plan.kv_cache_tokens_range
+    text = " ".join(PLANNER_PAGE.split())
+    for sentence in (
+        f"{stage.kv_bytes_per_token:,} bytes a token",
+        f"= {cache.block_bytes(stage.layer_range):,} bytes. {gib(stage.kv_cache_bytes):.2f} GiB are {blocks:,} blocks.",
+        f"{blocks:,} / {needed:,} = {plan.max_concurrency} requests run at once, {plan.kv_cache_tokens:,} tokens",
+        f"between {low:,} and {high:,}.",
+    ):
+        assert sentence in text
+
+
+def figures(size: Range, sign: str = "") -> tuple[str, str, str]:
+    return f"{sign}{gib(size.best):.2f}", f"{gib(size.low):.2f}", f"{gib(size.high):.2f}"
+
+
+def test_the_accuracy_in_the_documents_is_the_one_that_is_scored() -> None:
+    new, old, _ = scored()
+    held = [one.in_range for one in new if one.in_range is not None]
+    worst_tokens = 100 * worst([one.tokens_of_logged_gib_error for one in (*new, *old)])
+    text = " ".join(PLANNER_PAGE.split())
+    assert f"logged KV GiB within {worst_tokens:.1f} %" in text
+    assert f"weights within {100 * worst([one.weights_error for one in new]):.1f} %" in text
+    assert f"KV cache {100 * middle([one.kv_error for one in new]):.1f} % off at the median" in text
+    assert f"the range holds {sum(held)} of {len(held)}" in text
+
+
+def test_every_family_of_the_planner_is_named() -> None:
+    for name in (
+        "Llama 2",
+        "Mixtral",
+        "Qwen3-Next",
+        "Gemma",
+        "Phi",
+        "DeepSeek",
+        "Kimi",
+        "GLM-4.5",
+        "gpt-oss",
+        "MiniMax",
+    ):
+        assert name in PLANNER_PAGE

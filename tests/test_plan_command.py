@@ -99,6 +99,47 @@ def test_without_a_type_every_type_is_compared_the_cheapest_that_fits_first() ->
     assert table.index("g7e.24xlarge") < table.index("g5.48xlarge")
 
 
+def test_one_g7e_stands_beside_two_g5_with_what_each_costs() -> None:
+    lines = {line.split()[0]: line.split() for line in ask(SCOUT).stdout.splitlines() if line}
+    assert lines["g7e.24xlarge"][1:6] == ["1", "16.57", "4", "x", "1"]
+    assert lines["g5.48xlarge"][1:6] == ["2", "32.58", "8", "x", "2"]
+    assert lines["g7e.24xlarge"][13] == "az1,az2,az3,az4", "zones of the default region"
+    by_type = {plan["instance"]["type"]: plan for plan in json.loads(ask(SCOUT, "--json").stdout)["candidates"]}
+    one, two = by_type["g7e.24xlarge"], by_type["g5.48xlarge"]
+    assert one["cost"]["usd_per_million_tokens_at_least"] < two["cost"]["usd_per_million_tokens_at_least"]
+    assert (one["gpudirect_rdma"], two["gpudirect_rdma"]) == (True, False)
+
+
+def test_the_zones_shown_are_those_of_the_region_asked_for() -> None:
+    found = ask(SCOUT, "--instance-type", "g7e.24xlarge", "--region", "us-east-1").stdout
+    assert "  zones        use1-az2, use1-az6 in us-east-1" in found
+    assert (
+        "none known in eu-nowhere-1" in ask(SCOUT, "--instance-type", "g7e.24xlarge", "--region", "eu-nowhere-1").stdout
+    )
+
+
+def test_json_lists_every_term_with_its_range_and_rule() -> None:
+    document = json.loads(ask(SCOUT, "--instance-type", "g5.48xlarge", "--json").stdout)
+    terms = document["memory_terms"]
+    assert [term["name"] for term in terms] == ["weights", "activations (sampler)", "outside torch", "CUDA graphs"]
+    assert all(term["low_gib"] <= term["gib"] <= term["high_gib"] and term["rule"] for term in terms)
+    budget = document["memory_per_gpu"]["budget_gib"]
+    assert budget - sum(term["gib"] for term in terms) == pytest.approx(document["memory_per_gpu"]["kv_cache_gib"])
+    assert document["kv_cache_tokens_low"] < document["kv_cache_tokens"] < document["kv_cache_tokens_high"]
+    assert document["throughput_bound"]["tokens_per_second_at_most"] > 0
+
+
+def test_an_unknown_architecture_is_planned_only_when_it_may_be_assumed(tmp_path: Path) -> None:
+    config = json.loads((ROOT / "tests" / "data" / "qwen3-0.6b-config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["NovelForCausalLM"]}))
+    asked = (str(tmp_path), "--instance-type", "g6.xlarge")
+    refused, assumed = ask(*asked), ask(*asked, "--assume-dense")
+    assert (refused.returncode, assumed.returncode) == (2, 0)
+    assert "the planner does not know the architecture NovelForCausalLM; it knows Llama" in refused.stderr
+    assert "can be estimated with --assume-dense" in refused.stderr
+    assert "note: NovelForCausalLM is read as a plain dense decoder: every number is an estimate" in assumed.stdout
+
+
 def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(tmp_path: Path) -> None:
     config = {
         "architectures": ["LlamaForCausalLM"], "hidden_size": 65536, "num_hidden_layers": 400, "vocab_size": 200000,

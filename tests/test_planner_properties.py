@@ -8,16 +8,43 @@ from hypothesis import strategies as st
 from planner.config_json import parse_config
 from planner.instances import InstanceType
 from planner.models import ModelFacts
-from planner.options import ServingOptions
+from planner.options import ServingOptions, resolve
 from planner.plan import Plan, attempt
 from planner.plan_json import plan_json
+
+# What each family needs beside the common fields.
+FAMILY_FIELDS: dict[str, dict[str, object]] = {
+    "LlamaForCausalLM": {},
+    "Qwen3ForCausalLM": {},
+    "MistralForCausalLM": {"sliding_window": 1024},
+    "Gemma2ForCausalLM": {"sliding_window": 512},
+    "Gemma3ForCausalLM": {"sliding_window": 512},
+    "MixtralForCausalLM": {"num_local_experts": 8, "num_experts_per_tok": 2},
+    "GptOssForCausalLM": {
+        "num_local_experts": 32, "num_experts_per_tok": 4, "sliding_window": 128,
+        "quantization_config": {"quant_method": "mxfp4"},
+    },
+    "Llama4ForCausalLM": {"num_local_experts": 16, "attention_chunk_size": 1024, "intermediate_size_mlp": 4096},
+    "Qwen3NextForCausalLM": {
+        "num_experts": 64, "num_experts_per_tok": 8, "moe_intermediate_size": 512,
+        "shared_expert_intermediate_size": 512, "linear_num_key_heads": 16, "linear_num_value_heads": 32,
+        "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_conv_kernel_dim": 4,
+    },
+    "DeepseekV3ForCausalLM": {
+        "n_routed_experts": 64, "num_experts_per_tok": 8, "moe_intermediate_size": 1024, "n_shared_experts": 1,
+        "first_k_dense_replace": 1, "q_lora_rank": 512, "kv_lora_rank": 256, "qk_nope_head_dim": 128,
+        "qk_rope_head_dim": 64, "v_head_dim": 128, "num_nextn_predict_layers": 1,
+        "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]},
+    },
+}  # fmt: skip
 
 
 @st.composite
 def models(draw: st.DrawFn) -> ModelFacts:
     kv_heads = draw(st.sampled_from([1, 2, 4, 5, 8, 10]))
+    family = draw(st.sampled_from(sorted(FAMILY_FIELDS)))
     config = {
-        "architectures": [draw(st.sampled_from(["LlamaForCausalLM", "Qwen3ForCausalLM", "MixtralForCausalLM"]))],
+        "architectures": [family],
         "hidden_size": draw(st.sampled_from([1024, 2880, 4096, 8192])),
         "num_hidden_layers": draw(st.integers(1, 130)),
         "num_attention_heads": kv_heads * draw(st.integers(1, 8)),
@@ -27,8 +54,7 @@ def models(draw: st.DrawFn) -> ModelFacts:
         "intermediate_size": draw(st.sampled_from([2880, 8192, 14336, 29568])),
         "max_position_embeddings": draw(st.sampled_from([2048, 32768, 1_048_576])),
         "tie_word_embeddings": draw(st.booleans()),
-        "num_local_experts": draw(st.sampled_from([8, 16, 128])),
-        "num_experts_per_tok": 2,
+        **FAMILY_FIELDS[family],
     }
     return ModelFacts(
         id="any/model",
@@ -61,7 +87,8 @@ wishes = st.builds(
     max_num_seqs=st.none() | st.integers(1, 2048),
     enforce_eager=st.booleans(),
     enable_expert_parallel=st.booleans(),
-    vllm_version=st.sampled_from(["0.10.0", "0.11.1", "0.19.1", "0.21.0", "0.33.0"]),
+    kv_cache_dtype=st.sampled_from(["auto", "fp8"]),
+    vllm_version=st.sampled_from(["0.10.2", "0.11.1", "0.15.1", "0.19.1", "0.21.0", "0.33.0"]),
     replicas=st.integers(1, 4),
 ).map(lambda options: replace(options, max_num_batched_tokens=8192))
 
@@ -78,9 +105,13 @@ def test_any_question_is_answered_and_the_answer_is_whole(
     if memory:
         middle = ("weights_gib", "activations_gib", "overhead_gib", "kv_cache_gib")
         assert abs(sum(memory[key] for key in middle) - memory["budget_gib"]) < 1e-6
-    if plan.fits:
-        assert plan.kv_cache_tokens >= plan.options.max_model_len
+    low, high = plan.kv_cache_tokens_range
+    assert low <= plan.kv_cache_tokens <= high
+    if plan.fits and plan.layout:
+        needed = plan.layout.cache.blocks_per_request(plan.options.max_model_len, plan.options)
+        assert plan.layout.blocks[0] >= needed, "a fit holds one request on the cautious side"
         assert plan.max_concurrency >= 1
+        assert plan.largest_context_tokens >= plan.options.max_model_len
 
 
 def at(model: ModelFacts, machine: InstanceType, **options: object) -> Plan:
@@ -105,6 +136,16 @@ def test_a_longer_context_never_raises_concurrency(
         return attempt(model, machine, options).max_concurrency
 
     assert concurrency(context + more) <= concurrency(context)
+
+
+@settings(max_examples=60, deadline=None)
+@given(models(), machines(), st.integers(1, 100_000))
+def test_a_longer_request_never_needs_fewer_blocks(model: ModelFacts, machine: InstanceType, length: int) -> None:
+    layout = at(model, machine, max_num_seqs=64, max_num_batched_tokens=2048, tensor_parallel_size=1).layout
+    if layout:
+        options = resolve(ServingOptions(), machine, context_limit_tokens=2048)
+        cache = layout.cache
+        assert cache.blocks_per_request(length + 1, options) >= cache.blocks_per_request(length, options)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,127 @@
+"""Rules that only some families, formats or versions have, and what a node itself must hold."""
+
+from dataclasses import replace
+
+import pytest
+from asking import LLAMA_8B, LLAMA_70B, QWEN_8B, SCOUT, codes, planned
+from test_validity import asked, changed
+
+from config.extra_args import owned_flag
+from planner.faults import WrongQuestion
+from planner.fit import host_memory_bytes
+from planner.instances import find_instance
+from planner.models import find_model
+from planner.options import ServingOptions
+from planner.plan import attempt
+from planner.quantization import Quantization
+from planner.units import gib
+
+R1 = "deepseek-ai/DeepSeek-R1"
+NEXT = "Qwen/Qwen3-Next-80B-A3B-Instruct"
+GPT_OSS = "openai/gpt-oss-120b"
+
+
+def test_latent_attention_has_no_kv_heads_to_divide_and_its_own_output_size() -> None:
+    assert asked(R1, tp=8, on="p5en.48xlarge") == ()
+    odd = changed(R1, num_key_value_heads=3)
+    assert asked(odd, tp=8, on="p5en.48xlarge") == ()
+    assert odd.latent is not None
+    halves = replace(odd, attention=(replace(odd.latent, v_head_dim=12),) * 61)
+    assert [r.message for r in asked(halves, tp=8, on="p5en.48xlarge")] == [
+        "attention output size 1536 over TP=8 leaves 192, no multiple of the FP8 block 128"
+    ]
+
+
+def test_heads_of_linear_attention_must_divide_too() -> None:
+    assert asked(NEXT, tp=8, on="p5.48xlarge") == ()
+    model = find_model(NEXT).architecture
+    assert model.linear is not None
+    odd = replace(model, attention=(replace(model.linear, key_heads=12, value_heads=20), *model.attention[1:]))
+    assert [r.message for r in asked(odd, tp=8, on="p5.48xlarge")] == [
+        "12 linear-attention key heads cannot be split over TP=8",
+        "20 linear-attention value heads cannot be split over TP=8",
+    ]
+
+
+def test_mxfp4_is_rounded_up_so_any_expert_size_goes_but_not_on_a_t4() -> None:
+    assert asked(GPT_OSS, tp=8, on="p5.48xlarge") == ()
+    odd = changed(GPT_OSS)
+    assert odd.experts is not None
+    odd = replace(odd, experts=replace(odd.experts, intermediate_size=2884))
+    assert asked(odd, tp=8, on="p5.48xlarge") == ()
+    assert [r.message for r in asked(GPT_OSS, on="g4dn.12xlarge")] == [
+        "MXFP4 weights need bfloat16, which T4 (compute capability 7.5) lacks"
+    ]
+
+
+@pytest.mark.parametrize(("version", "refused"), [("0.27.1", False), ("0.28.0", True)])
+def test_bitsandbytes_left_with_0_28(version: str, refused: bool) -> None:
+    model = changed(LLAMA_8B, quantization=Quantization(method="bitsandbytes", weight_bits=4, group_size=64))
+    found = asked(model, options=ServingOptions(vllm_version=version))
+    assert [r.message for r in found] == (["bitsandbytes left vLLM with 0.28; 0.27 still has it"] if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("model", "tp", "ranks", "copies"),
+    [(R1, 8, 8, None), (R1, 8, 3, 8), (QWEN_8B, 8, 2, 1), ("Qwen/Qwen3-235B-A22B", 8, 2, None),
+     ("Qwen/Qwen3-235B-A22B", 8, 4, 2)],
+)  # fmt: skip
+def test_decode_context_parallel_needs_ranks_that_hold_the_same_heads(
+    model: str, tp: int, ranks: int, copies: int | None
+) -> None:
+    found = asked(model, tp=tp, on="p5en.48xlarge", options=ServingOptions(decode_context_parallel_size=ranks))
+    assert [r.message for r in found] == (
+        []
+        if copies is None
+        else [f"--decode-context-parallel-size {ranks}: at TP={tp} only {copies} ranks hold the same KV heads"]
+    )
+
+
+def test_a_version_that_does_not_know_the_architecture_is_a_wrong_question() -> None:
+    with pytest.raises(WrongQuestion) as caught:
+        planned("Qwen/Qwen3.5-27B", "p5.48xlarge", vllm_version="0.16.0")
+    assert str(caught.value) == (
+        "Qwen/Qwen3.5-27B: vLLM 0.16.0 does not know Qwen3_5ForConditionalGeneration; it came with 0.17.0"
+    )
+
+
+@pytest.mark.parametrize(("version", "fits"), [("0.12.0", True), ("0.15.1", False), ("0.21.0", True)])
+def test_some_versions_ask_each_stage_for_the_cache_of_all_layers(version: str, fits: bool) -> None:
+    wishes = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2, "max_model_len": 131072}
+    found = planned(LLAMA_70B, "g6.48xlarge", vllm_version=version, gpu_memory_utilization=0.72, **wishes)
+    assert found.fits is fits
+    if not fits:
+        assert codes(found) == ["kv_cache_too_small"]
+        assert found.refusals[0].message.endswith(
+            "vLLM 0.15.1 asks each rank for the KV cache of all layers, 5.00 GiB, and 4.29 are there; "
+            "0.17 and later ask for their own layers only"
+        )
+
+
+def test_host_memory_must_last_while_every_worker_loads() -> None:
+    model = find_model(SCOUT)
+    layer = max(layer.total_bytes for layer in model.parts.layers)
+    assert gib(host_memory_bytes(model, workers=8)) == pytest.approx(4 + 8 * (4 + gib(layer)))
+    small = replace(find_instance("g6e.48xlarge"), memory_gib=64.0)
+    found = attempt(model, small, ServingOptions())
+    assert [(r.code, r.message) for r in found.refusals] == [
+        ("weights_do_not_fit", "8 workers may take 69 GiB of host memory while they load, g6e.48xlarge has 64 GiB")
+    ]
+    assert attempt(model, replace(small, memory_gib=None), ServingOptions()).fits
+
+
+def test_the_memory_of_a_layout_that_only_a_version_refuses_is_counted_all_the_same() -> None:
+    sizes = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2}
+    found = planned(LLAMA_8B, vllm_version="0.10.2", **sizes)
+    assert codes(found) == ["pipeline_unsupported"]
+    assert found.kv_cache_tokens > 0
+    assert planned(LLAMA_8B, tensor_parallel_size=7, pipeline_parallel_size=1).layout is None
+
+
+@pytest.mark.parametrize(
+    ("flag", "owner"),
+    [("-t", "--tensor-parallel-size"), ("-e", "--enable-expert-parallel"), ("-ep", "--enable-expert-parallel"),
+     ("-p", "-pcp"), ("-dc", "--decode-context-parallel-size"), ("-n2", "-n"), ("-O3", None)],
+)  # fmt: skip
+def test_short_beginnings_of_owned_flags_do_not_get_past(flag: str, owner: str | None) -> None:
+    assert owned_flag(flag) == owner
