@@ -71,6 +71,7 @@ def summary_lines(plan: Plan) -> list[str]:
         f"requests of {options.max_model_len:,} tokens at once (vLLM {version})",
         f"  context      {options.max_model_len:,} tokens planned; on the cautious side this layout could go to "
         f"{plan.largest_context_tokens:,}",
+        f"  margin       {gib(plan.margin_bytes):.2f} GiB a GPU beyond one such request, on the cautious side",
         f"  start        {plan.startup.budget_seconds:,} s budget from scheduled pod to first token",
         f"  price        {price(plan)}",
     ]

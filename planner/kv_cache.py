@@ -5,6 +5,7 @@ to 0.33. Layers with the same need share a group; all groups draw blocks of one 
 holds one page for each of its layers.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,7 +48,12 @@ class Group:
     """Layers that share block numbers."""
 
     layers: tuple[int, ...]
+    """Ascending."""
     cache: LayerCache
+
+    def layers_within(self, layers: range) -> int:
+        """Return how many of the group's layers a stage holds."""
+        return bisect_left(self.layers, layers.stop) - bisect_left(self.layers, layers.start)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +71,7 @@ class CacheLayout:
         if self.page_bytes is None:
             return self.block_tokens * sum(self.layer_token_bytes[index] for index in layers)
         # Layers of different groups share the same memory, so the longest group counts.
-        return self.page_bytes * max(sum(index in layers for index in group.layers) for group in self.groups)
+        return self.page_bytes * max(group.layers_within(layers) for group in self.groups)
 
     def token_bytes(self, layers: range) -> int:
         """Return the bytes of one token over these layers, while every window still holds it."""

@@ -87,6 +87,15 @@ class Plan:
         return round(self.layout.blocks[1] / needed, 2)
 
     @property
+    def margin_bytes(self) -> float:
+        """KV cache of the tightest GPU beyond one request of the full context, on the cautious side."""
+        if self.layout is None:
+            return 0.0
+        needed = self.layout.cache.blocks_per_request(self.options.max_model_len, self.options)
+        needed += self.layout.cache.reserved_blocks(self.options.version)
+        return min(stage.kv_cache.low - needed * stage.block_bytes for stage in self.layout.stages)
+
+    @property
     def largest_context_tokens(self) -> int:
         """The longest --max-model-len that this layout holds on the cautious side, up to the model's own limit."""
         if self.layout is None:

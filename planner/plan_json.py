@@ -48,6 +48,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "kv_cache_tokens": plan.kv_cache_tokens if layout else None,
         "kv_cache_tokens_low": plan.kv_cache_tokens_range[0] if layout else None,
         "kv_cache_tokens_high": plan.kv_cache_tokens_range[1] if layout else None,
+        "margin_gib": gib(plan.margin_bytes) if layout else None,
         "kv_cache_bytes_per_token_per_gpu": stage.kv_bytes_per_token if stage else None,
         "max_model_len": plan.options.max_model_len,
         "largest_context_tokens": plan.largest_context_tokens if layout else None,

@@ -11,7 +11,7 @@ from planner.architecture import Architecture
 from planner.instances import InstanceType
 from planner.options import ResolvedOptions
 from planner.quantization import MARLIN_INPUT_TILE, MARLIN_OUTPUT_TILE
-from planner.versions import FP8_BLOCK_REFINED
+from planner.versions import FP8_BLOCK_OF_MERGED_LAYERS, FP8_BLOCK_REFINED, MARLIN_PADS
 
 SMALLEST_REFINED_BLOCK = 32
 
@@ -23,22 +23,27 @@ def quantized_shard_faults(
     tp, quantization = tensor_parallel_size, model.quantization
     if not quantization.is_quantized or model.num_attention_heads % tp:
         return
-    for name, size in _quantized_sizes(model, options):
+    for name, size in _quantized_sizes(model, tp, options):
         if size % tp:
             continue  # told by the plain rule already
+        if name == "key size" and not (quantization.block and options.version < FP8_BLOCK_OF_MERGED_LAYERS):
+            continue
         if quantization.block:
             yield from _block_faults(model, instance, name, size, tp, options)
         elif quantization.uses_marlin:
-            yield from _marlin_faults(model, name, size, tp)
+            yield from _marlin_faults(model, name, size, tp, options)
 
 
-def _quantized_sizes(model: Architecture, options: ResolvedOptions) -> Iterator[tuple[str, int]]:
+def _quantized_sizes(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[tuple[str, int]]:
     """Yield (name, size) of every dimension that TP cuts and that is stored quantized."""
     prefix = f"model.layers.{model.num_hidden_layers - 1}"
     module = model.expert_module.removesuffix(".experts")
     if model.quantization.covers(f"{prefix}.self_attn.o_proj"):
         head = model.latent.v_head_dim if model.latent else model.head_dim
         yield "attention output size", model.num_attention_heads * head
+        if not model.latent:
+            # Fewer KV heads than ranks are replicated, one each.
+            yield "key size", max(model.num_key_value_heads, tp) * head
     experts = model.experts
     if (
         experts
@@ -72,11 +77,12 @@ def _block_faults(
     yield f"{name} {size} over TP={tp} leaves {shard}, no multiple of the FP8 block {block}{remedy}"
 
 
-def _marlin_faults(model: Architecture, name: str, size: int, tp: int) -> Iterator[str]:
+def _marlin_faults(model: Architecture, name: str, size: int, tp: int, options: ResolvedOptions) -> Iterator[str]:
     shard = size // tp
     group = model.quantization.group_size or MARLIN_INPUT_TILE
-    step = group if name.endswith("expert intermediate size") else max(group, MARLIN_INPUT_TILE)
-    if shard % step or shard % MARLIN_OUTPUT_TILE:
+    pads = options.version >= MARLIN_PADS
+    step = group if pads or name.endswith("expert intermediate size") else max(group, MARLIN_INPUT_TILE)
+    if shard % step or (shard % MARLIN_OUTPUT_TILE and not pads):
         yield (
             f"{name} {size} over TP={tp} leaves {shard}, no multiple of {step} "
             f"(group size {group} of the {model.quantization.weight_bits}-bit weights)"

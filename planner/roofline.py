@@ -57,7 +57,7 @@ def _step_seconds(
     bandwidth_gbytes_per_second: float,
 ) -> float:
     blocks = layout.cache.blocks_per_request(options.max_model_len, options)
-    kv_bytes = running * blocks * layout.cache.block_bytes(stage.layer_range)
+    kv_bytes = running * blocks * stage.block_bytes
     read = stage.weights.size_bytes * weights_read_share(model, running) + kv_bytes
     seconds = read / (bandwidth_gbytes_per_second * GB)
     tp, link = layout.tensor_parallel_size, instance.gpu_interconnect_gbytes_per_second

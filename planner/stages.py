@@ -83,9 +83,14 @@ class Stage:
         """KV-cache bytes of one token over all layers of this rank."""
         return self.cache.token_bytes(self.layer_range)
 
+    @cached_property
+    def block_bytes(self) -> int:
+        """Bytes of one KV-cache block over all layers of this rank."""
+        return self.cache.block_bytes(self.layer_range)
+
     def blocks(self, kv_cache_bytes: float) -> int:
         """Return the whole KV-cache blocks in so many bytes."""
-        return int(kv_cache_bytes // self.cache.block_bytes(self.layer_range)) if kv_cache_bytes > 0 else 0
+        return int(kv_cache_bytes // self.block_bytes) if kv_cache_bytes > 0 else 0
 
     @property
     def graphs_overflow_bytes(self) -> float:

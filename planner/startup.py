@@ -18,7 +18,7 @@ HUB_GB_PER_SECOND = 0.4
 LOAD_GB_PER_SECOND = 0.3
 """vLLM's default safetensors loader, even from fast disks (run-ai benchmarks: 15 GB in 48 s)."""
 S3_GB_PER_SECOND = 2.1
-"""S3 straight to the GPUs with vLLM's runai_streamer: lower of 2.1 (20 Gb line, EKS user guide) and 3.1 (40 Gb, run-ai)."""
+"""S3 straight to the GPUs with vLLM's runai_streamer: lower of 2.1 (20 Gb line, EKS user guide) and 3.1 (run-ai)."""
 COMPILE_SECONDS = 180
 """torch.compile and CUDA graphs, cold: 53-80 s on one GPU, 1-3 min estimated for several (EKS user guide)."""
 MARGIN = 1.25

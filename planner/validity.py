@@ -8,11 +8,11 @@ wheels of 0.10 to 0.33.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from planner.architecture import Architecture
+from planner.architecture import Architecture, GroupedQuery
 from planner.instances import InstanceType
 from planner.options import ResolvedOptions
 from planner.quantized_shards import quantized_shard_faults
-from planner.versions import BITSANDBYTES_REMOVED, FP8_ON_TURING, NATIVE_MULTI_NODE
+from planner.versions import BITSANDBYTES_REMOVED, DECODE_CONTEXT_PARALLEL, FP8_ON_TURING, NATIVE_MULTI_NODE
 from planner.weights import padded_vocab_size
 
 EXPERTS_BOUND_TP = ("Qwen2Moe", "Qwen3Moe", "Qwen3VLMoe", "Qwen3Next", "Qwen3_5Moe", "MiniMaxM2")
@@ -143,11 +143,22 @@ def _generation(model: Architecture, instance: InstanceType, options: ResolvedOp
 
 
 def _context_parallel(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:
-    """Yield why decode context parallel cannot cut the KV cache: it uses ranks that hold copies of it."""
+    """Yield why decode context parallel cannot spread the KV cache: it uses ranks that hold copies of it."""
     ranks = options.decode_context_parallel_size
+    if ranks == 1:
+        return
     copies = tp if model.latent else max(1, tp // model.num_key_value_heads)
-    if ranks > 1 and (ranks > copies or tp % ranks):
-        yield Refusal(
-            code="shard_not_divisible",
-            message=f"--decode-context-parallel-size {ranks}: at TP={tp} only {copies} ranks hold the same KV heads",
-        )
+    queries_per_head = ranks if model.latent else model.num_attention_heads // model.num_key_value_heads
+    reasons = {
+        "vLLM has it since 0.10.2": options.version < DECODE_CONTEXT_PARALLEL,
+        f"TP={tp} is no multiple of it": tp % ranks != 0,
+        f"at TP={tp} only {copies} ranks hold the same KV heads": ranks > copies,
+        f"{queries_per_head} queries of a KV head cannot be split": queries_per_head % ranks != 0,
+        "layers with a sliding window cannot be spread": any(
+            isinstance(one, GroupedQuery) and one.window_tokens for one in model.attention
+        ),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            yield Refusal(code="shard_not_divisible", message=f"--decode-context-parallel-size {ranks}: {reason}")
+            return

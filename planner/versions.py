@@ -31,6 +31,12 @@ FP8_BLOCK_REFINED: Version = (0, 29, 0)
 """Block scales of FP8 experts may be refined to a common divisor (Triton, sm89 and up)."""
 FP8_ON_TURING: Version = (0, 14, 0)
 """Weight-only FP8 (Marlin) reached compute capability 7.5."""
+FP8_BLOCK_OF_MERGED_LAYERS: Version = (0, 14, 0)
+"""Merged qkv and gate_up layers may cut an FP8 block (linear.py, _maybe_allow_fp8_block_shape_mismatch)."""
+MARLIN_PADS: Version = (0, 33, 0)
+"""Marlin pads tiles that a shard does not fill; the quantization group must still divide it."""
+DECODE_CONTEXT_PARALLEL: Version = (0, 10, 2)
+"""--decode-context-parallel-size exists since this version."""
 CONCURRENCY_IS_CAPACITY: Version = (0, 20, 0)
 """Since then "GPU KV cache size" is concurrency x max_model_len (kv_cache_utils.py, _report_kv_cache_config)."""
 GROUPS_OF_LARGER_SIZE: Version = (0, 12, 0)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 from asking import LLAMA_8B, LLAMA_70B, QWEN_8B, SCOUT, codes, planned
-from test_validity import asked, changed
+from test_validity import FP8_BLOCK, asked, changed
 
 from config.extra_args import owned_flag
 from planner.faults import WrongQuestion
 from planner.fit import host_memory_bytes
-from planner.instances import find_instance
+from planner.instances import InstanceType, find_instance
 from planner.models import find_model
 from planner.options import ServingOptions
 from planner.plan import attempt
@@ -62,19 +62,63 @@ def test_bitsandbytes_left_with_0_28(version: str, refused: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "tp", "ranks", "copies"),
-    [(R1, 8, 8, None), (R1, 8, 3, 8), (QWEN_8B, 8, 2, 1), ("Qwen/Qwen3-235B-A22B", 8, 2, None),
-     ("Qwen/Qwen3-235B-A22B", 8, 4, 2)],
+    ("model", "ranks", "reason"),
+    [(R1, 8, None), (R1, 3, "TP=8 is no multiple of it"), (QWEN_8B, 2, "at TP=8 only 1 ranks hold the same KV heads"),
+     ("Qwen/Qwen3-235B-A22B", 2, None), ("Qwen/Qwen3-235B-A22B", 4, "at TP=8 only 2 ranks hold the same KV heads"),
+     ],
 )  # fmt: skip
 def test_decode_context_parallel_needs_ranks_that_hold_the_same_heads(
-    model: str, tp: int, ranks: int, copies: int | None
+    model: str, ranks: int, reason: str | None
 ) -> None:
-    found = asked(model, tp=tp, on="p5en.48xlarge", options=ServingOptions(decode_context_parallel_size=ranks))
+    found = asked(model, tp=8, on="p5en.48xlarge", options=ServingOptions(decode_context_parallel_size=ranks))
+    assert [r.message for r in found] == ([f"--decode-context-parallel-size {ranks}: {reason}"] if reason else [])
+
+
+def wide() -> InstanceType:
+    return replace(find_instance("p5en.48xlarge"), gpus=16)
+
+
+def test_windows_cannot_be_spread_by_decode_context_parallel() -> None:
+    few_heads = changed(GPT_OSS, num_key_value_heads=4)
+    two = ServingOptions(decode_context_parallel_size=2)
+    assert [r.message for r in asked(few_heads, tp=8, on="p5en.48xlarge", options=two)] == [
+        "--decode-context-parallel-size 2: layers with a sliding window cannot be spread"
+    ]
+
+
+def test_decode_context_parallel_divides_the_queries_of_a_kv_head_and_came_with_0_10_2() -> None:
+    odd = changed("Qwen/Qwen3-235B-A22B", num_attention_heads=24, num_key_value_heads=2)
+    four = ServingOptions(decode_context_parallel_size=4)
+    assert asked(odd, tp=8, on="p5en.48xlarge", options=four) == ()
+    two = ServingOptions(decode_context_parallel_size=2)
+    odd_queries = changed("Qwen/Qwen3-235B-A22B", num_attention_heads=40, num_key_value_heads=8)
+    assert [r.message for r in asked(odd_queries, tp=16, on=wide(), options=two)] == [
+        "40 attention heads cannot be split over TP=16",
+        "--decode-context-parallel-size 2: 5 queries of a KV head cannot be split",
+    ]
+    early = ServingOptions(decode_context_parallel_size=8, vllm_version="0.10.1")
+    assert [r.message for r in asked(R1, tp=8, on="p5en.48xlarge", options=early)] == [
+        "--decode-context-parallel-size 8: vLLM has it since 0.10.2"
+    ]
+
+
+@pytest.mark.parametrize(("version", "refused"), [("0.13.0", True), ("0.14.0", False)])
+def test_before_0_14_the_keys_of_a_rank_must_fill_whole_fp8_blocks(version: str, refused: bool) -> None:
+    small_heads = changed(LLAMA_8B, head_dim=64, num_attention_heads=64, quantization=FP8_BLOCK)
+    found = asked(small_heads, tp=8, on="p5.48xlarge", options=ServingOptions(vllm_version=version))
     assert [r.message for r in found] == (
-        []
-        if copies is None
-        else [f"--decode-context-parallel-size {ranks}: at TP={tp} only {copies} ranks hold the same KV heads"]
+        ["key size 512 over TP=8 leaves 64, no multiple of the FP8 block 128"] if refused else []
     )
+
+
+@pytest.mark.parametrize(("version", "refused"), [("0.31.0", True), ("0.33.0", False)])
+def test_from_0_33_4_bit_tiles_are_padded_but_the_group_must_still_divide(version: str, refused: bool) -> None:
+    options = ServingOptions(vllm_version=version)
+    groups_of_32 = Quantization(method="auto_gptq", weight_bits=4, group_size=32, is_float=False)
+    model = changed(LLAMA_8B, intermediate_size=8 * 32 * 3, quantization=groups_of_32)
+    assert bool(asked(model, tp=8, options=options)) is refused
+    odd = changed(LLAMA_8B, intermediate_size=8 * 40, quantization=groups_of_32)
+    assert [r.code for r in asked(odd, tp=8, options=options)] == ["shard_not_divisible"]
 
 
 def test_a_version_that_does_not_know_the_architecture_is_a_wrong_question() -> None:
@@ -112,7 +156,7 @@ def test_host_memory_must_last_while_every_worker_loads() -> None:
 
 def test_the_memory_of_a_layout_that_only_a_version_refuses_is_counted_all_the_same() -> None:
     sizes = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2}
-    found = planned(LLAMA_8B, vllm_version="0.10.2", **sizes)
+    found = planned(LLAMA_8B, "g5.48xlarge", vllm_version="0.10.2", **sizes)
     assert codes(found) == ["pipeline_unsupported"]
     assert found.kv_cache_tokens > 0
     assert planned(LLAMA_8B, tensor_parallel_size=7, pipeline_parallel_size=1).layout is None

@@ -1,8 +1,10 @@
+import time
 from typing import Any
 
 import pytest
 from asking import LLAMA_8B, LLAMA_70B, MIXTRAL, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16, codes, planned
 
+from planner import stages
 from planner.faults import WrongQuestion
 from planner.models import find_model
 from planner.options import ServingOptions
@@ -177,3 +179,36 @@ def test_an_attempt_never_offers_more_than_was_asked() -> None:
     plan = attempt(find_model(QWEN_8B), planned(QWEN_8B).instance, ServingOptions(pipeline_parallel_size=2))
     assert plan.layout is not None
     assert plan.layout.pipeline_parallel_size == 2
+
+
+def test_the_margin_is_what_the_cautious_side_keeps_beyond_one_request() -> None:
+    plan = planned(LLAMA_8B, "g5.xlarge")
+    assert plan.layout is not None
+    stage = plan.layout.tightest
+    assert plan.margin_bytes == stage.kv_cache.low - 512 * 16 * 131072
+    later = planned(LLAMA_8B, "g5.xlarge", vllm_version="0.29.0")
+    assert later.layout is not None
+    assert later.margin_bytes == later.layout.tightest.kv_cache.low - 513 * 16 * 131072, "one block is reserved"
+
+
+def seconds_of(model: str, instance: str) -> float:
+    stages._layout.cache_clear()
+    began = time.perf_counter()
+    planned(model, instance)
+    return time.perf_counter() - began
+
+
+@pytest.mark.parametrize("instance", ["g5.48xlarge", "g6.xlarge"])
+@pytest.mark.parametrize("model", [SCOUT, "Qwen/Qwen3.5-397B-A17B", "deepseek-ai/DeepSeek-R1"])
+def test_a_plan_or_a_refusal_with_what_would_work_takes_under_50_ms(model: str, instance: str) -> None:
+    planned(model, "p5.48xlarge")
+    assert min(seconds_of(model, instance) for _ in range(5)) < 0.05
+
+
+@pytest.mark.parametrize("model", [SCOUT, "Qwen/Qwen3.5-397B-A17B", "google/gemma-3-27b-it"])
+def test_comparing_every_type_takes_well_under_two_seconds(model: str) -> None:
+    facts = find_model(model)
+    stages._layout.cache_clear()
+    began = time.perf_counter()
+    assert len(compare(facts, ServingOptions())) == 58
+    assert time.perf_counter() - began < 1.0
