@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 
 from planner.instances import InstanceType, catalogue, find_instance
 from planner.models import ModelFacts, find_model
 from planner.notes import machines, notes_on, smaller_batch
 from planner.options import ServingOptions
 from planner.plan import Plan, attempt
+from planner.units import BYTES_PER_GIB
 
 SHORTEST_USEFUL_CONTEXT_TOKENS = 1024
 
@@ -67,10 +69,10 @@ def _cheapest_type(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
 
 
 def _cheapest(model: ModelFacts, wishes: ServingOptions) -> Plan | None:
-    """Return the first plan that `compare` would list; types whose single node costs more are not tried."""
+    """Return the first plan that `compare` would list; types whose weights alone cost more nodes are not tried."""
     best: Plan | None = None
-    for instance in sorted(catalogue().values(), key=_node_price):
-        if best and _node_price(instance) > _price(best):
+    for instance in sorted(catalogue().values(), key=lambda instance: _least_price(model, instance)):
+        if best and _least_price(model, instance) > _price(best):
             break
         found = attempt(model, instance, wishes)
         if found.fits and (best is None or _rank(found) < _rank(best)):
@@ -78,8 +80,11 @@ def _cheapest(model: ModelFacts, wishes: ServingOptions) -> Plan | None:
     return best
 
 
-def _node_price(instance: InstanceType) -> float:
-    return float("inf") if instance.usd_per_hour is None else instance.usd_per_hour
+def _least_price(model: ModelFacts, instance: InstanceType) -> float:
+    """Return what the nodes cost at least: as many as hold the weights and nothing else."""
+    memory_bytes = instance.gpus * instance.gpu_memory_gib * BYTES_PER_GIB
+    nodes = max(1, ceil(model.weights_bytes * model.weights_deviation.low / memory_bytes))
+    return float("inf") if instance.usd_per_hour is None else nodes * instance.usd_per_hour
 
 
 def _rank(plan: Plan) -> tuple[bool, float, int, str]:

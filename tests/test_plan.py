@@ -170,6 +170,15 @@ def test_a_comparison_has_every_type_those_that_fit_first_the_cheapest_first() -
     assert {p.instance.type: p.total_nodes for p in fitting}["g7e.24xlarge"] == 1
 
 
+@pytest.mark.parametrize("model", [SCOUT, LLAMA_8B, QWEN_235B, "Qwen/Qwen3.5-397B-A17B", "google/gemma-3-27b-it"])
+def test_the_cheapest_that_is_suggested_is_the_first_of_the_comparison(model: str) -> None:
+    refused = planned(model, "g4dn.xlarge", max_model_len=8192, tensor_parallel_size=2)
+    first = compare(find_model(model), ServingOptions(max_model_len=8192))[0]
+    assert first.layout is not None
+    machines = f"{first.total_nodes} x {first.instance.type} (${first.usd_per_hour:.2f}/h)"
+    assert f"the cheapest that fits: {first.layout.label} on {machines}" in refused.suggestions
+
+
 def test_the_same_question_has_the_same_answer() -> None:
     first, second = planned(SCOUT), planned(SCOUT)
     assert (first.layout, first.refusals, first.notes) == (second.layout, second.refusals, second.notes)
