@@ -13,6 +13,7 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    RemoteEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -33,6 +34,10 @@ MOST_HEADER_BYTES = 100_000_000
 MOST_JSON_BYTES = 64_000_000
 
 
+class MissingFile(WrongQuestion):
+    """The repository has no file of this name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class HubRepository:
     """One commit of a repository."""
@@ -42,7 +47,22 @@ class HubRepository:
     commit: str
     gated: bool
     files: tuple[str, ...]
+    """Names of all files; empty where an endpoint does not list them."""
     timeout_seconds: float = TIMEOUT_SECONDS
+
+    def holds(self, name: str) -> bool:
+        """Return whether the repository has a file of this name.
+
+        Raises:
+            WrongQuestion: The files are not listed, and the Hub does not answer.
+        """
+        if self.files:
+            return name in self.files
+        try:
+            self._fetch(name, 0, 1, may_end_early=True)
+        except MissingFile:
+            return False
+        return True
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Return a JSON object of the repository.
@@ -153,6 +173,8 @@ def explained(api: HfApi, model_id: str, revision: str | None, *, what: str) -> 
         raise WrongQuestion(f"{model_id} has no revision {revision!r} at {api.endpoint}") from None
     except RepositoryNotFoundError as error:
         raise WrongQuestion(_not_found(api, model_id, error)) from None
+    except RemoteEntryNotFoundError:
+        raise MissingFile(f"{model_id} has no {what} at {api.endpoint}") from None
     except HfHubHTTPError as error:
         raise WrongQuestion(_refused(api, model_id, what, error)) from None
     except httpx.TimeoutException:
@@ -181,6 +203,4 @@ def _refused(api: HfApi, model_id: str, what: str, error: HfHubHTTPError) -> str
         return f"{api.endpoint} does not accept the token in HF_TOKEN: make a new one at {api.endpoint}/settings/tokens"
     if status == httpx.codes.FORBIDDEN:
         return f"{api.endpoint} forbids {what} of {model_id} to this token: give it read access to the repository"
-    if status == httpx.codes.NOT_FOUND:
-        return f"{model_id} has no {what} at {api.endpoint}"
     return f"{api.endpoint} answered {status} for {what} of {model_id}: try again later"

@@ -30,7 +30,7 @@ def run_lock(model_id: str, revision: str | None, *, folder: Path = LOCKED, api:
             file is written, and one that was there stays.
     """
     repository = open_repository(model_id, revision, api=api)
-    if "config.json" not in repository.files:
+    if not repository.holds("config.json"):
         raise WrongQuestion(f"{model_id} has no config.json: is it a model of transformers' form?")
     config = repository.read_json("config.json")
     model = parse_config(config_facts(config), where=model_id)
@@ -63,14 +63,14 @@ def _files_and_size(repository: HubRepository) -> tuple[Sequence[str], int | Non
 
     Copies under other names (original/, consolidated*, metal/) are no part of it.
     """
-    if INDEX in repository.files:
+    if repository.holds(INDEX):
         index = repository.read_json(INDEX)
         weight_map = index.get("weight_map")
         if not isinstance(weight_map, dict) or not weight_map:
             raise WrongQuestion(f"{repository.id}: {INDEX} has no weight_map")
         size = (index.get("metadata") or {}).get("total_size")
         return sorted(set(map(str, weight_map.values()))), int(size) if isinstance(size, int | float) else None
-    if SINGLE in repository.files:
+    if repository.holds(SINGLE):
         return [SINGLE], None
     others = sorted({Path(name).suffix for name in repository.files if name.endswith(OTHER_WEIGHTS)})
     held = f" (it holds {', '.join(others)})" if others else ""

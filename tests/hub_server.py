@@ -34,6 +34,7 @@ class Hub:
     private: bool = False
     missing: bool = False
     ignores_ranges: bool = False
+    lists_files: bool = True
     cuts_off: frozenset[str] = frozenset()
     """Files whose answer breaks off in the middle."""
     cut_times: int = 10**9
@@ -77,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif found[1] not in (None, "main", hub.commit):
             self._answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         else:
-            siblings = [{"rfilename": name} for name in hub.files]
+            siblings = [{"rfilename": name} for name in hub.files if hub.lists_files]
             document = {"id": hub.model_id, "sha": hub.commit, "gated": hub.gated, "siblings": siblings}
             self._answer(200, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
