@@ -110,7 +110,7 @@ def memory_refusal(layout: Layout, options: ResolvedOptions) -> Refusal | None:
 def _all_layers_refusal(layout: Layout, options: ResolvedOptions, where: str) -> Refusal | None:
     """Return why vLLM itself would refuse a pipeline in the versions that count the layers of every stage."""
     since, until = PIPELINE_CHECK_OF_ALL_LAYERS
-    if layout.pipeline_parallel_size == 1 or not since <= options.version < until:
+    if not since <= options.version < until:
         return None
     layers = range(sum(stage.layers for stage in layout.stages))
     needed = layout.cache.block_bytes(layers) * layout.cache.blocks_per_request(options.max_model_len, options)

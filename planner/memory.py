@@ -49,9 +49,8 @@ def sampler_bytes(model: Architecture, options: ResolvedOptions) -> Range:
 
     Every rank samples over the whole vocabulary: TP gathers the logits first.
     """
-    rows = min(options.max_num_seqs, options.max_num_batched_tokens)
     hidden = constants.exactly(2 * options.max_num_batched_tokens * model.hidden_size)
-    return sampler_bytes_per_logit(options) * (rows * model.vocab_size) + hidden
+    return sampler_bytes_per_logit(options) * (options.max_num_seqs * model.vocab_size) + hidden
 
 
 def forward_bytes(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:

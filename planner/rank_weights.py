@@ -23,7 +23,7 @@ def weights_term(
     architecture, parts, tp = model.architecture, model.parts, tensor_parallel_size
     share = expert_share(architecture.experts.count, tp, options) if architecture.experts else 1 / tp
     share *= expert_growth(architecture, gpu.sm, 1 if options.enable_expert_parallel else tp)
-    kv_heads = tp if architecture.latent else architecture.num_key_value_heads
+    kv_heads = architecture.num_key_value_heads
     size = sum(
         parts.layers[i].rank_bytes(tensor_parallel_size=tp, kv_heads=kv_heads, expert_share=share) for i in layers
     )

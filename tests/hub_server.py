@@ -40,6 +40,8 @@ class Hub:
     cut_times: int = 10**9
     """How many answers break off before they come whole."""
     silent: frozenset[str] = frozenset()
+    drips: frozenset[str] = frozenset()
+    """Files that come a byte at a time."""
     status: dict[str, int] = field(default_factory=dict)
     """Files, or `api`, that answer with this status."""
     asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)
@@ -51,6 +53,7 @@ class Hub:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # one packet an answer: two would wait 40 ms for each other
     hub: Hub
 
     def log_message(self, format: str, *args: object) -> None:
@@ -106,6 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         status = 200
         if asked and not hub.ignores_ranges:
             status, content = 206, content[int(asked[1]) : int(asked[2]) + 1]
+        if name in hub.drips:
+            self._drip(content)
+            return
         if name in hub.cuts_off and hub.cut_times > 0:
             hub.cut_times -= 1
             self.send_response(status)
@@ -115,6 +121,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self._answer(status, content, {"ETag": '"x"', "X-Repo-Commit": hub.commit})
+
+    def _drip(self, content: bytes) -> None:
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        for byte in content:
+            if self.hub.released.wait(0.02):
+                self.close_connection = True
+                return
+            try:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+            except ConnectionError:
+                return
 
     def _answer(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)

@@ -1,5 +1,7 @@
 """Every family's parameters and weights, held against figures that others published."""
 
+from dataclasses import replace
+
 import pytest
 from asking import LLAMA_70B
 
@@ -135,3 +137,29 @@ def test_windows_stand_where_the_family_has_them(change: dict[str, object], wind
     }  # fmt: skip
     found = parse_config(config, where="x")
     assert sum(a.window_tokens is not None for a in found.attention) == windows  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_family_ties_its_embeddings_where_transformers_leaves_that_unsaid() -> None:
+    config = {
+        "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 8, "intermediate_size": 128,
+        "vocab_size": 256, "max_position_embeddings": 8192,
+    }  # fmt: skip
+    ties = {
+        name: parse_config({"architectures": [name], **config}, where="x").tie_word_embeddings
+        for name in ("LlamaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "Qwen3ForCausalLM")
+    }
+    assert [name for name, tied in ties.items() if tied] == ["Gemma2ForCausalLM", "Gemma3ForCausalLM"]
+    said = {"architectures": ["Gemma2ForCausalLM"], **config, "tie_word_embeddings": False}
+    assert not parse_config(said, where="x").tie_word_embeddings
+
+
+def test_the_sparse_indexer_of_v3_2_is_what_it_has_beyond_v3() -> None:
+    old, new = (find_model(f"deepseek-ai/DeepSeek-{name}").parts.parameters for name in ("V3", "V3.2"))
+    assert new - old == 61 * (1536 * 64 * 128 + 7168 * (128 + 64))
+
+
+def test_an_index_with_draft_layers_leaves_the_parts_as_they_are() -> None:
+    model = find_model("deepseek-ai/DeepSeek-V3")
+    whole = round(model.parts.total_bytes + model.parts.draft_bytes)
+    assert replace(model, known_weights_bytes=whole).weights_scale == pytest.approx(1.0)
+    assert replace(model, known_weights_bytes=round(model.parts.total_bytes)).weights_scale == pytest.approx(1.0)

@@ -122,6 +122,7 @@ def test_llama_4_keeps_all_chunks_before_0_13_and_frees_them_since() -> None:
     assert (len(before.groups), len(since.groups)) == (1, 4)
     assert before.blocks_per_request(65536, old) == 4096
     assert since.blocks_per_request(65536, new) == 4096 + 3 * 640
+    assert since.blocks_per_request(4096, new) == 4 * 256, "a short request fills no chunk"
 
 
 def test_decode_context_parallel_spreads_one_cache_over_ranks_as_kimi_logged() -> None:

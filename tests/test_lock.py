@@ -116,6 +116,23 @@ def test_a_new_commit_is_told_with_the_old_one(tmp_path: Path, capsys: pytest.Ca
     assert f"org/model at {'b' * 40} (was {'a' * 40})\n" in capsys.readouterr().out
 
 
+def test_the_same_commit_again_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(repository()) as hub:
+        locked(hub, tmp_path)
+        before = (tmp_path / "org--model.json").read_bytes()
+        locked(hub, tmp_path)
+    assert (tmp_path / "org--model.json").read_bytes() == before
+    assert "(was" not in capsys.readouterr().out
+
+
+def test_a_server_that_sends_whole_files_is_cut_short(tmp_path: Path) -> None:
+    hub = repository(ignores_ranges=True)
+    hub.files[FILES[0]] += b"w" * 64_000_000
+    with serving(hub):
+        locked(hub, tmp_path)
+    assert hub.sent_bytes < 1_000_000, "answers that came through whole"
+
+
 def test_a_fault_leaves_the_lock_that_was_there(tmp_path: Path) -> None:
     with serving(repository()) as hub:
         locked(hub, tmp_path)

@@ -90,9 +90,28 @@ def test_an_unknown_architecture_is_refused_by_name(tmp_path: Path) -> None:
     assert message.startswith("org/model: the planner does not know the architecture NovelForCausalLM; it knows Llama")
 
 
+def test_a_disk_that_fills_while_it_is_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with serving(repository()) as hub, pytest.raises(OSError, match="No space left on device"):
+        run_lock("org/model", None, folder=tmp_path, api=HfApi(endpoint=hub.url, token=False))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_repository.open_repository, "__kwdefaults__", {"api": None, "timeout_seconds": 0.2})
     with serving(repository(silent=frozenset({FILES[0]}))) as hub:
+        message = refused(hub, tmp_path)
+    assert message == f"HUB did not answer in time for {FILES[0]} of org/model: try again later"
+    assert sum(path == f"/cdn/{FILES[0]}" for path, *_ in hub.asked) == 1, "nobody waits for it three times"
+
+
+def test_a_server_that_drips_is_given_up_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_repository, "DEADLINE_SECONDS", 0.3)
+    monkeypatch.setattr(hub_repository.open_repository, "__kwdefaults__", {"api": None, "timeout_seconds": 0.2})
+    with serving(repository(drips=frozenset({FILES[0]}))) as hub:
         message = refused(hub, tmp_path)
     assert message == f"HUB did not answer in time for {FILES[0]} of org/model: try again later"
 

@@ -1,13 +1,12 @@
 from dataclasses import replace
 
 import pytest
-from asking import LLAMA_8B, QWEN_8B, QWEN_235B, SCOUT, planned
+from asking import LLAMA_8B, QWEN_235B, SCOUT, planned
 
 from planner import memory
 from planner.instances import find_instance
 from planner.models import find_model
 from planner.options import ServingOptions, resolve
-from planner.rank_weights import expert_share
 from planner.stages import build_layout, stage_layers
 from planner.units import BYTES_PER_GIB, gib
 
@@ -158,36 +157,6 @@ def test_cuda_graphs_come_off_the_budget_from_0_20_and_stand_outside_before() ->
     assert memory.captured_graphs(resolved(enforce_eager=True)) == 0
 
 
-def test_embedding_stands_first_the_head_last_and_vision_on_every_stage() -> None:
-    model = find_model(SCOUT)
-    layout = build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=2)
-    first, last = layout.stages
-    parts = model.parts
-    per_gpu = (parts.embedding_bytes - parts.head_bytes) / 8 - parts.final_norm_bytes
-    assert first.weights.size_bytes - last.weights.size_bytes == pytest.approx(per_gpu, rel=1e-4)
-    replicated = 7 * sum(layer.replicated_bytes for layer in parts.layers) + 7 * parts.final_norm_bytes
-    whole = 8 * (first.weights.size_bytes + last.weights.size_bytes)
-    assert whole == pytest.approx(parts.total_bytes + replicated + parts.vision_bytes, rel=1e-9)
-
-
-def test_some_classes_make_embedding_and_head_on_every_stage() -> None:
-    model = find_model(QWEN_235B)
-    assert (model.architecture.embedding_everywhere, model.architecture.head_everywhere) == (True, True)
-    first, middle, *_ = build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=4).stages
-    assert (first.layers, middle.layers) == (23, 24)
-    layer = model.parts.layers[0].rank_bytes(tensor_parallel_size=8, kv_heads=4, expert_share=1 / 8)
-    assert middle.weights.size_bytes - first.weights.size_bytes == pytest.approx(layer)
-
-
-def test_kv_weights_are_split_at_most_as_often_as_there_are_kv_heads() -> None:
-    layer = find_model(QWEN_235B).parts.layers[0]
-    four, eight = (
-        layer.rank_bytes(tensor_parallel_size=tp, kv_heads=4, expert_share=0) - layer.replicated_bytes for tp in (4, 8)
-    )
-    assert four == pytest.approx((layer.query_output_bytes + layer.key_value_bytes) / 4)
-    assert eight == pytest.approx(layer.query_output_bytes / 8 + layer.key_value_bytes / 4)
-
-
 def test_the_tightest_stage_decides_and_its_four_parts_sum_to_the_budget() -> None:
     plan = planned(QWEN_235B)
     assert plan.layout is not None
@@ -206,26 +175,45 @@ def test_whole_blocks_only() -> None:
     assert stage.total_bytes == 21.98 * BYTES_PER_GIB
 
 
-def test_a_tied_embedding_is_loaded_again_on_the_last_stage() -> None:
-    tied = replace(find_model(QWEN_8B).architecture, tie_word_embeddings=True)
-    model = replace(find_model(QWEN_8B), architecture=tied)
-    first, last = build_layout(model, A10G, resolved(), tensor_parallel_size=1, pipeline_parallel_size=2).stages
-    assert model.parts.head_bytes == 0
-    norm = model.parts.final_norm_bytes
-    assert last.weights.size_bytes - first.weights.size_bytes == pytest.approx(norm)
+def test_the_widest_layer_of_a_forward_pass() -> None:
+    options = resolved("p5.48xlarge", max_num_batched_tokens=16384, max_num_seqs=64)
+    together = resolved("p5.48xlarge", max_num_batched_tokens=16384, max_num_seqs=64, enable_expert_parallel=True)
+    moe = find_model(QWEN_235B).architecture
+    attention = (64 + 2 * 4) * 128 / 8
+    routed, whole = (8 * (3 * 1536 / split + 4096) for split in (8, 1))
+    for asked, experts in ((options, routed), (together, whole)):
+        found = memory.forward_bytes(moe, asked, tensor_parallel_size=8).best
+        assert found == pytest.approx(2 * 16384 * (4 * 4096 + attention + experts))
+    latent = find_model("deepseek-ai/DeepSeek-R1").architecture
+    attention = 128 * (2 * (128 + 64) + 128) / 8 + 512 + 1536
+    experts = 8 * (3 * 2048 / 8 + 7168) + 3 * 2048 / 8
+    found = memory.forward_bytes(latent, options, tensor_parallel_size=8).best
+    assert found == pytest.approx(2 * 16384 * (4 * 7168 + attention + experts))
 
 
-def test_with_expert_parallel_the_fullest_rank_holds_whole_experts() -> None:
-    together = resolved(enable_expert_parallel=True)
-    assert expert_share(10, 4, together) == 3 / 10
-    assert expert_share(10, 4, resolved()) == 1 / 4
+def test_the_ends_of_a_peak_are_those_of_whichever_may_be_largest() -> None:
+    model = find_model("Qwen/Qwen3-VL-8B-Instruct").architecture
+    options = resolved("g5.xlarge", vllm_version="0.21.0", max_num_seqs=1024, max_num_batched_tokens=2048)
+    term = memory.activation_term(model, options, tensor_parallel_size=1, is_last=True)
+    assert model.vision is not None
+    kept = memory.encoder_output_bytes(model.vision, options).best
+    encoder = memory.encoder_bytes(model.vision, options, tensor_parallel_size=1)
+    sampler = memory.sampler_bytes(model, options)
+    assert encoder.best > sampler.best
+    assert encoder.low < sampler.low, "otherwise this proves nothing"
+    assert term.bytes.low == pytest.approx(kept + sampler.low)
+    assert term.bytes.high == pytest.approx(kept + encoder.high)
 
 
-def test_known_bytes_of_the_files_scale_every_stage() -> None:
-    computed = find_model(LLAMA_8B)
-    heavier = replace(computed, known_weights_bytes=2 * computed.weights_bytes, weights_source="index")
-    one, two = (
-        build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=1).tightest
-        for model in (computed, heavier)
+def test_graphs_outside_the_budget_must_fit_beside_it_at_their_largest() -> None:
+    wishes = {"tensor_parallel_size": 1, "pipeline_parallel_size": 1}
+    old, new = (
+        build_layout(find_model(LLAMA_8B), A10G, resolved(vllm_version=version), **wishes).tightest
+        for version in ("0.19.1", "0.21.0")
     )
-    assert two.weights.size_bytes == pytest.approx(2 * one.weights.size_bytes, rel=1e-6)
+    slack = old.activations.bytes.high - old.activations.bytes.best
+    free = old.total_bytes - old.budget_bytes
+    assert old.graphs_overflow_bytes == pytest.approx(old.outside_budget.high + slack - free)
+    assert new.graphs_overflow_bytes == 0.0
+    eager = resolved(vllm_version="0.19.1", gpu_memory_utilization=1.0, enforce_eager=True)
+    assert build_layout(find_model(LLAMA_8B), A10G, eager, **wishes).tightest.graphs_overflow_bytes == 0.0

@@ -51,7 +51,10 @@ def test_more_replicas_of_a_smaller_tp_are_named_with_what_they_could_serve() ->
         f"{found.roofline.tokens_per_second:,.0f}, {2 * four.kv_cache_tokens:,} KV tokens instead of "
         f"{found.kv_cache_tokens:,}"
     ) in found.notes
-    assert not [note for note in four.notes if "could serve more" in note], "replicas were asked for"
+    small = "deepseek-ai/DeepSeek-V2-Lite"
+    for wishes in ({"tensor_parallel_size": 4, "replicas": 2}, {"pipeline_parallel_size": 2}):
+        asked = planned(small, "p5.48xlarge", **wishes)
+        assert not [note for note in asked.notes if "could serve more" in note], "the sizes were asked for"
 
 
 def facts(**changes: object) -> ModelFacts:
