@@ -34,8 +34,7 @@ def _about_layout(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterato
             "save weights, not KV cache"
         )
     if plan.idle_gpus:
-        nodes = "a node" if plan.total_nodes == 1 else f"{plan.total_nodes} nodes"
-        yield f"{plan.idle_gpus} of {plan.total_nodes * plan.instance.gpus} GPUs of {nodes} stay idle"
+        yield from _about_idle_gpus(plan, layout, wishes)
     if layout.pipeline_parallel_size > 1 and wishes.pipeline_parallel_size is None:
         smaller = smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
         if smaller:
@@ -43,6 +42,22 @@ def _about_layout(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterato
     if layout.pipeline_parallel_size > 1 and architecture.linear:
         yield "pipeline parallel with linear attention is experimental: vLLM has had run-time faults there (#36861)"
     yield from _more_replicas(plan, layout, wishes)
+
+
+def _about_idle_gpus(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterator[str]:
+    nodes = "a node" if plan.total_nodes == 1 else f"{plan.total_nodes} nodes"
+    idle = f"{plan.idle_gpus} of {plan.total_nodes * plan.instance.gpus} GPUs of {nodes} stay idle"
+    places = plan.total_nodes * (plan.instance.gpus // layout.tensor_parallel_size)
+    if layout.pipeline_parallel_size == 1 and places > plan.replicas:
+        idle += f": --replicas {places} costs no more"
+    yield idle
+    if plan.model.architecture.experts and not wishes.enable_expert_parallel and wishes.tensor_parallel_size is None:
+        whole = attempt(plan.model, plan.instance, replace(wishes, enable_expert_parallel=True))
+        if whole.fits and whole.layout and whole.layout.tensor_parallel_size > layout.tensor_parallel_size:
+            yield (
+                f"--enable-expert-parallel keeps experts whole, which allows "
+                f"TP={whole.layout.tensor_parallel_size} on {machines(whole)}"
+            )
 
 
 def _more_replicas(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterator[str]:
