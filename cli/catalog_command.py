@@ -34,7 +34,7 @@ def run_refresh(
     wrote = replace_text(file, catalogue_text(head, merged.rows))
     for line in report(merged, regions):
         print(line)
-    print(_price_line(merged, head["prices"], asked=answers.prices_usd_per_hour is not None))
+    print(_price_line(merged, head["prices"], answers.why_no_prices))
     print(f"wrote {file}" if wrote else f"nothing to write: {file} says all this already")
 
 
@@ -60,9 +60,9 @@ def _added(row: InstanceType) -> str:
     )
 
 
-def _price_line(merged: Merged, prices: dict[str, str], *, asked: bool) -> str:
+def _price_line(merged: Merged, prices: dict[str, str], why_none: str) -> str:
     of = f"prices: {prices['region']} {prices['terms']}, {prices['date']}"
-    if not asked:
-        return f"{of}, as before: these AWS credentials may not call pricing:GetProducts"
+    if why_none:
+        return f"{of}, as before: {why_none}"
     without = [row.type for row in merged.rows if row.usd_per_hour is None]
     return of + (f"; none for {', '.join(without)}" if without else "")

@@ -18,7 +18,8 @@ class Answers:
     zone_ids: dict[str, dict[str, list[str]]]
     """Region asked -> type -> sorted ids of the zones that offer it."""
     prices_usd_per_hour: dict[str, float] | None
-    """Type -> on demand, Linux, in the price region; None: these credentials may not ask."""
+    """Type -> on demand, Linux, in the price region; None: AWS gave none."""
+    why_no_prices: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,17 +73,29 @@ def ask(regions: Sequence[str], price_region: str, *, client: ClientMaker = new_
             types = {record["InstanceType"]: record for page in pages for record in _with_nvidia(page)} | types
         with _told("ec2:DescribeInstanceTypeOfferings", region):
             zone_ids[region] = _zone_ids(ec2)
+    prices, why = _prices_or_why(price_region, client)
+    return Answers(types=types, zone_ids=zone_ids, prices_usd_per_hour=prices, why_no_prices=why)
+
+
+def _prices_or_why(region: str, client: ClientMaker) -> tuple[dict[str, float] | None, str]:
+    """Return the prices, or why there are none: then those of the catalogue stay, and everything else is refreshed.
+
+    Raises:
+        WrongQuestion: There is no such region.
+    """
     try:
         with _told("pricing:GetProducts", PRICING_ENDPOINT_REGION):
-            prices = _prices(client("pricing", PRICING_ENDPOINT_REGION), price_region)
+            prices = _prices(client("pricing", PRICING_ENDPOINT_REGION), region)
     except NotAllowed:
-        return Answers(types=types, zone_ids=zone_ids, prices_usd_per_hour=None)
-    if not prices:
-        guess = did_you_mean(nearest_names(price_region, _known_regions()) if _is_unknown(price_region) else ())
-        raise WrongQuestion(
-            f"AWS lists no on-demand Linux prices for region {price_region!r}{guess or '.'} {UNCHANGED}"
-        )
-    return Answers(types=types, zone_ids=zone_ids, prices_usd_per_hour=prices)
+        return None, "these AWS credentials may not call pricing:GetProducts"
+    except WrongQuestion as fault:
+        return None, str(fault).removesuffix(UNCHANGED).strip().rstrip(".")
+    if prices:
+        return prices, ""
+    if _is_unknown(region):
+        guess = did_you_mean(nearest_names(region, _known_regions()))
+        raise WrongQuestion(f"AWS lists no on-demand Linux prices for region {region!r}{guess or '.'} {UNCHANGED}")
+    return None, f"AWS lists no on-demand Linux prices for region {region!r}"
 
 
 def _with_nvidia(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
