@@ -41,6 +41,8 @@ def _about_layout(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterato
             yield smaller
     if layout.pipeline_parallel_size > 1 and architecture.linear:
         yield "pipeline parallel with linear attention is experimental: vLLM has had run-time faults there (#36861)"
+    if layout.pipeline_parallel_size > 1 and architecture.is_assumed:
+        yield f"whether vLLM splits {architecture.name} over pipeline stages is not known: look for SupportsPP"
     yield from _more_replicas(plan, layout, wishes)
 
 

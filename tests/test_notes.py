@@ -81,6 +81,8 @@ def test_an_assumed_architecture_is_called_an_estimate_and_has_a_wide_range() ->
     assumed = plan(facts(), find_instance("g5.48xlarge"), ServingOptions())
     known = planned(LLAMA_8B)
     assert "NovelForCausalLM is read as a plain dense decoder: every number is an estimate" in assumed.notes
+    split = plan(facts(), find_instance("g5.48xlarge"), ServingOptions(pipeline_parallel_size=2))
+    assert "whether vLLM splits NovelForCausalLM over pipeline stages is not known: look for SupportsPP" in split.notes
     widths = [high - low for low, high in (assumed.kv_cache_tokens_range, known.kv_cache_tokens_range)]
     assert widths[0] > widths[1]
 
