@@ -4,20 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from planner.architecture import Architecture, Attention, Experts, GroupedQuery, Latent, LinearState
+from planner.config_checks import config_faults, is_count
 from planner.families import ASSUMED_DENSE, FAMILIES, Family
 from planner.faults import WrongQuestion
 from planner.quantization import parse_quantization
 from planner.vision import parse_vision
 
-REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
-REQUIRED_LATENT = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
-REQUIRED_LINEAR = (
-    "linear_num_key_heads",
-    "linear_num_value_heads",
-    "linear_key_head_dim",
-    "linear_value_head_dim",
-    "linear_conv_kernel_dim",
-)
 GEMMA_3_PATTERN = 6
 """Every sixth layer of Gemma 3 attends to everything (transformers Gemma3TextConfig, sliding_window_pattern)."""
 HYBRID_INTERVAL = 4
@@ -50,14 +42,16 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
         UnknownArchitecture: A family the planner does not know, without `assume_dense`.
         WrongQuestion: Fields that are missing or no whole numbers, all at once.
     """
-    names = config.get("architectures") or []
-    name = str(names[0]) if names else None
+    names = config.get("architectures")
+    name = str(names[0]) if isinstance(names, list) and names else None
     known = FAMILIES.get(name or "")
     if known is None and not assume_dense:
         raise UnknownArchitecture(where, name)
     family = known or ASSUMED_DENSE
-    text = {**config, **(config.get("text_config") or {})}
-    _check(text, family, where)
+    text = {**config, **_section(config, "text_config", where)}
+    faults = list(config_faults(text, family))
+    if faults:
+        raise WrongQuestion(f"{where}: config.json {'; it '.join(faults)}")
     heads, layers = int(text["num_attention_heads"]), int(text["num_hidden_layers"])
     experts = _experts(family, text, where)
     moe_layers = _moe_layers(family, text, layers) if experts else frozenset[int]()
@@ -93,24 +87,11 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
     )
 
 
-def _check(text: Mapping[str, Any], family: Family, where: str) -> None:
-    required = REQUIRED
-    if family.attention == "latent":
-        required += REQUIRED_LATENT
-    if family.attention == "hybrid":
-        required += REQUIRED_LINEAR
-    if not family.mixture:
-        required += ("intermediate_size",)
-    wrong = [key for key in required if not is_count(text.get(key))]
-    if family.mixture and not any(is_count(text.get(key)) for key in ("moe_intermediate_size", "intermediate_size")):
-        wrong.append("moe_intermediate_size")
-    if wrong:
-        raise WrongQuestion(f"{where}: config.json lacks a whole number above 0 for {', '.join(wrong)}")
-
-
-def is_count(value: object) -> bool:
-    """Return whether a JSON value is a whole number above 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _section(config: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    section = config.get(name) or {}
+    if not isinstance(section, dict):
+        raise WrongQuestion(f"{where}: config.json has a {name} that is no JSON object")
+    return section
 
 
 def _head_dim(text: Mapping[str, Any]) -> int:

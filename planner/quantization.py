@@ -14,6 +14,7 @@ from planner.faults import WrongQuestion
 
 MARLIN_OUTPUT_TILE = 64
 MARLIN_INPUT_TILE = 128
+MOST_BITS = 16
 MXFP4_GROUP = 32
 NVFP4_GROUP = 16
 BITSANDBYTES_BLOCK = 64
@@ -94,13 +95,23 @@ def parse_quantization(config: Mapping[str, Any]) -> Quantization:
     section = config.get("quantization_config") or config.get("compression_config")
     if not section:
         return NONE
+    if not isinstance(section, dict):
+        raise WrongQuestion(f"quantization_config {section!r} is no JSON object")
     method = str(section.get("quant_method", ""))
     read = _METHODS.get(method)
     if read is None:
         raise WrongQuestion(
             f"quantization method {method or section!r} is not one the planner can size; it knows {', '.join(_METHODS)}"
         )
-    return read(section)
+    try:
+        found = read(section)
+    except WrongQuestion:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise WrongQuestion(f"the quantization_config of {method} lacks or garbles a field: {error}") from None
+    if not 1 <= found.weight_bits <= MOST_BITS or (found.block and min(found.block) < 1):
+        raise WrongQuestion(f"the quantization_config of {method} says {found.weight_bits} bits, blocks {found.block}")
+    return found
 
 
 def _fp8(section: Mapping[str, Any]) -> Quantization:

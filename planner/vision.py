@@ -60,6 +60,8 @@ def parse_vision(config: Mapping[str, Any], tower: str, *, where: str) -> Vision
     section = config.get("vision_config")
     if not section or tower == "none":
         return None
+    if not isinstance(section, dict):
+        raise WrongQuestion(f"{where}: config.json has a vision_config that is no JSON object")
     text_hidden = int((config.get("text_config") or config)["hidden_size"])
     try:
         sizes = _Sizes(
