@@ -1,4 +1,4 @@
-"""What a check found: passed, failed, or unknown. Unknown is never shown as passed."""
+"""What a check found: passed, failed, a warning, or unknown. Unknown is never shown as passed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal
 
 import pulumi
 
-Status = Literal["passed", "failed", "unknown"]
+Status = Literal["passed", "failed", "warning", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +24,17 @@ class StackRefused(pulumi.RunError):
 
 
 def stop_on_failures(checks: Iterable[Check]) -> None:
-    """End the program before anything is made when a check failed.
+    """End the program before anything is made when a check failed; tell Pulumi's log what is risky or unknown.
 
     Raises:
         StackRefused: With the text of every failed check.
     """
+    checks = tuple(checks)
+    for check in checks:
+        if check.status == "warning":
+            pulumi.log.warn(f"{check.subject}: {check.text}")
+        elif check.status == "unknown":
+            pulumi.log.info(f"unknown: {check.subject}: {check.text}")
     failed = [check for check in checks if check.status == "failed"]
     if failed:
         raise StackRefused("\n".join(f"{check.subject}: {check.text}" for check in failed))

@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 CLUSTER_COMPONENT = "eks:index:Cluster"
 CLUSTER_RESOURCE = "aws:eks/cluster:Cluster"
@@ -21,6 +21,10 @@ COMPUTED_OUTPUTS: Mapping[str, Mapping[str, Any]] = {"aws:ec2/launchTemplate:Lau
 """What the program needs of a resource beyond its inputs, its name and its ARN, by type."""
 
 Answer = Callable[[MockCallArgs], dict[str, Any]]
+
+
+class CallFailedError(Exception):
+    """What a provider says in place of an answer; the program sees what it would see of the engine."""
 
 
 class UnansweredCallError(NotImplementedError):
@@ -116,6 +120,13 @@ class RecordingMonitor(MockMonitor):
         if request.type == CLUSTER_COMPONENT:
             return self._register_cluster(request)
         return super().RegisterResource(request)
+
+    def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeResponse:  # noqa: N802
+        """Answer a question of the program; a call that fails is no fault of the engine's."""
+        try:
+            return super().Invoke(request)
+        except CallFailedError as error:
+            return resource_pb2.ResourceInvokeResponse(failures=[provider_pb2.CheckFailure(reason=str(error))])
 
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> Empty:  # noqa: N802
         """Keep what a component gives out."""

@@ -21,7 +21,7 @@ from planner.sizes import total_usd_per_hour
 
 FITS, WRONG_QUESTION, DOES_NOT_FIT = 0, 2, 3
 RELEASE = "kubernetes:helm.sh/v3:Release"
-STATUS_STYLE = {"passed": "green", "failed": "red", "unknown": "yellow"}
+STATUS_STYLE = {"passed": "green", "failed": "red", "warning": "magenta", "unknown": "yellow"}
 
 
 def run_preview(folder: Path, stack: str) -> int:
@@ -42,8 +42,9 @@ def show(recording: Recording, stack: str, out: Console) -> None:
     """Print every part of the preview, in the order of the program."""
     out.print(f"Offline preview of stack {stack}: nothing was made, and nobody was asked.", markup=False)
     _part(out, "Plan")
-    for name, plan in recording.plans.items():
-        out.print(f"[{name}]", markup=False)
+    for name, nodes in recording.fleet.items():
+        plan = nodes.plan
+        out.print(f"[{name}]" + (" parked: no node runs" if nodes.parked else ""), markup=False)
         for line in summary_lines(plan):
             out.print(line, markup=False)
         out.print()
@@ -81,9 +82,9 @@ def _show_values(recording: Recording, out: Console) -> None:
 
 
 def _show_price(recording: Recording, out: Console) -> None:
-    for name, plan in recording.plans.items():
-        out.print(f"{name}: {plan.total_nodes} x {plan.instance.type}: {price(plan)}", markup=False)
-    total = total_usd_per_hour(recording.plans.values())
+    for name, nodes in recording.fleet.items():
+        out.print(f"{name}: {nodes.total} x {nodes.plan.instance.type}: {price(nodes.plan)}", markup=False)
+    total = total_usd_per_hour(recording.fleet.values())
     text = "unknown" if total is None else f"${total:.2f} an hour"
     out.print(
         f"GPU nodes together: {text} ({prices_of()}); control plane, NAT and system nodes come on top", markup=False

@@ -1,6 +1,7 @@
 """Run the real `__main__.py` in an embedded engine: Pulumi's mock monitor, with every registration kept."""
 
 import contextlib
+import logging
 import runpy
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,13 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import get_root_resource
+from pulumi.runtime.mocks import MockCallArgs
 
+from checks.asking import NOBODY_TO_ASK
 from checks.result import Check
-from cli.mock_cloud import RecordingMonitor, Registration
+from cli.mock_cloud import CallFailedError, OfflineMocks, RecordingMonitor, Registration
 from config.stack_file import StackFile
-from planner.plan import Plan
+from planner.gpu_nodes import GpuNodes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +25,13 @@ class Recording:
     """What one run of the program planned, checked and registered."""
 
     registrations: Sequence[Registration]
-    plans: Mapping[str, Plan]
+    fleet: Mapping[str, GpuNodes]
     checks: Sequence[Check]
     region: str
+    vpc_id: str | None = None
+    """Of an existing network."""
+    private_subnets: Mapping[str, str] | None = None
+    """Zone -> id of an existing network's subnet."""
     outputs: Mapping[str, Any]
     """The stack's outputs; secrets are opened: do not print them."""
 
@@ -33,15 +40,37 @@ class Recording:
         return [one for one in self.registrations if one.type == type_]
 
 
+def _silent_logger() -> logging.Logger:
+    """Return a logger that keeps Pulumi's log to itself: the preview shows every check in its own place."""
+    logger = logging.getLogger("vllm-eks.offline")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    return logger
+
+
+def ask_nobody(call: MockCallArgs) -> dict[str, Any]:
+    """Answer no question of the program's checks.
+
+    Raises:
+        CallFailedError: Always; the check then says what it does not know.
+    """
+    raise CallFailedError(NOBODY_TO_ASK)
+
+
 def record(folder: Path, stack_file: StackFile) -> Recording:
     """Run the program of a project folder against a cloud that is not there.
 
     Raises:
         pulumi.RunError: What the program itself raises: faults of the stack file, or a plan that does not fit.
     """
-    monitor = RecordingMonitor()
+    monitor = RecordingMonitor(OfflineMocks(answer=ask_nobody))
     pulumi.runtime.set_mocks(
-        monitor.mocks, project=stack_file.project, stack=stack_file.stack, preview=False, monitor=monitor
+        monitor.mocks,
+        project=stack_file.project,
+        stack=stack_file.stack,
+        preview=False,
+        monitor=monitor,
+        logger=_silent_logger(),
     )
     pulumi.runtime.set_all_config(stack_file.config, stack_file.secret_keys)
     program: dict[str, Any] = {}
@@ -63,8 +92,10 @@ def record(folder: Path, stack_file: StackFile) -> Recording:
     return Recording(
         # They arrive as their inputs do, in another order at each run.
         registrations=sorted(monitor.registrations, key=lambda one: (one.name, one.urn)),
-        plans=program["plans"],
-        checks=program["checks"],
+        fleet=program["fleet"],
+        checks=program["found"].checks,
         region=program["region"],
+        vpc_id=program["found"].vpc_id,
+        private_subnets=program["found"].private_subnets,
         outputs=outputs,
     )

@@ -21,11 +21,11 @@ LEADER_WORKER_SET_NAMESPACE = "lws-system"
 
 @dataclass(frozen=True, kw_only=True)
 class AcceleratorsArgs:
-    """What Accelerators needs."""
+    """What Accelerators needs. A chart that is None is there already: two controllers of a kind would fight."""
 
-    nvidia_device_plugin: ChartSource = NVIDIA_DEVICE_PLUGIN
-    leader_worker_set: ChartSource = LEADER_WORKER_SET
-    efa_device_plugin: ChartSource = EFA_DEVICE_PLUGIN
+    nvidia_device_plugin: ChartSource | None = NVIDIA_DEVICE_PLUGIN
+    leader_worker_set: ChartSource | None = LEADER_WORKER_SET
+    efa_device_plugin: ChartSource | None = EFA_DEVICE_PLUGIN
     efa: bool = False
     """Whether any model asks for EFA, so that its device plugin is needed."""
 
@@ -37,22 +37,27 @@ class Accelerators(pulumi.ComponentResource):
         super().__init__("vllm-eks:index:Accelerators", name, {}, opts)
         self._name = name
         # The image has NVIDIA's driver and container toolkit, but not the plugin.
-        self._release("nvidia-device-plugin", args.nvidia_device_plugin, "kube-system")
-        if args.efa:
+        if args.nvidia_device_plugin:
+            self._release("nvidia-device-plugin", args.nvidia_device_plugin, "kube-system")
+        if args.efa and args.efa_device_plugin:
             tolerations = [{"key": GPU_TAINT_KEY, "operator": "Exists", "effect": "NoSchedule"}]
             self._release(
                 "aws-efa-k8s-device-plugin", args.efa_device_plugin, "kube-system", {"tolerations": tolerations}
             )
+        if args.leader_worker_set:
+            self._release("lws", args.leader_worker_set, self._leader_worker_set_namespace())
+        self.register_outputs({})
+
+    def _leader_worker_set_namespace(self) -> pulumi.Output[str]:
         namespace = kubernetes.core.v1.Namespace(
-            f"{name}-lws-namespace",
+            f"{self._name}-lws-namespace",
             metadata={
                 "name": LEADER_WORKER_SET_NAMESPACE,
                 "labels": {"pod-security.kubernetes.io/enforce": "baseline"},
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._release("lws", args.leader_worker_set, namespace.metadata["name"])
-        self.register_outputs({})
+        return namespace.metadata["name"]
 
     def _release(
         self,

@@ -13,9 +13,13 @@ class ChartSource:
     repository: str | None = None
     version: str | None = None
 
-    def mirrored(self, over: Callable[..., Mapping[str, Any]]) -> Self:
-        """Return the source that `over` puts in this one's place, given and giving chart, repository and version."""
-        return replace(self, **over(**asdict(self)))
+    def mirrored(self, over: Callable[..., Mapping[str, Any] | None]) -> Self | None:
+        """Return the source that `over` puts in this one's place, given and giving chart, repository and version.
+
+        None where `over` gives nothing: the chart is not to be installed.
+        """
+        instead = over(**asdict(self))
+        return None if instead is None else replace(self, **instead)
 
 
 NVIDIA_DEVICE_PLUGIN = ChartSource(

@@ -3,15 +3,16 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 
+from components.cluster_access import AccessArgs, cluster_kubeconfig, kubernetes_provider
+from components.cni_role import CniRole, CniRoleArgs
 from components.edges import known_after
-from components.kubeconfig import eks_kubeconfig
 from components.node_role import NodeRole, NodeRoleArgs
 from components.partitions import aws_partition
 from components.system_node_group import SystemNodeGroup, SystemNodeGroupArgs
@@ -24,7 +25,6 @@ LOG_RETENTION_DAYS = 90
 class ClusterArgs:
     """What a Cluster needs. Values another resource may produce are Inputs."""
 
-    cluster_name: str
     kubernetes_version: str
     node_release_version: str
     """The AL2023 image's release, such as 1.36.2-20260714."""
@@ -40,13 +40,14 @@ class ClusterArgs:
     addon_versions: Mapping[str, str]
     """Of vpc-cni, kube-proxy, coredns, eks-pod-identity-agent and eks-node-monitoring-agent."""
     system_instance_type: str = "m7i.large"
-    kubeconfig_path: str | None = None
-    """A kubeconfig to reach the API server with, in place of the cluster's own: through a tunnel, say."""
-    region: str
-    aws_profile: str | None = None
-    aws_role_arn: str | None = None
-    """The profile and the role that Pulumi's AWS provider uses; the kubeconfig asks for tokens as the same."""
+    access: AccessArgs
+    deletion_protection: bool = False
+    """Whether EKS refuses to delete the cluster; to be switched off, by an update, before a destroy."""
+    keep_logs: bool = False
+    """Whether the control plane's logs outlive the stack."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    template_tags: Mapping[str, str] = field(default_factory=dict)
+    """On the nodes' launch template and all it makes. Never to change: another template replaces every node."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -60,6 +61,8 @@ class Cluster(pulumi.ComponentResource):
     node_role_arn: pulumi.Output[str]
     """Known once the role's policies are attached and the pod identity agent stands."""
     node_security_group_id: pulumi.Output[str]
+    node_settings: dict[str, Any]
+    """What every GpuNodeGroupArgs takes from its cluster."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Cluster", name, {}, opts)
@@ -73,20 +76,36 @@ class Cluster(pulumi.ComponentResource):
         self._after_control_plane = pulumi.ResourceOptions(parent=self, depends_on=[control_plane])
 
         pod_identity_agent = self._addon("eks-pod-identity-agent", self._after_control_plane)
-        role = NodeRole(
-            f"{name}-node",
-            NodeRoleArgs(partition=aws_partition(args.region), tags=args.tags),
-            opts=self._child,
+        partition = aws_partition(args.access.region)
+        role = NodeRole(f"{name}-node", NodeRoleArgs(partition=partition, tags=args.tags), opts=self._child)
+        cni = CniRole(
+            f"{name}-cni",
+            CniRoleArgs(cluster_name=self.cluster_name, partition=partition, tags=args.tags),
+            opts=self._after_control_plane,
         )
-        self.node_role_arn = known_after(role.arn, pod_identity_agent)
+        # The CNI needs its role and the agent until the last node has given its network interfaces back.
+        self.node_role_arn = known_after(role.arn, pod_identity_agent, cni.association)
         system_nodes = self._system_nodes(control_plane, pod_identity_agent)
         # CoreDNS waits for a node. Inside eks.Cluster that would be for ever: node groups wait for its outputs.
         after_nodes = pulumi.ResourceOptions(parent=self, depends_on=[control_plane, system_nodes.node_group])
         self._addon("coredns", after_nodes)
         self._addon("eks-node-monitoring-agent", after_nodes)
 
-        self.kubeconfig = self._kubeconfig(control_plane)
-        self.kubernetes = self._kubernetes_provider()
+        self.node_settings = {
+            "cluster_name": self.cluster_name,
+            "node_role_arn": self.node_role_arn,
+            "security_group_id": self.node_security_group_id,
+            "kubernetes_version": args.kubernetes_version,
+            "node_release_version": args.node_release_version,
+        }
+        self.kubeconfig = cluster_kubeconfig(
+            args.access,
+            endpoint=control_plane.eks_cluster.endpoint,
+            certificate_authority=control_plane.eks_cluster.certificate_authority.data,
+        )
+        self.kubernetes = kubernetes_provider(
+            f"{name}-kubernetes", args.access, self.kubeconfig, self._after_control_plane
+        )
         self.register_outputs(
             {
                 "cluster_name": self.cluster_name,
@@ -99,14 +118,14 @@ class Cluster(pulumi.ComponentResource):
     def _secrets_key(self) -> aws.kms.Key:
         key = aws.kms.Key(
             f"{self._name}-secrets",
-            description=f"Encrypts the Kubernetes secrets of {self._args.cluster_name}",
+            description=f"Encrypts the Kubernetes secrets of {self._args.access.cluster_name}",
             enable_key_rotation=True,
             tags=self._args.tags,
             opts=self._child,
         )
         aws.kms.Alias(
             f"{self._name}-secrets",
-            name=f"alias/eks/{self._args.cluster_name}",
+            name=f"alias/eks/{self._args.access.cluster_name}",
             target_key_id=key.key_id,
             opts=self._child,
         )
@@ -116,21 +135,21 @@ class Cluster(pulumi.ComponentResource):
         # EKS would make it by itself, with logs kept for ever, and leave it behind.
         return aws.cloudwatch.LogGroup(
             f"{self._name}-logs",
-            name=f"/aws/eks/{self._args.cluster_name}/cluster",
+            name=f"/aws/eks/{self._args.access.cluster_name}/cluster",
             retention_in_days=LOG_RETENTION_DAYS,
             tags=self._args.tags,
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=self._args.keep_logs),
         )
 
     def _control_plane(self, key: aws.kms.Key, logs: aws.cloudwatch.LogGroup) -> eks.Cluster:
         args = self._args
         return eks.Cluster(
             f"{self._name}-control-plane",
-            name=args.cluster_name,
+            name=args.access.cluster_name,
             version=args.kubernetes_version,
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
             vpc_id=args.vpc_id,
-            public_subnet_ids=args.public_subnet_ids,
+            public_subnet_ids=args.public_subnet_ids or None,
             private_subnet_ids=args.private_subnet_ids,
             authentication_mode=eks.AuthenticationMode.API,
             access_entries={_entry_name(arn): self._admin_access(arn) for arn in args.admins},
@@ -138,10 +157,15 @@ class Cluster(pulumi.ComponentResource):
             endpoint_public_access=bool(args.public_access_cidrs),
             public_access_cidrs=args.public_access_cidrs or None,
             encryption_config_key_arn=key.arn,
+            deletion_protection=args.deletion_protection,
             enabled_cluster_log_types=CONTROL_PLANE_LOGS,
             # All add-ons are EKS's, at pinned versions: pulumi-eks looks up the newest at each run otherwise.
             bootstrap_self_managed_addons=False,
-            vpc_cni_options=eks.VpcCniOptionsArgs(addon_version=args.addon_versions["vpc-cni"]),
+            vpc_cni_options=eks.VpcCniOptionsArgs(
+                addon_version=args.addon_versions["vpc-cni"],
+                # Without its agent every NetworkPolicy is taken, and does nothing.
+                enable_network_policy=True,
+            ),
             kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(version=args.addon_versions["kube-proxy"]),
             coredns_addon_options=eks.CoreDnsAddonOptionsArgs(enabled=False),
             skip_default_node_group=True,
@@ -151,7 +175,9 @@ class Cluster(pulumi.ComponentResource):
         )
 
     def _admin_access(self, principal_arn: str) -> eks.AccessEntryArgs:
-        policy = f"arn:{aws_partition(self._args.region)}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+        policy = (
+            f"arn:{aws_partition(self._args.access.region)}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+        )
         admin = eks.AccessPolicyAssociationArgs(
             policy_arn=policy,
             access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
@@ -182,34 +208,9 @@ class Cluster(pulumi.ComponentResource):
                 node_release_version=args.node_release_version,
                 instance_type=args.system_instance_type,
                 tags=args.tags,
+                template_tags=args.template_tags,
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[control_plane, pod_identity_agent]),
-        )
-
-    def _kubeconfig(self, control_plane: eks.Cluster) -> pulumi.Output[str]:
-        def render(facts: dict[str, str]) -> str:
-            return eks_kubeconfig(
-                **facts,
-                region=self._args.region,
-                profile=self._args.aws_profile,
-                role_arn=self._args.aws_role_arn,
-            )
-
-        facts = pulumi.Output.all(
-            cluster_name=control_plane.eks_cluster.name,
-            endpoint=control_plane.eks_cluster.endpoint,
-            certificate_authority=control_plane.eks_cluster.certificate_authority.data,
-        )
-        return pulumi.Output.secret(facts.apply(render))
-
-    def _kubernetes_provider(self) -> k8s.Provider:
-        path = self._args.kubeconfig_path
-        return k8s.Provider(
-            f"{self._name}-kubernetes",
-            kubeconfig=str(Path(path).expanduser().resolve()) if path else self.kubeconfig,
-            # Without it, a kubeconfig that changes (or is not yet known) replaces everything in the cluster.
-            cluster_identifier=f"{self._args.region}/{self._args.cluster_name}",
-            opts=self._after_control_plane,
         )
 
 

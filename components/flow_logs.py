@@ -16,6 +16,8 @@ class FlowLogsArgs:
     """What FlowLogs needs."""
 
     vpc_id: pulumi.Input[str]
+    keep_logs: bool = False
+    """Whether the logs outlive the stack."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -28,7 +30,10 @@ class FlowLogs(pulumi.ComponentResource):
         super().__init__("vllm-eks:index:FlowLogs", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         log_group = aws.cloudwatch.LogGroup(
-            f"{name}-log-group", retention_in_days=RETENTION_DAYS, tags=args.tags, opts=child
+            f"{name}-log-group",
+            retention_in_days=RETENTION_DAYS,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep_logs),
         )
         role = aws.iam.Role(
             f"{name}-role",

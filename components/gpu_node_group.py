@@ -1,4 +1,4 @@
-"""A managed node group of GPU instances, packed into one placement group in one zone."""
+"""A managed node group of GPU instances in one zone, packed into one placement group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +11,8 @@ from components.node_user_data import node_user_data
 
 GPU_TAINT_KEY = "nvidia.com/gpu"
 """The one key EKS makes GPU pods tolerate by itself, and the NVIDIA device plugin's chart too."""
+
+ON_DEMAND, CAPACITY_BLOCK = "ON_DEMAND", "CAPACITY_BLOCK"
 
 GPU_LABELS = {"nvidia.com/gpu.present": "true"}
 """What the device plugin's chart looks for. The image sets it by itself, but only from some release on."""
@@ -31,12 +33,20 @@ class GpuNodeGroupArgs:
     """The AL2023 image's release, such as 1.36.2-20260714."""
     instance_type: str
     node_count: int
+    capacity_type: str = "ON_DEMAND"
+    """As EKS spells it: ON_DEMAND, SPOT or CAPACITY_BLOCK."""
+    capacity_reservation_id: str | None = None
+    """The reservation that every node is taken from."""
+    placement_group_name: str | None = None
+    """The placement group that the reservation was made in, if any. Without a reservation one is made here."""
     efa_interfaces: int = 0
     """How many network cards get an EFA interface; 0 leaves EFA off."""
     has_local_nvme: bool
     root_volume_gib: int
     labels: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    template_tags: Mapping[str, str] = field(default_factory=dict)
+    """On the launch template and all it makes. Never to change: another template replaces every node."""
 
 
 class GpuNodeGroup(pulumi.ComponentResource):
@@ -45,24 +55,21 @@ class GpuNodeGroup(pulumi.ComponentResource):
     node_group_id: pulumi.Output[str]
     """Another one after each replacement."""
     launch_template_version: pulumi.Output[str]
-    placement_group_name: pulumi.Output[str]
+    placement_group_name: pulumi.Input[str] | None
 
     def __init__(self, name: str, args: GpuNodeGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:GpuNodeGroup", name, {}, opts)
-        placement = aws.ec2.PlacementGroup(
-            f"{name}-placement",
-            strategy="cluster",
-            tags={**args.tags, "Name": name},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        template = self._launch_template(name, args, placement)
+        self.placement_group_name = self._placement_group(name, args)
+        template = self._launch_template(name, args)
         self.launch_template_version = template.latest_version.apply(str)
         nodes = aws.eks.NodeGroup(
             f"{name}-nodes",
             cluster_name=args.cluster_name,
             node_role_arn=args.node_role_arn,
             subnet_ids=[args.subnet_id],
-            instance_types=[args.instance_type],
+            # EKS takes the type of a Capacity Block from the template only.
+            instance_types=None if args.capacity_type == CAPACITY_BLOCK else [args.instance_type],
+            capacity_type=None if args.capacity_type == ON_DEMAND else args.capacity_type,
             ami_type="AL2023_x86_64_NVIDIA",
             version=args.kubernetes_version,
             release_version=args.node_release_version,
@@ -83,7 +90,6 @@ class GpuNodeGroup(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         self.node_group_id = nodes.id
-        self.placement_group_name = placement.name
         self.register_outputs(
             {
                 "node_group_id": self.node_group_id,
@@ -92,23 +98,44 @@ class GpuNodeGroup(pulumi.ComponentResource):
             }
         )
 
-    def _launch_template(
-        self, name: str, args: GpuNodeGroupArgs, placement: aws.ec2.PlacementGroup
-    ) -> aws.ec2.LaunchTemplate:
+    def _placement_group(self, name: str, args: GpuNodeGroupArgs) -> pulumi.Input[str] | None:
+        if args.capacity_reservation_id:
+            # A reservation serves only instances of the group it was made in, and outside any group if in none.
+            return args.placement_group_name
+        group = aws.ec2.PlacementGroup(
+            f"{name}-placement",
+            strategy="cluster",
+            tags={**args.tags, "Name": name},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return group.name
+
+    def _launch_template(self, name: str, args: GpuNodeGroupArgs) -> aws.ec2.LaunchTemplate:
         with_efa = args.efa_interfaces > 0
+        is_block = args.capacity_type == CAPACITY_BLOCK
         return aws.ec2.LaunchTemplate(
             f"{name}-template",
-            placement={"group_name": placement.name},
+            placement={"group_name": self.placement_group_name} if self.placement_group_name else None,
+            instance_type=args.instance_type if is_block else None,
+            instance_market_options={"market_type": "capacity-block"} if is_block else None,
+            capacity_reservation_specification=_reservation(args.capacity_reservation_id),
             block_device_mappings=encrypted_root_volume(args.root_volume_gib),
             metadata_options=INSTANCE_METADATA,
             # EC2 takes security groups on the interfaces or on the instance, never on both.
             network_interfaces=_efa_network_interfaces(args) if with_efa else None,
             vpc_security_group_ids=None if with_efa else [args.security_group_id],
-            tag_specifications=name_tags(name, ("instance", "volume", "network-interface")),
+            tag_specifications=name_tags(name, args.template_tags, ("instance", "volume", "network-interface")),
+            tags=args.template_tags,
             user_data=node_user_data(has_local_nvme=args.has_local_nvme, efa=with_efa),
             update_default_version=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _reservation(
+    reservation_id: str | None,
+) -> aws.ec2.LaunchTemplateCapacityReservationSpecificationArgsDict | None:
+    return {"capacity_reservation_target": {"capacity_reservation_id": reservation_id}} if reservation_id else None
 
 
 def _efa_network_interfaces(args: GpuNodeGroupArgs) -> list[aws.ec2.LaunchTemplateNetworkInterfaceArgsDict]:

@@ -1,10 +1,10 @@
 """What every node's launch template says alike.
 
-Any change of a launch template rolls all nodes of its group. So nothing here depends on the stack's tags, and a
-template gets no tags of its own.
+Any change of a launch template rolls all nodes of its group. So nothing here depends on the stack's own tags, which
+people edit: a template takes tags that never change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi_aws as aws
 
@@ -32,7 +32,7 @@ def encrypted_root_volume(size_gib: int) -> list[aws.ec2.LaunchTemplateBlockDevi
 
 
 def name_tags(
-    name: str, resource_types: Sequence[str] = ("instance", "volume")
+    name: str, fixed_tags: Mapping[str, str], resource_types: Sequence[str] = ("instance", "volume")
 ) -> list[aws.ec2.LaunchTemplateTagSpecificationArgsDict]:
-    """Return tag specifications that name what the template makes, and say no more than that."""
-    return [{"resource_type": resource_type, "tags": {"Name": name}} for resource_type in resource_types]
+    """Return tag specifications of what the template makes: its name, and tags that never change."""
+    return [{"resource_type": resource_type, "tags": {**fixed_tags, "Name": name}} for resource_type in resource_types]

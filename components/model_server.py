@@ -1,7 +1,7 @@
 """One model being served: its namespace, its secrets, and its Helm release."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,9 @@ class ModelServerArgs:
     chart_digest: str
     values: Mapping[str, Any]
     """The chart's values, worked out from the plan; names of Secrets and `recheck` are added here."""
-    node_group_id: pulumi.Input[str]
-    launch_template_version: pulumi.Input[str]
+    node_group_ids: Sequence[pulumi.Input[str]]
+    launch_template_versions: Sequence[pulumi.Input[str]]
+    """Of its GPU nodes, a group a zone."""
     hugging_face_token: pulumi.Output[str] | None = None
     api_key: pulumi.Output[str] | None = None
     """What clients must show; None has one made."""
@@ -121,8 +122,8 @@ class ModelServer(pulumi.ComponentResource):
         # A change of any of these has the model asked again, without restarting it.
         recheck = {
             "chartDigest": args.chart_digest,
-            "nodeGroupId": args.node_group_id,
-            "launchTemplateVersion": args.launch_template_version,
+            "nodeGroupId": pulumi.Output.all(*args.node_group_ids).apply(",".join),
+            "launchTemplateVersion": pulumi.Output.all(*args.launch_template_versions).apply(",".join),
         }
         engine_timeout = f"{args.timeout_seconds + ENGINE_MARGIN_SECONDS}s"
         kubernetes.helm.v3.Release(

@@ -23,6 +23,8 @@ class NetworkArgs:
     region: str
     nat_gateways: str = "single"
     """`single`: one, in the first zone of the alphabet, for all; `perZone`: one in each zone."""
+    keep_logs: bool = False
+    """Whether the flow logs outlive the stack."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -73,7 +75,9 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("s3"),
             opts=self._child,
         )
-        FlowLogs(f"{name}-flow-logs", FlowLogsArgs(vpc_id=vpc.id, tags=args.tags), opts=self._child)
+        FlowLogs(
+            f"{name}-flow-logs", FlowLogsArgs(vpc_id=vpc.id, keep_logs=args.keep_logs, tags=args.tags), opts=self._child
+        )
 
         self.vpc_id = vpc.id
         self.private_subnet_ids = [private_subnets[zone].id for zone in args.zones]

@@ -1,6 +1,6 @@
 """The role all nodes share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -9,7 +9,8 @@ import pulumi_aws as aws
 from components.edges import known_after
 from components.trust_policies import service_trust_policy
 
-NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy")
+NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
+"""The least a node needs. The CNI's policy is not among them: its pods have a role of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,11 +19,12 @@ class NodeRoleArgs:
 
     partition: str
     """The AWS partition, such as `aws`."""
+    policies: Sequence[str] = NODE_POLICIES
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class NodeRole(pulumi.ComponentResource):
-    """A role that lets a node join its cluster, pull images, and give pods addresses."""
+    """A role that lets a node join its cluster and pull images."""
 
     arn: pulumi.Output[str]
     """Known once every policy is attached. Whoever uses it is gone before a policy is detached: a node that loses
@@ -44,7 +46,7 @@ class NodeRole(pulumi.ComponentResource):
                 policy_arn=f"arn:{args.partition}:iam::aws:policy/{policy}",
                 opts=child,
             )
-            for policy in NODE_POLICIES
+            for policy in args.policies
         ]
         self.arn = known_after(role.arn, *attachments)
         self.register_outputs({"arn": self.arn})

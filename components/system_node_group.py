@@ -25,6 +25,8 @@ class SystemNodeGroupArgs:
     """The AL2023 image's release, such as 1.36.2-20260714."""
     instance_type: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    template_tags: Mapping[str, str] = field(default_factory=dict)
+    """On the launch template and all it makes. Never to change: another template replaces every node."""
 
 
 class SystemNodeGroup(pulumi.ComponentResource):
@@ -40,7 +42,8 @@ class SystemNodeGroup(pulumi.ComponentResource):
             block_device_mappings=encrypted_root_volume(ROOT_VOLUME_GIB),
             metadata_options=INSTANCE_METADATA,
             # No security group here: EKS then adds the cluster's own.
-            tag_specifications=name_tags(name),
+            tag_specifications=name_tags(name, args.template_tags),
+            tags=args.template_tags,
             update_default_version=True,
             opts=child,
         )

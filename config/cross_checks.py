@@ -7,10 +7,13 @@ report has the schema's faults and these side by side.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from config.capacity_checks import capacity_faults
 from config.faults import Fault, key_path, nearest
 from config.model_checks import gated_models, model_faults
-from config.models import ChartsSettings, ClusterSettings, ModelSettings, NetworkSettings
+from config.model_settings import ModelSettings
 from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
+from config.place_checks import cluster_faults, network_faults
+from config.stack_settings import ChartsSettings, ClusterSettings, NetworkSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +32,16 @@ class Draft:
 def cross_faults(draft: Draft) -> Iterator[Fault]:
     """Yield every fault that one value alone does not show, in the order of the file's sections."""
     if draft.network:
+        yield from network_faults(draft.network, f"{draft.project}:network")
         yield from _zones_are_of_the_region(draft.network, draft)
     if draft.cluster:
+        yield from cluster_faults(draft.cluster, draft.network, f"{draft.project}:cluster")
         yield from _versions_go_together(draft.cluster, f"{draft.project}:cluster")
     for name, model in draft.models.items():
         zones = draft.network.zones if draft.network else None
-        yield from model_faults(model, zones or (), key_path(f"{draft.project}:models", name))
+        key = key_path(f"{draft.project}:models", name)
+        yield from model_faults(model, key)
+        yield from capacity_faults(model, zones or (), key)
     if draft.charts:
         yield from _chart_is_local_or_not(draft.charts, f"{draft.project}:charts")
     if not draft.has_hugging_face_token:
@@ -42,10 +49,14 @@ def cross_faults(draft: Draft) -> Iterator[Fault]:
 
 
 def _zones_are_of_the_region(network: NetworkSettings, draft: Draft) -> Iterator[Fault]:
-    for index, zone in enumerate(network.zones or ()):
+    key = f"{draft.project}:network"
+    places = [(zone, key_path(key, "zones", index)) for index, zone in enumerate(network.given_zones or ())]
+    if network.existing:
+        places += [(zone, key_path(key, "existing", "subnets", zone)) for zone in network.existing.subnets]
+    for zone, place in places:
         if draft.region and zone[:-1] != draft.region:
             yield Fault(
-                key=key_path(f"{draft.project}:network", "zones", index),
+                key=place,
                 text=f"{zone!r} is not in aws:region {draft.region}: write a zone such as {draft.region}a, "
                 "or change aws:region",
             )

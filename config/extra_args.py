@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pydantic.alias_generators import to_camel
 
 from config.faults import Fault, key_path, yaml_keys
-from config.models import ModelSettings
+from config.model_settings import ModelSettings
 from planner.vllm_args import CHART_OWNED_FLAGS, PLANNER_OWNED_FLAGS
 
 OWNED_FLAGS = PLANNER_OWNED_FLAGS | CHART_OWNED_FLAGS

@@ -7,23 +7,25 @@ without a traceback.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 
-from config import rules
+from config import aws_names, rules
 from config.cross_checks import Draft, cross_faults
 from config.faults import Fault, nearest, report
 from config.model_checks import gated_models
-from config.models import ChartsSettings, ClusterSettings, ModelSettings, NetworkSettings, StackSettings
+from config.model_settings import ModelSettings
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
 from config.stack_file import NOT_SET_PLACEHOLDER
+from config.stack_settings import ChartsSettings, ClusterSettings, NetworkSettings, StackSettings
 
 Item = TypeVar("Item")
 
 SECTIONS = ("network", "cluster", "models", "tags", "charts")
 SECRETS = ("huggingFaceToken", "apiKey")
+STACK_TAG = "vllm-eks/stack"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,34 @@ class StackConfig:
 
     @property
     def cluster_name(self) -> str:
-        """The EKS cluster's name."""
+        """The name of the stack's own EKS cluster, and the beginning of all its resources' names."""
         return f"{self.project}-{self.stack}"
+
+    @property
+    def mark(self) -> dict[str, str]:
+        """The tag by which `vllm-eks leftovers` knows what is this stack's. It never changes."""
+        return {STACK_TAG: self.cluster_name}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The stack's own tags and its mark."""
+        return {**self.settings.tags, **self.mark}
+
+    @property
+    def secrets(self) -> dict[str, pulumi.Output[str] | None]:
+        """The stack's secrets, as a model's server takes them."""
+        return {"hugging_face_token": self.hugging_face_token, "api_key": self.api_key}
+
+    @property
+    def cluster_access(self) -> dict[str, Any]:
+        """Who talks to the API server of the stack's cluster, and from where."""
+        return {
+            "cluster_name": self.settings.cluster.existing or self.cluster_name,
+            "region": self.region,
+            "aws_profile": self.aws_profile,
+            "aws_role_arn": self.aws_role_arn,
+            "kubeconfig_path": self.settings.cluster.kubeconfig_path,
+        }
 
 
 def load() -> StackConfig:
@@ -73,7 +101,7 @@ def load() -> StackConfig:
     )
     faults = [*reader.faults, *cross_faults(draft), *reader.unknown_keys(), *reader.cluster_name_faults()]
     if faults or network is None or cluster is None or charts is None or region is None:
-        raise pulumi.RunError(report(pulumi.get_stack(), faults))
+        raise pulumi.RunError(report(pulumi.get_stack(), sorted(faults, key=_place_in_the_file)))
     open_questions = _open_questions(models) if token_text == NOT_SET_PLACEHOLDER else ()
     # A token that nobody set and no model needs is not there, in a preview as in earnest.
     needs_no_token = token_text == NOT_SET_PLACEHOLDER and not open_questions
@@ -172,7 +200,7 @@ class _Reader:
     def cluster_name_faults(self) -> Iterator[Fault]:
         """Yield a fault when the stack's name, legal for Pulumi, cannot be part of an EKS cluster's."""
         name = f"{self.project}-{pulumi.get_stack()}"
-        if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", name):
+        if not aws_names.CLUSTER_NAME.fullmatch(name):
             text = f"EKS refuses {name!r} as a cluster's name: use letters, digits, - and _, at most 100 in all"
             yield Fault(key="the stack's name", text=text)
 
@@ -191,6 +219,15 @@ class _Reader:
         )
         self.faults.append(Fault(key=key, text=text))
         return True
+
+
+def _place_in_the_file(fault: Fault) -> int:
+    """Return the place of a fault's section, so that what belongs together stands together."""
+    namespace, _, name = fault.key.partition(":")
+    section = re.split(r"[.\[]", name)[0]
+    if namespace == "aws":
+        return -1
+    return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
 
 
 def _open_questions(models: Mapping[str, ModelSettings]) -> tuple[str, ...]:

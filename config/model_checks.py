@@ -3,23 +3,21 @@
 A bad value is None in a parsed section (`config.sections`) and is passed over: its own fault is enough.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from config import rules
 from config.extra_args import extra_args_faults
 from config.faults import Fault, key_path
-from config.models import ModelSettings
+from config.model_settings import ModelSettings
 from planner.instances import InstanceType, UnknownInstanceType, find_instance
 from planner.models import ModelFacts, UnknownModel, find_model
 from planner.options import batch_defaults
 from planner.versions import parse_version
 
 
-def model_faults(model: ModelSettings, zones: Sequence[str], key: str) -> Iterator[Fault]:
-    """Yield the faults of one model; `zones` are the network's, as far as they are good."""
+def model_faults(model: ModelSettings, key: str) -> Iterator[Fault]:
+    """Yield the faults of one model."""
     yield from _model_is_known(model, key)
     yield from _instance_type_is_known(model, key)
-    yield from _zone_is_in_the_network(model, zones, key)
     yield from _image_and_version_come_together(model, key)
     yield from extra_args_faults(model.extra_args or (), key_path(key, "extraArgs"))
 
@@ -28,14 +26,6 @@ def gated_models(models: Mapping[str, ModelSettings]) -> list[str]:
     """Return the names of the models that Hugging Face hands out to accepted accounts only."""
     facts = {name: _facts(model) for name, model in models.items()}
     return [name for name, known in facts.items() if known and known.gated]
-
-
-def _zone_is_in_the_network(model: ModelSettings, zones: Sequence[str], key: str) -> Iterator[Fault]:
-    if model.zone and zones and model.zone not in zones:
-        yield Fault(
-            key=key_path(key, "zone"),
-            text=f"{model.zone!r} is not one of network.zones {rules.list_of(zones)}: add it there or move the model",
-        )
 
 
 def _instance_type_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:

@@ -20,8 +20,6 @@ ZONE = re.compile(REGION.pattern + "[a-z]")
 MODEL_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NODE_RELEASE = re.compile(r"\d+\.\d+\.\d+-\d{8}")
 ADDON_VERSION = re.compile(r"v\d+\.\d+\.\d+-eksbuild\.\d+")
-PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(user|role)/\S+")
-SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")
 TAG_CHARACTERS = re.compile(r"[\w\s.:/=+@-]*")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAMED_IMAGE = re.compile(r"[a-z0-9./:_-]+(:[\w][\w.-]{0,127})?", re.IGNORECASE)
@@ -51,6 +49,22 @@ def zones(value: tuple[str, ...]) -> tuple[str, ...]:
     if len(value) < 2:
         raise ValueError(f"{list_of(value)} has too few zones: EKS needs two or more, so add another")
     _no_duplicates(value)
+    return value
+
+
+def node_zones(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept two or more distinct zones for the replicas of one model."""
+    if len(value) < 2:
+        raise ValueError(f"{list_of(value)} is not several zones: write zone, with the one zone of its nodes")
+    _no_duplicates(value)
+    return value
+
+
+def filter_tags(value: dict[str, str]) -> dict[str, str]:
+    """Accept tags that subnets are found by."""
+    for key, text in value.items():
+        if not key or not TAG_CHARACTERS.fullmatch(key + text):
+            raise ValueError(f"{key!r}: {text!r} is no tag: use letters, digits, spaces and _.:/=+-@")
     return value
 
 
@@ -105,21 +119,6 @@ def addon_version(value: str) -> str:
     if not ADDON_VERSION.fullmatch(value):
         raise ValueError(f"{value!r} is not an EKS add-on version: write one such as v1.23.0-eksbuild.1")
     return value
-
-
-def principal_arn(value: str) -> str:
-    """Accept an IAM user or role, which is what an EKS access entry names."""
-    if PRINCIPAL.fullmatch(value):
-        return value
-    if session := SESSION.fullmatch(value):
-        partition, account, role = session.groups()
-        raise ValueError(
-            f"{value!r} is a session, not a principal: write its role's ARN, such as "
-            f"arn:{partition}:iam::{account}:role/{role} (with the role's path, if it has one)"
-        )
-    raise ValueError(
-        f"{value!r} is not the ARN of an IAM user or role: write one such as arn:aws:iam::123456789012:role/admin"
-    )
 
 
 def existing_file(value: str) -> str:

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from config import rules
 from config.faults import NO_VALUE, Fault, from_pydantic, key_path, shown
-from config.models import ModelSettings
+from config.model_settings import ModelSettings
 
 Section = TypeVar("Section", bound=BaseModel)
 
@@ -19,8 +19,9 @@ Section = TypeVar("Section", bound=BaseModel)
 class Parsed(Generic[Section]):
     """A section as far as it is good."""
 
-    settings: Section
-    """Keys with a fault hold None here, whatever their type says: only cross checks see such an object."""
+    settings: Section | None
+    """None where there is no section at all. Keys with a fault hold None here, whatever their type says: only cross
+    checks see such an object."""
     faults: Sequence[Fault] = field(default_factory=tuple)
 
 
@@ -28,7 +29,7 @@ def parse_section(model: type[Section], value: object, key: str) -> Parsed[Secti
     """Check a section's values one by one."""
     if not isinstance(value, dict):
         fault = Fault(key=key, text=f"{shown(value)}, not a section: write keys and values below it")
-        return Parsed(settings=_good_part(model, {}, set(model.model_fields)), faults=[fault])
+        return Parsed(settings=None, faults=[fault])
     # An empty value is a slip of the pen even where None would do: say so, and look at the others.
     empty = {name for name, setting in value.items() if setting is None}
     faults = [Fault(key=key_path(key, name), text=NO_VALUE) for name in sorted(empty)]
@@ -61,7 +62,8 @@ def parse_models(value: object, key: str) -> tuple[dict[str, ModelSettings], lis
         except ValueError as error:
             faults.append(Fault(key=key_path(key, name), text=str(error)))
         parsed = parse_section(ModelSettings, settings, key_path(key, name))
-        models[name] = parsed.settings
+        if parsed.settings is not None:
+            models[name] = parsed.settings
         faults += parsed.faults
     return models, faults
 

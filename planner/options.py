@@ -36,6 +36,8 @@ class ServingOptions:
     decode_context_parallel_size: int = 1
     vllm_version: str = DEFAULT_VLLM_VERSION
     replicas: int = 1
+    zones: int = 1
+    """Availability zones that the replicas are spread over evenly; each zone has nodes of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +122,7 @@ def _faults(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
         "max num batched tokens": options.max_num_batched_tokens,
         "decode context parallel size": options.decode_context_parallel_size,
         "replicas": options.replicas,
+        "zones": options.zones,
     }
     faults = [
         f"{name} {value} must be 1 or more" for name, value in positive.items() if value is not None and value < 1
@@ -131,6 +134,8 @@ def _faults(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
             f"max num seqs {resolved.max_num_seqs} is more than max num batched tokens "
             f"{resolved.max_num_batched_tokens}: vLLM refuses that; raise the second"
         )
+    if options.zones > 0 and options.replicas % options.zones:
+        faults.append(f"replicas {options.replicas} cannot be spread evenly over {options.zones} zones")
     if options.kv_cache_dtype not in KV_CACHE_DTYPES:
         faults.append(f"kv cache dtype {options.kv_cache_dtype!r} is not one of {', '.join(KV_CACHE_DTYPES)}")
     return faults

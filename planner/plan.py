@@ -30,6 +30,8 @@ class Plan:
     instance: InstanceType
     options: ResolvedOptions
     replicas: int
+    zones: int = 1
+    """Zones that the replicas are spread over evenly."""
     layout: Layout | None
     """The layout chosen; where nothing fits, the last one whose memory was counted, if any."""
     refusals: tuple[Refusal, ...]
@@ -48,13 +50,24 @@ class Plan:
         return self.layout.pipeline_parallel_size if self.layout else 0
 
     @property
-    def total_nodes(self) -> int:
-        """Nodes of all replicas. One pod a node when PP > 1; with PP=1 replicas share a node's GPUs."""
+    def in_one_zone(self) -> "Plan":
+        """The share of one zone: an equal part of the replicas."""
+        return replace(self, replicas=self.replicas // self.zones, zones=1)
+
+    @property
+    def nodes_per_zone(self) -> int:
+        """Nodes of one zone. One pod a node when PP > 1; with PP=1 the replicas of a zone share a node's GPUs."""
         if self.layout is None:
             return 0
+        replicas = self.replicas // self.zones
         if self.nodes_per_replica > 1:
-            return self.replicas * self.nodes_per_replica
-        return -(-self.replicas // max(1, self.instance.gpus // self.layout.tensor_parallel_size))
+            return replicas * self.nodes_per_replica
+        return -(-replicas // max(1, self.instance.gpus // self.layout.tensor_parallel_size))
+
+    @property
+    def total_nodes(self) -> int:
+        """Nodes of all replicas in all zones."""
+        return self.zones * self.nodes_per_zone
 
     @property
     def usd_per_hour(self) -> float | None:
@@ -146,11 +159,19 @@ def attempt(
     limit = model.architecture.max_position_embeddings
     options = resolve(wishes, instance, context_limit_tokens=limit)
     _check_version(model, options)
-    found = Plan(model=model, instance=instance, options=options, replicas=wishes.replicas, layout=None, refusals=())
+    found = Plan(
+        model=model,
+        instance=instance,
+        options=options,
+        replicas=wishes.replicas,
+        zones=wishes.zones,
+        layout=None,
+        refusals=(),
+    )
     tp, rules = _tensor_parallel(model, instance, options, wishes)
     against = (*context_refusals(model, options), *rules, *disk_refusals(model, instance))
     if tp:
-        workers = tp * max(1, min(wishes.replicas, instance.gpus // tp))
+        workers = tp * max(1, min(wishes.replicas // wishes.zones, instance.gpus // tp))
         against += tuple(host_refusals(model, instance, workers=workers))
     if against:
         return replace(found, refusals=against, layout=_layout_all_the_same(found, wishes, against))

@@ -6,6 +6,7 @@ from math import ceil, floor
 from typing import Any
 
 from planner.fit import DOWNLOAD_FACTOR
+from planner.gpu_nodes import GpuNodes
 from planner.plan import Plan
 from planner.units import BYTES_PER_GIB
 from planner.versions import DEFAULT_IMAGE
@@ -28,19 +29,14 @@ JOB_SLACK_SECONDS = 300
 """Image pull and scheduling of the hook Job itself, and one last round of questions."""
 PORT = 8000
 
-ROOT_VOLUME_GIB = 100
-"""Root disk of a GPU node: the system alone. Images, logs and weights lie on the local NVMe, which every type has."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
     """What the chart needs beside the plan."""
 
     name: str
-    zone: str
     image: str = DEFAULT_IMAGE
     revision: str | None = None
-    efa: bool = False
     extra_args: Sequence[str] = field(default=())
 
 
@@ -49,12 +45,13 @@ def rollout_seconds(plan: Plan) -> int:
     return plan.startup.budget_seconds * max(1, plan.replicas) + JOB_SLACK_SECONDS
 
 
-def release_values(plan: Plan, serving: Serving) -> dict[str, Any]:
+def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
     """Return the Helm values of one model: everything but names of Secrets and of cloud resources.
 
     Raises:
         ValueError: The plan does not fit.
     """
+    plan = nodes.plan
     if plan.layout is None or not plan.fits:
         raise ValueError(f"{serving.name}: a plan that does not fit has no release")
     budget_seconds = plan.startup.budget_seconds
@@ -65,13 +62,13 @@ def release_values(plan: Plan, serving: Serving) -> dict[str, Any]:
             "revision": serving.revision or plan.model.revision,
             "servedName": serving.name,
         },
-        "replicas": plan.replicas,
+        "replicas": nodes.running_replicas,
         "tensorParallelSize": plan.layout.tensor_parallel_size,
         "pipelineParallelSize": plan.layout.pipeline_parallel_size,
         "vllmArgs": [*vllm_args(plan), *serving.extra_args],
         "port": PORT,
-        "placement": {"zone": serving.zone, "instanceType": plan.instance.type},
-        "resources": _resources(plan, efa=serving.efa),
+        "placement": {"zones": list(nodes.zones), "instanceType": plan.instance.type},
+        "resources": _resources(plan, efa=nodes.efa),
         "sharedMemory": f"{SHARED_MEMORY_GIB_PER_GPU * plan.layout.tensor_parallel_size}Gi",
         "weightsStorage": f"{_download_gib(plan, MOST_COPIES)}Gi",
         "startup": {"budgetSeconds": budget_seconds},

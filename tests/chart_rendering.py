@@ -29,7 +29,7 @@ def model_values(*, tensor: int = 8, pipeline: int = 1, **others: Any) -> dict[s
         "pipelineParallelSize": pipeline,
         "vllmArgs": ["--tensor-parallel-size", str(tensor), "--pipeline-parallel-size", str(pipeline)],
         "port": 8000,
-        "placement": {"zone": "us-west-2a", "instanceType": "g5.48xlarge"},
+        "placement": {"zones": ["us-west-2a"], "instanceType": "g5.48xlarge"},
         "resources": {"cpu": "153600m", "memory": "614Gi", "ephemeralStorage": "270Gi", "efa": 0},
         "sharedMemory": "16Gi",
         "weightsStorage": "250Gi",

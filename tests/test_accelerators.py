@@ -34,6 +34,12 @@ def test_without_efa_there_are_two_controllers(engine) -> None:
     }
 
 
+def test_a_controller_the_cluster_has_already_is_not_installed_again(engine) -> None:
+    engine.run(lambda: build(nvidia_device_plugin=None, leader_worker_set=None, efa_device_plugin=None, efa=True))
+
+    assert engine.children() == {"vllm-eks-test": {"Accelerators accelerators"}}
+
+
 def test_children_stay_inside_when_the_controllers_are_nested(engine) -> None:
     class Outer(pulumi.ComponentResource):
         def __init__(self) -> None:

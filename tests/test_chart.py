@@ -5,6 +5,7 @@ from chart_rendering import IMAGE, Rendered, model_values, render_text, tool, wi
 
 pytestmark = pytest.mark.skipif(tool("helm") is None, reason="helm is neither on PATH nor in $KUBE_LAB/bin")
 
+ZONE = "topology.kubernetes.io/zone"
 LWS_NAME = "leaderworkerset.sigs.k8s.io/name"
 ONE_NODE = model_values(tensor=8, pipeline=1)
 TWO_NODES = with_value(
@@ -147,10 +148,11 @@ def test_only_leaders_are_probed(two_nodes: Rendered) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_zone_and_type_are_hard_and_the_own_node_group_is_preferred(two_nodes: Rendered, role: str) -> None:
     spec = two_nodes.template(role)["spec"]
-    assert spec["nodeSelector"] == {
-        "topology.kubernetes.io/zone": "us-west-2a",
-        "node.kubernetes.io/instance-type": "g5.48xlarge",
-    }
+    assert spec["nodeSelector"] == {"node.kubernetes.io/instance-type": "g5.48xlarge"}
+    required = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert required["nodeSelectorTerms"] == [
+        {"matchExpressions": [{"key": ZONE, "operator": "In", "values": ["us-west-2a"]}]}
+    ]
     (preferred,) = spec["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
     assert preferred["preference"]["matchExpressions"] == [
         {"key": "vllm-eks/model", "operator": "In", "values": ["scout"]}

@@ -8,6 +8,7 @@ import pulumi
 import pytest
 
 from components.cluster import Cluster, ClusterArgs
+from components.cluster_access import AccessArgs
 
 ADDONS = {
     "vpc-cni": "v1.23.0-eksbuild.1",
@@ -16,8 +17,9 @@ ADDONS = {
     "eks-pod-identity-agent": "v1.4.0-eksbuild.1",
     "eks-node-monitoring-agent": "v1.7.0-eksbuild.1",
 }
+ACCESS = AccessArgs(cluster_name="vllm-dev", region="us-west-2")
 ARGS = ClusterArgs(
-    cluster_name="vllm-dev",
+    access=ACCESS,
     kubernetes_version="1.36",
     node_release_version="1.36.2-20260714",
     vpc_id="vpc-1",
@@ -26,8 +28,8 @@ ARGS = ClusterArgs(
     system_subnet_ids=["subnet-a", "subnet-b"],
     public_access_cidrs=["203.0.113.7/32"],
     addon_versions=ADDONS,
-    region="us-west-2",
     tags={"team": "serving"},
+    template_tags={"vllm-eks/stack": "vllm-dev"},
 )
 CONTROL_PLANE = "eks:index:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -49,6 +51,7 @@ def test_exactly_these_resources_hang_under_the_cluster(engine) -> None:
             "LogGroup main-logs",
             "Cluster main-control-plane",
             "NodeRole main-node",
+            "CniRole main-cni",
             "SystemNodeGroup main-system",
             "Addon main-eks-pod-identity-agent",
             "Addon main-coredns",
@@ -59,7 +62,11 @@ def test_exactly_these_resources_hang_under_the_cluster(engine) -> None:
             "Role main-node-role",
             "RolePolicyAttachment main-node-AmazonEKSWorkerNodePolicy",
             "RolePolicyAttachment main-node-AmazonEC2ContainerRegistryPullOnly",
-            "RolePolicyAttachment main-node-AmazonEKS_CNI_Policy",
+        },
+        "main-cni": {
+            "Role main-cni-role",
+            "RolePolicyAttachment main-cni-AmazonEKS_CNI_Policy",
+            "PodIdentityAssociation main-cni-association",
         },
         "main-system": {"LaunchTemplate main-system-template", "NodeGroup main-system-nodes"},
     }
@@ -73,7 +80,7 @@ def test_children_stay_inside_when_the_cluster_is_nested(engine) -> None:
 
     engine.run(Outer)
 
-    assert set(engine.children()) == {"vllm-eks-test", "outer", "main", "main-node", "main-system"}
+    assert set(engine.children()) == {"vllm-eks-test", "outer", "main", "main-node", "main-cni", "main-system"}
     assert engine.children()["outer"] == {"Cluster main"}
 
 
@@ -95,9 +102,10 @@ def test_the_control_plane_is_asked_for_with_exactly_these_inputs(engine) -> Non
         "endpointPublicAccess": True,
         "publicAccessCidrs": ["203.0.113.7/32"],
         "encryptionConfigKeyArn": "arn:aws:offline:::main-secrets",
+        "deletionProtection": False,
         "enabledClusterLogTypes": ["api", "audit", "authenticator", "controllerManager", "scheduler"],
         "bootstrapSelfManagedAddons": False,
-        "vpcCniOptions": {"addonVersion": "v1.23.0-eksbuild.1", **overwrite},
+        "vpcCniOptions": {"addonVersion": "v1.23.0-eksbuild.1", "enableNetworkPolicy": True, **overwrite},
         "kubeProxyAddonOptions": {"version": "v1.36.0-eksbuild.14", **overwrite},
         "corednsAddonOptions": {"enabled": False, **overwrite},
         "skipDefaultNodeGroup": True,
@@ -117,7 +125,7 @@ def test_without_public_ranges_the_api_server_is_private(engine) -> None:
 
 def test_each_admin_gets_an_entry_of_its_own_even_with_equal_role_names(engine) -> None:
     arns = [f"arn:aws-us-gov:iam::{account}:role/platform/Admin" for account in ("111111111111", "222222222222")]
-    engine.run(lambda: build(admins=arns, region="us-gov-west-1"))
+    engine.run(lambda: build(admins=arns, access=replace(ACCESS, region="us-gov-west-1")))
 
     entries = engine.only(CONTROL_PLANE).inputs["accessEntries"]
     assert sorted(entry["principalArn"] for entry in entries.values()) == arns
@@ -193,7 +201,7 @@ def test_system_nodes_are_gone_before_what_they_need_to_leave_cleanly(engine) ->
         "main-eks-pod-identity-agent",
         "main-node-AmazonEKSWorkerNodePolicy",
         "main-node-AmazonEC2ContainerRegistryPullOnly",
-        "main-node-AmazonEKS_CNI_Policy",
+        "main-cni-association",
     }
     assert needed <= engine.only(NODE_GROUP).depends_on
     assert {"main-control-plane", "main-eks-pod-identity-agent"} <= engine.only(
@@ -210,13 +218,13 @@ def test_whoever_uses_the_node_role_waits_for_its_policies_and_the_pod_identity_
     assert {
         "main-node-AmazonEKSWorkerNodePolicy",
         "main-node-AmazonEC2ContainerRegistryPullOnly",
-        "main-node-AmazonEKS_CNI_Policy",
+        "main-cni-association",
         "main-eks-pod-identity-agent",
     } <= engine.only("test:index:User").depends_on
 
 
 def test_the_kubernetes_provider_uses_a_secret_kubeconfig_and_a_fixed_identity(engine) -> None:
-    engine.run(lambda: build(aws_profile="gpu", aws_role_arn="arn:aws:iam::1:role/deploy"))
+    engine.run(lambda: build(access=replace(ACCESS, aws_profile="gpu", aws_role_arn="arn:aws:iam::1:role/deploy")))
 
     provider = engine.only(PROVIDER)
     user = json.loads(provider.inputs["kubeconfig"])["users"][0]["user"]["exec"]
@@ -231,7 +239,7 @@ def test_a_kubeconfig_of_the_user_s_own_is_given_by_its_whole_path(
     engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    engine.run(lambda: build(kubeconfig_path="tunnel.yaml"))
+    engine.run(lambda: build(access=replace(ACCESS, kubeconfig_path="tunnel.yaml")))
 
     assert engine.only(PROVIDER).inputs["kubeconfig"] == str(tmp_path / "tunnel.yaml")
     assert engine.only(PROVIDER).inputs["clusterIdentifier"] == "us-west-2/vllm-dev"
@@ -247,3 +255,14 @@ def test_it_gives_out_what_gpu_nodes_need_and_keeps_the_kubeconfig_secret(engine
 
     engine.run(program)
     assert seen == ["vllm-dev", "vllm-dev-security-group-id", True]
+
+
+def test_deletion_protection_and_kept_logs_are_there_for_who_wants_them(start_engine) -> None:
+    plain, kept = start_engine(), None
+    plain.run(build)
+    kept = start_engine()
+    kept.run(lambda: build(deletion_protection=True, keep_logs=True))
+
+    assert [one.only(CONTROL_PLANE).inputs["deletionProtection"] for one in (plain, kept)] == [False, True]
+    logs = [one.only("aws:cloudwatch/logGroup:LogGroup").request.retainOnDelete for one in (plain, kept)]
+    assert logs == [False, True]

@@ -10,7 +10,7 @@ import yaml
 from stack_config import load_stack, load_stack_file, model, report_of, write_stack
 
 from config.faults import Fault, key_path, report, shown
-from config.models import ModelSettings
+from config.model_settings import ModelSettings
 from config.sections import parse_section
 from config.stack_file import SECRET_PLACEHOLDER, read_stack_file
 from planner.options import ServingOptions
@@ -149,10 +149,10 @@ def test_one_bad_value_hides_no_fault_of_the_others(folder: Path) -> None:
         "  vllm-eks:models.qwen3.replicas: 0 is too small: write 1 or more",
         "  vllm-eks:models.qwen3.image: 'docker.io/x/y:latest' is whatever was pushed last: name a version's tag or a "
         "digest (@sha256:...)",
-        "  vllm-eks:models.qwen3.zone: 'us-west-2c' is not one of network.zones [us-west-2a, us-west-2b]: add it there "
-        "or move the model",
         "  vllm-eks:models.qwen3.vllmVersion: is missing beside an own image: give the vLLM version inside it, such as "
         '"0.21.0"',
+        "  vllm-eks:models.qwen3.zone: 'us-west-2c' is not one of network.zones [us-west-2a, us-west-2b]: add it there "
+        "or move the model",
     ]
 
 
@@ -160,6 +160,7 @@ def test_a_bad_value_is_not_blamed_twice() -> None:
     parsed = parse_section(ModelSettings, model(vllmVersion=0.2, image="docker.io/x/y:1"), "models.qwen3")
 
     assert len(parsed.faults) == 1
+    assert parsed.settings is not None
     assert parsed.settings.own_vllm_version is None
     assert "own_vllm_version" in parsed.settings.model_fields_set
 

@@ -11,7 +11,14 @@ from accuracy import middle, scored, worst
 from asking import SCOUT, planned
 from pydantic.alias_generators import to_camel
 
-from config.models import ChartsSettings, ClusterSettings, ModelSettings, NetworkSettings, Settings
+from config.model_settings import ModelSettings
+from config.settings import Settings
+from config.stack_settings import (
+    ChartsSettings,
+    ClusterSettings,
+    ExistingNetworkSettings,
+    NetworkSettings,
+)
 from planner.constants import Range
 from planner.units import gib
 
@@ -46,7 +53,9 @@ def test_ci_calls_the_readme_s_test_command() -> None:
     assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text()
 
 
-@pytest.mark.parametrize("section", [NetworkSettings, ClusterSettings, ModelSettings, ChartsSettings])
+@pytest.mark.parametrize(
+    "section", [NetworkSettings, ExistingNetworkSettings, ClusterSettings, ModelSettings, ChartsSettings]
+)
 def test_every_key_a_stack_may_have_is_documented(section: type[Settings]) -> None:
     keys = {info.alias or to_camel(name) for name, info in section.model_fields.items()}
     assert {key for key in keys if f"`{key}`" not in STACK_FILE_PAGE} == set()

@@ -19,6 +19,7 @@ ARGS = GpuNodeGroupArgs(
     root_volume_gib=100,
     labels={"vllm-eks/model": "llama-4-scout"},
     tags={"team": "serving"},
+    template_tags={"vllm-eks/stack": "vllm-prod"},
 )
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -115,9 +116,10 @@ def test_the_template_is_hardened(engine) -> None:
         "metadataOptions": {"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 1},
         "vpcSecurityGroupIds": ["sg-1"],
         "tagSpecifications": [
-            {"resourceType": resource_type, "tags": {"Name": "scout"}}
+            {"resourceType": resource_type, "tags": {"vllm-eks/stack": "vllm-prod", "Name": "scout"}}
             for resource_type in ("instance", "volume", "network-interface")
         ],
+        "tags": {"vllm-eks/stack": "vllm-prod"},
         "updateDefaultVersion": True,
     }
 
@@ -170,6 +172,43 @@ def test_only_the_first_of_several_efa_interfaces_carries_ip(engine) -> None:
         (3, 1, "efa-only"),
     ]
     assert all(one["securityGroups"] == ["sg-1"] for one in interfaces)
+
+
+def test_spot_nodes_are_asked_for_as_eks_spells_it(engine) -> None:
+    engine.run(lambda: build(capacity_type="SPOT"))
+
+    assert engine.only(NODE_GROUP).inputs["capacityType"] == "SPOT"
+    assert "instanceMarketOptions" not in engine.only(TEMPLATE).inputs
+
+
+def test_nodes_of_a_reservation_target_it_and_stand_outside_any_placement_group_of_ours(engine) -> None:
+    engine.run(lambda: build(capacity_reservation_id="cr-0123456789abcdef0"))
+
+    template = engine.only(TEMPLATE).inputs
+    assert template["capacityReservationSpecification"] == {
+        "capacityReservationTarget": {"capacityReservationId": "cr-0123456789abcdef0"}
+    }
+    assert "placement" not in template, "an instance in a placement group cannot use a reservation made outside it"
+    assert engine.of_type("aws:ec2/placementGroup:PlacementGroup") == []
+    assert "capacityType" not in engine.only(NODE_GROUP).inputs
+
+
+def test_a_reservation_made_in_a_placement_group_is_used_inside_it(engine) -> None:
+    engine.run(lambda: build(capacity_reservation_id="cr-0123456789abcdef0", placement_group_name="ours"))
+
+    assert engine.only(TEMPLATE).inputs["placement"] == {"groupName": "ours"}
+    assert engine.of_type("aws:ec2/placementGroup:PlacementGroup") == []
+
+
+def test_a_capacity_block_has_its_type_and_market_in_the_template(engine) -> None:
+    block = {"capacity_type": "CAPACITY_BLOCK", "capacity_reservation_id": "cr-0123456789abcdef0"}
+    engine.run(lambda: build(instance_type="p5.48xlarge", **block))
+
+    template, nodes = engine.only(TEMPLATE).inputs, engine.only(NODE_GROUP).inputs
+    assert template["instanceMarketOptions"] == {"marketType": "capacity-block"}
+    assert template["instanceType"] == "p5.48xlarge"
+    assert "instanceTypes" not in nodes, "EKS takes the type of a Capacity Block from the template only"
+    assert nodes["capacityType"] == "CAPACITY_BLOCK"
 
 
 def test_a_type_without_disks_and_efa_gets_the_image_s_defaults(engine) -> None:

@@ -12,7 +12,8 @@ MAY_NOT_IMPORT = {
     "components": {"config", "planner", "checks", "cli"},
     "checks": {"config", "components", "cli"},
     "config": {"components", "checks", "cli"},
-    "config/models.py": {"pulumi"},
+    "config/stack_settings.py": {"pulumi"},
+    "config/model_settings.py": {"pulumi"},
     "config/rules.py": {"pulumi"},
 }
 MAY_READ_PULUMI_CONFIG = {"config/loader.py", "__main__.py"}

@@ -15,8 +15,8 @@ ARGS = ModelServerArgs(
     chart="./charts/vllm",
     chart_digest="abc123",
     values=VALUES,
-    node_group_id="cluster:nodes-1",
-    launch_template_version="3",
+    node_group_ids=["cluster:nodes-1"],
+    launch_template_versions=["3"],
     timeout_seconds=3000,
 )
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -162,12 +162,16 @@ def test_without_a_hugging_face_token_the_chart_is_told_of_none(engine) -> None:
 def test_a_change_of_the_nodes_reaches_the_release(engine) -> None:
     def program() -> None:
         nodes = pulumi.CustomResource("test:index:Nodes", "nodes", {})
-        build(node_group_id=nodes.id)
+        build(node_group_ids=[nodes.id, "nodes-2"], launch_template_versions=["3", "4"])
 
     engine.run(program)
 
     assert "nodes" in engine.only(RELEASE).depends_on
-    assert engine.only(RELEASE).inputs["values"]["recheck"]["nodeGroupId"] == "nodes-id"
+    assert engine.only(RELEASE).inputs["values"]["recheck"] == {
+        "chartDigest": "abc123",
+        "nodeGroupId": "nodes-id,nodes-2",
+        "launchTemplateVersion": "3,4",
+    }
 
 
 def test_it_tells_where_the_model_answers_and_how_to_reach_it(engine) -> None:

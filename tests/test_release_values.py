@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from asking import LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16, planned
 
+from planner.gpu_nodes import GpuNodes
 from planner.plan import Plan
 from planner.release_values import Serving, release_values, rollout_seconds
 from planner.vllm_args import vllm_args
@@ -16,8 +17,9 @@ DEV = {"max_model_len": 16384}
 PROD = {"max_model_len": 16384, "max_num_seqs": 64, "limit_mm_per_prompt": {"image": 1}}
 
 
-def values(plan: Plan, **fields: Any) -> dict:
-    return release_values(plan, Serving(name="llama-4-scout", zone="us-west-2a", **fields))
+def values(plan: Plan, *, efa: bool = False, parked: bool = False, **fields: Any) -> dict:
+    nodes = GpuNodes(plan=plan, zones=("us-west-2a",), efa=efa, parked=parked)
+    return release_values(nodes, Serving(name="llama-4-scout", **fields))
 
 
 @pytest.mark.parametrize(("stack", "model", "wishes"), [("dev", SCOUT_W4A16, DEV), ("prod", SCOUT, PROD)])

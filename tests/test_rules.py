@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from config import rules
+from config import aws_names, rules
 from config.cross_checks import Draft, cross_faults
 from config.extra_args import extra_args_faults
-from config.models import ClusterSettings, ModelSettings
+from config.model_settings import ModelSettings
 from config.pins import ADDON_VERSIONS
 from config.sections import parse_section
+from config.stack_settings import ClusterSettings
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -24,8 +25,8 @@ DIGEST = "sha256:" + "0" * 64
         (rules.network_cidr, "100.64.0.0/16"),
         (rules.network_cidr, "172.16.0.0/20"),
         (rules.public_access_cidr, "0.0.0.0/0"),
-        (rules.principal_arn, "arn:aws-us-gov:iam::123456789012:role/path/to/admin"),
-        (rules.principal_arn, "arn:aws:iam::123456789012:user/jane"),
+        (aws_names.principal_arn, "arn:aws-us-gov:iam::123456789012:role/path/to/admin"),
+        (aws_names.principal_arn, "arn:aws:iam::123456789012:user/jane"),
         (rules.image, "localhost:5000/vllm:dev"),
         (rules.image, f"registry.example.com:5000/team/vllm@{DIGEST}"),
         (rules.image, f"registry.example.com/vllm:latest@{DIGEST}"),
@@ -58,7 +59,7 @@ def test_a_good_value_is_taken_as_it_is(rule: Callable[[str], str], value: str) 
         (rules.node_release_version, "1.36", "'1.36' is not an EKS AMI release: write one such as 1.36.2-20260714"),
         (rules.addon_version, "1.23.0", "'1.23.0' is not an EKS add-on version: write one such as v1.23.0-eksbuild.1"),
         (
-            rules.principal_arn,
+            aws_names.principal_arn,
             "arn:aws:iam::123456789012:root",
             "'arn:aws:iam::123456789012:root' is not the ARN of an IAM user or role: write one such as "
             "arn:aws:iam::123456789012:role/admin",

@@ -50,8 +50,8 @@ def stack_values(stack: str) -> dict[str, Any]:
     model = load_stack_file(read_stack_file(ROOT, stack).for_offline_preview()).settings.models[NAME]
     plan = plan_named(model.model, model.instance_type, model.serving_options())
     names = {"apiKey": "vllm-api-key", "huggingFaceToken": "vllm-hugging-face-token"}
-    values = {**release_values(plan, model.serving(NAME)), "secrets": names}
-    return with_value(values, "placement.zone", ZONES[stack])
+    values = {**release_values(model.gpu_nodes(plan), model.serving(NAME)), "secrets": names}
+    return with_value(values, "placement.zones", [ZONES[stack]])
 
 
 def pods(cluster: Cluster, stack: str, selector: str = LWS_NAME) -> list[dict[str, Any]]:

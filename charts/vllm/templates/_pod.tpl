@@ -91,15 +91,35 @@ volumes:
 {{- end -}}
 
 {{- define "vllm.scheduling" -}}
+{{- $zones := .root.Values.placement.zones -}}
+{{- $pipelineParallelSize := int .root.Values.pipelineParallelSize -}}
 nodeSelector:
-  topology.kubernetes.io/zone: {{ .root.Values.placement.zone | quote }}
   node.kubernetes.io/instance-type: {{ .root.Values.placement.instanceType | quote }}
 tolerations:
   - key: nvidia.com/gpu
     operator: Exists
     effect: NoSchedule
+{{- if and (gt (len $zones) 1) (eq .role "leader") }}
+# The plan has nodes for as many groups in each zone. minDomains: a zone whose nodes are not there yet counts as empty, or
+# leaders would fill the first zone and leave their workers no room.
+topologySpreadConstraints:
+  - topologyKey: topology.kubernetes.io/zone
+    maxSkew: 1
+    minDomains: {{ len $zones }}
+    whenUnsatisfiable: DoNotSchedule
+    labelSelector:
+      matchLabels:
+        leaderworkerset.sigs.k8s.io/name: {{ include "vllm.name" .root | quote }}
+        leaderworkerset.sigs.k8s.io/worker-index: "0"
+{{- end }}
 affinity:
   nodeAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      nodeSelectorTerms:
+        - matchExpressions:
+            - key: topology.kubernetes.io/zone
+              operator: In
+              values: {{ $zones | toJson }}
     # The model's own node group where there is one; any node of the type and zone otherwise.
     preferredDuringSchedulingIgnoredDuringExecution:
       - weight: 100
@@ -108,7 +128,18 @@ affinity:
             - key: vllm-eks/model
               operator: In
               values: [{{ include "vllm.name" .root | quote }}]
-  {{- if gt (int .root.Values.pipelineParallelSize) 1 }}
+  {{- if and (gt (len $zones) 1) (eq .role "worker") }}
+  # Into the zone of the group's own leader, and after it.
+  podAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      - topologyKey: topology.kubernetes.io/zone
+        labelSelector:
+          matchLabels:
+            leaderworkerset.sigs.k8s.io/name: {{ include "vllm.name" .root | quote }}
+            leaderworkerset.sigs.k8s.io/worker-index: "0"
+        matchLabelKeys: ["leaderworkerset.sigs.k8s.io/group-index"]
+  {{- end }}
+  {{- if gt $pipelineParallelSize 1 }}
   # One stage a node: two stages on one node would leave the plan's node empty and share a network card.
   podAntiAffinity:
     requiredDuringSchedulingIgnoredDuringExecution:

@@ -1,0 +1,59 @@
+"""Checks that need no account: whether each model fits, and what its kind of capacity means for it."""
+
+import re
+from collections.abc import Iterator
+
+from checks.result import Check
+from planner.gpu_nodes import SPOT, GpuNodes
+from planner.report import refusal_lines
+
+
+def plan_check(name: str, nodes: GpuNodes) -> Check:
+    """Return whether a model fits, with its room, or every layout tried and what would work instead."""
+    plan = nodes.plan
+    if plan.fits and plan.layout:
+        parked = "; parked, so no node runs" if nodes.parked else ""
+        text = (
+            f"{plan.layout.label} on {plan.total_nodes} x {plan.instance.type}, "
+            f"{plan.kv_cache_tokens:,} tokens of KV cache a replica{parked}"
+        )
+        return Check(subject=f"{name} fits", status="passed", text=text)
+    lines = "".join(f"\n    {in_stack_file_words(line)}" for line in refusal_lines(plan))
+    text = f"{plan.model.id} does not fit {plan.instance.type}:{lines}"
+    return Check(subject=f"models.{name}", status="failed", text=text)
+
+
+def in_stack_file_words(line: str) -> str:
+    """Return a planner's line with vLLM's flags as keys of the stack file.
+
+    >>> in_stack_file_words("would work: --max-model-len 4096 fits this layout")
+    'would work: maxModelLen: 4096 fits this layout'
+    """
+    with_values = re.sub(r"--([a-z]+(?:-[a-z]+)*) (\d+)", lambda m: f"{_camel(m[1])}: {m[2]}", line)
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda m: _camel(m[1]), with_values)
+
+
+def _camel(flag: str) -> str:
+    first, *rest = flag.split("-")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def capacity_warnings(name: str, nodes: GpuNodes) -> Iterator[Check]:
+    """Yield what a model's kind of capacity puts at risk."""
+    stages = nodes.plan.nodes_per_replica
+    if nodes.capacity_type == SPOT:
+        # Every pipeline stage holds layers that no other node has.
+        risk = f"any of a replica's {stages} nodes" if stages > 1 else "its node"
+        yield Check(
+            subject=f"models.{name}.capacityType",
+            status="warning",
+            text=f"spot: EC2 may take {risk} back with two minutes' notice, and the whole replica loads anew "
+            f"(up to {nodes.plan.startup.budget_seconds} s)",
+        )
+    if stages > 1 and nodes.stands_anywhere:
+        yield Check(
+            subject=f"models.{name}.placementGroup",
+            status="warning",
+            text=f"none, since the reservation is in none: the {stages} nodes of a replica may stand far apart, and "
+            "every token crosses between them",
+        )

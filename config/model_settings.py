@@ -1,0 +1,101 @@
+"""What a stack may say about one served model, as a pydantic model."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from config import aws_names, rules
+from config.settings import AtLeastOne, Settings, Zone
+from planner.gpu_nodes import ON_DEMAND, GpuNodes
+from planner.options import ServingOptions
+from planner.plan import Plan
+from planner.release_values import Serving
+from planner.versions import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION
+
+
+class ModelSettings(Settings):
+    """One served model and the GPU nodes under it."""
+
+    model: str = Field(description="the Hugging Face id, such as meta-llama/Llama-4-Scout-17B-16E-Instruct")
+    instance_type: str = Field(description="the EC2 type of its GPU nodes, such as g5.48xlarge")
+    # One of the two is required, which only a cross check can say.
+    zone: Zone | None = None
+    zones: Annotated[tuple[Zone, ...], AfterValidator(rules.node_zones)] = Field(default=(), strict=False)
+    capacity_type: Literal["onDemand", "spot", "capacityBlock"] = ON_DEMAND
+    capacity_reservation_id: Annotated[str, AfterValidator(aws_names.capacity_reservation)] | None = None
+    placement_group: Annotated[str, Field(min_length=1)] | None = None
+    parked: bool = False
+    replicas: AtLeastOne = 1
+    tensor_parallel_size: AtLeastOne | None = None
+    pipeline_parallel_size: AtLeastOne | None = None
+    max_model_len: AtLeastOne | None = None
+    # Not strict: `pulumi config set --path` leaves 0.9 a string, and there is only one thing it can mean.
+    gpu_memory_utilization: Annotated[float, Field(ge=0.1, le=0.98)] | None = Field(default=None, strict=False)
+    max_num_seqs: AtLeastOne | None = None
+    max_num_batched_tokens: AtLeastOne | None = None
+    kv_cache_dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2"] | None = None
+    enforce_eager: bool = False
+    enable_expert_parallel: bool = False
+    limit_mm_per_prompt: dict[str, Annotated[int, Field(ge=0)]] | None = None
+    revision: Annotated[str, Field(min_length=1)] | None = None
+    own_image: Annotated[str, AfterValidator(rules.image)] | None = Field(default=None, alias="image")
+    own_vllm_version: Annotated[str, AfterValidator(rules.vllm_version)] | None = Field(
+        default=None, alias="vllmVersion"
+    )
+    efa: bool = False
+    extra_args: tuple[str, ...] = Field(default=(), strict=False)
+
+    @property
+    def node_zones(self) -> tuple[str, ...]:
+        """The zones of its GPU nodes, the home zone first."""
+        return (self.zone,) if self.zone else self.zones
+
+    @property
+    def image(self) -> str:
+        """The container image: the stack's own, or the one this release pins."""
+        return self.own_image or DEFAULT_IMAGE
+
+    @property
+    def vllm_version(self) -> str:
+        """The vLLM release inside `image`."""
+        return self.own_vllm_version or DEFAULT_VLLM_VERSION
+
+    def serving_options(self) -> ServingOptions:
+        """Return the wishes the planner takes, with its own defaults for what the stack does not say."""
+        wishes = {
+            "tensor_parallel_size": self.tensor_parallel_size,
+            "pipeline_parallel_size": self.pipeline_parallel_size,
+            "max_model_len": self.max_model_len,
+            "gpu_memory_utilization": self.gpu_memory_utilization,
+            "max_num_seqs": self.max_num_seqs,
+            "max_num_batched_tokens": self.max_num_batched_tokens,
+            "kv_cache_dtype": self.kv_cache_dtype,
+            "limit_mm_per_prompt": self.limit_mm_per_prompt,
+            "enforce_eager": self.enforce_eager,
+            "enable_expert_parallel": self.enable_expert_parallel,
+            "vllm_version": self.vllm_version,
+            "replicas": self.replicas,
+            "zones": len(self.node_zones),
+        }
+        return ServingOptions(**{name: wish for name, wish in wishes.items() if wish is not None})
+
+    def gpu_nodes(self, plan: Plan) -> GpuNodes:
+        """Return where the plan's nodes stand and how they are paid for."""
+        return GpuNodes(
+            plan=plan,
+            zones=self.node_zones,
+            capacity_type=self.capacity_type,
+            capacity_reservation_id=self.capacity_reservation_id,
+            placement_group=self.placement_group,
+            parked=self.parked,
+            efa=self.efa,
+        )
+
+    def serving(self, name: str) -> Serving:
+        """Return what the chart needs beside the plan."""
+        return Serving(
+            name=name,
+            image=self.image,
+            revision=self.revision,
+            extra_args=self.extra_args,
+        )

@@ -1,0 +1,138 @@
+"""The settings a stack may give, as pydantic models: camelCase in the file, snake_case here.
+
+A model checks each value by itself; what needs two values or the planner's data is in `config.cross_checks`, so
+that one wrong value hides no other fault. Descriptions are shown when a required key is missing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from config import aws_names, rules
+from config.model_settings import ModelSettings
+from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
+from config.settings import Settings, Zone
+
+AddonVersion = Annotated[str, AfterValidator(rules.addon_version)]
+
+
+class ExistingNetworkSettings(Settings):
+    """A VPC that is there already, and the private subnets to use in it: by id, or by their tags."""
+
+    vpc_id: Annotated[str, AfterValidator(aws_names.vpc_id)] = Field(
+        description="the VPC's id, such as vpc-0123456789abcdef0"
+    )
+    subnets: dict[Zone, Annotated[str, AfterValidator(aws_names.subnet_id)]] = Field(default={})
+    subnet_tags: Annotated[dict[str, str], AfterValidator(rules.filter_tags)] = Field(default={})
+
+
+class NetworkSettings(Settings):
+    """The VPC: a new one, or an existing one."""
+
+    # strict=False on tuples only: a list of the file becomes a tuple; its items stay strict.
+    given_zones: Annotated[tuple[Zone, ...], AfterValidator(rules.zones)] = Field(
+        default=(), strict=False, alias="zones"
+    )
+    cidr: Annotated[str, AfterValidator(rules.network_cidr)] = "10.0.0.0/16"
+    nat_gateways: Literal["single", "perZone"] = "single"
+    existing: ExistingNetworkSettings | None = None
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones: those given, else those of the existing subnets."""
+        return self.given_zones or (tuple(self.existing.subnets) if self.existing else ())
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Zones, and VPC and subnets where they exist already, as the checks take them."""
+        found = self.existing
+        existing = {"vpc_id": found.vpc_id, "subnets": found.subnets, "subnet_tags": found.subnet_tags} if found else {}
+        return {"zones": self.zones, **existing}
+
+    @property
+    def system_zones(self) -> tuple[str, ...]:
+        """The two zones of the system nodes: the first of the alphabet, so that the order in the file is free."""
+        return tuple(sorted(self.zones)[:2])
+
+
+class ClusterSettings(Settings):
+    """The control plane and what its nodes run."""
+
+    existing: Annotated[str, AfterValidator(aws_names.cluster_name)] | None = None
+    # Required of a new cluster, which only a cross check can say.
+    public_access_cidrs: Annotated[
+        tuple[Annotated[str, AfterValidator(rules.public_access_cidr)], ...], AfterValidator(rules.distinct)
+    ] = Field(default=(), strict=False)
+    kubernetes_version: Annotated[str, AfterValidator(rules.kubernetes_version)] = DEFAULT_KUBERNETES_VERSION
+    addon_overrides: dict[str, AddonVersion] = Field(default={}, alias="addonVersions")
+    node_release_override: Annotated[str, AfterValidator(rules.node_release_version)] | None = Field(
+        default=None, alias="nodeReleaseVersion"
+    )
+    admins: Annotated[
+        tuple[Annotated[str, AfterValidator(aws_names.principal_arn)], ...], AfterValidator(rules.distinct)
+    ] = Field(default=(), strict=False)
+    kubeconfig_path: Annotated[str, AfterValidator(rules.existing_file)] | None = None
+    deletion_protection: bool = False
+    keep_logs: bool = False
+
+    @property
+    def addon_versions(self) -> dict[str, str]:
+        """Every add-on's version: the stack's own where it gives one, else the pin."""
+        return {**ADDON_VERSIONS, **self.addon_overrides}
+
+    @property
+    def node_release_version(self) -> str:
+        """The AMI release of all nodes."""
+        return self.node_release_override or NODE_RELEASE_VERSION
+
+
+class ChartOverride(Settings):
+    """Where one third-party chart comes from, when not from its publisher, and whether it is installed at all."""
+
+    install: bool = True
+    repository: Annotated[str, AfterValidator(rules.chart_repository)] | None = None
+    version: Annotated[str, Field(min_length=1)] | None = None
+    path: Annotated[str, AfterValidator(rules.chart_folder)] | None = None
+
+    def over(self, *, chart: str, repository: str | None, version: str | None) -> dict[str, str | None] | None:
+        """Return the chart source to use in place of the publisher's, under the same three names; None: no chart.
+
+        A chart of an OCI registry is named by its whole address (`oci://host/folder/name`), without a
+        repository; elsewhere by its name, beside a repository. A local folder has neither.
+        """
+        if not self.install:
+            return None
+        if self.path:
+            return {"chart": self.path, "repository": None, "version": None}
+        name, wanted = chart.rpartition("/")[2], self.version or version
+        if self.repository is None:
+            return {"chart": chart, "repository": repository, "version": wanted}
+        if self.repository.startswith("oci://"):
+            return {"chart": f"{self.repository}/{name}", "repository": None, "version": wanted}
+        return {"chart": name, "repository": self.repository, "version": wanted}
+
+
+class ChartsSettings(Settings):
+    """The third-party charts; many companies mirror them."""
+
+    nvidia_device_plugin: ChartOverride = ChartOverride()
+    efa_device_plugin: ChartOverride = ChartOverride()
+    leader_worker_set: ChartOverride = ChartOverride()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSettings:
+    """Everything under the project's name in `Pulumi.<stack>.yaml`, but for the secrets."""
+
+    network: NetworkSettings
+    cluster: ClusterSettings
+    models: Mapping[str, ModelSettings]
+    tags: Mapping[str, str]
+    charts: ChartsSettings
+
+    @property
+    def any_efa(self) -> bool:
+        """Whether any model asks for EFA, so that its device plugin is needed."""
+        return any(model.efa for model in self.models.values())
