@@ -57,5 +57,5 @@ def reason_of(error: Exception) -> str:
     """
     lines = str(error).strip().splitlines() or [type(error).__name__]
     _, found, said = " ".join(line.strip() for line in lines).rpartition("api error ")
-    reason = said if found else lines[0].strip()
+    reason = (said if found else lines[0].strip()).removesuffix(" ()").rstrip(".")
     return reason if len(reason) <= LONGEST_REASON_CHARACTERS else reason[:LONGEST_REASON_CHARACTERS] + "..."

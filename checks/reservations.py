@@ -4,15 +4,11 @@ from collections.abc import Iterator, Mapping
 
 import pulumi_aws as aws
 
-from checks.asking import Question, ask, reason_of
+from checks.asking import Question, ask
 from checks.result import Check
 from planner.gpu_nodes import CAPACITY_BLOCK, GpuNodes
 
 UNKNOWN_ID = "InvalidCapacityReservationId"
-
-
-class NoSuchReservation(Exception):  # noqa: N818  (an answer, not an error)
-    """AWS says that there is none of this id."""
 
 
 def reservation_checks(fleet: Mapping[str, GpuNodes], region: str) -> Iterator[Check]:
@@ -31,9 +27,8 @@ def _reservation(reservation_id: str, models: Mapping[str, GpuNodes], region: st
         actions="ec2:DescribeCapacityReservations",
         command=f"aws ec2 describe-capacity-reservations --capacity-reservation-ids {reservation_id} --region {region}",
     )
-    try:
-        found = ask(question, lambda: _look_up(reservation_id))
-    except NoSuchReservation:
+    found = ask(question, lambda: _look_up(reservation_id))
+    if found is None:
         text = f"{reservation_id} does not exist in {region} of this account: correct the id, or the region"
         yield from (_failed(name, text) for name in models)
         return
@@ -50,13 +45,14 @@ def _reservation(reservation_id: str, models: Mapping[str, GpuNodes], region: st
         yield Check(subject=question.subject, status="passed", text=text)
 
 
-def _look_up(reservation_id: str) -> aws.ec2.AwaitableGetCapacityBlockReservationResult:
+def _look_up(reservation_id: str) -> aws.ec2.AwaitableGetCapacityBlockReservationResult | None:
+    """Return the reservation, or None where AWS says that there is none of this id."""
     # The only invoke that reads a reservation. It is named for blocks, but asks AWS by the id alone.
     try:
         return aws.ec2.get_capacity_block_reservation(id=reservation_id)
     except Exception as error:
         if UNKNOWN_ID in str(error):
-            raise NoSuchReservation(reason_of(error)) from None
+            return None
         raise
 
 
@@ -104,7 +100,9 @@ def _too_small(
     needed = sum(nodes.total for nodes in models.values())
     if found.instance_count < needed:
         names = " and ".join(models)
-        text = f"{found.id} holds {found.instance_count} instances, and {names} need{'s' * (len(models) == 1)} {needed}"
+        text = (
+            f"{found.id} has room for {found.instance_count}, and {names} need{'s' * (len(models) == 1)} {needed} nodes"
+        )
         yield _failed(names, text)
 
 

@@ -23,6 +23,7 @@ import pytest
 from chart_rendering import CHART, Rendered, render_text, with_value
 from kube_schemas import SCHEMA_PATH, write_schemas
 from lab_cluster import Cluster
+from lab_model import NAME, SECRETS, namespace, pods, revisions, wait_for_groups
 from stack_config import load_stack_file
 
 from config.stack_file import read_stack_file
@@ -32,17 +33,10 @@ from planner.suggest import plan_named
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parent.parent.parent
-NAME = "llama-4-scout"
 STACKS = ("dev", "prod")
 PODS = {"dev": 1, "prod": 2}
 ZONES = {"dev": "us-west-2b", "prod": "us-west-2a"}
 """The lab has two GPU nodes in each of these: prod takes both of one, and dev has the others to itself."""
-LWS_NAME = f"leaderworkerset.sigs.k8s.io/name={NAME}"
-SECRETS = {"vllm-api-key": {"apiKey": "e2e"}, "vllm-hugging-face-token": {"token": "e2e"}}
-
-
-def namespace(stack: str) -> str:
-    return f"vllm-e2e-{stack}"
 
 
 def stack_values(stack: str) -> dict[str, Any]:
@@ -52,35 +46,6 @@ def stack_values(stack: str) -> dict[str, Any]:
     names = {"apiKey": "vllm-api-key", "huggingFaceToken": "vllm-hugging-face-token"}
     values = {**release_values(model.gpu_nodes(plan), model.serving(NAME)), "secrets": names}
     return with_value(values, "placement.zones", [ZONES[stack]])
-
-
-def pods(cluster: Cluster, stack: str, selector: str = LWS_NAME) -> list[dict[str, Any]]:
-    return cluster.get("pods", f"--namespace={namespace(stack)}", f"--selector={selector}")
-
-
-def revisions(found: list[dict[str, Any]]) -> set[str]:
-    return {pod["metadata"]["labels"]["vllm-eks/revision"] for pod in found}
-
-
-def wait_for_groups(cluster: Cluster, stack: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Wait until all groups run the revision of the values; return their pods."""
-    revision = Rendered(render_text(values, release=NAME, namespace=namespace(stack))).revision()
-    wanted = values["replicas"] * values["pipelineParallelSize"]
-
-    def all_run() -> bool:
-        lws = cluster.get("leaderworkerset", NAME, f"--namespace={namespace(stack)}")
-        conditions = {found["type"]: found["status"] for found in lws.get("status", {}).get("conditions", [])}
-        found = pods(cluster, stack)
-        is_current = lws.get("status", {}).get("observedGeneration") == lws["metadata"]["generation"]
-        running = [pod for pod in found if pod["status"]["phase"] == "Running"]
-        return (
-            (is_current and conditions.get("Available") == "True")
-            and (len(found) == len(running) == wanted)
-            and revisions(found) == {revision}
-        )
-
-    cluster.wait_until(f"{stack}: {wanted} pods of revision {revision} run", all_run)
-    return pods(cluster, stack)
 
 
 @pytest.fixture(scope="module")
