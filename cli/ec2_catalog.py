@@ -3,21 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    InvalidRegionError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
-from botocore.exceptions import ConnectionError as NotReached
 
+from cli.aws_faults import NotAllowed, is_unknown, known_regions, told
 from cli.catalog_merge import Answers
 from planner.faults import WrongQuestion, did_you_mean, nearest_names
 
@@ -32,25 +23,10 @@ ON_DEMAND_LINUX = {
     "marketoption": "OnDemand",
 }
 UNCHANGED = "The catalogue is unchanged."
-NOT_ALLOWED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
-REFUSED = {
-    "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "OptInRequired",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
 
 Client = Any
 ClientMaker = Callable[[str, str], Client]
 """Makes a boto3 client from a service and a region; boto3 gives its clients no static type."""
-
-
-class NotAllowed(WrongQuestion):
-    """The credentials are good, but may not do this."""
 
 
 def new_client(service: str, region: str) -> Client:
@@ -67,11 +43,11 @@ def ask(regions: Sequence[str], price_region: str, *, client: ClientMaker = new_
     types: dict[str, dict[str, Any]] = {}
     zone_ids: dict[str, dict[str, list[str]]] = {}
     for region in regions:
-        with _told("ec2:DescribeInstanceTypes", region):
+        with told("ec2:DescribeInstanceTypes", region, ending=UNCHANGED):
             ec2 = client("ec2", region)
             pages = ec2.get_paginator("describe_instance_types").paginate()
             types = {record["InstanceType"]: record for page in pages for record in _with_nvidia(page)} | types
-        with _told("ec2:DescribeInstanceTypeOfferings", region):
+        with told("ec2:DescribeInstanceTypeOfferings", region, ending=UNCHANGED):
             zone_ids[region] = _zone_ids(ec2)
     prices, why = _prices_or_why(price_region, client)
     return Answers(types=types, zone_ids=zone_ids, prices_usd_per_hour=prices, why_no_prices=why)
@@ -84,7 +60,7 @@ def _prices_or_why(region: str, client: ClientMaker) -> tuple[dict[str, float] |
         WrongQuestion: There is no such region.
     """
     try:
-        with _told("pricing:GetProducts", PRICING_ENDPOINT_REGION):
+        with told("pricing:GetProducts", PRICING_ENDPOINT_REGION, ending=UNCHANGED):
             prices = _prices(client("pricing", PRICING_ENDPOINT_REGION), region)
     except NotAllowed:
         return None, "these AWS credentials may not call pricing:GetProducts"
@@ -92,8 +68,8 @@ def _prices_or_why(region: str, client: ClientMaker) -> tuple[dict[str, float] |
         return None, str(fault).removesuffix(UNCHANGED).strip().rstrip(".")
     if prices:
         return prices, ""
-    if _is_unknown(region):
-        guess = did_you_mean(nearest_names(region, _known_regions()))
+    if is_unknown(region):
+        guess = did_you_mean(nearest_names(region, known_regions()))
         raise WrongQuestion(f"AWS lists no on-demand Linux prices for region {region!r}{guess or '.'} {UNCHANGED}")
     return None, f"AWS lists no on-demand Linux prices for region {region!r}"
 
@@ -135,52 +111,3 @@ def _hourly_usd(product: dict[str, Any]) -> Iterator[float]:
             # Rows at 0 are capacity paid for elsewhere, not a price.
             if dimension["unit"] == "Hrs" and usd > 0:
                 yield usd
-
-
-@contextmanager
-def _told(action: str, region: str) -> Iterator[None]:
-    """Turn what botocore raises into one sentence that says what to do."""
-    try:
-        yield
-    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
-        raise WrongQuestion(
-            f"no usable AWS credentials: {str(error).rstrip('.')}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-            f"AWS_SECRET_ACCESS_KEY. {UNCHANGED}"
-        ) from None
-    except ClientError as error:
-        raise _client_fault(error, action, region) from None
-    except InvalidRegionError:
-        raise WrongQuestion(f"{region!r} is not the name of an AWS region. {UNCHANGED}") from None
-    except NotReached as error:
-        if _is_unknown(region):
-            guess = did_you_mean(nearest_names(region, _known_regions())) or "; is there such a region?"
-            raise WrongQuestion(f"cannot reach AWS in region {region!r}{guess} {UNCHANGED}") from None
-        reason = str(error).rstrip(".")
-        raise WrongQuestion(f"cannot reach AWS in region {region!r}: {reason}. {UNCHANGED}") from None
-    except BotoCoreError as error:
-        raise WrongQuestion(f"{action} in {region}: {str(error).rstrip('.')}. {UNCHANGED}") from None
-
-
-def _client_fault(error: ClientError, action: str, region: str) -> WrongQuestion:
-    answer = error.response.get("Error", {})
-    code, text = answer.get("Code", "no code"), answer.get("Message", "").rstrip(".")
-    if code in NOT_ALLOWED:
-        return NotAllowed(
-            f"these AWS credentials may not call {action} in {region}: allow that action in their IAM policy. "
-            f"{UNCHANGED}"
-        )
-    if code in REFUSED:
-        return WrongQuestion(
-            f"AWS refused the credentials in {region} ({code}): they are wrong or expired, or the region is not "
-            f"enabled for the account. {UNCHANGED}"
-        )
-    return WrongQuestion(f"AWS answered {action} in {region} with {code}: {text}. {UNCHANGED}")
-
-
-def _known_regions() -> list[str]:
-    return boto3.Session().get_available_regions("ec2")
-
-
-def _is_unknown(region: str) -> bool:
-    """Whether this boto3 has never heard of the region: a typing error, or one that is newer than it."""
-    return region not in _known_regions()

@@ -15,7 +15,7 @@ from pulumi.runtime.mocks import MockCallArgs
 
 from checks.asking import NOBODY_TO_ASK
 from checks.result import Check
-from cli.mock_cloud import CallFailedError, OfflineMocks, RecordingMonitor, Registration
+from cli.mock_cloud import Answer, CallFailedError, OfflineMocks, RecordingMonitor, Registration
 from config.stack_file import StackFile
 from planner.gpu_nodes import GpuNodes
 
@@ -57,13 +57,18 @@ def ask_nobody(call: MockCallArgs) -> dict[str, Any]:
     raise CallFailedError(NOBODY_TO_ASK)
 
 
-def record(folder: Path, stack_file: StackFile) -> Recording:
+def record(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> Recording:
     """Run the program of a project folder against a cloud that is not there.
+
+    Args:
+        folder: The folder that holds Pulumi.yaml and the program.
+        stack_file: The stack's configuration.
+        answer: What the program's questions to the cloud get; nobody is asked by default.
 
     Raises:
         pulumi.RunError: What the program itself raises: faults of the stack file, or a plan that does not fit.
     """
-    monitor = RecordingMonitor(OfflineMocks(answer=ask_nobody))
+    monitor = RecordingMonitor(OfflineMocks(answer=answer))
     pulumi.runtime.set_mocks(
         monitor.mocks,
         project=stack_file.project,

@@ -11,7 +11,15 @@ HIDDEN_CHILDREN = (
     "which the embedded engine cannot run"
 )
 
-PROGRAM_ORDER = ("Network", "Cluster", "Accelerators", "GpuNodeGroup", "ModelServer")
+PROGRAM_ORDER = (
+    "ExistingNetwork",
+    "Network",
+    "ExistingCluster",
+    "Cluster",
+    "Accelerators",
+    "GpuNodeGroup",
+    "ModelServer",
+)
 """The components as `__main__.py` builds them."""
 
 

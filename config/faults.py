@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -138,12 +139,29 @@ def yaml_keys(section: type[BaseModel]) -> list[str]:
 
 
 def _field(section: type[BaseModel], steps: Sequence[str | int]) -> FieldInfo:
-    return next(field for name, field in section.model_fields.items() if (field.alias or name) == steps[-1])
+    """Return the field at the end of the steps; those before it lead through nested sections."""
+    return _fields(_holder(section, steps))[str(steps[-1])]
 
 
 def _holder(section: type[BaseModel], steps: Sequence[str | int]) -> type[BaseModel]:
-    """Return the model that refused the key: the section itself, or the one nested under the key before."""
-    if len(steps) < 2:
-        return section
-    nested = _field(section, steps[:-1]).annotation
-    return nested if isinstance(nested, type) and issubclass(nested, BaseModel) else section
+    """Return the section that the last step is in: as far down as the steps before it name nested sections."""
+    for step in steps[:-1]:
+        fields = _fields(section)
+        nested = [
+            kind
+            for kind in _kinds(fields[str(step)].annotation if str(step) in fields else None)
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
+        if not nested:
+            return section
+        section = nested[0]
+    return section
+
+
+def _fields(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401  (whatever a field may be annotated with)
+    """Return the alternatives of an annotation: a section that may be absent is a union with None."""
+    return get_args(annotation) or (annotation,)
