@@ -33,6 +33,10 @@ REFUSED = {
 class NotAllowed(WrongQuestion):
     """The credentials are good, but may not do this."""
 
+    def __init__(self, text: str, action: str) -> None:
+        super().__init__(text)
+        self.action = action
+
 
 @contextmanager
 def told(action: str, region: str, *, ending: str = "") -> Iterator[None]:
@@ -80,7 +84,8 @@ def _client_fault(error: ClientError, action: str, region: str, after: str) -> W
     code, text = answer.get("Code", "no code"), answer.get("Message", "").rstrip(".")
     if code in NOT_ALLOWED:
         return NotAllowed(
-            f"these AWS credentials may not call {action} in {region}: allow that action in their IAM policy.{after}"
+            f"these AWS credentials may not call {action} in {region}: allow that action in their IAM policy.{after}",
+            action,
         )
     if code in REFUSED:
         return WrongQuestion(
