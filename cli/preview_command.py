@@ -10,14 +10,13 @@ from rich.rule import Rule
 from rich.text import Text
 
 from checks.result import StackRefused
-from cli.plan_view import memory_table, price, summary_lines
+from cli.cost_view import show_costs
+from cli.plan_view import memory_table, summary_lines
 from cli.recording import Recording, record
 from cli.resources_view import resource_tree
 from cli.screen import console
 from cli.topology_view import topology
 from config.stack_file import StackFileError, read_stack_file
-from planner.instances import prices_of
-from planner.sizes import total_usd_per_hour
 
 FITS, WRONG_QUESTION, DOES_NOT_FIT = 0, 2, 3
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -62,7 +61,7 @@ def show(recording: Recording, stack: str, out: Console) -> None:
     _part(out, "Helm values")
     _show_values(recording, out)
     _part(out, "Price")
-    _show_price(recording, out)
+    show_costs(recording, out)
     _part(out, "Checks")
     _show_checks(recording, out)
 
@@ -79,16 +78,6 @@ def _show_values(recording: Recording, out: Console) -> None:
             out.print(f"# {release.inputs['name']} ({release.inputs['chart']})", markup=False)
             # Names of Secrets stand in values, their contents never do; a secret path would be a fault of ours.
             out.print(yaml.safe_dump(values, width=1000).rstrip(), markup=False, soft_wrap=True)
-
-
-def _show_price(recording: Recording, out: Console) -> None:
-    for name, nodes in recording.fleet.items():
-        out.print(f"{name}: {nodes.total} x {nodes.plan.instance.type}: {price(nodes.plan)}", markup=False)
-    total = total_usd_per_hour(recording.fleet.values())
-    text = "unknown" if total is None else f"${total:.2f} an hour"
-    out.print(
-        f"GPU nodes together: {text} ({prices_of()}); control plane, NAT and system nodes come on top", markup=False
-    )
 
 
 def _show_checks(recording: Recording, out: Console) -> None:

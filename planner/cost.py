@@ -1,0 +1,120 @@
+"""What a stack costs by the hour and the month, by part, from list prices each with its date and source."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from planner.fit import DOWNLOAD_FACTOR
+from planner.gpu_nodes import SPOT, GpuNodes
+from planner.instances import prices_of
+
+PRICES = Path(__file__).parent / "data" / "prices.json"
+HOURS_PER_MONTH = 730
+"""As AWS's own calculator counts: 365 x 24 / 12."""
+BYTES_PER_GB = 1e9
+"""Data transfer is billed in GB, not GiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """One list price."""
+
+    usd: float
+    of: str
+    date: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Infrastructure:
+    """What a stack makes beside its GPU nodes, as numbers of things billed."""
+
+    control_planes: int = 0
+    system_nodes: int = 0
+    nat_gateways: int = 0
+    public_addresses: int = 0
+    root_volumes_gib: int = 0
+    """Of all nodes that run, GPU nodes too."""
+    kms_keys: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostPart:
+    """One line of the bill."""
+
+    part: str
+    what: str
+    usd_per_hour: float | None
+    """None: not known."""
+    price_of: str
+    """Where and when the price is from."""
+
+    @property
+    def usd_per_month(self) -> float | None:
+        """The same for a month of 730 hours."""
+        return None if self.usd_per_hour is None else self.usd_per_hour * HOURS_PER_MONTH
+
+
+@cache
+def list_prices() -> dict[str, Price]:
+    """Return every list price by its name in data/prices.json."""
+    rows = json.loads(PRICES.read_text())["prices"]
+    return {name: Price(**row) for name, row in rows.items()}
+
+
+def cost_parts(fleet: Mapping[str, GpuNodes], made: Infrastructure) -> list[CostPart]:
+    """Return the bill by part: the GPU nodes of each model, then what the cluster and the network cost all the same."""
+    return [*(_gpu_nodes(name, nodes) for name, nodes in fleet.items()), *_infrastructure(made)]
+
+
+def total_usd(parts: list[CostPart]) -> float | None:
+    """Return the sum of all parts an hour; None where one is unknown."""
+    known = [part.usd_per_hour for part in parts if part.usd_per_hour is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _gpu_nodes(name: str, nodes: GpuNodes) -> CostPart:
+    instance = nodes.plan.instance
+    what = "parked: no node runs" if nodes.parked else f"{nodes.total} x {instance.type}"
+    spot = ", on demand: spot is lower and varies" if nodes.capacity_type == SPOT else ""
+    return CostPart(
+        part=f"GPU nodes of {name}", what=what, usd_per_hour=nodes.usd_per_hour, price_of=f"{prices_of()}{spot}"
+    )
+
+
+def _infrastructure(made: Infrastructure) -> Iterator[CostPart]:
+    """Yield the parts that are there; a price by the month is spread over its hours."""
+    a_month = 1 / HOURS_PER_MONTH
+    for part, number, unit, price, factor in (
+        ("control plane", made.control_planes, "EKS", "control_plane_hour", 1.0),
+        ("system nodes", made.system_nodes, "m7i.large", "m7i.large_hour", 1.0),
+        ("NAT gateways", made.nat_gateways, "NAT gateway", "nat_gateway_hour", 1.0),
+        ("public addresses", made.public_addresses, "IPv4 address", "public_ipv4_hour", 1.0),
+        ("root volumes", made.root_volumes_gib, "GiB of gp3", "gp3_gib_month", a_month),
+        ("keys", made.kms_keys, "KMS key", "kms_key_month", a_month),
+    ):
+        if number:
+            found = list_prices()[price]
+            yield CostPart(
+                part=part,
+                what=f"{number} x {unit}",
+                usd_per_hour=number * found.usd * factor,
+                price_of=f"us-east-1, {found.date}, {found.source}",
+            )
+
+
+def saved_usd_per_hour(nodes: GpuNodes) -> float | None:
+    """Return what a parked model saves: the on-demand price of its nodes; None where that is unknown."""
+    return nodes.plan.usd_per_hour if nodes.parked else 0.0
+
+
+def start_gb(nodes: GpuNodes) -> float:
+    """Return the GB (10**9 bytes) that one start of all replicas fetches: the whole repository on each node."""
+    return nodes.plan.model.weights_bytes * DOWNLOAD_FACTOR * nodes.plan.total_nodes / BYTES_PER_GB
+
+
+def start_nat_usd(nodes: GpuNodes) -> float:
+    """Return what NAT charges for the data of one start of all replicas."""
+    return start_gb(nodes) * list_prices()["nat_gateway_gb"].usd

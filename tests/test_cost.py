@@ -1,0 +1,130 @@
+"""The bill by part: each sum redone by hand, and every price with its date and source."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import SCOUT, SCOUT_W4A16, planned
+
+from cli.cost_view import infrastructure, show_costs
+from cli.recording import Recording, record
+from cli.screen import console
+from config.stack_file import read_stack_file
+from planner.cost import (
+    HOURS_PER_MONTH,
+    Infrastructure,
+    cost_parts,
+    list_prices,
+    saved_usd_per_hour,
+    start_gb,
+    start_nat_usd,
+    total_usd,
+)
+from planner.gpu_nodes import GpuNodes
+from planner.sizes import total_usd_per_hour
+
+ROOT = Path(__file__).parent.parent
+MADE = Infrastructure(
+    control_planes=1, system_nodes=2, nat_gateways=4, public_addresses=4, root_volumes_gib=300, kms_keys=1
+)
+
+
+def nodes(model: str = SCOUT, *, price: float | None = 16.288, **how: Any) -> GpuNodes:
+    plan = planned(model)
+    return GpuNodes(
+        plan=replace(plan, instance=replace(plan.instance, usd_per_hour=price)), zones=("us-west-2a",), **how
+    )
+
+
+@pytest.fixture
+def previewed() -> Callable[[str], Recording]:
+    return lambda stack: record(ROOT, read_stack_file(ROOT, stack).for_offline_preview())
+
+
+def test_each_part_is_a_number_of_things_times_a_list_price() -> None:
+    found = {part.part: part.usd_per_hour for part in cost_parts({"scout": nodes()}, MADE)}
+    assert found == pytest.approx(
+        {
+            "GPU nodes of scout": 2 * 16.288,
+            "control plane": 0.10,
+            "system nodes": 2 * 0.1008,
+            "NAT gateways": 4 * 0.045,
+            "public addresses": 4 * 0.005,
+            "root volumes": 300 * 0.08 / 730,
+            "keys": 1 / 730,
+        }
+    )
+
+
+def test_the_sum_and_the_month_follow() -> None:
+    parts = cost_parts({"scout": nodes()}, MADE)
+    assert total_usd(parts) == pytest.approx(sum(part.usd_per_hour or 0 for part in parts))
+    assert parts[0].usd_per_month == pytest.approx(2 * 16.288 * 730)
+    assert HOURS_PER_MONTH == 365 * 24 / 12
+
+
+def test_one_unknown_price_makes_the_sum_unknown_not_smaller() -> None:
+    parts = cost_parts({"scout": nodes(price=None), "other": nodes()}, MADE)
+    assert parts[0].usd_per_hour is None
+    assert parts[0].usd_per_month is None
+    assert total_usd(parts) is None
+    assert total_usd_per_hour([nodes(price=None), nodes()]) is None
+
+
+def test_what_is_not_made_is_not_on_the_bill() -> None:
+    assert [part.part for part in cost_parts({"scout": nodes()}, Infrastructure())] == ["GPU nodes of scout"]
+
+
+def test_a_parked_model_costs_nothing_and_saves_its_nodes() -> None:
+    (part,) = cost_parts({"scout": nodes(parked=True)}, Infrastructure())
+    assert (part.what, part.usd_per_hour) == ("parked: no node runs", 0)
+    assert saved_usd_per_hour(nodes(parked=True)) == 32.576
+    assert saved_usd_per_hour(nodes()) == 0
+    assert saved_usd_per_hour(nodes(parked=True, price=None)) is None
+
+
+def test_a_spot_price_is_said_to_be_an_upper_bound() -> None:
+    (part,) = cost_parts({"scout": nodes(capacity_type="spot")}, Infrastructure())
+    assert part.price_of.endswith(", on demand: spot is lower and varies")
+
+
+def test_the_weights_of_one_start_are_fetched_by_every_node() -> None:
+    one = planned(SCOUT_W4A16).model.weights_bytes
+    assert start_gb(nodes(SCOUT_W4A16)) == pytest.approx(one * 1.05 / 1e9)
+    two = planned(SCOUT).model.weights_bytes
+    assert start_gb(nodes()) == pytest.approx(2 * two * 1.05 / 1e9)
+    assert start_nat_usd(nodes()) == pytest.approx(start_gb(nodes()) * 0.045)
+
+
+def test_every_price_has_a_date_and_a_source() -> None:
+    for name, price in list_prices().items():
+        assert price.usd > 0, name
+        assert price.date.startswith("2026"), name
+        assert price.source, name
+
+
+def test_the_program_s_registrations_are_counted(previewed: Callable[[str], Recording]) -> None:
+    assert infrastructure(previewed("prod")) == Infrastructure(
+        control_planes=1,
+        system_nodes=2,
+        nat_gateways=1,
+        public_addresses=1,
+        root_volumes_gib=2 * 50 + 2 * 100,
+        kms_keys=1,
+    )
+
+
+def test_the_bill_is_printed_with_its_sum_and_what_is_not_in_it(
+    previewed: Callable[[str], Recording], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_costs(previewed("prod"), console())
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "USD/h USD/month part what price of"
+    assert lines[1].startswith("32.58 23,780 GPU nodes of llama-4-scout 2 x g5.48xlarge us-east-1 on demand")
+    assert lines[8] == "32.96 24,062 together 730 h a month"
+    assert lines[9:] == [
+        "each start of llama-4-scout: 456 GB of weights, $20.53 through NAT ($0.045 a GB, us-east-1, 2026-02-24)",
+        "by use, so not in the sum: logs, traffic between zones and out. The S3 endpoint is free.",
+    ]
