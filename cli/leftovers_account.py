@@ -11,6 +11,9 @@ from botocore.config import Config
 from cli.aws_faults import told
 from planner.faults import WrongQuestion
 
+Client = Any
+"""boto3 gives its clients no static type."""
+
 Record = Mapping[str, Any]
 """A part of what AWS answers."""
 
@@ -41,7 +44,7 @@ def place_of(config: Mapping[str, str], file_name: str) -> Place:
     if not region:
         raise WrongQuestion(f"{file_name} has no aws:region: there is no telling where the stack was")
     profile = config.get("aws:profile") or None
-    match json.loads(config.get("aws:assumeRoles") or "[]"):
+    match _decoded(config.get("aws:assumeRoles") or "[]"):
         case []:
             return Place(region=region, profile=profile)
         case [{"roleArn": str(arn)} as role]:
@@ -65,24 +68,30 @@ class Account:
         if place.role_arn:
             self._take_role(place.role_arn, place.external_id)
 
-    def pages(self, service: str, operation: str, key: str, **asked: Any) -> Iterator[Record]:
+    def pages(self, service: str, operation: str, key: str, **asked: str) -> Iterator[Record]:
         """Yield what stands under `key` on every page of an answer.
 
         Raises:
             NotAllowed: The credentials lack the permission.
             WrongQuestion: AWS did not answer.
         """
+        for answer in self._answers(service, operation, asked):
+            yield from answer.get(key, ())
+
+    def names(self, service: str, operation: str, key: str, **asked: str) -> list[str]:
+        """Return what stands under `key` where that is plain names; raises as `pages` does."""
+        return [name for answer in self._answers(service, operation, asked) for name in answer[key]]
+
+    def _answers(self, service: str, operation: str, asked: Mapping[str, str]) -> Iterator[Record]:
         with told(self.action(service, operation), self.region):
             client = self._client(service)
             if client.can_paginate(operation):
                 size = {"PageSize": PAGE_SIZES[service]} if service in PAGE_SIZES else {}
-                answers = client.get_paginator(operation).paginate(**asked, PaginationConfig=size)
+                yield from client.get_paginator(operation).paginate(**asked, PaginationConfig=size)
             else:
-                answers = [getattr(client, operation)(**asked)]
-            for answer in answers:
-                yield from answer.get(key, ())
+                yield getattr(client, operation)(**asked)
 
-    def answer(self, service: str, operation: str, **asked: Any) -> Record:
+    def answer(self, service: str, operation: str, **asked: str | Sequence[str]) -> Record:
         """Return the answer to a single call; raises as `pages` does."""
         with told(self.action(service, operation), self.region):
             return getattr(self._client(service), operation)(**asked)
@@ -93,7 +102,7 @@ class Account:
         name = "".join(word.capitalize() for word in operation.split("_"))
         return f"{IAM_PREFIXES.get(service, service)}:{name}"
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str) -> Client:
         if service not in self._clients:
             retries = Config(retries={"mode": "standard"})
             self._clients[service] = self._session.client(service, region_name=self.region, config=retries)
@@ -110,6 +119,13 @@ class Account:
             aws_session_token=given["SessionToken"],
             region_name=self.region,
         )
+
+
+def _decoded(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def tags_of(listed: Sequence[Mapping[str, str]] | None) -> dict[str, str]:

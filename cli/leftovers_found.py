@@ -110,5 +110,6 @@ class Leftovers:
         return [shlex.join(["aws", *words, *options]) for words in one.removal]
 
 
-def _place(one: Found) -> tuple[int, str]:
-    return IN_ORDER_OF_REMOVAL.index(one.kind), one.id
+def _place(one: Found) -> tuple[int, str, str]:
+    # By reason before the id: alike stands with alike.
+    return IN_ORDER_OF_REMOVAL.index(one.kind), one.text, one.id

@@ -83,6 +83,19 @@ def preview(
 
 
 @app.command()
+def leftovers(
+    stack: Annotated[str, typer.Option(help="The stack that was destroyed; its Pulumi.<stack>.yaml is read.")],
+    folder: Annotated[Path, typer.Option(help="The folder that holds Pulumi.yaml.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List what AWS still holds of a destroyed stack; it only reads. Status 0: nothing, 1: something may be left."""
+    # Imported here: boto3 takes half a second to load, and `plan` must answer at once.
+    from cli.leftovers_command import run_leftovers
+
+    raise typer.Exit(run_leftovers(folder, stack, json_wanted=as_json))
+
+
+@app.command()
 def lock(
     model: Annotated[str, typer.Argument(help="A model id of the Hugging Face Hub: <organization>/<name>.")],
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit. Default: main.")] = None,

@@ -44,6 +44,9 @@ class ModelSettings(Settings):
     )
     efa: bool = False
     extra_args: tuple[str, ...] = Field(default=(), strict=False)
+    client_namespaces: Annotated[
+        tuple[Annotated[str, AfterValidator(rules.namespace)], ...], AfterValidator(rules.distinct)
+    ] = Field(default=(), strict=False)
 
     @property
     def node_zones(self) -> tuple[str, ...]:
@@ -98,4 +101,5 @@ class ModelSettings(Settings):
             image=self.image,
             revision=self.revision,
             extra_args=self.extra_args,
+            client_namespaces=self.client_namespaces,
         )

@@ -182,6 +182,13 @@ def model_name(value: str) -> str:
     )
 
 
+def namespace(value: str) -> str:
+    """Accept the name of a Kubernetes namespace."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+        raise ValueError(f"{value!r} is not the name of a namespace: lower-case letters, digits and -, at most 63")
+    return value
+
+
 def tag(key: str, value: str) -> None:
     """Refuse a tag that AWS would refuse."""
     if key.lower().startswith("aws:"):

@@ -38,6 +38,8 @@ class Serving:
     image: str = DEFAULT_IMAGE
     revision: str | None = None
     extra_args: Sequence[str] = field(default=())
+    client_namespaces: Sequence[str] = field(default=())
+    """Namespaces whose pods may call the model; none: all."""
 
 
 def rollout_seconds(plan: Plan) -> int:
@@ -68,6 +70,7 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
         "vllmArgs": [*vllm_args(plan), *serving.extra_args],
         "port": PORT,
         "placement": {"zones": list(nodes.zones), "instanceType": plan.instance.type},
+        "clientNamespaces": list(serving.client_namespaces),
         "resources": _resources(plan, efa=nodes.efa),
         "sharedMemory": f"{SHARED_MEMORY_GIB_PER_GPU * plan.layout.tensor_parallel_size}Gi",
         "weightsStorage": f"{_download_gib(plan, MOST_COPIES)}Gi",
