@@ -27,8 +27,7 @@ vpc, eks, charts, models = settings.network, settings.cluster, settings.charts, 
 # Pure arithmetic, then questions to the account: what does not fit or is not allowed stops here, with the numbers.
 fleet = {name: m.gpu_nodes(plan_named(m.model, m.instance_type, m.serving_options())) for name, m in models.items()}
 found = run_checks(StackFacts(
-    fleet=fleet, region=region, kubernetes_version=eks.kubernetes_version, existing_cluster=eks.existing,
-    open_questions=config.open_questions, **vpc.facts,
+    fleet=fleet, region=region, open_questions=config.open_questions, **vpc.facts, **eks.facts,
 ))  # fmt: skip
 stop_on_failures(found.checks)
 

@@ -1,7 +1,7 @@
 """Every check of a stack, in the order people read them, and what the lookups on the way found."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from checks.account import offering_checks, quota_checks, version_check, zone_checks
@@ -29,6 +29,8 @@ class StackFacts:
     """Zone -> private subnet of an existing network; where empty, `subnet_tags` find them."""
     subnet_tags: Mapping[str, str] = field(default_factory=dict)
     existing_cluster: str | None = None
+    public_access_cidrs: Sequence[str] = ()
+    """Who may reach the API server of a new cluster from outside."""
     open_questions: Sequence[str] = ()
     """What the stack file leaves open for an offline preview."""
 
@@ -52,6 +54,7 @@ def run_checks(stack: StackFacts) -> Findings:
         checks=(
             *(plan_check(name, nodes) for name, nodes in stack.fleet.items()),
             *(warning for name, nodes in stack.fleet.items() for warning in capacity_warnings(name, nodes)),
+            *_open_to_all(stack.public_access_cidrs),
             *(Check(subject="stack file", status="unknown", text=question) for question in stack.open_questions),
             *(network.checks if network else zone_checks(stack.zones, stack.region)),
             *(cluster.checks if cluster else (version_check(stack.kubernetes_version, stack.region),)),
@@ -63,6 +66,15 @@ def run_checks(stack: StackFacts) -> Findings:
         private_subnets=network.private_subnets if network else None,
         cluster=cluster.facts if cluster else None,
     )
+
+
+def _open_to_all(public_access_cidrs: Sequence[str]) -> Iterator[Check]:
+    if "0.0.0.0/0" in public_access_cidrs:
+        yield Check(
+            subject="cluster.publicAccessCidrs",
+            status="warning",
+            text="0.0.0.0/0 lets everybody knock at the Kubernetes API: write the addresses your callers come from",
+        )
 
 
 def _network(stack: StackFacts) -> FoundNetwork | None:

@@ -78,6 +78,15 @@ class ClusterSettings(Settings):
     keep_logs: bool = False
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """What the checks ask about."""
+        return {
+            "kubernetes_version": self.kubernetes_version,
+            "existing_cluster": self.existing,
+            "public_access_cidrs": self.public_access_cidrs,
+        }
+
+    @property
     def addon_versions(self) -> dict[str, str]:
         """Every add-on's version: the stack's own where it gives one, else the pin."""
         return {**ADDON_VERSIONS, **self.addon_overrides}
