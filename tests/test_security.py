@@ -18,9 +18,8 @@ from config.stack_settings import ChartsSettings, ClusterSettings, NetworkSettin
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "security.md").read_text()
-ROWS = {
-    int(row[0]): row[1:] for row in re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]*) \|$", PAGE, re.MULTILINE)
-}
+FOUND = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|([^|]*)\|$", PAGE, re.MULTILINE)
+ROWS = {int(row[0]): row[1:] for row in FOUND}
 CHART_CHECKS = {33, 34, 35, 37, 38, 39, 40}
 
 
