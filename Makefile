@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup preview test accuracy check e2e clean
+.PHONY: setup preview test accuracy scale check e2e clean
 
 setup: .venv/.ready
 
@@ -28,6 +28,10 @@ test: .venv/.ready
 # Scores the planner on start-ups that people reported (tests/data/vllm_runs).
 accuracy: .venv/.ready
 	@$(BIN)/python tests/accuracy_report.py
+
+# How long a preview takes with 1, 5 and 20 models on one cluster.
+scale: .venv/.ready
+	@$(BIN)/python tests/scale_report.py
 
 check: .venv/.ready
 	$(BIN)/ruff check .
