@@ -41,8 +41,8 @@ class NetworkSettings(Settings):
 
     @property
     def zones(self) -> tuple[str, ...]:
-        """The zones: those given, else those of the existing subnets."""
-        return self.given_zones or (tuple(self.existing.subnets) if self.existing else ())
+        """The zones: those given, else those of the existing subnets; sorted, so that the order in the file is free."""
+        return tuple(sorted(self.given_zones or (self.existing.subnets if self.existing else ())))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -53,8 +53,8 @@ class NetworkSettings(Settings):
 
     @property
     def system_zones(self) -> tuple[str, ...]:
-        """The two zones of the system nodes: the first of the alphabet, so that the order in the file is free."""
-        return tuple(sorted(self.zones)[:2])
+        """The two zones of the system nodes: the first of the alphabet."""
+        return self.zones[:2]
 
 
 class ClusterSettings(Settings):

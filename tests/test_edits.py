@@ -1,0 +1,171 @@
+"""docs/edits.md: each row is what two runs of the program, and the providers' schemas, say of the edit."""
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from edits import NODE_GROUP, Effect, effect, schema
+
+from cli.recording import Recording, record
+from config.stack_file import read_stack_file
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "edits.md").read_text()
+ROWS = {row[0]: list(row[1:6]) for row in re.findall(r"^\| (.+?) " + r"\|([^|]*)" * 5 + r"\|.*\|$", PAGE, re.MULTILINE)}
+Change = Callable[[dict[str, Any]], None]
+PINS = {"vpc-cni": "v1.23.0-eksbuild.1", "coredns": "v1.14.3-eksbuild.3", "kube-proxy": "v1.35.0-eksbuild.1"}
+PINS |= {"eks-pod-identity-agent": "v1.4.0-eksbuild.1", "eks-node-monitoring-agent": "v1.7.0-eksbuild.1"}
+
+
+def of_model(**keys: Any) -> Change:
+    return lambda config: config["vllm-eks:models"]["scout"].update(keys)
+
+
+def of(section: str, **keys: Any) -> Change:
+    return lambda config: config.setdefault(f"vllm-eks:{section}", {}).update(keys)
+
+
+def spread(config: dict[str, Any]) -> None:
+    model = config["vllm-eks:models"]["scout"]
+    model.update(zones=[model.pop("zone"), "us-west-2b"], replicas=2)
+
+
+def upgrade(config: dict[str, Any]) -> None:
+    # Downwards here: only two versions are supported, and the inputs change alike.
+    of("cluster", kubernetesVersion="1.35", addonVersions=PINS, nodeReleaseVersion="1.35.1-20260714")(config)
+
+
+def reserve(config: dict[str, Any]) -> None:
+    of_model(capacityReservationId="cr-0123456789abcdef0")(config)
+
+
+def another_model(config: dict[str, Any]) -> None:
+    models = config["vllm-eks:models"]
+    models["qwen3"] = {"model": "Qwen/Qwen3-8B", "instanceType": "g6.12xlarge", "zone": "us-west-2b"}
+
+
+def rename(config: dict[str, Any]) -> None:
+    models = config["vllm-eks:models"]
+    models["llama"] = models.pop("scout")
+
+
+EDITS: dict[str, Change] = {
+    "`maxModelLen`, `maxNumSeqs`, `extraArgs`, `gpuMemoryUtilization`, `image`": of_model(maxModelLen=8192),
+    "`clientNamespaces`": of_model(clientNamespaces=["team-a"]),
+    "`replicas`": of_model(replicas=2),
+    "`parked`": of_model(parked=True),
+    "`model`": of_model(model="Qwen/Qwen3-235B-A22B", pipelineParallelSize=4),
+    "`instanceType`": of_model(instanceType="g6.48xlarge"),
+    "`zone`": of_model(zone="us-west-2b"),
+    "`zone` to `zones`, the old one first": spread,
+    "`capacityType`": of_model(capacityType="spot"),
+    "`capacityReservationId`": reserve,
+    "`efa`": of_model(efa=True),
+    "another model": another_model,
+    "a model's name": rename,
+    "`tags`": of("tags", team="serving"),
+    "`kubernetesVersion`, with add-ons and image": upgrade,
+    "`nodeReleaseVersion`": of("cluster", nodeReleaseVersion="1.36.3-20261101"),
+    "`addonVersions`": of("cluster", addonVersions={"coredns": "v1.14.4-eksbuild.1"}),
+    "`publicAccessCidrs`, `admins`, `deletionProtection`": of("cluster", publicAccessCidrs=[], deletionProtection=True),
+    "`natGateways`": of("network", natGateways="perZone"),
+    "a zone more in `network.zones`": of("network", zones=[f"us-west-2{letter}" for letter in "abcd"]),
+    "the order of `network.zones`": of("network", zones=[f"us-west-2{letter}" for letter in "cab"]),
+    "`cidr`": of("network", cidr="10.1.0.0/16"),
+    "`charts`": of("charts", leaderWorkerSet={"version": "0.10.1"}),
+    "`apiKey`, `huggingFaceToken`": lambda config: config.update({"vllm-eks:apiKey": "another"}),
+}
+
+
+@dataclass
+class Runs:
+    """A stack that is edited."""
+
+    folder: Path
+
+    def record(self, change: Change | None = None) -> Recording:
+        config = {
+            "aws:region": "us-west-2",
+            "vllm-eks:apiKey": "one",
+            "vllm-eks:huggingFaceToken": "hf",
+            "vllm-eks:network": {"zones": [f"us-west-2{letter}" for letter in "abc"]},
+            "vllm-eks:cluster": {"publicAccessCidrs": ["203.0.113.0/24"]},
+            "vllm-eks:models": {
+                "scout": {
+                    "model": "meta-llama/Llama-4-Scout-17B-16E-Instruct",
+                    "instanceType": "g5.48xlarge",
+                    "zone": "us-west-2a",
+                    "maxModelLen": 16384,
+                    "maxNumSeqs": 64,
+                    "limitMmPerPrompt": {"image": 1},
+                }
+            },
+        }
+        if change:
+            change(config)
+        models = config["vllm-eks:models"].values()
+        for model in models:
+            if "Scout" not in model["model"]:
+                model.pop("limitMmPerPrompt", None)
+        (self.folder / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": config}))
+        return record(self.folder, read_stack_file(self.folder, "test").for_offline_preview())
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("edited")
+    for name in ("Pulumi.yaml", "__main__.py"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "charts", folder / "charts")
+    return Runs(folder)
+
+
+@pytest.fixture(scope="module")
+def before(runs: Runs) -> Recording:
+    return runs.record()
+
+
+def test_every_edit_has_its_row_and_every_row_its_edit() -> None:
+    assert set(ROWS) - {"edit", "---"} >= set(EDITS)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_does_what_its_row_says(runs: Runs, before: Recording, edit: str) -> None:
+    found = effect(before, runs.record(EDITS[edit])).cells()
+    assert found == [cell.strip() for cell in ROWS[edit]], f"| {edit} | {' | '.join(found)} |"
+
+
+def test_a_run_without_an_edit_changes_nothing(runs: Runs, before: Recording) -> None:
+    nothing = Effect(*(frozenset() for _ in range(5)))
+    assert effect(before, runs.record()) == nothing
+    assert effect(before, before) == nothing
+
+
+def test_an_edited_chart_reaches_the_release(runs: Runs, before: Recording) -> None:
+    template = runs.folder / "charts" / "vllm" / "templates" / "service.yaml"
+    text = template.read_text()
+    template.write_text(text + "# a comment\n")
+    try:
+        # The digest is of the chart beside the program's own code, not of the copy in the folder.
+        assert effect(before, runs.record()).in_place <= {"model release"}
+    finally:
+        template.write_text(text)
+
+
+def test_no_edit_replaces_the_control_plane_or_a_release_but_those_that_say_so() -> None:
+    dear = {"control plane", "model release", "controller release", "system node group"}
+    assert {edit for edit in EDITS if dear & set(ROWS[edit][0].replace(",", " ").split("  "))} <= {"`cidr`"}
+
+
+def test_gpu_groups_are_replaced_delete_first(before: Recording) -> None:
+    groups = [one for one in before.of_type(NODE_GROUP) if "vllm-eks/model" in (one.inputs.get("labels") or {})]
+    assert [one.request.deleteBeforeReplace for one in groups] == [True]
+
+
+def test_the_table_of_schemas_speaks_of_every_type_the_program_makes(before: Recording) -> None:
+    assert {one.type for one in before.registrations if one.type.startswith(("aws:", "kubernetes:"))} <= schema().keys()
