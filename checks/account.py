@@ -32,7 +32,8 @@ def zone_checks(zones: Sequence[str], region: str) -> Iterator[Check]:
         yield answer
         return
     ids = dict(zip(answer.names, answer.zone_ids, strict=True))
-    good = [zone for zone, zone_id in ids.items() if zone_id not in REFUSED_ZONE_IDS]
+    # Local Zones, whose names are longer, take no control plane.
+    good = [zone for zone, zone_id in ids.items() if zone_id not in REFUSED_ZONE_IDS and len(zone) == len(region) + 1]
     faults = []
     for zone in zones:
         if zone not in ids:

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from pathlib import Path
 
+import hypothesis
 import pulumi
 import pytest
 
 from cli.mock_cloud import RecordingMonitor, Registration
 
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes says nothing about the planner on a machine that does other things too.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @dataclass(frozen=True)

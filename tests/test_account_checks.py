@@ -75,6 +75,14 @@ def test_a_zone_the_account_has_not_is_told() -> None:
     )
 
 
+def test_a_local_zone_is_not_offered_as_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["us-west-2a", "us-west-2b", "us-west-2-lax-1a"]
+    answer = {"names": names, "zoneIds": ["usw2-az1", "usw2-az2", "usw2-lax1-az1"]}
+    monkeypatch.setattr("account.ANSWERS", {"getAvailabilityZones": lambda account, args: answer})
+    (check,) = check_zones(Account(), ["us-west-2a", "us-west-2d"])
+    assert check.text == "us-west-2d is not a zone of this account: write some of us-west-2a, us-west-2b"
+
+
 # --- offerings: moto has them as they were in 2026-08
 
 
