@@ -91,7 +91,8 @@ def _versions_go_together(cluster: ClusterSettings, key: str) -> Iterator[Fault]
 def _every_pin_is_given(cluster: ClusterSettings, key: str) -> Iterator[Fault]:
     why = f"only {DEFAULT_KUBERNETES_VERSION} has pinned versions here, not {cluster.kubernetes_version}"
     missing = [addon for addon in ADDON_VERSIONS if addon not in (cluster.addon_overrides or {})]
-    if missing and cluster.addon_overrides is not None:
+    # An existing cluster has its add-ons already.
+    if missing and cluster.addon_overrides is not None and "existing" not in cluster.model_fields_set:
         yield Fault(
             key=key_path(key, "addonVersions"),
             text=f"lacks {', '.join(missing)}: {why}, so give them (aws eks describe-addon-versions "

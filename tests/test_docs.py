@@ -48,6 +48,12 @@ def test_a_make_target_of_the_readme_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+def test_every_page_and_example_the_readme_names_is_there() -> None:
+    named = re.findall(r"`((?:docs|examples)/[\w./-]+\.(?:md|yaml))`", README) + re.findall(r"cp (examples/\S+)", README)
+    assert len(named) >= 6
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
 def test_ci_calls_the_readme_s_test_command() -> None:
     assert "make test" in README
     assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text()

@@ -129,6 +129,12 @@ def test_a_capacity_block_passes_and_an_ordinary_reservation_is_no_block() -> No
     ]
 
 
+def test_of_a_block_no_placement_group_is_asked() -> None:
+    inside = {**BLOCK, "placementGroupArn": "arn:aws:ec2:us-west-2:123456789012:placement-group/theirs"}
+    block = nodes(instance="p5.48xlarge", capacity_type="capacityBlock")
+    assert [check.status for check in checked(inside, scout=block)] == ["passed"]
+
+
 def test_a_reservation_that_is_not_there_is_refused() -> None:
     assert refusals(None) == [f"{ID} does not exist in us-west-2 of this account: correct the id, or the region"]
 

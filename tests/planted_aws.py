@@ -1,0 +1,240 @@
+"""An account of moto's in which the stack vllm-eks-dev left something of every kind, among strangers' things.
+
+What is planted is told by the region: each test that needs another account takes another region.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+OURS = "vllm-eks-dev"
+NEIGHBOUR = "vllm-eks-dev2"
+"""Another stack, whose name begins as ours does."""
+
+MARK = {"vllm-eks/stack": OURS}
+NODE = "i-0123456789abcdef0"
+ROLE = "arn:aws:iam::123456789012:role/any"
+
+
+def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def owned(cluster: str, value: str = "owned") -> dict[str, str]:
+    return {f"kubernetes.io/cluster/{cluster}": value}
+
+
+STRANGE_TAGS: dict[str, dict[str, str]] = {
+    "no tag": {},
+    "the neighbour's mark": {"vllm-eks/stack": NEIGHBOUR},
+    "the neighbour's mark on a node of our cluster": {"vllm-eks/stack": NEIGHBOUR, **owned(OURS)},
+    "a name that begins as ours": {"Name": f"{OURS}-private-us-west-2a"},
+    "owned by the neighbour": owned(NEIGHBOUR),
+    "shared with us": owned(OURS, "shared"),
+    "owned by two": {**owned(OURS), **owned("another")},
+    "the neighbour's interface": {"cluster.k8s.amazonaws.com/name": NEIGHBOUR},
+    "the neighbour's load balancer": {"elbv2.k8s.aws/cluster": NEIGHBOUR},
+    "the neighbour's volume": {"ebs.csi.aws.com/cluster-name": NEIGHBOUR, **owned(NEIGHBOUR)},
+    "the neighbour's node": {"eks:cluster-name": NEIGHBOUR, "aws:eks:cluster-name": NEIGHBOUR},
+}  # fmt: skip
+
+
+@dataclass
+class Gardener:
+    """Plants things in one region, with tags in the spelling of each service."""
+
+    client: Callable[[str], Any]
+    vpc: str = ""
+    subnet: str = ""
+    placement_groups: list[dict[str, Any]] = field(default_factory=list)
+    """Moto has none: what describe_placement_groups is to answer."""
+
+    def network(self, tags: dict[str, str]) -> None:
+        ec2 = self.client("ec2")
+        self.vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", **self._spec("vpc", tags))["Vpc"]["VpcId"]
+        self.subnet = ec2.create_subnet(VpcId=self.vpc, CidrBlock="10.0.0.0/20", **self._spec("subnet", tags))[
+            "Subnet"
+        ]["SubnetId"]
+
+    def interface(self, tags: dict[str, str], description: str = "") -> str:
+        made = self.client("ec2").create_network_interface(
+            SubnetId=self.subnet, Description=description, **self._spec("network-interface", tags)
+        )
+        return made["NetworkInterface"]["NetworkInterfaceId"]
+
+    def volume(self, tags: dict[str, str], type_: str = "gp3", size: int = 100) -> str:
+        zone = self.client("ec2").describe_subnets(SubnetIds=[self.subnet])["Subnets"][0]["AvailabilityZone"]
+        return self.client("ec2").create_volume(
+            AvailabilityZone=zone, Size=size, VolumeType=type_, **self._spec("volume", tags)
+        )["VolumeId"]
+
+    def security_group(self, tags: dict[str, str], name: str) -> str:
+        return self.client("ec2").create_security_group(
+            GroupName=name, Description=name, VpcId=self.vpc, **self._spec("security-group", tags)
+        )["GroupId"]
+
+    def instance(self, tags: dict[str, str], type_: str = "g5.xlarge") -> str:
+        made = self.client("ec2").run_instances(
+            ImageId="ami-12c6146b", InstanceType=type_, MinCount=1, MaxCount=1, SubnetId=self.subnet,
+            **self._spec("instance", tags),
+        )  # fmt: skip
+        return made["Instances"][0]["InstanceId"]
+
+    def nat_gateway(self, tags: dict[str, str]) -> tuple[str, str]:
+        ec2 = self.client("ec2")
+        address = ec2.allocate_address(Domain="vpc", **self._spec("elastic-ip", tags))["AllocationId"]
+        made = ec2.create_nat_gateway(SubnetId=self.subnet, AllocationId=address, **self._spec("natgateway", tags))
+        return made["NatGateway"]["NatGatewayId"], address
+
+    def endpoint(self, tags: dict[str, str], type_: str) -> str:
+        subnets = {"SubnetIds": [self.subnet]} if type_ == "Interface" else {}
+        return self.client("ec2").create_vpc_endpoint(
+            VpcId=self.vpc, VpcEndpointType=type_, **subnets, **self._spec("vpc-endpoint", tags),
+            ServiceName=f"com.amazonaws.us-west-2.{'sqs' if subnets else 's3'}",
+        )["VpcEndpoint"]["VpcEndpointId"]  # fmt: skip
+
+    def launch_template(self, tags: dict[str, str], name: str) -> str:
+        return self.client("ec2").create_launch_template(
+            LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "g5.xlarge"},
+            **self._spec("launch-template", tags),
+        )["LaunchTemplate"]["LaunchTemplateId"]  # fmt: skip
+
+    def placement_group(self, tags: dict[str, str], name: str) -> str:
+        self.placement_groups.append({"GroupName": name, "State": "available", "Tags": tag_list(tags)})
+        return name
+
+    def route_table(self, tags: dict[str, str]) -> str:
+        made = self.client("ec2").create_route_table(VpcId=self.vpc, **self._spec("route-table", tags))
+        return made["RouteTable"]["RouteTableId"]
+
+    def internet_gateway(self, tags: dict[str, str], *, attached: bool) -> str:
+        ec2 = self.client("ec2")
+        made = ec2.create_internet_gateway(**self._spec("internet-gateway", tags))["InternetGateway"]
+        if attached:
+            ec2.attach_internet_gateway(InternetGatewayId=made["InternetGatewayId"], VpcId=self.vpc)
+        return made["InternetGatewayId"]
+
+    def classic_load_balancer(self, tags: dict[str, str], name: str) -> str:
+        listener = {"Protocol": "TCP", "LoadBalancerPort": 80, "InstancePort": 30080}
+        self.client("elb").create_load_balancer(
+            LoadBalancerName=name, Listeners=[listener], Subnets=[self.subnet], **self._tags(tags)
+        )
+        return name
+
+    def load_balancer(self, tags: dict[str, str], name: str, type_: str = "network") -> str:
+        self.client("elbv2").create_load_balancer(Name=name, Type=type_, Subnets=[self.subnet], **self._tags(tags))
+        return name
+
+    def target_group(self, tags: dict[str, str], name: str) -> str:
+        self.client("elbv2").create_target_group(Name=name, Protocol="TCP", Port=80, VpcId=self.vpc, **self._tags(tags))
+        return name
+
+    def auto_scaling_group(self, tags: dict[str, str], name: str) -> str:
+        template = self.launch_template({}, f"{name}-template")
+        self.client("autoscaling").create_auto_scaling_group(
+            AutoScalingGroupName=name, MinSize=0, MaxSize=1, DesiredCapacity=0, VPCZoneIdentifier=self.subnet,
+            LaunchTemplate={"LaunchTemplateId": template}, **self._tags(tags),
+        )  # fmt: skip
+        return name
+
+    def log_group(self, tags: dict[str, str], name: str) -> str:
+        self.client("logs").create_log_group(logGroupName=name, **({"tags": tags} if tags else {}))
+        return name
+
+    def key(self, tags: dict[str, str], *, alias: str = "", dying: bool = False) -> str:
+        kms = self.client("kms")
+        listed = [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
+        id_ = kms.create_key(Tags=listed)["KeyMetadata"]["KeyId"]
+        if alias:
+            kms.create_alias(AliasName=alias, TargetKeyId=id_)
+        if dying:
+            kms.schedule_key_deletion(KeyId=id_, PendingWindowInDays=30)
+        return id_
+
+    def cluster(self, tags: dict[str, str], name: str) -> str:
+        self.client("eks").create_cluster(
+            name=name, roleArn=ROLE, resourcesVpcConfig={"subnetIds": [self.subnet]}, tags=tags
+        )
+        return name
+
+    def node_group(self, tags: dict[str, str], cluster: str, name: str) -> str:
+        self.client("eks").create_nodegroup(
+            clusterName=cluster, nodegroupName=name, nodeRole=ROLE, subnets=[self.subnet], tags=tags
+        )
+        return name
+
+    def _spec(self, kind: str, tags: dict[str, str]) -> dict[str, Any]:
+        return {"TagSpecifications": [{"ResourceType": kind, "Tags": tag_list(tags)}]} if tags else {}
+
+    def _tags(self, tags: dict[str, str]) -> dict[str, Any]:
+        return {"Tags": tag_list(tags)} if tags else {}
+
+
+def plant_ours(garden: Gardener) -> None:
+    """Something of every kind but the cluster, after a destroy that failed half way."""
+    garden.network(MARK)
+    garden.interface({"cluster.k8s.amazonaws.com/name": OURS, "node.k8s.amazonaws.com/instance_id": NODE})
+    garden.interface({}, f"aws-K8S-{NODE}")
+    garden.interface({}, f"Amazon EKS {OURS}")
+    garden.volume({"ebs.csi.aws.com/cluster-name": OURS, **owned(OURS)})
+    garden.security_group({"elbv2.k8s.aws/cluster": OURS}, "k8s-traffic-dev")
+    garden.security_group({"aws:eks:cluster-name": OURS, **owned(OURS)}, f"eks-cluster-sg-{OURS}-1")
+    garden.instance({"eks:cluster-name": OURS, **owned(OURS)})
+    garden.nat_gateway(MARK)
+    garden.endpoint(MARK, "Gateway")
+    garden.endpoint(MARK, "Interface")
+    garden.launch_template(MARK, f"{OURS}-scout-template")
+    garden.placement_group(MARK, f"{OURS}-scout-placement")
+    garden.route_table(MARK)
+    garden.internet_gateway(MARK, attached=True)
+    garden.classic_load_balancer(owned(OURS), "a0123456789abcdef")
+    garden.load_balancer({"elbv2.k8s.aws/cluster": OURS}, "k8s-vllm-scout")
+    garden.target_group({"elbv2.k8s.aws/cluster": OURS}, "k8s-vllm-scout-tg")
+    garden.auto_scaling_group({"eks:cluster-name": OURS}, "eks-scout-1")
+    garden.log_group({}, f"/aws/eks/{OURS}/cluster")
+    garden.log_group(MARK, f"{OURS}-flow-logs-log-group-0a1b2c3")
+    garden.key(MARK, alias=f"alias/eks/{OURS}")
+    garden.key(MARK, dying=True)
+
+
+def plant_strangers(garden: Gardener) -> set[str]:
+    """Things of others of every kind with every tag that must not count, in the VPC that `garden` is in."""
+    strange: set[str] = set()
+    for number, tags in enumerate(STRANGE_TAGS.values()):
+        strange |= {
+            garden.interface(tags, "ELB app/someone"),
+            garden.volume(tags),
+            garden.security_group(tags, f"{OURS}-group-{number}"),
+            garden.instance(tags),
+            *garden.nat_gateway(tags),
+            garden.endpoint(tags, "Interface"),
+            garden.launch_template(tags, f"{OURS}-template-{number}"),
+            garden.placement_group(tags, f"{OURS}-placement-{number}"),
+            garden.route_table(tags),
+            garden.internet_gateway(tags, attached=False),
+            garden.classic_load_balancer(tags, f"{OURS}-{number}"),
+            garden.load_balancer(tags, f"{OURS}-{number}"),
+            garden.target_group(tags, f"{OURS}-{number}"),
+            garden.auto_scaling_group(tags, f"{OURS}-asg-{number}"),
+            garden.log_group(tags, f"{OURS}-flow-logs-log-group-{number}"),
+            garden.key(tags, alias=f"alias/eks/{OURS}-{number}"),
+            garden.key(tags, dying=True),
+        }
+    return strange | _strange_names(garden)
+
+
+def _strange_names(garden: Gardener) -> set[str]:
+    return {
+        garden.interface({}, f"aws-K8S-{NODE} of somebody"),
+        garden.interface({"cluster.k8s.amazonaws.com/name": NEIGHBOUR}, f"aws-K8S-{NODE}"),
+        garden.interface({}, f"Amazon EKS {NEIGHBOUR}"),
+        garden.log_group({}, f"/aws/eks/{NEIGHBOUR}/cluster"),
+        garden.log_group({}, f"/aws/eks/{OURS}/cluster-old"),
+        garden.log_group(MARK | {"vllm-eks/stack": NEIGHBOUR}, f"/aws/eks/{OURS}/cluster2"),
+    }
+
+
+def plant_strange_network(garden: Gardener) -> set[str]:
+    """A VPC of somebody else that our cluster was let into, and the neighbour's interfaces in it."""
+    garden.network(owned(OURS, "shared"))
+    return {garden.vpc, garden.subnet, garden.interface({}, f"aws-K8S-{NODE}")}
