@@ -159,15 +159,8 @@ def attempt(
     limit = model.architecture.max_position_embeddings
     options = resolve(wishes, instance, context_limit_tokens=limit)
     _check_version(model, options)
-    found = Plan(
-        model=model,
-        instance=instance,
-        options=options,
-        replicas=wishes.replicas,
-        zones=wishes.zones,
-        layout=None,
-        refusals=(),
-    )
+    number = {"replicas": wishes.replicas, "zones": wishes.zones}
+    found = Plan(model=model, instance=instance, options=options, **number, layout=None, refusals=())
     tp, rules = _tensor_parallel(model, instance, options, wishes)
     against = (*context_refusals(model, options), *rules, *disk_refusals(model, instance))
     if tp:

@@ -1,29 +1,20 @@
 """What the account must offer and allow: every refusal with its exact words, and unknown where nobody answers."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from account import Account
 from asking import QWEN_8B, SCOUT, planned
-from moto import mock_aws
 
 from checks.account import offering_checks, quota_checks, version_check, zone_checks
 from checks.result import Check
 from planner.gpu_nodes import GpuNodes
 
+pytestmark = pytest.mark.usefixtures("moto_account")
+
 G_QUOTA, P_QUOTA, G_SPOT_QUOTA = "L-DB2E81BA", "L-417A185B", "L-3819A6DF"
 BLOCK: dict[str, Any] = {"capacity_type": "capacityBlock", "capacity_reservation_id": "cr-0123456789abcdef0"}
 ALL_ZONES = [f"us-west-2{letter}" for letter in "abcd"]
-
-
-@pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
-        yield
 
 
 def nodes(model: str = SCOUT, instance: str = "g5.48xlarge", *, zones: str = "a", replicas: int = 1, **how: Any):

@@ -1,17 +1,17 @@
 """Networks and clusters that exist: looked up in moto's account, each fault with its exact words."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
 import pytest
 from account import Account
-from moto import mock_aws
 
 from checks.existing_cluster import FoundCluster, find_cluster
 from checks.existing_network import FoundNetwork, NetworkWish, find_network
 from checks.result import Check
+
+pytestmark = pytest.mark.usefixtures("moto_account")
 
 ZONES = ("us-west-2a", "us-west-2b")
 NODES = {"us-west-2a": 2, "us-west-2b": 0}
@@ -30,15 +30,6 @@ class Place:
     @property
     def wish(self) -> NetworkWish:
         return NetworkWish(vpc_id=self.vpc, zones=ZONES, subnets=self.subnets)
-
-
-@pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
-        yield
 
 
 @pytest.fixture

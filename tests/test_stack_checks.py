@@ -1,28 +1,19 @@
 """The real program against an account that refuses: it stops before anything is registered, and says all of why."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from account import Account
-from moto import mock_aws
 
 from checks.result import Check, StackRefused, stop_on_failures
 from cli.recording import Recording, record
 from config.stack_file import read_stack_file
 
+pytestmark = pytest.mark.usefixtures("moto_account")
+
 ROOT = Path(__file__).parent.parent
 G_QUOTA = "L-DB2E81BA"
 STANDARD = {"1.36": ("STANDARD_SUPPORT", "2027-08-02T00:00:00Z")}
-
-
-@pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
-        yield
 
 
 def run(account: Account, stack: str = "prod") -> Recording:
