@@ -163,7 +163,7 @@ def addon(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
     return {"addonVersion": "v1.0.0-eksbuild.1"}
 
 
-ANSWERS: Mapping[str, Callable[[Account, Mapping[str, Any]], dict[str, Any]]] = {
+ANSWERS: dict[str, Callable[[Account, Mapping[str, Any]], dict[str, Any]]] = {
     "getAvailabilityZones": zones,
     "getInstanceTypeOfferings": offerings,
     "getServiceQuota": quota,

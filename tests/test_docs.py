@@ -49,9 +49,8 @@ def test_a_make_target_of_the_readme_exists(target: str) -> None:
 
 
 def test_every_page_and_example_the_readme_names_is_there() -> None:
-    named = re.findall(r"`((?:docs|examples)/[\w./-]+\.(?:md|yaml))`", README) + re.findall(
-        r"cp (examples/\S+)", README
-    )
+    named = re.findall(r"`((?:docs|examples)/[\w./-]+\.(?:md|yaml))`", README)
+    named += re.findall(r"cp (examples/\S+)", README)
     assert len(named) >= 6
     assert [name for name in named if not (ROOT / name).is_file()] == []
 

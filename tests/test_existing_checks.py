@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import account
 import boto3
 import pytest
 from account import Account
@@ -227,6 +228,15 @@ def test_a_cluster_of_another_version_or_vpc_is_refused(theirs: str) -> None:
         "nodeReleaseVersion of it",
         "theirs is in vpc-theirs, and network.existing names vpc-ours: write its own VPC",
     ]
+
+
+def test_a_cluster_that_is_not_active_is_refused(theirs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Moto's clusters are ACTIVE at once.
+    monkeypatch.setitem(
+        account.ANSWERS, "getCluster", lambda one, args: {**account.cluster(one, args), "status": "CREATING"}
+    )
+    texts = [check.text for check in looked_up(Account(), theirs).checks if check.status == "failed"]
+    assert texts == ["theirs is CREATING, not ACTIVE: wait until it is"]
 
 
 def test_a_cluster_that_cannot_be_looked_up_stops_the_stack() -> None:
