@@ -155,6 +155,8 @@ def _remark(record: Record, state: str) -> str:
     instance = record.get("Attachment", {}).get("InstanceId")
     if instance:
         return f"attached to {instance}"
+    if "VpcEndpointType" in record:
+        return f"{record['VpcEndpointType']} endpoint"
     return state if state in ("in-use", "deleting", "shutting-down", "failed") else ""
 
 

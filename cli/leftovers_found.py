@@ -99,11 +99,6 @@ class Leftovers:
         """The prices that the costs are reckoned by, each once."""
         return list(dict.fromkeys(one.cost.price for one in self.left if one.cost))
 
-    @property
-    def unknown_costs(self) -> list[Found]:
-        """What costs something that is not known here."""
-        return [one for one in self.left if one.cost is None and not one.is_free]
-
     def commands(self, one: Found) -> list[str]:
         """Return the commands that remove a thing, ready for a shell."""
         options = [word for pair in self.options.items() for word in pair]

@@ -20,7 +20,7 @@ def show(leftovers: Leftovers, out: Console) -> None:
     if leftovers.left:
         out.print()
         out.print(_table(leftovers.left, out))
-        _line(out, "\nTo remove them, in this order (printed here, never run):")
+        _line(out, "\nTo remove them, each kind once the one before it is gone (printed here, never run):")
         for one in leftovers.left:
             for command in leftovers.commands(one):
                 _line(out, f"  {command}")
@@ -31,7 +31,9 @@ def show(leftovers: Leftovers, out: Console) -> None:
         for kind, reason in leftovers.not_asked.items():
             _line(out, f"  {kind}: not asked: {reason}")
     if leftovers.left:
-        _line(out, f"\n{_prices(leftovers)}")
+        _line(out, f"\nPrices of {REGION}, on demand, without what is billed by use; - is free, ? is not known here.")
+        for price in leftovers.prices:
+            _line(out, f"  {price.text}")
 
 
 def as_json(leftovers: Leftovers) -> dict[str, Any]:
@@ -80,15 +82,6 @@ def _amounts(one: Found) -> tuple[str, str]:
     if one.cost:
         return f"{one.cost.usd_per_hour:.4f}", f"{one.cost.usd_per_month:.2f}"
     return ("-", "-") if one.is_free else ("?", "?")
-
-
-def _prices(leftovers: Leftovers) -> str:
-    said = f"Prices are those of {REGION}, on demand; what is billed by use comes on top"
-    if leftovers.prices:
-        said += ". " + "; ".join(price.text for price in leftovers.prices)
-    if leftovers.unknown_costs:
-        said += f". No price is known here where a ? stands ({len(leftovers.unknown_costs)})"
-    return f"{said}. A - is free."
 
 
 def _entry(one: Found, leftovers: Leftovers) -> dict[str, Any]:
