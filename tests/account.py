@@ -7,6 +7,7 @@ reservations and the Kubernetes calendar it does not know: those are stubs.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import boto3
@@ -61,8 +62,14 @@ class Account:
         return result
 
 
+@cache
+def client_of(service: str, region: str) -> Any:
+    """One client for all: each new one reads the service's model again."""
+    return boto3.client(service, region_name=region)
+
+
 def ec2(account: Account) -> Any:
-    return boto3.client("ec2", region_name=account.region)
+    return client_of("ec2", account.region)
 
 
 def filters_of(args: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -144,7 +151,7 @@ def route_table(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cluster(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    found = boto3.client("eks", region_name=account.region).describe_cluster(name=args["name"])["cluster"]
+    found = client_of("eks", account.region).describe_cluster(name=args["name"])["cluster"]
     place = found["resourcesVpcConfig"]
     return {
         "name": found["name"],

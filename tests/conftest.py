@@ -1,5 +1,6 @@
 """The engine all component tests run in: every registration is kept, every unanswered question is an error."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ import pytest
 from cli.mock_cloud import RecordingMonitor, Registration
 
 ROOT = Path(__file__).parent.parent
+
+# Nobody asks for an image, and moto makes a thousand of them for each region of each test.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
 # How long an example takes says nothing about the planner on a machine that does other things too.
 hypothesis.settings.register_profile("unhurried", deadline=None)
@@ -60,7 +64,9 @@ class Engine:
         """Return the names of each component's children as `Type name`, under the component's name."""
         found: dict[str, set[str]] = {}
         for one in self.registrations:
-            parent = one.parent.rpartition("::")[2]
+            # The stack's own resource keeps the name of the first one that this process ran.
+            is_top = one.parent.split("::")[2:3] == ["pulumi:pulumi:Stack"]
+            parent = "vllm-eks-test" if is_top else one.parent.rpartition("::")[2]
             found.setdefault(parent, set()).add(f"{one.type.rpartition(':')[2]} {one.name}")
         return found
 
@@ -91,13 +97,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty AWS account of moto's, and no credentials but its own."""
+@pytest.fixture(scope="module")
+def moto_account() -> Iterator[None]:
+    """An AWS account of moto's for one module, and no credentials but its own."""
     from moto import mock_aws  # loaded only where it is needed: it takes seconds
 
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.delenv("AWS_PROFILE", raising=False)
         yield

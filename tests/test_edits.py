@@ -74,8 +74,8 @@ EDITS: dict[str, Change] = {
     "`addonVersions`": of("cluster", addonVersions={"coredns": "v1.14.4-eksbuild.1"}),
     "`publicAccessCidrs`, `admins`, `deletionProtection`": of("cluster", publicAccessCidrs=[], deletionProtection=True),
     "`natGateways`": of("network", natGateways="perZone"),
-    "a zone more in `network.zones`": of("network", zones=[f"us-west-2{letter}" for letter in "abcd"]),
-    "the order of `network.zones`": of("network", zones=[f"us-west-2{letter}" for letter in "cab"]),
+    "a zone more in `network.zones`": of("network", zones=["us-west-2a", "us-west-2b", "us-west-2c"]),
+    "the order of `network.zones`": of("network", zones=["us-west-2b", "us-west-2a"]),
     "`cidr`": of("network", cidr="10.1.0.0/16"),
     "`charts`": of("charts", leaderWorkerSet={"version": "0.10.1"}),
     "`apiKey`, `huggingFaceToken`": lambda config: config.update({"vllm-eks:apiKey": "another"}),
@@ -93,7 +93,7 @@ class Runs:
             "aws:region": "us-west-2",
             "vllm-eks:apiKey": "one",
             "vllm-eks:huggingFaceToken": "hf",
-            "vllm-eks:network": {"zones": [f"us-west-2{letter}" for letter in "abc"]},
+            "vllm-eks:network": {"zones": ["us-west-2a", "us-west-2b"]},
             "vllm-eks:cluster": {"publicAccessCidrs": ["203.0.113.0/24"]},
             "vllm-eks:models": {
                 "scout": {

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 PLACEMENT = "aws:ec2/placementGroup:PlacementGroup"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with the examples beside its own stack files, as the documents say to copy them."""
+    tmp_path = tmp_path_factory.mktemp("examples")
     for name in ("Pulumi.yaml", "__main__.py"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "charts", tmp_path / "charts")
@@ -28,9 +30,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorded(folder: Path) -> Callable[[str], Recording]:
-    return lambda stack: record(folder, read_stack_file(folder, stack).for_offline_preview())
+    return cache(lambda stack: record(folder, read_stack_file(folder, stack).for_offline_preview()))
 
 
 def gpu_groups(recording: Recording) -> dict[str, dict]:
@@ -108,11 +110,12 @@ def test_a_parked_model_keeps_all_but_its_nodes(recorded: Callable[[str], Record
     assert recording.outputs["usdPerHour"] == 0
 
 
-def test_parking_changes_two_numbers_and_nothing_else(folder: Path) -> None:
-    parked = record(folder, read_stack_file(folder, "parked").for_offline_preview())
-    file = folder / "Pulumi.parked.yaml"
-    file.write_text(file.read_text().replace("      parked: true\n", ""))
+def test_parking_changes_two_numbers_and_nothing_else(folder: Path, recorded: Callable[[str], Recording]) -> None:
+    parked, file = recorded("parked"), folder / "Pulumi.parked.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("      parked: true\n", ""))
     running = record(folder, read_stack_file(folder, "parked").for_offline_preview())
+    file.write_text(text)
     before, after = ({one.urn: dict(one.inputs) for one in run.registrations} for run in (running, parked))
     assert before.keys() == after.keys()
     # A made-up API key is another one at each run; the engine is told to keep the first.

@@ -1,10 +1,10 @@
 """Networks and clusters that exist: looked up in moto's account, each fault with its exact words."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import account
-import boto3
 import pytest
 from account import Account
 
@@ -35,7 +35,7 @@ class Place:
 
 @pytest.fixture
 def client() -> Any:
-    return boto3.client("ec2", region_name="us-west-2")
+    return account.client_of("ec2", "us-west-2")
 
 
 @pytest.fixture
@@ -184,15 +184,16 @@ def test_a_vpc_that_resolves_no_names_is_refused(place: Place, client: Any) -> N
 
 
 @pytest.fixture
-def theirs(place: Place) -> str:
-    eks = boto3.client("eks", region_name="us-west-2")
+def theirs(place: Place) -> Iterator[str]:
+    eks = account.client_of("eks", "us-west-2")
     eks.create_cluster(
         name="theirs",
         version="1.36",
         roleArn="arn:aws:iam::123456789012:role/eks",
         resourcesVpcConfig={"subnetIds": list(place.subnets.values())},
     )
-    return "theirs"
+    yield "theirs"
+    eks.delete_cluster(name="theirs")
 
 
 def looked_up(account: Account, name: str, version: str = "1.36", vpc: str = "vpc-theirs") -> FoundCluster:
