@@ -159,8 +159,10 @@ def attempt(
     limit = model.architecture.max_position_embeddings
     options = resolve(wishes, instance, context_limit_tokens=limit)
     _check_version(model, options)
-    number = {"replicas": wishes.replicas, "zones": wishes.zones}
-    found = Plan(model=model, instance=instance, options=options, **number, layout=None, refusals=())
+    replicas, zones = wishes.replicas, wishes.zones
+    found = Plan(
+        model=model, instance=instance, options=options, replicas=replicas, zones=zones, layout=None, refusals=()
+    )
     tp, rules = _tensor_parallel(model, instance, options, wishes)
     against = (*context_refusals(model, options), *rules, *disk_refusals(model, instance))
     if tp:

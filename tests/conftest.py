@@ -1,9 +1,11 @@
 """The engine all component tests run in: every registration is kept, every unanswered question is an error."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from inspect import isawaitable
 from pathlib import Path
 
@@ -12,8 +14,13 @@ import pulumi
 import pytest
 
 from cli.mock_cloud import RecordingMonitor, Registration
+from cli.recording import Recording, record
+from config.stack_file import read_stack_file
 
 ROOT = Path(__file__).parent.parent
+
+# What moto and the SDKs load lives as long as the process: looking through all of it often is a third of the time.
+gc.set_threshold(500_000, 50, 1000)
 
 # Nobody asks for an image, and moto makes a thousand of them for each region of each test.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
@@ -107,3 +114,9 @@ def moto_account() -> Iterator[None]:
             patch.setenv(name, "testing")
         patch.delenv("AWS_PROFILE", raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def recorded_stack() -> Callable[[str], Recording]:
+    """What the program registers for a stack file of the project, recorded once; to be looked at only."""
+    return cache(lambda stack: record(ROOT, read_stack_file(ROOT, stack).for_offline_preview()))

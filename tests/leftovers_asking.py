@@ -84,6 +84,14 @@ def full(garden: Gardens) -> Planted:
     return gardener.placement_groups, strangers | plant_strange_network(elsewhere)
 
 
+@pytest.fixture(scope="module")
+def ours(garden: Gardens) -> Planted:
+    """Something of ours of every kind, and nobody else's: for tests of the questions, not of whose things are."""
+    gardener = garden(FULL)
+    plant_ours(gardener)
+    return gardener.placement_groups, set()
+
+
 @pytest.fixture
 def wire() -> Wire:
     return Wire(pages={PLACEMENT_GROUPS: [{"PlacementGroups": []}]})

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from asking import SCOUT, SCOUT_W4A16, planned
 
 from cli.cost_view import infrastructure, show_costs
-from cli.recording import Recording, record
+from cli.recording import Recording
 from cli.screen import console
-from config.stack_file import read_stack_file
 from planner.cost import (
     HOURS_PER_MONTH,
     Infrastructure,
@@ -25,7 +23,6 @@ from planner.cost import (
 from planner.gpu_nodes import GpuNodes
 from planner.sizes import total_usd_per_hour
 
-ROOT = Path(__file__).parent.parent
 MADE = Infrastructure(
     control_planes=1, system_nodes=2, nat_gateways=4, public_addresses=4, root_volumes_gib=300, kms_keys=1
 )
@@ -36,11 +33,6 @@ def nodes(model: str = SCOUT, *, price: float | None = 16.288, **how: Any) -> Gp
     return GpuNodes(
         plan=replace(plan, instance=replace(plan.instance, usd_per_hour=price)), zones=("us-west-2a",), **how
     )
-
-
-@pytest.fixture
-def previewed() -> Callable[[str], Recording]:
-    return lambda stack: record(ROOT, read_stack_file(ROOT, stack).for_offline_preview())
 
 
 def test_each_part_is_a_number_of_things_times_a_list_price() -> None:
@@ -105,8 +97,8 @@ def test_every_price_has_a_date_and_a_source() -> None:
         assert price.source, name
 
 
-def test_the_program_s_registrations_are_counted(previewed: Callable[[str], Recording]) -> None:
-    assert infrastructure(previewed("prod")) == Infrastructure(
+def test_the_program_s_registrations_are_counted(recorded_stack: Callable[[str], Recording]) -> None:
+    assert infrastructure(recorded_stack("prod")) == Infrastructure(
         control_planes=1,
         system_nodes=2,
         nat_gateways=1,
@@ -117,9 +109,9 @@ def test_the_program_s_registrations_are_counted(previewed: Callable[[str], Reco
 
 
 def test_the_bill_is_printed_with_its_sum_and_what_is_not_in_it(
-    previewed: Callable[[str], Recording], capsys: pytest.CaptureFixture[str]
+    recorded_stack: Callable[[str], Recording], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show_costs(previewed("prod"), console())
+    show_costs(recorded_stack("prod"), console())
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "USD/h USD/month part what price of"
     assert lines[1].startswith("32.58 23,780 GPU nodes of llama-4-scout 2 x g5.48xlarge us-east-1 on demand")

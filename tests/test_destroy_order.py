@@ -4,17 +4,15 @@ The hazards are those of terraform-aws-eks, eksctl and pulumi-eks: what hangs, o
 the wrong order. Proved here: the order the engine will keep. Not proved: what AWS then does.
 """
 
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from chart_rendering import Rendered, model_values, render_text, tool
 from resource_graph import Graph
 
-from cli.recording import Recording, record
+from cli.recording import Recording
 from components.chart_sources import LEADER_WORKER_SET
-from config.stack_file import read_stack_file
 
-ROOT = Path(__file__).parent.parent
 SYSTEM_NODES, GPU_NODES = "NodeGroup system-nodes", "NodeGroup llama-4-scout-nodes"
 EVERY_NODE_GROUP = (SYSTEM_NODES, GPU_NODES)
 MODEL = "Release llama-4-scout-release"
@@ -79,8 +77,8 @@ BEFORE = {
 
 
 @pytest.fixture(scope="module")
-def graphs() -> dict[str, tuple[Recording, Graph]]:
-    recordings = {stack: record(ROOT, read_stack_file(ROOT, stack).for_offline_preview()) for stack in ("dev", "prod")}
+def graphs(recorded_stack: Callable[[str], Recording]) -> dict[str, tuple[Recording, Graph]]:
+    recordings = {stack: recorded_stack(stack) for stack in ("dev", "prod")}
     return {stack: (recording, Graph(recording)) for stack, recording in recordings.items()}
 
 

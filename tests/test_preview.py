@@ -43,7 +43,7 @@ def preview(capsys: pytest.CaptureFixture[str]) -> Callable[..., Shown]:
 
 @pytest.fixture
 def recorded() -> Callable[..., Recording]:
-    def run(stack: str = "dev", folder: Path = ROOT) -> Recording:
+    def run(stack: str, folder: Path) -> Recording:
         return record(folder, read_stack_file(folder, stack).for_offline_preview())
 
     return run
@@ -69,9 +69,9 @@ def release(recording: Recording):
 
 @pytest.mark.parametrize(("stack", "nodes", "pp"), [("dev", 1, 1), ("prod", 2, 2)])
 def test_each_stack_of_the_guide_gets_its_nodes_in_one_zone_of_a_four_zone_network(
-    recorded: Callable[..., Recording], stack: str, nodes: int, pp: int
+    recorded_stack: Callable[[str], Recording], stack: str, nodes: int, pp: int
 ) -> None:
-    recording = recorded(stack)
+    recording = recorded_stack(stack)
     group = gpu_nodes(recording)
     assert group.inputs["scalingConfig"] == {"minSize": nodes, "desiredSize": nodes, "maxSize": nodes}
     assert group.inputs["subnetIds"] == [f"vllm-eks-{stack}-private-us-west-2a-id"]
@@ -105,8 +105,10 @@ def test_nodes_sizes_memory_and_values_follow_one_changed_line(
     assert recording.outputs["models"]["llama-4-scout"]["nodes"] == nodes
 
 
-def test_outputs_say_where_the_endpoint_is_and_how_to_reach_it(recorded: Callable[..., Recording]) -> None:
-    outputs = recorded("prod").outputs
+def test_outputs_say_where_the_endpoint_is_and_how_to_reach_it(
+    recorded_stack: Callable[[str], Recording],
+) -> None:
+    outputs = recorded_stack("prod").outputs
     assert set(outputs) == {"models", "usdPerHour", "kubeconfig"}
     assert outputs["usdPerHour"] == 32.576
     model = outputs["models"]["llama-4-scout"]
@@ -117,9 +119,9 @@ def test_outputs_say_where_the_endpoint_is_and_how_to_reach_it(recorded: Callabl
 
 
 def test_the_release_waits_for_controllers_and_its_own_nodes_and_gpus_hold_up_nothing_else(
-    recorded: Callable[..., Recording],
+    recorded_stack: Callable[[str], Recording],
 ) -> None:
-    recording = recorded()
+    recording = recorded_stack("dev")
     by_type = {one.type: one for one in recording.registrations if one.type.startswith("vllm-eks:")}
     server, gpus = by_type["vllm-eks:index:ModelServer"], by_type[GPU_GROUP]
     group = gpu_nodes(recording)

@@ -11,9 +11,8 @@ import pytest
 from chart_rendering import Rendered, render_text, tool
 from pydantic.alias_generators import to_camel
 
-from cli.recording import Recording, record
+from cli.recording import Recording
 from config.model_settings import ModelSettings
-from config.stack_file import read_stack_file
 from config.stack_settings import ChartsSettings, ClusterSettings, NetworkSettings
 
 ROOT = Path(__file__).parent.parent
@@ -138,8 +137,8 @@ MET: dict[int, Callable[[Stack], object]] = {
 
 
 @pytest.fixture(scope="module")
-def stack() -> Stack:
-    return Stack(record(ROOT, read_stack_file(ROOT, "prod").for_offline_preview()))
+def stack(recorded_stack: Callable[[str], Recording]) -> Stack:
+    return Stack(recorded_stack("prod"))
 
 
 def test_every_one_of_the_44_checks_stands_on_the_page() -> None:
