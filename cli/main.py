@@ -90,7 +90,7 @@ def leftovers(
 ) -> None:
     """List what AWS still holds of a destroyed stack; it only reads. Status 0: nothing, 1: something may be left."""
     # Imported here: boto3 takes half a second to load, and `plan` must answer at once.
-    from cli.leftovers_command import run_leftovers
+    from cli.leftovers.command import run_leftovers
 
     raise typer.Exit(run_leftovers(folder, stack, json_wanted=as_json))
 

@@ -108,7 +108,7 @@ def ask(
     """Run the command for a stack file of a region, or with the lines that are given."""
 
     def run(region: str, *lines: str, stack: str = "dev", as_json: bool = True) -> Said:
-        from cli.leftovers_command import run_leftovers
+        from cli.leftovers.command import run_leftovers
 
         first = region if ":" in region else f"aws:region: {region}"
         text = "\n".join(["config:", *(f"  {line}" for line in (first, *lines))])

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
     ],
 )
 def test_a_wrong_stack_is_told(folder: Path, stack: str, told: str) -> None:
-    from cli.leftovers_command import run_leftovers
+    from cli.leftovers.command import run_leftovers
 
     (folder / f"Pulumi.{'dev' if stack == 'prod' else stack}.yaml").write_text("config: {aws:region: us-west-2}")
     with pytest.raises(WrongQuestion) as caught:
@@ -65,7 +65,7 @@ def test_the_command_s_options_and_that_boto3_waits_for_it() -> None:
     program = (
         "import sys, types\nfrom cli.main import main\nassert 'boto3' not in sys.modules\n"
         "run = lambda *a, **k: print(*a, k) or 1\n"
-        "sys.modules['cli.leftovers_command'] = types.SimpleNamespace(run_leftovers=run)\nmain()"
+        "sys.modules['cli.leftovers.command'] = types.SimpleNamespace(run_leftovers=run)\nmain()"
     )
     found = command(program, "--stack", "dev", "--folder", "docs", "--json")
     assert (found.returncode, found.stderr, found.stdout) == (1, "", "docs dev {'json_wanted': True}\n")
@@ -73,7 +73,7 @@ def test_the_command_s_options_and_that_boto3_waits_for_it() -> None:
 
 
 def test_the_mark_is_the_one_the_program_writes() -> None:
-    from cli.leftovers_owner import STACK_TAG
+    from cli.leftovers.owner import STACK_TAG
     from config.loader import STACK_TAG as WRITTEN
 
     assert STACK_TAG == WRITTEN

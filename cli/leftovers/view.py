@@ -5,8 +5,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cli.leftovers_found import Found, Leftovers
-from cli.leftovers_prices import REGION, Price
+from cli.leftovers.found import Found, Leftovers
+from cli.leftovers.prices import REGION, Price
 from cli.screen import table
 
 COLUMNS = ("kind", "id", "USD/h", "USD/month", "why it is the stack's")

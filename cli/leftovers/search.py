@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from cli import leftovers_ec2 as ec2
-from cli import leftovers_services as services
 from cli.aws_faults import NotAllowed
-from cli.leftovers_account import Account
-from cli.leftovers_found import Found, Leftovers
-from cli.leftovers_owner import Owner
+from cli.leftovers import ec2, services
+from cli.leftovers.account import Account
+from cli.leftovers.found import Found, Leftovers
+from cli.leftovers.owner import Owner
 from planner.faults import WrongQuestion
 
 ALIVE = ("ACTIVE", "CREATING", "UPDATING", "PENDING")

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cli.leftovers_prices import Cost, Price
+from cli.leftovers.prices import Cost, Price
 
 IN_ORDER_OF_REMOVAL = (
     "node group",

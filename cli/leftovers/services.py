@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from cli.aws_faults import NotAllowed
-from cli.leftovers_account import Account, Record, tags_of
-from cli.leftovers_found import Found
-from cli.leftovers_owner import Owner
-from cli.leftovers_prices import CLASSIC_LOAD_BALANCER, CONTROL_PLANE, KEY, LOAD_BALANCER, LOGS, Cost, cost
+from cli.leftovers.account import Account, Record, tags_of
+from cli.leftovers.found import Found
+from cli.leftovers.owner import Owner
+from cli.leftovers.prices import CLASSIC_LOAD_BALANCER, CONTROL_PLANE, KEY, LOAD_BALANCER, LOGS, Cost, cost
 
 MOST_AT_ONCE = 20
 """Load balancers and target groups in one question about tags."""

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cli.leftovers_account import Account, place_of
-from cli.leftovers_owner import Owner
-from cli.leftovers_search import search
-from cli.leftovers_view import as_json, show
+from cli.leftovers.account import Account, place_of
+from cli.leftovers.owner import Owner
+from cli.leftovers.search import search
+from cli.leftovers.view import as_json, show
 from cli.screen import console
 from config.aws_names import CLUSTER_NAME
 from config.stack_file import StackFile, StackFileError, read_stack_file

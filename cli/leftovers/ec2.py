@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from cli.leftovers_account import Account, Record, tags_of
-from cli.leftovers_found import Found
-from cli.leftovers_owner import Owner
-from cli.leftovers_prices import ADDRESS, ENDPOINT, NAT_GATEWAY, Cost, cost, instance_cost, volume_cost
+from cli.leftovers.account import Account, Record, tags_of
+from cli.leftovers.found import Found
+from cli.leftovers.owner import Owner
+from cli.leftovers.prices import ADDRESS, ENDPOINT, NAT_GATEWAY, Cost, cost, instance_cost, volume_cost
 
 GONE = {"deleted", "terminated"}
 """States in which EC2 still shows for an hour what is there no more."""
