@@ -26,11 +26,12 @@ def network_faults(network: NetworkSettings, key: str) -> Iterator[Fault]:
                 text="is missing: give two or more availability zones, such as [us-west-2a, us-west-2b]",
             )
         return
+    if existing is None:
+        # Its own fault is told; what it stands beside may be right once it is mended, or removed.
+        return
     for name, alias in NEW_NETWORK_ONLY.items():
         if name in given:
             yield Fault(key=key_path(key, alias), text="is of a new network, and network.existing names one: remove it")
-    if existing is None:
-        return
     place = key_path(key, "existing")
     if bool(existing.subnets) == bool(existing.subnet_tags):
         how = "says which subnets twice: remove" if existing.subnets else "lacks its private subnets: give"
@@ -71,6 +72,8 @@ def cluster_faults(cluster: ClusterSettings, network: NetworkSettings | None, ke
                 text="is missing: give who may reach the API server, such as [203.0.113.7/32]; [] makes it "
                 "private only",
             )
+        return
+    if cluster.existing is None:
         return
     for name, alias in NEW_CLUSTER_ONLY.items():
         if name in given:
