@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pulumi
 import pytest
+from pulumi.runtime.proto import source_pb2
 
 from cli.mock_cloud import RecordingMonitor, Registration
 from cli.recording import Recording, record
@@ -21,6 +22,9 @@ ROOT = Path(__file__).parent.parent
 
 # What moto and the SDKs load lives as long as the process: looking through all of it often is a third of the time.
 gc.set_threshold(500_000, 50, 1000)
+
+# Where each resource was written is of no use here, and pytest's deep stack makes it a fifth of a run.
+pulumi.runtime.resource._get_stack_trace = source_pb2.StackTrace
 
 # Nobody asks for an image, and moto makes a thousand of them for each region of each test.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
