@@ -7,14 +7,16 @@ from checks.result import stop_on_failures
 from checks.stack import StackFacts, run_checks
 from components.accelerators import Accelerators, AcceleratorsArgs
 from components.chart_folder import VLLM_CHART, chart_digest, chart_path
-from components.chart_sources import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN
+from components.chart_sources import mirrored
 from components.cluster import ClusterArgs
 from components.cluster_access import AccessArgs
 from components.existing_cluster import cluster_of
 from components.existing_network import network_of
 from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
 from components.model_server import ModelServer, ModelServerArgs
+from components.model_weights import ModelWeightsArgs, weights_of
 from components.network import NetworkArgs
+from components.weights_bucket import WeightsBucketArgs, bucket_of
 from config.loader import load
 from planner.release_values import release_values, rollout_seconds
 from planner.sizes import plan_sizes, total_usd_per_hour
@@ -26,9 +28,7 @@ vpc, eks, charts, models = settings.network, settings.cluster, settings.charts, 
 
 # Pure arithmetic, then questions to the account: what does not fit or is not allowed stops here, with the numbers.
 fleet = {name: m.gpu_nodes(plan_named(m.model, m.instance_type, m.serving_options())) for name, m in models.items()}
-found = run_checks(StackFacts(
-    fleet=fleet, region=region, open_questions=config.open_questions, **vpc.facts, **eks.facts,
-))  # fmt: skip
+found = run_checks(StackFacts(fleet=fleet, region=region, open_questions=config.open_questions, **vpc.facts, **eks.facts))
 stop_on_failures(found.checks)
 
 network = network_of(stack, NetworkArgs(
@@ -42,24 +42,25 @@ cluster = cluster_of(stack, ClusterArgs(
     public_access_cidrs=eks.public_access_cidrs, admins=eks.admins, tags=tags, template_tags=mark,
     deletion_protection=eks.deletion_protection, keep_logs=eks.keep_logs,
 ), existing=found.cluster, opts=ResourceOptions(depends_on=[network]))  # fmt: skip
-accelerators = Accelerators(stack, AcceleratorsArgs(
-    nvidia_device_plugin=NVIDIA_DEVICE_PLUGIN.mirrored(charts.nvidia_device_plugin.over),
-    leader_worker_set=LEADER_WORKER_SET.mirrored(charts.leader_worker_set.over),
-    efa_device_plugin=EFA_DEVICE_PLUGIN.mirrored(charts.efa_device_plugin.over), efa=settings.any_efa,
-), ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
+accelerators = Accelerators(stack, AcceleratorsArgs(**mirrored(charts.overrides), efa=settings.any_efa), ResourceOptions(
+    providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
 
 outputs, chart, digest = {}, chart_path(VLLM_CHART), chart_digest(VLLM_CHART)
+bucket = bucket_of(stack, WeightsBucketArgs(tags=tags), wanted=settings.any_copied_weights)
 for name, model in models.items():
+    weights = weights_of(name, ModelWeightsArgs(
+        **model.weights_settings(name, fleet[name].plan), cluster_name=cluster.node_settings["cluster_name"], bucket=bucket,
+        region=region, hugging_face_token=config.hugging_face_token, tags=tags,
+    ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
     groups = [GpuNodeGroup(group_name, GpuNodeGroupArgs(
         **cluster.node_settings, **fleet[name].group_settings, subnet_id=network.private_subnet_id(zone),
         labels={"vllm-eks/model": name}, tags=tags, template_tags=mark,
-    ), ResourceOptions(depends_on=[cluster, network]))
-        for zone, group_name in fleet[name].group_names(stack, name)]  # fmt: skip
+    ), ResourceOptions(depends_on=[cluster, network])) for zone, group_name in fleet[name].group_names(stack, name)]  # fmt: skip
     server = ModelServer(name, ModelServerArgs(
-        namespace=f"vllm-{name}", chart=chart, chart_digest=digest,
+        namespace=f"vllm-{name}", chart=chart, chart_digest=digest, weights=weights, **config.secrets,
         values=release_values(fleet[name], model.serving(name)), timeout_seconds=rollout_seconds(fleet[name].plan),
         node_group_ids=[group.node_group_id for group in groups],
-        launch_template_versions=[group.launch_template_version for group in groups], **config.secrets,
+        launch_template_versions=[group.launch_template_version for group in groups],
     ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[accelerators, *groups]))  # fmt: skip
     outputs[name] = plan_sizes(fleet[name]) | server.outputs
 

@@ -8,13 +8,18 @@ from planner.cost import (
     HOURS_PER_MONTH,
     CostPart,
     Infrastructure,
+    copy_nat_usd,
     cost_parts,
     list_prices,
+    s3_usd_per_month,
     saved_usd_per_hour,
     start_gb,
     start_nat_usd,
     total_usd,
 )
+from planner.gpu_nodes import GpuNodes
+from planner.plan import Plan
+from planner.startup import HUGGING_FACE, S3
 
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 COUNTED = {
@@ -44,6 +49,14 @@ def _root_gib(template: object) -> int:
     return root["ebs"]["volumeSize"]
 
 
+STEPS_OF = {HUGGING_FACE: "from the Hub", S3: "streamed from S3"}
+
+
+def sum_of_steps(plan: Plan) -> float:
+    """Return the seconds of the plan's own way, margin aside."""
+    return sum(plan.startup.steps_seconds.values())
+
+
 def show_costs(recording: Recording, out: Console) -> None:
     """Print the bill by part, its sum, what is billed by use, and what parking saves."""
     parts = cost_parts(recording.fleet, infrastructure(recording))
@@ -53,16 +66,33 @@ def show_costs(recording: Recording, out: Console) -> None:
     whole = CostPart(part="together", what="", usd_per_hour=total_usd(parts), price_of=f"{HOURS_PER_MONTH} h a month")
     made.add_row(*_figures(whole), whole.part, whole.what, whole.price_of)
     out.print(made)
-    nat = list_prices()["nat_gateway_gb"]
     for name, nodes in recording.fleet.items():
-        out.print(
-            f"each start of {name}: {start_gb(nodes):,.0f} GB of weights, ${start_nat_usd(nodes):,.2f} through NAT "
-            f"(${nat.usd} a GB, us-east-1, {nat.date})",
-            markup=False,
-        )
+        for line in _weights_lines(name, nodes):
+            out.print(line, markup=False)
         if nodes.parked:
             out.print(_saving(name, saved_usd_per_hour(nodes)), markup=False)
     out.print("by use, so not in the sum: logs, traffic between zones and out. The S3 endpoint is free.", markup=False)
+
+
+def _weights_lines(name: str, nodes: GpuNodes) -> list[str]:
+    """Return what both ways of getting the weights cost, the stack's own way first."""
+    nat, s3 = list_prices()["nat_gateway_gb"], list_prices()["s3_gb_month"]
+    hub = (
+        f"from the Hub, each start on fresh nodes: {start_gb(nodes):,.0f} GB of weights, ${start_nat_usd(nodes):,.2f} "
+        f"through NAT (${nat.usd} a GB, us-east-1, {nat.date}); nothing on nodes that have them"
+    )
+    bucket = (
+        f"from S3: ${copy_nat_usd(nodes):,.2f} through NAT once, ${s3_usd_per_month(nodes):,.2f} a month "
+        f"(${s3.usd} a GB, us-east-1, {s3.date}, {s3.source}), then nothing a start"
+    )
+    plan = nodes.plan
+    seconds = {**plan.startup.other_ways_seconds, STEPS_OF[plan.options.weights_source]: sum_of_steps(plan)}
+    ways = [
+        (HUGGING_FACE, f"{hub}; {seconds['from the Hub']:,.0f} s to the first token"),
+        (S3, f"{bucket}; {seconds['streamed from S3']:,.0f} s"),
+    ]
+    ways.sort(key=lambda way: way[0] != plan.options.weights_source)
+    return [f"weights of {name} {text}" for _, text in ways]
 
 
 def _figures(part: CostPart) -> tuple[str, str]:

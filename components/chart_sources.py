@@ -34,3 +34,13 @@ EFA_DEVICE_PLUGIN = ChartSource(
 
 LEADER_WORKER_SET = ChartSource(chart="oci://registry.k8s.io/lws/charts/lws", version="0.10.0")
 """Not below 0.8: the upgrade across it deletes the CRD, and with it every LeaderWorkerSet."""
+
+
+def mirrored(overrides: Mapping[str, Callable[..., Mapping[str, Any] | None]]) -> dict[str, ChartSource | None]:
+    """Return where each chart comes from, given each one's override; None: it is there already."""
+    sources = {
+        "nvidia_device_plugin": NVIDIA_DEVICE_PLUGIN,
+        "leader_worker_set": LEADER_WORKER_SET,
+        "efa_device_plugin": EFA_DEVICE_PLUGIN,
+    }
+    return {name: source.mirrored(overrides[name]) for name, source in sources.items()}

@@ -42,6 +42,8 @@ class GpuNodeGroupArgs:
     efa_interfaces: int = 0
     """How many network cards get an EFA interface; 0 leaves EFA off."""
     has_local_nvme: bool
+    weights_folder: str | None = None
+    """A folder on the local NVMe that is there on every node."""
     root_volume_gib: int
     labels: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -126,7 +128,9 @@ class GpuNodeGroup(pulumi.ComponentResource):
             vpc_security_group_ids=None if with_efa else [args.security_group_id],
             tag_specifications=name_tags(name, args.template_tags, ("instance", "volume", "network-interface")),
             tags=args.template_tags,
-            user_data=node_user_data(has_local_nvme=args.has_local_nvme, efa=with_efa),
+            user_data=node_user_data(
+                has_local_nvme=args.has_local_nvme, efa=with_efa, weights_folder=args.weights_folder
+            ),
             update_default_version=True,
             opts=pulumi.ResourceOptions(parent=self),
         )

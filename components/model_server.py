@@ -8,6 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.access_outputs import access_outputs
+
 ENGINE_MARGIN_SECONDS = 120
 """How much longer Pulumi waits than Helm, whose message says more."""
 
@@ -28,6 +30,10 @@ class ModelServerArgs:
     hugging_face_token: pulumi.Output[str] | None = None
     api_key: pulumi.Output[str] | None = None
     """What clients must show; None has one made."""
+    second_api_key: pulumi.Output[str] | None = None
+    """What they may show as well, while keys are changed."""
+    weights: Mapping[str, pulumi.Input[str]] | None = None
+    """Where vLLM streams the weights from, as values of the chart; None: it fetches them from the Hugging Face Hub."""
     timeout_seconds: int
     """How long Helm waits for the model to answer."""
 
@@ -36,10 +42,8 @@ class ModelServer(pulumi.ComponentResource):
     """An OpenAI-compatible endpoint inside the cluster. It is up once the model has answered."""
 
     endpoint: pulumi.Output[str]
-    port_forward_command: pulumi.Output[str]
-    read_api_key_command: pulumi.Output[str]
     outputs: dict[str, pulumi.Output[str]]
-    """All three, in a stack output's spelling."""
+    """The endpoint and how to use it, in a stack output's spelling."""
 
     def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ModelServer", name, {}, opts)
@@ -55,45 +59,40 @@ class ModelServer(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
-        api_key_secret = self._api_key(name, args.api_key, namespace)
+        api_key_secret = self._api_keys(name, args, namespace)
         given_secrets = {"apiKey": api_key_secret, "huggingFaceToken": None}
-        if args.hugging_face_token is not None:
+        # Pods that read S3 have no use for the token.
+        if args.hugging_face_token is not None and args.weights is None:
             given_secrets["huggingFaceToken"] = self._secret(
                 f"{name}-hugging-face-token",
                 {"token": args.hugging_face_token},
                 namespace,
                 pulumi.ResourceOptions(parent=self),
+                immutable=True,
             )
         self._release(name, args, namespace, given_secrets)
 
-        service, port = f"{name}-api", args.values["port"]
-        self.endpoint = pulumi.Output.from_input(f"http://{service}.{args.namespace}.svc.cluster.local:{port}/v1")
-        self.port_forward_command = pulumi.Output.from_input(
-            f"kubectl --namespace {args.namespace} port-forward service/{service} {port}:{port}"
+        self.outputs = access_outputs(
+            name, namespace=args.namespace, port=args.values["port"], api_key_secret=api_key_secret
         )
-        self.read_api_key_command = pulumi.Output.concat(
-            f"kubectl --namespace {args.namespace} get secret ",
-            api_key_secret,
-            " --output go-template='{{.data.apiKey | base64decode}}'",
-        )
-        self.outputs = {
-            "endpoint": self.endpoint,
-            "portForward": self.port_forward_command,
-            "readApiKey": self.read_api_key_command,
-        }
+        self.endpoint = self.outputs["endpoint"]
         self.register_outputs(self.outputs)
 
-    def _api_key(
-        self, name: str, api_key: pulumi.Output[str] | None, namespace: kubernetes.core.v1.Namespace
+    def _api_keys(
+        self, name: str, args: ModelServerArgs, namespace: kubernetes.core.v1.Namespace
     ) -> pulumi.Output[str]:
-        if api_key is not None:
-            opts = pulumi.ResourceOptions(parent=self)
-        else:
+        """Make the Secret whose every value is a key that clients may show. It changes in place: pods read it again."""
+        opts = pulumi.ResourceOptions(parent=self)
+        api_key = args.api_key
+        if api_key is None:
             # Each run of the program makes another key. Only the first one counts: a later one would lock out every
             # client, so the engine is told to keep what the state has.
             api_key = pulumi.Output.secret(secrets.token_urlsafe(32))
-            opts = pulumi.ResourceOptions(parent=self, ignore_changes=["stringData"])
-        return self._secret(f"{name}-api-key", {"apiKey": api_key}, namespace, opts)
+            opts = pulumi.ResourceOptions(parent=self, ignore_changes=["stringData.apiKey"])
+        keys = {"apiKey": api_key}
+        if args.second_api_key is not None:
+            keys["secondApiKey"] = args.second_api_key
+        return self._secret(f"{name}-api-key", keys, namespace, opts, immutable=False)
 
     def _secret(
         self,
@@ -101,12 +100,14 @@ class ModelServer(pulumi.ComponentResource):
         content: Mapping[str, pulumi.Output[str]],
         namespace: kubernetes.core.v1.Namespace,
         opts: pulumi.ResourceOptions,
+        *,
+        immutable: bool,
     ) -> pulumi.Output[str]:
         """Make a Secret (the SDK marks its content as one for Pulumi too); return its name, known once it exists."""
         secret = kubernetes.core.v1.Secret(
             resource_name,
             metadata={"namespace": namespace.metadata["name"]},
-            immutable=True,
+            immutable=immutable,
             string_data=content,
             opts=opts,
         )
@@ -125,13 +126,14 @@ class ModelServer(pulumi.ComponentResource):
             "nodeGroupId": pulumi.Output.all(*args.node_group_ids).apply(",".join),
             "launchTemplateVersion": pulumi.Output.all(*args.launch_template_versions).apply(",".join),
         }
+        weights = {**args.values["weights"], **(args.weights or {})}
         engine_timeout = f"{args.timeout_seconds + ENGINE_MARGIN_SECONDS}s"
         kubernetes.helm.v3.Release(
             f"{name}-release",
             name=name,
             namespace=namespace.metadata["name"],
             chart=args.chart,
-            values={**args.values, "secrets": given_secrets, "recheck": recheck},
+            values={**args.values, "weights": weights, "secrets": given_secrets, "recheck": recheck},
             timeout=args.timeout_seconds,
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -12,7 +12,27 @@ OPEN_FILES_LIMITS = (65536, 1048576)
 _BOUNDARY = "vllm-eks-node-config"
 
 
-def node_user_data(*, has_local_nvme: bool, efa: bool) -> str | None:
+WEIGHTS_FOLDER_UNIT = """\
+#!/bin/bash
+# The local disks are mounted, and the kubelet started, by nodeadm-run, which itself waits for scripts such as this one.
+cat > /etc/systemd/system/vllm-eks-weights.service <<'END'
+[Unit]
+Description=Folder for model weights that outlive their pods
+After=nodeadm-run.service
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/mountpoint --quiet {mount}
+ExecStart=/usr/bin/mkdir --parents {folder}
+END
+systemctl daemon-reload
+systemctl start --no-block vllm-eks-weights.service
+"""
+"""Not made on the root disk where the mount is missing: a model's weights would fill it."""
+LOCAL_DISKS = "/mnt/k8s-disks/0"
+"""Where nodeadm mounts the RAID0 of the node's own disks."""
+
+
+def node_user_data(*, has_local_nvme: bool, efa: bool, weights_folder: str | None = None) -> str | None:
     """Return the launch template's user data, base64, or None when the image's defaults will do.
 
     It is a NodeConfig for nodeadm in a MIME envelope; EKS adds the part about the cluster.
@@ -21,16 +41,23 @@ def node_user_data(*, has_local_nvme: bool, efa: bool) -> str | None:
         has_local_nvme: Put images, logs and pods' scratch space on the node's own disks, as one RAID0. Without it
             they share the root volume, and a model's weights evict the pod.
         efa: Let containers lock the memory that EFA registers with its device.
+        weights_folder: A folder on the node's own disks to make; only with `has_local_nvme`.
     """
     spec: dict[str, object] = {}
     if has_local_nvme:
         spec["instance"] = {"localStorage": {"strategy": "RAID0"}}
+        # Layers are fetched and unpacked in parallel, which needs disks faster than the root volume.
+        spec["featureGates"] = {"FastImagePull": True}
     if efa:
         spec["containerd"] = {"baseRuntimeSpec": {"process": {"rlimits": _efa_limits()}}}
     if not spec:
         return None
     config = {"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}
-    return base64.b64encode(_in_mime_envelope(json.dumps(config, indent=2)).encode()).decode()
+    parts = [("application/node.eks.aws", json.dumps(config, indent=2))]
+    if weights_folder and has_local_nvme:
+        script = WEIGHTS_FOLDER_UNIT.format(mount=LOCAL_DISKS, folder=weights_folder)
+        parts.append(("text/x-shellscript", script))
+    return base64.b64encode(_in_mime_envelope(parts).encode()).decode()
 
 
 def _efa_limits() -> list[dict[str, object]]:
@@ -41,17 +68,9 @@ def _efa_limits() -> list[dict[str, object]]:
     ]
 
 
-def _in_mime_envelope(node_config: str) -> str:
-    return "\n".join(
-        [
-            "MIME-Version: 1.0",
-            f'Content-Type: multipart/mixed; boundary="{_BOUNDARY}"',
-            "",
-            f"--{_BOUNDARY}",
-            "Content-Type: application/node.eks.aws",
-            "",
-            node_config,
-            f"--{_BOUNDARY}--",
-            "",
-        ]
-    )
+def _in_mime_envelope(parts: list[tuple[str, str]]) -> str:
+    """Return the parts, each with its content type, as one MIME message."""
+    lines = ["MIME-Version: 1.0", f'Content-Type: multipart/mixed; boundary="{_BOUNDARY}"', ""]
+    for content_type, content in parts:
+        lines += [f"--{_BOUNDARY}", f"Content-Type: {content_type}", "", content]
+    return "\n".join([*lines, f"--{_BOUNDARY}--", ""])

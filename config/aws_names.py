@@ -2,6 +2,7 @@
 
 import re
 
+S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=+-]+)+")
 CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 CAPACITY_RESERVATION = re.compile(r"cr-[0-9a-f]{8,32}")
 PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(user|role)/\S+")
@@ -50,4 +51,14 @@ def principal_arn(value: str) -> str:
 def _resource_id(value: str, prefix: str, kind: str) -> str:
     if not re.fullmatch(rf"{prefix}-[0-9a-f]{{8,32}}", value):
         raise ValueError(f"{value!r} is not the id of {kind}: write one such as {prefix}-0123456789abcdef0")
+    return value
+
+
+def s3_uri(value: str) -> str:
+    """Accept the place of weights in S3: a bucket, and a prefix without a slash at its end."""
+    match = S3_URI.fullmatch(value)
+    if not match:
+        raise ValueError(
+            f"{value!r} is not a place in S3: write s3://bucket/prefix, the prefix being the folder of config.json"
+        )
     return value

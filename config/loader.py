@@ -24,7 +24,7 @@ from config.stack_settings import ChartsSettings, ClusterSettings, NetworkSettin
 Item = TypeVar("Item")
 
 SECTIONS = ("network", "cluster", "models", "tags", "charts")
-SECRETS = ("huggingFaceToken", "apiKey")
+SECRETS = ("huggingFaceToken", "apiKey", "secondApiKey")
 STACK_TAG = "vllm-eks/stack"
 
 
@@ -40,7 +40,7 @@ class StackConfig:
     aws_role_arn: str | None
     """The role that `aws:assumeRoles` has the AWS provider take, for the kubeconfig to take too."""
     hugging_face_token: pulumi.Output[str] | None
-    api_key: pulumi.Output[str] | None
+    api_keys: tuple[pulumi.Output[str] | None, pulumi.Output[str] | None]
     open_questions: tuple[str, ...] = ()
     """What an offline preview passes over and `pulumi up` will refuse."""
 
@@ -62,7 +62,8 @@ class StackConfig:
     @property
     def secrets(self) -> dict[str, pulumi.Output[str] | None]:
         """The stack's secrets, as a model's server takes them."""
-        return {"hugging_face_token": self.hugging_face_token, "api_key": self.api_key}
+        first, second = self.api_keys
+        return {"hugging_face_token": self.hugging_face_token, "api_key": first, "second_api_key": second}
 
     @property
     def cluster_access(self) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def load() -> StackConfig:
         aws_profile=profile,
         aws_role_arn=role,
         hugging_face_token=None if needs_no_token else reader.secret("huggingFaceToken"),
-        api_key=reader.secret("apiKey"),
+        api_keys=(reader.secret("apiKey"), reader.secret("secondApiKey")),
         open_questions=open_questions,
     )
 

@@ -3,15 +3,20 @@
 A bad value is None in a parsed section (`config.sections`) and is passed over: its own fault is enough.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
-from config.extra_args import extra_args_faults
+from config.extra_args import canonical_flag, extra_args_faults
 from config.faults import Fault, key_path
 from config.model_settings import ModelSettings
 from planner.instances import InstanceType, UnknownInstanceType, find_instance
 from planner.models import ModelFacts, UnknownModel, find_model
 from planner.options import batch_defaults
+from planner.startup import S3
 from planner.versions import parse_version
+from planner.vllm_args import STREAMER_FLAGS
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def model_faults(model: ModelSettings, key: str) -> Iterator[Fault]:
@@ -19,12 +24,13 @@ def model_faults(model: ModelSettings, key: str) -> Iterator[Fault]:
     yield from _model_is_known(model, key)
     yield from _instance_type_is_known(model, key)
     yield from _image_and_version_come_together(model, key)
+    yield from _weights_are_had(model, key)
     yield from extra_args_faults(model.extra_args or (), key_path(key, "extraArgs"))
 
 
 def gated_models(models: Mapping[str, ModelSettings]) -> list[str]:
     """Return the names of the models that Hugging Face hands out to accepted accounts only."""
-    facts = {name: _facts(model) for name, model in models.items()}
+    facts = {name: _facts(model) for name, model in models.items() if not (model.weights and model.weights.s3_uri)}
     return [name for name, known in facts.items() if known and known.gated]
 
 
@@ -98,6 +104,44 @@ def _image_and_version_come_together(model: ModelSettings, key: str) -> Iterator
             text="stands without an own image, and the default image holds its own vLLM: remove vllmVersion, "
             "or give image too",
         )
+
+
+def _weights_are_had(model: ModelSettings, key: str) -> Iterator[Fault]:
+    weights = model.weights
+    if not weights or "weights" not in model.model_fields_set:
+        return
+    if weights.s3_uri and weights.source != S3:
+        yield Fault(
+            key=key_path(key, "weights", "s3Uri"),
+            text="stands beside source: huggingFace, which never looks there: write source: s3, or remove s3Uri",
+        )
+    elif weights.s3_uri and model.revision:
+        yield Fault(
+            key=key_path(key, "revision"),
+            text="stands beside weights.s3Uri, and a folder in S3 has no revisions: remove revision, or name the "
+            "folder after it",
+        )
+    if weights.source != S3:
+        return
+    locked = (known := _facts(model)) and known.revision
+    if not weights.s3_uri and not (model.revision or locked) and "revision" not in model.model_fields_set:
+        yield Fault(
+            key=key_path(key, "revision"),
+            text="is missing beside weights.source: s3, which copies one commit of the repository: give its full "
+            "hash (vllm-eks lock writes it down)",
+        )
+    elif not weights.s3_uri and model.revision and not COMMIT.fullmatch(model.revision):
+        yield Fault(
+            key=key_path(key, "revision"),
+            text=f"{model.revision!r} is not a commit, and weights.source: s3 copies one for good: give its full hash "
+            "of 40 digits",
+        )
+    for index, arg in enumerate(model.extra_args or ()):
+        if canonical_flag(arg.partition("=")[0]) in STREAMER_FLAGS:
+            yield Fault(
+                key=key_path(key, "extraArgs", index),
+                text=f"{arg.partition('=')[0]} is set by vllm-eks itself where weights are streamed from S3: remove it",
+            )
 
 
 def _facts(model: ModelSettings) -> ModelFacts | None:

@@ -1,6 +1,6 @@
 """What a stack may say about one served model, as a pydantic model."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -10,7 +10,15 @@ from planner.gpu_nodes import ON_DEMAND, GpuNodes
 from planner.options import ServingOptions
 from planner.plan import Plan
 from planner.release_values import Serving
+from planner.startup import HUGGING_FACE, S3
 from planner.versions import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION
+
+
+class WeightsSettings(Settings):
+    """Where vLLM gets a model's weights from."""
+
+    source: Literal["huggingFace", "s3"] = HUGGING_FACE
+    s3_uri: Annotated[str, AfterValidator(aws_names.s3_uri)] | None = None
 
 
 class ModelSettings(Settings):
@@ -38,6 +46,7 @@ class ModelSettings(Settings):
     enable_expert_parallel: bool = False
     limit_mm_per_prompt: dict[str, Annotated[int, Field(ge=0)]] | None = None
     revision: Annotated[str, Field(min_length=1)] | None = None
+    weights: WeightsSettings = WeightsSettings()
     own_image: Annotated[str, AfterValidator(rules.image)] | None = Field(default=None, alias="image")
     own_vllm_version: Annotated[str, AfterValidator(rules.vllm_version)] | None = Field(
         default=None, alias="vllmVersion"
@@ -79,6 +88,7 @@ class ModelSettings(Settings):
             "vllm_version": self.vllm_version,
             "replicas": self.replicas,
             "zones": len(self.node_zones),
+            "weights_source": self.weights.source,
         }
         return ServingOptions(**{name: wish for name, wish in wishes.items() if wish is not None})
 
@@ -93,6 +103,27 @@ class ModelSettings(Settings):
             parked=self.parked,
             efa=self.efa,
         )
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether the stack copies its weights into a bucket."""
+        return self.weights.source == S3 and self.weights.s3_uri is None
+
+    @property
+    def fetches_from_hub(self) -> bool:
+        """Whether anything of the stack fetches it from the Hugging Face Hub: its pods, or the copy."""
+        return self.weights.s3_uri is None
+
+    def weights_settings(self, name: str, plan: Plan) -> dict[str, Any]:
+        """Return what its weights in S3 need to be told."""
+        return {
+            "model": self.model,
+            "revision": self.revision or plan.model.revision,
+            "from_s3": self.weights.source == S3,
+            "s3_uri": self.weights.s3_uri,
+            "reader": (f"vllm-{name}", name),
+            "copy_seconds": plan.startup.copy_seconds,
+        }
 
     def serving(self, name: str) -> Serving:
         """Return what the chart needs beside the plan."""

@@ -4,7 +4,7 @@ A model checks each value by itself; what needs two values or the planner's data
 that one wrong value hides no other fault. Descriptions are shown when a required key is missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -130,6 +130,11 @@ class ChartsSettings(Settings):
     efa_device_plugin: ChartOverride = ChartOverride()
     leader_worker_set: ChartOverride = ChartOverride()
 
+    @property
+    def overrides(self) -> dict[str, Callable[..., dict[str, str | None] | None]]:
+        """What each chart's source becomes, by the chart's name."""
+        return {name: getattr(self, name).over for name in ChartsSettings.model_fields}
+
 
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
@@ -140,6 +145,11 @@ class StackSettings:
     models: Mapping[str, ModelSettings]
     tags: Mapping[str, str]
     charts: ChartsSettings
+
+    @property
+    def any_copied_weights(self) -> bool:
+        """Whether any model's weights are copied, so that a bucket is needed."""
+        return any(model.is_copied for model in self.models.values())
 
     @property
     def any_efa(self) -> bool:

@@ -110,6 +110,16 @@ def saved_usd_per_hour(nodes: GpuNodes) -> float | None:
     return nodes.plan.usd_per_hour if nodes.parked else 0.0
 
 
+def s3_usd_per_month(nodes: GpuNodes) -> float:
+    """Return what a bucket with one copy of the weights costs a month."""
+    return nodes.plan.model.weights_bytes / BYTES_PER_GB * list_prices()["s3_gb_month"].usd
+
+
+def copy_nat_usd(nodes: GpuNodes) -> float:
+    """Return what NAT charges for the one copy from the Hub into a bucket."""
+    return nodes.plan.model.weights_bytes / BYTES_PER_GB * list_prices()["nat_gateway_gb"].usd
+
+
 def start_gb(nodes: GpuNodes) -> float:
     """Return the GB (10**9 bytes) that one start of all replicas fetches: the whole repository on each node."""
     return nodes.plan.model.weights_bytes * DOWNLOAD_FACTOR * nodes.plan.total_nodes / BYTES_PER_GB

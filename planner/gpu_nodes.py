@@ -11,6 +11,9 @@ EKS_CAPACITY_TYPES = {ON_DEMAND: "ON_DEMAND", SPOT: "SPOT", CAPACITY_BLOCK: "CAP
 ROOT_VOLUME_GIB = 100
 """Root disk of a GPU node: the system alone. Images, logs and weights lie on the local NVMe, which every type has."""
 
+NODE_WEIGHTS_FOLDER = "/mnt/k8s-disks/0/vllm-eks-weights"
+"""On the local NVMe of a GPU node, whose user data makes it. What is in it outlives pods, not the instance."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GpuNodes:
@@ -60,6 +63,8 @@ class GpuNodes:
             "placement_group_name": self.placement_group,
             "efa_interfaces": instance.efa_interfaces if self.efa else 0,
             "has_local_nvme": instance.nvme_gb > 0,
+            # Whatever the source of the weights is today: another user data would replace every node.
+            "weights_folder": NODE_WEIGHTS_FOLDER,
             "root_volume_gib": ROOT_VOLUME_GIB,
         }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from planner.faults import WrongQuestion
 from planner.instances import InstanceType
+from planner.startup import HUGGING_FACE
 from planner.versions import (
     BIG_GPU_BATCH,
     DEFAULT_VLLM_VERSION,
@@ -38,6 +39,8 @@ class ServingOptions:
     replicas: int = 1
     zones: int = 1
     """Availability zones that the replicas are spread over evenly; each zone has nodes of its own."""
+    weights_source: str = HUGGING_FACE
+    """HUGGING_FACE or S3 of planner.startup."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,7 @@ class ResolvedOptions:
     """--limit-mm-per-prompt as (modality, most of it in a request)."""
     version: Version
     decode_context_parallel_size: int = 1
+    weights_source: str = HUGGING_FACE
 
     @property
     def images_per_prompt(self) -> int | None:
@@ -106,6 +110,7 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
         mm_limits=tuple(sorted((options.limit_mm_per_prompt or {}).items())),
         version=version,
         decode_context_parallel_size=options.decode_context_parallel_size,
+        weights_source=options.weights_source,
     )
     faults = list(_faults(options, resolved))
     if faults:

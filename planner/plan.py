@@ -141,7 +141,20 @@ class Plan:
     @property
     def startup(self) -> StartupBudget:
         """How long a replica may take to its first token."""
-        return startup_budget(weights_bytes=self.model.weights_bytes, network_gbps=self.instance.network_gbps)
+        return startup_budget(
+            weights_bytes=self.model.weights_bytes,
+            network_gbps=self.instance.network_gbps,
+            weights_source=self.options.weights_source,
+            readers=1 if self.reads_once else self.layout.tensor_parallel_size if self.layout else 1,
+        )
+
+    @property
+    def reads_once(self) -> bool:
+        """Whether the ranks of a node share what one of them reads from S3 (runai_streamer's distributed mode).
+
+        It needs more than one rank; the EKS user guide has it in conflict with --enforce-eager.
+        """
+        return bool(self.layout and self.layout.tensor_parallel_size > 1) and not self.options.enforce_eager
 
 
 def attempt(

@@ -6,8 +6,9 @@ from math import ceil, floor
 from typing import Any
 
 from planner.fit import DOWNLOAD_FACTOR
-from planner.gpu_nodes import GpuNodes
+from planner.gpu_nodes import NODE_WEIGHTS_FOLDER, GpuNodes
 from planner.plan import Plan
+from planner.startup import HUGGING_FACE, S3
 from planner.units import BYTES_PER_GIB
 from planner.versions import DEFAULT_IMAGE
 from planner.vllm_args import vllm_args
@@ -74,9 +75,16 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
         "resources": _resources(plan, efa=nodes.efa),
         "sharedMemory": f"{SHARED_MEMORY_GIB_PER_GPU * plan.layout.tensor_parallel_size}Gi",
         "weightsStorage": f"{_download_gib(plan, MOST_COPIES)}Gi",
+        "weights": _weights(plan),
         "startup": {"budgetSeconds": budget_seconds},
         "readiness": {"image": READINESS_IMAGE, "timeoutSeconds": rollout_seconds(plan)},
     }
+
+
+def _weights(plan: Plan) -> dict[str, Any]:
+    """Where fetched weights are kept; those of S3 never touch a disk."""
+    kept = plan.options.weights_source == HUGGING_FACE and plan.instance.nvme_gb > 0
+    return {"nodePath": NODE_WEIGHTS_FOLDER if kept else None}
 
 
 def _resources(plan: Plan, *, efa: bool) -> dict[str, Any]:
@@ -94,4 +102,6 @@ def _resources(plan: Plan, *, efa: bool) -> dict[str, Any]:
 
 
 def _download_gib(plan: Plan, copies: int = 1) -> int:
+    if plan.options.weights_source == S3:
+        return DOWNLOAD_SLACK_GIB  # the configuration and the tokenizer
     return ceil(copies * plan.model.weights_bytes * DOWNLOAD_FACTOR / BYTES_PER_GIB) + DOWNLOAD_SLACK_GIB

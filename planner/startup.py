@@ -9,16 +9,22 @@ from math import ceil
 
 GB = 10**9
 
+HUGGING_FACE, S3 = "huggingFace", "s3"
+"""Where vLLM gets the weights from: the Hub, onto the node's disk; or a bucket, streamed into the GPUs."""
+
 IMAGE_GB = 15.0
 """Compressed size of a vLLM container with CUDA 13, upper end of 9 to 15 GB."""
 IMAGE_PULL_GB_PER_SECOND = 0.1
-"""Without a parallel snapshotter. EKS user guide: 8.8 GB in 48 s (0.18 GB/s) with one."""
+"""Lower end. EKS user guide: 8.8 GB in 48 s (0.18 GB/s) with the parallel pull that our GPU nodes have."""
 HUB_GB_PER_SECOND = 0.4
 """Hugging Face Hub to local NVMe through NAT, lower end of 0.4 to 1.5 GB/s (huggingface_hub PR 2989)."""
 LOAD_GB_PER_SECOND = 0.3
 """vLLM's default safetensors loader, even from fast disks (run-ai benchmarks: 15 GB in 48 s)."""
 S3_GB_PER_SECOND = 2.1
 """S3 straight to the GPUs with vLLM's runai_streamer: lower of 2.1 (20 Gb line, EKS user guide) and 3.1 (run-ai)."""
+COPY_GB_PER_SECOND = 0.08
+"""Hub to bucket by one system node: an m7i.large has 0.78 Gbit/s (0.098 GB/s) for long and up to 12.5 in bursts
+(general knowledge)."""
 COMPILE_SECONDS = 180
 """torch.compile and CUDA graphs, cold: 53-80 s on one GPU, 1-3 min estimated for several (EKS user guide)."""
 MARGIN = 1.25
@@ -34,32 +40,50 @@ class StartupBudget:
     budget_seconds: int
     other_ways_seconds: Mapping[str, float]
     """What the same start would take with the weights elsewhere, margin aside."""
+    copy_seconds: int
+    """How long the one copy from the Hub into a bucket may take."""
 
 
-def startup_budget(*, weights_bytes: int, network_gbps: float | None) -> StartupBudget:
+def startup_budget(
+    *, weights_bytes: int, network_gbps: float | None, weights_source: str = HUGGING_FACE, readers: int = 1
+) -> StartupBudget:
     """Return how long a replica may take to its first token.
 
-    Every node fetches the whole repository: vLLM downloads it before the ranks pick their shards.
+    From the Hub every node fetches the whole repository: vLLM downloads it before the ranks pick their shards.
 
     Args:
         weights_bytes: Size of the checkpoint.
         network_gbps: Baseline bandwidth of the instance in gigabit per second, if known.
+        weights_source: HUGGING_FACE or S3.
+        readers: How often a node reads the whole checkpoint from S3: once where its ranks share what they read.
     """
     line_gb_per_second = (network_gbps or 10.0) / 8
     weights_gb = weights_bytes / GB
-    steps = {
-        "pull the image": IMAGE_GB / min(IMAGE_PULL_GB_PER_SECOND, line_gb_per_second),
+    image = {"pull the image": IMAGE_GB / min(IMAGE_PULL_GB_PER_SECOND, line_gb_per_second)}
+    load = {"load the weights": weights_gb / LOAD_GB_PER_SECOND}
+    compiling = {"compile and capture": float(COMPILE_SECONDS)}
+    from_hub = {
+        **image,
         "fetch the weights": weights_gb / min(HUB_GB_PER_SECOND, line_gb_per_second),
-        "load the weights": weights_gb / LOAD_GB_PER_SECOND,
-        "compile and capture": float(COMPILE_SECONDS),
+        **load,
+        **compiling,
     }
-    total = sum(steps.values()) * MARGIN
-    rest = steps["pull the image"] + COMPILE_SECONDS
+    streamed = weights_gb * readers / min(S3_GB_PER_SECOND, line_gb_per_second)
+    from_s3 = {**image, "stream the weights": streamed, **compiling}
+    steps = from_s3 if weights_source == S3 else from_hub
+    others = {
+        "from the Hub": sum(from_hub.values()),
+        "streamed from S3": sum(from_s3.values()),
+        "from this node's NVMe again": sum(load.values()) + COMPILE_SECONDS,
+    }
+    del others["streamed from S3" if weights_source == S3 else "from the Hub"]
     return StartupBudget(
         steps_seconds=steps,
-        budget_seconds=ceil(total / ROUND_SECONDS) * ROUND_SECONDS,
-        other_ways_seconds={
-            "streamed from S3": rest + weights_gb / min(S3_GB_PER_SECOND, line_gb_per_second),
-            "from this node's NVMe again": COMPILE_SECONDS + weights_gb / LOAD_GB_PER_SECOND,
-        },
+        budget_seconds=_rounded(sum(steps.values()) * MARGIN),
+        other_ways_seconds=others,
+        copy_seconds=_rounded(weights_gb / COPY_GB_PER_SECOND * MARGIN) + 10 * ROUND_SECONDS,
     )
+
+
+def _rounded(seconds: float) -> int:
+    return ceil(seconds / ROUND_SECONDS) * ROUND_SECONDS

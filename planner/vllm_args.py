@@ -3,6 +3,7 @@
 import json
 
 from planner.plan import Plan
+from planner.startup import S3
 
 PLANNER_OWNED_FLAGS = frozenset(
     {
@@ -38,6 +39,9 @@ PLANNER_OWNED_FLAGS = frozenset(
 )
 """Flags that change a layout or its memory: extraArgs may not carry them."""
 
+STREAMER_FLAGS = frozenset({"--load-format", "--model-loader-extra-config"})
+"""Flags of how weights are loaded: the plan's own where they are streamed from S3, free otherwise."""
+
 CHART_OWNED_FLAGS = frozenset(
     {
         "--model",
@@ -46,6 +50,7 @@ CHART_OWNED_FLAGS = frozenset(
         "--host",
         "--port",
         "--api-key",
+        "--middleware",
         "--nnodes",
         "-n",
         "--node-rank",
@@ -91,6 +96,10 @@ def vllm_args(plan: Plan) -> list[str]:
         args.append("--enable-expert-parallel")
     if options.mm_limits and plan.model.is_multimodal:
         args += ["--limit-mm-per-prompt", json.dumps(dict(options.mm_limits))]
+    if options.weights_source == S3:
+        args += ["--load-format", "runai_streamer"]
+        if plan.reads_once:
+            args += ["--model-loader-extra-config", json.dumps({"distributed": True})]
     if layout.pipeline_parallel_size > 1:
         # vLLM's own multi-node start knows only the backends mp, uni and external_launcher.
         args += ["--distributed-executor-backend", "mp"]

@@ -33,6 +33,7 @@ def model_values(*, tensor: int = 8, pipeline: int = 1, **others: Any) -> dict[s
         "resources": {"cpu": "153600m", "memory": "614Gi", "ephemeralStorage": "270Gi", "efa": 0},
         "sharedMemory": "16Gi",
         "weightsStorage": "250Gi",
+        "weights": {"nodePath": "/mnt/k8s-disks/0/vllm-eks-weights"},
         "startup": {"budgetSeconds": 2400},
         "readiness": {"image": "python:3.12.8-alpine3.21", "timeoutSeconds": 2700},
         "secrets": {"apiKey": "api-key-1", "huggingFaceToken": None},

@@ -1,4 +1,4 @@
-"""A test double of vLLM's HTTP server: /health, /metrics and the completions, as fast, slow, stuck or dead as a test wants."""
+"""A test double of vLLM's HTTP server: /health, /metrics, completions; as fast, slow, stuck or dead as a test wants."""
 
 import json
 import threading

@@ -17,8 +17,8 @@ PROGRESS_METRICS = (
     "vllm:num_requests_running",
     "vllm:num_requests_waiting",
 )
-"""All are set from what the engine sends after a step, never by the API server alone. A long prompt moves the cache's use
-before its first token. gpu_cache_usage_perc is the older name (vLLM v1/metrics/loggers.py)."""
+"""All are set from what the engine sends after a step, never by the API server alone. A long prompt moves the use of
+the cache before its first token. gpu_cache_usage_perc is the older name (vLLM v1/metrics/loggers.py)."""
 RUNNING, WAITING = "vllm:num_requests_running", "vllm:num_requests_waiting"
 
 SAMPLE = re.compile(r"^(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)(?:\{.*\})?\s+(?P<value>\S+)", re.MULTILINE)

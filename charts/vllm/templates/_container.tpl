@@ -1,10 +1,10 @@
 {{/* What the vLLM container is started with. Each takes the dict of vllm.podSpec: root and role. */}}
 {{- define "vllm.args" -}}
 {{- $values := .root.Values -}}
-- {{ $values.model.id | quote }}
+- {{ $values.weights.s3Uri | default $values.model.id | quote }}
 - "--served-model-name"
 - {{ $values.model.servedName | quote }}
-{{- if $values.model.revision }}
+{{- if and $values.model.revision (not $values.weights.s3Uri) }}
 - "--revision"
 - {{ $values.model.revision | quote }}
 {{- end }}
@@ -13,6 +13,9 @@
 - "0.0.0.0"
 - "--port"
 - {{ int $values.port | quote }}
+# Keys from mounted files, so that two may be good at a time (files/vllm_eks_keys.py).
+- "--middleware"
+- "vllm_eks_keys.ApiKeys"
 {{- end }}
 {{- range $values.vllmArgs }}
 - {{ . | quote }}
@@ -48,11 +51,17 @@
 - name: GLOO_SOCKET_IFNAME
   value: eth0
 {{- if eq .role "leader" }}
-- name: VLLM_API_KEY
-  valueFrom:
-    secretKeyRef:
-      name: {{ $secrets.apiKey | quote }}
-      key: apiKey
+- name: VLLM_EKS_KEYS_FOLDER
+  value: /secrets/api-key
+- name: PYTHONPATH
+  value: /middleware
+{{- end }}
+{{- with .root.Values.weights.region }}
+# Whose S3 the weights are in; the pod's role brings the credentials.
+- name: AWS_REGION
+  value: {{ . | quote }}
+- name: AWS_DEFAULT_REGION
+  value: {{ . | quote }}
 {{- end }}
 {{- if $secrets.huggingFaceToken }}
 - name: HF_TOKEN_PATH
@@ -101,19 +110,57 @@ startupProbe:
   timeoutSeconds: 5
   # Rounded up; times the period it is the whole start-up budget.
   failureThreshold: {{ div (add (int .root.Values.startup.budgetSeconds) 9) 10 }}
+# A stuck engine gets no new requests long before it is restarted.
 readinessProbe:
-  httpGet:
-    path: /health
-    port: http
+  exec:
+    command: {{ include "vllm.alive" (dict "root" .root "stall" .root.Values.health.unreadySeconds "timeout" 5) }}
   periodSeconds: 10
-  timeoutSeconds: 5
+  timeoutSeconds: 12
   failureThreshold: 3
 # Patient: a restart costs the whole start-up of the group, and a busy API server may answer late.
 livenessProbe:
-  httpGet:
-    path: /health
-    port: http
+  exec:
+    command: {{ include "vllm.alive" (dict "root" .root "stall" .root.Values.health.stallSeconds "timeout" 15) }}
   periodSeconds: 15
-  timeoutSeconds: 15
+  timeoutSeconds: 32
   failureThreshold: 8
+{{- end -}}
+
+{{- define "vllm.alive" -}}
+{{- $url := printf "--url=http://localhost:%d" (int .root.Values.port) -}}
+{{- list "python3" "-E" "-S" "/scripts/alive.py" $url (printf "--stall-seconds=%d" (int .stall)) (printf "--timeout-seconds=%d" .timeout) "--memory=/tmp/vllm-eks-engine.json" | toJson -}}
+{{- end -}}
+
+{{/* All pods of a group stop at once, and the leader's requests need each of them: all wait for the leader's engine. */}}
+{{- define "vllm.drain" -}}
+{{- $where := ternary "--host=localhost" "--host-from=LWS_LEADER_ADDRESS" (eq .role "leader") -}}
+{{- list "python3" "-E" "-S" "/scripts/drain.py" $where (printf "--port=%d" (int .root.Values.port)) | toJson -}}
+{{- end -}}
+
+{{/* Nobody starts vLLM before every pod of the group can. */}}
+{{- define "vllm.meeting" -}}
+- name: meet
+  image: {{ .root.Values.image | quote }}
+  imagePullPolicy: IfNotPresent
+  command: ["python3", "-E", "-S", "-u", "/scripts/meet.py"]
+  args:
+    - "--index=$(LWS_WORKER_INDEX)"
+    - "--size=$(LWS_GROUP_SIZE)"
+    - "--leader=$(LWS_LEADER_ADDRESS)"
+    - "--port=29500"
+  resources:
+    requests:
+      cpu: 10m
+      memory: 64Mi
+    limits:
+      memory: 128Mi
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities:
+      drop: ["ALL"]
+  volumeMounts:
+    - name: scripts
+      mountPath: /scripts
+      readOnly: true
 {{- end -}}

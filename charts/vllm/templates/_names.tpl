@@ -11,6 +11,14 @@
 
 {{- define "vllm.readyName" -}}{{ include "vllm.name" . }}-ready{{- end -}}
 
+{{- define "vllm.scriptsName" -}}{{ include "vllm.name" . }}-scripts{{- end -}}
+
+{{/* The nodes a volume is on cannot be changed, so another choice of nodes is another volume, with another name. */}}
+{{- define "vllm.weightsName" -}}
+{{- $place := list .Values.placement .Values.weights.nodePath .Values.weightsStorage | toJson | sha256sum | trunc 8 -}}
+{{ include "vllm.name" . }}-weights-{{ $place }}
+{{- end -}}
+
 {{/* Labels of every object. Not for pod templates: the chart's version there would restart the model. */}}
 {{- define "vllm.labels" -}}
 app.kubernetes.io/name: vllm

@@ -14,9 +14,11 @@ spec:
 
 {{- define "vllm.podSpec" -}}
 {{- $values := .root.Values -}}
+serviceAccountName: {{ include "vllm.name" .root }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 # Nodes shut down gracefully within 150 s, 30 s of them for critical pods: a longer period would be cut short.
+# The drain takes 90 s of it at most.
 terminationGracePeriodSeconds: 120
 securityContext:
   runAsNonRoot: true
@@ -27,6 +29,10 @@ securityContext:
   seccompProfile:
     type: RuntimeDefault
 {{- include "vllm.scheduling" . | nindent 0 }}
+{{- if gt (int $values.pipelineParallelSize) 1 }}
+initContainers:
+  {{- include "vllm.meeting" . | nindent 2 }}
+{{- end }}
 containers:
   - name: vllm
     image: {{ $values.image | quote }}
@@ -44,6 +50,10 @@ containers:
         containerPort: {{ int $values.port }}
     {{- include "vllm.probes" . | nindent 4 }}
     {{- end }}
+    lifecycle:
+      preStop:
+        exec:
+          command: {{ include "vllm.drain" . }}
     resources:
       {{- include "vllm.resources" . | nindent 6 }}
     securityContext:
@@ -60,6 +70,17 @@ containers:
         mountPath: /home/vllm
       - name: tmp
         mountPath: /tmp
+      - name: scripts
+        mountPath: /scripts
+        readOnly: true
+      {{- if eq .role "leader" }}
+      - name: middleware
+        mountPath: /middleware
+        readOnly: true
+      - name: api-key
+        mountPath: /secrets/api-key
+        readOnly: true
+      {{- end }}
       {{- if $values.secrets.huggingFaceToken }}
       - name: hugging-face-token
         mountPath: /secrets/hugging-face
@@ -71,14 +92,36 @@ volumes:
       medium: Memory
       sizeLimit: {{ $values.sharedMemory | quote }}
   - name: weights
+    {{- if $values.weights.nodePath }}
+    # On the node's own disk, and still there for the next pod.
+    persistentVolumeClaim:
+      claimName: {{ include "vllm.weightsName" .root }}
+    {{- else }}
     emptyDir:
       sizeLimit: {{ $values.weightsStorage | quote }}
+    {{- end }}
+  - name: scripts
+    configMap:
+      name: {{ include "vllm.scriptsName" .root }}
   - name: home
     emptyDir:
       sizeLimit: 10Gi
   - name: tmp
     emptyDir:
       sizeLimit: 5Gi
+  {{- if eq .role "leader" }}
+  - name: middleware
+    configMap:
+      name: {{ include "vllm.scriptsName" .root }}
+      items:
+        - key: vllm_eks_keys.py
+          path: vllm_eks_keys.py
+  # Every key of the Secret is one that clients may show.
+  - name: api-key
+    secret:
+      secretName: {{ $values.secrets.apiKey | quote }}
+      defaultMode: 0440
+  {{- end }}
   {{- if $values.secrets.huggingFaceToken }}
   - name: hugging-face-token
     secret:

@@ -1,0 +1,69 @@
+"""The preStop hook of every pod of a group: let requests end before anything stops.
+
+All pods of a group are told to stop at the same time, and the leader's requests need every worker. So each waits until
+the leader's engine holds no request, or can no longer get any further, or --limit-seconds are over. First some seconds
+pass in which new requests may still come: endpoints are taken out of the Service while this runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from engine import EngineState, read_engine
+
+
+def drain(
+    look: Callable[[], EngineState],
+    *,
+    settle_seconds: float,
+    limit_seconds: float,
+    stall_seconds: float,
+    poll_seconds: float = 1.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """Wait, and return why the wait is over."""
+    began = moved_at = clock()
+    fingerprint = None
+    sleep(settle_seconds)
+    while (now := clock()) - began < limit_seconds:
+        state = look()
+        if state.trouble:
+            return f"the engine does not answer: {state.trouble}"
+        if not state.running and not state.waiting:
+            return "no request is left"
+        if state.fingerprint != fingerprint:
+            fingerprint, moved_at = state.fingerprint, now
+        elif now - moved_at >= stall_seconds:
+            return f"{state.running + state.waiting} requests are left and nothing moves"
+        sleep(poll_seconds)
+    return f"{limit_seconds:g} s are over"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the wait; whatever ends it, the container stops next."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="localhost")
+    parser.add_argument("--host-from", help="the environment variable that names the leader, in place of --host")
+    parser.add_argument("--port", type=int, required=True)
+    for name, seconds in (("--settle-seconds", 5), ("--limit-seconds", 90), ("--stall-seconds", 20)):
+        parser.add_argument(name, type=float, default=seconds)
+    options = parser.parse_args(arguments)
+    # A hook's command is not expanded by Kubernetes as a container's is.
+    host = os.environ.get(options.host_from, options.host) if options.host_from else options.host
+    why = drain(
+        lambda: read_engine(f"http://{host}:{options.port}", timeout_seconds=5),
+        settle_seconds=options.settle_seconds,
+        limit_seconds=options.limit_seconds,
+        stall_seconds=options.stall_seconds,
+    )
+    print(f"drained: {why}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

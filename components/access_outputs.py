@@ -1,0 +1,44 @@
+"""How to reach a model, as outputs: commands and programs that work as they are printed."""
+
+import json
+
+import pulumi
+
+
+def access_outputs(
+    name: str, *, namespace: str, port: int, api_key_secret: pulumi.Output[str]
+) -> dict[str, pulumi.Output[str]]:
+    """Return the endpoint in the cluster, and how to call it from a shell that has kubectl, by their outputs' names.
+
+    The snippets ask for a completion, which every model answers; a chat needs a model with a chat template.
+    """
+    service = f"{name}-api"
+    forward = f"kubectl --namespace {namespace} port-forward service/{service} {port}:{port}"
+    read_key = pulumi.Output.concat(
+        f"kubectl --namespace {namespace} get secret ",
+        api_key_secret,
+        " --output go-template='{{.data.apiKey | base64decode}}'",
+    )
+    body = json.dumps({"model": name, "prompt": "The capital of France is", "max_tokens": 16})
+    curl = pulumi.Output.concat(
+        f"curl --silent --show-error http://localhost:{port}/v1/completions",
+        ' --header "Authorization: Bearer $(',
+        read_key,
+        f")\" --header 'Content-Type: application/json' --data '{body}'",
+    )
+    python = pulumi.Output.concat(
+        "import subprocess\nfrom openai import OpenAI\n\n",
+        'key = subprocess.check_output("""',
+        read_key,
+        '""", shell=True, text=True)\n',
+        f'client = OpenAI(base_url="http://localhost:{port}/v1", api_key=key)\n',
+        f'answer = client.completions.create(model="{name}", prompt="The capital of France is", max_tokens=16)\n',
+        "print(answer.choices[0].text)\n",
+    )
+    return {
+        "endpoint": pulumi.Output.from_input(f"http://{service}.{namespace}.svc.cluster.local:{port}/v1"),
+        "portForward": pulumi.Output.from_input(forward),
+        "readApiKey": read_key,
+        "curl": curl,
+        "python": python,
+    }
