@@ -216,7 +216,7 @@ class _Reader:
             return False
         text = (
             "holds a secure: value, which would be kept in plaintext in the state: remove it; secrets are only "
-            f"{' and '.join(f'{self.project}:{name}' for name in SECRETS)}, set by pulumi config set --secret"
+            f"{', '.join(f'{self.project}:{name}' for name in SECRETS)}, set by pulumi config set --secret"
         )
         self.faults.append(Fault(key=key, text=text))
         return True

@@ -81,6 +81,7 @@ def test_one_node_is_started_without_any_multi_node_flag(one_node: Rendered) -> 
     assert leader["command"] == ["vllm", "serve"]
     assert leader["args"] == [
         *("org/model", "--served-model-name", "scout", "--host", "0.0.0.0", "--port", "8000"),
+        *("--middleware", "vllm_eks_keys.ApiKeys"),
         *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "1"),
     ]
 
@@ -88,6 +89,7 @@ def test_one_node_is_started_without_any_multi_node_flag(one_node: Rendered) -> 
 def test_the_leader_of_two_nodes_is_the_master_at_its_own_address(two_nodes: Rendered) -> None:
     assert two_nodes.container("leader")["args"] == [
         *("org/model", "--served-model-name", "scout", "--revision", "c0ffee", "--host", "0.0.0.0", "--port", "8000"),
+        *("--middleware", "vllm_eks_keys.ApiKeys"),
         *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "2"),
         *("--nnodes", "$(LWS_GROUP_SIZE)", "--node-rank", "$(LWS_WORKER_INDEX)"),
         *("--master-addr", "$(POD_IP)", "--master-port", "29501"),
@@ -138,7 +140,15 @@ def test_workers_start_with_their_leader_which_is_ready_only_once_they_joined(tw
 def test_only_leaders_are_probed(two_nodes: Rendered) -> None:
     probes = ("startupProbe", "readinessProbe", "livenessProbe")
     leader, worker = two_nodes.container("leader"), two_nodes.container("worker")
-    assert all(leader[probe]["httpGet"] == {"path": "/health", "port": "http"} for probe in probes)
+    assert leader["startupProbe"]["httpGet"] == {"path": "/health", "port": "http"}
+    asked = {probe: leader[probe]["exec"]["command"] for probe in probes[1:]}
+    for probe, stall, timeout in (("readinessProbe", 60, 5), ("livenessProbe", 300, 15)):
+        assert asked[probe] == [
+            *("python3", "-E", "-S", "/scripts/alive.py", "--url=http://localhost:8000", f"--stall-seconds={stall}"),
+            *(f"--timeout-seconds={timeout}", "--memory=/tmp/vllm-eks-engine.json"),
+        ]
+        # Two questions, each with its own time, and the kubelet must wait for both.
+        assert leader[probe]["timeoutSeconds"] > 2 * timeout
     assert not any(probe in worker for probe in probes)
 
 
@@ -192,9 +202,11 @@ def test_a_pod_has_no_rights_beyond_its_volumes(two_nodes: Rendered, role: str) 
 @pytest.mark.parametrize("role", ROLES)
 def test_everything_that_is_written_goes_to_a_sized_volume(one_node: Rendered, role: str) -> None:
     mounts = {entry["mountPath"]: entry["name"] for entry in one_node.container(role)["volumeMounts"]}
-    assert mounts == EMPTY_DIRS
+    mine = {"/middleware": "middleware", "/secrets/api-key": "api-key"} if role == "leader" else {}
+    assert mounts == {**EMPTY_DIRS, "/scripts": "scripts", **mine}
     assert one_node.volume(role, "shared-memory")["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Gi"}
-    assert one_node.volume(role, "weights")["emptyDir"] == {"sizeLimit": "250Gi"}
+    own = Rendered(render_text(with_value(ONE_NODE, "weights.nodePath", None)))
+    assert own.volume(role, "weights")["emptyDir"] == {"sizeLimit": "250Gi"}
     assert all("sizeLimit" in one_node.volume(role, name)["emptyDir"] for name in ("home", "tmp"))
     env = one_node.env(role)
     assert env["HF_HOME"] == "/weights"
@@ -205,9 +217,10 @@ def test_everything_that_is_written_goes_to_a_sized_volume(one_node: Rendered, r
 
 
 def test_secrets_come_by_name_and_only_where_they_are_used(one_node: Rendered, two_nodes: Rendered) -> None:
-    by_name = {"secretKeyRef": {"name": "api-key-1", "key": "apiKey"}}
-    assert two_nodes.env("leader")["VLLM_API_KEY"] == by_name
-    assert "VLLM_API_KEY" not in two_nodes.env("worker")
+    assert two_nodes.volume("leader", "api-key")["secret"] == {"secretName": "api-key-1", "defaultMode": 0o440}
+    assert two_nodes.env("leader")["VLLM_EKS_KEYS_FOLDER"] == "/secrets/api-key"
+    assert "VLLM_EKS_KEYS_FOLDER" not in two_nodes.env("worker")
+    assert not [found for found in two_nodes.template("worker")["spec"]["volumes"] if found["name"] == "api-key"]
     for role in ROLES:
         volume = two_nodes.volume(role, "hugging-face-token")["secret"]
         assert volume["secretName"] == "hf-token-1"

@@ -30,7 +30,7 @@ def test_the_dev_stack_is_accepted_as_it_stands() -> None:
     assert stack.settings.network.zones == ("us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d")
     assert scout.model == "RedHatAI/Llama-4-Scout-17B-16E-Instruct-quantized.w4a16"
     assert (scout.instance_type, scout.zone, scout.max_model_len) == ("g5.48xlarge", "us-west-2a", 16384)
-    assert (stack.hugging_face_token, stack.api_key, stack.open_questions) == (None, None, ())
+    assert (stack.hugging_face_token, stack.api_keys, stack.open_questions) == (None, (None, None), ())
 
 
 def test_the_prod_stack_is_refused_until_its_token_is_set() -> None:
@@ -91,11 +91,11 @@ def test_secrets_are_outputs_that_stay_secret(folder: Path) -> None:
 
     async def check() -> None:
         stack = load_stack_file(replace(file, config=values))
-        assert stack.api_key is not None
+        assert stack.api_keys[0] is not None
         assert stack.hugging_face_token is not None
-        assert await stack.api_key.is_secret()
+        assert await stack.api_keys[0].is_secret()
         assert await stack.hugging_face_token.is_secret()
-        assert await stack.api_key.future() == "hunter2"
+        assert await stack.api_keys[0].future() == "hunter2"
 
     pulumi.runtime.test(check)()
 

@@ -117,6 +117,9 @@ def test_the_bill_is_printed_with_its_sum_and_what_is_not_in_it(
     assert lines[1].startswith("32.58 23,780 GPU nodes of llama-4-scout 2 x g5.48xlarge us-east-1 on demand")
     assert lines[8] == "32.96 24,062 together 730 h a month"
     assert lines[9:] == [
-        "each start of llama-4-scout: 456 GB of weights, $20.53 through NAT ($0.045 a GB, us-east-1, 2026-02-24)",
+        "weights of llama-4-scout from the Hub, each start on fresh nodes: 456 GB of weights, $20.53 through NAT "
+        "($0.045 a GB, us-east-1, 2026-02-24); nothing on nodes that have them; 1,597 s to the first token",
+        "weights of llama-4-scout from S3: $9.78 through NAT once, $5.00 a month ($0.023 a GB, us-east-1, 2026-11, "
+        "general knowledge), then nothing a start; 433 s",
         "by use, so not in the sum: logs, traffic between zones and out. The S3 endpoint is free.",
     ]

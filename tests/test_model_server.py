@@ -8,6 +8,7 @@ VALUES = {
     "port": 8000,
     "replicas": 1,
     "tensorParallelSize": 8,
+    "weights": {"nodePath": "/mnt/weights"},
     "secrets": {"apiKey": "somebody-else-s", "huggingFaceToken": None},
 }
 ARGS = ModelServerArgs(
@@ -69,6 +70,7 @@ def test_the_release_is_asked_for_with_exactly_these_inputs(engine) -> None:
             "port": 8000,
             "replicas": 1,
             "tensorParallelSize": 8,
+            "weights": {"nodePath": "/mnt/weights"},
             "secrets": {
                 "apiKey": "llama-4-scout-api-key",
                 "huggingFaceToken": "llama-4-scout-hugging-face-token",
@@ -120,7 +122,7 @@ def test_given_secrets_are_kept_secret_and_follow_the_stack(engine) -> None:
     api_key = engine.named("llama-4-scout-api-key", SECRET)
     token = engine.named("llama-4-scout-hugging-face-token", SECRET)
     assert api_key.inputs["stringData"] == {"apiKey": "sk-given"}
-    assert api_key.inputs["immutable"] is True, "other content means another Secret under another name"
+    assert [one.inputs["immutable"] for one in (api_key, token)] == [False, True], "keys change while the model runs"
     assert api_key.inputs["metadata"] == {"namespace": "vllm-llama-4-scout"}
     assert token.inputs["stringData"] == {"token": "hf_abc"}
     assert token.inputs["metadata"] == {"namespace": "vllm-llama-4-scout"}
@@ -145,7 +147,7 @@ def test_without_an_api_key_one_is_made_once_and_never_rotated(start_engine) -> 
         api_key = engine.only(SECRET)
         keys.append(api_key.inputs["stringData"]["apiKey"])
         assert api_key.secret_paths == {"stringData"}
-        assert list(api_key.request.ignoreChanges) == ["stringData"]
+        assert list(api_key.request.ignoreChanges) == ["stringData.apiKey"]
 
     assert keys[0] != keys[1]
     assert min(len(key) for key in keys) >= 43
@@ -176,12 +178,39 @@ def test_a_change_of_the_nodes_reaches_the_release(engine) -> None:
 
 def test_it_tells_where_the_model_answers_and_how_to_reach_it(engine) -> None:
     def program() -> pulumi.Output:
-        server = build()
-        return pulumi.Output.all(server.endpoint, server.port_forward_command, server.read_api_key_command)
+        return pulumi.Output.all(**build().outputs)
 
-    assert engine.value(program) == [
-        "http://llama-4-scout-api.vllm-llama-4-scout.svc.cluster.local:8000/v1",
-        "kubectl --namespace vllm-llama-4-scout port-forward service/llama-4-scout-api 8000:8000",
-        "kubectl --namespace vllm-llama-4-scout get secret llama-4-scout-api-key "
+    outputs = engine.value(program)
+    assert isinstance(outputs, dict)
+    assert outputs.pop("curl").startswith("curl ")
+    assert outputs.pop("python").startswith("import ")
+    assert outputs == {
+        "endpoint": "http://llama-4-scout-api.vllm-llama-4-scout.svc.cluster.local:8000/v1",
+        "portForward": "kubectl --namespace vllm-llama-4-scout port-forward service/llama-4-scout-api 8000:8000",
+        "readApiKey": "kubectl --namespace vllm-llama-4-scout get secret llama-4-scout-api-key "
         "--output go-template='{{.data.apiKey | base64decode}}'",
-    ]
+    }
+
+
+def test_two_keys_are_good_while_they_are_changed(engine) -> None:
+    keys = {"api_key": pulumi.Output.from_input("sk-old"), "second_api_key": pulumi.Output.from_input("sk-new")}
+    engine.run(lambda: build(**keys))
+
+    assert engine.only(SECRET).inputs["stringData"] == {"apiKey": "sk-old", "secondApiKey": "sk-new"}
+    # The same Secret under the same name: its pods need no restart to read it.
+    assert engine.only(SECRET).inputs["metadata"] == {"namespace": "vllm-llama-4-scout"}
+
+
+def test_a_second_key_beside_one_that_was_made_does_not_change_that_one(engine) -> None:
+    engine.run(lambda: build(second_api_key=pulumi.Output.from_input("sk-new")))
+
+    assert set(engine.only(SECRET).inputs["stringData"]) == {"apiKey", "secondApiKey"}
+    assert list(engine.only(SECRET).request.ignoreChanges) == ["stringData.apiKey"]
+
+
+def test_pods_that_stream_from_s3_are_told_where_and_get_no_token(engine) -> None:
+    where = {"s3Uri": "s3://bucket/model", "region": "us-west-2"}
+    engine.run(lambda: build(weights=where, hugging_face_token=pulumi.Output.from_input("hf_abc")))
+
+    assert engine.only(RELEASE).inputs["values"]["weights"] == {"nodePath": "/mnt/weights", **where}
+    assert [one.name for one in engine.of_type(SECRET)] == ["llama-4-scout-api-key"]

@@ -1,6 +1,8 @@
 import base64
 import json
+import subprocess
 from email import message_from_bytes
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +23,7 @@ def test_local_disks_become_one_raid0() -> None:
     assert node_config(has_local_nvme=True, efa=False) == {
         "apiVersion": "node.eks.aws/v1alpha1",
         "kind": "NodeConfig",
-        "spec": {"instance": {"localStorage": {"strategy": "RAID0"}}},
+        "spec": {"instance": {"localStorage": {"strategy": "RAID0"}}, "featureGates": {"FastImagePull": True}},
     }
 
 
@@ -41,7 +43,7 @@ def test_efa_lets_containers_lock_memory_and_keeps_the_image_s_file_limits() -> 
 
 
 def test_both_go_into_one_config() -> None:
-    assert set(node_config(has_local_nvme=True, efa=True)["spec"]) == {"instance", "containerd"}
+    assert set(node_config(has_local_nvme=True, efa=True)["spec"]) == {"instance", "containerd", "featureGates"}
 
 
 def test_neither_needs_no_user_data() -> None:
@@ -51,3 +53,27 @@ def test_neither_needs_no_user_data() -> None:
 @pytest.mark.parametrize("efa", [True, False])
 def test_it_is_the_same_at_every_run(efa: bool) -> None:
     assert node_user_data(has_local_nvme=True, efa=efa) == node_user_data(has_local_nvme=True, efa=efa)
+
+
+def test_the_folder_for_weights_is_made_once_the_local_disks_are_mounted(tmp_path: Path) -> None:
+    user_data = node_user_data(has_local_nvme=True, efa=False, weights_folder="/mnt/k8s-disks/0/weights")
+    assert user_data is not None
+    _, config, script = message_from_bytes(base64.b64decode(user_data)).walk()
+    assert (config.get_content_type(), script.get_content_type()) == ("application/node.eks.aws", "text/x-shellscript")
+    text = str(script.get_payload())
+    assert text.startswith("#!/bin/bash\n")
+    # The script itself, with its two commands of systemd written down in place of being done.
+    units, done = tmp_path / "units", tmp_path / "done"
+    units.mkdir()
+    run = f'systemctl() {{ echo "$@" >> {done}; }}\n' + text.replace("/etc/systemd/system", str(units))
+    subprocess.run(["bash", "-euo", "pipefail", "-c", run], check=True)
+    unit = (units / "vllm-eks-weights.service").read_text()
+    assert "After=nodeadm-run.service\n" in unit
+    assert unit.index("mountpoint --quiet /mnt/k8s-disks/0\n") < unit.index(
+        "mkdir --parents /mnt/k8s-disks/0/weights\n"
+    )
+    assert done.read_text().splitlines() == ["daemon-reload", "start --no-block vllm-eks-weights.service"]
+
+
+def test_without_local_disks_there_is_no_folder() -> None:
+    assert node_user_data(has_local_nvme=False, efa=False, weights_folder="/mnt/k8s-disks/0/weights") is None

@@ -131,7 +131,8 @@ MET: dict[int, Callable[[Stack], object]] = {
         and all(one.secret_paths for one in stack.recording.of_type("kubernetes:core/v1:Secret"))
     ),
     40: lambda stack: (
-        stack.chart.one("Service")["spec"]["type"] == "ClusterIP" and stack.chart.env("leader")["VLLM_API_KEY"]
+        stack.chart.one("Service")["spec"]["type"] == "ClusterIP"
+        and "vllm_eks_keys.ApiKeys" in stack.chart.container("leader")["args"]
     ),
 }
 
