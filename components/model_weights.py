@@ -63,7 +63,7 @@ class ModelWeights(pulumi.ComponentResource):
         self.register_outputs({"uri": self.uri})
 
     def _copy(self, bucket: pulumi.Output[str], prefix: str, revision: str) -> pulumi.Resource:
-        """Make the Job that copies one commit beside those that are there; who waits for it waits until all is whole."""
+        """Make the Job that copies one commit beside those that are there; it has ended once all of it is there."""
         name, args = self._name, self._args
         namespace = f"vllm-{name}-weights"
         # The manifest lies beside the weights: whatever is below the prefix, vLLM takes for the model's.
