@@ -12,7 +12,7 @@ from components.cluster import ClusterArgs
 from components.cluster_access import AccessArgs
 from components.existing_cluster import cluster_of
 from components.existing_network import network_of
-from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
+from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs, identity
 from components.model_server import ModelServer, ModelServerArgs
 from components.model_weights import ModelWeightsArgs, weights_of
 from components.network import NetworkArgs
@@ -28,7 +28,8 @@ vpc, eks, charts, models = settings.network, settings.cluster, settings.charts, 
 
 # Pure arithmetic, then questions to the account: what does not fit or is not allowed stops here, with the numbers.
 fleet = {name: m.gpu_nodes(plan_named(m.model, m.instance_type, m.serving_options())) for name, m in models.items()}
-found = run_checks(StackFacts(fleet=fleet, region=region, open_questions=config.open_questions, **vpc.facts, **eks.facts))
+found = run_checks(StackFacts(
+    fleet=fleet, region=region, open_questions=config.open_questions, **vpc.facts, **eks.facts))  # fmt: skip
 stop_on_failures(found.checks)
 
 network = network_of(stack, NetworkArgs(
@@ -42,25 +43,24 @@ cluster = cluster_of(stack, ClusterArgs(
     public_access_cidrs=eks.public_access_cidrs, admins=eks.admins, tags=tags, template_tags=mark,
     deletion_protection=eks.deletion_protection, keep_logs=eks.keep_logs,
 ), existing=found.cluster, opts=ResourceOptions(depends_on=[network]))  # fmt: skip
-accelerators = Accelerators(stack, AcceleratorsArgs(**mirrored(charts.overrides), efa=settings.any_efa), ResourceOptions(
-    providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
-
+accelerators = Accelerators(
+    stack, AcceleratorsArgs(**mirrored(charts.overrides), efa=settings.any_efa),
+    ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
 outputs, chart, digest = {}, chart_path(VLLM_CHART), chart_digest(VLLM_CHART)
 bucket = bucket_of(stack, WeightsBucketArgs(tags=tags), wanted=settings.any_copied_weights)
 for name, model in models.items():
     weights = weights_of(name, ModelWeightsArgs(
-        **model.weights_settings(name, fleet[name].plan), cluster_name=cluster.node_settings["cluster_name"], bucket=bucket,
-        region=region, hugging_face_token=config.hugging_face_token, tags=tags,
+        **model.weights_settings(name, fleet[name].plan), bucket=bucket, region=region, tags=tags,
+        cluster_name=cluster.node_settings["cluster_name"], hugging_face_token=config.hugging_face_token,
     ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
     groups = [GpuNodeGroup(group_name, GpuNodeGroupArgs(
         **cluster.node_settings, **fleet[name].group_settings, subnet_id=network.private_subnet_id(zone),
         labels={"vllm-eks/model": name}, tags=tags, template_tags=mark,
-    ), ResourceOptions(depends_on=[cluster, network])) for zone, group_name in fleet[name].group_names(stack, name)]  # fmt: skip
+    ), ResourceOptions(depends_on=[cluster, network]))
+        for zone, group_name in fleet[name].group_names(stack, name)]  # fmt: skip
     server = ModelServer(name, ModelServerArgs(
-        namespace=f"vllm-{name}", chart=chart, chart_digest=digest, weights=weights, **config.secrets,
+        namespace=f"vllm-{name}", chart=chart, chart_digest=digest, weights=weights, **config.secrets, **identity(groups),
         values=release_values(fleet[name], model.serving(name)), timeout_seconds=rollout_seconds(fleet[name].plan),
-        node_group_ids=[group.node_group_id for group in groups],
-        launch_template_versions=[group.launch_template_version for group in groups],
     ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[accelerators, *groups]))  # fmt: skip
     outputs[name] = plan_sizes(fleet[name]) | server.outputs
 

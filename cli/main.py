@@ -96,6 +96,21 @@ def leftovers(
 
 
 @app.command()
+def doctor(
+    stack: Annotated[str, typer.Option(help="The stack whose models are looked at.")],
+    folder: Annotated[Path, typer.Option(help="The folder that holds Pulumi.yaml.")] = Path(),
+    kubeconfig: Annotated[Path | None, typer.Option(help="Of the stack's cluster. Default: kubectl's own.")] = None,
+    context: Annotated[str | None, typer.Option(help="In the kubeconfig. Default: the current one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """Say why a model does not serve, and what to do; it only reads. Status 0: all well, 1: not."""
+    # Imported here: the kubernetes client takes a second to load, and `plan` must answer at once.
+    from cli.doctor.command import run_doctor
+
+    raise typer.Exit(run_doctor(folder, stack, kubeconfig=kubeconfig, context=context, json_wanted=as_json))
+
+
+@app.command()
 def lock(
     model: Annotated[str, typer.Argument(help="A model id of the Hugging Face Hub: <organization>/<name>.")],
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit. Default: main.")] = None,

@@ -60,15 +60,17 @@ class CopyJob(pulumi.ComponentResource):
         self.job = kubernetes.batch.v1.Job(
             f"{name}-job",
             metadata={"namespace": namespace, "name": f"weights-{args.revision[:12]}"},
-            spec={
-                # A try that fails goes on, in the next, with the files that are not there yet.
-                "backoff_limit": 4,
-                "active_deadline_seconds": args.seconds,
-                "template": {
-                    "metadata": {"labels": {"app.kubernetes.io/name": "copy-weights"}},
-                    "spec": self._pod(scripts.metadata["name"], self._token_secret(namespace)),
-                },
-            },
+            spec=kubernetes.batch.v1.JobSpecArgs(
+                **{
+                    # A try that fails goes on, in the next, with the files that are not there yet.
+                    "backoff_limit": 4,
+                    "active_deadline_seconds": args.seconds,
+                    "template": {
+                        "metadata": {"labels": {"app.kubernetes.io/name": "copy-weights"}},
+                        "spec": self._pod(scripts.metadata["name"], self._token_secret(namespace)),
+                    },
+                }
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[account, policy],

@@ -1,6 +1,6 @@
 """A managed node group of GPU instances in one zone, packed into one placement group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -154,3 +154,11 @@ def _efa_network_interfaces(args: GpuNodeGroupArgs) -> list[aws.ec2.LaunchTempla
         }
         for card in range(args.efa_interfaces)
     ]
+
+
+def identity(groups: Sequence[GpuNodeGroup]) -> dict[str, list[pulumi.Output[str]]]:
+    """Return what changes when the nodes of a model do: what its server is to be asked again after."""
+    return {
+        "node_group_ids": [group.node_group_id for group in groups],
+        "launch_template_versions": [group.launch_template_version for group in groups],
+    }

@@ -13,6 +13,8 @@ from typing import Any
 
 from chart_rendering import CHART
 
+sys.path.insert(0, str(CHART / "files"))
+
 NAMES = {"leader": "127.0.0.1", "second leader": "127.0.0.2", "service": "127.0.0.3", "old leader": "127.0.0.4"}
 ANSWER = (200, {"choices": [{"text": "!"}]})
 
@@ -25,6 +27,8 @@ class World:
     pods: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
+    logs_asked: list[str] = field(default_factory=list)
     asked: list[tuple[str, str | None, Any]] = field(default_factory=list)
     on_look: Callable[[int], None] = lambda _: None
     looks: int = 0
@@ -39,6 +43,11 @@ class Stub(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         world = self.world
+        if "/log?" in self.path:
+            world.logs_asked.append(self.path.removeprefix("/api/v1/namespaces/ns/pods/"))
+            text = world.logs.get(world.logs_asked[-1].partition("/")[0])
+            self.say_text(*((200, text) if text is not None else (404, "")))
+            return
         if "leaderworkersets" in self.path:
             world.looks += 1
             world.on_look(world.looks)
@@ -58,7 +67,10 @@ class Stub(BaseHTTPRequestHandler):
         self.say(*self.world.answers.get(name, ANSWER))
 
     def say(self, status: int, body: Any) -> None:
-        data = json.dumps(body).encode()
+        self.say_text(status, json.dumps(body))
+
+    def say_text(self, status: int, text: str) -> None:
+        data = text.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -122,14 +134,21 @@ def event(reason: str, message: str, *, about: str = "scout-0", kind: str = "War
 
 
 def run(
-    world: World, *, replicas: int = 1, timeout_seconds: float = 10, heartbeat_seconds: float = 60
+    world: World,
+    *,
+    replicas: int = 1,
+    timeout_seconds: float = 10,
+    heartbeat_seconds: float = 60,
+    key_settle_seconds: float = 180,
+    port: int = 0,
 ) -> tuple[int, list[str]]:
     """Run the script; return its exit status and its lines without the elapsed time."""
     done = subprocess.run(
         [
             *(sys.executable, "-u", str(CHART / "files" / "wait_ready.py")),
             *("--namespace=ns", "--name=scout", "--revision=new", "--model=scout", f"--replicas={replicas}"),
-            *(f"--port={world.port}", f"--service-url=http://{NAMES['service']}:{world.port}"),
+            *(f"--port={port or world.port}", f"--service-url=http://{NAMES['service']}:{world.port}"),
+            f"--key-settle-seconds={key_settle_seconds}",
             *(
                 f"--timeout-seconds={timeout_seconds}",
                 "--poll-seconds=0.02",

@@ -79,6 +79,7 @@ def test_the_hook_job_may_only_look(one_node: Rendered) -> None:
     assert [(rule["resources"], rule["verbs"]) for rule in rules] == [
         (["leaderworkersets"], ["get"]),
         (["pods", "events"], ["list"]),
+        (["pods/log"], ["get"]),
     ]
     assert rules[0]["resourceNames"] == ["scout"]
     binding = one_node.one("RoleBinding")

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stub_cluster  # noqa: F401  (puts the chart's files on the path)
+from causes import cause_of
 from stub_cluster import NAMES, World, event, pod, run, status, stub_world
+from vllm_double import vllm_double
 
 IMAGE_FAULT = {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "vllm:none"'}}
 OUT_OF_MEMORY = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
 CRASH = {"terminated": {"reason": "Error", "exitCode": 1, "message": "Traceback ...\nValueError: no KV cache room\n"}}
+TALKATIVE = {"terminated": {"reason": "Error", "exitCode": 1, "message": "Invalid user token hf_abcdef123"}}
 NO_ROOM = {
     **{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"},
     "message": "0/7 nodes are available: 7 Insufficient nvidia.com/gpu.",
@@ -134,7 +138,9 @@ def test_a_pod_without_a_node_says_what_the_scheduler_said(world: World) -> None
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, conditions=(NO_ROOM,))]
     assert run_out_of_time(world) == (
         "FAILED: not ready after 0.4 s: groups ready 0/1, of this revision 0; scout-0: Unschedulable, "
-        "0/7 nodes are available: 7 Insufficient nvidia.com/gpu.. Look with: kubectl -n ns describe pod scout-0"
+        "0/7 nodes are available: 7 Insufficient nvidia.com/gpu.; cause: no node with room has the GPUs: nodes may still "
+        "be coming (kubectl get nodes); else look at the NVIDIA device plugin. "
+        "Look with: kubectl -n ns describe pod scout-0"
     )
 
 
@@ -149,10 +155,27 @@ def test_a_pod_without_a_node_says_what_the_scheduler_said(world: World) -> None
 )
 def test_a_pod_that_cannot_run_says_why(world: World, trouble: dict[str, Any], said: str, look: str) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, **trouble)]
-    assert run_out_of_time(world) == (
-        f"FAILED: not ready after 0.4 s: groups ready 0/1, of this revision 0; scout-0: {said}. "
-        f"Look with: kubectl -n ns {look}"
-    )
+    words = run_out_of_time(world)
+    assert words.startswith(f"FAILED: not ready after 0.4 s: groups ready 0/1, of this revision 0; scout-0: {said}")
+    cause = cause_of(said)
+    assert words.endswith(f"{f'; cause: {cause.sentence}' if cause else ''}. Look with: kubectl -n ns {look}")
+
+
+def test_the_cause_is_found_far_above_the_last_line_of_the_log(world: World) -> None:
+    world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, state=CRASH)]
+    world.logs["scout-0"] = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB\n" + "at line\n" * 300
+    assert "; cause: out of GPU memory: lower gpuMemoryUtilization," in run_out_of_time(world)
+    world.pods = [pod(ready=False, last_state=CRASH)]
+    assert "; cause: out of GPU memory:" in run_out_of_time(world)
+    assert world.logs_asked[0] == "scout-0/log?tailLines=400"
+    assert world.logs_asked[-1] == "scout-0/log?tailLines=400&previous=true"
+
+
+def test_no_token_of_a_log_is_said(world: World) -> None:
+    world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, state=TALKATIVE)]
+    words = run_out_of_time(world)
+    assert "hf_abcdef" not in words
+    assert "Invalid user token ***" in words
 
 
 def test_a_volume_that_cannot_be_mounted_is_told_from_its_event(world: World) -> None:
@@ -201,17 +224,48 @@ def test_an_api_server_that_refuses_is_told(world: World) -> None:
 # --- what waiting cannot mend
 
 
-def test_a_refused_api_key_fails_at_once_and_says_what_to_do(world: World) -> None:
+def test_a_refused_api_key_fails_once_it_had_its_time_and_says_what_to_do(world: World) -> None:
     world.lws, world.pods = status(ready=1, updated=1), [pod()]
     world.answers["leader"] = (401, {"error": "Unauthorized"})
-    code, lines = run(world, timeout_seconds=60)
-    assert (code, lines) == (
-        1,
-        [
-            "FAILED after 0 s: scout-0 refuses the API key (HTTP 401). The Secret changed after the pods started: "
-            "restart them with kubectl -n ns delete pod -l leaderworkerset.sigs.k8s.io/name=scout"
-        ],
+    code, lines = run(world, timeout_seconds=60, key_settle_seconds=0.3)
+    assert code == 1
+    assert lines[0] == (
+        "scout-0 is ready but does not answer: it refuses the API key (HTTP 401); a changed key takes a minute or two"
     )
+    assert lines[-1].partition(": ")[2] == (
+        "scout-0 refuses the API key (HTTP 401), also after 0.3 s. Restart its pods with "
+        "kubectl -n ns delete pod -l leaderworkerset.sigs.k8s.io/name=scout"
+    )
+
+
+def test_a_key_that_was_just_changed_is_waited_for(world: World) -> None:
+    world.lws, world.pods = status(ready=1, updated=1), [pod()]
+    world.answers["leader"] = (401, {"error": "Unauthorized"})
+
+    def take_it_in(looks: int) -> None:
+        if looks == 3:
+            world.answers.clear()
+
+    world.on_look = take_it_in
+    assert run(world)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code", "said"),
+    [
+        ({"delay_seconds": 0.4}, 0, "ready: 1 of 1 groups answered"),
+        ({"running": 256, "tokens_per_look": 50}, 0, "ready: 1 of 1 groups answered"),
+        ({"answer": (500, {"error": "EngineDeadError"})}, 1, "; cause: the engine is dead:"),
+        ({"answer": (200, {"choices": []})}, 1, "does not answer: an answer without choices"),
+    ],
+    ids=["slow", "busy and fine", "dead", "stuck"],
+)
+def test_a_server_of_vllm_is_asked(world: World, behaviour: dict[str, Any], code: int, said: str) -> None:
+    with vllm_double(keys=("the-key",), **behaviour) as double:
+        world.lws, world.pods = status(ready=1, updated=1), [pod(ip="127.0.0.1")]
+        ended, lines = run(world, timeout_seconds=2, port=double.port)
+    assert ended == code
+    assert said in lines[-1]
 
 
 def test_a_refused_request_fails_at_once(world: World) -> None:

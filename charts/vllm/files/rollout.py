@@ -22,6 +22,8 @@ class Sight:
     """Name and IP of the leader pods to ask; empty until all groups are updated and ready."""
     crash: str = ""
     """The last crash among the present pods; kept, because the group's restart takes the pod away."""
+    crashed: tuple[tuple[str, bool], ...] = ()
+    """Names of the pods that crashed, and whether the crash was of the container before the present one."""
     look_with: str = "get leaderworkersets,pods,events"
     """What to ask kubectl for when time runs out."""
 
@@ -65,6 +67,7 @@ def judge(
         line="; ".join(parts),
         leaders=tuple((name_of(pod), pod["status"]["podIP"]) for pod in leaders) if done else (),
         crash=crashes[0] if crashes else "",
+        crashed=tuple((name_of(pod), is_restarted(pod)) for pod in present if crash_of(pod, "")),
         look_with=look_with(waiting[0]) if waiting else Sight.look_with,
     )
 
@@ -101,10 +104,15 @@ def crash_of(pod: Object, warning: str) -> str:
     return warning if warning.startswith("Killing") else ""
 
 
+def is_restarted(pod: Object) -> bool:
+    """Tell whether a container runs again after its crash, so that the log to read is the one before."""
+    containers = pod.get("status", {}).get("containerStatuses", [])
+    return any("running" in c.get("state", {}) and "terminated" in c.get("lastState", {}) for c in containers)
+
+
 def look_with(pod: Object) -> str:
     """Return what to ask kubectl for to learn more about a pod that is not ready."""
-    containers = pod.get("status", {}).get("containerStatuses", [])
-    if any("running" in c.get("state", {}) and "terminated" in c.get("lastState", {}) for c in containers):
+    if is_restarted(pod):
         return f"logs {name_of(pod)} --previous"
     if any("running" in state or "terminated" in state for state in states(pod)):
         return f"logs {name_of(pod)}"
