@@ -31,7 +31,6 @@ fleet = {name: m.gpu_nodes(plan_named(m.model, m.instance_type, m.serving_option
 found = run_checks(StackFacts(
     fleet=fleet, region=region, open_questions=config.open_questions, **vpc.facts, **eks.facts))  # fmt: skip
 stop_on_failures(found.checks)
-
 network = network_of(stack, NetworkArgs(
     cidr=vpc.cidr, zones=vpc.zones, region=region, nat_gateways=vpc.nat_gateways, keep_logs=eks.keep_logs, tags=tags,
 ), vpc_id=found.vpc_id, private_subnets=found.private_subnets)  # fmt: skip
@@ -59,8 +58,9 @@ for name, model in models.items():
     ), ResourceOptions(depends_on=[cluster, network]))
         for zone, group_name in fleet[name].group_names(stack, name)]  # fmt: skip
     server = ModelServer(name, ModelServerArgs(
-        namespace=f"vllm-{name}", chart=chart, chart_digest=digest, weights=weights, **config.secrets, **identity(groups),
-        values=release_values(fleet[name], model.serving(name)), timeout_seconds=rollout_seconds(fleet[name].plan),
+        namespace=f"vllm-{name}", chart=chart, chart_digest=digest, weights=weights, **config.secrets,
+        **identity(groups), values=release_values(fleet[name], model.serving(name)),
+        timeout_seconds=rollout_seconds(fleet[name].plan),
     ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[accelerators, *groups]))  # fmt: skip
     outputs[name] = plan_sizes(fleet[name]) | server.outputs
 

@@ -62,8 +62,8 @@ CAUSES = (
         code="disk_full",
         title="the node's disk is full",
         remedy="old revisions may fill it: terminate the node, and the next comes empty; or write weights.source: s3",
-        signs=r"No space left on device|Errno 28|ephemeral local storage usage exceeds|low on resource: ephemeral-storage"
-        r"|Usage of EmptyDir volume .{0,60} exceeds",
+        signs=r"No space left on device|Errno 28|ephemeral local storage usage exceeds"
+        r"|low on resource: ephemeral-storage|Usage of EmptyDir volume .{0,60} exceeds",
     ),
     Cause(
         code="s3_denied",
@@ -117,13 +117,13 @@ CAUSES = (
         code="weights_folder",
         title="the node has no folder for weights",
         remedy="its user data makes it: was the node made by this stack? Then terminate it, and another comes",
-        signs=r"MountVolume\.\w+ .{0,200}(does not exist|no such file)|path .{0,80}vllm-eks-weights.{0,40}does not exist",
+        signs=r"MountVolume\.\w+ .{0,200}(does not exist|no such file)",
     ),
     Cause(
         code="placement",
         title="no node is in the right place",
-        remedy="pods need nodes of their instanceType in their zone: kubectl get nodes -L node.kubernetes.io/instance-type "
-        "-L topology.kubernetes.io/zone",
+        remedy="pods need nodes of their instanceType in their zone: kubectl get nodes "
+        "-L node.kubernetes.io/instance-type -L topology.kubernetes.io/zone",
         signs=r"didn't match Pod's node affinity/selector|node\(s\) had volume node affinity conflict",
     ),
     Cause(
