@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -156,7 +157,7 @@ def _efa_network_interfaces(args: GpuNodeGroupArgs) -> list[aws.ec2.LaunchTempla
     ]
 
 
-def identity(groups: Sequence[GpuNodeGroup]) -> dict[str, list[pulumi.Output[str]]]:
+def identity(groups: Sequence[GpuNodeGroup]) -> dict[str, Any]:
     """Return what changes when the nodes of a model do: what its server is to be asked again after."""
     return {
         "node_group_ids": [group.node_group_id for group in groups],

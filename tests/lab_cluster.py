@@ -63,12 +63,13 @@ class Cluster:
         arguments = (action, release, str(CHART), f"--namespace={namespace}", "--timeout=120s", "--values=-")
         self.run("helm", *arguments, stdin=yaml.safe_dump(dict(values)))
 
-    def wait_until(self, what: str, is_so: Callable[[], bool]) -> None:
-        """Wait until it is so; fail when it is not in time."""
-        until = time.monotonic() + WAIT_SECONDS
+    def wait_until(self, what: str, is_so: Callable[[], bool], *, seconds: float = WAIT_SECONDS) -> float:
+        """Wait until it is so, and return how many seconds that took; fail when it is not in time."""
+        began = time.monotonic()
         while not is_so():
-            assert time.monotonic() < until, f"not in {WAIT_SECONDS} s: {what}"
+            assert time.monotonic() < began + seconds, f"not in {seconds} s: {what}"
             time.sleep(0.3)
+        return time.monotonic() - began
 
 
 def find_cluster() -> Cluster:

@@ -8,27 +8,24 @@ Exit status 0: all is there. 1: not; the last line names the cause and what to d
 from __future__ import annotations
 
 import argparse
-import json
+import errno
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
 
-import boto3
-from boto3.exceptions import Boto3Error
-from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from hub_files import CheckedFile, CopyError, CorruptFileError, Hub, HubFile, total_size
+from checked_file import CheckedFile
+from hub_files import CopyError, CorruptFileError, Hub, HubFile, total_size
+from s3_files import S3_ERRORS, Bucket, s3_cause
 
 MIB = 1 << 20
-MOST_PARTS = 9000
-"""S3 takes 10,000 parts of an object."""
 CORRUPT_TRIES = 3
+STOP_SECONDS = 10
+"""How long files that are under way may take to give up, with what they uploaded."""
 
 
 class Progress:
@@ -39,170 +36,157 @@ class Progress:
         self._began = self._told_at = time.monotonic()
         self._files, self._bytes = len(files), total_size(files)
         self._every = every_seconds
-        self.done_files = self.done_bytes = self.copied_files = self.copied_bytes = 0
+        self.found_files = self._done_files = self._done_bytes = self._copied_bytes = 0
 
     def add_bytes(self, count: int) -> None:
-        """Count bytes that came from the Hub."""
+        """Count bytes that came from the Hub; fewer than none where they turned out wrong."""
         with self._lock:
-            self.copied_bytes += count
-            self.done_bytes += count
-            if time.monotonic() - self._told_at >= self._every:
-                self._tell("")
+            self._copied_bytes += count
+            self._done_bytes += count
 
     def add_file(self, file: HubFile, *, was_there: bool) -> None:
         """Count a file that is there."""
         with self._lock:
-            self.done_files += 1
-            self.copied_files += not was_there
-            self.done_bytes += file.size if was_there else 0
-            self._tell(f"; {file.name}{' was there already' if was_there else ''}")
+            self._done_files += 1
+            self.found_files += was_there
+            self._done_bytes += file.size if was_there else 0
+        self._tell(f"; {file.name}{' was there already' if was_there else ''}")
 
     def seconds(self) -> float:
         """Return how long it has been going."""
         return time.monotonic() - self._began
 
+    def due_in(self) -> float:
+        """Return in how many seconds a sign of life is due; gives it where it is."""
+        if time.monotonic() - self._told_at >= self._every:
+            self._tell("")
+        return max(0.01, self._told_at + self._every - time.monotonic())
+
     def _tell(self, what: str) -> None:
-        self._told_at = time.monotonic()
-        seconds = self.seconds()
-        rate = self.copied_bytes / 1e6 / max(seconds, 1e-3)
-        print(
-            f"[{seconds:5.0f} s] {self.done_files} of {self._files} files, {self.done_bytes / 1e9:.1f} of "
-            f"{self._bytes / 1e9:.1f} GB, {rate:,.0f} MB/s{what}",
-            flush=True,
-        )
+        with self._lock:
+            self._told_at = time.monotonic()
+            seconds = self.seconds()
+            rate = self._copied_bytes / 1e6 / max(seconds, 1e-3)
+            print(
+                f"[{seconds:5.0f} s] {self._done_files} of {self._files} files, {self._done_bytes / 1e9:.1f} of "
+                f"{self._bytes / 1e9:.1f} GB, {rate:,.0f} MB/s{what}",
+                flush=True,
+            )
 
 
-class Bucket:
-    """One prefix of a bucket."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._part_bytes = options.part_mib * MIB
-        self._name, self._prefix = options.bucket, options.prefix
-        self._s3 = boto3.client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": 8}))
-
-    def drop_unfinished(self) -> None:
-        """Give up what a killed run left half uploaded: it is billed, and cannot be gone on with."""
-        pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._name, Prefix=f"{self._prefix}/")
-        for page in pages:
-            for upload in page.get("Uploads", []):
-                self._s3.abort_multipart_upload(Bucket=self._name, Key=upload["Key"], UploadId=upload["UploadId"])
-
-    def has(self, file: HubFile) -> bool:
-        """Tell whether the file is there, with the right size and hash."""
-        try:
-            found = self._s3.head_object(Bucket=self._name, Key=f"{self._prefix}/{file.name}")
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                return False
-            raise
-        return found["ContentLength"] == file.size and found["Metadata"].get(file.algorithm) == file.digest
-
-    def put(self, file: HubFile, source: CheckedFile) -> None:
-        """Store a file; where reading it fails there is no object, and no part of one."""
-        part = max(self._part_bytes, -(-file.size // MOST_PARTS))
-        self._s3.upload_fileobj(
-            source,
-            self._name,
-            f"{self._prefix}/{file.name}",
-            ExtraArgs={"Metadata": {file.algorithm: file.digest}, "ChecksumAlgorithm": "SHA256"},
-            # A file at a time holds at most so many parts in memory.
-            Config=TransferConfig(multipart_threshold=part, multipart_chunksize=part, max_concurrency=2),
-        )
-
-    def put_manifest(self, hub: Hub, files: Sequence[HubFile]) -> None:
-        """Write down what was copied, beside the weights: what lies below their prefix, vLLM takes for its own."""
-        manifest = {
-            "model": hub.model,
-            "revision": hub.revision,
-            "total_bytes": total_size(files),
-            "files": [{"name": one.name, "size": one.size, one.algorithm: one.digest} for one in files],
-        }
-        key = f"manifests/{self._prefix.replace('/', '-')}.json"
-        self._s3.put_object(Bucket=self._name, Key=key, Body=json.dumps(manifest, indent=1).encode())
-
-    def sizes(self) -> dict[str, int]:
-        """Return the size of every object below the prefix, by its name there."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=f"{self._prefix}/")
-        found = [entry for page in pages for entry in page.get("Contents", [])]
-        return {entry["Key"].removeprefix(f"{self._prefix}/"): entry["Size"] for entry in found}
-
-
-def copy(hub: Hub, bucket: Bucket, file: HubFile, progress: Progress) -> None:
-    """Copy one file, unless it is there. Raises CopyError, or what boto3 raises."""
-    if bucket.has(file):
+def copy(hub: Hub, bucket: Bucket, file: HubFile, progress: Progress, *, is_listed: bool) -> None:
+    """Copy one file, unless it is there. Raises CopyError, StoppedError, or what boto3 raises."""
+    if is_listed and bucket.has(file):
         progress.add_file(file, was_there=True)
         return
-    for attempt in range(CORRUPT_TRIES):
+    for tries_left in reversed(range(CORRUPT_TRIES)):
+        source = CheckedFile(hub, file, progress.add_bytes)
         try:
-            bucket.put(file, CheckedFile(hub, file, progress.add_bytes))
+            bucket.put(file, source)
             break
         except CorruptFileError as error:
+            progress.add_bytes(-source.at)
+            if not tries_left:
+                raise CopyError(f"{error}, {CORRUPT_TRIES} times. Look for a proxy that changes files") from error
             print(f"{error}: once more from its beginning", flush=True)
-            if attempt + 1 == CORRUPT_TRIES:
-                raise CopyError(
-                    f"{file.name} came with a wrong hash {CORRUPT_TRIES} times. Look for a proxy that changes files"
-                ) from error
     progress.add_file(file, was_there=False)
 
 
 def copy_all(hub: Hub, bucket: Bucket, options: argparse.Namespace) -> str:
     """Copy every file and return what to say at the end. Raises CopyError, or what boto3 raises."""
     files = hub.files()
+    there = bucket.sizes()
     bucket.drop_unfinished()
     progress = Progress(files, options.progress_seconds)
-    # The largest first, so that no thread is left alone with one at the end.
-    ordered = sorted(files, key=lambda file: -file.size)
     pool = ThreadPoolExecutor(options.parallel)
-    running = [pool.submit(copy, hub, bucket, file, progress) for file in ordered]
-    finished, _ = wait(running, return_when=FIRST_EXCEPTION)
-    failed = [error for one in finished if not one.cancelled() and (error := one.exception())]
-    pool.shutdown(wait=not failed, cancel_futures=True)
-    if failed:
-        raise failed[0]
-    wrong = {file.name for file in files if bucket.sizes().get(file.name) != file.size}
+    # The largest first, so that no thread is left alone with one at the end.
+    futures = [
+        pool.submit(copy, hub, bucket, file, progress, is_listed=there.get(file.name) == file.size)
+        for file in sorted(files, key=lambda file: -file.size)
+    ]
+    try:
+        wait_for(futures, progress)
+    finally:
+        hub.stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait(futures, timeout=STOP_SECONDS)
+    there = bucket.sizes()
+    wrong = sorted(file.name for file in files if there.get(file.name) != file.size)
     if wrong:
-        raise CopyError(f"{', '.join(sorted(wrong))} changed in the bucket meanwhile. Run it again")
+        raise CopyError(f"{', '.join(wrong)} changed in the bucket meanwhile. Run it again")
     bucket.put_manifest(hub, files)
-    where = f"{len(files)} files, {total_size(files) / 1e9:.1f} GB at s3://{options.bucket}/{options.prefix}"
-    if not progress.copied_files:
-        return f"done: all was there already, {where}"
-    return f"done: {progress.copied_files} copied in {progress.seconds():.0f} s, {where}"
+    size, where = f"{total_size(files) / 1e9:.1f} GB", f"at s3://{options.bucket}/{options.prefix}"
+    if progress.found_files == len(files):
+        return f"done: all {len(files)} files were there already, {size} {where}"
+    resumed = f"; {progress.found_files} of them were there already" if progress.found_files else ""
+    return f"done: {len(files)} files, {size} in {progress.seconds():.0f} s {where}{resumed}"
+
+
+def wait_for(futures: Sequence[Future[None]], progress: Progress) -> None:
+    """Wait until all are done, with a sign of life now and then. Raises the first failure as soon as there is one."""
+    left = set(futures)
+    while left:
+        done, left = wait(left, timeout=progress.due_in(), return_when=FIRST_EXCEPTION)
+        for one in done:
+            one.result()
+
+
+def read_token(path: Path | None) -> str | None:
+    """Return the token, if there is one. Raises CopyError."""
+    if path is None:
+        return None
+    try:
+        token = path.read_bytes().strip()
+    except OSError as error:
+        raise CopyError(f"the token file {path} cannot be read ({error.strerror}). Run pulumi up") from error
+    # http.client would show a token that it cannot send.
+    if not token or not all(0x20 < byte < 0x7F for byte in token):
+        raise CopyError(
+            f"the token in {path} is empty, or has characters that no token has. "
+            "Run: pulumi config set --secret huggingFaceToken"
+        )
+    return token.decode()
 
 
 def cause_of(error: BaseException, options: argparse.Namespace) -> str:
     """Say what an error means and what to do."""
     if isinstance(error, CopyError):
         return str(error)
-    inner = error.__cause__ or error.__context__ if isinstance(error, Boto3Error) else error
-    code = inner.response["Error"]["Code"] if isinstance(inner, ClientError) else ""
-    if code in ("AccessDenied", "403"):
-        return f"S3 refuses access to s3://{options.bucket}. Look at the Job's Pod Identity role, whose name has -write"
-    if code in ("NoSuchBucket",):
-        return f"there is no bucket {options.bucket}. Run pulumi refresh, then pulumi up"
-    return f"S3: {str(error)[:300]}. Run it again: it goes on where it stopped"
+    if isinstance(error, S3_ERRORS):
+        return s3_cause(error, options.bucket)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"the node's disk is full ({error.strerror}). The copy itself writes nothing: look at what fills it"
+    return f"{type(error).__name__}: {error}. Run it again: it goes on where it stopped"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the copy and return the process's exit status."""
     options = parse_arguments(arguments)
+    signal.signal(signal.SIGTERM, _told_to_stop)
     try:
-        token = options.token_file.read_text().strip() if options.token_file else None
         hub = Hub(
-            url=options.hub_url,
+            url=options.hub_url.rstrip("/"),
             model=options.model,
             revision=options.revision,
-            token=token,
+            token=read_token(options.token_file),
             attempts=options.attempts,
             retry_seconds=options.retry_seconds,
         )
-        print(copy_all(hub, Bucket(options), options), flush=True)
+        part = options.part_mib * MIB
+        bucket = Bucket(options.bucket, options.prefix, part_bytes=part, parallel=options.parallel)
+        print(copy_all(hub, bucket, options), flush=True)
         return 0
-    except (CopyError, Boto3Error, BotoCoreError, ClientError, OSError) as error:
+    except (CopyError, OSError, *S3_ERRORS) as error:
         print(f"FAILED: {cause_of(error, options)}.", flush=True)
         return 1
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> Any:  # noqa: ANN401  (argparse.Namespace)
+def _told_to_stop(*_: object) -> None:
+    # As the container's first process it would otherwise not hear the signal at all, and leave its uploads behind.
+    raise CopyError("it was told to stop, perhaps since its time was over. Run pulumi up: it goes on where it stopped")
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options; the Job gives those without a default."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--model", "--revision", "--bucket", "--prefix"):
@@ -210,7 +194,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> Any:  # noqa: ANN401  (a
     parser.add_argument("--token-file", type=Path)
     parser.add_argument("--hub-url", default="https://huggingface.co")
     parser.add_argument("--parallel", type=int, default=4)
-    parser.add_argument("--part-mib", type=int, default=16)
+    parser.add_argument("--part-mib", type=int, default=32)
     parser.add_argument("--attempts", type=int, default=8)
     parser.add_argument("--retry-seconds", type=float, default=2)
     parser.add_argument("--progress-seconds", type=float, default=15)
@@ -220,5 +204,5 @@ def parse_arguments(arguments: Sequence[str] | None) -> Any:  # noqa: ANN401  (a
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
-    # Threads in the middle of a file would go on to its end after a failure.
+    # A thread in the middle of an exchange that does not end would be waited for.
     os._exit(code)

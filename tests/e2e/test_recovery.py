@@ -1,0 +1,186 @@
+"""What goes down comes back whole: a worker, the leader, a node; what has too little room waits, and breaks nothing.
+
+On a real API server, scheduler and LeaderWorkerSet controller. The seconds that are printed are those of these three:
+kubelets, containers, probes and Jobs are not real here, so no image is pulled, nothing is drained, no weights are
+loaded, and no engine is found stuck (tests/test_engine_health.py runs the probe and the hooks themselves).
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from chart_rendering import model_values, with_value
+from lab_cluster import Cluster
+from lab_model import NAME, SECRETS, namespace, pods, wait_for_groups
+
+pytestmark = pytest.mark.e2e
+
+STACK = "recovery"
+GROUP, INDEX = "leaderworkerset.sigs.k8s.io/group-index", "leaderworkerset.sigs.k8s.io/worker-index"
+NAMES = {"apiKey": "vllm-api-key", "huggingFaceToken": None}
+TWO_NODES = {**model_values(tensor=8, pipeline=2), "secrets": NAMES}
+NODE_SECONDS = 150
+"""The controllers take 40 to 80 s to see that a node's pods are gone."""
+ZONE = "topology.kubernetes.io/zone"
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: Cluster) -> Iterator[dict[str, Any]]:
+    cluster.make_namespace(namespace(STACK), SECRETS)
+    cluster.helm("install", NAME, namespace(STACK), TWO_NODES)
+    wait_for_groups(cluster, STACK, TWO_NODES)
+    yield TWO_NODES
+    cluster.run("helm", "uninstall", NAME, f"--namespace={namespace(STACK)}", "--ignore-not-found")
+
+
+def uids(found: list[dict[str, Any]]) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in found}
+
+
+def whole_groups(cluster: Cluster, size: int = 2) -> dict[str, list[dict[str, Any]]]:
+    """Return the pods of each group all of whose pods run."""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for pod in pods(cluster, STACK):
+        if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]:
+            groups[pod["metadata"]["labels"][GROUP]].append(pod)
+    return {index: found for index, found in groups.items() if len(found) == size}
+
+
+def zones_of(cluster: Cluster, found: list[dict[str, Any]]) -> set[str]:
+    nodes = {node["metadata"]["name"]: node["metadata"]["labels"] for node in cluster.get("nodes")}
+    return {nodes[pod["spec"]["nodeName"]][ZONE] for pod in found}
+
+
+def wait_for_a_new_whole_group(cluster: Cluster, before: set[str], what: str, seconds: float = 90) -> None:
+    """Wait until no pod of before is left and a group is whole, in one zone; print how long that took."""
+
+    def is_new_and_whole() -> bool:
+        groups = whole_groups(cluster)
+        return len(groups) == 1 and not uids(pods(cluster, STACK)) & before
+
+    took = cluster.wait_until(f"the group is whole again after {what}", is_new_and_whole, seconds=seconds)
+    print(f"{what}: the group was whole again after {took:.1f} s")
+    (group,) = whole_groups(cluster).values()
+    assert zones_of(cluster, group) == {"us-west-2a"}
+
+
+@pytest.mark.parametrize("index", ["1", "0"], ids=["worker", "leader"])
+def test_a_lost_member_restarts_the_whole_group(cluster: Cluster, installed: dict[str, Any], index: str) -> None:
+    before = pods(cluster, STACK)
+    (lost,) = [pod for pod in before if pod["metadata"]["labels"][INDEX] == index]
+    cluster.kubectl("delete", "pod", lost["metadata"]["name"], f"--namespace={namespace(STACK)}", "--wait=false")
+    wait_for_a_new_whole_group(cluster, uids(before), "the leader is killed" if index == "0" else "a worker is killed")
+
+
+def test_a_lost_node_restarts_the_whole_group_once_there_is_another(
+    cluster: Cluster, installed: dict[str, Any]
+) -> None:
+    before = pods(cluster, STACK)
+    (worker,) = [pod for pod in before if pod["metadata"]["labels"][INDEX] == "1"]
+    node = cluster.get("node", worker["spec"]["nodeName"])
+    cluster.kubectl("delete", "node", node["metadata"]["name"])
+    try:
+        took = cluster.wait_until("the loss is noticed", lambda: not whole_groups(cluster), seconds=NODE_SECONDS)
+        print(f"a node is terminated: noticed after {took:.1f} s")
+    finally:
+        bring_back(cluster, node)
+    wait_for_a_new_whole_group(cluster, uids(before), "a node is terminated, and another comes", NODE_SECONDS)
+
+
+def bring_back(cluster: Cluster, node: dict[str, Any]) -> None:
+    """Make a node of the same name, as the node group would under another."""
+    kept = {key: node["metadata"][key] for key in ("name", "labels", "annotations") if key in node["metadata"]}
+    taints = [taint for taint in node["spec"].get("taints", []) if taint["key"].startswith("nvidia.com")]
+    spec = {**{key: value for key, value in node["spec"].items() if key != "taints"}, "taints": taints}
+    made = {"apiVersion": "v1", "kind": "Node", "metadata": kept, "spec": spec}
+    cluster.kubectl("create", "--filename=-", stdin=json.dumps(made))
+    status = {key: node["status"][key] for key in ("capacity", "allocatable", "nodeInfo", "addresses")}
+    patch = json.dumps({"status": status})
+    cluster.kubectl("patch", "node", kept["name"], "--subresource=status", "--type=merge", f"--patch={patch}")
+
+
+def test_a_rolling_update_needs_no_spare_node(cluster: Cluster, installed: dict[str, Any]) -> None:
+    before = uids(pods(cluster, STACK))
+    changed = {**installed, "vllmArgs": [*installed["vllmArgs"], "--enable-prefix-caching"]}
+    cluster.helm("upgrade", NAME, namespace(STACK), changed)
+    after = wait_for_groups(cluster, STACK, changed)
+    assert not uids(after) & before
+    assert zones_of(cluster, after) == {"us-west-2a"}
+    cluster.helm("upgrade", NAME, namespace(STACK), installed)
+    wait_for_groups(cluster, STACK, installed)
+
+
+def test_two_replicas_with_room_for_one_and_a_half_serve_with_one(cluster: Cluster, installed: dict[str, Any]) -> None:
+    other = [node["metadata"]["name"] for node in cluster.get("nodes", f"--selector={ZONE}=us-west-2b")]
+    guests = sorted(name for name in other if "nvidia.com/gpu" in cluster.get("node", name)["status"]["capacity"])
+    try:
+        cluster.kubectl("label", "node", guests[0], f"{ZONE}=us-west-2a", "--overwrite")
+        cluster.helm("upgrade", NAME, namespace(STACK), {**installed, "replicas": 2})
+        cluster.wait_until(
+            "three of four pods run, and two of them are a whole group",
+            lambda: (
+                len(whole_groups(cluster)) == 1
+                and sorted(pod["status"]["phase"] for pod in pods(cluster, STACK)) == ["Pending", *["Running"] * 3]
+            ),
+        )
+        first = {index: uids(found) for index, found in whole_groups(cluster).items()}
+        cluster.kubectl("label", "node", guests[1], f"{ZONE}=us-west-2a", "--overwrite")
+        took = cluster.wait_until("both groups are whole", lambda: len(whole_groups(cluster)) == 2)
+        print(f"room for the other half: both groups were whole after {took:.1f} s")
+        assert all(uids(whole_groups(cluster)[index]) == found for index, found in first.items()), (
+            "the first one stayed"
+        )
+    finally:
+        cluster.helm("upgrade", NAME, namespace(STACK), installed)
+        wait_for_groups(cluster, STACK, installed)
+        for guest in guests:
+            cluster.kubectl("label", "node", guest, f"{ZONE}=us-west-2b", "--overwrite")
+
+
+def test_replicas_go_up_down_to_none_and_back(cluster: Cluster, installed: dict[str, Any]) -> None:
+    small = {**model_values(tensor=4, pipeline=1), "secrets": NAMES}
+    small = with_value(with_value(small, "resources.cpu", "60000m"), "resources.memory", "200Gi")
+    first: set[str] = set()
+    for replicas in (1, 3, 0, 1):
+        wanted = {**small, "replicas": replicas}
+        cluster.helm("upgrade", NAME, namespace(STACK), wanted)
+        if not replicas:
+            cluster.wait_until("no pod is left", lambda: pods(cluster, STACK) == [])
+            continue
+        found = uids(wait_for_groups(cluster, STACK, wanted))
+        assert len(found) == replicas
+        assert replicas != 3 or first < found, "the first one serves on beside the others"
+        first = found
+    cluster.helm("upgrade", NAME, namespace(STACK), installed)
+    wait_for_groups(cluster, STACK, installed)
+
+
+def test_every_pod_has_its_nodes_own_folder_through_one_claim(cluster: Cluster, installed: dict[str, Any]) -> None:
+    (claim,) = cluster.get("persistentvolumeclaims", f"--namespace={namespace(STACK)}")
+    assert claim["status"]["phase"] == "Bound"
+    volume = cluster.get("persistentvolume", claim["spec"]["volumeName"])
+    assert volume["spec"]["local"]["path"] == "/mnt/k8s-disks/0/vllm-eks-weights"
+    found = pods(cluster, STACK)
+    assert len({pod["spec"]["nodeName"] for pod in found}) == 2
+    names = [
+        v["persistentVolumeClaim"]["claimName"] for p in found for v in p["spec"]["volumes"] if v["name"] == "weights"
+    ]
+    assert names == [claim["metadata"]["name"]] * 2
+
+
+def test_uninstalling_leaves_nothing_and_hangs_on_no_finalizer(cluster: Cluster, installed: dict[str, Any]) -> None:
+    cluster.run("helm", "uninstall", NAME, f"--namespace={namespace(STACK)}")
+
+    def left() -> list[str]:
+        kinds = "leaderworkersets,statefulsets,pods,services,persistentvolumeclaims,jobs,poddisruptionbudgets,roles"
+        inside = cluster.get(kinds, f"--namespace={namespace(STACK)}")
+        # The hook Job is Helm's to keep until the next run; it goes with the namespace.
+        names = [f"{one['kind']}/{one['metadata']['name']}" for one in inside if "ready" not in one["metadata"]["name"]]
+        volumes = cluster.get("persistentvolumes")
+        return names + [one["metadata"]["name"] for one in volumes if namespace(STACK) in one["metadata"]["name"]]
+
+    took = cluster.wait_until("nothing is left of the release", lambda: left() == [])
+    print(f"uninstalled: nothing was left after {took:.1f} s")
+    cluster.kubectl("delete", "namespace", namespace(STACK), "--wait", "--timeout=60s")
