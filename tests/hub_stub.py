@@ -1,16 +1,20 @@
 """A Hugging Face Hub and the storage it sends to, on two loopback ports, for the copy Job's script."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_plantedTokenOfTheHub"
+LARGE = (".safetensors", ".bin")
+"""Kept in the storage; the others come from the Hub itself, after it sent on to another path of its own."""
 
 
 @dataclass
@@ -18,19 +22,30 @@ class HubStub:
     """What it holds, how it misbehaves, and what it was asked."""
 
     files: dict[str, bytes]
+    needs_token: bool = False
     api_status: list[int] = field(default_factory=list)
     """Statuses that the next questions for the list get, one each."""
+    api_says: list[bytes] = field(default_factory=list)
+    """What the next questions for the list get instead of it, cut by a byte."""
+    retry_after: str = "0"
+    status: dict[str, list[int]] = field(default_factory=dict)
+    """File -> statuses that the next questions for it get, from whoever has it."""
     cut_after: dict[str, list[int]] = field(default_factory=dict)
     """File -> bytes after which its next answers break off, one each."""
     corrupt: dict[str, int] = field(default_factory=dict)
     """File -> how many answers have a wrong byte in them."""
+    slow_from: dict[str, int] = field(default_factory=dict)
+    """File -> byte from which it comes at a snail's pace."""
+    listed_sizes: dict[str, int] = field(default_factory=dict)
+    """File -> size that the list gives instead of the right one."""
     stop_at: str = ""
     """A file that is never sent to its end: the connection stays open."""
-    ignores_ranges: bool = False
+    ranges: str = "right"
+    """`right`; `ignored`; or `wrong`, once: another part than was asked for."""
     url: str = ""
     storage_url: str = ""
-    ranges: list[tuple[str, str | None]] = field(default_factory=list)
-    """File and Range of every answer from the storage."""
+    fetched: list[tuple[str, str | None]] = field(default_factory=list)
+    """File and Range of every answer with bytes of a file."""
     hub_tokens: list[str | None] = field(default_factory=list)
     storage_tokens: list[str | None] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -38,62 +53,108 @@ class HubStub:
     def listing(self) -> list[dict[str, Any]]:
         """Return the files as the Hub's API lists them: large ones with their sha256, small ones with git's hash."""
         return [
-            {"rfilename": name, "size": len(data), "blobId": "0" * 40}
+            {"rfilename": name, "size": self.listed_sizes.get(name, len(data)), "blobId": "0" * 40}
             | (
                 {"lfs": {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}}
-                if name.endswith((".safetensors", ".bin"))
-                else {"blobId": hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()}
+                if name.endswith(LARGE)
+                else {"blobId": git_hash(data)}
             )
             for name, data in self.files.items()
         ]
 
 
+def git_hash(data: bytes) -> str:
+    """Return git's hash of a file."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
 class _Handler(BaseHTTPRequestHandler):
     stub: HubStub
     is_storage = False
+    wbufsize = 1 << 16  # one packet an answer: two would wait 40 ms for each other
+
+    def handle(self) -> None:
+        """Answer; who asked may be gone by then."""
+        with suppress(ConnectionError):
+            super().handle()
+
+    def finish(self) -> None:
+        """End; who asked may be gone by then."""
+        with suppress(ConnectionError):
+            super().finish()
 
     def do_GET(self) -> None:
-        stub = self.stub
+        stub, token = self.stub, self.headers["Authorization"]
+        (stub.storage_tokens if self.is_storage else stub.hub_tokens).append(token)
+        cached = f"/api/resolve-cache/models/org/model/{COMMIT}/"
         if self.is_storage:
-            stub.storage_tokens.append(self.headers["Authorization"])
             self._send_file(self.path[1:])
-            return
-        stub.hub_tokens.append(self.headers["Authorization"])
-        if self.path.startswith("/api/"):
-            status = stub.api_status.pop(0) if stub.api_status else 200
-            found = self.path == f"/api/models/org/model/revision/{COMMIT}?blobs=true"
-            self._send(status if found else 404, json.dumps({"siblings": stub.listing()}).encode())
+        elif stub.needs_token and token != f"Bearer {TOKEN}":
+            self._send(401, b"")
+        elif self.path.startswith(cached):
+            self._send_file(self.path.removeprefix(cached))
+        elif self.path.startswith("/api/"):
+            self._send_list()
         else:
             name = self.path.removeprefix(f"/org/model/resolve/{COMMIT}/")
-            self.send_response(302)
-            self.send_header("Location", f"{stub.storage_url}/{name}")
-            self.end_headers()
+            if name.endswith(LARGE):
+                self._send(302, b"", Location=f"{stub.storage_url}/{name}")
+            else:
+                self._send(307, b"", Location=cached + name)
 
-    def _send(self, status: int, body: bytes) -> None:
+    def _send_list(self) -> None:
+        stub = self.stub
+        if stub.api_says:
+            self._send(200, stub.api_says.pop(0), length=1)
+            return
+        status = stub.api_status.pop(0) if stub.api_status else 200
+        found = self.path == f"/api/models/org/model/revision/{COMMIT}?blobs=true"
+        self._send(status if found else 404, json.dumps({"siblings": stub.listing()}).encode())
+
+    def _send(self, status: int, body: bytes, length: int = 0, **headers: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Retry-After", "0")
+        for name, value in {**headers, "Retry-After": self.stub.retry_after}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) + length))
         self.end_headers()
         self.wfile.write(body)
 
     def _send_file(self, name: str) -> None:
-        stub, asked = self.stub, self.headers["Range"]
-        stub.ranges.append((name, asked))
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and not stub.ignores_ranges else 0
-        data = stub.files[name]
+        stub, asked, data = self.stub, self.headers["Range"], self.stub.files[name]
+        if stub.status.get(name):
+            self._send(stub.status[name].pop(0), b"")
+            return
+        stub.fetched.append((name, asked))
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and stub.ranges != "ignored" else 0
+        if start and stub.ranges == "wrong":
+            start, stub.ranges = start - 1000, "right"
+        if start >= len(data) > 0:
+            self._send(416, b"")
+            return
         if stub.corrupt.get(name, 0) > 0:
             stub.corrupt[name] -= 1
-            data = data[:1000] + bytes([data[1000] ^ 1]) + data[1001:]
+            data = bytes([data[0] ^ 1]) + data[1:]
         self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         end = start + stub.cut_after[name].pop(0) if stub.cut_after.get(name) else len(data)
+        self._send_bytes(name, data, start, end)
+
+    def _send_bytes(self, name: str, data: bytes, start: int, end: int) -> None:
+        stub = self.stub
+        slow_from = len(data) // 2 if name == stub.stop_at else stub.slow_from.get(name, end)
+        self.wfile.write(data[start : min(end, slow_from)])
+        self.wfile.flush()
         if name == stub.stop_at:
-            self.wfile.write(data[start : len(data) // 2])
-            self.wfile.flush()
             stub.released.wait()
             return
-        self.wfile.write(data[start:end])
+        for at in range(slow_from, end, 1 << 14):
+            if stub.released.wait(0.01):
+                return
+            self.wfile.write(data[at : at + (1 << 14)])
+            self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

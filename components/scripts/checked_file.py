@@ -11,7 +11,7 @@ from typing import IO
 
 from hub_files import PASSING_ERRORS, CopyError, CorruptFileError, Hub, HubFile, StoppedError
 
-READ_BYTES = 1 << 20
+READ_BYTES = 1 << 18
 
 
 class CheckedFile:
@@ -44,9 +44,11 @@ class CheckedFile:
         return b"".join(parts)
 
     def _some(self, size: int) -> bytes:
-        while not (part := self._tried(min(size, READ_BYTES))):
+        part = b""
+        while not part:
             if self._hub.stop.is_set():
                 raise StoppedError
+            part = self._tried(min(size, READ_BYTES))
         self._failures = 0
         self._hash.update(part)
         self.at += len(part)
