@@ -6,9 +6,9 @@ from pydantic.alias_generators import to_camel
 
 from config.faults import Fault, key_path, yaml_keys
 from config.model_settings import ModelSettings
-from planner.vllm_args import CHART_OWNED_FLAGS, PLANNER_OWNED_FLAGS
+from planner.vllm_args import CHART_OWNED_FLAGS, PLANNER_OWNED_FLAGS, TYPED_FLAGS
 
-OWNED_FLAGS = PLANNER_OWNED_FLAGS | CHART_OWNED_FLAGS
+OWNED_FLAGS = PLANNER_OWNED_FLAGS | CHART_OWNED_FLAGS | TYPED_FLAGS
 LONG_FORMS = {
     "-tp": "--tensor-parallel-size",
     "-pp": "--pipeline-parallel-size",
@@ -49,6 +49,7 @@ def _flag_faults(arg: str, place: str) -> Iterator[Fault]:
     owned = owned_flag(name)
     if owned:
         setting = to_camel(owned.lstrip("-").replace("-", "_"))
+        setting = {"enableAutoToolChoice": "toolCallParser", "enableLora": "loraModules"}.get(setting, setting)
         use = f"use {setting} of the model" if setting in yaml_keys(ModelSettings) else "remove it"
         short = "" if name == owned else f", short for {owned},"
         yield Fault(key=place, text=f"{flag}{short} is set by vllm-eks itself: {use}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from config.extra_args import canonical_flag, extra_args_faults
 from config.faults import Fault, key_path
 from config.model_settings import ModelSettings
+from config.option_checks import lora_faults, option_faults, prefill_faults
 from planner.instances import InstanceType, UnknownInstanceType, find_instance
 from planner.models import ModelFacts, UnknownModel, find_model
 from planner.options import batch_defaults
@@ -25,6 +26,7 @@ def model_faults(model: ModelSettings, key: str) -> Iterator[Fault]:
     yield from _instance_type_is_known(model, key)
     yield from _image_and_version_come_together(model, key)
     yield from _weights_are_had(model, key)
+    yield from lora_faults(model, key)
     yield from extra_args_faults(model.extra_args or (), key_path(key, "extraArgs"))
 
 
@@ -56,6 +58,7 @@ def _instance_type_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
             "interfaces, a layout vllm-eks does not set up yet: remove efa",
         )
     yield from _batch_holds_every_sequence(model, instance, key)
+    yield from prefill_faults(model, instance, _facts(model), key)
 
 
 def _batch_holds_every_sequence(model: ModelSettings, instance: InstanceType, key: str) -> Iterator[Fault]:
@@ -82,6 +85,7 @@ def _model_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
         )
         yield Fault(key=key_path(key, "model"), text=text)
         return
+    yield from option_faults(model, facts, key)
     if model.limit_mm_per_prompt and not facts.is_multimodal:
         yield Fault(
             key=key_path(key, "limitMmPerPrompt"),

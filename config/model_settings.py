@@ -4,12 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from config import aws_names, rules
+from config import aws_names, option_rules, rules
 from config.settings import AtLeastOne, Settings, Zone
 from planner.gpu_nodes import ON_DEMAND, GpuNodes
 from planner.options import ServingOptions
 from planner.plan import Plan
 from planner.release_values import Serving
+from planner.serving_flags import ServingFlags
 from planner.startup import HUGGING_FACE, S3
 from planner.versions import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION
 
@@ -52,6 +53,13 @@ class ModelSettings(Settings):
         default=None, alias="vllmVersion"
     )
     efa: bool = False
+    tool_call_parser: Annotated[str, AfterValidator(option_rules.tool_call_parser)] | None = None
+    reasoning_parser: Annotated[str, AfterValidator(option_rules.reasoning_parser)] | None = None
+    enable_prefix_caching: bool | None = None
+    enable_chunked_prefill: bool | None = None
+    lora_modules: Annotated[dict[str, str], AfterValidator(option_rules.lora_modules)] = Field(default={})
+    max_loras: AtLeastOne | None = None
+    max_lora_rank: Literal[8, 16, 32, 64, 128, 256] | None = None
     extra_args: tuple[str, ...] = Field(default=(), strict=False)
     client_namespaces: Annotated[
         tuple[Annotated[str, AfterValidator(rules.namespace)], ...], AfterValidator(rules.distinct)
@@ -89,6 +97,8 @@ class ModelSettings(Settings):
             "replicas": self.replicas,
             "zones": len(self.node_zones),
             "weights_source": self.weights.source,
+            "max_loras": self.lora_slots or None,
+            "max_lora_rank": self.max_lora_rank,
         }
         return ServingOptions(**{name: wish for name, wish in wishes.items() if wish is not None})
 
@@ -103,6 +113,11 @@ class ModelSettings(Settings):
             parked=self.parked,
             efa=self.efa,
         )
+
+    @property
+    def lora_slots(self) -> int:
+        """Adapters that one batch can hold: as many as wished, else one for each."""
+        return (self.max_loras or len(self.lora_modules)) if self.lora_modules else 0
 
     @property
     def is_copied(self) -> bool:
@@ -131,6 +146,15 @@ class ModelSettings(Settings):
             name=name,
             image=self.image,
             revision=self.revision,
+            flags=ServingFlags(
+                tool_call_parser=self.tool_call_parser,
+                reasoning_parser=self.reasoning_parser,
+                enable_prefix_caching=self.enable_prefix_caching,
+                enable_chunked_prefill=self.enable_chunked_prefill,
+                lora_modules=self.lora_modules,
+                max_loras=self.lora_slots,
+                max_lora_rank=self.max_lora_rank or ServingFlags.max_lora_rank,
+            ),
             extra_args=self.extra_args,
             client_namespaces=self.client_namespaces,
         )

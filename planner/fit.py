@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from planner import constants
+from planner.faults import WrongQuestion
 from planner.instances import InstanceType
 from planner.models import ModelFacts
 from planner.options import ResolvedOptions
 from planner.stages import Layout
-from planner.startup import GB
+from planner.startup import GB, S3
 from planner.units import BYTES_PER_GIB, gib
 from planner.validity import Refusal
 from planner.versions import PIPELINE_CHECK_OF_ALL_LAYERS
@@ -20,6 +21,20 @@ DISK_BEFORE_EVICTION = 0.9
 """The kubelet evicts pods when less than 10 % of nodefs is free (EKS AMI, nodeadm)."""
 
 
+def check_version(model: ModelFacts, options: ResolvedOptions) -> None:
+    """Refuse a vLLM that came before the architecture.
+
+    Raises:
+        WrongQuestion: It did.
+    """
+    since = model.architecture.since
+    if options.version < since:
+        raise WrongQuestion(
+            f"{model.id}: vLLM {'.'.join(map(str, options.version))} does not know {model.architecture.name}; "
+            f"it came with {'.'.join(map(str, since))}"
+        )
+
+
 def context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Refusal]:
     """Yield a refusal when more context is asked than the model itself has."""
     limit = model.architecture.max_position_embeddings
@@ -28,8 +43,10 @@ def context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Re
         yield Refusal(code="context_too_long", message=message)
 
 
-def disk_refusals(model: ModelFacts, instance: InstanceType) -> Iterator[Refusal]:
-    """Yield a refusal when the local disks do not hold the whole repository, which every node downloads."""
+def disk_refusals(model: ModelFacts, instance: InstanceType, options: ResolvedOptions) -> Iterator[Refusal]:
+    """Yield a refusal when the local disks do not hold the whole repository, which every node fetches from the Hub."""
+    if options.weights_source == S3:
+        return
     needed_gb = model.weights_bytes * DOWNLOAD_FACTOR / GB + UNPACKED_IMAGE_GB
     if instance.nvme_gb and needed_gb > instance.nvme_gb * DISK_BEFORE_EVICTION:
         yield Refusal(
@@ -37,6 +54,10 @@ def disk_refusals(model: ModelFacts, instance: InstanceType) -> Iterator[Refusal
             message=f"each node downloads {model.weights_bytes / GB:.0f} GB of weights and unpacks the image: "
             f"{needed_gb:.0f} GB do not fit the {instance.nvme_gb:.0f} GB of local NVMe of {instance.type}",
         )
+
+
+STREAMER_BUFFER_BYTES = 40 * GB
+"""What runai_streamer holds in host memory, a worker; ranks that share hold all they read (run-ai env-vars.md)."""
 
 
 def host_memory_bytes(model: ModelFacts, *, workers: int) -> float:
@@ -50,9 +71,15 @@ def host_memory_bytes(model: ModelFacts, *, workers: int) -> float:
     return workers * each + constants.HOST_SYSTEM_BYTES
 
 
-def host_refusals(model: ModelFacts, instance: InstanceType, *, workers: int) -> Iterator[Refusal]:
+def host_refusals(
+    model: ModelFacts, instance: InstanceType, options: ResolvedOptions, *, workers: int
+) -> Iterator[Refusal]:
     """Yield a refusal when a node's host memory may not last while its workers load their shards."""
+    # Ranks that share hold the checkpoint once between them; the buffers of one that reads alone are its own.
     needed = host_memory_bytes(model, workers=workers)
+    if options.weights_source == S3:
+        shares = workers > 1 and not options.enforce_eager
+        needed += model.weights_bytes if shares else workers * min(STREAMER_BUFFER_BYTES, model.weights_bytes)
     if instance.memory_gib is not None and needed > instance.memory_gib * BYTES_PER_GIB:
         yield Refusal(
             code="weights_do_not_fit",

@@ -41,6 +41,9 @@ class ServingOptions:
     """Availability zones that the replicas are spread over evenly; each zone has nodes of its own."""
     weights_source: str = HUGGING_FACE
     """HUGGING_FACE or S3 of planner.startup."""
+    max_loras: int = 0
+    """Slots for LoRA adapters; 0: no adapters."""
+    max_lora_rank: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,8 @@ class ResolvedOptions:
     version: Version
     decode_context_parallel_size: int = 1
     weights_source: str = HUGGING_FACE
+    max_loras: int = 0
+    max_lora_rank: int = 16
 
     @property
     def images_per_prompt(self) -> int | None:
@@ -111,6 +116,8 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
         version=version,
         decode_context_parallel_size=options.decode_context_parallel_size,
         weights_source=options.weights_source,
+        max_loras=options.max_loras,
+        max_lora_rank=options.max_lora_rank,
     )
     faults = list(_faults(options, resolved))
     if faults:

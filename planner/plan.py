@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from planner.faults import WrongQuestion
-from planner.fit import context_refusals, disk_refusals, host_refusals, largest_context, memory_refusal
+from planner.fit import check_version, context_refusals, disk_refusals, host_refusals, largest_context, memory_refusal
 from planner.instances import InstanceType
 from planner.models import ModelFacts
 from planner.options import ResolvedOptions, ServingOptions, resolve
@@ -171,16 +170,16 @@ def attempt(
     """
     limit = model.architecture.max_position_embeddings
     options = resolve(wishes, instance, context_limit_tokens=limit)
-    _check_version(model, options)
+    check_version(model, options)
     replicas, zones = wishes.replicas, wishes.zones
     found = Plan(
         model=model, instance=instance, options=options, replicas=replicas, zones=zones, layout=None, refusals=()
     )
     tp, rules = _tensor_parallel(model, instance, options, wishes)
-    against = (*context_refusals(model, options), *rules, *disk_refusals(model, instance))
+    against = (*context_refusals(model, options), *rules, *disk_refusals(model, instance, options))
     if tp:
         workers = tp * max(1, min(wishes.replicas // wishes.zones, instance.gpus // tp))
-        against += tuple(host_refusals(model, instance, workers=workers))
+        against += tuple(host_refusals(model, instance, options, workers=workers))
     if against:
         return replace(found, refusals=against, layout=_layout_all_the_same(found, wishes, against))
     refusals: list[Refusal] = []
@@ -209,15 +208,6 @@ def _layout_all_the_same(found: Plan, wishes: ServingOptions, against: tuple[Ref
     if tp is None or pp is None or any(refusal.code not in STILL_COUNTED for refusal in against):
         return None
     return build_layout(found.model, found.instance, found.options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
-
-
-def _check_version(model: ModelFacts, options: ResolvedOptions) -> None:
-    since = model.architecture.since
-    if options.version < since:
-        raise WrongQuestion(
-            f"{model.id}: vLLM {'.'.join(map(str, options.version))} does not know {model.architecture.name}; "
-            f"it came with {'.'.join(map(str, since))}"
-        )
 
 
 def _tensor_parallel(

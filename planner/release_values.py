@@ -8,6 +8,7 @@ from typing import Any
 from planner.fit import DOWNLOAD_FACTOR
 from planner.gpu_nodes import NODE_WEIGHTS_FOLDER, GpuNodes
 from planner.plan import Plan
+from planner.serving_flags import ServingFlags, serving_flags
 from planner.startup import HUGGING_FACE, S3
 from planner.units import BYTES_PER_GIB
 from planner.versions import DEFAULT_IMAGE
@@ -38,6 +39,7 @@ class Serving:
     name: str
     image: str = DEFAULT_IMAGE
     revision: str | None = None
+    flags: ServingFlags = field(default_factory=ServingFlags)
     extra_args: Sequence[str] = field(default=())
     client_namespaces: Sequence[str] = field(default=())
     """Namespaces whose pods may call the model; none: all."""
@@ -68,7 +70,11 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
         "replicas": nodes.running_replicas,
         "tensorParallelSize": plan.layout.tensor_parallel_size,
         "pipelineParallelSize": plan.layout.pipeline_parallel_size,
-        "vllmArgs": [*vllm_args(plan), *serving.extra_args],
+        "vllmArgs": [
+            *vllm_args(plan),
+            *serving_flags(serving.flags, plan.model.architecture.name),
+            *serving.extra_args,
+        ],
         "port": PORT,
         "placement": {"zones": list(nodes.zones), "instanceType": plan.instance.type},
         "clientNamespaces": list(serving.client_namespaces),

@@ -7,6 +7,7 @@ from planner import constants, memory
 from planner.constants import Range
 from planner.instances import Gpu, InstanceType
 from planner.kv_cache import CacheLayout, cache_layout
+from planner.lora import lora_term
 from planner.memory import Term
 from planner.models import ModelFacts
 from planner.options import ResolvedOptions
@@ -173,8 +174,11 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
             is_first=index == 0,
             is_last=index == pp - 1,
         )
-        terms = (weights, activations[index == pp - 1], non_torch, memory.cuda_graph_term(captured, layers=count))
-        stages.append(_stage(gpu, options, cache, range(first, first + count), index, terms))
+        adapters = (lora_term(architecture, options, layers=count),) if options.max_loras else ()
+        # With adapters every graph is captured a second time, without them.
+        graphs = memory.cuda_graph_term(captured * (2 if adapters else 1), layers=count)
+        terms = (weights, activations[index == pp - 1], non_torch, graphs)
+        stages.append(_stage(gpu, options, cache, range(first, first + count), index, terms, adapters))
     return Layout(tensor_parallel_size=tp, pipeline_parallel_size=pp, stages=tuple(stages))
 
 
@@ -185,10 +189,11 @@ def _stage(
     layers: range,
     index: int,
     terms: tuple[Term, Term, Term, Term],
+    adapters: tuple[Term, ...],
 ) -> Stage:
     weights, activations, non_torch, graphs = terms
     inside = options.version >= CUDA_GRAPHS_IN_BUDGET
-    overheads = (non_torch, graphs) if inside else (non_torch,)
+    overheads = (non_torch, graphs, *adapters) if inside else (non_torch, *adapters)
     budget = memory.budget_bytes(gpu.memory_gib, options.gpu_memory_utilization)
     return Stage(
         index=index,

@@ -39,6 +39,21 @@ PLANNER_OWNED_FLAGS = frozenset(
 )
 """Flags that change a layout or its memory: extraArgs may not carry them."""
 
+TYPED_FLAGS = frozenset(
+    {
+        "--tool-call-parser",
+        "--enable-auto-tool-choice",
+        "--reasoning-parser",
+        "--enable-prefix-caching",
+        "--enable-chunked-prefill",
+        "--enable-lora",
+        "--lora-modules",
+        "--max-loras",
+        "--max-lora-rank",
+    }
+)
+"""Flags with a key of their own in the stack file, which checks them, and for LoRA counts their memory."""
+
 STREAMER_FLAGS = frozenset({"--load-format", "--model-loader-extra-config"})
 """Flags of how weights are loaded: the plan's own where they are streamed from S3, free otherwise."""
 

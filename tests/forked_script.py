@@ -10,14 +10,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO
 
+import pytest
+
 _CONTEXT = multiprocessing.get_context("forkserver")
-# What is there is what the scripts import, but none of the scripts.
-_CONTEXT.set_forkserver_preload(["boto3.s3.transfer", "botocore.httpsession", "concurrent.futures", __name__])
+_CONTEXT.set_forkserver_preload(["warm_boto3"])
 
 
 @dataclass
@@ -31,6 +33,10 @@ class Running:
 @contextmanager
 def started(script: Path, arguments: Sequence[str], env: Mapping[str, str], *, no_disk: bool) -> Iterator[Running]:
     """Start a script; it is killed when the block ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        # The process to fork from looks for modules here, and nowhere else that pytest looks.
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        forkserver.ensure_running()
     reader, writer = os.pipe()
     output = Connection(writer, readable=False)
     process = _CONTEXT.Process(target=_become, args=(script, list(arguments), dict(env), output, no_disk))

@@ -1,0 +1,38 @@
+"""What the options of a model's endpoint may look like; as in `config.rules`."""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from planner.serving_flags import AUTO, REASONING_PARSERS, TOOL_CALL_PARSERS
+
+ADAPTER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+ADAPTER_PLACE = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def tool_call_parser(value: str) -> str:
+    """Accept a tool-call parser of vLLM, or auto."""
+    return _parser(value, TOOL_CALL_PARSERS, "a tool-call parser")
+
+
+def reasoning_parser(value: str) -> str:
+    """Accept a reasoning parser of vLLM, or auto."""
+    return _parser(value, REASONING_PARSERS, "a reasoning parser")
+
+
+def lora_modules(value: dict[str, str]) -> dict[str, str]:
+    """Accept adapters: the name clients ask for, and a Hugging Face id."""
+    for name, place in value.items():
+        if not ADAPTER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for an adapter: use letters, digits, ., _ and -")
+        if not ADAPTER_PLACE.fullmatch(place):
+            raise ValueError(f"{name}: {place!r} is not a Hugging Face id: write organization/name")
+    return value
+
+
+def _parser(value: str, known: Sequence[str], what: str) -> str:
+    if value in (AUTO, *known):
+        return value
+    near = get_close_matches(value, known, n=1)
+    guess = f"did you mean {near[0]}?" if near else f"write {AUTO}, or one of {', '.join(known)}"
+    raise ValueError(f"{value!r} is not {what} that is known here: {guess}")
