@@ -16,10 +16,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO
 
-import pytest
-
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["warm_boto3"])
+# With pytest's own start, which each process would otherwise load anew.
+_CONTEXT.set_forkserver_preload(["__main__", "warm_boto3"])
 
 
 @dataclass
@@ -33,10 +32,7 @@ class Running:
 @contextmanager
 def started(script: Path, arguments: Sequence[str], env: Mapping[str, str], *, no_disk: bool) -> Iterator[Running]:
     """Start a script; it is killed when the block ends."""
-    with pytest.MonkeyPatch.context() as patch:
-        # The process to fork from looks for modules here, and nowhere else that pytest looks.
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
-        forkserver.ensure_running()
+    _warm_up()
     reader, writer = os.pipe()
     output = Connection(writer, readable=False)
     process = _CONTEXT.Process(target=_become, args=(script, list(arguments), dict(env), output, no_disk))
@@ -49,6 +45,18 @@ def started(script: Path, arguments: Sequence[str], env: Mapping[str, str], *, n
         process.kill()
         process.join()
         process.close()
+
+
+def _warm_up() -> None:
+    """Start the process to fork from, once. It looks for modules here, and nowhere else that pytest looks."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    try:
+        forkserver.ensure_running()
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 def _become(script: Path, arguments: Sequence[str], env: Mapping[str, str], output: Connection, no_disk: bool) -> None:

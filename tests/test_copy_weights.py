@@ -21,14 +21,16 @@ SCRIPT = Path(__file__).parent.parent / "components" / "scripts" / "copy_weights
 MIB = 1 << 20
 PREFIX = f"org/model/{COMMIT}"
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
-SIZE = 6 * MIB + 17
 FILES = {
-    FIRST: os.urandom(SIZE),
-    SECOND: os.urandom(MIB),
+    FIRST: os.urandom(MIB // 2),
+    SECOND: os.urandom(MIB // 4),
     "config.json": b'{"architectures": []}',
     "tokenizer.model": b"tokens",
     "added_tokens.json": b"",
 }
+IN_PARTS = os.urandom(6 * MIB + 17)
+"""A file too large to be sent to S3 at once; each of these costs a tenth of a second."""
+LARGE_FILES = {**FILES, FIRST: IN_PARTS}
 SECOND_HASH = hashlib.sha256(FILES[SECOND]).hexdigest()
 PASSED_OVER = {
     "README.md": b"#",
@@ -57,6 +59,12 @@ def hub() -> Iterator[HubStub]:
         yield stub
 
 
+@pytest.fixture
+def large_hub() -> Iterator[HubStub]:
+    with hub_stub({**LARGE_FILES, **PASSED_OVER}) as stub:
+        yield stub
+
+
 def arguments(hub: HubStub, bucket: str, *options: str) -> list[str]:
     return [
         *("--model", "org/model", "--revision", COMMIT, "--bucket", bucket, "--prefix", PREFIX),
@@ -82,33 +90,33 @@ def nothing_is_left(s3: S3Stub, bucket: str, name: str) -> bool:
 
 
 def test_what_vllm_needs_is_copied_with_its_hashes_and_a_manifest_beside_it(
-    s3: S3Stub, bucket: str, hub: HubStub
+    s3: S3Stub, bucket: str, large_hub: HubStub
 ) -> None:
     # S3 answers 403, not 404, to a HEAD of what is not there, where the right to list is for a prefix.
     s3.refuses = lambda method, path: method == "HEAD"
-    command = [sys.executable, "-u", str(SCRIPT), *arguments(hub, bucket)]
+    command = [sys.executable, "-u", str(SCRIPT), *arguments(large_hub, bucket)]
     env = {**s3.env, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
     s3.refuses = lambda method, path: False
-    assert (done.returncode, done.stderr, s3.objects(bucket, PREFIX)) == (0, "", FILES)
+    assert (done.returncode, done.stderr, s3.objects(bucket, PREFIX)) == (0, "", LARGE_FILES)
     *told, last = done.stdout.splitlines()
     assert re.fullmatch(rf"done: 5 files, 0\.0 GB in \d+ s at s3://{bucket}/{PREFIX}", last)
     line = re.compile(r"\[ +\d+ s\] (\d) of 5 files, 0\.0 of 0\.0 GB, \d+ MB/s; (.+)")
     found = [line.fullmatch(one) for one in told]
     assert [one and one[1] for one in found] == ["1", "2", "3", "4", "5"]
-    assert {one and one[2] for one in found} == set(FILES)
+    assert {one and one[2] for one in found} == set(LARGE_FILES)
     digests = {
         name: {"sha256": hashlib.sha256(data).hexdigest()}
         if name.endswith(".safetensors")
         else {"git-sha1": git_hash(data)}
-        for name, data in FILES.items()
+        for name, data in LARGE_FILES.items()
     }
-    heads = {name: s3.client.head_object(Bucket=bucket, Key=f"{PREFIX}/{name}") for name in FILES}
+    heads = {name: s3.client.head_object(Bucket=bucket, Key=f"{PREFIX}/{name}") for name in LARGE_FILES}
     assert {name: head["Metadata"] for name, head in heads.items()} == digests
     manifest = json.loads(s3.objects(bucket, "manifests")[f"org-model-{COMMIT}.json"])
     files = {entry.pop("name"): entry for entry in manifest.pop("files")}
-    assert files == {name: {"size": len(data), **digests[name]} for name, data in FILES.items()}
-    total = sum(map(len, FILES.values()))
+    assert files == {name: {"size": len(data), **digests[name]} for name, data in LARGE_FILES.items()}
+    total = sum(map(len, LARGE_FILES.values()))
     assert manifest == {"model": "org/model", "revision": COMMIT, "total_bytes": total}
 
 
@@ -132,9 +140,9 @@ def test_a_second_run_copies_nothing_but_what_is_not_the_same(s3: S3Stub, bucket
     assert lines[-1].endswith("; 3 of them were there already")
 
 
-def test_a_killed_run_is_gone_on_with_and_its_parts_are_dropped(s3: S3Stub, bucket: str, hub: HubStub) -> None:
-    hub.stop_at = FIRST
-    options = arguments(hub, bucket, "--progress-seconds", "0.05")
+def test_a_killed_run_is_gone_on_with_and_its_parts_are_dropped(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.stop_at = FIRST
+    options = arguments(large_hub, bucket, "--progress-seconds", "0.05")
     with started(SCRIPT, options, s3.env, no_disk=False) as first:
         told = [next(first.said) for _ in range(8)]
     assert all(re.match(r"\[ +\d+ s\] \d of 5 files", line) for line in told)
@@ -142,18 +150,18 @@ def test_a_killed_run_is_gone_on_with_and_its_parts_are_dropped(s3: S3Stub, buck
     assert FIRST not in s3.objects(bucket, PREFIX)
     s3.client.create_multipart_upload(Bucket=bucket, Key=f"{PREFIX}/{FIRST}")
     s3.client.create_multipart_upload(Bucket=bucket, Key="another/model")
-    hub.stop_at = ""
-    hub.fetched.clear()
-    code, lines = run(hub, s3, bucket)
-    assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
+    large_hub.stop_at = ""
+    large_hub.fetched.clear()
+    code, lines = run(large_hub, s3, bucket)
+    assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES)
     assert [one["Key"] for one in s3.unfinished(bucket)] == ["another/model"]
-    assert hub.fetched == [(FIRST, None)], "the others were there"
+    assert large_hub.fetched == [(FIRST, None)], "the others were there"
     assert re.fullmatch(r"done: 5 files, .+; 4 of them were there already", lines[-1])
 
 
-def test_a_run_that_is_told_to_stop_drops_its_parts(s3: S3Stub, bucket: str, hub: HubStub) -> None:
-    hub.slow_from = {FIRST: 5 * MIB + 1000}
-    with started(SCRIPT, arguments(hub, bucket), s3.env, no_disk=False) as one:
+def test_a_run_that_is_told_to_stop_drops_its_parts(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.slow_from = {FIRST: 5 * MIB + 1000}
+    with started(SCRIPT, arguments(large_hub, bucket), s3.env, no_disk=False) as one:
         while not s3.unfinished(bucket):
             time.sleep(0.01)
         os.kill(one.process.pid or 0, signal.SIGTERM)
@@ -166,20 +174,20 @@ def test_a_run_that_is_told_to_stop_drops_its_parts(s3: S3Stub, bucket: str, hub
     assert nothing_is_left(s3, bucket, FIRST)
 
 
-def test_a_full_disk_stops_nothing_because_nothing_is_written(s3: S3Stub, bucket: str, hub: HubStub) -> None:
-    code, lines = run(hub, s3, bucket, no_disk=True, TMPDIR="/nowhere")
-    assert (code, s3.objects(bucket, PREFIX)) == (0, FILES), lines
+def test_a_full_disk_stops_nothing_because_nothing_is_written(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    code, lines = run(large_hub, s3, bucket, no_disk=True, TMPDIR="/nowhere")
+    assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES), lines
 
 
 # --- the network
 
 
-def test_a_cut_connection_goes_on_where_it_was_cut(s3: S3Stub, bucket: str, hub: HubStub) -> None:
-    hub.cut_after = {FIRST: [MIB + 5, 0, 3 * MIB]}
+def test_a_cut_connection_goes_on_where_it_was_cut(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.cut_after = {FIRST: [MIB + 5, 0, 3 * MIB]}
     # Three cuts, but never three in a row.
-    code, lines = run(hub, s3, bucket, "--attempts", "3")
-    assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
-    ranges = [asked for name, asked in hub.fetched if name == FIRST]
+    code, lines = run(large_hub, s3, bucket, "--attempts", "3")
+    assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES)
+    ranges = [asked for name, asked in large_hub.fetched if name == FIRST]
     assert ranges == [None, f"bytes={MIB + 5}-", f"bytes={MIB + 5}-", f"bytes={4 * MIB + 5}-"]
     assert f"{FIRST} breaks off at byte 1,048,581 of 6,291,473: once more in 0 s" in lines
 
@@ -194,9 +202,9 @@ def test_an_answer_from_another_byte_than_asked_for_does_no_harm(
     assert not [line for line in lines if "from its beginning" in line]
 
 
-def test_a_connection_that_is_always_cut_fails_with_the_place(s3: S3Stub, bucket: str, hub: HubStub) -> None:
-    hub.cut_after = {FIRST: [5 * MIB + MIB // 2, 0, 0, 0, 0]}
-    code, lines = run(hub, s3, bucket, "--attempts", "3")
+def test_a_connection_that_is_always_cut_fails_with_the_place(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.cut_after = {FIRST: [5 * MIB + MIB // 2, 0, 0, 0, 0]}
+    code, lines = run(large_hub, s3, bucket, "--attempts", "3")
     assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
     assert lines[-1] == (
         f"FAILED: {FIRST} breaks off at byte 5,767,168 of 6,291,473, 3 times in a row (the connection was cut). "
@@ -247,12 +255,12 @@ def test_a_corrupt_file_is_fetched_again_from_its_beginning(s3: S3Stub, bucket: 
 
 @pytest.mark.parametrize(("name", "hash_name"), [(FIRST, "sha256"), ("config.json", "git-sha1")])
 def test_a_file_that_stays_corrupt_is_never_there(
-    s3: S3Stub, bucket: str, hub: HubStub, name: str, hash_name: str
+    s3: S3Stub, bucket: str, large_hub: HubStub, name: str, hash_name: str
 ) -> None:
-    hub.corrupt = {name: 99}
-    code, lines = run(hub, s3, bucket)
+    large_hub.corrupt = {name: 99}
+    code, lines = run(large_hub, s3, bucket)
     assert (code, nothing_is_left(s3, bucket, name)) == (1, True)
-    assert [asked for asked, _ in hub.fetched if asked == name] == [name] * 3
+    assert [asked for asked, _ in large_hub.fetched if asked == name] == [name] * 3
     assert lines[-1] == (
         f"FAILED: {name} came with another {hash_name} than the Hub lists, 3 times. "
         "Look for a proxy that changes files."
@@ -268,12 +276,12 @@ def test_a_file_that_is_shorter_than_listed_is_never_there(s3: S3Stub, bucket: s
     )
 
 
-def test_the_first_failure_stops_the_others_soon(s3: S3Stub, bucket: str, hub: HubStub) -> None:
-    hub.slow_from, hub.status = {FIRST: 5 * MIB + 1000}, {"tokenizer.model": [404]}
-    hub.files[FIRST] = os.urandom(40 * MIB)
-    hub.files[SECOND] = os.urandom(2 * MIB)
+def test_the_first_failure_stops_the_others_soon(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.slow_from, large_hub.status = {FIRST: 5 * MIB + 1000}, {"tokenizer.model": [404]}
+    large_hub.files[FIRST] = os.urandom(40 * MIB)
+    large_hub.files[SECOND] = os.urandom(2 * MIB)
     began = time.monotonic()
-    code, lines = run(hub, s3, bucket, "--parallel", "2")
+    code, lines = run(large_hub, s3, bucket, "--parallel", "2")
     assert time.monotonic() - began < 5, "at its pace it takes 20 s"
     assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
     assert lines[-1].startswith("FAILED: HTTP 404 of the Hub for org/model: ")
@@ -363,9 +371,9 @@ def test_a_bucket_that_is_gone_is_told_of(s3: S3Stub, hub: HubStub) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-def test_a_role_that_may_not_list_or_write_is_named(s3: S3Stub, bucket: str, hub: HubStub, method: str) -> None:
+def test_a_role_that_may_not_list_or_write_is_named(s3: S3Stub, bucket: str, large_hub: HubStub, method: str) -> None:
     s3.refuses = lambda asked, path: asked == method and "?uploads&" not in path
-    code, lines = run(hub, s3, bucket)
+    code, lines = run(large_hub, s3, bucket)
     s3.refuses = lambda asked, path: False
     assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
     assert lines[-1] == (

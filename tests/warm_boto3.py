@@ -1,4 +1,8 @@
-"""Loaded once by the process that the scripts under test are forked from: boto3, and what it knows of S3."""
+"""Loaded once by the process that the scripts under test are forked from: boto3 above all, and what it knows of S3."""
+
+import argparse  # noqa: F401
+import fnmatch  # noqa: F401
+import urllib.request  # noqa: F401
 
 import boto3
 import boto3.s3.transfer

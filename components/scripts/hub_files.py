@@ -71,6 +71,9 @@ class _TokenStaysAtTheHub(urllib.request.HTTPRedirectHandler):
         return following
 
 
+_OPENER = urllib.request.build_opener(_TokenStaysAtTheHub)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hub:
     """One commit of one repository, and how patiently it is asked."""
@@ -121,7 +124,7 @@ class Hub:
         request = urllib.request.Request(url, headers=headers)
         if self.token:
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
-        return urllib.request.build_opener(_TokenStaysAtTheHub).open(request, timeout=TIMEOUT_SECONDS)
+        return _OPENER.open(request, timeout=TIMEOUT_SECONDS)
 
     def _patiently(self, exchange: Callable[[], T]) -> T:
         """Ask, again and again where that may help. Raises CopyError, CorruptFileError and StoppedError."""
