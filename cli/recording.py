@@ -81,10 +81,12 @@ def record(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> 
     program: dict[str, Any] = {}
     outputs: dict[str, Any] = {}
 
-    def run_program() -> None:
+    def run_program() -> pulumi.Output[None]:
         program.update(runpy.run_path(str(folder / "__main__.py"), run_name="__main__"))
         # Exports gather on the root resource, which the mock engine has made before the program ran.
-        pulumi.Output.from_input(dict(get_root_resource().outputs)).apply(outputs.update)  # type: ignore[union-attr]
+        exported = dict(get_root_resource().outputs)  # type: ignore[union-attr]
+        # Given back, so that it is waited for: nothing is registered with the outputs that would be.
+        return pulumi.Output.from_input(exported).apply(outputs.update)
 
     # As Pulumi does: the program's folder is the working folder and the first place to import from.
     folder = folder.resolve()

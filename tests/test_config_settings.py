@@ -169,7 +169,7 @@ def test_no_flag_of_ours_gets_through(folder: Path, flag: str) -> None:
 
 
 def test_other_flags_and_their_values_pass(folder: Path) -> None:
-    args = ["--seed", "7", "--trust-remote-code", "--tool-call-parser=llama4_pythonic", "-O3"]
+    args = ["--seed", "7", "--trust-remote-code", "--stream-interval=4", "-O3"]
     write_stack(folder, {"qwen3": model(extraArgs=args)})
 
     assert load_stack(folder, "test").settings.models["qwen3"].extra_args == tuple(args)
