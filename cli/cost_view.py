@@ -76,16 +76,16 @@ def show_costs(recording: Recording, out: Console) -> None:
 
 def _weights_lines(name: str, nodes: GpuNodes) -> list[str]:
     """Return what both ways of getting the weights cost, the stack's own way first."""
+    plan = nodes.plan
     nat, s3 = list_prices()["nat_gateway_gb"], list_prices()["s3_gb_month"]
     hub = (
-        f"from the Hub, each start on fresh nodes: {start_gb(nodes):,.0f} GB of weights, ${start_nat_usd(nodes):,.2f} "
+        f"from the Hub, each start on fresh nodes: {start_gb(plan):,.0f} GB of weights, ${start_nat_usd(plan):,.2f} "
         f"through NAT (${nat.usd} a GB, us-east-1, {nat.date}); nothing on nodes that have them"
     )
     bucket = (
-        f"from S3: ${copy_nat_usd(nodes):,.2f} through NAT once, ${s3_usd_per_month(nodes):,.2f} a month "
+        f"from S3: ${copy_nat_usd(plan):,.2f} through NAT once, ${s3_usd_per_month(plan):,.2f} a month "
         f"(${s3.usd} a GB, us-east-1, {s3.date}, {s3.source}), then nothing a start"
     )
-    plan = nodes.plan
     seconds = {**plan.startup.other_ways_seconds, STEPS_OF[plan.options.weights_source]: sum_of_steps(plan)}
     ways = [
         (HUGGING_FACE, f"{hub}; {seconds['from the Hub']:,.0f} s to the first token"),

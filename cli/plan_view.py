@@ -8,6 +8,7 @@ from rich.text import Text
 
 from cli.screen import console, table
 from planner.constants import Range
+from planner.cost import copy_nat_usd, s3_usd_per_month, start_nat_usd
 from planner.instances import prices_of
 from planner.plan import Plan
 from planner.report import refusal_lines
@@ -96,6 +97,10 @@ def advice_lines(plan: Plan, region: str) -> list[str]:
     lines.append(f"  its steps    {steps}")
     ways = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in plan.startup.other_ways_seconds.items())
     lines.append(f"  other ways   {ways}")
+    lines.append(
+        f"  weights      from the Hub ${start_nat_usd(plan):,.2f} of NAT at each start on fresh nodes; in S3 "
+        f"${copy_nat_usd(plan):,.2f} of NAT once and ${s3_usd_per_month(plan):,.2f} a month (us-east-1)"
+    )
     return lines
 
 

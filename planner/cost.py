@@ -9,6 +9,7 @@ from pathlib import Path
 from planner.fit import DOWNLOAD_FACTOR
 from planner.gpu_nodes import SPOT, GpuNodes
 from planner.instances import prices_of
+from planner.plan import Plan
 
 PRICES = Path(__file__).parent / "data" / "prices.json"
 HOURS_PER_MONTH = 730
@@ -110,21 +111,21 @@ def saved_usd_per_hour(nodes: GpuNodes) -> float | None:
     return nodes.plan.usd_per_hour if nodes.parked else 0.0
 
 
-def s3_usd_per_month(nodes: GpuNodes) -> float:
+def s3_usd_per_month(plan: Plan) -> float:
     """Return what a bucket with one copy of the weights costs a month."""
-    return nodes.plan.model.weights_bytes / BYTES_PER_GB * list_prices()["s3_gb_month"].usd
+    return plan.model.weights_bytes / BYTES_PER_GB * list_prices()["s3_gb_month"].usd
 
 
-def copy_nat_usd(nodes: GpuNodes) -> float:
+def copy_nat_usd(plan: Plan) -> float:
     """Return what NAT charges for the one copy from the Hub into a bucket."""
-    return nodes.plan.model.weights_bytes / BYTES_PER_GB * list_prices()["nat_gateway_gb"].usd
+    return plan.model.weights_bytes / BYTES_PER_GB * list_prices()["nat_gateway_gb"].usd
 
 
-def start_gb(nodes: GpuNodes) -> float:
+def start_gb(plan: Plan) -> float:
     """Return the GB (10**9 bytes) that one start of all replicas fetches: the whole repository on each node."""
-    return nodes.plan.model.weights_bytes * DOWNLOAD_FACTOR * nodes.plan.total_nodes / BYTES_PER_GB
+    return plan.model.weights_bytes * DOWNLOAD_FACTOR * plan.total_nodes / BYTES_PER_GB
 
 
-def start_nat_usd(nodes: GpuNodes) -> float:
+def start_nat_usd(plan: Plan) -> float:
     """Return what NAT charges for the data of one start of all replicas."""
-    return start_gb(nodes) * list_prices()["nat_gateway_gb"].usd
+    return start_gb(plan) * list_prices()["nat_gateway_gb"].usd

@@ -19,6 +19,7 @@ SCHEMA = Path(__file__).parent / "data" / "replace_on_change.json"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 RELEASE = "kubernetes:helm.sh/v3:Release"
+SECRET = "kubernetes:core/v1:Secret"
 ROLLING = {"version", "releaseVersion", "launchTemplate.version"}
 NAMES = {
     "eks:index:Cluster": "control plane",
@@ -31,6 +32,10 @@ NAMES = {
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": "roles",
     "aws:kms/alias:Alias": "key",
     "pulumi:providers:kubernetes": "Kubernetes provider",
+    "kubernetes:core/v1:ServiceAccount": "copy Job",
+    "kubernetes:core/v1:ConfigMap": "copy Job",
+    "kubernetes:networking.k8s.io/v1:NetworkPolicy": "copy Job",
+    "kubernetes:batch/v1:Job": "copy Job",
 }
 
 
@@ -85,7 +90,7 @@ def follow(changed: dict[str, set[str]], new: Mapping[str, Registration]) -> set
     A replaced resource's outputs are unknown, so every property made of them counts as changed, as in a preview.
     """
     replaced: set[str] = set()
-    while found := {urn for urn in changed.keys() - replaced if forces_replacement(new[urn].type, changed[urn])}:
+    while found := {urn for urn in changed.keys() - replaced if forces_replacement(new[urn], changed[urn])}:
         replaced |= found
         for urn in changed:
             for name, dependencies in new[urn].request.propertyDependencies.items():
@@ -110,7 +115,7 @@ def changes(old: Registration, new: Registration) -> set[str]:
     # The engine is told to keep what the state has of these: a made-up API key is another at each run.
     ignored = set(new.request.ignoreChanges)
     names = {name for name in old.inputs.keys() | new.inputs.keys() if old.inputs.get(name) != new.inputs.get(name)}
-    found = names - ignored
+    found = names - ignored - {path.partition(".")[0] for path in ignored}
     if "launchTemplate" in found:
         parts = [one.inputs.get("launchTemplate") or {} for one in (old, new)]
         keys = parts[0].keys() | parts[1].keys()
@@ -120,8 +125,12 @@ def changes(old: Registration, new: Registration) -> set[str]:
     return found
 
 
-def forces_replacement(type_: str, changed: set[str]) -> bool:
+def forces_replacement(one: Registration, changed: set[str]) -> bool:
     """Tell by the provider's schema; a property it says nothing of is a fault of the table."""
+    type_ = one.type
+    if type_ == SECRET and one.inputs.get("immutable") is False:
+        # pulumi-kubernetes replaces a Secret for other content only where Kubernetes would refuse the change.
+        changed = changed - {"stringData", "data"}
     facts = schema()[type_]
     unknown = changed - set(facts["replaces"]) - set(facts["in_place"])
     assert not unknown, f"{type_}: the table of schemas says nothing of {sorted(unknown)}"
@@ -137,4 +146,6 @@ def kind(one: Registration) -> str:
         return "model release" if "vllm" in str(one.inputs["chart"]) else "controller release"
     if one.type in NAMES:
         return NAMES[one.type]
+    if one.type.startswith("aws:s3/"):
+        return "bucket"
     return "roles" if one.type.startswith("aws:iam/") else "network" if one.type.startswith("aws:ec2/") else "others"

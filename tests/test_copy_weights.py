@@ -111,7 +111,11 @@ def test_what_vllm_needs_is_copied_with_its_hashes_and_a_manifest_beside_it(
         else {"git-sha1": git_hash(data)}
         for name, data in LARGE_FILES.items()
     }
-    heads = {name: s3.client.head_object(Bucket=bucket, Key=f"{PREFIX}/{name}") for name in LARGE_FILES}
+    heads = {
+        name: s3.client.head_object(Bucket=bucket, Key=f"{PREFIX}/{name}", ChecksumMode="ENABLED")
+        for name in LARGE_FILES
+    }
+    assert all("ChecksumSHA256" in head for head in heads.values()), "S3 checked what it was sent"
     assert {name: head["Metadata"] for name, head in heads.items()} == digests
     manifest = json.loads(s3.objects(bucket, "manifests")[f"org-model-{COMMIT}.json"])
     files = {entry.pop("name"): entry for entry in manifest.pop("files")}
@@ -196,7 +200,7 @@ def test_a_cut_connection_goes_on_where_it_was_cut(s3: S3Stub, bucket: str, larg
 def test_an_answer_from_another_byte_than_asked_for_does_no_harm(
     s3: S3Stub, bucket: str, hub: HubStub, ranges: str
 ) -> None:
-    hub.ranges, hub.cut_after = ranges, {FIRST: [MIB]}
+    hub.ranges, hub.cut_after = ranges, {FIRST: [MIB // 4]}
     code, lines = run(hub, s3, bucket)
     assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
     assert not [line for line in lines if "from its beginning" in line]
@@ -368,6 +372,18 @@ def test_a_bucket_that_is_gone_is_told_of(s3: S3Stub, hub: HubStub) -> None:
         1,
         ["FAILED: there is no bucket no-such-bucket. Run pulumi refresh, then pulumi up."],
     )
+
+
+def test_what_changes_in_the_bucket_meanwhile_is_noticed(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    def lose(method: str, path: str) -> bool:
+        if method == "PUT" and path.startswith(f"/{bucket}/{PREFIX}/tokenizer.model"):
+            s3.client.delete_object(Bucket=bucket, Key=f"{PREFIX}/config.json")
+        return False
+
+    s3.refuses = lose
+    code, lines = run(hub, s3, bucket, "--parallel", "1")
+    assert (code, nothing_is_left(s3, bucket, "config.json")) == (1, True)
+    assert lines[-1] == "FAILED: config.json changed in the bucket meanwhile. Run it again."
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])

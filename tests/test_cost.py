@@ -13,8 +13,10 @@ from cli.screen import console
 from planner.cost import (
     HOURS_PER_MONTH,
     Infrastructure,
+    copy_nat_usd,
     cost_parts,
     list_prices,
+    s3_usd_per_month,
     saved_usd_per_hour,
     start_gb,
     start_nat_usd,
@@ -84,10 +86,10 @@ def test_a_spot_price_is_said_to_be_an_upper_bound() -> None:
 
 def test_the_weights_of_one_start_are_fetched_by_every_node() -> None:
     one = planned(SCOUT_W4A16).model.weights_bytes
-    assert start_gb(nodes(SCOUT_W4A16)) == pytest.approx(one * 1.05 / 1e9)
+    assert start_gb(nodes(SCOUT_W4A16).plan) == pytest.approx(one * 1.05 / 1e9)
     two = planned(SCOUT).model.weights_bytes
-    assert start_gb(nodes()) == pytest.approx(2 * two * 1.05 / 1e9)
-    assert start_nat_usd(nodes()) == pytest.approx(start_gb(nodes()) * 0.045)
+    assert start_gb(nodes().plan) == pytest.approx(2 * two * 1.05 / 1e9)
+    assert start_nat_usd(nodes().plan) == pytest.approx(start_gb(nodes().plan) * 0.045)
 
 
 def test_every_price_has_a_date_and_a_source() -> None:
@@ -123,3 +125,9 @@ def test_the_bill_is_printed_with_its_sum_and_what_is_not_in_it(
         "general knowledge), then nothing a start; 433 s",
         "by use, so not in the sum: logs, traffic between zones and out. The S3 endpoint is free.",
     ]
+
+
+def test_a_bucket_costs_its_storage_and_one_passage_of_nat() -> None:
+    gb = nodes().plan.model.weights_bytes / 1e9
+    assert s3_usd_per_month(nodes().plan) == pytest.approx(gb * 0.023)
+    assert copy_nat_usd(nodes().plan) == pytest.approx(gb * 0.045)

@@ -42,7 +42,7 @@ def gpu_groups(recording: Recording) -> dict[str, dict]:
 
 def test_there_are_the_examples_that_people_ask_for() -> None:
     assert EXAMPLES == [
-        "existing-cluster", "existing-network", "parked", "reservation", "three-zones", "two-models", "two-zones",
+        "existing-cluster", "existing-network", "parked", "reservation", "s3", "three-zones", "two-models", "two-zones",
     ]  # fmt: skip
 
 
@@ -141,3 +141,21 @@ def test_three_zones_are_enough(recorded: Callable[[str], Recording]) -> None:
     recording = recorded("three-zones")
     zones = {one.inputs["availabilityZone"] for one in recording.of_type("aws:ec2/subnet:Subnet")}
     assert zones == {"us-east-2a", "us-east-2b", "us-east-2c"}
+
+
+def test_weights_are_copied_once_and_the_model_waits_for_all_of_them(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("s3")
+    (job,) = recording.of_type("kubernetes:batch/v1:Job")
+    (release,) = [one for one in recording.registrations if one.name == "llama-4-scout-release"]
+    (bucket,) = recording.of_type("aws:s3/bucket:Bucket")
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    uri = f"s3://{bucket.name}-id/meta-llama/Llama-4-Scout-17B-16E-Instruct/{revision}"
+    assert release.inputs["values"]["weights"] == {"s3Uri": uri, "region": "us-west-2"}
+    assert job.name in release.depends_on
+    # The copy needs the cluster's system nodes, and no GPU.
+    (copy,) = recording.of_type("vllm-eks:index:ModelWeights")
+    assert "vllm-eks-s3-llama-4-scout-nodes" not in copy.depends_on
+    assert "vllm-eks-s3-coredns" in copy.depends_on
+    flags = release.inputs["values"]["vllmArgs"]
+    assert flags[flags.index("--load-format") + 1] == "runai_streamer"
+    assert flags[flags.index("--tool-call-parser") + 1] == "llama4_pythonic"

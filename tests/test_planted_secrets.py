@@ -35,7 +35,7 @@ def planted_stack() -> StackFile:
         project=file.project,
         stack=file.stack,
         config=config,
-        secret_keys=frozenset(f"vllm-eks:{name}" for name in PLANTED),
+        secret_keys=[f"vllm-eks:{name}" for name in PLANTED],
     )
 
 
