@@ -251,8 +251,10 @@ def test_a_hub_that_is_not_reached_is_told_of(s3: S3Stub, bucket: str, hub: HubS
 
 def test_a_corrupt_file_is_fetched_again_from_its_beginning(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     hub.corrupt = {FIRST: 2, "config.json": 1}
+    hub.files[FIRST] = bytes(20 * MIB)
     code, lines = run(hub, s3, bucket)
-    assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
+    assert (code, s3.objects(bucket, PREFIX)) == (0, {**FILES, FIRST: hub.files[FIRST]})
+    assert " 5 of 5 files, 0.0 of 0.0 GB, " in lines[-2], "60 MiB came, 20 of them are done"
     assert lines.count(f"{FIRST} came with another sha256 than the Hub lists: once more from its beginning") == 2
     assert lines.count("config.json came with another git-sha1 than the Hub lists: once more from its beginning") == 1
 
