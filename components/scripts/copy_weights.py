@@ -19,7 +19,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from checked_file import CheckedFile
-from hub_files import CopyError, CorruptFileError, Hub, HubFile, total_size
+from hub_files import CopyError, CorruptFileError, Hub, HubFile, say, total_size
 from s3_files import S3_ERRORS, Bucket, s3_cause
 
 MIB = 1 << 20
@@ -67,10 +67,9 @@ class Progress:
             self._told_at = time.monotonic()
             seconds = self.seconds()
             rate = self._copied_bytes / 1e6 / max(seconds, 1e-3)
-            print(
+            say(
                 f"[{seconds:5.0f} s] {self._done_files} of {self._files} files, {self._done_bytes / 1e9:.1f} of "
-                f"{self._bytes / 1e9:.1f} GB, {rate:,.0f} MB/s{what}",
-                flush=True,
+                f"{self._bytes / 1e9:.1f} GB, {rate:,.0f} MB/s{what}"
             )
 
 
@@ -88,7 +87,7 @@ def copy(hub: Hub, bucket: Bucket, file: HubFile, progress: Progress, *, is_list
             progress.add_bytes(-source.at)
             if not tries_left:
                 raise CopyError(f"{error}, {CORRUPT_TRIES} times. Look for a proxy that changes files") from error
-            print(f"{error}: once more from its beginning", flush=True)
+            say(f"{error}: once more from its beginning")
     progress.add_file(file, was_there=False)
 
 
@@ -174,10 +173,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         part = options.part_mib * MIB
         bucket = Bucket(options.bucket, options.prefix, part_bytes=part, parallel=options.parallel)
-        print(copy_all(hub, bucket, options), flush=True)
+        say(copy_all(hub, bucket, options))
         return 0
     except (CopyError, OSError, *S3_ERRORS) as error:
-        print(f"FAILED: {cause_of(error, options)}.", flush=True)
+        say(f"FAILED: {cause_of(error, options)}.")
         return 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import http.client
 import json
+import sys
 import threading
 import urllib.error
 import urllib.parse
@@ -115,7 +116,7 @@ class Hub:
         """Wait before another try: twice as long each time, or what the Hub asks for. Raises StoppedError."""
         wished = float(asked) if asked and asked.isdecimal() else 0.0
         seconds = min(max(wished, self.retry_seconds * 2**tries), LONGEST_WAIT_SECONDS)
-        print(f"{said}: once more in {seconds:.0f} s", flush=True)
+        say(f"{said}: once more in {seconds:.0f} s")
         if self.stop.wait(seconds):
             raise StoppedError
 
@@ -165,6 +166,12 @@ class Hub:
             said = f"there is no revision {self.revision}, or no such repository"
             raise CopyError(f"{what}: {said}. Mend model and revision") from error
         raise CopyError(f"{what}. Mend model and revision") from error
+
+
+def say(line: str) -> None:
+    """Write a line at once: print writes its end apart from it, and lines of several threads ran together."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def origin_of(url: str | None) -> str:

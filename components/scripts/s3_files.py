@@ -19,7 +19,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 from checked_file import CheckedFile
-from hub_files import Hub, HubFile, total_size
+from hub_files import Hub, HubFile, say, total_size
 
 S3_ERRORS = (Boto3Error, BotoCoreError, ClientError)
 DENIED = ("AccessDenied", "403", "Forbidden")
@@ -47,7 +47,7 @@ class Bucket:
             if code_of(error) not in DENIED:
                 raise
             # Worth money, not the model: the bucket's own rule drops them some days later.
-            print("the role may not look for uploads that an earlier run left unfinished: they stay", flush=True)
+            say("the role may not look for uploads that an earlier run left unfinished: they stay")
 
     def has(self, file: HubFile) -> bool:
         """Tell whether a file that is listed has the right hash. S3 may answer 403 for one that is not there."""
