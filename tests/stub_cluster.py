@@ -1,11 +1,12 @@
 """A stub cluster for the hook Job's script: the Kubernetes API and vLLM, on loopback addresses."""
 
+import io
 import json
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from chart_rendering import CHART
 
 sys.path.insert(0, str(CHART / "files"))
+import wait_ready
 
 NAMES = {"leader": "127.0.0.1", "second leader": "127.0.0.2", "service": "127.0.0.3", "old leader": "127.0.0.4"}
 ANSWER = (200, {"choices": [{"text": "!"}]})
@@ -141,25 +143,34 @@ def run(
     heartbeat_seconds: float = 60,
     key_settle_seconds: float = 180,
     port: int = 0,
+    alone: bool = False,
 ) -> tuple[int, list[str]]:
-    """Run the script; return its exit status and its lines without the elapsed time."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-u", str(CHART / "files" / "wait_ready.py")),
-            *("--namespace=ns", "--name=scout", "--revision=new", "--model=scout", f"--replicas={replicas}"),
-            *(f"--port={port or world.port}", f"--service-url=http://{NAMES['service']}:{world.port}"),
-            f"--key-settle-seconds={key_settle_seconds}",
-            *(
-                f"--timeout-seconds={timeout_seconds}",
-                "--poll-seconds=0.02",
-                f"--heartbeat-seconds={heartbeat_seconds}",
-            ),
-            *(f"--kubernetes-url=http://127.0.0.1:{world.port}", f"--credentials={world.files}"),
-            f"--api-key-file={world.files / 'apiKey'}",
-        ],
-        capture_output=True,
-        text=True,
-        env={"PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert done.stderr == ""
-    return done.returncode, [line.partition("s] ")[2] or line for line in done.stdout.splitlines()]
+    """Run the script; return its exit status and its lines without the elapsed time.
+
+    `alone` runs it as the process that it is in the cluster.
+    """
+    arguments = [
+        *("--namespace=ns", "--name=scout", "--revision=new", "--model=scout", f"--replicas={replicas}"),
+        *(f"--port={port or world.port}", f"--service-url=http://{NAMES['service']}:{world.port}"),
+        f"--key-settle-seconds={key_settle_seconds}",
+        *(
+            f"--timeout-seconds={timeout_seconds}",
+            "--poll-seconds=0.02",
+            f"--heartbeat-seconds={heartbeat_seconds}",
+        ),
+        *(f"--kubernetes-url=http://127.0.0.1:{world.port}", f"--credentials={world.files}"),
+        f"--api-key-file={world.files / 'apiKey'}",
+    ]
+    if alone:
+        script = [sys.executable, "-u", str(CHART / "files" / "wait_ready.py")]
+        done = subprocess.run(
+            [*script, *arguments], capture_output=True, text=True, env={"PYTHONDONTWRITEBYTECODE": "1"}
+        )
+        assert done.stderr == ""
+        code, said = done.returncode, done.stdout
+    else:
+        # In this process: loading Python for each of many runs takes longer than all of them.
+        with redirect_stdout(io.StringIO()) as out:
+            code = wait_ready.main(arguments)
+        said = out.getvalue()
+    return code, [line.partition("s] ")[2] or line for line in said.splitlines()]
