@@ -180,9 +180,7 @@ def test_weights_of_the_teams_own_are_read_and_not_copied(engine) -> None:
 
 
 def test_from_the_hub_there_is_nothing_to_make(engine) -> None:
-    engine.run(
-        lambda: pulumi.export("nothing", weights_of("scout", replace(ARGS, from_s3=False), pulumi.ResourceOptions()))
-    )
+    engine.run(lambda: weights_of("scout", replace(ARGS, from_s3=False), pulumi.ResourceOptions()))
     assert not engine.of_type("vllm-eks:index:ModelWeights")
 
 

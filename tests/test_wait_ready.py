@@ -28,7 +28,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def run_out_of_time(world: World) -> str:
     """Run until the deadline; return the last line."""
-    code, lines = run(world, timeout_seconds=0.4)
+    code, lines = run(world, timeout_seconds=0.2)
     assert code == 1
     return lines[-1]
 
@@ -86,7 +86,7 @@ def test_a_ready_pod_of_another_revision_is_neither_counted_nor_asked(world: Wor
     world.lws = status(ready=1, updated=1)
     world.pods = [pod(ip=NAMES["old leader"], revision="old")]
     assert run_out_of_time(world) == (
-        "FAILED: not ready after 0.4 s: groups ready 1/1, of this revision 0; 1 pods of another revision still there. "
+        "FAILED: not ready after 0.2 s: groups ready 1/1, of this revision 0; 1 pods of another revision still there. "
         "Look with: kubectl -n ns get leaderworkersets,pods,events"
     )
     assert world.asked == []
@@ -95,7 +95,7 @@ def test_a_ready_pod_of_another_revision_is_neither_counted_nor_asked(world: Wor
 def test_one_leader_too_few_of_this_revision_is_not_enough(world: World) -> None:
     world.lws = status(ready=2, updated=2, replicas=2)
     world.pods = [pod(), pod("scout-1", ip=NAMES["old leader"], revision="old")]
-    code, lines = run(world, replicas=2, timeout_seconds=0.4)
+    code, lines = run(world, replicas=2, timeout_seconds=0.2)
     assert code == 1
     assert "groups ready 2/2, of this revision 1; 1 pods of another revision still there." in lines[-1]
     assert world.asked == []
@@ -137,7 +137,7 @@ def test_a_ready_leader_is_not_enough(world: World, lws: dict[str, Any]) -> None
 def test_a_pod_without_a_node_says_what_the_scheduler_said(world: World) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, conditions=(NO_ROOM,))]
     assert run_out_of_time(world) == (
-        "FAILED: not ready after 0.4 s: groups ready 0/1, of this revision 0; scout-0: Unschedulable, "
+        "FAILED: not ready after 0.2 s: groups ready 0/1, of this revision 0; scout-0: Unschedulable, "
         "0/7 nodes are available: 7 Insufficient nvidia.com/gpu.; cause: no node with room has the GPUs: nodes may "
         "still be coming (kubectl get nodes); else look at the NVIDIA device plugin. "
         "Look with: kubectl -n ns describe pod scout-0"
@@ -156,7 +156,7 @@ def test_a_pod_without_a_node_says_what_the_scheduler_said(world: World) -> None
 def test_a_pod_that_cannot_run_says_why(world: World, trouble: dict[str, Any], said: str, look: str) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, **trouble)]
     words = run_out_of_time(world)
-    assert words.startswith(f"FAILED: not ready after 0.4 s: groups ready 0/1, of this revision 0; scout-0: {said}")
+    assert words.startswith(f"FAILED: not ready after 0.2 s: groups ready 0/1, of this revision 0; scout-0: {said}")
     cause = cause_of(said)
     assert words.endswith(f"{f'; cause: {cause.sentence}' if cause else ''}. Look with: kubectl -n ns {look}")
 
@@ -210,7 +210,7 @@ def test_a_crash_is_remembered_when_the_group_was_made_anew(world: World) -> Non
 
     world.on_look = recreate
     assert run_out_of_time(world) == (
-        "FAILED: not ready after 0.4 s: groups ready 0/1, of this revision 0; scout-0: Running, not ready yet; "
+        "FAILED: not ready after 0.2 s: groups ready 0/1, of this revision 0; scout-0: Running, not ready yet; "
         "last crash seen, scout-0-1: Error, exit code 1, last log line: ValueError: no KV cache room. "
         "Look with: kubectl -n ns logs scout-0"
     )
@@ -219,7 +219,7 @@ def test_a_crash_is_remembered_when_the_group_was_made_anew(world: World) -> Non
 def test_an_api_server_that_refuses_is_told(world: World) -> None:
     (world.files / "token").write_text("somebody else")
     assert run_out_of_time(world) == (
-        "FAILED: not ready after 0.4 s: the Kubernetes API does not answer: HTTP Error 403: Forbidden. "
+        "FAILED: not ready after 0.2 s: the Kubernetes API does not answer: HTTP Error 403: Forbidden. "
         "Look with: kubectl -n ns get leaderworkersets,pods,events"
     )
 
