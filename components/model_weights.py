@@ -122,18 +122,19 @@ def bucket_policy(
     """Return the policy for objects below a prefix, and for listing them."""
     bucket_arn = pulumi.Output.concat(f"arn:{partition}:s3:::", bucket)
     places = [pulumi.Output.concat(bucket_arn, f"/{prefix}/*")]
-    listing = ["s3:ListBucket"]
+    uploads: list[dict[str, object]] = []
     if lists_uploads:
         places.append(pulumi.Output.concat(bucket_arn, "/manifests/*"))
-        listing.append("s3:ListBucketMultipartUploads")
+        # The service knows no condition on a prefix for this one.
+        uploads = [{"Effect": "Allow", "Action": ["s3:ListBucketMultipartUploads"], "Resource": bucket_arn}]
     objects = {"Effect": "Allow", "Action": list(actions), "Resource": places}
     lists = {
         "Effect": "Allow",
-        "Action": listing,
+        "Action": ["s3:ListBucket"],
         "Resource": bucket_arn,
         "Condition": {"StringLike": {"s3:prefix": [prefix, f"{prefix}/*"]}},
     }
-    return {"Version": "2012-10-17", "Statement": [objects, lists]}
+    return {"Version": "2012-10-17", "Statement": [objects, lists, *uploads]}
 
 
 def weights_of(name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions) -> dict[str, pulumi.Input[str]] | None:
