@@ -45,7 +45,7 @@ def values(draw: st.DrawFn) -> dict[str, Any]:
     return made
 
 
-@hypothesis.settings(max_examples=6)
+@hypothesis.settings(max_examples=5)
 @hypothesis.given(values())
 def test_the_chart_keeps_its_word_for_all_values(values: dict[str, Any]) -> None:
     rendered = Rendered(render_text(values))

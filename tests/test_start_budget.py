@@ -1,5 +1,6 @@
 """The start budget is one number: what holds probe, Job, Release timeout and text together."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from asking import QWEN_8B, SCOUT, planned
 from chart_rendering import Rendered, render_text, tool
 
-from cli.recording import record
+from cli.recording import Recording, record
 from config.stack_file import read_stack_file
 from planner import startup
 from planner.gpu_nodes import GpuNodes
@@ -18,9 +19,8 @@ ROOT = Path(__file__).parent.parent
 RATES = ("HUB_GB_PER_SECOND", "LOAD_GB_PER_SECOND", "IMAGE_PULL_GB_PER_SECOND")
 
 
-def waits() -> dict[str, int]:
+def waits(recording: Recording) -> dict[str, int]:
     """Return every wait of the program of the dev stack: from its Release, and from the chart it renders."""
-    recording = record(ROOT, read_stack_file(ROOT, "dev").for_offline_preview())
     (release,) = [one for one in recording.registrations if one.name == "llama-4-scout-release"]
     rendered = Rendered(render_text(release.inputs["values"]))
     probe = rendered.container("leader")["startupProbe"]
@@ -37,11 +37,13 @@ def waits() -> dict[str, int]:
 
 
 @pytest.mark.skipif(tool("helm") is None, reason="helm is not installed")
-def test_a_slower_line_lengthens_probe_job_and_timeouts_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = waits()
+def test_a_slower_line_lengthens_probe_job_and_timeouts_alike(
+    recorded_stack: Callable[[str], Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = waits(recorded_stack("dev"))
     assert len(set(before.values())) == 1, before
     monkeypatch.setattr(startup, "HUB_GB_PER_SECOND", startup.HUB_GB_PER_SECOND / 2)
-    after = waits()
+    after = waits(record(ROOT, read_stack_file(ROOT, "dev").for_offline_preview()))
     assert len(set(after.values())) == 1, after
     assert after["budget"] > before["budget"]
 
