@@ -232,15 +232,15 @@ def test_the_group_meets_in_whatever_order_it_comes_up(port: int, order: tuple[i
     assert {pod.returncode for pod in pods.values()} == {0}
 
 
-def test_a_worker_that_was_remade_is_counted_once(port: int) -> None:
+def test_a_worker_that_was_lost_is_waited_for_again(port: int) -> None:
     leader, lost = start(0, port), start(1, port)
     time.sleep(0.4)
     lost.kill()
     lost.communicate()
-    again = start(1, port)
-    time.sleep(0.3)
-    assert leader.poll() is None, "worker 2 is still missing"
     last = start(2, port)
+    time.sleep(0.3)
+    assert leader.poll() is None, "worker 1 said its number, and is gone"
+    again = start(1, port)
     assert [pod.communicate(timeout=10) and pod.returncode for pod in (leader, again, last)] == [0, 0, 0]
 
 
