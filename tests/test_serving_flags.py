@@ -104,7 +104,11 @@ def test_adapters_come_off_the_kv_cache() -> None:
     plain, adapted = planned(QWEN_8B), planned(QWEN_8B, max_loras=2, max_lora_rank=16)
     assert adapted.kv_cache_tokens < plain.kv_cache_tokens
     assert adapted.layout is not None
-    assert "LoRA adapters" in [term.name for term in adapted.layout.stages[0].terms]
+    assert plain.layout is not None
+    terms = [{term.name: term for term in plan.layout.stages[0].terms} for plan in (plain, adapted)]
+    assert "LoRA adapters" in terms[1]
+    # Every graph is captured with adapters and without.
+    assert terms[1]["CUDA graphs"].size_bytes == 2 * terms[0]["CUDA graphs"].size_bytes
 
 
 def test_adapters_of_a_mixture_are_not_guessed_at() -> None:
