@@ -105,7 +105,7 @@ def test_adapters_come_off_the_kv_cache() -> None:
     assert adapted.kv_cache_tokens < plain.kv_cache_tokens
     assert adapted.layout is not None
     assert plain.layout is not None
-    terms = [{term.name: term for term in plan.layout.stages[0].terms} for plan in (plain, adapted)]
+    terms = [{term.name: term for term in layout.stages[0].terms} for layout in (plain.layout, adapted.layout)]
     assert "LoRA adapters" in terms[1]
     # Every graph is captured with adapters and without.
     assert terms[1]["CUDA graphs"].size_bytes == 2 * terms[0]["CUDA graphs"].size_bytes
