@@ -47,6 +47,8 @@ def show_plan(plan: Plan, *, region: str, out: Console | None = None) -> None:
     out.print()
     command = f"vllm serve {plan.model.id} {' '.join(_quoted(arg) for arg in vllm_args(plan))}"
     out.print(command, markup=False, soft_wrap=True)
+    for warning in plan.warnings:
+        out.print(f"warning: {warning}", markup=False)
     for note in plan.notes:
         out.print(f"note: {note}", markup=False)
 

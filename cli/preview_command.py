@@ -49,6 +49,8 @@ def show(recording: Recording, stack: str, out: Console) -> None:
         out.print()
         if plan.layout:
             out.print(memory_table(plan.layout, out))
+        for warning in plan.warnings:
+            out.print(f"warning: {warning}", markup=False)
         for note in plan.notes:
             out.print(f"note: {note}", markup=False)
         if plan.model.revision is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from planner.models import ModelFacts
 from planner.options import ResolvedOptions, ServingOptions
 from planner.plan import Plan, attempt
+from planner.plan_warnings import machines
 from planner.stages import Layout
 from planner.versions import CHUNKED_ATTENTION_IN_HYBRID, OLDEST_READ
 
@@ -33,8 +34,6 @@ def _about_layout(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterato
             f"{architecture.num_key_value_heads} KV heads are replicated over TP={tp}: more GPUs than KV heads "
             "save weights, not KV cache"
         )
-    if plan.idle_gpus:
-        yield from _about_idle_gpus(plan, layout, wishes)
     if layout.pipeline_parallel_size > 1 and wishes.pipeline_parallel_size is None:
         smaller = smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
         if smaller:
@@ -44,22 +43,6 @@ def _about_layout(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterato
     if layout.pipeline_parallel_size > 1 and architecture.is_assumed:
         yield f"whether vLLM splits {architecture.name} over pipeline stages is not known: look for SupportsPP"
     yield from _more_replicas(plan, layout, wishes)
-
-
-def _about_idle_gpus(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterator[str]:
-    nodes = "a node" if plan.total_nodes == 1 else f"{plan.total_nodes} nodes"
-    idle = f"{plan.idle_gpus} of {plan.total_nodes * plan.instance.gpus} GPUs of {nodes} stay idle"
-    places = plan.total_nodes * (plan.instance.gpus // layout.tensor_parallel_size)
-    if layout.pipeline_parallel_size == 1 and places > plan.replicas:
-        idle += f": --replicas {places} costs no more"
-    yield idle
-    if plan.model.architecture.experts and not wishes.enable_expert_parallel and wishes.tensor_parallel_size is None:
-        whole = attempt(plan.model, plan.instance, replace(wishes, enable_expert_parallel=True))
-        if whole.fits and whole.layout and whole.layout.tensor_parallel_size > layout.tensor_parallel_size:
-            yield (
-                f"--enable-expert-parallel keeps experts whole, which allows "
-                f"TP={whole.layout.tensor_parallel_size} on {machines(whole)}"
-            )
 
 
 def _more_replicas(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterator[str]:
@@ -120,9 +103,3 @@ def smaller_batch(plan: Plan, wishes: ServingOptions) -> str | None:
         if smaller.fits and smaller.nodes_per_replica <= max(1, wishes.pipeline_parallel_size or 1):
             return f"--max-num-seqs {seqs} (instead of {plan.options.max_num_seqs}) fits {machines(smaller)}"
     return None
-
-
-def machines(plan: Plan) -> str:
-    """Return the nodes of a plan and their price."""
-    price = "price unknown" if plan.usd_per_hour is None else f"${plan.usd_per_hour:.2f}/h"
-    return f"{plan.total_nodes} x {plan.instance.type} ({price})"

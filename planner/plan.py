@@ -36,6 +36,9 @@ class Plan:
     refusals: tuple[Refusal, ...]
     """Empty when it fits."""
     notes: tuple[str, ...] = field(default=())
+    """What helps to judge the plan."""
+    warnings: tuple[str, ...] = field(default=())
+    """What the plan costs beyond what the user named, each a full sentence with the prices."""
     suggestions: tuple[str, ...] = field(default=())
 
     @property

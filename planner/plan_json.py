@@ -68,6 +68,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "refusals": [{"code": refusal.code, "message": refusal.message} for refusal in plan.refusals],
         "suggestions": list(plan.suggestions),
         "notes": list(plan.notes),
+        "warnings": list(plan.warnings),
     }
 
 

@@ -6,9 +6,10 @@ from math import ceil
 
 from planner.instances import InstanceType, catalogue, find_instance
 from planner.models import ModelFacts, find_model
-from planner.notes import machines, notes_on, smaller_batch
+from planner.notes import notes_on, smaller_batch
 from planner.options import ServingOptions
 from planner.plan import Plan, attempt
+from planner.plan_warnings import machines, warnings_on
 from planner.units import BYTES_PER_GIB
 
 SHORTEST_USEFUL_CONTEXT_TOKENS = 1024
@@ -110,7 +111,7 @@ def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | No
     wishes = options or ServingOptions()
     result = attempt(model, instance, wishes, tells_every_layout=True)
     if result.fits:
-        return replace(result, notes=tuple(notes_on(result, wishes)))
+        return replace(result, notes=tuple(notes_on(result, wishes)), warnings=tuple(warnings_on(result, wishes)))
     return replace(result, suggestions=tuple(suggestions_for(result, wishes)))
 
 

@@ -1,7 +1,7 @@
 """What a plan that fits tells beside its numbers."""
 
 import pytest
-from asking import LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_235B, SCOUT, planned
+from asking import LLAMA_8B, LLAMA_70B, QWEN_235B, SCOUT, planned
 
 from planner.config_json import parse_config
 from planner.instances import find_instance
@@ -19,13 +19,6 @@ COMPUTED = "weight bytes are computed from the config, not read from the files"
          "KV cache"),
         ("deepseek-ai/DeepSeek-V2-Lite", "p5.48xlarge", {}, "latent attention keeps the whole KV cache on each of 8 "
          "ranks: TP divides weights only"),
-        (QWEN_8B, "g5.48xlarge", {"tensor_parallel_size": 2}, "6 of 8 GPUs of a node stay idle: --replicas 4 costs "
-         "no more"),
-        (QWEN_8B, "g5.48xlarge", {"tensor_parallel_size": 2, "replicas": 5}, "6 of 16 GPUs of 2 nodes stay idle: "
-         "--replicas 8 costs no more"),
-        (LLAMA_70B, "g6.48xlarge", {"tensor_parallel_size": 4}, "12 of 24 GPUs of 3 nodes stay idle"),
-        ("Qwen/Qwen3-30B-A3B-FP8", "g5.12xlarge", {}, "--enable-expert-parallel keeps experts whole, which "
-         "allows TP=4 on 1 x g5.12xlarge ($5.67/h)"),
         (LLAMA_70B, "g5.48xlarge", {}, "--max-num-seqs 64 (instead of 256) fits 1 x g5.48xlarge ($16.29/h)"),
         ("Qwen/Qwen3.5-397B-A17B", "g6e.48xlarge", {}, "pipeline parallel with linear attention is experimental: vLLM "
          "has had run-time faults there (#36861)"),

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -177,22 +176,11 @@ def test_a_folder_given_relatively_is_planned_where_the_user_stands(tmp_path: Pa
     assert (found.returncode, json.loads(found.stdout)["model"]["id"]) == (0, "mine")
 
 
-def test_a_plan_loads_neither_pulumi_nor_pydantic_and_answers_in_half_a_second() -> None:
+def test_a_plan_loads_neither_pulumi_nor_pydantic() -> None:
     program = (
         "import sys\nfrom cli.main import app\n"
         f"app(['plan', '{SCOUT}', '--instance-type', 'g5.48xlarge'], standalone_mode=False)\n"
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'pulumi', 'pulumi_aws', 'pydantic', 'grpc'}))"
     )
-    # Bytecode as `make setup` leaves it: a machine may forbid writing it at run time.
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    seconds: list[float] = []
-    loaded = ""
-    for _ in range(3):
-        began = time.monotonic()
-        found = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=environment
-        )
-        seconds.append(time.monotonic() - began)
-        loaded = found.stdout.splitlines()[-1]
-    assert loaded == "[]"
-    assert min(seconds) < 0.5
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert found.stdout.splitlines()[-1] == "[]"
