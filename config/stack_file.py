@@ -6,47 +6,17 @@ Differences from the CLI: `secure:` values stay closed and are handed on as a pl
 
 import json
 import re
-from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-SECRET_PLACEHOLDER = "[secret]"
-"""In place of every `secure:` value."""
-
-NOT_SET_PLACEHOLDER = "[not set]"
-"""In place of a secret the stack lacks, where a preview goes on all the same."""
+from config.stack_values import SECRET_PLACEHOLDER, StackFile
 
 
 class StackFileError(ValueError):
     """The stack file cannot be read; the message is one line and says what to do."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StackFile:
-    """A stack's configuration, ready for `pulumi.runtime.set_all_config(config, secret_keys)`."""
-
-    project: str
-    stack: str
-    config: dict[str, str]
-    """Full keys (`vllm-eks:network`) to values as Pulumi hands them to a program: text, objects as JSON."""
-    secret_keys: list[str]
-
-    def for_offline_preview(self) -> "StackFile":
-        """Fill in a missing huggingFaceToken, so that a fresh clone can preview a gated model.
-
-        `config.load` then reports it as an open question instead of refusing.
-        """
-        key = f"{self.project}:huggingFaceToken"
-        if self.config.get(key):
-            return self
-        return replace(
-            self,
-            config={**self.config, key: NOT_SET_PLACEHOLDER},
-            secret_keys=sorted({*self.secret_keys, key}),
-        )
 
 
 def read_stack_file(folder: Path, stack: str) -> StackFile:

@@ -12,7 +12,8 @@ from stack_config import load_stack, load_stack_file, model, report_of, write_st
 from config.faults import Fault, key_path, report, shown
 from config.model_settings import ModelSettings
 from config.sections import parse_section
-from config.stack_file import SECRET_PLACEHOLDER, read_stack_file
+from config.stack_file import read_stack_file
+from config.stack_values import SECRET_PLACEHOLDER
 from planner.options import ServingOptions
 
 ROOT = Path(__file__).parent.parent

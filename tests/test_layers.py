@@ -15,6 +15,8 @@ MAY_NOT_IMPORT = {
     "config/stack_settings.py": {"pulumi"},
     "config/model_settings.py": {"pulumi"},
     "config/rules.py": {"pulumi"},
+    "config/checked_stack.py": {"pulumi"},
+    "config/stack_file.py": {"pulumi"},
 }
 MAY_READ_PULUMI_CONFIG = {"config/loader.py", "__main__.py"}
 

@@ -1,0 +1,187 @@
+"""Check a stack's configuration without Pulumi: settings, or one report of every fault.
+
+Pulumi's SDK takes seconds to load, so a command checks the file here before it loads the program.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from config import aws_names, rules
+from config.cross_checks import Draft, cross_faults
+from config.faults import Fault, nearest, report
+from config.model_checks import gated_models
+from config.model_settings import ModelSettings
+from config.sections import Section, decode, parse_models, parse_section, parse_tags
+from config.stack_settings import ChartsSettings, ClusterSettings, NetworkSettings, StackSettings
+from config.stack_values import NOT_SET_PLACEHOLDER, StackFile
+
+Item = TypeVar("Item")
+
+SECTIONS = ("network", "cluster", "models", "tags", "charts")
+SECRETS = ("huggingFaceToken", "apiKey", "secondApiKey")
+
+
+class WrongStack(ValueError):  # noqa: N818  (it is the stack that is wrong, not the program)
+    """The configuration has faults; the message has a line for each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedStack:
+    """What the stack says, checked; all of it but the secrets."""
+
+    settings: StackSettings
+    region: str
+    aws_profile: str | None
+    aws_role_arn: str | None
+    needs_no_token: bool
+    """Whether the token is a preview's placeholder that no model asks for."""
+    open_questions: tuple[str, ...]
+
+
+def check_stack(given: StackFile) -> CheckedStack:
+    """Return the settings of a stack.
+
+    Raises:
+        WrongStack: The configuration has faults; the message lists all of them.
+    """
+    reader = _Reader(given)
+    region, profile, role = reader.region(), reader.text("aws:profile"), reader.role()
+    network = reader.section(NetworkSettings, "network")
+    cluster = reader.section(ClusterSettings, "cluster")
+    models = reader.collect(parse_models, "models")
+    tags = reader.collect(parse_tags, "tags")
+    charts = reader.section(ChartsSettings, "charts")
+    token_text = reader.text(f"{reader.project}:huggingFaceToken")
+    draft = Draft(
+        project=reader.project,
+        region=region,
+        has_hugging_face_token=token_text is not None,
+        network=network,
+        cluster=cluster,
+        models=models,
+        charts=charts,
+    )
+    faults = [*reader.faults, *cross_faults(draft), *reader.unknown_keys(), *reader.cluster_name_faults()]
+    if faults or network is None or cluster is None or charts is None or region is None:
+        raise WrongStack(report(given.stack, sorted(faults, key=_place_in_the_file)))
+    open_questions = _open_questions(models) if token_text == NOT_SET_PLACEHOLDER else ()
+    return CheckedStack(
+        settings=StackSettings(network=network, cluster=cluster, models=models, tags=tags, charts=charts),
+        region=region,
+        aws_profile=profile,
+        aws_role_arn=role,
+        # A token that nobody set and no model needs is not there, in a preview as in earnest.
+        needs_no_token=token_text == NOT_SET_PLACEHOLDER and not open_questions,
+        open_questions=open_questions,
+    )
+
+
+class _Reader:
+    """Reads keys one after another and keeps every fault it meets."""
+
+    def __init__(self, given: StackFile) -> None:
+        self.project = given.project
+        self.faults: list[Fault] = []
+        self._given = given
+
+    def text(self, full_key: str) -> str | None:
+        """Return a value as Pulumi has it; an empty one counts as not given."""
+        return self._given.config.get(full_key) or None
+
+    def section(self, model: type[Section], name: str) -> Section | None:
+        """Return a section as far as it is good, or None where it may not be looked at."""
+        key = f"{self.project}:{name}"
+        if self._holds_a_secret(key):
+            return None
+        parsed = parse_section(model, self._value(key), key)
+        self.faults += parsed.faults
+        return parsed.settings
+
+    def collect(
+        self, parse: Callable[[object, str], tuple[dict[str, Item], list[Fault]]], name: str
+    ) -> dict[str, Item]:
+        """Return a map of the user's own names to what `parse` makes of it."""
+        key = f"{self.project}:{name}"
+        if self._holds_a_secret(key):
+            return {}
+        items, faults = parse(self._value(key), key)
+        self.faults += faults
+        return items
+
+    def region(self) -> str | None:
+        """Return `aws:region`, which the zones are checked against."""
+        region = self.text("aws:region")
+        try:
+            if region is None:
+                raise ValueError("is missing: run pulumi config set aws:region us-west-2, with your own region")
+            return rules.region(region)
+        except ValueError as error:
+            self.faults.append(Fault(key="aws:region", text=str(error)))
+            return None
+
+    def role(self) -> str | None:
+        """Return the role the AWS provider will take, which the kubeconfig's token command must take too."""
+        if self.text("aws:assumeRole"):
+            text = "is not read by pulumi-aws 7: write it as a list under aws:assumeRoles, [{roleArn: ...}]"
+            self.faults.append(Fault(key="aws:assumeRole", text=text))
+        roles = decode(self.text("aws:assumeRoles") or "[]")
+        if not roles:
+            return None
+        match roles:
+            case [{"roleArn": str(arn)}]:
+                return arn
+        text = (
+            "must be one role, [{roleArn: ...}]: the cluster's token command cannot follow a chain, so put a chain "
+            "into an AWS profile and name it in aws:profile"
+        )
+        self.faults.append(Fault(key="aws:assumeRoles", text=text))
+        return None
+
+    def unknown_keys(self) -> Iterator[Fault]:
+        """Yield a fault for each key under the project's name that nobody reads."""
+        for full_key in sorted(self._given.config):
+            namespace, _, name = full_key.partition(":")
+            if namespace == self.project and name not in (*SECTIONS, *SECRETS):
+                yield Fault(key=full_key, text=f"is not a setting: {nearest(name, (*SECTIONS, *SECRETS))}")
+
+    def cluster_name_faults(self) -> Iterator[Fault]:
+        """Yield a fault when the stack's name, legal for Pulumi, cannot be part of an EKS cluster's."""
+        name = f"{self.project}-{self._given.stack}"
+        if not aws_names.CLUSTER_NAME.fullmatch(name):
+            text = f"EKS refuses {name!r} as a cluster's name: use letters, digits, - and _, at most 100 in all"
+            yield Fault(key="the stack's name", text=text)
+
+    def _value(self, key: str) -> object:
+        """Return a section's content; one that is absent or empty is an empty section."""
+        value = decode(self.text(key) or "{}")
+        return {} if value is None else value
+
+    def _holds_a_secret(self, key: str) -> bool:
+        # Pulumi gives a program the plaintext of a section and keeps it in plaintext in the state.
+        if key not in self._given.secret_keys:
+            return False
+        text = (
+            "holds a secure: value, which would be kept in plaintext in the state: remove it; secrets are only "
+            f"{', '.join(f'{self.project}:{name}' for name in SECRETS)}, set by pulumi config set --secret"
+        )
+        self.faults.append(Fault(key=key, text=text))
+        return True
+
+
+def _place_in_the_file(fault: Fault) -> int:
+    """Return the place of a fault's section, so that what belongs together stands together."""
+    namespace, _, name = fault.key.partition(":")
+    section = re.split(r"[.\[]", name)[0]
+    if namespace == "aws":
+        return -1
+    return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
+
+
+def _open_questions(models: Mapping[str, ModelSettings]) -> tuple[str, ...]:
+    return tuple(
+        f"huggingFaceToken is not set, and {models[name].model} is gated on Hugging Face: pulumi up will refuse "
+        "until you run: pulumi config set --secret huggingFaceToken"
+        for name in gated_models(models)
+    )
