@@ -10,8 +10,22 @@ from planner.faults import WrongQuestion
 
 Version = tuple[int, int, int]
 
-DEFAULT_IMAGE = "public.ecr.aws/deep-learning-containers/vllm:0.21.0-gpu-py312-cu130-ubuntu22.04-ec2-v1.0-soci"
-"""AWS Deep Learning Container with the EFA libraries; the tag that the EKS documentation names."""
+DEFAULT_IMAGE = "public.ecr.aws/deep-learning-containers/vllm:server-cuda-v2.3"
+DEFAULT_VLLM_VERSION = "0.27.0"
+"""The default image and the vLLM inside it: a pair, because the tag names no vLLM version.
+
+The AWS Deep Learning Container on Amazon Linux 2023, the family that AWS keeps patched, with the EFA libraries. Read in
+github.com/aws/deep-learning-containers:
+- the pair: docs/src/data/vllm-server/0.27.0+amzn2023.4bdc8a78-gpu-ec2.yml, and .github/config/image/vllm/
+  ec2-amzn2023.yml at commit 27b0077cb (vllm_ref v0.27.0, CUDA 13.0.2, FlashInfer 0.6.16.post3, dlc_minor_version 3);
+- docker/vllm/Dockerfile.amzn2023, last changed before that release in commit 312a8ef536: no USER (root), WORKDIR /,
+  Python 3.12 in /opt/venv, first on PATH (`vllm`, and python3 without further setting). ENTRYPOINT
+  scripts/docker/vllm/dockerd_entrypoint.sh reports usage to AWS and then starts `vllm serve`; the chart's `command`
+  replaces it, so pods report nothing;
+- LD_LIBRARY_PATH has /opt/amazon/{ofi-nccl,openmpi,efa}/lib64, /usr/local/cuda/lib64 and /usr/local/nvidia/lib64, and
+  not /usr/local/cuda/compat: the cuda-compat libraries in the image stay unused on the driver 580 of the pinned AMI,
+  which runs CUDA 13.0 itself. (CUDA error 803 comes from images that put the compat folder first.)
+An own image comes with its own `vllmVersion` in the stack file, whatever its tag says."""
 
 OLDEST: Version = (0, 8, 0)
 """The V1 engine, whose accounting this is, became the default with 0.8."""
@@ -77,18 +91,3 @@ def parse_version(text: str) -> Version:
     if not OLDEST <= version < (NEWEST_READ[0], NEWEST_READ[1] + 1, 0):
         raise WrongQuestion(f"vLLM {text} is outside what the planner has read: 0.{OLDEST[1]} to 0.{NEWEST_READ[1]}")
     return version
-
-
-def version_of_image(image: str) -> str:
-    """Return the vLLM version in an image's tag.
-
-    >>> version_of_image("public.ecr.aws/deep-learning-containers/vllm:0.21.0-gpu-py312")
-    '0.21.0'
-    """
-    match = re.search(r":v?(\d+\.\d+\.\d+)", image)
-    if not match:
-        raise WrongQuestion(f"the tag of image {image!r} names no vLLM version")
-    return match[1]
-
-
-DEFAULT_VLLM_VERSION = version_of_image(DEFAULT_IMAGE)

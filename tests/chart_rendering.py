@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 CHART = Path(__file__).parent.parent / "charts" / "vllm"
-IMAGE = "public.ecr.aws/deep-learning-containers/vllm:0.21.0-gpu-py312-cu130-ubuntu22.04-ec2-v1.0-soci"
+IMAGE = "public.ecr.aws/deep-learning-containers/vllm:server-cuda-v2.3"
 
 
 def tool(name: str) -> str | None:

@@ -15,12 +15,12 @@ import pytest
 from asking import LLAMA_8B, MIXTRAL, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16, planned
 
 from planner.options import KV_CACHE_DTYPES, ServingOptions
-from planner.versions import DEFAULT_VLLM_VERSION, NATIVE_MULTI_NODE, parse_version
+from planner.versions import NATIVE_MULTI_NODE, parse_version
 from planner.vllm_args import CHART_OWNED_FLAGS, PLANNER_OWNED_FLAGS, vllm_args
 
 TABLES = Path(__file__).parent / "data" / "vllm_flags"
 CHART_ARGS = Path(__file__).parent.parent / "charts" / "vllm" / "templates" / "_container.tpl"
-VERSIONS = ("0.11.2", DEFAULT_VLLM_VERSION, "0.33.0")
+VERSIONS = ("0.11.2", "0.21.0", "0.33.0")
 
 FlagRow = Mapping[str, Any]
 
@@ -198,5 +198,5 @@ def test_the_tables_name_their_source() -> None:
     for version in VERSIONS:
         source = json.loads((TABLES / f"{version}.json").read_text())["source"]
         assert source.startswith(f"Python wheel vllm {version}: ") or (
-            version == DEFAULT_VLLM_VERSION and source.startswith("Python wheels vllm 0.20.2 and 0.22.0: ")
+            version == "0.21.0" and source.startswith("Python wheels vllm 0.20.2 and 0.22.0: ")
         )
