@@ -1,6 +1,6 @@
 """What a check found: passed, failed, a warning, or unknown. Unknown is never shown as passed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,18 +23,37 @@ class StackRefused(pulumi.RunError):
     """A check failed: nothing may be made. Pulumi prints the text alone, without a traceback."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """One line of Pulumi's log."""
+
+    severity: Literal["debug", "info", "warning", "error"]
+    text: str
+
+
+def check_lines(checks: Sequence[Check]) -> Iterator[LogLine]:
+    """Yield what Pulumi's log says of the checks: each warning, then the others in one line."""
+    for check in checks:
+        if check.status == "warning":
+            yield LogLine(severity="warning", text=f"{check.subject}: {check.text}")
+    passed = sum(check.status == "passed" for check in checks)
+    unknown = [f"{check.subject}: {check.text}" for check in checks if check.status == "unknown"]
+    if passed or unknown:
+        yield LogLine(
+            severity="info",
+            text=f"checks: {passed} passed, {len(unknown)} unknown" + "".join(f"\n  {text}" for text in unknown),
+        )
+
+
 def stop_on_failures(checks: Iterable[Check]) -> None:
-    """End the program before anything is made when a check failed; tell Pulumi's log what is risky or unknown.
+    """End the program before anything is made when a check failed; write warnings and a summary to Pulumi's log.
 
     Raises:
         StackRefused: With the text of every failed check.
     """
     checks = tuple(checks)
-    for check in checks:
-        if check.status == "warning":
-            pulumi.log.warn(f"{check.subject}: {check.text}")
-        elif check.status == "unknown":
-            pulumi.log.info(f"unknown: {check.subject}: {check.text}")
+    for line in check_lines(checks):
+        (pulumi.log.warn if line.severity == "warning" else pulumi.log.info)(line.text)
     failed = [check for check in checks if check.status == "failed"]
     if failed:
         raise StackRefused("\n".join(f"{check.subject}: {check.text}" for check in failed))

@@ -3,10 +3,9 @@
 from typing import TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
-from cli.screen import console, table
+from cli.screen import Table, console, say, table
 from planner.constants import Range
 from planner.cost import copy_nat_usd, s3_usd_per_month, start_nat_usd
 from planner.instances import prices_of
@@ -16,16 +15,18 @@ from planner.stages import Layout, Stage
 from planner.units import gib
 from planner.vllm_args import vllm_args
 
+HANG = 15
+"""Where the text of a head line begins, behind its name."""
 MOST_BAR_CELLS, FEWEST_BAR_CELLS = 44, 16
 COLUMNS_BESIDE_BAR = 52
 """Branches of the topology, the GPU's number and its figures."""
 
-# (letter in pipes, colour on a terminal, what it is)
+# (letter, style of its cells, what it is). The letters tell the parts apart; colour only helps.
 SEGMENTS = (
-    ("W", "blue", "weights"),
-    ("A", "yellow", "activations"),
-    ("O", "red", "overhead"),
-    ("K", "green", "KV cache"),
+    ("W", "white on blue", "weights"),
+    ("A", "black on yellow", "activations"),
+    ("O", "black on magenta", "overhead"),
+    ("K", "black on cyan", "KV cache"),
     (".", "bright_black", "outside the budget"),
 )
 
@@ -36,10 +37,8 @@ def show_plan(plan: Plan, *, region: str, out: Console | None = None) -> None:
     layout = plan.layout
     if layout is None:
         return
-    for line in summary_lines(plan):
-        out.print(line, markup=False)
-    for line in advice_lines(plan, region):
-        out.print(line, markup=False)
+    for line in (*summary_lines(plan), *advice_lines(plan, region)):
+        say(out, line, hang=HANG)
     out.print()
     out.print(memory_table(layout, out))
     out.print()
@@ -48,9 +47,9 @@ def show_plan(plan: Plan, *, region: str, out: Console | None = None) -> None:
     command = f"vllm serve {plan.model.id} {' '.join(_quoted(arg) for arg in vllm_args(plan))}"
     out.print(command, markup=False, soft_wrap=True)
     for warning in plan.warnings:
-        out.print(f"warning: {warning}", markup=False)
+        say(out, f"warning: {warning}")
     for note in plan.notes:
-        out.print(f"note: {note}", markup=False)
+        say(out, f"note: {note}")
 
 
 def _quoted(argument: str) -> str:
@@ -115,7 +114,7 @@ def price(plan: Plan) -> str:
     return f"${plan.usd_per_hour:.2f} an hour for the GPU nodes ({prices_of()})"
 
 
-def memory_table(layout: Layout, out: Console):  # noqa: ANN201  (a rich renderable)
+def memory_table(layout: Layout, out: Console) -> Table:
     """Return the sum of one GPU of the tightest stage, line by line, so that a reader can redo it."""
     stage = layout.tightest
     where = f"stage {stage.index + 1} of {layout.pipeline_parallel_size}" if layout.pipeline_parallel_size > 1 else ""
@@ -125,7 +124,7 @@ def memory_table(layout: Layout, out: Console):  # noqa: ANN201  (a rich rendera
         f"{gib(stage.budget_bytes):.2f}", "", "", "budget", f"utilization x {gib(stage.total_bytes):.2f} GiB reported"
     )
     for term in stage.terms:
-        made.add_row(*_figures(term.bytes, sign="-"), term.name, escape(term.rule))
+        made.add_row(*_figures(term.bytes, sign="-"), term.name, term.rule)
     made.add_row(*_figures(stage.kv_cache), "KV cache", _kv_rule(stage))
     if stage.outside_budget.high:
         made.add_row(*_figures(stage.outside_budget), "CUDA graphs", "outside the budget in this version")
@@ -146,17 +145,17 @@ def show_gpus(plan: Plan, out: Console) -> None:
     """Print each GPU of each node of one replica as a bar, with the layers of its stage."""
     for node in range(plan.nodes_per_replica):
         head = f"node {node + 1}" if plan.nodes_per_replica > 1 else "node"
-        out.print(f"{head}  {plan.instance.type}  {node_contents(plan, node)}", markup=False)
+        say(out, f"{head}  {plan.instance.type}  {node_contents(plan, node)}")
         for line in gpu_lines(plan, node, out):
             out.print(Text("  ").append_text(line))
-    out.print(Text("  ").append_text(legend(out)))
+    out.print(Text("  ").append_text(legend()))
 
 
-def legend(out: Console) -> Text:
+def legend() -> Text:
     """Return what the parts of a bar mean."""
     made = Text()
-    for letter, colour, name in SEGMENTS:
-        made.append(("█" if out.is_terminal else letter), style=colour if out.is_terminal else "")
+    for letter, style, name in SEGMENTS:
+        made.append(letter, style=style)
         made.append(f" {name}  ")
     return made
 
@@ -211,11 +210,10 @@ def bar(stage: Stage, out: Console) -> Text:
     )
     cells = max(FEWEST_BAR_CELLS, min(MOST_BAR_CELLS, out.width - COLUMNS_BESIDE_BAR))
     made, begun, drawn = Text(), 0.0, 0
-    for (letter, colour, _), size in zip(SEGMENTS, sizes, strict=True):
+    for (letter, style, _), size in zip(SEGMENTS, sizes, strict=True):
         begun += size
         upto = round(begun / stage.total_bytes * cells)
-        cell = "█" if out.is_terminal else letter
-        made.append(cell * max(0, upto - drawn), style=colour if out.is_terminal else "")
+        made.append(letter * max(0, upto - drawn), style=style)
         drawn = max(drawn, upto)
     made.append(f" {gib(stage.weights.size_bytes):.2f} GiB weights, {gib(stage.kv_cache_bytes):.2f} KV")
     return made
@@ -224,6 +222,6 @@ def bar(stage: Stage, out: Console) -> Text:
 def show_refusal(plan: Plan, stream: TextIO) -> None:
     """Print every layout tried with its numbers, and what would work instead."""
     out = console(stream)
-    out.print(f"{plan.model.id} does not fit {plan.instance.type}:", markup=False)
+    say(out, f"{plan.model.id} does not fit {plan.instance.type}:")
     for line in refusal_lines(plan):
-        out.print(f"  {line}", markup=False)
+        say(out, f"  {line}")

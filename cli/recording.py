@@ -2,19 +2,18 @@
 
 import contextlib
 import logging
-import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs
 
 from checks.asking import NOBODY_TO_ASK
-from checks.result import Check
+from checks.result import Check, LogLine, StackRefused, check_lines
 from cli.mock_cloud import Answer, CallFailedError, OfflineMocks, RecordingMonitor, Registration
 from config.stack_file import StackFile
 from planner.gpu_nodes import GpuNodes
@@ -34,18 +33,46 @@ class Recording:
     """Zone -> id of an existing network's subnet."""
     outputs: Mapping[str, Any]
     """The stack's outputs; secrets are opened: do not print them."""
+    log: Sequence[LogLine] = ()
+    """What the program and the SDK wrote to Pulumi's log, in order, without what the checks say already."""
+    refusal: StackRefused | None = None
+    """Why the program ended before anything was registered; None: it ran to its end."""
 
     def of_type(self, type_: str) -> list[Registration]:
         """Return the registrations of one resource type, in order."""
         return [one for one in self.registrations if one.type == type_]
 
 
-def _silent_logger() -> logging.Logger:
-    """Return a logger that keeps Pulumi's log to itself: the preview shows every check in its own place."""
-    logger = logging.getLogger("vllm-eks.offline")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    return logger
+SEVERITIES: Mapping[int, Literal["debug", "info", "warning", "error"]] = {
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warning",
+    logging.ERROR: "error",
+}
+"""The levels at which Pulumi's mock engine writes, by their names in Pulumi's log."""
+
+
+class _Log(logging.Handler):
+    """Keeps what is written to Pulumi's log: the preview shows it in its own place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[LogLine] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
+        self.lines.append(LogLine(severity=SEVERITIES[record.levelno], text=record.getMessage()))
+
+    def logger(self) -> logging.Logger:
+        """Return a logger that writes here and nowhere else."""
+        logger = logging.Logger("vllm-eks.offline")
+        logger.addHandler(self)
+        return logger
+
+    def beside(self, checks: Sequence[Check]) -> list[LogLine]:
+        """Return the lines that no check says already."""
+        said = {line.text for line in check_lines(checks)}
+        return [line for line in self.lines if line.severity != "debug" and line.text not in said]
 
 
 def ask_nobody(call: MockCallArgs) -> dict[str, Any]:
@@ -58,7 +85,20 @@ def ask_nobody(call: MockCallArgs) -> dict[str, Any]:
 
 
 def record(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> Recording:
-    """Run the program of a project folder against a cloud that is not there.
+    """Run the program of a project folder against a cloud that is not there, to its end.
+
+    Raises:
+        StackRefused: A check failed, such as a plan that does not fit.
+        pulumi.RunError: What the program itself raises, such as errors of the stack file.
+    """
+    recording = run_program(folder, stack_file, answer)
+    if recording.refusal:
+        raise recording.refusal
+    return recording
+
+
+def run_program(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> Recording:
+    """Run the program of a project folder against a cloud that is not there; a refusal ends it early.
 
     Args:
         folder: The folder that holds Pulumi.yaml and the program.
@@ -66,34 +106,40 @@ def record(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> 
         answer: What the program's questions to the cloud get; nobody is asked by default.
 
     Raises:
-        pulumi.RunError: What the program itself raises: faults of the stack file, or a plan that does not fit.
+        pulumi.RunError: What the program itself raises, but for a refusal: errors of the stack file.
     """
     monitor = RecordingMonitor(OfflineMocks(answer=answer))
+    log = _Log()
     pulumi.runtime.set_mocks(
         monitor.mocks,
         project=stack_file.project,
         stack=stack_file.stack,
         preview=False,
         monitor=monitor,
-        logger=_silent_logger(),
+        logger=log.logger(),
     )
     pulumi.runtime.set_all_config(stack_file.config, stack_file.secret_keys)
-    program: dict[str, Any] = {}
+    # As Pulumi does: the program's folder is the working folder and the first place to import from.
+    folder = folder.resolve()
+    path = folder / "__main__.py"
+    program: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
     outputs: dict[str, Any] = {}
 
-    def run_program() -> pulumi.Output[None]:
-        program.update(runpy.run_path(str(folder / "__main__.py"), run_name="__main__"))
+    def run() -> pulumi.Output[None]:
+        # Not by runpy: what the program had planned and checked must be left when it refuses.
+        exec(compile(path.read_text(), path, "exec"), program)
         # Exports gather on the root resource, which the mock engine has made before the program ran.
         exported = dict(get_root_resource().outputs)  # type: ignore[union-attr]
         # Given back, so that it is waited for: nothing is registered with the outputs that would be.
         return pulumi.Output.from_input(exported).apply(outputs.update)
 
-    # As Pulumi does: the program's folder is the working folder and the first place to import from.
-    folder = folder.resolve()
+    refusal = None
     sys.path.insert(0, str(folder))
     try:
         with contextlib.chdir(folder):
-            pulumi.runtime.test(run_program)()
+            pulumi.runtime.test(run)()
+    except StackRefused as error:
+        refusal = error
     finally:
         sys.path.remove(str(folder))
     return Recording(
@@ -105,4 +151,6 @@ def record(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> 
         vpc_id=program["found"].vpc_id,
         private_subnets=program["found"].private_subnets,
         outputs=outputs,
+        log=log.beside(program["found"].checks),
+        refusal=refusal,
     )

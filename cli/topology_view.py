@@ -42,7 +42,7 @@ def topology(recording: Recording, out: Console) -> Tree:
                 for group in recording.of_type(NODE_GROUP):
                     if subnet.id in group.inputs["subnetIds"]:
                         _add_group(node, group, recording, zone_of, out)
-    root.add(legend(out))
+    root.add(legend())
     return root
 
 

@@ -107,5 +107,8 @@ def _secret(given: StackFile, name: str) -> pulumi.Output[str] | None:
         return None
     if key not in given.secret_keys:
         # It is one in the state all the same; the stack file is what shows it.
-        pulumi.log.warn(f"{key} stands in plain text: pulumi config set --secret {name}")
+        pulumi.log.warn(
+            f"{key} is in plain text in the stack file: run pulumi config set --secret {name}, and replace the secret "
+            "itself if others have seen the file"
+        )
     return pulumi.Config(given.project).get_secret(name)

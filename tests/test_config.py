@@ -108,7 +108,10 @@ def test_a_secret_in_plain_text_is_warned_of_without_being_shown(folder: Path, m
 
     load_stack(folder, "test")
 
-    assert warnings == ["vllm-eks:apiKey stands in plain text: pulumi config set --secret apiKey"]
+    assert warnings == [
+        "vllm-eks:apiKey is in plain text in the stack file: run pulumi config set --secret apiKey, and replace the "
+        "secret itself if others have seen the file"
+    ]
 
 
 def test_an_empty_secret_is_not_given(folder: Path) -> None:

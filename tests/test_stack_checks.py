@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from account import Account
 
-from checks.result import Check, StackRefused, stop_on_failures
+from checks.result import Check, StackRefused, Status, stop_on_failures
 from cli.recording import Recording, record
 from config.stack_file import read_stack_file
 
@@ -64,11 +64,14 @@ def test_an_account_is_asked_a_handful_of_questions_not_one_a_resource() -> None
     ]
 
 
-def test_warnings_and_open_questions_are_told_to_pulumi_s_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_and_one_summary_reach_pulumi_s_log(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, str]] = []
     monkeypatch.setattr("pulumi.log.warn", lambda text: told.append(("warning", text)))
     monkeypatch.setattr("pulumi.log.info", lambda text: told.append(("info", text)))
-    stop_on_failures(
-        Check(subject=status, status=status, text="because") for status in ("passed", "warning", "unknown")
-    )
-    assert told == [("warning", "warning: because"), ("info", "unknown: unknown: because")]
+    statuses: tuple[Status, ...] = ("passed", "warning", "unknown", "passed", "warning")
+    stop_on_failures(Check(subject=status, status=status, text="because") for status in statuses)
+    assert told == [
+        ("warning", "warning: because"),
+        ("warning", "warning: because"),
+        ("info", "checks: 2 passed, 1 unknown\n  unknown: because"),
+    ]

@@ -89,13 +89,8 @@ def show(findings: list[Finding], out: Console) -> None:
         lines = [finding.title]
         lines += [f"seen: {finding.evidence}"] if finding.evidence else []
         lines += [f"do: {finding.remedy}"] if finding.remedy else []
-        made.add_row(MARKS[finding.severity], finding.subject, "\n".join(_plain(line) for line in lines))
+        made.add_row(MARKS[finding.severity], finding.subject, "\n".join(lines))
     out.print(made)
-
-
-def _plain(text: str) -> str:
-    """Keep rich from reading brackets of a log as its own marks."""
-    return text.replace("[", "\\[")
 
 
 def _section(file: StackFile, name: str) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from cli.leftovers.found import Found, Leftovers
 from cli.leftovers.prices import REGION, Price
-from cli.screen import table
+from cli.screen import Table, table
 
 COLUMNS = ("kind", "id", "USD/h", "USD/month", "why it is the stack's")
 
@@ -70,9 +69,6 @@ def _total(leftovers: Leftovers) -> str:
 
 def _table(left: list[Found], out: Console) -> Table:
     made = table(out, *COLUMNS, right=frozenset(COLUMNS[2:4]))
-    # A log group's name can be longer than a line; it must not be cut.
-    made.columns[1].no_wrap, made.columns[1].overflow = False, "fold"
-    made.columns[4].overflow = "fold"
     for one in left:
         made.add_row(one.kind, one.id, *_amounts(one), one.text)
     return made
