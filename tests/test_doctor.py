@@ -144,7 +144,7 @@ def test_a_server_that_gives_no_answer_is_unknown_and_not_dead(doctor: Doctor, k
     [
         ("gpu_memory", "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"),
         (
-            "gpu_memory",
+            "gpu_taken",
             "ValueError: Free memory on device (9.1/22.0 GiB) on startup is less than desired GPU memory ut",
         ),
         ("kv_cache", "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`"),
@@ -241,7 +241,7 @@ def test_half_a_group_is_told(doctor: Doctor, kubernetes: Kubernetes) -> None:
 def test_no_pod_at_all_has_a_cause(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.pods = []
     kubernetes.events = [event("FailedCreate", "pods is forbidden: exceeded quota", about="scout", uid="lws")]
-    assert problem(doctor()[1])["title"] == "no pod was made"
+    assert problem(doctor()[1])["code"] == "namespace_quota"
     kubernetes.replicas = 0
     assert [one["title"] for one in doctor()[1]] == ["is parked"]
 

@@ -182,7 +182,9 @@ def test_a_volume_that_cannot_be_mounted_is_told_from_its_event(world: World) ->
     waiting = {"waiting": {"reason": "ContainerCreating"}}
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, state=waiting)]
     world.events = [event("FailedMount", 'secret "hf-token" not found')]
-    assert 'scout-0: ContainerCreating, FailedMount, secret "hf-token" not found.' in run_out_of_time(world)
+    assert 'scout-0: ContainerCreating, FailedMount, secret "hf-token" not found; cause: a Secret' in run_out_of_time(
+        world
+    )
 
 
 def test_a_probe_that_ended_the_leader_is_told(world: World) -> None:
@@ -198,7 +200,7 @@ def test_a_probe_that_ended_the_leader_is_told(world: World) -> None:
 def test_without_any_pod_the_controllers_are_heard(world: World) -> None:
     world.lws = status(ready=0, updated=0)
     world.events = [event("FailedCreate", "exceeded quota: gpus", about="scout"), event("Odd", "no", about="other")]
-    assert "of this revision 0; scout: FailedCreate, exceeded quota: gpus. Look with" in run_out_of_time(world)
+    assert "of this revision 0; scout: FailedCreate, exceeded quota: gpus; cause: a quota of" in run_out_of_time(world)
 
 
 def test_a_crash_is_remembered_when_the_group_was_made_anew(world: World) -> None:

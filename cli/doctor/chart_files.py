@@ -9,7 +9,7 @@ FILES = Path(__file__).parent.parent.parent / "charts" / "vllm" / "files"
 if str(FILES) not in sys.path:
     sys.path.append(str(FILES))
 
-from causes import Cause, cause_of, masked, telling_line  # noqa: E402
+from causes import Cause, cause_of, last_words, masked, telling_line  # noqa: E402
 from engine import EngineState, state_of  # noqa: E402
 from rollout import crash_of, is_ready, is_restarted, trouble, warning_about, warnings_by_uid  # noqa: E402
 
@@ -20,6 +20,7 @@ __all__ = [
     "crash_of",
     "is_ready",
     "is_restarted",
+    "last_words",
     "masked",
     "state_of",
     "telling_line",

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sight.leaders:
             return 0
         time.sleep(options.poll_seconds)
-    print(last_words(options, sight, crash, log))
+    print(final_line(options, sight, crash, log))
     return 1
 
 
@@ -180,11 +180,11 @@ def ask(options: argparse.Namespace, name: str, url: str, *, timeout_seconds: fl
         raise OSError(f"HTTP {error.code}: {said}") from error
 
 
-def last_words(options: argparse.Namespace, sight: Sight, crash: str, log: str) -> str:
+def final_line(options: argparse.Namespace, sight: Sight, crash: str, log: str) -> str:
     """Return the line for the engineer who reads this at night: the cause, what to do, and where to look."""
     where = f"kubectl -n {options.namespace} {sight.look_with}"
     seen = f"; last crash seen, {crash}" if crash and crash not in sight.line else ""
-    cause = cause_of("\n".join((log, crash, sight.line)))
+    cause = cause_of(log, crash, sight.line)
     known = f"; cause: {cause.sentence}" if cause else ""
     text = f"FAILED: not ready after {options.timeout_seconds:g} s: {sight.line}{seen}{known}. Look with: {where}"
     return masked(text)

@@ -1,0 +1,228 @@
+"""What keeps vLLM from serving in the model and in how it is called: the Hub, the files, the flags.
+
+Which sign is off a real run and which is read in a source: tests/data/vllm_failures. Standard library only.
+"""
+
+from __future__ import annotations
+
+from cause import FIRST, NEVER, OUTER, Cause
+
+FROM_THE_HUB = (
+    Cause(
+        code="hub_forbidden",
+        title="the Hugging Face account may not have the model",
+        remedy="accept its terms on its page with the account of huggingFaceToken",
+        signs=r"GatedRepoError|\b403 (?:Client Error|Forbidden)|Cannot access gated repo|gated repo|awaiting a review"
+        r"|HTTP 403 of the Hub",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="hub_unauthorized",
+        title="Hugging Face takes no token, or a wrong one",
+        remedy="run pulumi config set --secret huggingFaceToken, then pulumi up",
+        signs=r"\b401 (?:Client Error|Unauthorized)|Invalid user token|Invalid username or password"
+        r"|HTTP 401 of the Hub",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="hub_not_found",
+        title="the Hub shows no such repository, commit or file to this token",
+        remedy="correct model and revision; for a private or gated model set huggingFaceToken",
+        signs=r"RepositoryNotFoundError|Repository Not Found|RevisionNotFoundError|Revision Not Found|Invalid rev id"
+        r"|HTTP 404 of the Hub|is not a local folder and is not a valid model|is not a valid git identifier",
+        explains=FIRST,
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="no_such_path",
+        title="there is no such model: neither a repository nor a folder",
+        remedy="correct model (organisation/name), or what extraArgs name",
+        signs=r"Repo id must be in the form|Repo id must use alphanumeric|HFValidationError"
+        r"|Invalid repository ID or local"
+        r"|Incorrect path_or_model_id",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="hub_failing",
+        title="the Hub answers with an error of its own",
+        remedy="wait: it is asked again; weights.source: s3 needs the Hub once only",
+        signs=r"\b(?:429|50\d) (?:Client|Server) Error|HfHubHTTPError: (?:429|50\d)|HTTP (?:429|5\d\d) of the Hub"
+        r"|Too Many Requests for url",
+    ),
+    Cause(
+        code="hub_unreachable",
+        title="the Hugging Face Hub is not reached",
+        remedy="look at NAT, routes and DNS of the private subnets (and for HF_HUB_OFFLINE in env); "
+        "weights.source: s3 needs no Hub at a start",
+        signs=r"We couldn't connect to '|LocalEntryNotFoundError|OfflineModeIsEnabled|offline mode is enabled"
+        r"|outgoing traffic has been disabled|huggingface\.co.{0,200}(?:Max retries exceeded|[Nn]ame resolution"
+        r"|timed out)"
+        r"|the Hub at \S+ does not answer|Can't load the configuration of '",
+        explains=OUTER,
+    ),
+)
+
+THE_MODEL = (
+    Cause(
+        code="lora",
+        title="a LoRA adapter cannot be loaded",
+        remedy="correct loraModules (name=organisation/adapter) or maxLoraRank; a private adapter needs "
+        "huggingFaceToken",
+        signs=r"LoRAAdapterNotFoundError|No adapter found for|Loading lora \S+ failed|LoRA rank \d+ is greater than"
+        r"|is not in the model's supported LoRA target modules|does not support LoRA",
+        explains=FIRST,
+        # The Hub's silence looks the same.
+        patience_seconds=600,
+    ),
+    Cause(
+        code="remote_code",
+        title="the model brings Python of its own, which vLLM runs only when it is told to",
+        remedy="read that code, then add --trust-remote-code to extraArgs",
+        signs=r"trust_remote_code=True|requires you to execute the (?:configuration|modeling) file"
+        r"|contains custom code which",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="architecture",
+        title="this vLLM does not know the model's architecture",
+        remedy="take an image with a newer vLLM (image and vllmVersion), or another model",
+        signs=r"[Mm]odel architectures? .{0,200}(?:not supported|failed to be inspected)"
+        r"|does not recognize this architecture"
+        r"|Cannot find model module|has no vLLM implementation and the Transformers",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="context",
+        title="maxModelLen is above the model's own limit",
+        remedy="lower maxModelLen",
+        signs=r"max_model_len .{0,40}is greater than the derived max_model_len",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="batch",
+        title="a batch cannot hold what it must",
+        remedy="raise maxNumBatchedTokens to maxModelLen, lower maxModelLen, or leave chunked prefill on",
+        signs=r"max_num_batched_tokens .{0,60}(?:is smaller than|must be greater than)"
+        r"|Chunked MM input disabled but max_tokens_per_mm_item",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="not_divisible",
+        title="the model cannot be split over so many GPUs",
+        remedy="take another tensorParallelSize (vllm-eks plan shows which fit)",
+        signs=r"must be divisible by (?:the )?tensor.parallel.size|\d+ is not divisible by \d+"
+        r"|not divisible by (?:the )?tensor|Pipeline parallelism is not supported for this model",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="dtype",
+        title="this GPU cannot do what the model's numbers need",
+        remedy="take a newer GPU (instanceType), or a model of another quantization",
+        signs=r"quantization method .{0,200}not supported|Bfloat16 is only supported on GPUs"
+        r"|no kernel image is available for execution|Minimum capability: ?\d|Unknown quantization method"
+        r"|Failed to find a kernel that can implement|No valid attention backend found",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="parser",
+        title="this vLLM has no parser of that name",
+        remedy="correct toolCallParser or reasoningParser",
+        signs=r"invalid tool call parser|[Rr]easoning parser '?[\w.-]+'? not found|invalid reasoning parser"
+        r"|invalid chat"
+        r"|Tool parser '?[\w.-]+'? not found",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="tokenizer",
+        title="the model's tokenizer cannot be loaded",
+        remedy="has the repository (or the S3 prefix) its tokenizer files? Else name one: extraArgs --tokenizer",
+        signs=r"Can't load tokenizer for|Couldn't instantiate the backend tokenizer|Unable to load vocabulary"
+        r"|Converting from"
+        r" (?:SentencePiece and )?Tiktoken failed|Failed to load the tokenizer|`tokenizer` .{0,60}not found",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="chat_template",
+        title="the chat template cannot be read",
+        remedy="correct --chat-template in extraArgs: a file in the image, or the template itself",
+        signs=r"supplied chat template .{0,200}(?:doesn't exist|is not a valid)|chat template .{0,60}appears path-like",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="no_weights",
+        title="there are no weight files where the model is",
+        remedy="has the repository safetensors? With weights.s3Uri: is the prefix right, and has the copy ended?",
+        signs=r"Cannot find any model weights with|Cannot find any safetensors|No safetensors found"
+        r"|no file named model\.safe"
+        r"|Could not find any \.safetensors",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="broken_weights",
+        title="a weight file is cut short or broken",
+        remedy="remove it from where it is cached (the node's weights folder, or the S3 prefix) and start again",
+        signs=r"SafetensorError|incomplete metadata, file not fully covered|Error while deserializing header"
+        r"|HeaderTooLarge"
+        r"|MetadataIncompleteBuffer|InvalidHeaderDeserialization",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="other_weights",
+        title="the weight files are not those of this model's config.json",
+        remedy="do weights.s3Uri, model and revision name the same model?",
+        signs=r"Following weights were not initialized from checkpoint|There is no module or parameter named"
+        r"|size mismatch for|Attempted to load weight \(.{0,60}into parameter",
+        patience_seconds=NEVER,
+    ),
+)
+
+THE_COMMAND = (
+    Cause(
+        code="unknown_flag",
+        title="this vLLM does not know a flag",
+        remedy="correct extraArgs, or give the vllmVersion that is in the image",
+        signs=r"error: unrecognized arguments|error: ambiguous option|error: the following arguments are required",
+        explains=FIRST,
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="flag_value",
+        title="a flag of vLLM has a value that it does not take",
+        remedy="correct that flag in extraArgs, or the key that sets it",
+        signs=r"error: argument -\S+:|Invalid JSON string|Could not parse .{0,80}as JSON",
+        explains=FIRST,
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="environment",
+        title="an environment variable has a value that cannot be read",
+        remedy="correct env",
+        signs=r"Invalid value .{0,80} for VLLM_\w+|invalid literal for int\(\) with base 10.{0,80}VLLM_",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="no_module",
+        title="a Python module is not in the image",
+        remedy="is the image one of vLLM in its vllmVersion? Else correct what extraArgs name",
+        signs=r"ModuleNotFoundError: No module named|ImportError: cannot import name",
+        explains=OUTER,
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="port",
+        title="another process has the port",
+        remedy="remove what opens it: extraArgs, or a second server in the image's entry point",
+        signs=r"Address already in use|EADDRINUSE",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="settings",
+        title="vLLM refuses the settings",
+        remedy="correct what the line names",
+        signs=r"^Value error, |\d+ validation errors? for \w*Config|NotImplementedError:",
+        explains=OUTER,
+        patience_seconds=NEVER,
+    ),
+)
+
+MODEL_CAUSES = (*FROM_THE_HUB, *THE_MODEL, *THE_COMMAND)
