@@ -17,7 +17,12 @@ from pulumi.runtime.proto import provider_pb2, resource_pb2
 CLUSTER_COMPONENT = "eks:index:Cluster"
 CLUSTER_RESOURCE = "aws:eks/cluster:Cluster"
 
-COMPUTED_OUTPUTS: Mapping[str, Mapping[str, Any]] = {"aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1}}
+STASH = "pulumi:index:Stash"
+
+COMPUTED_OUTPUTS: Mapping[str, Mapping[str, Any]] = {
+    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+    "aws:eks/nodeGroup:NodeGroup": {"status": "ACTIVE"},
+}
 """What the program needs of a resource beyond its inputs, its name and its ARN, by type."""
 
 Answer = Callable[[MockCallArgs], dict[str, Any]]
@@ -74,6 +79,8 @@ class OfflineMocks(Mocks):
         """Return the id and the outputs of a resource being made."""
         arn = f"arn:aws:offline:::{args.name}"
         computed = dict(COMPUTED_OUTPUTS.get(args.typ, {}))
+        if args.typ == STASH:
+            computed["output"] = args.inputs["input"]
         if args.typ.startswith("kubernetes:core/"):
             computed["metadata"] = {"name": args.name, **args.inputs.get("metadata", {})}
         return f"{args.name}-id", {"name": args.name, "arn": arn, **args.inputs, **computed}

@@ -11,18 +11,30 @@ from components.chart_sources import (
     EFA_DEVICE_PLUGIN,
     LEADER_WORKER_SET,
     NVIDIA_DEVICE_PLUGIN,
+    RELEASE_HISTORY,
     ChartSource,
 )
-from components.gpu_node_group import GPU_TAINT_KEY
+from components.gpu_taint import GPU_TOLERATION
+from components.images import split_image
 
 TIMEOUT_SECONDS = 600
 LEADER_WORKER_SET_NAMESPACE = "lws-system"
 
 
 @dataclass(frozen=True, kw_only=True)
+class AcceleratorImages:
+    """The images of the charts, in place of their own; a full reference each."""
+
+    nvidia_device_plugin: str | None = None
+    leader_worker_set: str | None = None
+    efa_device_plugin: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AcceleratorsArgs:
     """What Accelerators needs. A chart that is None is there already: two controllers of a kind would fight."""
 
+    images: AcceleratorImages = AcceleratorImages()
     nvidia_device_plugin: ChartSource | None = NVIDIA_DEVICE_PLUGIN
     leader_worker_set: ChartSource | None = LEADER_WORKER_SET
     efa_device_plugin: ChartSource | None = EFA_DEVICE_PLUGIN
@@ -36,16 +48,17 @@ class Accelerators(pulumi.ComponentResource):
     def __init__(self, name: str, args: AcceleratorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Accelerators", name, {}, opts)
         self._name = name
+        images = args.images
         # The image has NVIDIA's driver and container toolkit, but not the plugin.
         if args.nvidia_device_plugin:
-            self._release("nvidia-device-plugin", args.nvidia_device_plugin, "kube-system")
+            values = image_values(images.nvidia_device_plugin)
+            self._release("nvidia-device-plugin", args.nvidia_device_plugin, "kube-system", values)
         if args.efa and args.efa_device_plugin:
-            tolerations = [{"key": GPU_TAINT_KEY, "operator": "Exists", "effect": "NoSchedule"}]
-            self._release(
-                "aws-efa-k8s-device-plugin", args.efa_device_plugin, "kube-system", {"tolerations": tolerations}
-            )
+            values = {"tolerations": [GPU_TOLERATION], **image_values(images.efa_device_plugin)}
+            self._release("aws-efa-k8s-device-plugin", args.efa_device_plugin, "kube-system", values)
         if args.leader_worker_set:
-            self._release("lws", args.leader_worker_set, self._leader_worker_set_namespace())
+            values = leader_worker_set_values(images.leader_worker_set)
+            self._release("lws", args.leader_worker_set, self._leader_worker_set_namespace(), values)
         self.register_outputs({})
 
     def _leader_worker_set_namespace(self) -> pulumi.Output[str]:
@@ -64,7 +77,7 @@ class Accelerators(pulumi.ComponentResource):
         release_name: str,
         source: ChartSource,
         namespace: pulumi.Input[str],
-        values: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any],
     ) -> None:
         kubernetes.helm.v3.Release(
             f"{self._name}-{release_name}",
@@ -74,8 +87,31 @@ class Accelerators(pulumi.ComponentResource):
             chart=source.chart,
             version=source.version,
             repository_opts={"repo": source.repository} if source.repository else None,
-            values=values,
+            values=values or None,
             timeout=TIMEOUT_SECONDS,
+            max_history=RELEASE_HISTORY,
             # Two releases of one name cannot stand side by side.
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
+
+
+def image_values(reference: str | None) -> dict[str, Any]:
+    """Return the values by which a device plugin's chart takes another image; none where it keeps its own."""
+    return {"image": split_image(reference)} if reference else {}
+
+
+def leader_worker_set_values(image: str | None) -> dict[str, Any]:
+    """Return the chart's values: two controllers on different nodes, of which one works.
+
+    While no controller runs, a lost pod of a group restarts nothing, and none that comes later makes up for it
+    (kubernetes-sigs/lws#998). The chart asks 1 CPU for each, which two system nodes of 2 CPUs do not have beside
+    CoreDNS and the Jobs; the controller uses a small part of that.
+    """
+    others = {"labelSelector": {"matchLabels": {"control-plane": "controller-manager"}}}
+    apart = {"weight": 100, "podAffinityTerm": {**others, "topologyKey": "kubernetes.io/hostname"}}
+    values: dict[str, Any] = {
+        "replicaCount": 2,
+        "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
+        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [apart]}},
+    }
+    return {**values, "image": {"manager": split_image(image)}} if image else values

@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+RELEASE_HISTORY = 5
+"""Revisions of a release that Helm keeps, each a Secret of up to 100 KB; without a limit it keeps all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChartSource:

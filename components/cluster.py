@@ -13,6 +13,8 @@ import pulumi_kubernetes as k8s
 from components.cluster_access import AccessArgs, cluster_kubeconfig, kubernetes_provider
 from components.cni_role import CniRole, CniRoleArgs
 from components.edges import known_after
+from components.gpu_taint import ADDON_CONFIGURATION
+from components.iam_roles import IamArgs, for_roles_inside
 from components.node_role import NodeRole, NodeRoleArgs
 from components.partitions import aws_partition
 from components.system_node_group import SystemNodeGroup, SystemNodeGroupArgs
@@ -39,8 +41,9 @@ class ClusterArgs:
     """Principals' ARNs. Not the one that creates the cluster: EKS makes it an admin, and refuses to do so twice."""
     addon_versions: Mapping[str, str]
     """Of vpc-cni, kube-proxy, coredns, eks-pod-identity-agent and eks-node-monitoring-agent."""
-    system_instance_type: str = "m7i.large"
+    system_instance_type: str
     access: AccessArgs
+    iam: IamArgs = field(default_factory=IamArgs)
     deletion_protection: bool = False
     """Whether EKS refuses to delete the cluster; to be switched off, by an update, before a destroy."""
     keep_logs: bool = False
@@ -77,10 +80,11 @@ class Cluster(pulumi.ComponentResource):
 
         pod_identity_agent = self._addon("eks-pod-identity-agent", self._after_control_plane)
         partition = aws_partition(args.access.region)
-        role = NodeRole(f"{name}-node", NodeRoleArgs(partition=partition, tags=args.tags), opts=self._child)
+        node_role = NodeRoleArgs(partition=partition, iam=args.iam, tags=args.tags)
+        role = NodeRole(f"{name}-node", node_role, opts=self._child)
         cni = CniRole(
             f"{name}-cni",
-            CniRoleArgs(cluster_name=self.cluster_name, partition=partition, tags=args.tags),
+            CniRoleArgs(cluster_name=self.cluster_name, partition=partition, iam=args.iam, tags=args.tags),
             opts=self._after_control_plane,
         )
         # The CNI needs its role and the agent until the last node has given its network interfaces back.
@@ -94,7 +98,7 @@ class Cluster(pulumi.ComponentResource):
         self.node_settings = {
             "cluster_name": self.cluster_name,
             "node_role_arn": self.node_role_arn,
-            "security_group_id": self.node_security_group_id,
+            "security_group_ids": [self.node_security_group_id],
             "kubernetes_version": args.kubernetes_version,
             "node_release_version": args.node_release_version,
         }
@@ -171,7 +175,7 @@ class Cluster(pulumi.ComponentResource):
             skip_default_node_group=True,
             skip_default_security_groups=True,
             tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs], transforms=for_roles_inside(args.iam) or None),
         )
 
     def _admin_access(self, principal_arn: str) -> eks.AccessEntryArgs:
@@ -190,6 +194,7 @@ class Cluster(pulumi.ComponentResource):
             cluster_name=self.cluster_name,
             addon_name=addon_name,
             addon_version=self._args.addon_versions[addon_name],
+            configuration_values=ADDON_CONFIGURATION.get(addon_name),
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
             tags=self._args.tags,

@@ -50,5 +50,7 @@ def kubernetes_provider(
         kubeconfig=str(Path(path).expanduser().resolve()) if path else kubeconfig,
         # Without it, a kubeconfig that changes (or is not yet known) replaces everything in the cluster.
         cluster_identifier=f"{args.region}/{args.cluster_name}",
+        # Without it the provider replaces a Secret whose content changes, and its new name restarts every pod.
+        enable_secret_mutable=True,
         opts=opts,
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
+from components.iam_roles import IamArgs, make_role
+
 CNI_NAMESPACE, CNI_SERVICE_ACCOUNT, CNI_POLICY = "kube-system", "aws-node", "AmazonEKS_CNI_Policy"
 
 
@@ -17,6 +19,7 @@ class CniRoleArgs:
     cluster_name: pulumi.Input[str]
     partition: str
     """The AWS partition, such as `aws`."""
+    iam: IamArgs = field(default_factory=IamArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -29,7 +32,7 @@ class CniRole(pulumi.ComponentResource):
     def __init__(self, name: str, args: CniRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:CniRole", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(f"{name}-role", assume_role_policy=pod_identity_trust(), tags=args.tags, opts=child)
+        role = make_role(f"{name}-role", trust=pod_identity_trust(), iam=args.iam, tags=args.tags, opts=child)
         attachment = aws.iam.RolePolicyAttachment(
             f"{name}-{CNI_POLICY}",
             role=role.name,

@@ -7,9 +7,6 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-COPY_IMAGE = "public.ecr.aws/lambda/python:3.13"
-"""AWS's Python image, which brings boto3; the Job needs nothing else. Its entry point is not used."""
-
 ENGINE_MARGIN_SECONDS = 120
 """How much longer Pulumi waits than the Job may take, whose failure says more."""
 
@@ -28,6 +25,8 @@ class CopyJobArgs:
     seconds: int
     """How long it may take, over all its tries; each goes on where the one before ended."""
     hugging_face_token: pulumi.Output[str] | None
+    image: str
+    """An image with Python and boto3; the Job needs nothing else. Its entry point is not used."""
     scripts: Mapping[str, str]
     """File name -> Python."""
 
@@ -143,7 +142,7 @@ class CopyJob(pulumi.ComponentResource):
             "containers": [
                 {
                     "name": "copy",
-                    "image": COPY_IMAGE,
+                    "image": args.image,
                     "command": command,
                     "env": [{"name": "AWS_REGION", "value": args.region}, {"name": "HOME", "value": "/nowhere"}],
                     "termination_message_policy": "FallbackToLogsOnError",

@@ -1,6 +1,6 @@
 """A cluster that is there already, with the same face as a new one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 from components.cluster import Cluster, ClusterArgs
 from components.cluster_access import AccessArgs, cluster_kubeconfig, kubernetes_provider
 from components.cni_role import CNI_POLICY
+from components.iam_roles import IamArgs
 from components.node_role import NODE_POLICIES, NodeRole, NodeRoleArgs
 from components.partitions import aws_partition
 
@@ -23,9 +24,12 @@ class ExistingClusterArgs:
     """Base64."""
     security_group_id: str
     """The cluster's own group, which EKS made."""
+    node_security_group_ids: Sequence[str]
+    """Further groups of its nodes, whose rules let nodes and pods talk to each other."""
     kubernetes_version: str
     node_release_version: str
     access: AccessArgs
+    iam: IamArgs
     tags: Mapping[str, str]
 
 
@@ -45,7 +49,10 @@ class ExistingCluster(pulumi.ComponentResource):
             f"{name}-node",
             # Whether its CNI has a role of its own is not known here, so our nodes bring the policy.
             NodeRoleArgs(
-                partition=aws_partition(args.access.region), policies=(*NODE_POLICIES, CNI_POLICY), tags=args.tags
+                partition=aws_partition(args.access.region),
+                policies=(*NODE_POLICIES, CNI_POLICY),
+                iam=args.iam,
+                tags=args.tags,
             ),
             opts=child,
         )
@@ -56,7 +63,7 @@ class ExistingCluster(pulumi.ComponentResource):
         self.node_settings = {
             "cluster_name": args.access.cluster_name,
             "node_role_arn": role.arn,
-            "security_group_id": args.security_group_id,
+            "security_group_ids": [args.security_group_id, *args.node_security_group_ids],
             "kubernetes_version": args.kubernetes_version,
             "node_release_version": args.node_release_version,
         }
@@ -64,7 +71,12 @@ class ExistingCluster(pulumi.ComponentResource):
 
 
 def cluster_of(
-    name: str, args: ClusterArgs, *, existing: Mapping[str, str] | None, opts: pulumi.ResourceOptions
+    name: str,
+    args: ClusterArgs,
+    *,
+    existing: Mapping[str, str] | None,
+    node_security_group_ids: Sequence[str],
+    opts: pulumi.ResourceOptions,
 ) -> Cluster | ExistingCluster:
     """Return the cluster of a stack: the existing one where its facts are given, else a new one.
 
@@ -72,6 +84,7 @@ def cluster_of(
         name: The name of its resources.
         args: What a new cluster needs; an existing one takes access, versions and tags from it.
         existing: Endpoint, certificate_authority and security_group_id of an existing cluster.
+        node_security_group_ids: Further security groups for GPU nodes of an existing cluster.
         opts: Of either.
     """
     if existing is None:
@@ -80,7 +93,9 @@ def cluster_of(
         **existing,
         kubernetes_version=args.kubernetes_version,
         node_release_version=args.node_release_version,
+        node_security_group_ids=node_security_group_ids,
         access=args.access,
+        iam=args.iam,
         tags=args.tags,
     )
     return ExistingCluster(name, facts, opts)

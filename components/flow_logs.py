@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
+from components.iam_roles import IamArgs, make_role
 from components.trust_policies import service_trust_policy
 
 RETENTION_DAYS = 30
@@ -18,6 +19,7 @@ class FlowLogsArgs:
     vpc_id: pulumi.Input[str]
     keep_logs: bool = False
     """Whether the logs outlive the stack."""
+    iam: IamArgs = field(default_factory=IamArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -35,12 +37,8 @@ class FlowLogs(pulumi.ComponentResource):
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep_logs),
         )
-        role = aws.iam.Role(
-            f"{name}-role",
-            assume_role_policy=service_trust_policy("vpc-flow-logs.amazonaws.com"),
-            tags=args.tags,
-            opts=child,
-        )
+        trust = service_trust_policy("vpc-flow-logs.amazonaws.com")
+        role = make_role(f"{name}-role", trust=trust, iam=args.iam, tags=args.tags, opts=child)
         policy = aws.iam.RolePolicy(
             f"{name}-policy",
             role=role.name,

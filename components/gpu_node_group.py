@@ -1,19 +1,22 @@
 """A managed node group of GPU instances in one zone, packed into one placement group."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from components.failed_creation import once_active
+from components.gpu_taint import GPU_TAINT_KEY
 from components.launch_templates import INSTANCE_METADATA, encrypted_root_volume, name_tags
+from components.node_repair import NODE_REPAIR
 from components.node_user_data import node_user_data
 
-GPU_TAINT_KEY = "nvidia.com/gpu"
-"""The one key EKS makes GPU pods tolerate by itself, and the NVIDIA device plugin's chart too."""
-
 ON_DEMAND, CAPACITY_BLOCK = "ON_DEMAND", "CAPACITY_BLOCK"
+
+GPU_TAINT: aws.eks.NodeGroupTaintArgsDict = {"key": GPU_TAINT_KEY, "value": "true", "effect": "NO_SCHEDULE"}
 
 GPU_LABELS = {"nvidia.com/gpu.present": "true"}
 """What the device plugin's chart looks for. The image sets it by itself, but only from some release on."""
@@ -25,8 +28,8 @@ class GpuNodeGroupArgs:
 
     cluster_name: pulumi.Input[str]
     node_role_arn: pulumi.Input[str]
-    security_group_id: pulumi.Input[str]
-    """The cluster's own group: from Kubernetes 1.33 it carries the rules to itself that EFA needs."""
+    security_group_ids: Sequence[pulumi.Input[str]]
+    """The cluster's own group first: from Kubernetes 1.33 it carries the rules to itself that EFA needs."""
     subnet_id: pulumi.Input[str]
     """One subnet, so one zone: a cluster placement group cannot span zones."""
     kubernetes_version: str
@@ -38,10 +41,16 @@ class GpuNodeGroupArgs:
     """As EKS spells it: ON_DEMAND, SPOT or CAPACITY_BLOCK."""
     capacity_reservation_id: str | None = None
     """The reservation that every node is taken from."""
+    capacity_reservation_group_arn: str | None = None
+    """The resource group of reservations that every node is taken from, in place of one reservation."""
+    cluster_placement: bool
+    """Whether nodes talk to each other enough to be packed close together, which makes capacity scarcer."""
     placement_group_name: str | None = None
-    """The placement group that the reservation was made in, if any. Without a reservation one is made here."""
+    """The placement group that the reservation was made in, if any."""
     efa_interfaces: int = 0
     """How many network cards get an EFA interface; 0 leaves EFA off."""
+    network_cards: int = 1
+    """Of the instance type. Where it has more than EFA interfaces, its first card takes none."""
     has_local_nvme: bool
     weights_folder: str | None = None
     """A folder on the local NVMe that is there on every node."""
@@ -55,16 +64,16 @@ class GpuNodeGroupArgs:
 class GpuNodeGroup(pulumi.ComponentResource):
     """GPU nodes close together, for pipeline parallel traffic."""
 
-    node_group_id: pulumi.Output[str]
-    """Another one after each replacement."""
-    launch_template_version: pulumi.Output[str]
+    nodes: pulumi.Output[str]
+    """A digest of all that nodes are made from, another one whenever some are replaced, rolled or labelled anew."""
     placement_group_name: pulumi.Input[str] | None
 
     def __init__(self, name: str, args: GpuNodeGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:GpuNodeGroup", name, {}, opts)
         self.placement_group_name = self._placement_group(name, args)
         template = self._launch_template(name, args)
-        self.launch_template_version = template.latest_version.apply(str)
+        template_version = template.latest_version.apply(str)
+        labels = {**args.labels, **GPU_LABELS}
         nodes = aws.eks.NodeGroup(
             f"{name}-nodes",
             cluster_name=args.cluster_name,
@@ -76,7 +85,7 @@ class GpuNodeGroup(pulumi.ComponentResource):
             ami_type="AL2023_x86_64_NVIDIA",
             version=args.kubernetes_version,
             release_version=args.node_release_version,
-            launch_template={"id": template.id, "version": self.launch_template_version},
+            launch_template={"id": template.id, "version": template_version},
             # EKS refuses a largest size of none, even where no node is wanted.
             scaling_config={
                 "min_size": args.node_count,
@@ -85,26 +94,23 @@ class GpuNodeGroup(pulumi.ComponentResource):
             },
             # The default strategy starts up to two more nodes before it drains one: quota nobody has.
             update_config={"max_unavailable": 1, "update_strategy": "MINIMAL"},
-            node_repair_config={"enabled": True},
-            taints=[{"key": GPU_TAINT_KEY, "value": "true", "effect": "NO_SCHEDULE"}],
-            labels={**args.labels, **GPU_LABELS},
+            node_repair_config=NODE_REPAIR,
+            taints=[GPU_TAINT],
+            labels=labels,
             tags={**args.tags, "Name": name},
             # Two groups of the same GPUs at once would need twice the quota: give back first.
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
-        self.node_group_id = nodes.id
-        self.register_outputs(
-            {
-                "node_group_id": self.node_group_id,
-                "launch_template_version": self.launch_template_version,
-                "placement_group_name": self.placement_group_name,
-            }
-        )
+        made_from = [args.kubernetes_version, args.node_release_version, labels, GPU_TAINT, NODE_REPAIR]
+        self.nodes = pulumi.Output.all(once_active(nodes), template_version, *made_from).apply(_digest)
+        self.register_outputs({"nodes": self.nodes, "placement_group_name": self.placement_group_name})
 
     def _placement_group(self, name: str, args: GpuNodeGroupArgs) -> pulumi.Input[str] | None:
-        if args.capacity_reservation_id:
+        if args.capacity_reservation_id or args.capacity_reservation_group_arn:
             # A reservation serves only instances of the group it was made in, and outside any group if in none.
             return args.placement_group_name
+        if not args.cluster_placement:
+            return None
         group = aws.ec2.PlacementGroup(
             f"{name}-placement",
             strategy="cluster",
@@ -121,12 +127,12 @@ class GpuNodeGroup(pulumi.ComponentResource):
             placement={"group_name": self.placement_group_name} if self.placement_group_name else None,
             instance_type=args.instance_type if is_block else None,
             instance_market_options={"market_type": "capacity-block"} if is_block else None,
-            capacity_reservation_specification=_reservation(args.capacity_reservation_id),
+            capacity_reservation_specification=_reservation(args),
             block_device_mappings=encrypted_root_volume(args.root_volume_gib),
             metadata_options=INSTANCE_METADATA,
             # EC2 takes security groups on the interfaces or on the instance, never on both.
-            network_interfaces=_efa_network_interfaces(args) if with_efa else None,
-            vpc_security_group_ids=None if with_efa else [args.security_group_id],
+            network_interfaces=efa_network_interfaces(args) if with_efa else None,
+            vpc_security_group_ids=None if with_efa else args.security_group_ids,
             tag_specifications=name_tags(name, args.template_tags, ("instance", "volume", "network-interface")),
             tags=args.template_tags,
             user_data=node_user_data(
@@ -137,29 +143,33 @@ class GpuNodeGroup(pulumi.ComponentResource):
         )
 
 
-def _reservation(
-    reservation_id: str | None,
-) -> aws.ec2.LaunchTemplateCapacityReservationSpecificationArgsDict | None:
-    return {"capacity_reservation_target": {"capacity_reservation_id": reservation_id}} if reservation_id else None
+def _reservation(args: GpuNodeGroupArgs) -> aws.ec2.LaunchTemplateCapacityReservationSpecificationArgsDict | None:
+    if args.capacity_reservation_id:
+        return {"capacity_reservation_target": {"capacity_reservation_id": args.capacity_reservation_id}}
+    if args.capacity_reservation_group_arn:
+        arn = args.capacity_reservation_group_arn
+        return {"capacity_reservation_target": {"capacity_reservation_resource_group_arn": arn}}
+    return None
 
 
-def _efa_network_interfaces(args: GpuNodeGroupArgs) -> list[aws.ec2.LaunchTemplateNetworkInterfaceArgsDict]:
-    """Return one EFA interface a network card; only the first also carries the node's IP traffic."""
+def efa_network_interfaces(args: GpuNodeGroupArgs) -> list[aws.ec2.LaunchTemplateNetworkInterfaceArgsDict]:
+    """Return an EFA interface for each network card that takes one; only the first card carries the node's IP traffic.
+
+    The first card of p6-b300 takes no EFA: it gets a plain interface, and the others device 0
+    (aws/aws-parallelcluster#7143). Everywhere else the first one is both, and the others have device 1.
+    """
+    plain_first = args.network_cards > args.efa_interfaces
     return [
         {
             "network_card_index": card,
-            "device_index": 0 if card == 0 else 1,
-            "interface_type": "efa" if card == 0 else "efa-only",
-            "security_groups": [args.security_group_id],
+            "device_index": 0 if card == 0 or plain_first else 1,
+            "interface_type": "efa-only" if card else "interface" if plain_first else "efa",
+            "security_groups": args.security_group_ids,
             "delete_on_termination": "true",
         }
-        for card in range(args.efa_interfaces)
+        for card in range(args.efa_interfaces + plain_first)
     ]
 
 
-def identity(groups: Sequence[GpuNodeGroup]) -> dict[str, Any]:
-    """Return what changes when the nodes of a model do: what its server is to be asked again after."""
-    return {
-        "node_group_ids": [group.node_group_id for group in groups],
-        "launch_template_versions": [group.launch_template_version for group in groups],
-    }
+def _digest(values: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -9,6 +9,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.access_outputs import access_outputs
+from components.chart_sources import RELEASE_HISTORY
+from components.model_weights import ModelWeights
 
 ENGINE_MARGIN_SECONDS = 120
 """How much longer Pulumi waits than Helm, whose message says more."""
@@ -24,16 +26,17 @@ class ModelServerArgs:
     chart_digest: str
     values: Mapping[str, Any]
     """The chart's values, worked out from the plan; names of Secrets and `recheck` are added here."""
-    node_group_ids: Sequence[pulumi.Input[str]]
-    launch_template_versions: Sequence[pulumi.Input[str]]
-    """Of its GPU nodes, a group a zone."""
+    nodes: Sequence[pulumi.Input[str]]
+    """What changes whenever its GPU nodes do, a text for each group."""
     hugging_face_token: pulumi.Output[str] | None = None
     api_key: pulumi.Output[str] | None = None
     """What clients must show; None has one made."""
     second_api_key: pulumi.Output[str] | None = None
     """What they may show as well, while keys are changed."""
-    weights: Mapping[str, pulumi.Input[str]] | None = None
-    """Where vLLM streams the weights from, as values of the chart; None: it fetches them from the Hugging Face Hub."""
+    weights: ModelWeights | None = None
+    """Weights in S3; None: vLLM fetches them from the Hugging Face Hub."""
+    protect: bool = False
+    """Whether Pulumi refuses to delete the release, and with it to destroy the stack."""
     timeout_seconds: int
     """How long Helm waits for the model to answer."""
 
@@ -82,17 +85,26 @@ class ModelServer(pulumi.ComponentResource):
         self, name: str, args: ModelServerArgs, namespace: kubernetes.core.v1.Namespace
     ) -> pulumi.Output[str]:
         """Make the Secret whose every value is a key that clients may show. It changes in place: pods read it again."""
-        opts = pulumi.ResourceOptions(parent=self)
-        api_key = args.api_key
-        if api_key is None:
-            # Each run of the program makes another key. Only the first one counts: a later one would lock out every
-            # client, so the engine is told to keep what the state has.
-            api_key = pulumi.Output.secret(secrets.token_urlsafe(32))
-            opts = pulumi.ResourceOptions(parent=self, ignore_changes=["stringData.apiKey"])
-        keys = {"apiKey": api_key}
+        keys = {"apiKey": self._made_key(name) if args.api_key is None else args.api_key}
         if args.second_api_key is not None:
             keys["secondApiKey"] = args.second_api_key
-        return self._secret(f"{name}-api-key", keys, namespace, opts, immutable=False)
+        return self._secret(f"{name}-api-key", keys, namespace, pulumi.ResourceOptions(parent=self), immutable=False)
+
+    def _made_key(self, name: str) -> pulumi.Output[str]:
+        """Return the key that the first run made; the state keeps it.
+
+        Each run of the program makes another one. A Stash's output is its first input for as long as it exists, and
+        ignoring the input leaves nothing to update. Ignoring a field of the Secret itself has no effect: the provider
+        moves `stringData` into `data` before the engine compares.
+        """
+        stash = pulumi.Stash(
+            f"{name}-made-api-key",
+            input=pulumi.Output.secret(secrets.token_urlsafe(32)),
+            opts=pulumi.ResourceOptions(
+                parent=self, ignore_changes=["input"], additional_secret_outputs=["input", "output"]
+            ),
+        )
+        return pulumi.Output.secret(stash.output)
 
     def _secret(
         self,
@@ -123,10 +135,9 @@ class ModelServer(pulumi.ComponentResource):
         # A change of any of these has the model asked again, without restarting it.
         recheck = {
             "chartDigest": args.chart_digest,
-            "nodeGroupId": pulumi.Output.all(*args.node_group_ids).apply(",".join),
-            "launchTemplateVersion": pulumi.Output.all(*args.launch_template_versions).apply(",".join),
+            "nodes": pulumi.Output.all(*args.nodes).apply(",".join),
         }
-        weights = {**args.values["weights"], **(args.weights or {})}
+        weights = {**args.values["weights"], **(args.weights.values if args.weights else {})}
         engine_timeout = f"{args.timeout_seconds + ENGINE_MARGIN_SECONDS}s"
         kubernetes.helm.v3.Release(
             f"{name}-release",
@@ -135,8 +146,10 @@ class ModelServer(pulumi.ComponentResource):
             chart=args.chart,
             values={**args.values, "weights": weights, "secrets": given_secrets, "recheck": recheck},
             timeout=args.timeout_seconds,
+            max_history=RELEASE_HISTORY,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                protect=args.protect,
                 # Two releases of one name cannot stand side by side.
                 delete_before_replace=True,
                 # An update waits by its own limit, not by the creation's.

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from components.cni_role import pod_identity_trust
 from components.copy_job import CopyJob, CopyJobArgs
+from components.iam_roles import IamArgs, make_role
 from components.partitions import aws_partition
 
 READ_ACTIONS = ("s3:GetObject",)
@@ -35,6 +36,8 @@ class ModelWeightsArgs:
     copy_seconds: int
     """How long the copy may take."""
     hugging_face_token: pulumi.Output[str] | None = None
+    copy_image: str
+    iam: IamArgs = field(default_factory=IamArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -43,6 +46,8 @@ class ModelWeights(pulumi.ComponentResource):
 
     uri: pulumi.Output[str]
     """s3://bucket/prefix, known once everything is there and may be read."""
+    values: dict[str, pulumi.Input[str]]
+    """Where vLLM streams them from, as values of the chart."""
 
     def __init__(self, name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ModelWeights", name, {}, opts)
@@ -60,6 +65,7 @@ class ModelWeights(pulumi.ComponentResource):
         self.uri = pulumi.Output.all(where, reads.id, *[one.urn for one in whole]).apply(
             lambda values: f"s3://{values[0]}/{prefix}"
         )
+        self.values = {"s3Uri": self.uri, "region": args.region}
         self.register_outputs({"uri": self.uri})
 
     def _copy(self, bucket: pulumi.Output[str], prefix: str, revision: str) -> pulumi.Resource:
@@ -80,6 +86,7 @@ class ModelWeights(pulumi.ComponentResource):
                 region=args.region,
                 seconds=args.copy_seconds,
                 hugging_face_token=args.hugging_face_token,
+                image=args.copy_image,
                 scripts={path.name: path.read_text() for path in sorted(SCRIPTS.glob("*.py"))},
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[writes]),
@@ -96,7 +103,7 @@ class ModelWeights(pulumi.ComponentResource):
         """Let one service account do so much, and nothing else, below one prefix of one bucket."""
         args, child = self._args, pulumi.ResourceOptions(parent=self)
         namespace, service_account = who
-        role = aws.iam.Role(f"{name}-role", assume_role_policy=pod_identity_trust(), tags=args.tags, opts=child)
+        role = make_role(f"{name}-role", trust=pod_identity_trust(), iam=args.iam, tags=args.tags, opts=child)
         policy = aws.iam.RolePolicy(
             f"{name}-policy",
             role=role.name,
@@ -137,8 +144,6 @@ def bucket_policy(
     return {"Version": "2012-10-17", "Statement": [objects, lists, *uploads]}
 
 
-def weights_of(name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions) -> dict[str, pulumi.Input[str]] | None:
-    """Return where vLLM streams a model's weights from, as values of the chart; None: it fetches them from the Hub."""
-    if not args.from_s3:
-        return None
-    return {"s3Uri": ModelWeights(name, args, opts).uri, "region": args.region}
+def weights_of(name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions) -> ModelWeights | None:
+    """Return a model's weights in S3; None: its pods fetch them from the Hub."""
+    return ModelWeights(name, args, opts) if args.from_s3 else None

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.flow_logs import FlowLogs, FlowLogsArgs
+from components.iam_roles import IamArgs
 from components.subnets import private_subnet_cidr, public_subnet_cidr
 
 NAT_GATEWAY_CHOICES = ("single", "perZone")
@@ -25,6 +26,7 @@ class NetworkArgs:
     """`single`: one, in the first zone of the alphabet, for all; `perZone`: one in each zone."""
     keep_logs: bool = False
     """Whether the flow logs outlive the stack."""
+    iam: IamArgs = field(default_factory=IamArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -75,9 +77,8 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("s3"),
             opts=self._child,
         )
-        FlowLogs(
-            f"{name}-flow-logs", FlowLogsArgs(vpc_id=vpc.id, keep_logs=args.keep_logs, tags=args.tags), opts=self._child
-        )
+        flow_logs = FlowLogsArgs(vpc_id=vpc.id, keep_logs=args.keep_logs, iam=args.iam, tags=args.tags)
+        FlowLogs(f"{name}-flow-logs", flow_logs, opts=self._child)
 
         self.vpc_id = vpc.id
         self.private_subnet_ids = [private_subnets[zone].id for zone in args.zones]
@@ -153,6 +154,10 @@ class Network(pulumi.ComponentResource):
     ) -> aws.ec2.NatGateway:
         # An address cannot be given back while the internet gateway it is reached by is going away.
         after_routes = pulumi.ResourceOptions(parent=self, depends_on=public_routes)
+        # A gateway whose creation failed stays one that failed; its address serves only one at a time.
+        made_anew = pulumi.ResourceOptions(
+            parent=self, depends_on=public_routes, replace_on_changes=["#initerror"], delete_before_replace=True
+        )
         address = aws.ec2.Eip(
             f"{self._name}-nat-{zone}", domain="vpc", tags=self._tags(f"nat-{zone}"), opts=after_routes
         )
@@ -161,7 +166,7 @@ class Network(pulumi.ComponentResource):
             allocation_id=address.id,
             subnet_id=subnet.id,
             tags=self._tags(f"nat-{zone}"),
-            opts=after_routes,
+            opts=made_anew,
         )
 
     def _private_subnets(

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.edges import known_after
+from components.iam_roles import IamArgs, make_role
 from components.trust_policies import service_trust_policy
 
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
@@ -20,6 +21,7 @@ class NodeRoleArgs:
     partition: str
     """The AWS partition, such as `aws`."""
     policies: Sequence[str] = NODE_POLICIES
+    iam: IamArgs = field(default_factory=IamArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -33,12 +35,8 @@ class NodeRole(pulumi.ComponentResource):
     def __init__(self, name: str, args: NodeRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:NodeRole", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(
-            f"{name}-role",
-            assume_role_policy=service_trust_policy("ec2.amazonaws.com"),
-            tags=args.tags,
-            opts=child,
-        )
+        trust = service_trust_policy("ec2.amazonaws.com")
+        role = make_role(f"{name}-role", trust=trust, iam=args.iam, tags=args.tags, opts=child)
         attachments = [
             aws.iam.RolePolicyAttachment(
                 f"{name}-{policy}",

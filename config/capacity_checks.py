@@ -5,10 +5,15 @@ A bad value is None in a parsed section (`config.sections`) and is passed over: 
 
 from collections.abc import Iterator, Sequence
 
+from pydantic.alias_generators import to_camel
+
 from config import rules
 from config.faults import Fault, key_path
 from config.model_settings import ModelSettings
 from planner.gpu_nodes import CAPACITY_BLOCK, SPOT
+
+RESERVATIONS = {"capacity_reservation_id", "capacity_reservation_group_arn"}
+"""The fields that name where nodes are taken from."""
 
 
 def capacity_faults(model: ModelSettings, network_zones: Sequence[str], key: str) -> Iterator[Fault]:
@@ -62,18 +67,24 @@ def _reservation_suits_the_zones(model: ModelSettings, key: str) -> Iterator[Fau
             key=key_path(key, "capacityReservationId"),
             text="stands beside several zones, and a reservation is of one zone: write zone in place of zones",
         )
-    if model.placement_group and "capacity_reservation_id" not in model.model_fields_set:
+    if {"capacity_reservation_id", "capacity_reservation_group_arn"} <= model.model_fields_set:
+        yield Fault(
+            key=key_path(key, "capacityReservationGroupArn"),
+            text="is set beside capacityReservationId, and nodes are taken from one of them: remove the other",
+        )
+    if model.placement_group and not RESERVATIONS & model.model_fields_set:
         yield Fault(
             key=key_path(key, "placementGroup"),
-            text="stands without capacityReservationId; the stack makes a placement group of its own: remove it",
+            text="stands without capacityReservationId; the stack makes a placement group of its own where one is of "
+            "use: remove it",
         )
 
 
 def _capacity_type_has_what_it_needs(model: ModelSettings, key: str) -> Iterator[Fault]:
     has_reservation = "capacity_reservation_id" in model.model_fields_set
-    if model.capacity_type == SPOT and has_reservation:
+    for name in RESERVATIONS & model.model_fields_set if model.capacity_type == SPOT else ():
         yield Fault(
-            key=key_path(key, "capacityReservationId"),
+            key=key_path(key, to_camel(name)),
             text="stands beside capacityType: spot, and spot instances never use a reservation: remove one of them",
         )
     if model.capacity_type != CAPACITY_BLOCK:

@@ -11,15 +11,16 @@ from typing import TypeVar
 from config import aws_names, rules
 from config.cross_checks import Draft, cross_faults
 from config.faults import Fault, nearest, report
+from config.images_settings import ImagesSettings
 from config.model_checks import gated_models
 from config.model_settings import ModelSettings
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
-from config.stack_settings import ChartsSettings, ClusterSettings, NetworkSettings, StackSettings
+from config.stack_settings import ChartsSettings, ClusterSettings, IamSettings, NetworkSettings, StackSettings
 from config.stack_values import NOT_SET_PLACEHOLDER, StackFile
 
 Item = TypeVar("Item")
 
-SECTIONS = ("network", "cluster", "models", "tags", "charts")
+SECTIONS = ("network", "cluster", "models", "tags", "charts", "images", "iam")
 SECRETS = ("huggingFaceToken", "apiKey", "secondApiKey")
 
 
@@ -53,6 +54,7 @@ def check_stack(given: StackFile) -> CheckedStack:
     models = reader.collect(parse_models, "models")
     tags = reader.collect(parse_tags, "tags")
     charts = reader.section(ChartsSettings, "charts")
+    images, iam = reader.section(ImagesSettings, "images"), reader.section(IamSettings, "iam")
     token_text = reader.text(f"{reader.project}:huggingFaceToken")
     draft = Draft(
         project=reader.project,
@@ -64,11 +66,13 @@ def check_stack(given: StackFile) -> CheckedStack:
         charts=charts,
     )
     faults = [*reader.faults, *cross_faults(draft), *reader.unknown_keys(), *reader.cluster_name_faults()]
-    if faults or network is None or cluster is None or charts is None or region is None:
+    if faults or not (network and cluster and charts and images and iam and region):
         raise WrongStack(report(given.stack, sorted(faults, key=_place_in_the_file)))
     open_questions = _open_questions(models) if token_text == NOT_SET_PLACEHOLDER else ()
     return CheckedStack(
-        settings=StackSettings(network=network, cluster=cluster, models=models, tags=tags, charts=charts),
+        settings=StackSettings(
+            network=network, cluster=cluster, models=models, tags=tags, charts=charts, images=images, iam=iam
+        ),
         region=region,
         aws_profile=profile,
         aws_role_arn=role,

@@ -57,8 +57,9 @@ class StackConfig:
     @property
     def cluster_access(self) -> dict[str, Any]:
         """Who talks to the API server of the stack's cluster, and from where."""
+        existing = self.settings.cluster.existing
         return {
-            "cluster_name": self.settings.cluster.existing or self.cluster_name,
+            "cluster_name": existing.name if existing else self.cluster_name,
             "region": self.region,
             "aws_profile": self.aws_profile,
             "aws_role_arn": self.aws_role_arn,

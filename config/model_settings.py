@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from config import aws_names, option_rules, rules
+from config.images_settings import ImagesSettings
 from config.settings import AtLeastOne, Settings, Zone
 from planner.gpu_nodes import ON_DEMAND, GpuNodes
 from planner.options import ServingOptions
@@ -12,7 +13,7 @@ from planner.plan import Plan
 from planner.release_values import Serving
 from planner.serving_flags import ServingFlags
 from planner.startup import HUGGING_FACE, S3
-from planner.versions import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION
+from planner.versions import DEFAULT_VLLM_VERSION
 
 
 class WeightsSettings(Settings):
@@ -32,6 +33,7 @@ class ModelSettings(Settings):
     zones: Annotated[tuple[Zone, ...], AfterValidator(rules.node_zones)] = Field(default=(), strict=False)
     capacity_type: Literal["onDemand", "spot", "capacityBlock"] = ON_DEMAND
     capacity_reservation_id: Annotated[str, AfterValidator(aws_names.capacity_reservation)] | None = None
+    capacity_reservation_group_arn: Annotated[str, AfterValidator(aws_names.reservation_group)] | None = None
     placement_group: Annotated[str, Field(min_length=1)] | None = None
     parked: bool = False
     replicas: AtLeastOne = 1
@@ -71,13 +73,8 @@ class ModelSettings(Settings):
         return (self.zone,) if self.zone else self.zones
 
     @property
-    def image(self) -> str:
-        """The container image: the stack's own, or the one this release pins."""
-        return self.own_image or DEFAULT_IMAGE
-
-    @property
     def vllm_version(self) -> str:
-        """The vLLM release inside `image`."""
+        """The vLLM release inside its image."""
         return self.own_vllm_version or DEFAULT_VLLM_VERSION
 
     def serving_options(self) -> ServingOptions:
@@ -109,6 +106,7 @@ class ModelSettings(Settings):
             zones=self.node_zones,
             capacity_type=self.capacity_type,
             capacity_reservation_id=self.capacity_reservation_id,
+            capacity_reservation_group_arn=self.capacity_reservation_group_arn,
             placement_group=self.placement_group,
             parked=self.parked,
             efa=self.efa,
@@ -140,11 +138,12 @@ class ModelSettings(Settings):
             "copy_seconds": plan.startup.copy_seconds,
         }
 
-    def serving(self, name: str) -> Serving:
-        """Return what the chart needs beside the plan."""
+    def serving(self, name: str, images: ImagesSettings) -> Serving:
+        """Return what the chart needs beside the plan; the model's own image comes before the stack's."""
         return Serving(
             name=name,
-            image=self.image,
+            image=self.own_image or images.vllm,
+            hook_image=images.hook,
             revision=self.revision,
             flags=ServingFlags(
                 tool_call_parser=self.tool_call_parser,

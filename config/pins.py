@@ -26,5 +26,11 @@ ADDON_VERSIONS: Mapping[str, str] = MappingProxyType(
 )
 """For DEFAULT_KUBERNETES_VERSION only."""
 
+SYSTEM_INSTANCE_TYPE = "m7i.large"
+"""Of system nodes: 2 vCPUs and 8 GiB for CoreDNS, the controllers and the Jobs. Not sold in every region."""
+
+COPY_IMAGE = "public.ecr.aws/lambda/python:3.13.2026.06.05.14"
+"""AWS's Python image, which brings boto3. `3.13` alone moves."""
+
 NODE_RELEASE_VERSION = "1.36.2-20260714"
 """The AL2023 AMI release, standard and NVIDIA alike; for DEFAULT_KUBERNETES_VERSION only."""

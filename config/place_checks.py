@@ -11,6 +11,7 @@ NEW_CLUSTER_ONLY = {
     "public_access_cidrs": "publicAccessCidrs",
     "admins": "admins",
     "addon_overrides": "addonVersions",
+    "system_instance_type": "systemInstanceType",
     "deletion_protection": "deletionProtection",
     "keep_logs": "keepLogs",
 }

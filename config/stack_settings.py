@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from config import aws_names, rules
+from config.images_settings import ImagesSettings
 from config.model_settings import ModelSettings
-from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
+from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION, SYSTEM_INSTANCE_TYPE
 from config.settings import Settings, Zone
 
 AddonVersion = Annotated[str, AfterValidator(rules.addon_version)]
@@ -57,10 +58,31 @@ class NetworkSettings(Settings):
         return self.zones[:2]
 
 
+class ExistingClusterSettings(Settings):
+    """A cluster that is there already: its name alone, or with the security groups of its nodes."""
+
+    name: Annotated[str, AfterValidator(aws_names.cluster_name)] = Field(description="the name of the EKS cluster")
+    security_group_ids: Annotated[
+        tuple[Annotated[str, AfterValidator(aws_names.security_group_id)], ...], AfterValidator(rules.distinct)
+    ] = Field(default=(), strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: object) -> object:
+        return {"name": aws_names.cluster_name(value)} if isinstance(value, str) else value
+
+
+class IamSettings(Settings):
+    """What every role of the stack gets."""
+
+    permissions_boundary: Annotated[str, AfterValidator(aws_names.permissions_boundary)] | None = None
+    role_path: Annotated[str, AfterValidator(aws_names.role_path)] | None = None
+
+
 class ClusterSettings(Settings):
     """The control plane and what its nodes run."""
 
-    existing: Annotated[str, AfterValidator(aws_names.cluster_name)] | None = None
+    existing: ExistingClusterSettings | None = None
     # Required of a new cluster, which only a cross check can say.
     public_access_cidrs: Annotated[
         tuple[Annotated[str, AfterValidator(rules.public_access_cidr)], ...], AfterValidator(rules.distinct)
@@ -73,6 +95,7 @@ class ClusterSettings(Settings):
     admins: Annotated[
         tuple[Annotated[str, AfterValidator(aws_names.principal_arn)], ...], AfterValidator(rules.distinct)
     ] = Field(default=(), strict=False)
+    system_instance_type: Annotated[str, AfterValidator(aws_names.system_instance_type)] = SYSTEM_INSTANCE_TYPE
     kubeconfig_path: Annotated[str, AfterValidator(rules.existing_file)] | None = None
     deletion_protection: bool = False
     keep_logs: bool = False
@@ -82,9 +105,14 @@ class ClusterSettings(Settings):
         """What the checks ask about."""
         return {
             "kubernetes_version": self.kubernetes_version,
-            "existing_cluster": self.existing,
+            "existing_cluster": self.existing.name if self.existing else None,
             "public_access_cidrs": self.public_access_cidrs,
         }
+
+    @property
+    def node_security_group_ids(self) -> tuple[str, ...]:
+        """Further security groups of GPU nodes in an existing cluster."""
+        return self.existing.security_group_ids if self.existing else ()
 
     @property
     def addon_versions(self) -> dict[str, str]:
@@ -145,6 +173,8 @@ class StackSettings:
     models: Mapping[str, ModelSettings]
     tags: Mapping[str, str]
     charts: ChartsSettings
+    images: ImagesSettings
+    iam: IamSettings
 
     @property
     def any_copied_weights(self) -> bool:

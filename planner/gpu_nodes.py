@@ -24,6 +24,8 @@ class GpuNodes:
     """Availability zones; each has an equal part of the replicas and a node group of its own."""
     capacity_type: str = ON_DEMAND
     capacity_reservation_id: str | None = None
+    capacity_reservation_group_arn: str | None = None
+    """A resource group of reservations, in place of one."""
     placement_group: str | None = None
     """The placement group a capacity reservation was made in; None: in none."""
     parked: bool = False
@@ -60,8 +62,11 @@ class GpuNodes:
             "node_count": self.per_zone,
             "capacity_type": EKS_CAPACITY_TYPES[self.capacity_type],
             "capacity_reservation_id": self.capacity_reservation_id,
+            "capacity_reservation_group_arn": self.capacity_reservation_group_arn,
+            "cluster_placement": self.cluster_placement,
             "placement_group_name": self.placement_group,
             "efa_interfaces": instance.efa_interfaces if self.efa else 0,
+            "network_cards": instance.network_cards,
             "has_local_nvme": instance.nvme_gb > 0,
             # Whatever the source of the weights is today: another user data would replace every node.
             "weights_folder": NODE_WEIGHTS_FOLDER,
@@ -78,15 +83,26 @@ class GpuNodes:
         return [(home, f"{stack}-{model}"), *((zone, f"{stack}-{model}-{zone}") for zone in others)]
 
     @property
+    def reservation(self) -> str | None:
+        """The reservation, or the group of reservations, that the nodes are taken from."""
+        return self.capacity_reservation_id or self.capacity_reservation_group_arn
+
+    @property
+    def cluster_placement(self) -> bool:
+        """Whether the nodes need to be close together: pipeline stages talk over the network, replicas do not."""
+        return self.plan.nodes_per_replica > 1
+
+    @property
     def stands_anywhere(self) -> bool:
         """Whether nothing keeps the nodes of a zone close together, as a placement group or a Capacity Block does."""
-        return self.capacity_type == ON_DEMAND and bool(self.capacity_reservation_id) and not self.placement_group
+        return self.capacity_type == ON_DEMAND and bool(self.reservation) and not self.placement_group
 
     @property
     def kind(self) -> str:
         """How the nodes are had and what keeps them together, in a few words."""
         if self.capacity_type == CAPACITY_BLOCK:
             return f"Capacity Block {self.capacity_reservation_id}"
-        if self.capacity_reservation_id:
-            return f"reservation {self.capacity_reservation_id}, placement group {self.placement_group or 'none'}"
-        return f"{'spot, ' if self.capacity_type == SPOT else ''}one placement group"
+        if self.reservation:
+            return f"reservation {self.reservation}, placement group {self.placement_group or 'none'}"
+        placement = "one placement group" if self.cluster_placement else "no placement group"
+        return f"{'spot, ' if self.capacity_type == SPOT else ''}{placement}"

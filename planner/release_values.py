@@ -38,6 +38,7 @@ class Serving:
 
     name: str
     image: str = DEFAULT_IMAGE
+    hook_image: str = READINESS_IMAGE
     revision: str | None = None
     flags: ServingFlags = field(default_factory=ServingFlags)
     extra_args: Sequence[str] = field(default=())
@@ -83,7 +84,7 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
         "weightsStorage": f"{_download_gib(plan, MOST_COPIES)}Gi",
         "weights": _weights(plan),
         "startup": {"budgetSeconds": budget_seconds},
-        "readiness": {"image": READINESS_IMAGE, "timeoutSeconds": rollout_seconds(plan)},
+        "readiness": {"image": serving.hook_image, "timeoutSeconds": rollout_seconds(plan)},
     }
 
 

@@ -37,7 +37,7 @@ def model_values(*, tensor: int = 8, pipeline: int = 1, **others: Any) -> dict[s
         "startup": {"budgetSeconds": 2400},
         "readiness": {"image": "python:3.12.8-alpine3.21", "timeoutSeconds": 2700},
         "secrets": {"apiKey": "api-key-1", "huggingFaceToken": None},
-        "recheck": {"chartDigest": "d1", "nodeGroupId": "ng1", "launchTemplateVersion": "1"},
+        "recheck": {"chartDigest": "d1", "nodes": "made-from-1"},
         **others,
     }
 

@@ -1,11 +1,30 @@
+import json
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
-from components.accelerators import Accelerators, AcceleratorsArgs
+from components.accelerators import AcceleratorImages, Accelerators, AcceleratorsArgs
 from components.chart_sources import LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
 
+TWO_CONTROLLERS = {
+    "replicaCount": 2,
+    "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
+    "affinity": {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "weight": 100,
+                    "podAffinityTerm": {
+                        "labelSelector": {"matchLabels": {"control-plane": "controller-manager"}},
+                        "topologyKey": "kubernetes.io/hostname",
+                    },
+                }
+            ]
+        }
+    },
+}
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
@@ -62,13 +81,16 @@ def test_the_charts_are_the_publishers_at_pinned_versions(engine) -> None:
             "repositoryOpts": {"repo": "https://nvidia.github.io/k8s-device-plugin"},
             "version": "0.20.0",
             "timeout": 600,
+            "maxHistory": 5,
         },
         "accelerators-lws": {
             "name": "lws",
             "namespace": "lws-system",
             "chart": "oci://registry.k8s.io/lws/charts/lws",
             "version": "0.10.0",
+            "values": TWO_CONTROLLERS,
             "timeout": 600,
+            "maxHistory": 5,
         },
     }
 
@@ -84,6 +106,7 @@ def test_the_efa_plugin_tolerates_the_gpu_taint(engine) -> None:
         "version": "v0.5.30",
         "values": {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]},
         "timeout": 600,
+        "maxHistory": 5,
     }
 
 
@@ -120,3 +143,31 @@ def version_of(source: ChartSource) -> tuple[int, ...]:
 @pytest.mark.parametrize(("source", "lowest"), [(NVIDIA_DEVICE_PLUGIN, (0, 19, 3)), (LEADER_WORKER_SET, (0, 8, 0))])
 def test_pinned_versions_are_past_the_ones_known_to_do_harm(source: ChartSource, lowest) -> None:
     assert version_of(source) >= lowest
+
+
+FACTS = json.loads((Path(__file__).parent / "data" / "gpu_node_daemonsets.json").read_text())
+
+
+def test_every_chart_takes_its_image_from_a_registry_of_one_s_own(engine) -> None:
+    references = {
+        "nvidia_device_plugin": "registry.example.com/nvidia/k8s-device-plugin:v0.20.0",
+        "leader_worker_set": "registry.example.com:5000/lws@sha256:" + "0" * 64,
+        "efa_device_plugin": "registry.example.com/efa:v0.5.20",
+    }
+    engine.run(lambda: build(efa=True, images=AcceleratorImages(**references)))
+
+    by_chart = {one["chart"].rpartition("/")[2]: one["values"] for one in releases(engine).values()}
+    for name, fact in FACTS["image_values"].items():
+        values = by_chart[fact["chart"].split(" ")[0]]
+        assert values.keys() <= set(fact["others"]), "the chart has no such value"
+        image = values
+        for key in fact["path"].split("."):
+            image = image[key]
+        assert image.keys() <= set(fact["keys"])
+        assert f"{image['repository']}:{image['tag']}" == references[name], "as the chart puts it together"
+
+
+def test_without_one_the_charts_keep_their_own_images(engine) -> None:
+    engine.run(lambda: build(efa=True))
+
+    assert all("image" not in one.get("values", {}) for one in releases(engine).values())

@@ -96,13 +96,12 @@ def test_the_script_reaches_the_job_unchanged(one_node: Rendered) -> None:
 
 
 def test_recheck_values_stand_in_the_jobs_pod_and_nowhere_else(one_node: Rendered) -> None:
-    marks = {"chartDigest": "digest-mark", "nodeGroupId": "group-mark", "launchTemplateVersion": "version-mark"}
+    marks = {"chartDigest": "digest-mark", "nodes": "nodes-mark"}
     rendered = Rendered(render_text({**ONE_NODE, "recheck": marks}))
     annotations = rendered.one("Job")["spec"]["template"]["metadata"]["annotations"]
     assert annotations == {
         "vllm-eks/recheck-chart-digest": "digest-mark",
-        "vllm-eks/recheck-node-group-id": "group-mark",
-        "vllm-eks/recheck-launch-template-version": "version-mark",
+        "vllm-eks/recheck-nodes": "nodes-mark",
         "vllm-eks/revision": one_node.revision(),
     }
     assert all(rendered.text.count(mark) == 1 for mark in marks.values())
@@ -112,7 +111,7 @@ def test_recheck_values_stand_in_the_jobs_pod_and_nowhere_else(one_node: Rendere
 
 
 @pytest.mark.parametrize(
-    ("path", "value"), [("replicas", 3), ("recheck.nodeGroupId", "ng2"), ("readiness.timeoutSeconds", 999)]
+    ("path", "value"), [("replicas", 3), ("recheck.nodes", "others"), ("readiness.timeoutSeconds", 999)]
 )
 def test_what_leaves_the_pods_alone_leaves_the_revision_alone(one_node: Rendered, path: str, value: Any) -> None:
     assert revision_of(with_value(ONE_NODE, path, value)) == one_node.revision()

@@ -6,6 +6,7 @@ import pytest
 from stack_config import load_stack, model, report_of, write_stack
 
 from config.extra_args import canonical_flag, owned_flag
+from config.images_settings import ImagesSettings
 from config.model_settings import ModelSettings
 from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
 from config.stack_settings import ChartOverride, ClusterSettings
@@ -39,7 +40,7 @@ def test_a_model_passes_every_wish_on_to_the_planner(folder: Path) -> None:
 
     scout = load_stack(folder, "test").settings.models["scout"]
 
-    assert scout.image == "docker.io/vllm/vllm-openai:v0.20.2"
+    assert scout.serving("scout", ImagesSettings()).image == "docker.io/vllm/vllm-openai:v0.20.2"
     assert scout.serving_options() == ServingOptions(
         replicas=2,
         tensor_parallel_size=4,

@@ -88,6 +88,8 @@ def test_the_edge_against_a_hazard_is_there(
     graphs: dict[str, tuple[Recording, Graph]], stack: str, hazard: str
 ) -> None:
     _, graph = graphs[stack]
+    if (stack, hazard) == ("dev", "instances are gone before their placement group"):
+        pytest.skip("a replica of one node stands in no placement group")
     for first, second in BEFORE[hazard]:
         second = second.replace("prod", stack)
         assert graph.goes_before(first, second), f"{first} must go before {second}"
@@ -104,6 +106,7 @@ def test_gpu_capacity_holds_up_nothing_but_its_own_model(graphs: dict[str, tuple
     assert held == {
         "llama-4-scout-namespace",
         "llama-4-scout-api-key",
+        "llama-4-scout-made-api-key",
         "llama-4-scout-hugging-face-token",
         "llama-4-scout-release",
     }

@@ -11,12 +11,15 @@ from accuracy import middle, scored, worst
 from asking import SCOUT, planned
 from pydantic.alias_generators import to_camel
 
+from config.images_settings import ImagesSettings
 from config.model_settings import ModelSettings
 from config.settings import Settings
 from config.stack_settings import (
     ChartsSettings,
     ClusterSettings,
+    ExistingClusterSettings,
     ExistingNetworkSettings,
+    IamSettings,
     NetworkSettings,
 )
 from planner.constants import Range
@@ -61,7 +64,17 @@ def test_ci_calls_the_readme_s_test_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "section", [NetworkSettings, ExistingNetworkSettings, ClusterSettings, ModelSettings, ChartsSettings]
+    "section",
+    [
+        NetworkSettings,
+        ExistingNetworkSettings,
+        ClusterSettings,
+        ExistingClusterSettings,
+        ModelSettings,
+        ChartsSettings,
+        ImagesSettings,
+        IamSettings,
+    ],
 )
 def test_every_key_a_stack_may_have_is_documented(section: type[Settings]) -> None:
     keys = {info.alias or to_camel(name) for name, info in section.model_fields.items()}

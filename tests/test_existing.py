@@ -16,9 +16,11 @@ FACTS = {"endpoint": "https://api.example", "certificate_authority": "Q0E=", "se
 NEW = NetworkArgs(cidr="10.0.0.0/16", zones=list(SUBNETS), region="us-west-2")
 
 
-def existing_cluster() -> ExistingCluster:
-    args = replace(ARGS, access=replace(ACCESS, cluster_name="theirs"))
-    found = cluster_of("vllm-dev", args, existing=FACTS, opts=pulumi.ResourceOptions())
+def existing_cluster(**changes: object) -> ExistingCluster:
+    args = replace(ARGS, access=replace(ACCESS, cluster_name="theirs"), **changes)
+    found = cluster_of(
+        "vllm-dev", args, existing=FACTS, node_security_group_ids=["sg-nodes"], opts=pulumi.ResourceOptions()
+    )
     assert isinstance(found, ExistingCluster)
     return found
 
@@ -70,14 +72,14 @@ def test_an_existing_cluster_gets_a_node_role_and_a_provider_and_nothing_else(en
     }
 
 
-def test_its_nodes_join_it_by_its_own_name_and_security_group(engine) -> None:
+def test_its_nodes_join_it_by_its_own_name_and_security_groups(engine) -> None:
     def program() -> pulumi.Output:
         settings = existing_cluster().node_settings
         return pulumi.Output.all(
-            settings["cluster_name"], settings["security_group_id"], settings["kubernetes_version"]
+            settings["cluster_name"], settings["security_group_ids"], settings["kubernetes_version"]
         )
 
-    assert engine.value(program) == ["theirs", "sg-theirs", "1.36"]
+    assert engine.value(program) == ["theirs", ["sg-theirs", "sg-nodes"], "1.36"]
 
 
 def test_its_kubeconfig_is_secret_and_its_identity_fixed(engine) -> None:

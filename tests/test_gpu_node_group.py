@@ -4,17 +4,19 @@ from dataclasses import replace
 import pulumi
 import pytest
 
-from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
+from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs, efa_network_interfaces
+from planner.instances import catalogue
 
 ARGS = GpuNodeGroupArgs(
     cluster_name="vllm-prod",
     node_role_arn="arn:aws:iam::123456789012:role/node",
-    security_group_id="sg-1",
+    security_group_ids=["sg-1"],
     subnet_id="subnet-a",
     kubernetes_version="1.36",
     node_release_version="1.36.2-20260714",
     instance_type="g5.48xlarge",
     node_count=2,
+    cluster_placement=True,
     has_local_nvme=True,
     root_volume_gib=100,
     labels={"vllm-eks/model": "llama-4-scout"},
@@ -72,7 +74,17 @@ def test_the_node_group_is_asked_for_with_exactly_these_inputs(engine) -> None:
         "launchTemplate": {"id": "scout-template-id", "version": "1"},
         "scalingConfig": {"minSize": 2, "desiredSize": 2, "maxSize": 2},
         "updateConfig": {"maxUnavailable": 1, "updateStrategy": "MINIMAL"},
-        "nodeRepairConfig": {"enabled": True},
+        "nodeRepairConfig": {
+            "enabled": True,
+            "nodeRepairConfigOverrides": [
+                {
+                    "nodeMonitoringCondition": "AcceleratedHardwareReady",
+                    "nodeUnhealthyReason": "DCGMError",
+                    "minRepairWaitTimeMins": 10,
+                    "repairAction": "NoAction",
+                }
+            ],
+        },
         "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}],
         "labels": {"vllm-eks/model": "llama-4-scout", "nvidia.com/gpu.present": "true"},
         "tags": {"team": "serving", "Name": "scout"},
@@ -174,6 +186,36 @@ def test_only_the_first_of_several_efa_interfaces_carries_ip(engine) -> None:
     assert all(one["securityGroups"] == ["sg-1"] for one in interfaces)
 
 
+def test_a_first_card_without_efa_gets_a_plain_interface(engine) -> None:
+    engine.run(lambda: build(efa_interfaces=16, network_cards=17, instance_type="p6-b300.48xlarge"))
+
+    interfaces = engine.only(TEMPLATE).inputs["networkInterfaces"]
+    assert [(one["networkCardIndex"], one["deviceIndex"], one["interfaceType"]) for one in interfaces] == [
+        (0, 0, "interface"),
+        *((card, 0, "efa-only") for card in range(1, 17)),
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name, one in catalogue().items() if one.efa_interfaces])
+def test_every_type_gets_all_of_its_efa_interfaces_and_one_for_ip(name: str) -> None:
+    instance = catalogue()[name]
+    args = replace(ARGS, efa_interfaces=instance.efa_interfaces, network_cards=instance.network_cards)
+    kinds = [str(one.get("interface_type")) for one in efa_network_interfaces(args)]
+
+    assert sum("efa" in kind for kind in kinds) == instance.efa_interfaces
+    assert kinds[0] != "efa-only", "EC2 refuses it on the first interface"
+    assert len(kinds) == instance.network_cards
+
+
+@pytest.mark.parametrize("efa", [0, 1])
+def test_groups_of_the_cluster_s_own_nodes_are_added(engine, efa: int) -> None:
+    engine.run(lambda: build(security_group_ids=["sg-1", "sg-nodes"], efa_interfaces=efa))
+
+    template = engine.only(TEMPLATE).inputs
+    found = template["networkInterfaces"][0]["securityGroups"] if efa else template["vpcSecurityGroupIds"]
+    assert found == ["sg-1", "sg-nodes"]
+
+
 def test_spot_nodes_are_asked_for_as_eks_spells_it(engine) -> None:
     engine.run(lambda: build(capacity_type="SPOT"))
 
@@ -200,6 +242,23 @@ def test_a_reservation_made_in_a_placement_group_is_used_inside_it(engine) -> No
     assert engine.of_type("aws:ec2/placementGroup:PlacementGroup") == []
 
 
+def test_nodes_of_a_reservation_group_target_it(engine) -> None:
+    group = "arn:aws:resource-groups:us-west-2:123456789012:group/gpus"
+    engine.run(lambda: build(capacity_reservation_group_arn=group))
+
+    assert engine.only(TEMPLATE).inputs["capacityReservationSpecification"] == {
+        "capacityReservationTarget": {"capacityReservationResourceGroupArn": group}
+    }
+    assert "placement" not in engine.only(TEMPLATE).inputs
+
+
+def test_nodes_that_do_not_talk_to_each_other_stand_anywhere(engine) -> None:
+    engine.run(lambda: build(cluster_placement=False))
+
+    assert engine.of_type("aws:ec2/placementGroup:PlacementGroup") == []
+    assert "placement" not in engine.only(TEMPLATE).inputs
+
+
 def test_a_capacity_block_has_its_type_and_market_in_the_template(engine) -> None:
     block = {"capacity_type": "CAPACITY_BLOCK", "capacity_reservation_id": "cr-0123456789abcdef0"}
     engine.run(lambda: build(instance_type="p5.48xlarge", **block))
@@ -215,11 +274,3 @@ def test_a_type_without_disks_and_efa_gets_the_image_s_defaults(engine) -> None:
     engine.run(lambda: build(has_local_nvme=False))
 
     assert "userData" not in engine.only(TEMPLATE).inputs
-
-
-def test_it_gives_out_what_a_release_must_watch(engine) -> None:
-    def program() -> pulumi.Output:
-        nodes = build()
-        return pulumi.Output.all(nodes.node_group_id, nodes.launch_template_version, nodes.placement_group_name)
-
-    assert engine.value(program) == ["scout-nodes-id", "1", "scout-placement"]

@@ -1,8 +1,10 @@
 from dataclasses import replace
 
 import pulumi
+from test_model_weights import ARGS as WEIGHTS
 
 from components.model_server import ModelServer, ModelServerArgs
+from components.model_weights import ModelWeights
 
 VALUES = {
     "port": 8000,
@@ -16,12 +18,12 @@ ARGS = ModelServerArgs(
     chart="./charts/vllm",
     chart_digest="abc123",
     values=VALUES,
-    node_group_ids=["cluster:nodes-1"],
-    launch_template_versions=["3"],
+    nodes=["made-from-1"],
     timeout_seconds=3000,
 )
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
+STASH = "pulumi:index:Stash"
 
 
 def build(**changes: object) -> ModelServer:
@@ -66,6 +68,7 @@ def test_the_release_is_asked_for_with_exactly_these_inputs(engine) -> None:
         "namespace": "vllm-llama-4-scout",
         "chart": "./charts/vllm",
         "timeout": 3000,
+        "maxHistory": 5,
         "values": {
             "port": 8000,
             "replicas": 1,
@@ -77,8 +80,7 @@ def test_the_release_is_asked_for_with_exactly_these_inputs(engine) -> None:
             },
             "recheck": {
                 "chartDigest": "abc123",
-                "nodeGroupId": "cluster:nodes-1",
-                "launchTemplateVersion": "3",
+                "nodes": "made-from-1",
             },
         },
     }
@@ -144,10 +146,13 @@ def test_without_an_api_key_one_is_made_once_and_never_rotated(start_engine) -> 
     for _ in range(2):
         engine = start_engine()
         engine.run(build)
-        api_key = engine.only(SECRET)
+        api_key, stash = engine.only(SECRET), engine.only(STASH)
         keys.append(api_key.inputs["stringData"]["apiKey"])
-        assert api_key.secret_paths == {"stringData"}
-        assert list(api_key.request.ignoreChanges) == ["stringData.apiKey"]
+        assert keys[-1] == stash.inputs["input"]
+        assert (api_key.secret_paths, stash.secret_paths) == ({"stringData"}, {"input"})
+        # The provider moves stringData into data: ignoring a part of the Secret has no effect.
+        assert list(api_key.request.ignoreChanges) == []
+        assert list(stash.request.ignoreChanges) == ["input"]
 
     assert keys[0] != keys[1]
     assert min(len(key) for key in keys) >= 43
@@ -164,15 +169,14 @@ def test_without_a_hugging_face_token_the_chart_is_told_of_none(engine) -> None:
 def test_a_change_of_the_nodes_reaches_the_release(engine) -> None:
     def program() -> None:
         nodes = pulumi.CustomResource("test:index:Nodes", "nodes", {})
-        build(node_group_ids=[nodes.id, "nodes-2"], launch_template_versions=["3", "4"])
+        build(nodes=[nodes.id, "nodes-2"])
 
     engine.run(program)
 
     assert "nodes" in engine.only(RELEASE).depends_on
     assert engine.only(RELEASE).inputs["values"]["recheck"] == {
         "chartDigest": "abc123",
-        "nodeGroupId": "nodes-id,nodes-2",
-        "launchTemplateVersion": "3,4",
+        "nodes": "nodes-id,nodes-2",
     }
 
 
@@ -205,12 +209,24 @@ def test_a_second_key_beside_one_that_was_made_does_not_change_that_one(engine) 
     engine.run(lambda: build(second_api_key=pulumi.Output.from_input("sk-new")))
 
     assert set(engine.only(SECRET).inputs["stringData"]) == {"apiKey", "secondApiKey"}
-    assert list(engine.only(SECRET).request.ignoreChanges) == ["stringData.apiKey"]
+    assert engine.only(SECRET).inputs["stringData"]["apiKey"] == engine.only(STASH).inputs["input"]
 
 
 def test_pods_that_stream_from_s3_are_told_where_and_get_no_token(engine) -> None:
-    where = {"s3Uri": "s3://bucket/model", "region": "us-west-2"}
-    engine.run(lambda: build(weights=where, hugging_face_token=pulumi.Output.from_input("hf_abc")))
+    weights = replace(WEIGHTS, s3_uri="s3://bucket/model")
+    token = pulumi.Output.from_input("hf_abc")
+    engine.run(lambda: build(weights=ModelWeights("scout-weights", weights), hugging_face_token=token))
 
+    where = {"s3Uri": "s3://bucket/model", "region": "us-west-2"}
     assert engine.only(RELEASE).inputs["values"]["weights"] == {"nodePath": "/mnt/weights", **where}
     assert [one.name for one in engine.of_type(SECRET)] == ["llama-4-scout-api-key"]
+
+
+def test_a_protected_release_keeps_the_stack_from_being_destroyed(start_engine) -> None:
+    protected = []
+    for protect in (False, True):
+        engine = start_engine()
+        engine.run(lambda protect=protect: build(protect=protect))
+        protected.append({one.type for one in engine.registrations if one.request.protect})
+
+    assert protected == [set(), {RELEASE}]

@@ -20,6 +20,7 @@ ARGS = ModelWeightsArgs(
     region="us-west-2",
     reader=("vllm-scout", "scout"),
     copy_seconds=3600,
+    copy_image="public.ecr.aws/lambda/python:3.13.2026.06.05.14",
     tags={"team": "a"},
 )
 JOB = "kubernetes:batch/v1:Job"

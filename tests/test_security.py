@@ -105,7 +105,7 @@ MET: dict[int, Callable[[Stack], object]] = {
     26: lambda stack: (
         stack.policies_of("node-role") == {"AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"}
     ),
-    27: lambda stack: all(one["nodeRepairConfig"] == {"enabled": True} for one in stack.groups),
+    27: lambda stack: all(one["nodeRepairConfig"]["enabled"] is True for one in stack.groups),
     28: lambda stack: stack.gpu_group["updateConfig"] == {"maxUnavailable": 1, "updateStrategy": "MINIMAL"},
     30: lambda stack: all(
         {"vllm-eks/stack", "Name"} == made["tags"].keys()
@@ -133,6 +133,10 @@ MET: dict[int, Callable[[Stack], object]] = {
     40: lambda stack: (
         stack.chart.one("Service")["spec"]["type"] == "ClusterIP"
         and "vllm_eks_keys.ApiKeys" in stack.chart.container("leader")["args"]
+    ),
+    42: lambda stack: (
+        [one["values"]["replicaCount"] for one in stack.all("kubernetes:helm.sh/v3:Release") if one["name"] == "lws"]
+        == [2]
     ),
 }
 
@@ -165,7 +169,7 @@ def test_every_key_the_page_names_is_one() -> None:
     named = {
         word for _, status, how in ROWS.values() if status.strip() == "key" for word in re.findall("`([a-zA-Z]+)", how)
     }
-    assert named - keys - {"single", "charts"} == set()
+    assert named - keys - {"single", "charts", "images"} == set()
 
 
 def settings() -> Iterator[Any]:

@@ -186,7 +186,7 @@ def test_a_recheck_alone_asks_again_and_restarts_nothing(
 ) -> None:
     before = pods(cluster, "dev")
     (asked_before,) = pods(cluster, "dev", "app.kubernetes.io/component=ready")
-    values = {**installed["dev"], "replicas": len(before), "recheck": {"nodeGroupId": "another"}}
+    values = {**installed["dev"], "replicas": len(before), "recheck": {"nodes": "others"}}
     cluster.helm("upgrade", NAME, namespace("dev"), values)
     after = wait_for_groups(cluster, "dev", values)
     assert {pod["metadata"]["uid"] for pod in before} == {pod["metadata"]["uid"] for pod in after}

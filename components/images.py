@@ -1,0 +1,22 @@
+"""Container images, as Helm charts of others take them."""
+
+from typing import TypedDict
+
+
+class SplitImage(TypedDict):
+    """As charts put it together again, with a colon between the two."""
+
+    repository: str
+    tag: str
+
+
+def split_image(reference: str) -> SplitImage:
+    """Split a reference with a tag or a digest for a chart that takes repository and tag.
+
+    >>> split_image("registry.example.com:5000/lws/lws:v0.10.0")
+    {'repository': 'registry.example.com:5000/lws/lws', 'tag': 'v0.10.0'}
+    >>> split_image("registry.example.com/lws@sha256:0f1e")
+    {'repository': 'registry.example.com/lws@sha256', 'tag': '0f1e'}
+    """
+    repository, _, tag = reference.rpartition(":")
+    return {"repository": repository, "tag": tag}
