@@ -1,93 +1,112 @@
 """Read a stack file the way the Pulumi CLI would, for an offline preview: no CLI, no passphrase.
 
-Differences from the CLI: `secure:` values stay closed and are handed on as a placeholder, and what an
-`environment:` (Pulumi ESC) would add is not known.
+Differences from the CLI: `secure:` values stay closed and are handed on as a placeholder, what an `environment:`
+(Pulumi ESC) would add is not known, and what Pulumi reads otherwise than it looks is refused (`config.yaml_document`).
 """
 
 import json
 import re
-from datetime import date
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from config.faults import shown
 from config.stack_values import SECRET_PLACEHOLDER, StackFile
+from config.yaml_document import YamlFaults, parse_document
+from config.yaml_scalars import plain_text
+from planner.faults import WrongQuestion
+from planner.text_files import read_text_file
+
+MOST_BYTES = 128 * 1024
+"""Of a stack file: sixty models need about 30 KB, and the parser takes a second for 100 KB."""
+STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""As Pulumi takes them."""
+PROJECT_NEEDS = "it needs name: (such as vllm-eks) and runtime:, as in this repository's own"
 
 
-class StackFileError(ValueError):
-    """The stack file cannot be read; the message is one line and says what to do."""
+class StackFileError(WrongQuestion):
+    """The stack file cannot be read; the message says what to do, with a line for each fault."""
 
 
 def read_stack_file(folder: Path, stack: str) -> StackFile:
     """Read `Pulumi.yaml` and `Pulumi.<stack>.yaml` of a project folder.
 
+    Args:
+        folder: The project's folder.
+        stack: The stack's name, alone or as `pulumi stack ls` prints it (`acme/vllm-eks/dev`).
+
     Raises:
-        StackFileError: A file is missing, is not YAML, or holds no `config:`.
+        StackFileError: A file is missing, is not YAML, or holds no `config:`; or the name is no stack's.
     """
-    project_file = _read_yaml(folder / "Pulumi.yaml")
-    project = project_file.get("name")
-    if not isinstance(project, str):
-        raise StackFileError(f"{folder / 'Pulumi.yaml'} has no name: give the project one, such as vllm-eks")
+    stack = _own_name(stack)
+    project_file = _read_project(folder)
+    project = str(project_file["name"])
     path = folder / f"Pulumi.{stack}.yaml"
-    if not path.is_file():
+    if not path.exists():
         raise StackFileError(f"there is no {path.name} in {folder.resolve()}: {_stacks_that_exist(folder)}")
-    values = _read_yaml(path).get("config")
+    document = _read_yaml(path)
+    environments = _environments(document)
+    values = document.get("config")
     if not isinstance(values, dict) or not values:
-        raise StackFileError(f"{path.name} has no settings: write them below config:")
-    values = {_full_key(key, project): value for key, value in values.items()}
-    values = {**_defaults(project_file, project), **values}
+        raise StackFileError(f"{path.name} {_why_no_settings(values, environments)}")
+    values = {**_defaults(project_file, project), **_by_full_key(values, project, path.name)}
     return StackFile(
         project=project,
         stack=stack,
         config={key: _encode(_without_secrets(value)) for key, value in values.items()},
         secret_keys=sorted(key for key, value in values.items() if _has_secret(value)),
+        environments=environments,
     )
 
 
-class _PulumiYaml(yaml.SafeLoader):
-    """YAML as Pulumi's Go library reads it: `yes` and `off` are text, and a key may not stand twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                continue
-            if key_node.value in seen:
-                line = key_node.start_mark.line + 1
-                raise StackFileError(f"line {line}: the key {key_node.value} stands there twice: remove one")
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep=deep)
+def _own_name(stack: str) -> str:
+    """Return the name that the stack's file bears: without the organization and the project."""
+    name = stack.rpartition("/")[2]
+    if stack.count("/") > 2 or not STACK_NAME.fullmatch(name):
+        short = stack if len(stack) <= 60 else f"{stack[:60]}... ({len(stack)} characters)"
+        raise StackFileError(f"--stack {short!r} is not a stack's name: letters, digits, -, _ and ., at most 100")
+    return name
 
 
-# PyYAML follows YAML 1.1, where 12:30:00 is 45000 and 1e3 is text; Pulumi's library is of another mind.
-PULUMI_SCALARS = {
-    "bool": (r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    "int": (r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$", "-+0123456789"),
-    "float": (r"^[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
-}
-_PulumiYaml.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in PULUMI_SCALARS]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _scalar, (_pattern, _first) in PULUMI_SCALARS.items():
-    _PulumiYaml.add_implicit_resolver(f"tag:yaml.org,2002:{_scalar}", re.compile(_pattern), list(_first))
+def _read_project(folder: Path) -> dict[str, Any]:
+    path = folder / "Pulumi.yaml"
+    if folder.is_dir() and not path.exists():
+        raise StackFileError(f"there is no Pulumi.yaml in {folder.resolve()}: run this in the project's folder")
+    document = _read_yaml(path)
+    if not document:
+        raise StackFileError(f"{path} is empty: {PROJECT_NEEDS}")
+    name = document.get("name")
+    if name is None:
+        raise StackFileError(f"{path} has no name: give the project one, such as vllm-eks")
+    if not isinstance(name, str):
+        raise StackFileError(
+            f"{path}: name: {shown(name)}, not text: put it in quotes, or give a name such as vllm-eks"
+        )
+    if not STACK_NAME.fullmatch(name):
+        raise StackFileError(
+            f"{path}: name: {name!r} is not a project's name: letters, digits, -, _ and ., at most 100"
+        )
+    if not document.get("runtime"):
+        raise StackFileError(f"{path} has no runtime, and Pulumi refuses it: {PROJECT_NEEDS}")
+    return document
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.load(path.read_text(), Loader=_PulumiYaml)
-    except OSError as error:
-        raise StackFileError(f"{path}: {error.strerror}: run this in the project's folder") from None
-    except StackFileError as error:
-        raise StackFileError(f"{path.name}, {error}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise StackFileError(f"{path.name}, line {line}: not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise StackFileError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
+        text = read_text_file(path, called=path.name, most_bytes=MOST_BYTES)
+        document = parse_document(text)
+    except YamlFaults as error:
+        if len(error.faults) == 1:
+            raise StackFileError(f"{path.name}, {error.faults[0]}") from None
+        raise StackFileError("\n  ".join([f"{path.name} has {len(error.faults)} faults:", *error.faults])) from None
+    except StackFileError:
+        raise
+    except WrongQuestion as error:
+        raise StackFileError(str(error)) from None
+    if document is None:
+        return {}
     if not isinstance(document, dict):
-        raise StackFileError(f"{path.name} has no settings: write them below config:")
+        raise StackFileError(f"{path.name}: {shown(document)}, not keys and values: write settings below config:")
     return document
 
 
@@ -96,8 +115,48 @@ def _stacks_that_exist(folder: Path) -> str:
     return f"the stacks here are {', '.join(stacks)}" if stacks else "no stack has a file here yet"
 
 
-def _full_key(key: object, project: str) -> str:
-    return str(key) if ":" in str(key) else f"{project}:{key}"
+def _environments(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the ESC environments that a stack file imports."""
+    listed = document.get("environment")
+    if isinstance(listed, dict):
+        listed = listed.get("imports") or ["(written in the file)"]
+    if not isinstance(listed, list):
+        return ()
+    return tuple(str(next(iter(one), "")) if isinstance(one, dict) else str(one) for one in listed)
+
+
+def _why_no_settings(values: object, environments: tuple[str, ...]) -> str:
+    if environments:
+        return (
+            f"takes its settings from Pulumi ESC ({', '.join(environments)}), which is not opened offline: write them "
+            "below config:, or run pulumi preview"
+        )
+    if values in (None, {}):
+        return "has no settings: write them below config:"
+    return f"has no settings: config: {shown(values)}, not a section: write keys and values below it"
+
+
+def _by_full_key(values: Mapping[str, Any], project: str, file: str) -> dict[str, Any]:
+    """Return the values under `<project>:<name>`, as Pulumi knows them."""
+    full: dict[str, Any] = {}
+    written: dict[str, str] = {}
+    for key, value in values.items():
+        name = _full_key(key, project, file)
+        if name in full:
+            raise StackFileError(f"{file}: {written[name]} and {key} are the same key: remove one of them")
+        full[name], written[name] = value, key
+    return full
+
+
+def _full_key(key: str, project: str, file: str) -> str:
+    if ":" not in key:
+        return f"{project}:{key}"
+    namespace, _, name = key.partition(":")
+    # `pulumi config` once wrote <project>:config:<name>, and still reads it.
+    name = name.removeprefix("config:")
+    if not namespace or not name or ":" in name:
+        raise StackFileError(f"{file}: the key {key!r} is not one of Pulumi's: write <namespace>:<name>")
+    return f"{namespace}:{name}"
 
 
 def _defaults(project_file: dict[str, Any], project: str) -> dict[str, Any]:
@@ -107,10 +166,11 @@ def _defaults(project_file: dict[str, Any], project: str) -> dict[str, Any]:
         raise StackFileError("Pulumi.yaml: config is not a section: write keys below it")
     given = {}
     for key, declaration in declared.items():
+        name = _full_key(key, project, "Pulumi.yaml")
         if not isinstance(declaration, dict):
-            given[_full_key(key, project)] = declaration
+            given[name] = declaration
         elif "value" in declaration or "default" in declaration:
-            given[_full_key(key, project)] = declaration.get("value", declaration.get("default"))
+            given[name] = declaration.get("value", declaration.get("default"))
     return given
 
 
@@ -137,19 +197,15 @@ def _encode(value: object) -> str:
     """Return a value as the CLI hands it over: text as it is, nothing as empty text, all else as JSON."""
     if value is None or isinstance(value, str):
         return value or ""
+    if isinstance(value, (bool, int, float)):
+        return plain_text(value)
     return json.dumps(_as_go_writes_it(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _as_go_writes_it(value: object) -> object:
-    """Turn what Go's JSON shows otherwise than Python's: whole floats, dates, and keys that are no text."""
-    if isinstance(value, float) and value.is_integer():
+    """Turn whole floats into whole numbers, as Go's JSON shows them."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return int(value)
-    if isinstance(value, date):
-        return f"{value:%Y-%m-%d %H:%M:%S} +0000 UTC"
     if isinstance(value, dict):
-        return {_key_text(key): _as_go_writes_it(item) for key, item in value.items()}
+        return {key: _as_go_writes_it(item) for key, item in value.items()}
     return [_as_go_writes_it(item) for item in value] if isinstance(value, list) else value
-
-
-def _key_text(key: object) -> str:
-    return str(key).lower() if isinstance(key, bool) else str(key)

@@ -1,6 +1,6 @@
 """A stack's configuration as Pulumi hands it to a program: text by full key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 SECRET_PLACEHOLDER = "[secret]"
@@ -16,9 +16,9 @@ class StackFile:
 
     project: str
     stack: str
-    config: Mapping[str, str]
+    config: dict[str, str]
     """Full keys (`vllm-eks:network`) to values as Pulumi hands them to a program: text, objects as JSON."""
-    secret_keys: Sequence[str]
+    secret_keys: list[str]
     environments: Sequence[str] = ()
     """Pulumi ESC environments the file imports; what they set is not known offline."""
 

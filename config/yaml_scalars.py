@@ -1,0 +1,123 @@
+"""What a plain YAML scalar means to Pulumi: text, a number, a truth value or nothing.
+
+Pulumi reads stack files with gopkg.in/yaml.v3, whose rules (resolve.go of 3.0.1) are between YAML 1.1 and 1.2. What it
+reads otherwise than a person does (a leading zero is octal, a date becomes `2024-01-01 00:00:00 +0000 UTC`) is
+refused here: quotes say what is meant. `tests/data/pulumi_yaml` has Pulumi's own readings.
+"""
+
+import re
+
+NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+NO_NUMBERS = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?")
+
+DIGITS = r"(0|[1-9][0-9]*(_[0-9]+)*)"
+DECIMAL = re.compile(rf"[-+]?{DIGITS}")
+PREFIXED = re.compile(r"[-+]?0([xX](_?[0-9a-fA-F])+|[oO](_?[0-7])+|[bB](_?[01])+)")
+FLOAT = re.compile(rf"[-+]?({DIGITS}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+# What yaml.v3 takes for a number once the underscores are gone.
+ANY_NUMBER = re.compile(
+    r"[-+]?(0[xX][0-9a-fA-F]+|0[oO][-+]?[0-7]+|0[bB][-+]?[01]+|([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?)"
+)
+OCTAL = re.compile(r"[-+]?0[0-7]+")
+
+LARGEST_NUMBER = 2**63
+"""From here on yaml.v3 rounds whole numbers."""
+
+
+def resolve_plain(text: str) -> object:
+    """Return what an unquoted scalar means.
+
+    Raises:
+        ValueError: Pulumi refuses it or reads it otherwise than it looks; the text is for the report.
+    """
+    if text in NULLS:
+        return None
+    if text in BOOLS:
+        return BOOLS[text]
+    if NO_NUMBERS.fullmatch(text):
+        raise ValueError(f"{text} is not a number Pulumi can hand on: write a number, or put it in quotes")
+    if DATE.fullmatch(text):
+        raise ValueError(f"{text} is a date to YAML, and Pulumi rewrites dates: put it in quotes")
+    if not ANY_NUMBER.fullmatch(text.replace("_", "")):
+        return text
+    return _number(text)
+
+
+def resolve_tagged(tag: str, text: str) -> object:
+    """Return what a scalar with one of YAML's own tags (`str`, `int`, `float`, `bool`, `null`) means.
+
+    Raises:
+        ValueError: It is nothing of that kind, or the tag is another.
+    """
+    if tag == "str":
+        return text
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "int": int, "float": (int, float), "bool": bool, "null": type(None),
+    }  # fmt: skip
+    if tag not in kinds:
+        raise ValueError(f"the tag {tag if tag.startswith('!') else f'!!{tag}'} has no meaning here: remove it")
+    value = resolve_plain(text)
+    if not isinstance(value, kinds[tag]) or (tag in ("int", "float") and isinstance(value, bool)):
+        raise ValueError(f"{text!r} is no !!{tag}: remove the tag, or write one")
+    return float(value) if tag == "float" and isinstance(value, int) else value
+
+
+def resolve_key(text: str, value: object) -> str:
+    """Return a mapping's key as Pulumi writes it, which must be how it is spelt in the file.
+
+    Raises:
+        ValueError: Pulumi would write it otherwise (`1.30` as 1.3).
+    """
+    if isinstance(value, str):
+        return value
+    written = "nothing" if value is None else plain_text(value)
+    if written != text:
+        raise ValueError(f"the key {text or '(empty)'} is read as {written}: put it in quotes")
+    return text
+
+
+def plain_text(value: object) -> str:
+    """Return a number or a truth value as Go writes it.
+
+    >>> plain_text(1.50), plain_text(1e-7), plain_text(True), plain_text(1000.0)
+    ('1.5', '1e-7', 'true', '1000')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    # Python writes the exponent with two digits.
+    return re.sub(r"e([-+])0(\d)$", r"e\1\2", str(value))
+
+
+def _number(text: str) -> object:
+    plain = text.replace("_", "")
+    if DECIMAL.fullmatch(text) or PREFIXED.fullmatch(text):
+        # Far longer numbers are not even counted: Python refuses more than 4,300 digits.
+        value = LARGEST_NUMBER if len(plain) > 100 else int(plain, 0 if plain[:1] == "0" else 10)
+        if abs(value) >= LARGEST_NUMBER:
+            raise ValueError(
+                f"{shorten(text)} is too large for a number: write less, or put it in quotes if it is text"
+            )
+        return value
+    if FLOAT.fullmatch(text):
+        number = float(plain)
+        if abs(number) == float("inf"):
+            raise ValueError(
+                f"{shorten(text)} is too large for a number: write less, or put it in quotes if it is text"
+            )
+        return number
+    if OCTAL.fullmatch(plain) and len(plain) < 50:
+        why = f"has a leading zero, and Pulumi reads it as the octal number {int(plain, 8)}"
+    elif plain.lstrip("+-").startswith("0"):
+        why = "has a leading zero, which Pulumi drops"
+    else:
+        why = "is an unusual way to write a number"
+    raise ValueError(f"{shorten(text)} {why}: put it in quotes if it is text, else write it plainly")
+
+
+def shorten(text: str) -> str:
+    """Return a text for a report: its beginning, where it is long."""
+    return text if len(text) <= 60 else f"{text[:60]}... ({len(text)} characters)"
