@@ -3,6 +3,7 @@
 import pulumi
 from pulumi import ResourceOptions
 
+from checks.api import Place, open_account
 from checks.result import stop_on_failures
 from checks.stack import StackFacts, run_checks
 from components.accelerators import AcceleratorImages, Accelerators, AcceleratorsArgs
@@ -31,8 +32,11 @@ iam = IamArgs(permissions_boundary=settings.iam.permissions_boundary, role_path=
 
 # Pure arithmetic, then questions to the account: what does not fit or is not allowed stops here, with the numbers.
 fleet = {name: m.gpu_nodes(plan_named(m.model, m.instance_type, m.serving_options())) for name, m in models.items()}
+account = open_account(Place(region=region, profile=config.aws_profile, role_arn=config.aws_role_arn))
 found = run_checks(StackFacts(
-    fleet=fleet, region=region, open_questions=config.open_questions, **vpc.facts, **eks.facts))  # fmt: skip
+    stack=stack, fleet=fleet, region=region, open_questions=config.open_questions,
+    copies_weights=settings.any_copied_weights, permissions_boundary=iam.permissions_boundary,
+    **vpc.facts, **eks.facts), account)  # fmt: skip
 stop_on_failures(found.checks)
 network = network_of(stack, NetworkArgs(
     cidr=vpc.cidr, zones=vpc.zones, region=region, nat_gateways=vpc.nat_gateways, keep_logs=eks.keep_logs,

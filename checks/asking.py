@@ -1,6 +1,5 @@
 """How the account is asked, and what it means when it does not answer: unknown, never passed and never a stop."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -9,7 +8,9 @@ from checks.result import Check
 
 Answer = TypeVar("Answer")
 
-DENIED = re.compile(r"UnauthorizedOperation|AccessDenied|not authorized to perform|StatusCode: 403")
+DENIED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"}
+"""Codes of AWS services for a permission that is missing."""
+
 LONGEST_REASON_CHARACTERS = 200
 
 
@@ -33,29 +34,36 @@ def ask(question: Question, call: Callable[[], Answer]) -> Answer | Check:
 
     Args:
         question: What the answer is for.
-        call: A Pulumi invoke, which goes through the stack's own provider.
+        call: Asks an `Api`.
     """
     try:
         return call()
-    except Exception as error:  # pulumi raises no narrower kind for what the provider says
-        return Check(subject=question.subject, status="unknown", text=_why(error, question))
+    except Exception as error:  # boto3's kinds are not known here: it is loaded only where somebody is asked
+        return Check(subject=question.subject, status="unknown", text=why_unknown(error, question))
 
 
-def _why(error: Exception, question: Question) -> str:
+def why_unknown(error: Exception, question: Question) -> str:
+    """Return why a question has no answer, with the permission or the command that gets one."""
     if NOBODY_TO_ASK in str(error):
         return f"not asked of the account: {question.command}"
-    if DENIED.search(str(error)):
+    if error_code(error) in DENIED:
         return f"no permission to ask: allow {question.actions}, or run {question.command}"
     return f"AWS did not answer ({reason_of(error)}): {question.command}"
 
 
-def reason_of(error: Exception) -> str:
-    """Return the telling end of a provider's error: what AWS itself said, where it said something.
+def error_code(error: Exception) -> str:
+    """Return the code of what AWS answered, such as ResourceNotFoundException; empty where AWS did not answer."""
+    return getattr(error, "response", {}).get("Error", {}).get("Code", "")
 
-    >>> reason_of(Exception("invoke failed: operation error EC2: X, RequestID: 1, api error Throttling: Rate exceeded"))
-    'Throttling: Rate exceeded'
+
+def reason_of(error: Exception) -> str:
+    """Return why a question has no answer, on one line: AWS's code and text, where AWS answered.
+
+    >>> reason_of(TimeoutError("Read timeout on endpoint URL: https://eks.us-west-2.amazonaws.com/"))
+    'Read timeout on endpoint URL: https://eks.us-west-2.amazonaws.com/'
     """
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    _, found, said = " ".join(line.strip() for line in lines).rpartition("api error ")
-    reason = (said if found else lines[0].strip()).removesuffix(" ()").rstrip(".")
+    code = error_code(error)
+    said = getattr(error, "response", {}).get("Error", {}).get("Message", "") if code else str(error)
+    line = " ".join(said.split()).rstrip(".") or type(error).__name__
+    reason = f"{code}: {line}" if code else line
     return reason if len(reason) <= LONGEST_REASON_CHARACTERS else reason[:LONGEST_REASON_CHARACTERS] + "..."

@@ -1,17 +1,22 @@
 """A VPC and subnets that are there already: found, and looked at, before anything is made in them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import pulumi_aws as aws
-
+from checks.api import Record
 from checks.asking import Question, ask
 from checks.result import Check
+from checks.site import Site, clusters, own_instances
 
 CONTROL_PLANE_ADDRESSES = 16
 """EKS asks for 6 free addresses in each subnet of a control plane and recommends 16 (EKS user guide)."""
-ADDRESSES_PER_NODE = 10
-"""Our estimate of what a GPU node, its pods and their spares take at least; the CNI takes more where there is more."""
+LEAST_PER_NODE = 10
+"""Our estimate of what the last GPU node of a subnet and its pods need at least."""
+INTERFACES_PER_NODE = 2
+"""VPC CNI, eni-and-ip-target: it fills the node's first interface and keeps one more, also full, in reserve."""
+USUAL_ADDRESSES = 50
+"""Of one interface of a large GPU type, where EC2 cannot be asked."""
 KEY = "network.existing"
 
 
@@ -24,6 +29,10 @@ class NetworkWish:
     subnets: Mapping[str, str] = field(default_factory=dict)
     """Zone -> id of its private subnet; where empty, `subnet_tags` find them."""
     subnet_tags: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Zone -> the instance type of each GPU node that will run there."""
+    has_control_plane: bool = True
+    """Whether the stack's own cluster goes into the subnets too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,34 +44,28 @@ class FoundNetwork:
     checks: Sequence[Check]
 
 
-def find_network(wish: NetworkWish, nodes_by_zone: Mapping[str, int], region: str) -> FoundNetwork:
-    """Return the private subnet of each zone, with the checks of VPC, zones, addresses and routes.
-
-    Args:
-        wish: What the stack file says.
-        nodes_by_zone: GPU nodes that will run in each zone.
-        region: The stack's region.
-    """
-    subnets = {zone: _subnet(wish, zone, region) for zone in wish.zones}
-    checks = [*_vpc(wish, region)]
+def find_network(wish: NetworkWish, site: Site) -> FoundNetwork:
+    """Return the private subnet of each zone, with the checks of VPC, zones, addresses and routes."""
+    subnets = {zone: _subnet(wish, zone, site) for zone in wish.zones}
+    checks = [*_vpc(wish, site)]
     for zone, found in subnets.items():
         if isinstance(found, Check):
             checks.append(found)
         else:
-            checks += _subnet_checks(found, wish, zone, nodes_by_zone.get(zone, 0), region)
+            checks += _subnet_checks(found, wish, zone, site)
     ids = {
-        zone: wish.subnets.get(zone, f"subnet-of-{zone}") if isinstance(found, Check) else found.id
+        zone: wish.subnets.get(zone, f"subnet-of-{zone}") if isinstance(found, Check) else found["SubnetId"]
         for zone, found in subnets.items()
     }
     return FoundNetwork(private_subnets=ids, checks=checks)
 
 
-def _subnet(wish: NetworkWish, zone: str, region: str) -> aws.ec2.AwaitableGetSubnetResult | Check:
+def _subnet(wish: NetworkWish, zone: str, site: Site) -> Record | Check:
     given = wish.subnets.get(zone)
     if given:
-        command = f"aws ec2 describe-subnets --subnet-ids {given} --region {region}"
+        command = f"aws ec2 describe-subnets --subnet-ids {given} --region {site.region}"
         question = Question(subject=f"{given} suits {zone}", actions="ec2:DescribeSubnets", command=command)
-        return ask(question, lambda: aws.ec2.get_subnet(id=given))
+        return ask(question, lambda: site.api.pages("ec2", "describe_subnets", "Subnets", SubnetIds=[given])[0])
     filters = {
         "vpc-id": wish.vpc_id,
         "availability-zone": zone,
@@ -72,96 +75,149 @@ def _subnet(wish: NetworkWish, zone: str, region: str) -> aws.ec2.AwaitableGetSu
     question = Question(
         subject=f"one subnet of {zone} has the tags",
         actions="ec2:DescribeSubnets",
-        command=f"aws ec2 describe-subnets --filters {listed} --region {region}",
+        command=f"aws ec2 describe-subnets --filters {listed} --region {site.region}",
     )
-    asked: list[aws.ec2.GetSubnetsFilterArgsDict] = [{"name": name, "values": [text]} for name, text in filters.items()]
-    found = ask(question, lambda: aws.ec2.get_subnets(filters=asked))
+    asked = [{"Name": name, "Values": [text]} for name, text in filters.items()]
+    found = ask(question, lambda: site.api.pages("ec2", "describe_subnets", "Subnets", Filters=asked))
     if isinstance(found, Check):
         # Without its id there is nothing to build on; only an offline preview goes on all the same.
         return found if found.text.startswith("not asked") else _failed(f"{KEY}.subnetTags", f"{zone}: {found.text}")
-    if len(found.ids) != 1:
-        which = f"{len(found.ids)} subnets ({', '.join(sorted(found.ids))})" if found.ids else "no subnet"
+    if len(found) != 1:
+        ids = ", ".join(sorted(one["SubnetId"] for one in found))
+        which = f"{len(found)} subnets ({ids})" if found else "no subnet"
         tags = ", ".join(f"{key}={text}" for key, text in wish.subnet_tags.items())
-        text = f"{which} of {wish.vpc_id} in {zone} {'have' if len(found.ids) > 1 else 'has'} the tags {tags}; exactly "
+        text = f"{which} of {wish.vpc_id} in {zone} {'have' if len(found) > 1 else 'has'} the tags {tags}; exactly "
         return _failed(f"{KEY}.subnetTags", text + "one is needed: write subnets with their ids, or other tags")
-    return ask(question, lambda: aws.ec2.get_subnet(id=found.ids[0]))
+    return found[0]
 
 
-def _vpc(wish: NetworkWish, region: str) -> Iterator[Check]:
-    command = f"aws ec2 describe-vpc-attribute --attribute enableDnsHostnames --vpc-id {wish.vpc_id} --region {region}"
-    question = Question(
-        subject=f"{wish.vpc_id} resolves names", actions="ec2:DescribeVpcs, ec2:DescribeVpcAttribute", command=command
+def _vpc(wish: NetworkWish, site: Site) -> Iterator[Check]:
+    command = (
+        f"aws ec2 describe-vpc-attribute --attribute enableDnsHostnames --vpc-id {wish.vpc_id} --region {site.region}"
     )
-    found = ask(question, lambda: aws.ec2.get_vpc(id=wish.vpc_id))
-    if isinstance(found, Check):
-        yield found
-    elif not (found.enable_dns_hostnames and found.enable_dns_support):
-        off = [
-            name
-            for name, on in (
-                ("enableDnsHostnames", found.enable_dns_hostnames),
-                ("enableDnsSupport", found.enable_dns_support),
-            )
-            if not on
-        ]
+    question = Question(subject=f"{wish.vpc_id} resolves names", actions="ec2:DescribeVpcAttribute", command=command)
+
+    def switched_off() -> list[str]:
+        asked = ("enableDnsHostnames", "enableDnsSupport")
+        answers = {
+            name: site.api.answer("ec2", "describe_vpc_attribute", VpcId=wish.vpc_id, Attribute=name) for name in asked
+        }
+        return [name for name, answer in answers.items() if not answer[name[0].upper() + name[1:]]["Value"]]
+
+    off = ask(question, switched_off)
+    if isinstance(off, Check):
+        yield off
+    elif off:
         text = f"{wish.vpc_id} has {' and '.join(off)} off, and nodes find the control plane by name: turn it on"
         yield _failed(f"{KEY}.vpcId", text)
     else:
         yield Check(subject=question.subject, status="passed", text="DNS support and hostnames are on")
 
 
-def _subnet_checks(
-    found: aws.ec2.AwaitableGetSubnetResult, wish: NetworkWish, zone: str, nodes: int, region: str
-) -> Iterator[Check]:
+def _subnet_checks(found: Record, wish: NetworkWish, zone: str, site: Site) -> Iterator[Check]:
     key = f"{KEY}.subnets.{zone}" if wish.subnets else f"{KEY}.subnetTags"
-    needed = CONTROL_PLANE_ADDRESSES + nodes * ADDRESSES_PER_NODE
+    id_ = found["SubnetId"]
     faults = []
-    if found.vpc_id != wish.vpc_id:
-        faults.append(f"{found.id} is in {found.vpc_id}, not in {wish.vpc_id}")
-    if found.availability_zone != zone:
-        faults.append(f"{found.id} is in {found.availability_zone}, not in {zone}")
-    if found.available_ip_address_count < needed:
-        faults.append(
-            f"{found.id} has {found.available_ip_address_count} free addresses, and {nodes} GPU nodes beside the "
-            f"control plane need {needed} or more"
-        )
+    if found["VpcId"] != wish.vpc_id:
+        faults.append(f"{id_} is in {found['VpcId']}, not in {wish.vpc_id}")
+    if found["AvailabilityZone"] != zone:
+        faults.append(f"{id_} is in {found['AvailabilityZone']}, not in {zone}")
     yield from (_failed(key, text) for text in faults)
-    route = _route(found, key, region)
+    addresses = _addresses(found, wish, zone, key, site)
+    if addresses:
+        yield addresses
+    route = _route(found, key, site)
     yield route
-    if not faults and route.status == "passed":
-        text = f"{found.available_ip_address_count} free addresses of {found.cidr_block}; {route.text}"
-        yield Check(subject=f"{found.id} suits {zone}", status="passed", text=text)
+    if not faults and not addresses and route.status == "passed":
+        text = f"{found['AvailableIpAddressCount']} free addresses of {found['CidrBlock']}; {route.text}"
+        yield Check(subject=f"{id_} suits {zone}", status="passed", text=text)
 
 
-def _route(subnet: aws.ec2.AwaitableGetSubnetResult, key: str, region: str) -> Check:
+def _addresses(found: Record, wish: NetworkWish, zone: str, key: str, site: Site) -> Check | None:
+    """Return a check where a subnet has too few free addresses for the nodes that do not run yet."""
+    free, id_ = found["AvailableIpAddressCount"], found["SubnetId"]
     question = Question(
-        subject=f"{subnet.id} has a way out",
-        actions="ec2:DescribeRouteTables",
-        command="aws ec2 describe-route-tables "
-        f"--filters Name=association.subnet-id,Values={subnet.id} --region {region}",
+        subject=f"{id_} has addresses for the nodes",
+        actions="ec2:DescribeInstances and eks:ListClusters",
+        command=f"aws ec2 describe-instances --filters Name=subnet-id,Values={id_} --region {site.region}",
     )
-    table = ask(question, lambda: _route_table(subnet))
+    running = ask(question, lambda: Counter(one.type for one in own_instances(site) if one.subnet_id == id_))
+    has_cluster = ask(question, lambda: site.stack in clusters(site))
+    unknown = next((one for one in (running, has_cluster) if isinstance(one, Check)), None)
+    # Nodes that run hold their addresses already.
+    here = running if isinstance(running, Counter) else Counter()
+    missing = list((Counter(wish.nodes.get(zone, ())) - here).elements())
+    control_plane = CONTROL_PLANE_ADDRESSES if wish.has_control_plane and has_cluster is not True else 0
+    taken = sorted(_addresses_taken(one, site) for one in missing)
+    # Every node but the last takes all it can; the last makes do with what is left.
+    needed = control_plane + sum(taken[1:]) + (LEAST_PER_NODE if missing else 0)
+    if free >= needed:
+        return None
+    beside = " beside the control plane" if control_plane else ""
+    nodes = f"{len(missing)} more GPU nodes{beside} need" if len(missing) != 1 else f"1 more GPU node{beside} needs"
+    text = (
+        f"{id_} has {free} free addresses, and {nodes} {needed} or more (the VPC CNI takes up to "
+        f"{max(taken, default=0)} for each): free some, or use a larger subnet"
+    )
+    if unknown:
+        return Check(subject=question.subject, status="unknown", text=f"{text}; what runs there: {unknown.text}")
+    return _failed(key, text)
+
+
+def _addresses_taken(instance_type: str, site: Site) -> int:
+    """Return how many addresses the CNI takes for a node of a type."""
+    try:
+        found = site.api.pages("ec2", "describe_instance_types", "InstanceTypes", InstanceTypes=[instance_type])
+        per_interface = found[0]["NetworkInfo"]["Ipv4AddressesPerInterface"]
+    except Exception:  # not allowed, or not told
+        per_interface = USUAL_ADDRESSES
+    return INTERFACES_PER_NODE * per_interface
+
+
+def _route(subnet: Record, key: str, site: Site) -> Check:
+    id_ = subnet["SubnetId"]
+    question = Question(
+        subject=f"{id_} has a way out",
+        actions="ec2:DescribeRouteTables",
+        command=f"aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={id_} "
+        f"--region {site.region}",
+    )
+    table = ask(question, lambda: _route_table(subnet, site))
     if isinstance(table, Check):
         return table
-    ways = [route for route in table.routes if route.cidr_block == "0.0.0.0/0"]
+    ways = [route for route in table["Routes"] if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
     if not ways:
-        text = f"{subnet.id} has no route to 0.0.0.0/0 (in {table.route_table_id}), and nodes fetch images and weights "
+        text = f"{id_} has no route to 0.0.0.0/0 (in {table['RouteTableId']}), and nodes fetch images and weights "
         return _failed(key, text + "from outside: add one, to a NAT gateway say")
     (way,) = ways
-    if (way.gateway_id or "").startswith("igw-"):
-        text = f"{subnet.id} is public (0.0.0.0/0 goes to {way.gateway_id}), and nodes have no public address: "
+    target = next((way[name] for name in ROUTE_TARGETS if way.get(name)), "somewhere")
+    if target.startswith("igw-"):
+        text = f"{id_} is public (0.0.0.0/0 goes to {target}), and nodes have no public address: "
         return _failed(key, text + "give a private subnet, whose way out is a NAT gateway")
-    target = way.nat_gateway_id or way.transit_gateway_id or way.network_interface_id or way.gateway_id or "somewhere"
+    if way.get("State") == "blackhole":
+        return _failed(key, f"{id_} has no way out: its route to 0.0.0.0/0 goes to {target}, which is gone")
     return Check(subject=question.subject, status="passed", text=f"0.0.0.0/0 goes to {target}")
 
 
-def _route_table(subnet: aws.ec2.AwaitableGetSubnetResult) -> aws.ec2.AwaitableGetRouteTableResult:
-    try:
-        return aws.ec2.get_route_table(subnet_id=subnet.id)
-    except Exception:
-        # A subnet without a table of its own uses its VPC's main one.
-        main: list[aws.ec2.GetRouteTableFilterArgsDict] = [{"name": "association.main", "values": ["true"]}]
-        return aws.ec2.get_route_table(vpc_id=subnet.vpc_id, filters=main)
+ROUTE_TARGETS = (
+    "NatGatewayId",
+    "TransitGatewayId",
+    "NetworkInterfaceId",
+    "GatewayId",
+    "VpcPeeringConnectionId",
+    "LocalGatewayId",
+    "CoreNetworkArn",
+)
+
+
+def _route_table(subnet: Record, site: Site) -> Record:
+    def tables(**by: str) -> list[Record]:
+        filters = [{"Name": name.replace("_", "-"), "Values": [text]} for name, text in by.items()]
+        return site.api.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters)
+
+    # A subnet without a table of its own uses its VPC's main one.
+    found = tables(**{"association.subnet-id": subnet["SubnetId"]})
+    return (found or tables(**{"vpc-id": subnet["VpcId"], "association.main": "true"}))[0]
 
 
 def _failed(key: str, text: str) -> Check:

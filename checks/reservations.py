@@ -2,109 +2,157 @@
 
 from collections.abc import Iterator, Mapping
 
-import pulumi_aws as aws
-
-from checks.asking import Question, ask
+from checks.api import Record
+from checks.asking import Question, ask, error_code
 from checks.result import Check
+from checks.site import Site, own_instances
 from planner.gpu_nodes import CAPACITY_BLOCK, GpuNodes
 
 UNKNOWN_ID = "InvalidCapacityReservationId"
 
 
-def reservation_checks(fleet: Mapping[str, GpuNodes], region: str) -> Iterator[Check]:
+def reservation_checks(fleet: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
     """Yield the checks of each reservation named in the stack; models may share one."""
     by_id: dict[str, dict[str, GpuNodes]] = {}
     for name, nodes in fleet.items():
         if nodes.capacity_reservation_id:
             by_id.setdefault(nodes.capacity_reservation_id, {})[name] = nodes
     for reservation_id, models in by_id.items():
-        yield from _reservation(reservation_id, models, region)
+        yield from _reservation(reservation_id, models, site)
 
 
-def _reservation(reservation_id: str, models: Mapping[str, GpuNodes], region: str) -> Iterator[Check]:
+def _reservation(reservation_id: str, models: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
     question = Question(
         subject=f"capacity reservation {reservation_id} holds the nodes of {' and '.join(models)}",
         actions="ec2:DescribeCapacityReservations",
-        command=f"aws ec2 describe-capacity-reservations --capacity-reservation-ids {reservation_id} --region {region}",
+        command="aws ec2 describe-capacity-reservations "
+        f"--capacity-reservation-ids {reservation_id} --region {site.region}",
     )
-    found = ask(question, lambda: _look_up(reservation_id))
-    if found is None:
-        text = f"{reservation_id} does not exist in {region} of this account: correct the id, or the region"
-        yield from (_failed(name, text) for name in models)
-        return
+    found = ask(question, lambda: _look_up(reservation_id, site))
     if isinstance(found, Check):
         yield found
         return
+    seen = Question(
+        subject=question.subject,
+        actions="ec2:DescribeInstances",
+        command="aws ec2 describe-instances "
+        f"--filters Name=capacity-reservation-id,Values={reservation_id} --region {site.region}",
+    )
+    running = ask(seen, lambda: _own_nodes_in(reservation_id, site))
+    own = None if isinstance(running, Check) else running
+    if found is None:
+        text = f"{reservation_id} does not exist in {site.region} of this account: correct the id, or the region"
+        yield from (_of_state(name, text, nodes) for name, nodes in models.items())
+        return
+    needed = sum(nodes.total for nodes in models.values())
+    # What runs in it already needs no place: it may end, or its end may come, without any harm to this update.
+    more = needed if own is None else max(needed - own, 0)
     faults = [
         *(_failed(name, fault) for name, nodes in models.items() for fault in _mismatches(found, nodes)),
-        *_too_small(found, models),
+        *_state_faults(found, models, more),
+        *_too_small(found, models, needed, own),
+        *([] if own is not None else _not_seen(found, needed, question, running)),
     ]
     yield from faults
     if not faults:
-        text = f"{found.instance_count} x {found.instance_type} in {found.availability_zone}, {found.state}"
-        yield Check(subject=question.subject, status="passed", text=text)
+        text = f"{found['TotalInstanceCount']} x {found['InstanceType']} in {found['AvailabilityZone']}, "
+        yield Check(subject=question.subject, status="passed", text=text + found["State"])
 
 
-def _look_up(reservation_id: str) -> aws.ec2.AwaitableGetCapacityBlockReservationResult | None:
+def _look_up(reservation_id: str, site: Site) -> Record | None:
     """Return the reservation, or None where AWS says that there is none of this id."""
-    # The only invoke that reads a reservation. It is named for blocks, but asks AWS by the id alone.
     try:
-        return aws.ec2.get_capacity_block_reservation(id=reservation_id)
+        found = site.api.pages(
+            "ec2",
+            "describe_capacity_reservations",
+            "CapacityReservations",
+            CapacityReservationIds=[reservation_id],
+        )
     except Exception as error:
-        if UNKNOWN_ID in str(error):
+        if error_code(error).startswith(UNKNOWN_ID):
             return None
         raise
+    return found[0] if found else None
 
 
-def _mismatches(found: aws.ec2.AwaitableGetCapacityBlockReservationResult, nodes: GpuNodes) -> Iterator[str]:
-    (zone,), wanted = nodes.zones, nodes.plan.instance.type
-    if found.state != "active":
-        starts = f" (it starts on {found.start_date})" if found.state == "scheduled" else ""
-        yield f"{found.id} is {found.state}{starts}, not active: no node can start in it"
-    if found.instance_type != wanted:
-        yield f"{found.id} is of {found.instance_type}, and the model runs on {wanted}"
-    if found.availability_zone != zone:
-        yield f"{found.id} is in {found.availability_zone}, and the model's zone is {zone}"
-    is_block = found.reservation_type == "capacity-block"
-    if is_block and nodes.capacity_type != CAPACITY_BLOCK:
-        yield f"{found.id} is a Capacity Block: write capacityType: capacityBlock"
-    if nodes.capacity_type == CAPACITY_BLOCK and found.reservation_type and not is_block:
-        yield f"{found.id} is an on-demand reservation, not a Capacity Block: remove capacityType"
-    if not is_block:
+def _own_nodes_in(reservation_id: str, site: Site) -> int:
+    return sum(one.reservation_id == reservation_id for one in own_instances(site))
+
+
+def _mismatches(found: Record, nodes: GpuNodes) -> Iterator[str]:
+    id_, (zone,), wanted = found["CapacityReservationId"], nodes.zones, nodes.plan.instance.type
+    if found["InstanceType"] != wanted:
+        yield f"{id_} is of {found['InstanceType']}, and the model runs on {wanted}"
+    if found["AvailabilityZone"] != zone:
+        yield f"{id_} is in {found['AvailabilityZone']}, and the model's zone is {zone}"
+    kind = found.get("ReservationType")
+    if kind == "capacity-block" and nodes.capacity_type != CAPACITY_BLOCK:
+        yield f"{id_} is a Capacity Block: write capacityType: capacityBlock"
+    if nodes.capacity_type == CAPACITY_BLOCK and kind and kind != "capacity-block":
+        yield f"{id_} is an on-demand reservation, not a Capacity Block: remove capacityType"
+    if kind != "capacity-block":
         yield from _placement(found, nodes)
 
 
-def _placement(found: aws.ec2.AwaitableGetCapacityBlockReservationResult, nodes: GpuNodes) -> Iterator[str]:
-    group = (found.placement_group_arn or "").rpartition("/")[2]
+def _placement(found: Record, nodes: GpuNodes) -> Iterator[str]:
+    id_, group = found["CapacityReservationId"], found.get("PlacementGroupArn", "").rpartition("/")[2]
     if group and nodes.placement_group is None:
         yield (
-            f"{found.id} was made in the placement group {group}, and serves only instances inside it: write "
+            f"{id_} was made in the placement group {group}, and serves only instances inside it: write "
             f"placementGroup: {group}"
         )
     elif group and nodes.placement_group != group:
         yield (
-            f"{found.id} was made in the placement group {group}, not in {nodes.placement_group}: write "
+            f"{id_} was made in the placement group {group}, not in {nodes.placement_group}: write "
             f"placementGroup: {group}"
         )
     elif nodes.placement_group and not group:
         yield (
-            f"{found.id} was made in no placement group, and instances in {nodes.placement_group} cannot use it: "
+            f"{id_} was made in no placement group, and instances in {nodes.placement_group} cannot use it: "
             "remove placementGroup, or make a reservation inside that group"
         )
 
 
-def _too_small(
-    found: aws.ec2.AwaitableGetCapacityBlockReservationResult, models: Mapping[str, GpuNodes]
-) -> Iterator[Check]:
-    # The whole of it, not what is free: this stack's own nodes may run in it already.
-    needed = sum(nodes.total for nodes in models.values())
-    if found.instance_count < needed:
-        names = " and ".join(models)
-        text = (
-            f"{found.id} has room for {found.instance_count}, and {names} need{'s' * (len(models) == 1)} {needed} nodes"
-        )
-        yield _failed(names, text)
+def _state_faults(found: Record, models: Mapping[str, GpuNodes], more: int) -> Iterator[Check]:
+    """Yield what the reservation's state means: it stops nodes that are still to come, and no others."""
+    if found["State"] == "active":
+        return
+    starts = f" (it starts on {found['StartDate']:%Y-%m-%d %H:%M} UTC)" if found["State"] == "scheduled" else ""
+    text = f"{found['CapacityReservationId']} is {found['State']}{starts}, not active"
+    for name, nodes in models.items():
+        if more or nodes.parked:
+            yield _of_state(name, f"{text}: no node can start in it", nodes)
+        else:
+            yield _of_state(name, f"{text}: its nodes run, and no other could start", nodes, stops=False)
+
+
+def _of_state(name: str, text: str, nodes: GpuNodes, *, stops: bool = True) -> Check:
+    if nodes.parked:
+        return _warning(name, f"{text}; the model is parked, so this matters only once it runs again")
+    return _failed(name, text) if stops else _warning(name, text)
+
+
+def _too_small(found: Record, models: Mapping[str, GpuNodes], needed: int, own: int | None) -> Iterator[Check]:
+    id_, total, free = found["CapacityReservationId"], found["TotalInstanceCount"], found["AvailableInstanceCount"]
+    names = " and ".join(models)
+    needs = f"{names} need{'s' * (len(models) == 1)} {needed} nodes"
+    if total < needed:
+        yield _failed(names, f"{id_} has room for {total}, and {needs}")
+    elif own is not None and needed - own > free and found["State"] == "active":
+        others = total - free - own
+        yield _failed(names, f"{id_} has room for {total}, of which others use {others}, and {needs}")
+
+
+def _not_seen(found: Record, needed: int, question: Question, why: object) -> Iterator[Check]:
+    total, free = found["TotalInstanceCount"], found["AvailableInstanceCount"]
+    if free < needed <= total and isinstance(why, Check):
+        text = f"{found['CapacityReservationId']} has {free} of {total} free, and who uses the rest is not known: "
+        yield Check(subject=question.subject, status="unknown", text=text + why.text)
 
 
 def _failed(name: str, text: str) -> Check:
     return Check(subject=f"models.{name}.capacityReservationId", status="failed", text=text)
+
+
+def _warning(name: str, text: str) -> Check:
+    return Check(subject=f"models.{name}.capacityReservationId", status="warning", text=text)

@@ -1,22 +1,36 @@
 """Every check of a stack, in the order people read them, and what the lookups on the way found."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from checks.account import offering_checks, quota_checks, version_check, zone_checks
-from checks.existing_cluster import FoundCluster, find_cluster
+from checks.account import offering_checks, system_type_checks, version_check, zone_checks
+from checks.api import Api
+from checks.existing_cluster import ClusterWish, FoundCluster, find_cluster
 from checks.existing_network import FoundNetwork, NetworkWish, find_network
+from checks.limits import cluster_limit_check, network_limit_checks, node_group_limit_checks
+from checks.node_groups import FoundGroups, find_node_groups
+from checks.parallel import checks_of, in_parallel
 from checks.plans import capacity_warnings, plan_check
+from checks.quotas import vcpu_checks
+from checks.release import release_checks
+from checks.reservation_groups import reservation_group_checks
 from checks.reservations import reservation_checks
 from checks.result import Check
+from checks.site import Site
+from checks.taken import admin_checks, boundary_check, log_group_check
 from planner.gpu_nodes import GpuNodes
+
+SYSTEM_ZONES = 2
+"""The system nodes are in the first two zones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackFacts:
     """What the checks need to know of a stack."""
 
+    stack: str
+    """`<project>-<stack>`: the name of its own cluster, and the value of its tag."""
     fleet: Mapping[str, GpuNodes]
     """The GPU nodes of each model, by its name in the stack file."""
     region: str
@@ -28,7 +42,21 @@ class StackFacts:
     subnets: Mapping[str, str] = field(default_factory=dict)
     """Zone -> private subnet of an existing network; where empty, `subnet_tags` find them."""
     subnet_tags: Mapping[str, str] = field(default_factory=dict)
+    nat_gateways: int = 0
+    """Of a new network; each has an address."""
     existing_cluster: str | None = None
+    security_group_ids: Sequence[str] = ()
+    """Those the GPU nodes get beside an existing cluster's own."""
+    known_versions: Sequence[str] = ()
+    """The Kubernetes versions that a stack file may name, oldest first."""
+    node_release_version: str = ""
+    """The AMI release of the nodes."""
+    system_instance_type: str | None = None
+    """Of a new cluster."""
+    admins: Sequence[str] = ()
+    permissions_boundary: str | None = None
+    copies_weights: bool = False
+    """Whether pods need AWS credentials for the weights."""
     public_access_cidrs: Sequence[str] = ()
     """Who may reach the API server of a new cluster from outside."""
     open_questions: Sequence[str] = ()
@@ -47,25 +75,84 @@ class Findings:
     """Endpoint, certificate authority and security group of an existing cluster."""
 
 
-def run_checks(stack: StackFacts) -> Findings:
-    """Ask and answer everything there is to ask about a stack, so that every fault is told at once."""
-    network, cluster = _network(stack), _cluster(stack)
+def run_checks(stack: StackFacts, account: Api) -> Findings:
+    """Ask and answer everything there is to ask about a stack, so that all errors are reported at once."""
+    site = Site(api=account, region=stack.region, stack=stack.stack)
+    answers = in_parallel(_parts(stack, site))
+    network, cluster = answers.pop(NETWORK, None), answers.pop(CLUSTER, None)
+    groups = answers.pop(GROUPS)
+    found = groups if isinstance(groups, FoundGroups) else FoundGroups(checks=tuple(checks_of(groups)))
     return Findings(
         checks=(
             *(plan_check(name, nodes) for name, nodes in stack.fleet.items()),
             *(warning for name, nodes in stack.fleet.items() for warning in capacity_warnings(name, nodes)),
+            *release_checks(stack.fleet, stack.node_release_version),
             *_open_to_all(stack.public_access_cidrs),
             *(Check(subject="stack file", status="unknown", text=question) for question in stack.open_questions),
-            *(network.checks if network else zone_checks(stack.zones, stack.region)),
-            *(cluster.checks if cluster else (version_check(stack.kubernetes_version, stack.region),)),
-            *offering_checks(stack.fleet, stack.region),
-            *reservation_checks(stack.fleet, stack.region),
-            *quota_checks(stack.fleet, stack.region),
+            *_checks_of_lookup(network, has_ids=bool(stack.subnets)),
+            *_checks_of_lookup(cluster),
+            *(check for answer in answers.values() for check in checks_of(answer)),
+            *found.checks,
+            *node_group_limit_checks(
+                stack.fleet,
+                site,
+                own_groups=found.own,
+                other_groups=found.others,
+                system_groups=0 if stack.existing_cluster else 1,
+            ),
         ),
         vpc_id=stack.vpc_id,
-        private_subnets=network.private_subnets if network else None,
-        cluster=cluster.facts if cluster else None,
+        private_subnets=_subnets(stack, network),
+        cluster=cluster.facts if isinstance(cluster, FoundCluster) else None,
     )
+
+
+NETWORK, CLUSTER, GROUPS = "network.existing", "cluster.existing", "node groups"
+
+
+def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Any]]:
+    """Return what is asked at once, by a name for the part that fails."""
+    fleet = stack.fleet
+    parts: dict[str, Callable[[], Any]] = {}
+    if stack.vpc_id is not None:
+        wish = _network_wish(stack)
+        parts[NETWORK] = lambda: find_network(wish, site)
+    else:
+        parts["network.zones"] = lambda: list(zone_checks(stack.zones, site))
+    if stack.existing_cluster is not None:
+        cluster_wish = _cluster_wish(stack, stack.existing_cluster)
+        parts[CLUSTER] = lambda: find_cluster(cluster_wish, site)
+    else:
+        parts |= _of_a_new_cluster(stack, site)
+    parts["instance types"] = lambda: list(offering_checks(fleet, site))
+    parts["capacity reservations"] = lambda: list(reservation_checks(fleet, site))
+    parts["reservation groups"] = lambda: list(reservation_group_checks(_reservation_groups(fleet), fleet, site))
+    parts["vCPU quotas"] = lambda: list(vcpu_checks(fleet, site))
+    if stack.vpc_id is None:
+        parts["network quotas"] = lambda: list(network_limit_checks(stack.nat_gateways, site))
+    if stack.permissions_boundary:
+        boundary = stack.permissions_boundary
+        parts["permissions boundary"] = lambda: boundary_check(boundary, site)
+    parts[GROUPS] = lambda: find_node_groups(stack.existing_cluster or stack.stack, site)
+    return parts
+
+
+def _of_a_new_cluster(stack: StackFacts, site: Site) -> dict[str, Callable[[], Any]]:
+    parts: dict[str, Callable[[], Any]] = {
+        "cluster.kubernetesVersion": lambda: version_check(stack.kubernetes_version, site),
+        "log group": lambda: log_group_check(site, new_network=stack.vpc_id is None),
+        "cluster.admins": lambda: list(admin_checks(stack.admins, site)),
+        "cluster quota": lambda: cluster_limit_check(site),
+    }
+    if stack.system_instance_type:
+        type_, zones = stack.system_instance_type, sorted(stack.zones)[:SYSTEM_ZONES]
+        parts["system nodes"] = lambda: list(system_type_checks(type_, zones, site))
+    return parts
+
+
+def _reservation_groups(fleet: Mapping[str, GpuNodes]) -> dict[str, str]:
+    arns = {name: nodes.capacity_reservation_group_arn for name, nodes in fleet.items()}
+    return {name: arn for name, arn in arns.items() if arn}
 
 
 def _open_to_all(public_access_cidrs: Sequence[str]) -> Iterator[Check]:
@@ -73,27 +160,44 @@ def _open_to_all(public_access_cidrs: Sequence[str]) -> Iterator[Check]:
         yield Check(
             subject="cluster.publicAccessCidrs",
             status="warning",
-            text="0.0.0.0/0 lets everybody knock at the Kubernetes API: write the addresses your callers come from",
+            text="0.0.0.0/0 exposes the Kubernetes API to the internet: write the addresses your callers come from",
         )
 
 
-def _network(stack: StackFacts) -> FoundNetwork | None:
-    if stack.vpc_id is None:
-        return None
-    wish = NetworkWish(vpc_id=stack.vpc_id, zones=stack.zones, subnets=stack.subnets, subnet_tags=stack.subnet_tags)
-    nodes_by_zone: Counter[str] = Counter()
+def _network_wish(stack: StackFacts) -> NetworkWish:
+    types_by_zone: dict[str, list[str]] = {}
     for nodes in stack.fleet.values():
         for zone in nodes.zones:
-            nodes_by_zone[zone] += nodes.per_zone
-    return find_network(wish, nodes_by_zone, stack.region)
-
-
-def _cluster(stack: StackFacts) -> FoundCluster | None:
-    if stack.existing_cluster is None:
-        return None
-    return find_cluster(
-        stack.existing_cluster,
-        kubernetes_version=stack.kubernetes_version,
+            types_by_zone.setdefault(zone, []).extend([nodes.plan.instance.type] * nodes.per_zone)
+    return NetworkWish(
         vpc_id=stack.vpc_id or "",
-        region=stack.region,
+        zones=stack.zones,
+        subnets=stack.subnets,
+        subnet_tags=stack.subnet_tags,
+        nodes=types_by_zone,
+        has_control_plane=stack.existing_cluster is None,
     )
+
+
+def _cluster_wish(stack: StackFacts, name: str) -> ClusterWish:
+    return ClusterWish(
+        name=name,
+        kubernetes_version=stack.kubernetes_version,
+        known_versions=stack.known_versions,
+        vpc_id=stack.vpc_id or "",
+        security_group_ids=stack.security_group_ids,
+        copies_weights=stack.copies_weights,
+    )
+
+
+def _checks_of_lookup(found: FoundNetwork | FoundCluster | Check | None, *, has_ids: bool = False) -> Sequence[Check]:
+    if isinstance(found, Check):
+        # Nothing can be built on a lookup without a result.
+        return (found if has_ids else Check(subject=found.subject, status="failed", text=found.text),)
+    return found.checks if found else ()
+
+
+def _subnets(stack: StackFacts, network: FoundNetwork | Check | None) -> Mapping[str, str] | None:
+    if isinstance(network, FoundNetwork):
+        return network.private_subnets
+    return None if network is None else dict(stack.subnets)

@@ -13,7 +13,13 @@ from pydantic import AfterValidator, Field, model_validator
 from config import aws_names, rules
 from config.images_settings import ImagesSettings
 from config.model_settings import ModelSettings
-from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION, SYSTEM_INSTANCE_TYPE
+from config.pins import (
+    ADDON_VERSIONS,
+    DEFAULT_KUBERNETES_VERSION,
+    NODE_RELEASE_VERSION,
+    SUPPORTED_KUBERNETES_VERSIONS,
+    SYSTEM_INSTANCE_TYPE,
+)
 from config.settings import Settings, Zone
 
 AddonVersion = Annotated[str, AfterValidator(rules.addon_version)]
@@ -50,7 +56,8 @@ class NetworkSettings(Settings):
         """Zones, and VPC and subnets where they exist already, as the checks take them."""
         found = self.existing
         existing = {"vpc_id": found.vpc_id, "subnets": found.subnets, "subnet_tags": found.subnet_tags} if found else {}
-        return {"zones": self.zones, **existing}
+        nat_gateways = len(self.zones) if self.nat_gateways == "perZone" else 1
+        return {"zones": self.zones, "nat_gateways": nat_gateways, **existing}
 
     @property
     def system_zones(self) -> tuple[str, ...]:
@@ -105,7 +112,12 @@ class ClusterSettings(Settings):
         """What the checks ask about."""
         return {
             "kubernetes_version": self.kubernetes_version,
+            "known_versions": SUPPORTED_KUBERNETES_VERSIONS,
+            "node_release_version": self.node_release_version,
+            "system_instance_type": self.system_instance_type,
             "existing_cluster": self.existing.name if self.existing else None,
+            "security_group_ids": self.node_security_group_ids,
+            "admins": self.admins,
             "public_access_cidrs": self.public_access_cidrs,
         }
 

@@ -1,27 +1,34 @@
 """An AWS account for the checks to ask: moto where it has the data, given answers where it has none.
 
-The program asks through Pulumi's invokes; here each invoke becomes the call of AWS that its provider makes, as the
-provider's own source has it. Moto 5.2 knows offerings, zones, subnets, routes and clusters. Quotas, capacity
-reservations and the Kubernetes calendar it does not know: those are stubs.
+The checks ask boto3. Each call is seen here before it goes to moto 5.2, which knows offerings, zones, subnets, routes,
+instance types, security groups, instances and clusters. Quotas, capacity reservations, add-ons, Kubernetes versions and
+the health of node groups it does not know: their answers are given, and held against botocore's model of the service.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
 import boto3
-import pulumi
+from aws_shapes import must_fit
 from botocore.exceptions import ClientError
 from pulumi.runtime.mocks import MockCallArgs
 
-from cli.mock_cloud import CallFailedError, OfflineMocks, RecordingMonitor
+from checks.api import Account as AskedAccount
+from checks.site import STACK_TAG, Site
+from cli.mock_cloud import CallFailedError
 
 REGION = "us-west-2"
-DENIED = (
-    "invocation of {token} returned an error: operation error, https response error StatusCode: 403, RequestID: 1, api "
-    "error UnauthorizedOperation: You are not authorized to perform this operation."
-)
+STACK = "vllm-eks-test"
+NUMBER = "123456789012"
+CALLER = f"arn:aws:sts::{NUMBER}:assumed-role/deployer/me"
+DENIED_CODES = {"ec2": "UnauthorizedOperation", "iam": "AccessDenied", "sts": "AccessDenied"}
+NO_QUOTA = "NoSuchResourceException"
+
+Answer = Callable[["Account", Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass
@@ -29,37 +36,65 @@ class Account:
     """What the account answers."""
 
     quotas: Mapping[str, float] = field(default_factory=dict)
+    """By code; those that are not here were never changed."""
+    default_quotas: Mapping[str, float] = field(default_factory=dict)
     reservations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Kubernetes version -> status and end of standard support."""
+    instances: Sequence[Mapping[str, Any]] = ()
+    addons: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of every cluster."""
+    answers: Mapping[str, Mapping[str, Any] | Callable[[Mapping[str, Any]], Any] | str] = field(default_factory=dict)
+    """Operation -> what AWS answers (of the request, if it is a function), or the code of an error."""
     denied: frozenset[str] = frozenset()
-    """Functions that the caller may not ask, such as getSubnet; `*` is all."""
-    broken: str = ""
-    """What AWS says to every question, when it is not well."""
+    """Operations that the caller may not call, such as DescribeSubnets; `*` is all."""
+    broken: Exception | None = None
+    """What comes of every call, when AWS is not well."""
     asked: list[str] = field(default_factory=list)
     region: str = REGION
+    caller: str = CALLER
+
+    @property
+    def site(self) -> Site:
+        """Where the checks ask; each time anew, with nothing remembered."""
+        api = AskedAccount(self.client, self.caller)
+        return Site(api=api, region=self.region, stack=STACK)
+
+    def client(self, service: str) -> Any:
+        client = watched_client(service, self.region)
+        client._make_api_call = lambda operation, asked: self._call(client, operation, asked)
+        return client
+
+    def _call(self, client: Any, operation: str, asked: dict[str, Any]) -> Any:
+        service = client.meta.service_model.service_name
+        self.asked.append(operation)
+        if self.broken:
+            raise self.broken
+        if self.denied & {operation, "*"}:
+            raise refused(DENIED_CODES.get(service, "AccessDeniedException"), operation)
+        given = self.answers.get(operation)
+        if isinstance(given, str):
+            raise refused(given, operation)
+        if given is None and operation not in ANSWERS:
+            return type(client)._make_api_call(client, operation, asked)
+        model = client.meta.service_model.operation_model(operation)
+        must_fit(asked, model.input_shape, f"request of {operation}")
+        if callable(given):
+            given = given(asked)
+        answer = ANSWERS[operation](self, asked) if given is None else dict(given)
+        must_fit(answer, model.output_shape, f"answer to {operation}")
+        return answer
 
     def answer(self, call: MockCallArgs) -> dict[str, Any]:
-        """Answer one invoke, or fail as the provider does."""
-        name = call.token.rpartition(":")[2]
-        self.asked.append(name)
-        if self.broken:
-            raise CallFailedError(self.broken)
-        if self.denied & {name, "*"}:
-            raise CallFailedError(DENIED.format(token=call.token))
-        try:
-            return ANSWERS[name](self, call.args)
-        except ClientError as error:
-            said = error.response.get("Error", {})
-            raise CallFailedError(f"api error {said.get('Code')}: {said.get('Message')}") from None
+        """Answer the one question the program asks through Pulumi: who deploys."""
+        assert call.token == "aws:index/getCallerIdentity:getCallerIdentity"
+        if "getCallerIdentity" in self.denied:
+            raise CallFailedError("no valid credential sources for S3 Backend found")
+        return {"accountId": NUMBER, "arn": self.caller, "id": NUMBER, "userId": "AROA:me"}
 
-    def run(self, program: Callable[[], Any]) -> Any:
-        """Run a program against the account and return what it returns."""
-        monitor, seen = RecordingMonitor(OfflineMocks(answer=self.answer)), []
-        pulumi.runtime.set_mocks(monitor.mocks, "vllm-eks", "test", preview=False, monitor=monitor)
-        pulumi.runtime.test(lambda: seen.append(program()))()
-        (result,) = seen
-        return result
+
+def refused(code: str, operation: str, text: str = "Text of AWS.") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": text}}, operation)
 
 
 @cache
@@ -68,118 +103,93 @@ def client_of(service: str, region: str) -> Any:
     return boto3.client(service, region_name=region)
 
 
-def ec2(account: Account) -> Any:
-    return client_of("ec2", account.region)
+@cache
+def watched_client(service: str, region: str) -> Any:
+    """The client of the account of the test that runs, apart from those that make what is there."""
+    return boto3.client(service, region_name=region)
 
 
-def filters_of(args: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"Name": one["name"], "Values": one["values"]} for one in args.get("filters") or []]
+def quota(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
+    if asked["QuotaCode"] not in account.quotas:
+        raise refused(NO_QUOTA, "GetServiceQuota")
+    return {"Quota": {"QuotaCode": asked["QuotaCode"], "Value": account.quotas[asked["QuotaCode"]]}}
 
 
-def zones(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    found = ec2(account).describe_availability_zones()["AvailabilityZones"]
-    return {"names": [one["ZoneName"] for one in found], "zoneIds": [one["ZoneId"] for one in found]}
+def default_quota(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
+    if asked["QuotaCode"] not in account.default_quotas:
+        raise refused(NO_QUOTA, "GetAWSDefaultServiceQuota")
+    return {"Quota": {"QuotaCode": asked["QuotaCode"], "Value": account.default_quotas[asked["QuotaCode"]]}}
 
 
-def offerings(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    found = ec2(account).describe_instance_type_offerings(LocationType=args["locationType"], Filters=filters_of(args))[
-        "InstanceTypeOfferings"
+def versions(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
+    # AWS answers with those asked for, and with none it does not have.
+    found = [
+        {"clusterVersion": version, "versionStatus": status}
+        | ({"endOfStandardSupportDate": datetime.fromisoformat(ends)} if ends else {})
+        for version, (status, ends) in account.versions.items()
+        if version in asked["clusterVersions"]
     ]
-    return {"locations": [one["Location"] for one in found], "instanceTypes": [one["InstanceType"] for one in found]}
-
-
-def quota(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    if args["quotaCode"] not in account.quotas:
-        raise CallFailedError("api error NoSuchResourceException: This quota is not there.")
-    return {"value": account.quotas[args["quotaCode"]]}
-
-
-def versions(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("clusterVersion", "versionStatus", "endOfStandardSupportDate")
-    found = [dict(zip(names, (version, *rest), strict=True)) for version, rest in account.versions.items()]
     return {"clusterVersions": found}
 
 
-def reservation(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    if args["id"] not in account.reservations:
-        text = f"The capacity reservation ID '{args['id']}' does not exist"
-        raise CallFailedError(f"api error InvalidCapacityReservationId.NotFound: {text}")
-    return {"id": args["id"], **account.reservations[args["id"]]}
+def reservations(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = asked["CapacityReservationIds"]
+    for id_ in wanted:
+        if id_ not in account.reservations:
+            text = f"The capacity reservation ID '{id_}' does not exist"
+            raise refused("InvalidCapacityReservationId.NotFound", "DescribeCapacityReservations", text)
+    return {"CapacityReservations": [{"CapacityReservationId": one, **account.reservations[one]} for one in wanted]}
 
 
-def subnet(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    (found,) = ec2(account).describe_subnets(SubnetIds=[args["id"]])["Subnets"]
+def instance(type_: str = "g5.48xlarge", *, tags: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    """One running instance; of this stack, unless it is given other tags."""
+    tags = {STACK_TAG: STACK} if tags is None else tags
     return {
-        "id": found["SubnetId"],
-        "vpcId": found["VpcId"],
-        "availabilityZone": found["AvailabilityZone"],
-        "availableIpAddressCount": found["AvailableIpAddressCount"],
-        "cidrBlock": found["CidrBlock"],
+        "InstanceType": type_,
+        "State": {"Code": 16, "Name": "running"},
+        "CpuOptions": {"CoreCount": VCPUS[type_] // 2, "ThreadsPerCore": 2},
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        **more,
     }
 
 
-def subnets(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    found = ec2(account).describe_subnets(Filters=filters_of(args))["Subnets"]
-    return {"ids": [one["SubnetId"] for one in found]}
+VCPUS = {"g5.48xlarge": 192, "g6.12xlarge": 48, "p5.48xlarge": 192, "p4d.24xlarge": 96, "m7i.large": 2}
 
 
-def vpc(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    client, answer = ec2(account), {"id": args["id"]}
-    for name in ("enableDnsHostnames", "enableDnsSupport"):
-        found = client.describe_vpc_attribute(VpcId=args["id"], Attribute=name)
-        answer[name] = found[name[0].upper() + name[1:]]["Value"]
-    return answer
+def instances(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
+    found = [one for one in account.instances if all(_has(one, by["Name"], by["Values"]) for by in asked["Filters"])]
+    return {"Reservations": [{"Instances": [one]} for one in found]}
 
 
-def route_table(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    by = {"subnetId": "association.subnet-id", "vpcId": "vpc-id"}
-    wanted = [{"Name": name, "Values": [args[key]]} for key, name in by.items() if args.get(key)]
-    found = ec2(account).describe_route_tables(Filters=[*wanted, *filters_of(args)])["RouteTables"]
-    if len(found) != 1:
-        raise CallFailedError("query returned no results. Please change your search criteria and try again")
-    routes = [
-        {
-            "cidrBlock": one.get("DestinationCidrBlock", ""),
-            "gatewayId": one.get("GatewayId", ""),
-            "natGatewayId": one.get("NatGatewayId", ""),
-            "transitGatewayId": one.get("TransitGatewayId", ""),
-            "networkInterfaceId": one.get("NetworkInterfaceId", ""),
-        }
-        for one in found[0]["Routes"]
-    ]
-    return {"routeTableId": found[0]["RouteTableId"], "routes": routes}
+def _has(one: Mapping[str, Any], name: str, values: Sequence[str]) -> bool:
+    tags = {tag["Key"]: tag["Value"] for tag in one["Tags"]}
+    if name == "instance-state-name":
+        return one["State"]["Name"] in values
+    if name == "tag-key":
+        return bool(set(tags) & set(values))
+    texts = {"instance-type": one["InstanceType"]} | {f"tag:{key}": text for key, text in tags.items()}
+    return any(fnmatchcase(texts.get(name, ""), value) for value in values)
 
 
-def cluster(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    found = client_of("eks", account.region).describe_cluster(name=args["name"])["cluster"]
-    place = found["resourcesVpcConfig"]
-    return {
-        "name": found["name"],
-        "status": found["status"],
-        "version": found["version"],
-        "endpoint": found["endpoint"],
-        "certificateAuthorities": [found["certificateAuthority"]],
-        # Moto leaves these two out.
-        "vpcConfig": {"vpcId": place.get("vpcId", "vpc-theirs"), "clusterSecurityGroupId": "sg-theirs"},
-    }
+def addon(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
+    name = asked["addonName"]
+    if name not in account.addons:
+        text = f"No addon: {name} found in cluster: {asked['clusterName']}"
+        raise refused("ResourceNotFoundException", "DescribeAddon", text)
+    return {"addon": {"addonName": name, "status": "ACTIVE", **account.addons[name]}}
 
 
-def addon(account: Account, args: Mapping[str, Any]) -> dict[str, Any]:
-    if args["addonName"] == "coredns":
-        raise CallFailedError("api error ResourceNotFoundException: No addon: coredns found in cluster.")
-    return {"addonVersion": "v1.0.0-eksbuild.1"}
+def no_cluster(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
+    # Moto raises a KeyError.
+    raise refused("ResourceNotFoundException", "ListNodegroups", f"No cluster found for name: {asked['clusterName']}.")
 
 
-ANSWERS: dict[str, Callable[[Account, Mapping[str, Any]], dict[str, Any]]] = {
-    "getAvailabilityZones": zones,
-    "getInstanceTypeOfferings": offerings,
-    "getServiceQuota": quota,
-    "getClusterVersions": versions,
-    "getCapacityBlockReservation": reservation,
-    "getSubnet": subnet,
-    "getSubnets": subnets,
-    "getVpc": vpc,
-    "getRouteTable": route_table,
-    "getCluster": cluster,
-    "getAddon": addon,
+ANSWERS: dict[str, Answer] = {
+    "ListNodegroups": no_cluster,
+    "GetServiceQuota": quota,
+    "GetAWSDefaultServiceQuota": default_quota,
+    "DescribeClusterVersions": versions,
+    "DescribeCapacityReservations": reservations,
+    "DescribeAddon": addon,
+    "DescribeInstances": instances,
 }

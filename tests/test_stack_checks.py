@@ -1,10 +1,16 @@
 """The real program against an account that refuses: it stops before anything is registered, and says all of why."""
 
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
+import account as account_module
 import pytest
-from account import Account
+from account import NUMBER, Account
 
+from checks import api
+from checks.api import NoAccount, Place, open_account
+from checks.parallel import in_parallel
 from checks.result import Check, StackRefused, Status, stop_on_failures
 from cli.recording import Recording, record
 from config.stack_file import read_stack_file
@@ -13,54 +19,93 @@ pytestmark = pytest.mark.usefixtures("moto_account")
 
 ROOT = Path(__file__).parent.parent
 G_QUOTA = "L-DB2E81BA"
-STANDARD = {"1.36": ("STANDARD_SUPPORT", "2027-08-02T00:00:00Z")}
+STANDARD = {"1.36": ("STANDARD_SUPPORT", "2027-08-02")}
+DEPLOYER = SimpleNamespace(account_id=NUMBER, arn="arn")
+DEFAULTS = {"L-0263D0A3": 5, "L-F678F1CE": 5, "L-A4707A72": 5, "L-1194D53C": 100}
 
 
-def run(account: Account, stack: str = "prod") -> Recording:
-    return record(ROOT, read_stack_file(ROOT, stack).for_offline_preview(), account.answer)
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch):
+    """Run the program of the prod stack against an account."""
+
+    def run(asked: Account, stack: str = "prod") -> Recording:
+        monkeypatch.setattr(api, "_clients_at", lambda place: asked.client)
+        return record(ROOT, read_stack_file(ROOT, stack).for_offline_preview(), asked.answer)
+
+    return run
 
 
-def test_an_account_that_offers_and_allows_everything_lets_the_stack_through() -> None:
-    recording = run(Account(quotas={G_QUOTA: 384}, versions=STANDARD))
+def account(**more: object) -> Account:
+    return Account(**{"quotas": {G_QUOTA: 384}, "default_quotas": DEFAULTS, "versions": STANDARD, **more})  # type: ignore[arg-type]
+
+
+def test_an_account_that_offers_and_allows_everything_lets_the_stack_through(run) -> None:
+    recording = run(account())
     known = {"stack file", "cluster.publicAccessCidrs"}
     asked = [check for check in recording.checks if check.subject not in known]
-    assert {check.status for check in asked} == {"passed"}
+    assert {check.status for check in asked} == {"passed"}, [check for check in asked if check.status != "passed"]
     (warning,) = [check for check in recording.checks if check.status == "warning"]
     assert warning == Check(
         subject="cluster.publicAccessCidrs",
         status="warning",
-        text="0.0.0.0/0 lets everybody knock at the Kubernetes API: write the addresses your callers come from",
+        text="0.0.0.0/0 exposes the Kubernetes API to the internet: write the addresses your callers come from",
     )
     assert len(recording.registrations) > 40
 
 
-def test_a_refusal_stops_the_program_before_anything_is_made_and_tells_every_fault() -> None:
-    account = Account(quotas={G_QUOTA: 0}, versions={"1.36": ("EXTENDED_SUPPORT", "2027-08-02T00:00:00Z")})
+def test_a_refusal_stops_the_program_before_anything_is_made_and_tells_every_fault(run) -> None:
     with pytest.raises(StackRefused) as refusal:
-        run(account)
+        run(account(quotas={G_QUOTA: 0}, versions={"1.36": ("EXTENDED_SUPPORT", "2027-08-02")}))
     assert str(refusal.value).splitlines() == [
         "cluster.kubernetesVersion: standard support of 1.36 ended on 2027-08-02, after which EKS costs more: write a "
         "newer version",
-        "quota Running On-Demand G and VT instances (L-DB2E81BA): its limit is 0 vCPUs and the stack's nodes need 384; "
+        "quota Running On-Demand G and VT instances (L-DB2E81BA): its limit is 0 vCPUs and the stack needs 384; "
         "ask for more: aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-DB2E81BA "
         "--desired-value 384 --region us-west-2",
     ]
 
 
-def test_without_any_permission_the_stack_is_built_all_the_same() -> None:
-    recording = run(Account(denied=frozenset({"*"})))
+def test_without_any_permission_the_stack_is_built_all_the_same(run) -> None:
+    asked = account()
+    real = asked._call
+
+    def only_who(client: object, operation: str, parameters: dict[str, object]) -> object:
+        if operation != "GetCallerIdentity":
+            raise account_module.refused("AccessDeniedException", operation)
+        return real(client, operation, parameters)
+
+    asked._call = only_who  # type: ignore[method-assign]
+    recording = run(asked)
     assert "failed" not in {check.status for check in recording.checks}
     assert len(recording.registrations) > 40
 
 
-def test_an_account_is_asked_a_handful_of_questions_not_one_a_resource() -> None:
-    account = Account(quotas={G_QUOTA: 384}, versions=STANDARD)
-    run(account)
-    assert sorted(account.asked) == [
-        "getAvailabilityZones",
-        "getClusterVersions",
-        "getInstanceTypeOfferings",
-        "getServiceQuota",
+def test_an_account_is_asked_a_handful_of_questions_each_once(run) -> None:
+    asked = account()
+    run(asked)
+    assert sorted(asked.asked) == [
+        "DescribeAddresses",
+        "DescribeAvailabilityZones",
+        "DescribeClusterVersions",
+        "DescribeInstanceTypeOfferings",
+        "DescribeInstanceTypeOfferings",
+        "DescribeInstances",
+        "DescribeInstances",
+        "DescribeInternetGateways",
+        "DescribeLogGroups",
+        "DescribeVpcs",
+        "GetAWSDefaultServiceQuota",
+        "GetAWSDefaultServiceQuota",
+        "GetAWSDefaultServiceQuota",
+        "GetAWSDefaultServiceQuota",
+        "GetCallerIdentity",
+        "GetServiceQuota",
+        "GetServiceQuota",
+        "GetServiceQuota",
+        "GetServiceQuota",
+        "GetServiceQuota",
+        "ListClusters",
+        "ListNodegroups",
     ]
 
 
@@ -75,3 +120,66 @@ def test_warnings_and_one_summary_reach_pulumi_s_log(monkeypatch: pytest.MonkeyP
         ("warning", "warning: because"),
         ("info", "checks: 2 passed, 1 unknown\n  unknown: because"),
     ]
+
+
+# --- who is asked
+
+
+def test_boto3_that_is_in_another_account_asks_nothing(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = account(answers={"GetCallerIdentity": {"Account": "999999999999"}})
+    (check,) = [one for one in run(asked).checks if one.subject.startswith("quota Running")]
+    assert (check.status, check.text.split("): aws")[0]) == (
+        "unknown",
+        f"AWS did not answer (boto3 finds credentials of account 999999999999, and Pulumi deploys to {NUMBER}: name "
+        "the same profile or role in aws:profile, aws:assumeRoles or the environment",
+    )
+    assert asked.asked == ["GetCallerIdentity"]
+
+
+def test_a_provider_without_credentials_leaves_all_unknown(run) -> None:
+    asked = account(denied=frozenset({"getCallerIdentity"}))
+    (check,) = [one for one in run(asked).checks if one.subject.startswith("quota Running")]
+    assert check.text.startswith("AWS did not answer (no AWS credentials that work: invoke of aws:index/getCallerId")
+    assert asked.asked == []
+
+
+def test_the_role_of_the_stack_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulumi_aws.get_caller_identity", lambda: DEPLOYER)
+    place = Place(region="us-west-2", role_arn=f"arn:aws:iam::{NUMBER}:role/deployer")
+    opened = open_account(place)
+    assert not isinstance(opened, NoAccount)
+    session = opened.answer("sts", "get_caller_identity")["Arn"]
+    assert session.startswith(f"arn:aws:sts::{NUMBER}:assumed-role/deployer/")
+
+
+def test_a_profile_that_is_not_there_leaves_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulumi_aws.get_caller_identity", lambda: DEPLOYER)
+    opened = open_account(Place(region="us-west-2", profile="nobody-s"))
+    assert opened == NoAccount(
+        "boto3 has no AWS credentials that work: The config profile (nobody-s) could not be found"
+    )
+
+
+def test_clients_have_limits_of_time() -> None:
+    client = api._clients_at(Place(region="us-west-2"))("sts")
+    config = client.meta.config
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (5, 15, 3)
+
+
+# --- at once
+
+
+def test_parts_are_asked_at_once_and_the_slow_one_is_not_waited_for_for_ever() -> None:
+    barrier, never = threading.Barrier(2, timeout=10), threading.Event()
+    found = in_parallel({"one": barrier.wait, "two": barrier.wait, "late": never.wait}, deadline_seconds=0.2)
+    never.set()
+    assert sorted([found["one"], found["two"]]) == [0, 1]
+    assert found["late"] == Check(subject="late", status="unknown", text="no answer within 0 s")
+
+
+def test_a_part_that_fails_stops_no_other() -> None:
+    found = in_parallel({"wrong": lambda: {}["key"], "right": lambda: 1})
+    assert found == {
+        "wrong": Check(subject="wrong", status="unknown", text="the answer could not be read (KeyError: 'key')"),
+        "right": 1,
+    }

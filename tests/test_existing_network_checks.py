@@ -1,21 +1,19 @@
-"""Networks and clusters that exist: looked up in moto's account, each fault with its exact words."""
+"""Networks that exist: looked up in moto's account, each error with its exact words."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import account
+import account as account_module
 import pytest
 from account import Account
 
-from checks.existing_cluster import FoundCluster, find_cluster
 from checks.existing_network import FoundNetwork, NetworkWish, find_network
 from checks.result import Check
 
 pytestmark = pytest.mark.usefixtures("moto_account")
 
 ZONES = ("us-west-2a", "us-west-2b")
-NODES = {"us-west-2a": 2, "us-west-2b": 0}
+NODES = {"us-west-2a": ["g5.48xlarge"] * 2}
 
 
 @dataclass(frozen=True)
@@ -30,12 +28,12 @@ class Place:
 
     @property
     def wish(self) -> NetworkWish:
-        return NetworkWish(vpc_id=self.vpc, zones=ZONES, subnets=self.subnets)
+        return NetworkWish(vpc_id=self.vpc, zones=ZONES, subnets=self.subnets, nodes=NODES)
 
 
 @pytest.fixture
 def client() -> Any:
-    return account.client_of("ec2", "us-west-2")
+    return account_module.client_of("ec2", "us-west-2")
 
 
 @pytest.fixture
@@ -60,7 +58,7 @@ def place(client: Any) -> Place:
 
 
 def found(wish: NetworkWish, account: Account | None = None) -> FoundNetwork:
-    return (account or Account()).run(lambda: find_network(wish, NODES, "us-west-2"))
+    return find_network(wish, (account or Account()).site)
 
 
 def failures(checks: Any) -> dict[str, str]:
@@ -140,9 +138,54 @@ def test_too_few_free_addresses_are_refused_with_the_number_needed(place: Place,
     client.associate_route_table(RouteTableId=place.tables["us-west-2a"], SubnetId=small)
     network = found(replace(place.wish, subnets={**place.subnets, "us-west-2a": small}))
     assert failures(network.checks) == {
-        "network.existing.subnets.us-west-2a": f"{small} has 11 free addresses, and 2 GPU nodes beside the control "
-        "plane need 36 or more"
+        "network.existing.subnets.us-west-2a": f"{small} has 11 free addresses, and 2 more GPU nodes beside the "
+        "control plane need 126 or more (the VPC CNI takes up to 100 for each): free some, or use a larger subnet"
     }
+
+
+def free_in(place: Place, count: int, account: Account | None = None, **wish: Any) -> list[Check]:
+    """What is said of a network whose first subnet has so many free addresses."""
+    subnet = place.subnets["us-west-2a"]
+    asked = account or Account()
+    listed = account_module.client_of("ec2", "us-west-2").describe_subnets(SubnetIds=[subnet])["Subnets"]
+    asked.answers = {**asked.answers, "DescribeSubnets": {"Subnets": [{**listed[0], "AvailableIpAddressCount": count}]}}
+    only_one = {"zones": ["us-west-2a"], "subnets": {"us-west-2a": subnet}}
+    return [one for one in found(replace(place.wish, **only_one, **wish), asked).checks if one.status != "passed"]
+
+
+@pytest.mark.parametrize(("count", "types"), [(126, 2), (26, 1), (16, 0)])
+def test_as_many_addresses_as_the_cni_takes_are_enough_and_one_less_is_not(
+    place: Place, count: int, types: int
+) -> None:
+    nodes = {"us-west-2a": ["g5.48xlarge"] * types}
+    assert free_in(place, count, nodes=nodes) == []
+    assert [one.status for one in free_in(place, count - 1, nodes=nodes)] == ["failed"]
+
+
+def test_smaller_types_take_fewer_addresses(place: Place) -> None:
+    # EC2: 15 addresses an interface of a g5.xlarge.
+    nodes = {"us-west-2a": ["g5.xlarge"] * 3}
+    assert free_in(place, 16 + 2 * 30 + 10, nodes=nodes) == []
+    assert [one.status for one in free_in(place, 16 + 2 * 30 + 9, nodes=nodes)] == ["failed"]
+
+
+def test_nodes_and_a_control_plane_that_are_there_need_no_more_addresses(place: Place) -> None:
+    running = [account_module.instance(SubnetId=place.subnets["us-west-2a"])] * 2
+    there = {"ListClusters": {"clusters": [account_module.STACK]}}
+    assert free_in(place, 0, Account(instances=running, answers=there)) == []
+    (check,) = free_in(place, 9, Account(instances=running[:1], answers=there))
+    assert "has 9 free addresses, and 1 more GPU node needs 10 or more (the VPC CNI takes up to 100" in check.text
+
+
+def test_an_existing_cluster_has_its_control_plane_elsewhere(place: Place) -> None:
+    assert free_in(place, 110, has_control_plane=False) == []
+    assert [one.status for one in free_in(place, 109, has_control_plane=False)] == ["failed"]
+
+
+def test_too_few_addresses_are_unknown_where_running_nodes_may_not_be_seen(place: Place) -> None:
+    (check,) = free_in(place, 20, Account(denied=frozenset({"DescribeInstances"})))
+    assert check.status == "unknown"
+    assert "no permission to ask: allow ec2:DescribeInstances" in check.text
 
 
 def test_a_public_subnet_is_refused(place: Place, client: Any) -> None:
@@ -164,6 +207,17 @@ def test_a_subnet_without_a_way_out_is_refused(place: Place, client: Any) -> Non
     }
 
 
+def test_a_route_to_what_is_gone_is_no_way_out(place: Place, client: Any) -> None:
+    client.delete_nat_gateway(NatGatewayId=place.nat)
+    gone = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": place.nat, "State": "blackhole"}
+    tables = {"RouteTables": [{"RouteTableId": "rtb-1", "Routes": [gone]}]}
+    texts = failures(found(place.wish, Account(answers={"DescribeRouteTables": tables})).checks).values()
+    assert (
+        f"{place.subnets['us-west-2a']} has no way out: its route to 0.0.0.0/0 goes to {place.nat}, which is gone"
+        in texts
+    )
+
+
 def test_a_subnet_without_a_route_table_of_its_own_uses_the_main_one(place: Place, client: Any) -> None:
     subnet = client.create_subnet(VpcId=place.vpc, CidrBlock="10.0.7.0/24", AvailabilityZone="us-west-2a")
     plain = subnet["Subnet"]["SubnetId"]
@@ -177,76 +231,4 @@ def test_a_vpc_that_resolves_no_names_is_refused(place: Place, client: Any) -> N
     assert failures(found(place.wish).checks) == {
         "network.existing.vpcId": f"{place.vpc} has enableDnsHostnames off, and nodes find the control plane by name: "
         "turn it on"
-    }
-
-
-# --- clusters
-
-
-@pytest.fixture
-def theirs(place: Place) -> Iterator[str]:
-    eks = account.client_of("eks", "us-west-2")
-    eks.create_cluster(
-        name="theirs",
-        version="1.36",
-        roleArn="arn:aws:iam::123456789012:role/eks",
-        resourcesVpcConfig={"subnetIds": list(place.subnets.values())},
-    )
-    yield "theirs"
-    eks.delete_cluster(name="theirs")
-
-
-def looked_up(account: Account, name: str, version: str = "1.36", vpc: str = "vpc-theirs") -> FoundCluster:
-    return account.run(lambda: find_cluster(name, kubernetes_version=version, vpc_id=vpc, region="us-west-2"))
-
-
-def test_a_cluster_with_what_is_needed_passes_and_gives_its_facts(theirs: str) -> None:
-    cluster = looked_up(Account(), theirs)
-    assert cluster.checks[0] == Check(
-        subject="cluster theirs has what the stack needs", status="passed", text="ACTIVE, 1.36, in vpc-theirs"
-    )
-    assert cluster.facts["security_group_id"] == "sg-theirs"
-    assert cluster.facts["endpoint"].startswith("https://")
-    assert cluster.facts["certificate_authority"]
-
-
-def test_an_addon_that_eks_does_not_manage_is_unknown_not_missing(theirs: str) -> None:
-    addons = [check for check in looked_up(Account(), theirs).checks if "has what" not in check.subject]
-    assert [(check.subject, check.status) for check in addons] == [
-        ("cluster theirs has vpc-cni", "passed"),
-        ("cluster theirs has kube-proxy", "passed"),
-        ("cluster theirs has coredns", "unknown"),
-    ]
-    assert "a self-managed coredns will do" in addons[2].text
-
-
-def test_a_cluster_of_another_version_or_vpc_is_refused(theirs: str) -> None:
-    texts = [
-        check.text for check in looked_up(Account(), theirs, "1.35", "vpc-ours").checks if check.status == "failed"
-    ]
-    assert texts == [
-        'theirs runs Kubernetes 1.36, and the stack\'s nodes would run 1.35: write kubernetesVersion: "1.36", with a '
-        "nodeReleaseVersion of it",
-        "theirs is in vpc-theirs, and network.existing names vpc-ours: write its own VPC",
-    ]
-
-
-def test_a_cluster_that_is_not_active_is_refused(theirs: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Moto's clusters are ACTIVE at once.
-    monkeypatch.setitem(
-        account.ANSWERS, "getCluster", lambda one, args: {**account.cluster(one, args), "status": "CREATING"}
-    )
-    texts = [check.text for check in looked_up(Account(), theirs).checks if check.status == "failed"]
-    assert texts == ["theirs is CREATING, not ACTIVE: wait until it is"]
-
-
-def test_a_cluster_that_cannot_be_looked_up_stops_the_stack() -> None:
-    assert failures(looked_up(Account(), "nobody-s").checks) == {
-        "cluster.existing": "nobody-s: AWS did not answer (ResourceNotFoundException: No cluster found for name: "
-        "nobody-s): aws eks describe-cluster --name nobody-s --region us-west-2"
-    }
-    denied = looked_up(Account(denied=frozenset({"getCluster"})), "theirs")
-    assert failures(denied.checks) == {
-        "cluster.existing": "theirs: no permission to ask: allow eks:DescribeCluster, or run aws eks describe-cluster "
-        "--name theirs --region us-west-2"
     }

@@ -1,0 +1,173 @@
+"""The account, asked by boto3 with calls that only read, and what stands in for it where there is none.
+
+Pulumi's own lookups cannot read a node group's health, the vCPUs in use or a security group's rules, and wait for as
+long as the provider retries. So the checks ask boto3, with the stack's profile and role and with time limits, and only
+after Pulumi's provider has said which account it deploys to.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import pulumi_aws as aws
+
+from checks.asking import NOBODY_TO_ASK
+
+Record = Mapping[str, Any]
+"""A part of an answer of AWS, in AWS's own spelling."""
+
+Told = TypeVar("Told")
+
+Client = Any
+"""boto3 gives its clients no static type."""
+
+CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 15, 3
+"""Limits of one request: a service that is not reachable (no VPC endpoint, a proxy) costs at most a minute."""
+
+SESSION_NAME = "vllm-eks-checks"
+
+
+class NoAccountError(Exception):
+    """No account can be asked; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the stack's provider deploys, and as whom."""
+
+    region: str
+    profile: str | None = None
+    role_arn: str | None = None
+
+
+class Api(Protocol):
+    """Asks AWS; both methods raise what boto3 raises, or NoAccountError."""
+
+    @property
+    def caller_arn(self) -> str:
+        """ARN of who deploys, as STS writes it; raises NoAccountError."""
+        ...
+
+    def answer(self, service: str, operation: str, **asked: object) -> Record:
+        """Return the answer to one call, such as ("eks", "describe_cluster", name=...)."""
+        ...
+
+    def pages(self, service: str, operation: str, key: str, **asked: object) -> list[Any]:
+        """Return what stands under `key` on all pages of an answer."""
+        ...
+
+
+@dataclass(frozen=True)
+class NoAccount:
+    """In place of an account that cannot be asked."""
+
+    reason: str
+
+    @property
+    def caller_arn(self) -> str:
+        """Raise NoAccountError, as every question here does."""
+        raise NoAccountError(self.reason)
+
+    def answer(self, service: str, operation: str, **asked: object) -> Record:
+        """Raise NoAccountError."""
+        raise NoAccountError(self.reason)
+
+    def pages(self, service: str, operation: str, key: str, **asked: object) -> list[Any]:
+        """Raise NoAccountError."""
+        raise NoAccountError(self.reason)
+
+
+class Account:
+    """Asks each question once, from whichever thread, and keeps the answer."""
+
+    def __init__(self, client: Callable[[str], Client], caller_arn: str) -> None:
+        """Take a maker of boto3 clients by service name, called once for each, and who deploys."""
+        self.caller_arn = caller_arn
+        self._make_client = client
+        self._clients: dict[str, Client] = {}
+        self._answers: dict[str, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, service: str, operation: str, **asked: object) -> Record:
+        """Return the answer to one call."""
+        return self._once(service, operation, asked, lambda client: getattr(client, operation)(**asked))
+
+    def pages(self, service: str, operation: str, key: str, **asked: object) -> list[Any]:
+        """Return what stands under `key` on all pages of an answer."""
+
+        def read(client: Client) -> list[Any]:
+            if not client.can_paginate(operation):
+                return list(getattr(client, operation)(**asked).get(key, ()))
+            return [one for page in client.get_paginator(operation).paginate(**asked) for one in page.get(key, ())]
+
+        return self._once(service, f"{operation} {key}", asked, read)
+
+    def _once(self, service: str, name: str, asked: Mapping[str, object], call: Callable[[Client], Told]) -> Told:
+        question = f"{service} {name} {json.dumps(asked, sort_keys=True)}"
+        with self._lock:
+            known = self._answers.get(question)
+            future = self._answers.setdefault(question, Future())
+        if known is None:
+            try:
+                future.set_result(call(self._client(service)))
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
+
+    def _client(self, service: str) -> Client:
+        # Making a client is not safe from several threads at once.
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._make_client(service)
+            return self._clients[service]
+
+
+def open_account(place: Place) -> Api:
+    """Return the account that Pulumi's AWS provider deploys to, or what says why it cannot be asked."""
+    try:
+        deployer = aws.get_caller_identity()
+    except Exception as error:  # pulumi raises no narrower kind for what the provider says
+        offline = NOBODY_TO_ASK in str(error)
+        return NoAccount(NOBODY_TO_ASK if offline else f"no AWS credentials that work: {error}")
+    try:
+        client = _clients_at(place)
+        found = client("sts").get_caller_identity()["Account"]
+    except Exception as error:
+        return NoAccount(f"boto3 has no AWS credentials that work: {error}")
+    if found != deployer.account_id:
+        return NoAccount(
+            f"boto3 finds credentials of account {found}, and Pulumi deploys to {deployer.account_id}: name the same "
+            "profile or role in aws:profile, aws:assumeRoles or the environment"
+        )
+    return Account(client, deployer.arn)
+
+
+def _clients_at(place: Place) -> Callable[[str], Client]:
+    # Loaded here: boto3 takes half a second, and an offline preview asks nobody.
+    import boto3
+    from botocore.config import Config
+
+    limits = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    )
+    session = boto3.Session(profile_name=place.profile, region_name=place.region)
+    if place.role_arn:
+        sts = session.client("sts", config=limits)
+        taken = sts.assume_role(RoleArn=place.role_arn, RoleSessionName=SESSION_NAME)["Credentials"]
+        session = boto3.Session(
+            aws_access_key_id=taken["AccessKeyId"],
+            aws_secret_access_key=taken["SecretAccessKey"],
+            aws_session_token=taken["SessionToken"],
+            region_name=place.region,
+        )
+    return lambda service: session.client(service, config=limits)
+
+
+def tags_of(listed: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+    """Return tags as a mapping; EC2 lists them."""
+    return {tag["Key"]: tag.get("Value", "") for tag in listed or ()}

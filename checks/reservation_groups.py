@@ -1,0 +1,85 @@
+"""Whether a group of capacity reservations holds what the models' nodes ask of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from checks.api import Record
+from checks.asking import Question, ask, error_code
+from checks.result import Check
+from checks.site import Site, own_instances
+from planner.gpu_nodes import GpuNodes
+
+NO_SUCH_GROUP = "NotFoundException"
+RESERVATION = "AWS::EC2::CapacityReservation"
+
+
+def reservation_group_checks(groups: Mapping[str, str], fleet: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
+    """Yield the checks of each group of reservations named in the stack; models may share one.
+
+    Args:
+        groups: The ARN of a model's group, by the model's name.
+        fleet: The GPU nodes of each model.
+        site: Who is asked.
+    """
+    by_arn: dict[str, dict[str, GpuNodes]] = {}
+    for name, arn in groups.items():
+        by_arn.setdefault(arn, {})[name] = fleet[name]
+    for arn, models in by_arn.items():
+        yield from _group(arn, models, site)
+
+
+def _group(arn: str, models: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
+    question = Question(
+        subject=f"reservation group {arn.rpartition('/')[2]} holds the nodes of {' and '.join(models)}",
+        actions="resource-groups:ListGroupResources and ec2:DescribeCapacityReservations",
+        command=f"aws resource-groups list-group-resources --group {arn} --region {site.region}",
+    )
+    found = ask(question, lambda: _reservations(arn, site))
+    if isinstance(found, Check):
+        yield found
+        return
+    if found is None:
+        text = f"there is no group {arn} in this account: correct the ARN"
+        yield from (_told(name, text, nodes) for name, nodes in models.items())
+        return
+    running = ask(question, lambda: {one.reservation_id for one in own_instances(site)})
+    own = running if isinstance(running, set) else set()
+    for name, nodes in models.items():
+        yield _model(name, nodes, found, own, question, site)
+
+
+def _reservations(arn: str, site: Site) -> Sequence[Record] | None:
+    try:
+        listed = site.api.pages("resource-groups", "list_group_resources", "Resources", Group=arn)
+    except Exception as error:
+        if error_code(error) == NO_SUCH_GROUP:
+            return None
+        raise
+    members = [one.get("Identifier", {}) for one in listed]
+    ids = sorted(one["ResourceArn"].rpartition("/")[2] for one in members if one.get("ResourceType") == RESERVATION)
+    if not ids:
+        return []
+    return site.api.pages("ec2", "describe_capacity_reservations", "CapacityReservations", CapacityReservationIds=ids)
+
+
+def _model(name: str, nodes: GpuNodes, found: Sequence[Record], own: set[str], question: Question, site: Site) -> Check:
+    wanted, (zone, *_) = nodes.plan.instance.type, nodes.zones
+    fitting = [
+        one
+        for one in found
+        if one["State"] == "active" and one["InstanceType"] == wanted and one["AvailabilityZone"] in nodes.zones
+    ]
+    free = sum(one["AvailableInstanceCount"] for one in fitting)
+    mine = sum(
+        one.type == wanted and one.reservation_id in {f["CapacityReservationId"] for f in fitting}
+        for one in (own_instances(site) if own else ())
+    )
+    if nodes.total <= free + mine:
+        text = f"{free} x {wanted} free in {' and '.join(nodes.zones)}, {mine} used by this stack"
+        return Check(subject=question.subject, status="passed", text=text)
+    text = f"its active reservations have {free} x {wanted} free in {zone}, and {name} needs {nodes.total - mine} more"
+    return _told(name, text, nodes)
+
+
+def _told(name: str, text: str, nodes: GpuNodes) -> Check:
+    status = "warning" if nodes.parked else "failed"
+    return Check(subject=f"models.{name}.capacityReservationGroupArn", status=status, text=text)

@@ -1,0 +1,35 @@
+"""What a double may answer in AWS's place: only what botocore's own model of the service knows.
+
+A misspelt key, a value of another kind or a status that AWS never says makes the test fail at the double.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.model import Shape
+from botocore.validate import ParamValidator
+
+
+def must_fit(value: Mapping[str, Any], shape: Shape | None, what: str) -> None:
+    """Fail where a value is none of a shape: an answer's, or a request's."""
+    if shape is None:
+        assert not value, f"{what} answers nothing"
+        return
+    report = ParamValidator().validate(value, shape)
+    assert not report.has_errors(), f"{what}: {report.generate_report()}"
+    wrong = list(_beyond_enums(value, shape, what))
+    assert not wrong, wrong
+
+
+def _beyond_enums(value: Any, shape: Any, where: str) -> list[str]:
+    """Return the texts that an enumeration of the model does not hold, which botocore itself lets pass."""
+    parts: list[tuple[Any, Any, str]] = []
+    if shape.type_name == "structure":
+        parts = [(value[key], member, f"{where}.{key}") for key, member in shape.members.items() if key in value]
+    elif shape.type_name == "list":
+        parts = [(one, shape.member, where) for one in value]
+    elif shape.type_name == "map":
+        parts = [(one, shape.value, where) for one in value.values()]
+    elif shape.type_name == "string" and shape.enum and value not in shape.enum:
+        return [f"{where}: {value!r} is none of {shape.enum}"]
+    return [wrong for part in parts for wrong in _beyond_enums(*part)]
