@@ -19,8 +19,9 @@ COLUMNS: tuple[tuple[str, Callable[[Plan, str], str]], ...] = (
     ("KV tokens", lambda plan, region: f"{plan.kv_cache_tokens:,}"),
     ("requests", lambda plan, region: f"{plan.max_concurrency:g}"),
     ("context", lambda plan, region: f"{plan.largest_context_tokens:,}"),
-    ("<= tokens/s", lambda plan, region: _tokens_per_second(plan)),
-    (">= USD/Mtok", lambda plan, region: _or_unknown(plan.usd_per_million_tokens)),
+    ("seqs", lambda plan, region: str(plan.options.max_num_seqs)),
+    ("~ tokens/s", lambda plan, region: _tokens_per_second(plan)),
+    ("~ USD/Mtok", lambda plan, region: _or_unknown(plan.usd_per_million_tokens)),
     ("idle", lambda plan, region: str(plan.idle_gpus)),
     ("GDR", lambda plan, region: _yes_or_no(plan.instance.gpudirect_rdma)),
     ("zones", lambda plan, region: _zones(plan, region)),
@@ -39,8 +40,11 @@ def show_comparison(model: ModelFacts, plans: Sequence[Plan], *, region: str, ou
     for plan in fitting:
         made.add_row(*(cell(plan, region) for _, cell in COLUMNS))
     out.print(made)
-    say(out, "context: the longest that fits on the cautious side")
-    say(out, f"tokens/s, USD/Mtok: bounds, not promises: {FORMULA}")
+    say(
+        out,
+        "context: the longest that fits on the cautious side; seqs: --max-num-seqs, lowered where its default does not",
+    )
+    say(out, f"tokens/s, USD/Mtok: roofline estimates: {FORMULA}")
     say(out, f"zones: known to offer the type in {region}; GDR: GPUDirect RDMA between nodes")
 
 
@@ -54,8 +58,8 @@ def _sizes(plan: Plan) -> str:
 
 
 def _tokens_per_second(plan: Plan) -> str:
-    bound = plan.roofline
-    return f"{bound.tokens_per_second * plan.replicas:,.0f}" if bound else "unknown"
+    estimate = plan.roofline
+    return f"{estimate.tokens_per_second * plan.replicas:,.0f}" if estimate else "unknown"
 
 
 def _zones(plan: Plan, region: str) -> str:

@@ -80,16 +80,14 @@ def summary_lines(plan: Plan) -> list[str]:
 
 
 def advice_lines(plan: Plan, region: str) -> list[str]:
-    """Return what helps to choose between types: the bound on throughput, the zones, the steps of the start."""
+    """Return what helps to choose between types: the estimated throughput, the zones, the steps of the start."""
     lines = []
-    bound = plan.roofline
-    if bound:
-        rate = (
-            f"at most {bound.tokens_per_second:,.0f} tokens/s a replica with {bound.running_requests} requests running"
-        )
+    estimate = plan.roofline
+    if estimate:
+        rate = f"{estimate.tokens_per_second:,.0f} tokens/s a replica with {estimate.running_requests} requests running"
         cost = plan.usd_per_million_tokens
-        price_text = f", so at least ${cost:.2f} a million" if cost is not None else ""
-        lines.append(f"  bound        {rate}{price_text} (memory bandwidth and interconnect; real rates are lower)")
+        price_text = f", ${cost:.2f} a million" if cost is not None else ""
+        lines.append(f"  roofline     {rate}{price_text} (an estimate from memory bandwidth and interconnect)")
     zones = plan.instance.zone_ids.get(region)
     if plan.instance.zone_ids:
         known = ", ".join(zones) if zones else "none known"
@@ -202,7 +200,7 @@ def stage_contents(stage: Stage, layout: Layout) -> str:
 def bar(stage: Stage, out: Console) -> Text:
     """Return one GPU's memory as a bar and its KV cache in GiB."""
     sizes = (
-        stage.weights.size_bytes,
+        stage.loaded_bytes,
         stage.activations.size_bytes,
         stage.overhead_bytes,
         max(0.0, stage.kv_cache_bytes),
@@ -215,7 +213,7 @@ def bar(stage: Stage, out: Console) -> Text:
         upto = round(begun / stage.total_bytes * cells)
         made.append(letter * max(0, upto - drawn), style=style)
         drawn = max(drawn, upto)
-    made.append(f" {gib(stage.weights.size_bytes):.2f} GiB weights, {gib(stage.kv_cache_bytes):.2f} KV")
+    made.append(f" {gib(stage.loaded_bytes):.2f} GiB weights, {gib(stage.kv_cache_bytes):.2f} KV")
     return made
 
 

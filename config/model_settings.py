@@ -91,6 +91,7 @@ class ModelSettings(Settings):
             "enforce_eager": self.enforce_eager,
             "enable_expert_parallel": self.enable_expert_parallel,
             "vllm_version": self.vllm_version,
+            "enable_prefix_caching": self.enable_prefix_caching,
             "replicas": self.replicas,
             "zones": len(self.node_zones),
             "weights_source": self.weights.source,

@@ -99,6 +99,19 @@ class Vision:
     """Whether tensor parallelism splits the tower."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RotaryTable:
+    """Cosines and sines of every position that layers with the same rope parameters share (planner.rotary)."""
+
+    positions: int
+    dim: int
+    value_bytes: int
+    layers: Literal["all", "full", "sliding"] = "all"
+    """Which layers use it: all that rotate, those that attend to everything, or those with a window."""
+    repeats_positions: bool = False
+    """Whether some versions of vLLM hold every position several times, for videos."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Architecture:
     """The config fields that decide parallel sizes and memory.
@@ -125,6 +138,7 @@ class Architecture:
     experts: Experts | None
     moe_layers: frozenset[int]
     vision: Vision | None
+    rotary_tables: tuple[RotaryTable, ...] = ()
     quantization: Quantization = NONE
     expert_module: str = "mlp.experts"
     draft_layers: int = 0

@@ -8,6 +8,7 @@ from planner.config_checks import config_faults, is_count
 from planner.families import ASSUMED_DENSE, FAMILIES, Family
 from planner.faults import WrongQuestion
 from planner.quantization import parse_quantization
+from planner.rotary import parse_rotary
 from planner.vision import parse_vision
 
 GEMMA_3_PATTERN = 6
@@ -73,6 +74,7 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
         attention=attention,
         experts=experts,
         moe_layers=moe_layers,
+        rotary_tables=parse_rotary(family, text),
         vision=parse_vision(config, family.vision, where=where),
         quantization=parse_quantization({**text, **config}),
         expert_module=f"{family.mlp_module}.experts",

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from planner.units import BYTES_PER_GIB, BYTES_PER_MIB
 from planner.versions import Version
 
+BLOCK_TOKENS = 16
+"""vLLM's default --block-size on CUDA."""
+
 
 @dataclass(frozen=True)
 class Range:

@@ -35,12 +35,23 @@ class Family:
     vision: Literal["none", "llama4", "qwen3", "siglip", "pixtral", "kimi"] = "none"
     """Kind of vision tower: some vision_config name none."""
     prefix_images: bool = False
+    rotary_share: float = 1.0
+    """Part of a head that is rotated, where the class's default is not the whole of it."""
+    rotary_32bit: bool = False
+    local_rotary: bool = False
+    """Gemma 3: layers with a window have rope parameters of their own."""
+    image_positions: bool = False
+    """Whether the rotary embedding is a multimodal one (`mrope_section`)."""
+    indexer_interleaves: bool = False
+    """Whether the sparse indexer rotates as the attention does, where the config does not say."""
     chunked_attention: bool = False
 
 
 _QWEN_3 = Family(qk_norm="head")
 _QWEN_3_MOE = Family(qk_norm="head", mixture=True, embedding_everywhere=True, head_everywhere=True)
-_GEMMA_3 = Family(window="pattern", qk_norm="head", norms=4, ties_by_default=True, embedding_everywhere=True)
+_GEMMA_3 = Family(
+    window="pattern", qk_norm="head", norms=4, ties_by_default=True, embedding_everywhere=True, local_rotary=True
+)
 _DEEPSEEK = Family(attention="latent", mixture=True, default_shared_experts="n_shared_experts")
 _LLAMA_4 = Family(mixture=True, default_shared_experts="same size", mlp_module="feed_forward", chunked_attention=True)
 
@@ -57,9 +68,15 @@ FAMILIES: dict[str, Family] = {
     ),
     "Qwen3ForCausalLM": _QWEN_3,
     "Qwen3MoeForCausalLM": _QWEN_3_MOE,
-    "Qwen3VLForConditionalGeneration": Family(qk_norm="head", vision="qwen3", since=(0, 11, 0)),
+    "Qwen3VLForConditionalGeneration": Family(qk_norm="head", vision="qwen3", since=(0, 11, 0), image_positions=True),
     "Qwen3VLMoeForConditionalGeneration": Family(
-        qk_norm="head", mixture=True, vision="qwen3", since=(0, 11, 0), embedding_everywhere=True, head_everywhere=True
+        qk_norm="head",
+        mixture=True,
+        vision="qwen3",
+        since=(0, 11, 0),
+        embedding_everywhere=True,
+        head_everywhere=True,
+        image_positions=True,
     ),
     "Qwen3NextForCausalLM": Family(
         attention="hybrid",
@@ -69,9 +86,16 @@ FAMILIES: dict[str, Family] = {
         since=(0, 10, 2),
         embedding_everywhere=True,
         head_everywhere=True,
+        rotary_share=0.25,
     ),
     "Qwen3_5ForConditionalGeneration": Family(
-        attention="hybrid", qk_norm="head", vision="qwen3", since=(0, 17, 0), embedding_everywhere=True
+        attention="hybrid",
+        qk_norm="head",
+        vision="qwen3",
+        since=(0, 17, 0),
+        embedding_everywhere=True,
+        rotary_share=0.25,
+        image_positions=True,
     ),
     "Qwen3_5MoeForConditionalGeneration": Family(
         attention="hybrid",
@@ -81,6 +105,8 @@ FAMILIES: dict[str, Family] = {
         vision="qwen3",
         since=(0, 17, 0),
         embedding_everywhere=True,
+        rotary_share=0.25,
+        image_positions=True,
     ),
     "Gemma2ForCausalLM": Family(window="every other", norms=4, ties_by_default=True, embedding_everywhere=True),
     "Gemma3ForCausalLM": _GEMMA_3,
@@ -92,6 +118,7 @@ FAMILIES: dict[str, Family] = {
         vision="siglip",
         prefix_images=True,
         embedding_everywhere=True,
+        local_rotary=True,
     ),
     "Phi3ForCausalLM": Family(window="optional"),
     "DeepseekV2ForCausalLM": _DEEPSEEK,
@@ -100,12 +127,16 @@ FAMILIES: dict[str, Family] = {
         attention="latent", mixture=True, default_shared_experts="n_shared_experts", since=(0, 11, 0)
     ),
     "GlmMoeDsaForCausalLM": Family(
-        attention="latent", mixture=True, default_shared_experts="n_shared_experts", since=(0, 16, 0)
+        attention="latent",
+        mixture=True,
+        default_shared_experts="n_shared_experts",
+        since=(0, 16, 0),
+        indexer_interleaves=True,
     ),
     "KimiK25ForConditionalGeneration": Family(
         attention="latent", mixture=True, default_shared_experts="n_shared_experts", vision="kimi", since=(0, 15, 0)
     ),
-    "Glm4MoeForCausalLM": Family(mixture=True, default_shared_experts="n_shared_experts"),
+    "Glm4MoeForCausalLM": Family(mixture=True, default_shared_experts="n_shared_experts", rotary_share=0.5),
     "GptOssForCausalLM": Family(
         mixture=True,
         window="every other",
@@ -113,8 +144,11 @@ FAMILIES: dict[str, Family] = {
         since=(0, 10, 1),
         embedding_everywhere=True,
         head_everywhere=True,
+        rotary_32bit=True,
     ),
-    "MiniMaxM2ForCausalLM": Family(mixture=True, qk_norm="projection", mlp_module="block_sparse_moe", since=(0, 11, 1)),
+    "MiniMaxM2ForCausalLM": Family(
+        mixture=True, qk_norm="projection", mlp_module="block_sparse_moe", since=(0, 11, 1), rotary_share=0.5
+    ),
     "Llama4ForCausalLM": _LLAMA_4,
     "Llama4ForConditionalGeneration": Family(
         mixture=True,

@@ -50,7 +50,7 @@ def disk_refusals(model: ModelFacts, instance: InstanceType, options: ResolvedOp
     needed_gb = model.weights_bytes * DOWNLOAD_FACTOR / GB + UNPACKED_IMAGE_GB
     if instance.nvme_gb and needed_gb > instance.nvme_gb * DISK_BEFORE_EVICTION:
         yield Refusal(
-            code="weights_do_not_fit",
+            code="host_too_small",
             message=f"each node downloads {model.weights_bytes / GB:.0f} GB of weights and unpacks the image: "
             f"{needed_gb:.0f} GB do not fit the {instance.nvme_gb:.0f} GB of local NVMe of {instance.type}",
         )
@@ -82,7 +82,7 @@ def host_refusals(
         needed += model.weights_bytes if shares else workers * min(STREAMER_BUFFER_BYTES, model.weights_bytes)
     if instance.memory_gib is not None and needed > instance.memory_gib * BYTES_PER_GIB:
         yield Refusal(
-            code="weights_do_not_fit",
+            code="host_too_small",
             message=f"{workers} workers may take {gib(needed):.0f} GiB of host memory while they load, "
             f"{instance.type} has {instance.memory_gib:.0f} GiB",
         )
@@ -109,7 +109,7 @@ def memory_refusal(layout: Layout, options: ResolvedOptions) -> Refusal | None:
     stage = layout.tightest
     where = f"{layout.label}: stage {stage.index + 1} of {layout.pipeline_parallel_size}"
     sums = (
-        f"{gib(stage.weights.size_bytes):.2f} GiB weights + {gib(stage.activations.size_bytes):.2f} activations "
+        f"{gib(stage.loaded_bytes):.2f} GiB weights and tables + {gib(stage.activations.size_bytes):.2f} activations "
         f"+ {gib(stage.overhead_bytes):.2f} overhead"
     )
     needs_and_has = f"{sums} = {gib(stage.needed_bytes):.2f} of {gib(stage.budget_bytes):.2f} GiB a GPU"

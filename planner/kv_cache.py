@@ -12,20 +12,18 @@ from functools import lru_cache
 from math import ceil
 
 from planner.architecture import Architecture, GroupedQuery, Latent, LinearState
+from planner.constants import BLOCK_TOKENS
 from planner.options import ResolvedOptions
 from planner.versions import (
     CHUNKED_ATTENTION_IN_HYBRID,
     CONCURRENCY_IS_CAPACITY,
     GROUPS_OF_LARGER_SIZE,
     GROUPS_OF_MUCH_LARGER_SIZE,
-    HYBRID_PREFIX_CACHING,
     IN_FLIGHT_DOUBLED,
     NULL_BLOCK_RESERVED,
     Version,
 )
 
-BLOCK_TOKENS = 16
-"""vLLM's default --block-size on CUDA."""
 INDEXER_BYTES_PER_TOKEN = 132
 """DeepSeek V3.2's sparse indexer: 128 FP8 values and a 4-byte scale a token and layer."""
 
@@ -101,7 +99,7 @@ class CacheLayout:
 def _blocks_needed(cache: LayerCache, length_tokens: int, block_tokens: int, options: ResolvedOptions) -> int:
     if cache.state_bytes:
         # Prefix caching keeps the state before last as well ("align" mode).
-        return 2 if options.version >= HYBRID_PREFIX_CACHING else 1
+        return 2 if options.caches_prefixes else 1
     if cache.window_tokens is None:
         return ceil(ceil(length_tokens / options.decode_context_parallel_size) / block_tokens)
     in_flight = options.max_num_batched_tokens * (2 if options.version >= IN_FLIGHT_DOUBLED else 1)

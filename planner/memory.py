@@ -137,6 +137,23 @@ def activation_term(model: Architecture, options: ResolvedOptions, *, tensor_par
     return Term(name=f"activations ({largest})", bytes=size, rule=rule)
 
 
+def buffers_term(model: Architecture, options: ResolvedOptions, *, groups: int, is_first: bool) -> Term:
+    """Return what the model runner keeps between steps: embedded inputs, what a stage receives, block tables.
+
+    v1/worker/gpu_model_runner.py and block_table.py; the second model runner keeps block tables twice, and makes them
+    after the KV cache is sized.
+    """
+    embedded = 2 * options.max_num_batched_tokens * model.hidden_size
+    received = 0 if is_first else 2 * embedded
+    tables = 4 * options.max_num_seqs * ceil(options.max_model_len / constants.BLOCK_TOKENS) * groups
+    return Term(
+        name="runner buffers",
+        bytes=Range(received, embedded + received + tables, embedded + received + 2 * tables),
+        rule=f"{1 if is_first else 3} x {options.max_num_batched_tokens} tokens x {model.hidden_size} x 2 B, and block "
+        f"tables of {options.max_num_seqs} seqs in {groups} group{'' if groups == 1 else 's'}",
+    )
+
+
 def non_torch_term(gpu: Gpu, *, tensor_parallel_size: int, pipeline_parallel_size: int) -> Term:
     """Return the memory outside torch: CUDA context and NCCL."""
     tp = tensor_parallel_size

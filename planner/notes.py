@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from planner.models import ModelFacts
-from planner.options import ResolvedOptions, ServingOptions
-from planner.plan import Plan, attempt
+from planner.options import ResolvedOptions, ServingOptions, resolve
+from planner.plan import Plan
 from planner.plan_warnings import machines
+from planner.search import attempt
 from planner.stages import Layout
 from planner.versions import CHUNKED_ATTENTION_IN_HYBRID, OLDEST_READ
 
-SMALLER_BATCHES = (128, 64, 32, 16)
 WORTH_TELLING = 1.1
-"""How much more a layout must promise before it is named: below this the bound says nothing."""
+"""How much more a layout must promise before it is named: below this the roofline says nothing."""
 INDEX_AGREES = 0.05
 
 
@@ -34,15 +34,30 @@ def _about_layout(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterato
             f"{architecture.num_key_value_heads} KV heads are replicated over TP={tp}: more GPUs than KV heads "
             "save weights, not KV cache"
         )
-    if layout.pipeline_parallel_size > 1 and wishes.pipeline_parallel_size is None:
-        smaller = smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
-        if smaller:
-            yield smaller
+    yield from _lowered_defaults(plan, wishes)
     if layout.pipeline_parallel_size > 1 and architecture.linear:
         yield "pipeline parallel with linear attention is experimental: vLLM has had run-time faults there (#36861)"
     if layout.pipeline_parallel_size > 1 and architecture.is_assumed:
         yield f"whether vLLM splits {architecture.name} over pipeline stages is not known: look for SupportsPP"
     yield from _more_replicas(plan, layout, wishes)
+
+
+def _lowered_defaults(plan: Plan, wishes: ServingOptions) -> Iterator[str]:
+    """Yield which defaults of vLLM are not taken, and what they would cost."""
+    options = plan.options
+    vllm = resolve(wishes, plan.instance, context_limit_tokens=plan.model.architecture.max_position_embeddings)
+    if options.max_num_seqs != vllm.max_num_seqs:
+        kept = attempt(plan.model, plan.instance, replace(wishes, max_num_seqs=vllm.max_num_seqs))
+        cost = f"takes {machines(kept)}" if kept.fits else f"is refused ({kept.refusals[-1].code})"
+        yield (
+            f"--max-num-seqs {options.max_num_seqs} is chosen for {machines(plan)}: vLLM's default of "
+            f"{vllm.max_num_seqs} {cost}"
+        )
+    if options.max_num_batched_tokens != vllm.max_num_batched_tokens:
+        yield (
+            f"--max-num-batched-tokens {options.max_num_batched_tokens} is chosen: vLLM's default of "
+            f"{vllm.max_num_batched_tokens} is below one block of linear-attention state, which this version refuses"
+        )
 
 
 def _more_replicas(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterator[str]:
@@ -65,7 +80,7 @@ def _more_replicas(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterat
     if best and best.layout:
         yield (
             f"TP={best.layout.tensor_parallel_size} with {best.replicas} replicas on the same node could serve more: "
-            f"at most {most:,.0f} tokens/s instead of {plan.roofline.tokens_per_second:,.0f}, "
+            f"{most:,.0f} tokens/s instead of {plan.roofline.tokens_per_second:,.0f} by the roofline estimate, "
             f"{best.replicas * best.kv_cache_tokens:,} KV tokens instead of {plan.kv_cache_tokens:,}"
         )
 
@@ -92,14 +107,3 @@ def _about_version(model: ModelFacts, options: ResolvedOptions) -> Iterator[str]
         yield "vLLM 0.8 and 0.9 are accounted as 0.10: an estimate"
     if model.architecture.chunk_tokens and options.version < CHUNKED_ATTENTION_IN_HYBRID:
         yield "before 0.13 vLLM keeps the whole KV cache of chunked layers"
-
-
-def smaller_batch(plan: Plan, wishes: ServingOptions) -> str | None:
-    """Return the largest smaller --max-num-seqs that fits the wished number of nodes, as a sentence."""
-    for seqs in SMALLER_BATCHES:
-        if seqs >= plan.options.max_num_seqs:
-            continue
-        smaller = attempt(plan.model, plan.instance, replace(wishes, max_num_seqs=seqs))
-        if smaller.fits and smaller.nodes_per_replica <= max(1, wishes.pipeline_parallel_size or 1):
-            return f"--max-num-seqs {seqs} (instead of {plan.options.max_num_seqs}) fits {machines(smaller)}"
-    return None

@@ -9,6 +9,7 @@ from planner.startup import HUGGING_FACE
 from planner.versions import (
     BIG_GPU_BATCH,
     DEFAULT_VLLM_VERSION,
+    HYBRID_PREFIX_CACHING,
     UTILIZATION_RAISED,
     Version,
     parse_version,
@@ -34,6 +35,7 @@ class ServingOptions:
     enforce_eager: bool = False
     enable_expert_parallel: bool = False
     limit_mm_per_prompt: Mapping[str, int] | None = None
+    enable_prefix_caching: bool | None = None
     decode_context_parallel_size: int = 1
     vllm_version: str = DEFAULT_VLLM_VERSION
     replicas: int = 1
@@ -60,6 +62,8 @@ class ResolvedOptions:
     mm_limits: tuple[tuple[str, int], ...]
     """--limit-mm-per-prompt as (modality, most of it in a request)."""
     version: Version
+    prefix_caching: bool | None = None
+    """None: as the version does for the model."""
     decode_context_parallel_size: int = 1
     weights_source: str = HUGGING_FACE
     max_loras: int = 0
@@ -69,6 +73,12 @@ class ResolvedOptions:
     def images_per_prompt(self) -> int | None:
         """None: no limit was given, so vLLM profiles as many as its encoder budget holds."""
         return dict(self.mm_limits).get("image")
+
+    @property
+    def caches_prefixes(self) -> bool:
+        """Whether a hybrid keeps the state before last as well, for prefix caching."""
+        by_default = self.version >= HYBRID_PREFIX_CACHING
+        return by_default if self.prefix_caching is None else self.prefix_caching
 
     @property
     def kv_dtype_bytes(self) -> int:
@@ -114,6 +124,7 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
         enable_expert_parallel=options.enable_expert_parallel,
         mm_limits=tuple(sorted((options.limit_mm_per_prompt or {}).items())),
         version=version,
+        prefix_caching=options.enable_prefix_caching,
         decode_context_parallel_size=options.decode_context_parallel_size,
         weights_source=options.weights_source,
         max_loras=options.max_loras,

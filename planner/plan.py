@@ -1,24 +1,15 @@
 """A plan: the layout of one model on one instance type with its memory, or every layout tried and why not."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from planner.fit import check_version, context_refusals, disk_refusals, host_refusals, largest_context, memory_refusal
+from planner.fit import largest_context
 from planner.instances import InstanceType
 from planner.models import ModelFacts
-from planner.options import ResolvedOptions, ServingOptions, resolve
+from planner.options import ResolvedOptions
 from planner.roofline import Roofline, roofline, usd_per_million_tokens
-from planner.stages import Layout, build_layout
+from planner.stages import Layout
 from planner.startup import StartupBudget, startup_budget
-from planner.units import BYTES_PER_GIB
-from planner.validity import Refusal, rule_refusals
-from planner.versions import NATIVE_MULTI_NODE, parse_version
-
-MOST_NODES = 16
-"""Largest number of nodes tried for one replica. Our bound: each stage adds a hop to every token."""
-
-STILL_COUNTED = {"pipeline_unsupported", "context_too_long", "dtype_unsupported", "quantization_unsupported"}
-"""Refusals beside which the memory of a layout can still be counted."""
+from planner.validity import Refusal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,18 +110,18 @@ class Plan:
 
     @property
     def roofline(self) -> Roofline | None:
-        """Upper bound on the decode tokens per second of one replica; None where a bandwidth is unknown."""
+        """Estimate of the decode tokens per second of one replica; None where a bandwidth is unknown."""
         if self.layout is None:
             return None
         return roofline(self.model, self.instance, self.layout, self.options, concurrency=self.max_concurrency)
 
     @property
     def usd_per_million_tokens(self) -> float | None:
-        """Lower bound on the price of a million decoded tokens: the GPU nodes at the roofline."""
-        bound = self.roofline
-        if bound is None or self.usd_per_hour is None:
+        """Estimate of the price of a million decoded tokens: the GPU nodes at the roofline."""
+        estimate = self.roofline
+        if estimate is None or self.usd_per_hour is None:
             return None
-        return usd_per_million_tokens(self.usd_per_hour, bound.tokens_per_second * self.replicas)
+        return usd_per_million_tokens(self.usd_per_hour, estimate.tokens_per_second * self.replicas)
 
     @property
     def idle_gpus(self) -> int:
@@ -157,95 +148,3 @@ class Plan:
         It needs more than one rank; the EKS user guide has it in conflict with --enforce-eager.
         """
         return bool(self.layout and self.layout.tensor_parallel_size > 1) and not self.options.enforce_eager
-
-
-def attempt(
-    model: ModelFacts, instance: InstanceType, wishes: ServingOptions, *, tells_every_layout: bool = False
-) -> Plan:
-    """Return the first layout that fits, or a plan with a refusal for each layout tried.
-
-    Tensor parallel takes the largest power of two of the node's GPUs that the rules allow; pipeline parallel adds
-    nodes of the same type, as few as fit. Layouts whose weights alone cannot fit are tried only for a refusal that
-    `tells_every_layout`.
-
-    Raises:
-        WrongQuestion: The options are no valid question (a version never read, sizes below 1).
-    """
-    limit = model.architecture.max_position_embeddings
-    options = resolve(wishes, instance, context_limit_tokens=limit)
-    check_version(model, options)
-    replicas, zones = wishes.replicas, wishes.zones
-    found = Plan(
-        model=model, instance=instance, options=options, replicas=replicas, zones=zones, layout=None, refusals=()
-    )
-    tp, rules = _tensor_parallel(model, instance, options, wishes)
-    against = (*context_refusals(model, options), *rules, *disk_refusals(model, instance, options))
-    if tp:
-        workers = tp * max(1, min(wishes.replicas // wishes.zones, instance.gpus // tp))
-        against += tuple(host_refusals(model, instance, options, workers=workers))
-    if against:
-        return replace(found, refusals=against, layout=_layout_all_the_same(found, wishes, against))
-    refusals: list[Refusal] = []
-    layout = None
-    sizes = _pipeline_sizes(model, wishes)
-    if not tells_every_layout:
-        sizes = sizes[min(_hopeless(model, instance, options, tp), len(sizes) - 1) :]
-    for pp in sizes:
-        layout = build_layout(model, instance, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
-        refusal = memory_refusal(layout, options)
-        if refusal is None:
-            return replace(found, layout=layout)
-        refusals.append(refusal)
-    return replace(found, layout=layout, refusals=tuple(refusals))
-
-
-def _hopeless(model: ModelFacts, instance: InstanceType, options: ResolvedOptions, tp: int) -> int:
-    """Return how many pipeline sizes, from 1, cannot even hold the weights spread evenly."""
-    budget = instance.gpu_memory_gib * BYTES_PER_GIB * options.gpu_memory_utilization * tp
-    return int(model.weights_bytes * model.weights_deviation.low / budget)
-
-
-def _layout_all_the_same(found: Plan, wishes: ServingOptions, against: tuple[Refusal, ...]) -> Layout | None:
-    """Return the memory of a layout asked for by size that only a version, a GPU or the context limit refuses."""
-    tp, pp = wishes.tensor_parallel_size, wishes.pipeline_parallel_size
-    if tp is None or pp is None or any(refusal.code not in STILL_COUNTED for refusal in against):
-        return None
-    return build_layout(found.model, found.instance, found.options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
-
-
-def _tensor_parallel(
-    model: ModelFacts, instance: InstanceType, options: ResolvedOptions, wishes: ServingOptions
-) -> tuple[int, tuple[Refusal, ...]]:
-    """Return the tensor parallel size, and the rules against it when none is allowed."""
-    refusals: tuple[Refusal, ...] = ()
-    for tp in _tensor_sizes(instance, wishes):
-        broken = rule_refusals(
-            model.architecture,
-            instance,
-            options,
-            tensor_parallel_size=tp,
-            pipeline_parallel_size=wishes.pipeline_parallel_size or 1,
-        )
-        if not broken:
-            return tp, ()
-        refusals += tuple(r for r in broken if r not in refusals)
-    return 0, refusals
-
-
-def _tensor_sizes(instance: InstanceType, wishes: ServingOptions) -> Iterator[int]:
-    if wishes.tensor_parallel_size:
-        yield wishes.tensor_parallel_size
-        return
-    # Only powers of two: with 3, 5, 6 or 7 the padded vocabulary or the KV heads practically never divide.
-    size = 1 << (instance.gpus.bit_length() - 1)
-    while size:
-        yield size
-        size //= 2
-
-
-def _pipeline_sizes(model: ModelFacts, wishes: ServingOptions) -> range:
-    if wishes.pipeline_parallel_size:
-        return range(wishes.pipeline_parallel_size, wishes.pipeline_parallel_size + 1)
-    native = parse_version(wishes.vllm_version) >= NATIVE_MULTI_NODE
-    most = min(MOST_NODES, model.architecture.num_hidden_layers) if native else 1
-    return range(1, most + 1)

@@ -51,10 +51,11 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "margin_gib": gib(plan.margin_bytes) if layout else None,
         "kv_cache_bytes_per_token_per_gpu": stage.kv_bytes_per_token if stage else None,
         "max_model_len": plan.options.max_model_len,
+        "max_num_seqs": plan.options.max_num_seqs,
         "largest_context_tokens": plan.largest_context_tokens if layout else None,
         "max_concurrency": plan.max_concurrency if layout else None,
-        "cost": {"usd_per_hour": plan.usd_per_hour, "usd_per_million_tokens_at_least": plan.usd_per_million_tokens},
-        "throughput_bound": _bound(plan),
+        "cost": {"usd_per_hour": plan.usd_per_hour, "usd_per_million_tokens_estimate": plan.usd_per_million_tokens},
+        "throughput_estimate": _roofline(plan),
         "idle_gpus": plan.idle_gpus if layout else None,
         "zone_ids": {region: list(zones) for region, zones in plan.instance.zone_ids.items()},
         "gpudirect_rdma": plan.instance.gpudirect_rdma,
@@ -76,7 +77,8 @@ def _memory(stage: Stage) -> dict[str, float]:
     return {
         "total_gib": gib(stage.total_bytes),
         "budget_gib": gib(stage.budget_bytes),
-        "weights_gib": gib(stage.weights.size_bytes),
+        # With the rotary tables, as vLLM logs what the loaded model takes; memory_terms has them apart.
+        "weights_gib": gib(stage.loaded_bytes),
         "activations_gib": gib(stage.activations.size_bytes),
         "overhead_gib": gib(stage.overhead_bytes),
         "kv_cache_gib": gib(stage.kv_cache_bytes),
@@ -95,12 +97,12 @@ def _term(term: Term) -> dict[str, Any]:
     }
 
 
-def _bound(plan: Plan) -> dict[str, Any] | None:
-    bound = plan.roofline
-    if bound is None:
+def _roofline(plan: Plan) -> dict[str, Any] | None:
+    estimate = plan.roofline
+    if estimate is None:
         return None
     return {
-        "tokens_per_second_at_most": bound.tokens_per_second,
-        "running_requests": bound.running_requests,
+        "tokens_per_second": estimate.tokens_per_second,
+        "running_requests": estimate.running_requests,
         "formula": FORMULA,
     }

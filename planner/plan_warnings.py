@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from planner.options import ServingOptions
-from planner.plan import Plan, attempt
+from planner.plan import Plan
+from planner.search import SMALLER_BATCHES, attempt
 from planner.stages import Layout
 
 
@@ -12,11 +13,13 @@ def warnings_on(plan: Plan, wishes: ServingOptions) -> Iterator[str]:
     """Yield what the user of a plan that fits pays without having asked for it."""
     if plan.layout is None:
         return
+    adds_nodes = plan.layout.pipeline_parallel_size > 1 and wishes.pipeline_parallel_size is None
     if plan.idle_gpus:
         yield _idle_gpus(plan, plan.layout)
+    if plan.idle_gpus or adds_nodes:
         yield from _expert_parallel(plan, plan.layout, wishes)
-    if plan.layout.pipeline_parallel_size > 1 and wishes.pipeline_parallel_size is None:
-        yield from _added_nodes(plan, plan.layout, wishes)
+    if adds_nodes:
+        yield _added_nodes(plan, plan.layout, wishes)
 
 
 def machines(plan: Plan) -> str:
@@ -34,23 +37,44 @@ def _idle_gpus(plan: Plan, layout: Layout) -> str:
 
 
 def _expert_parallel(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterator[str]:
-    """Yield the layout that experts kept whole allow, where splitting them leaves GPUs without work."""
+    """Yield the layout that experts kept whole allow, where it uses more GPUs of a node or fewer nodes."""
     if not plan.model.architecture.experts or wishes.enable_expert_parallel or wishes.tensor_parallel_size:
         return
     whole = attempt(plan.model, plan.instance, replace(wishes, enable_expert_parallel=True))
-    if whole.fits and whole.layout and whole.layout.tensor_parallel_size > layout.tensor_parallel_size:
+    if not whole.fits or whole.layout is None:
+        return
+    larger = whole.layout.tensor_parallel_size > layout.tensor_parallel_size
+    if whole.total_nodes < plan.total_nodes or (larger and whole.total_nodes == plan.total_nodes):
         yield (
             f"--enable-expert-parallel keeps experts whole, which allows {whole.layout.label} on {machines(whole)} "
             f"instead of {layout.label} on {machines(plan)}"
         )
 
 
-def _added_nodes(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterator[str]:
-    """Yield that one instance does not hold a replica, with the price of one a replica and of what is planned."""
+def _added_nodes(plan: Plan, layout: Layout, wishes: ServingOptions) -> str:
+    """Return that one instance does not hold a replica, with the price of one a replica and of what is planned."""
     one = replace(plan, layout=replace(layout, pipeline_parallel_size=1, stages=layout.stages[:1]))
     fewer = attempt(plan.model, plan.instance, replace(wishes, pipeline_parallel_size=1))
     code = f" ({fewer.refusals[-1].code})" if fewer.refusals else ""
-    yield (
+    smaller = smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
+    return (
         f"one {plan.instance.type} does not hold a replica{code}: {layout.label} takes {machines(plan)} instead of "
-        f"{machines(one)}; name pipelineParallelSize {layout.pipeline_parallel_size} if that is what you want"
+        f"{machines(one)}; " + (f"{smaller}; " if smaller else "") + "set the pipeline parallel size to "
+        f"{layout.pipeline_parallel_size} to have it so without this warning"
     )
+
+
+def smaller_batch(plan: Plan, wishes: ServingOptions) -> str | None:
+    """Return the largest --max-num-seqs below the one asked for that fits the wished nodes, as a sentence.
+
+    None where the default was asked for: the search lowers that by itself.
+    """
+    if wishes.max_num_seqs is None:
+        return None
+    for seqs in SMALLER_BATCHES:
+        if seqs >= plan.options.max_num_seqs:
+            continue
+        smaller = attempt(plan.model, plan.instance, replace(wishes, max_num_seqs=seqs))
+        if smaller.fits and smaller.nodes_per_replica <= max(1, wishes.pipeline_parallel_size or 1):
+            return f"--max-num-seqs {seqs} (instead of {plan.options.max_num_seqs}) fits {machines(smaller)}"
+    return None

@@ -1,8 +1,8 @@
-"""An upper bound on tokens per second: what memory and links allow when nothing else costs time.
+"""A roofline estimate of tokens per second: memory and links, as if nothing else cost time.
 
 One decode step reads the weights and the KV cache of every running request once, and adds up activations over the
-ranks twice a layer (Megatron-style tensor parallelism). Arithmetic, scheduling and prefill come on top, so real numbers
-are lower: it ranks machines, it does not promise.
+ranks twice a layer (Megatron-style tensor parallelism). Arithmetic, scheduling and prefill come on top, while caches,
+prefix hits and shorter requests help: it ranks machines, and is no bound in either direction.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ FORMULA = (
 
 @dataclass(frozen=True, kw_only=True)
 class Roofline:
-    """The bound of one replica."""
+    """The estimate for one replica."""
 
     running_requests: int
     tokens_per_second: float
@@ -30,7 +30,7 @@ class Roofline:
 def roofline(
     model: ModelFacts, instance: InstanceType, layout: Layout, options: ResolvedOptions, *, concurrency: float
 ) -> Roofline | None:
-    """Return the bound on decode tokens per second of one replica, None where the GPU's bandwidth is unknown.
+    """Return the estimated decode tokens per second of one replica, None where the GPU's bandwidth is unknown.
 
     Args:
         model: The model, for its experts and hidden size.

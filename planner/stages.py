@@ -12,6 +12,7 @@ from planner.memory import Term
 from planner.models import ModelFacts
 from planner.options import ResolvedOptions
 from planner.rank_weights import weights_term
+from planner.rotary import rotary_term
 from planner.units import BYTES_PER_GIB
 from planner.versions import CUDA_GRAPHS_IN_BUDGET
 
@@ -41,6 +42,8 @@ class Stage:
     total_bytes: float
     budget_bytes: int
     weights: Term
+    tables: Term
+    """Rotary tables, which vLLM makes and logs with the weights."""
     activations: Term
     overheads: tuple[Term, ...]
     outside_budget: Range
@@ -57,7 +60,12 @@ class Stage:
     @property
     def terms(self) -> tuple[Term, ...]:
         """Everything that comes off the budget before the KV cache."""
-        return (self.weights, self.activations, *self.overheads)
+        return (self.weights, self.tables, self.activations, *self.overheads)
+
+    @property
+    def loaded_bytes(self) -> float:
+        """Likely what vLLM logs as the memory of the loaded model: weights and rotary tables."""
+        return self.weights.size_bytes + self.tables.size_bytes
 
     @property
     def overhead_bytes(self) -> float:
@@ -67,7 +75,7 @@ class Stage:
     @property
     def needed_bytes(self) -> float:
         """What the rank takes before the first token of KV cache, most likely."""
-        return self.weights.size_bytes + self.activations.size_bytes + self.overhead_bytes
+        return self.loaded_bytes + self.activations.size_bytes + self.overhead_bytes
 
     @property
     def kv_cache_bytes(self) -> float:
@@ -177,23 +185,33 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
         adapters = (lora_term(architecture, options, layers=count),) if options.max_loras else ()
         # With adapters every graph is captured a second time, without them.
         graphs = memory.cuda_graph_term(captured * (2 if adapters else 1), layers=count)
-        terms = (weights, activations[index == pp - 1], non_torch, graphs)
-        stages.append(_stage(gpu, options, cache, range(first, first + count), index, terms, adapters))
+        tables = rotary_term(architecture, options, layers=range(first, first + count))
+        buffers = memory.buffers_term(architecture, options, groups=len(cache.groups), is_first=index == 0)
+        terms = _Terms(
+            weights=weights,
+            tables=tables,
+            activations=activations[index == pp - 1],
+            overheads=(non_torch, buffers, *adapters),
+            graphs=graphs,
+        )
+        stages.append(_stage(gpu, options, cache, range(first, first + count), index, terms))
     return Layout(tensor_parallel_size=tp, pipeline_parallel_size=pp, stages=tuple(stages))
 
 
-def _stage(
-    gpu: Gpu,
-    options: ResolvedOptions,
-    cache: CacheLayout,
-    layers: range,
-    index: int,
-    terms: tuple[Term, Term, Term, Term],
-    adapters: tuple[Term, ...],
-) -> Stage:
-    weights, activations, non_torch, graphs = terms
+@dataclass(frozen=True, kw_only=True)
+class _Terms:
+    """What one rank holds beside its KV cache."""
+
+    weights: Term
+    tables: Term
+    activations: Term
+    overheads: tuple[Term, ...]
+    graphs: Term
+
+
+def _stage(gpu: Gpu, options: ResolvedOptions, cache: CacheLayout, layers: range, index: int, terms: _Terms) -> Stage:
     inside = options.version >= CUDA_GRAPHS_IN_BUDGET
-    overheads = (non_torch, graphs, *adapters) if inside else (non_torch, *adapters)
+    overheads = (*terms.overheads, terms.graphs) if inside else terms.overheads
     budget = memory.budget_bytes(gpu.memory_gib, options.gpu_memory_utilization)
     return Stage(
         index=index,
@@ -201,12 +219,13 @@ def _stage(
         layers=len(layers),
         total_bytes=gpu.memory_gib * BYTES_PER_GIB,
         budget_bytes=budget,
-        weights=weights,
-        activations=activations,
+        weights=terms.weights,
+        tables=terms.tables,
+        activations=terms.activations,
         overheads=overheads,
-        outside_budget=constants.exactly(0.0) if inside else graphs.bytes,
+        outside_budget=constants.exactly(0.0) if inside else terms.graphs.bytes,
         cache=cache,
-        kv_cache=_left_over(budget, (weights, activations, *overheads)),
+        kv_cache=_left_over(budget, (terms.weights, terms.tables, terms.activations, *overheads)),
     )
 
 

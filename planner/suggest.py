@@ -6,10 +6,11 @@ from math import ceil
 
 from planner.instances import InstanceType, catalogue, find_instance
 from planner.models import ModelFacts, find_model
-from planner.notes import notes_on, smaller_batch
+from planner.notes import notes_on
 from planner.options import ServingOptions
-from planner.plan import Plan, attempt
-from planner.plan_warnings import machines, warnings_on
+from planner.plan import Plan
+from planner.plan_warnings import machines, smaller_batch, warnings_on
+from planner.search import attempt
 from planner.units import BYTES_PER_GIB
 
 SHORTEST_USEFUL_CONTEXT_TOKENS = 1024
@@ -23,7 +24,7 @@ def suggestions_for(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
         yield from _legal_tensor_size(refused, wishes)
     if "kv_cache_too_small" in codes and refused.largest_context_tokens >= SHORTEST_USEFUL_CONTEXT_TOKENS:
         yield f"--max-model-len {refused.largest_context_tokens} fits this layout"
-    if codes & {"kv_cache_too_small", "weights_do_not_fit"}:
+    if codes & {"kv_cache_too_small", "weights_do_not_fit", "engine_refuses"}:
         yield from _smaller_batch(refused, wishes)
         yield from _more_nodes(refused, wishes)
     yield from _cheapest_type(refused, wishes)

@@ -60,10 +60,19 @@ GROUPS_OF_MUCH_LARGER_SIZE: Version = (0, 17, 0)
 CHUNKED_ATTENTION_IN_HYBRID: Version = (0, 13, 0)
 """Llama 4's chunked layers free what lies behind their chunk (VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE is 1
 in 0.14.1, 0 in 0.12.0); before, they are counted in full."""
-IN_FLIGHT_DOUBLED: Version = (0, 28, 0)
-"""Windows hold the batches of two scheduler steps: max_in_flight_tokens (in 0.28.0, not in 0.24.0)."""
-HYBRID_PREFIX_CACHING: Version = (0, 25, 0)
-"""Prefix caching is on for hybrids: two state pages a request (in 0.28.0, not in 0.22.0)."""
+IN_FLIGHT_DOUBLED: Version = (0, 26, 0)
+"""Windows hold the batches of two scheduler steps: max_in_flight_tokens (in 0.26.0, not in 0.25.1)."""
+HYBRID_PREFIX_CACHING: Version = (0, 28, 0)
+"""Prefix caching is on for hybrids unless it is switched off: two state pages a request (in 0.28.0; in 0.27.0 it must
+be asked for)."""
+STATE_BLOCK_IN_A_BATCH: tuple[Version, Version] = ((0, 18, 0), (0, 27, 0))
+"""Between these a hybrid with prefix caching refuses a block larger than a batch (config/vllm.py; in 0.18.1 to 0.26.0,
+not in 0.17.1 and 0.27.0)."""
+STATES_COUNTED_BEFORE_GRAPHS: Version = (0, 20, 0)
+"""Hybrids refuse to start with more sequences than state blocks where full CUDA graphs are captured
+(config/compilation.py; in 0.20.2, not in 0.19.1, which captured fewer sizes instead)."""
+IMAGE_POSITIONS_NOT_REPEATED: Version = (0, 32, 0)
+"""Multimodal rotary tables hold every position once (in 0.32.0, not in 0.31.0)."""
 NULL_BLOCK_RESERVED: Version = (0, 29, 0)
 """The start-up check sets one block aside."""
 GRAPH_SIZES_THINNED: Version = (0, 11, 1)

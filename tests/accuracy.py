@@ -19,7 +19,7 @@ from planner.config_json import UnknownArchitecture
 from planner.instances import InstanceType
 from planner.models import ModelFacts, read_model_folder
 from planner.options import ResolvedOptions, ServingOptions, resolve
-from planner.plan import attempt
+from planner.search import attempt
 from planner.stages import Layout, build_layout
 from planner.units import BYTES_PER_GIB, gib
 
@@ -117,7 +117,7 @@ class Score:
 
     @property
     def weights_gib(self) -> float:
-        return gib(self.layout.tightest.weights.size_bytes)
+        return gib(self.layout.tightest.loaded_bytes)
 
     @property
     def kv_gib(self) -> tuple[float, float, float]:

@@ -82,7 +82,7 @@ def test_every_key_a_stack_may_have_is_documented(section: type[Settings]) -> No
 
 
 def test_the_worked_example_is_what_the_planner_says() -> None:
-    wishes = {"max_model_len": 16384, "max_num_seqs": 64, "limit_mm_per_prompt": {"image": 1}}
+    wishes = {"max_model_len": 16384, "pipeline_parallel_size": 2, "limit_mm_per_prompt": {"image": 1}}
     plan = planned(SCOUT, **wishes)
     assert plan.layout is not None
     stage, cache = plan.layout.tightest, plan.layout.cache

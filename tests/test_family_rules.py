@@ -12,8 +12,8 @@ from planner.fit import host_memory_bytes
 from planner.instances import InstanceType, find_instance
 from planner.models import find_model
 from planner.options import ServingOptions
-from planner.plan import attempt
 from planner.quantization import Quantization
+from planner.search import attempt
 from planner.units import gib
 
 R1 = "deepseek-ai/DeepSeek-R1"
@@ -132,12 +132,14 @@ def test_a_version_that_does_not_know_the_architecture_is_a_wrong_question() -> 
 @pytest.mark.parametrize(("version", "fits"), [("0.12.0", True), ("0.15.1", False), ("0.21.0", True)])
 def test_some_versions_ask_each_stage_for_the_cache_of_all_layers(version: str, fits: bool) -> None:
     wishes = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2, "max_model_len": 131072}
-    found = planned(LLAMA_70B, "g6.48xlarge", vllm_version=version, gpu_memory_utilization=0.72, **wishes)
+    found = planned(
+        LLAMA_70B, "g6.48xlarge", vllm_version=version, gpu_memory_utilization=0.72, max_num_seqs=256, **wishes
+    )
     assert found.fits is fits
     if not fits:
         assert codes(found) == ["kv_cache_too_small"]
         assert found.refusals[0].message.endswith(
-            "vLLM 0.15.1 asks each rank for the KV cache of all layers, 5.00 GiB, and 4.29 are there; "
+            "vLLM 0.15.1 asks each rank for the KV cache of all layers, 5.00 GiB, and 4.15 are there; "
             "0.17 and later ask for their own layers only"
         )
 
@@ -149,7 +151,7 @@ def test_host_memory_must_last_while_every_worker_loads() -> None:
     small = replace(find_instance("g6e.48xlarge"), memory_gib=64.0)
     found = attempt(model, small, ServingOptions())
     assert [(r.code, r.message) for r in found.refusals] == [
-        ("weights_do_not_fit", "8 workers may take 69 GiB of host memory while they load, g6e.48xlarge has 64 GiB")
+        ("host_too_small", "8 workers may take 69 GiB of host memory while they load, g6e.48xlarge has 64 GiB")
     ]
     assert attempt(model, replace(small, memory_gib=None), ServingOptions()).fits
 

@@ -163,7 +163,7 @@ def test_the_tightest_stage_decides_and_its_four_parts_sum_to_the_budget() -> No
     stage = plan.layout.tightest
     assert plan.layout.blocks[1] == min(s.blocks(s.kv_cache.best) for s in plan.layout.stages)
     assert plan.layout.blocks[1] == stage.blocks(stage.kv_cache.best)
-    parts = stage.weights.size_bytes + stage.activations.size_bytes + stage.overhead_bytes + stage.kv_cache_bytes
+    parts = stage.loaded_bytes + stage.activations.size_bytes + stage.overhead_bytes + stage.kv_cache_bytes
     assert parts == pytest.approx(stage.budget_bytes)
 
 

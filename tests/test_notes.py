@@ -19,7 +19,8 @@ COMPUTED = "weight bytes are computed from the config, not read from the files"
          "KV cache"),
         ("deepseek-ai/DeepSeek-V2-Lite", "p5.48xlarge", {}, "latent attention keeps the whole KV cache on each of 8 "
          "ranks: TP divides weights only"),
-        (LLAMA_70B, "g5.48xlarge", {}, "--max-num-seqs 64 (instead of 256) fits 1 x g5.48xlarge ($16.29/h)"),
+        (LLAMA_70B, "g5.48xlarge", {}, "--max-num-seqs 64 is chosen for 1 x g5.48xlarge ($16.29/h): "
+         "vLLM's default of 256 takes 2 x g5.48xlarge ($32.58/h)"),
         ("Qwen/Qwen3.5-397B-A17B", "g6e.48xlarge", {}, "pipeline parallel with linear attention is experimental: vLLM "
          "has had run-time faults there (#36861)"),
         (LLAMA_8B, "g4dn.12xlarge", {}, "a T4 has no bfloat16: vLLM casts the model to float16"),
@@ -45,8 +46,9 @@ def test_more_replicas_of_a_smaller_tp_are_named_with_what_they_could_serve() ->
     assert four.roofline is not None
     assert (
         "TP=4 with 2 replicas on the same node could serve more: "
-        f"at most {2 * four.roofline.tokens_per_second:,.0f} tokens/s instead of "
-        f"{found.roofline.tokens_per_second:,.0f}, {2 * four.kv_cache_tokens:,} KV tokens instead of "
+        f"{2 * four.roofline.tokens_per_second:,.0f} tokens/s instead of "
+        f"{found.roofline.tokens_per_second:,.0f} by the roofline estimate, "
+        f"{2 * four.kv_cache_tokens:,} KV tokens instead of "
         f"{found.kv_cache_tokens:,}"
     ) in found.notes
     small = "deepseek-ai/DeepSeek-V2-Lite"

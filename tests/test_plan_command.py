@@ -50,7 +50,7 @@ def test_a_plan_that_fits_exits_0_with_table_and_picture_on_standard_output() ->
         ((LLAMA_8B, "--tensor-parallel-size", "7"), "heads_not_divisible: 32 attention heads cannot be split over TP=7"),  # noqa: E501
         ((LLAMA_8B, "--tensor-parallel-size", "3"), "heads_not_divisible: 32 attention heads cannot be split over TP=3"),  # noqa: E501
         ((SCOUT, "--tensor-parallel-size", "16"), "not_enough_gpus: TP=16 needs 16 GPUs in one node"),
-        ((SCOUT, "--pipeline-parallel-size", "1"), "weights_do_not_fit: TP=8 PP=1: stage 1 of 1 needs 25.30 GiB weights"),  # noqa: E501
+        ((SCOUT, "--pipeline-parallel-size", "1"), "weights_do_not_fit: TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables"),  # noqa: E501
         ((SCOUT, "--pipeline-parallel-size", "1"), "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)"),  # noqa: E501
         ((SCOUT, "--pipeline-parallel-size", "1"), "would work: the cheapest that fits: TP=1 PP=3 on 3 x g7e.2xlarge"),
     ],
@@ -102,10 +102,10 @@ def test_one_g7e_stands_beside_two_g5_with_what_each_costs() -> None:
     lines = {line.split()[0]: line.split() for line in ask(SCOUT).stdout.splitlines() if line}
     assert lines["g7e.24xlarge"][1:6] == ["1", "16.57", "4", "x", "1"]
     assert lines["g5.48xlarge"][1:6] == ["2", "32.58", "8", "x", "2"]
-    assert lines["g7e.24xlarge"][13] == "az1,az2,az3,az4", "zones of the default region"
+    assert lines["g7e.24xlarge"][14] == "az1,az2,az3,az4", "zones of the default region"
     by_type = {plan["instance"]["type"]: plan for plan in json.loads(ask(SCOUT, "--json").stdout)["candidates"]}
     one, two = by_type["g7e.24xlarge"], by_type["g5.48xlarge"]
-    assert one["cost"]["usd_per_million_tokens_at_least"] < two["cost"]["usd_per_million_tokens_at_least"]
+    assert one["cost"]["usd_per_million_tokens_estimate"] < two["cost"]["usd_per_million_tokens_estimate"]
     assert (one["gpudirect_rdma"], two["gpudirect_rdma"]) == (True, False)
 
 
@@ -120,12 +120,19 @@ def test_the_zones_shown_are_those_of_the_region_asked_for() -> None:
 def test_json_lists_every_term_with_its_range_and_rule() -> None:
     document = json.loads(ask(SCOUT, "--instance-type", "g5.48xlarge", "--json").stdout)
     terms = document["memory_terms"]
-    assert [term["name"] for term in terms] == ["weights", "activations (sampler)", "outside torch", "CUDA graphs"]
+    assert [term["name"] for term in terms] == [
+        "weights",
+        "rotary tables",
+        "activations (sampler)",
+        "outside torch",
+        "runner buffers",
+        "CUDA graphs",
+    ]
     assert all(term["low_gib"] <= term["gib"] <= term["high_gib"] and term["rule"] for term in terms)
     budget = document["memory_per_gpu"]["budget_gib"]
     assert budget - sum(term["gib"] for term in terms) == pytest.approx(document["memory_per_gpu"]["kv_cache_gib"])
     assert document["kv_cache_tokens_low"] < document["kv_cache_tokens"] < document["kv_cache_tokens_high"]
-    assert document["throughput_bound"]["tokens_per_second_at_most"] > 0
+    assert document["throughput_estimate"]["tokens_per_second"] > 0
 
 
 def test_an_unknown_architecture_is_planned_only_when_it_may_be_assumed(tmp_path: Path) -> None:
@@ -148,7 +155,7 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(tmp_path: P
     found = ask(str(tmp_path))
     assert found.returncode == 3
     assert "fits no instance type of the catalogue:" in found.stderr
-    assert "p6-b300.48xlarge: weights_do_not_fit:" in found.stderr
+    assert "p6-b300.48xlarge: host_too_small: each node downloads" in found.stderr
 
 
 @pytest.mark.parametrize(

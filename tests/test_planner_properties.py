@@ -9,8 +9,9 @@ from planner.config_json import parse_config
 from planner.instances import InstanceType
 from planner.models import ModelFacts
 from planner.options import ServingOptions, resolve
-from planner.plan import Plan, attempt
+from planner.plan import Plan
 from planner.plan_json import plan_json
+from planner.search import attempt
 
 # What each family needs beside the common fields.
 FAMILY_FIELDS: dict[str, dict[str, object]] = {
