@@ -9,6 +9,7 @@ from planner.fit import DOWNLOAD_FACTOR
 from planner.gpu_nodes import NODE_WEIGHTS_FOLDER, GpuNodes
 from planner.plan import Plan
 from planner.serving_flags import ServingFlags, serving_flags
+from planner.stages import Layout
 from planner.startup import HUGGING_FACE, S3
 from planner.units import BYTES_PER_GIB
 from planner.versions import DEFAULT_IMAGE
@@ -85,6 +86,18 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
         "weights": _weights(plan),
         "startup": {"budgetSeconds": budget_seconds},
         "readiness": {"image": serving.hook_image, "timeoutSeconds": rollout_seconds(plan)},
+        "planned": _planned(plan, plan.layout),
+    }
+
+
+def _planned(plan: Plan, layout: Layout) -> dict[str, Any]:
+    """What the hook Job holds against the memory that vLLM tells: the largest rank's weights and the tokens' range."""
+    fewest, most = plan.kv_cache_tokens_range
+    weights = max(stage.weights.bytes.high for stage in layout.stages)
+    return {
+        "weightsGibHigh": round(weights / BYTES_PER_GIB, 3),
+        "kvCacheTokensLow": fewest,
+        "kvCacheTokensHigh": most,
     }
 
 

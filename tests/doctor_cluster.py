@@ -25,6 +25,8 @@ class Kubernetes:
     events: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[dict[str, Any]] = field(default_factory=list)
     job_pods: list[dict[str, Any]] = field(default_factory=list)
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    releases: list[dict[str, Any]] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     status: int = 200
     """What every question is answered with, where it is another."""
@@ -40,6 +42,8 @@ class Kubernetes:
         if path == f"{NAMESPACE}/pods":
             return {"items": self.job_pods if "job-name" in query else self.pods}
         return {
+            "/api/v1/nodes": {"items": self.nodes},
+            f"{NAMESPACE}/secrets": {"items": self.releases},
             f"{NAMESPACE}/events": {"items": self.events},
             "/apis/batch/v1/namespaces/vllm-scout/jobs": {"items": self.jobs},
             "/apis/batch/v1/namespaces/vllm-scout-weights/jobs": {"items": []},
@@ -129,7 +133,7 @@ def pod(
         "leaderworkerset.sigs.k8s.io/group-index": "0",
     }
     conditions = [{"type": "Ready", "status": str(ready)}]
-    containers = [{"state": state or {"running": {}}, "lastState": last_state or {}}]
+    containers = [{"name": "vllm", "state": state or {"running": {}}, "lastState": last_state or {}}]
     if unscheduled:
         unschedulable = {"reason": "Unschedulable", "message": unscheduled}
         conditions.append({"type": "PodScheduled", "status": "False", **unschedulable})
@@ -142,6 +146,6 @@ def pod(
 
 def event(reason: str, message: str, *, about: str = "scout-0", kind: str = "Warning", uid: str = "") -> dict[str, Any]:
     """Return an event about a pod."""
-    involved = {"name": about, "uid": uid or f"uid of {about}"}
+    involved = {"kind": "Pod" if "-" in about else "LeaderWorkerSet", "name": about, "uid": uid or f"uid of {about}"}
     at = "2026-01-01T00:00:00Z"
     return {"reason": reason, "message": message, "involvedObject": involved, "type": kind, "lastTimestamp": at}

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -82,6 +82,40 @@ class Stub(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Direct:
+    """The stub Kubernetes API without HTTP between: what most tests ask a hundred times."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def leader_worker_set(self, _: str) -> dict[str, Any]:
+        self.world.looks += 1
+        self.world.on_look(self.world.looks)
+        return self.world.lws
+
+    def core(self, path: str) -> dict[str, Any]:
+        return {"items": self.world.events if path == "events" else self.world.pods}
+
+    def log(self, pod: str, *, container: str = "", before: bool = False) -> str:
+        self.world.logs_asked.append(f"{pod} {container}{' before' if before else ''}")
+        if pod not in self.world.logs:
+            raise OSError("HTTP Error 404: Not Found")
+        return self.world.logs[pod]
+
+
+@dataclass
+class FakeClock:
+    """Time that passes when somebody sleeps."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 @contextmanager
 def stub_world(files: Path) -> Iterator[World]:
     """One server on all loopback addresses, so that pods differ by their IP and share a port, as in a cluster."""
@@ -115,7 +149,7 @@ def pod(
     deleted: bool = False,
 ) -> dict[str, Any]:
     labels = {"vllm-eks/revision": revision, "leaderworkerset.sigs.k8s.io/worker-index": str(index)}
-    containers = [{"state": state or {"running": {}}, "lastState": last_state or {}}]
+    containers = [{"name": "vllm", "state": state or {"running": {}}, "lastState": last_state or {}}]
     return {
         "metadata": {
             **{"name": name, "uid": f"uid of {name}", "labels": labels},
@@ -130,7 +164,7 @@ def pod(
 
 
 def event(reason: str, message: str, *, about: str = "scout-0", kind: str = "Warning") -> dict[str, Any]:
-    about_it = {"name": about, "uid": f"uid of {about}"}
+    about_it = {"name": about, "uid": f"uid of {about}", "kind": "Pod" if "-" in about else "LeaderWorkerSet"}
     at = "2026-01-01T00:00:00Z"
     return {"reason": reason, "message": message, "involvedObject": about_it, "type": kind, "lastTimestamp": at}
 
@@ -144,6 +178,9 @@ def run(
     key_settle_seconds: float = 180,
     port: int = 0,
     alone: bool = False,
+    poll_seconds: float = 0.05,
+    options: Sequence[str] = (),
+    direct: bool = False,
 ) -> tuple[int, list[str]]:
     """Run the script; return its exit status and its lines without the elapsed time.
 
@@ -155,11 +192,12 @@ def run(
         f"--key-settle-seconds={key_settle_seconds}",
         *(
             f"--timeout-seconds={timeout_seconds}",
-            "--poll-seconds=0.02",
+            f"--poll-seconds={poll_seconds}",
             f"--heartbeat-seconds={heartbeat_seconds}",
         ),
         *(f"--kubernetes-url=http://127.0.0.1:{world.port}", f"--credentials={world.files}"),
         f"--api-key-file={world.files / 'apiKey'}",
+        *options,
     ]
     if alone:
         script = [sys.executable, "-u", str(CHART / "files" / "wait_ready.py")]
@@ -171,6 +209,7 @@ def run(
     else:
         # In this process: loading Python for each of many runs takes longer than all of them.
         with redirect_stdout(io.StringIO()) as out:
-            code = wait_ready.main(arguments)
+            kubernetes = Direct(world) if direct else None
+            code = wait_ready.main(arguments, FakeClock(), kubernetes)
         said = out.getvalue()
     return code, [line.partition("s] ")[2] or line for line in said.splitlines()]

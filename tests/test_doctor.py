@@ -34,6 +34,7 @@ config:
 CRASH = {
     "terminated": {"reason": "Error", "exitCode": 1, "message": "RuntimeError: Engine core initialization failed."}
 }
+DENIED = "HTTP 403 Forbidden: these credentials may not look there: docs/doctor.md has what is asked for"
 NO_ROOM = "0/7 nodes are available: "
 
 
@@ -300,7 +301,7 @@ def test_eks_is_asked_in_its_own_words(
 def test_a_cluster_that_does_not_answer_is_unknown(doctor: Doctor, kubernetes: Kubernetes, folder: Path) -> None:
     kubernetes.status = 403
     code, findings = doctor()
-    assert (code, problem(findings)["title"], problem(findings)["severity"]) == (1, "HTTP 403 Forbidden", "unknown")
+    assert (code, problem(findings)["title"], problem(findings)["severity"]) == (1, DENIED, "unknown")
     nobody = write_kubeconfig(folder / "nobody", 9)
     assert problem(doctor(kubeconfig=nobody)[1])["title"].startswith("no answer (")
     missing = problem(doctor(kubeconfig=folder / "none")[1])["title"]

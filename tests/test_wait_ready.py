@@ -167,8 +167,8 @@ def test_the_cause_is_found_far_above_the_last_line_of_the_log(world: World) -> 
     assert "; cause: out of GPU memory: lower gpuMemoryUtilization," in run_out_of_time(world)
     world.pods = [pod(ready=False, last_state=CRASH)]
     assert "; cause: out of GPU memory:" in run_out_of_time(world)
-    assert world.logs_asked[0] == "scout-0/log?tailLines=400"
-    assert world.logs_asked[-1] == "scout-0/log?tailLines=400&previous=true"
+    assert world.logs_asked[0] == "scout-0/log?tailLines=400&limitBytes=1000000&container=vllm"
+    assert "scout-0/log?tailLines=400&limitBytes=1000000&container=vllm&previous=true" in world.logs_asked
 
 
 def test_no_token_of_a_log_is_said(world: World) -> None:

@@ -1,7 +1,7 @@
 """`vllm-eks doctor`: why a model does not serve, and what to do. It reads, and changes nothing."""
 
 import json
-from collections.abc import Iterator
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,21 +52,30 @@ def run_doctor(
 def gather(file: StackFile, names: list[str], *, kubeconfig: Path | None, context: str | None, seconds: float) -> Facts:
     """Ask Kubernetes and AWS; what does not answer is unknown, and stops nothing."""
     unknown: list[tuple[str, str]] = []
-    models = list(_models(names, kubeconfig, context, seconds, unknown))
-    return Facts(models=models, node_groups=_node_groups(file, names, unknown), unknown=unknown)
+    models, nodes = _in_cluster(names, kubeconfig, context, seconds, unknown)
+    groups = _node_groups(file, names, unknown)
+    return Facts(models=models, nodes=nodes, node_groups=groups, unknown=unknown, now=time.time())
 
 
-def _models(
+def _in_cluster(
     names: list[str], kubeconfig: Path | None, context: str | None, seconds: float, unknown: list[tuple[str, str]]
-) -> Iterator[ModelFacts]:
-    from cli.doctor.cluster import Cluster, NotToldError, read_model
+) -> tuple[list[ModelFacts], list[Any]]:
+    """Return the models and their nodes; the first question without an answer ends it: the next would wait as long."""
+    from cli.doctor.api import Cluster, NotToldError
+    from cli.doctor.cluster import read_model, read_nodes
 
+    models: list[ModelFacts] = []
     try:
         cluster = Cluster(kubeconfig, context)
-        for name in names:
-            yield read_model(cluster, name, port=PORT, seconds=seconds)
+        models += [read_model(cluster, name, port=PORT, seconds=seconds) for name in names]
     except NotToldError as error:
         unknown.append(("the Kubernetes API", str(error)))
+        return models, []
+    try:
+        return models, read_nodes(cluster, names)
+    except NotToldError as error:
+        unknown.append(("the nodes in Kubernetes", str(error)))
+        return models, []
 
 
 def _node_groups(file: StackFile, names: list[str], unknown: list[tuple[str, str]]) -> list[Any]:
@@ -75,7 +84,9 @@ def _node_groups(file: StackFile, names: list[str], unknown: list[tuple[str, str
 
     try:
         account = Account(place_of(file.config, f"Pulumi.{file.stack}.yaml"))
-        cluster = _section(file, "cluster").get("existing") or f"{file.project}-{file.stack}"
+        existing = _section(file, "cluster").get("existing")
+        name = existing.get("name") if isinstance(existing, dict) else existing
+        cluster = name or f"{file.project}-{file.stack}"
         return read_node_groups(account, cluster, names)
     except WrongQuestion as error:
         unknown.append(("the node groups", str(error)))

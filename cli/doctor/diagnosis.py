@@ -1,50 +1,52 @@
 """From facts to findings. Pure: no network, no clock."""
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping
 
 from cli.doctor.chart_files import (
+    Complaint,
+    Planned,
     cause_of,
+    complaint_about,
+    complaints_by_uid,
     crash_of,
     is_ready,
+    last_words,
     masked,
+    measured_against,
+    of_controllers,
+    stage_of,
     telling_line,
     trouble,
-    warning_about,
-    warnings_by_uid,
 )
-from cli.doctor.facts import EngineLooks, Facts, Finding, ModelFacts, NodeGroupFacts, Object
+from cli.doctor.facts import EngineLooks, Facts, Finding, ModelFacts, Object
+from cli.doctor.job_findings import of_jobs, of_releases
+from cli.doctor.node_findings import of_node, of_node_group
 
 GROUP_LABEL = "leaderworkerset.sigs.k8s.io/group-index"
 INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
 STALL_SECONDS = 300
 """When the liveness probe calls an engine stuck (charts/vllm/values.yaml, health.stallSeconds)."""
+ENDED_PODS = re.compile(r"(?:Killing|Unhealthy|Evicted|OOMKilling)\b")
+"""Complaints that say why a pod is gone; what was said of its start means nothing once it is."""
 
 
 def diagnose(facts: Facts) -> list[Finding]:
     """Return what is wrong, and for each model with nothing wrong that it is well."""
     found = [Finding(subject=what, severity="unknown", title=why) for what, why in facts.unknown]
     for group in facts.node_groups:
-        found += _node_group(group)
+        found += of_node_group(group)
+    for node in facts.nodes:
+        found += of_node(node)
     for model in facts.models:
-        of_model = list(_model(model))
+        of_model = [*of_releases(model, facts.now), *_model(model)]
         found += of_model or [_well(model)]
     return found
 
 
-def _node_group(group: NodeGroupFacts) -> Iterator[Finding]:
-    for code, message in group.issues:
-        text = f"{code}: {message}"
-        yield _finding(f"node group {group.name}", text, otherwise=f"EKS reports {code}")
-    if not group.issues and group.status not in ("ACTIVE", "UPDATING"):
-        yield Finding(
-            subject=f"node group {group.name}",
-            severity="problem" if "FAILED" in group.status or group.status == "DEGRADED" else "ok",
-            title=f"is {group.status}, and EKS names no cause",
-        )
-
-
 def _model(model: ModelFacts) -> Iterator[Finding]:
-    yield from _jobs(model)
+    yield from of_jobs(model)
     if model.group is None:
         yield Finding(
             subject=model.name,
@@ -54,55 +56,81 @@ def _model(model: ModelFacts) -> Iterator[Finding]:
             code="no_group",
         )
         return
-    warnings = warnings_by_uid(model.events)
-    if not model.pods and model.group["spec"].get("replicas"):
-        said = "; ".join(text for about, text in warnings.values() if about.startswith(model.name))
-        yield _finding(model.name, said, otherwise="no pod was made")
+    complaints = complaints_by_uid(model.events)
+    missing = _missing(model)
+    refused = "\n".join(one.text for one in of_controllers(complaints, model.name, model.pods))
+    if missing and (not model.pods or (refused and cause_of(refused))):
+        yield _finding(model.name, refused, otherwise="no pod was made", evidence=refused)
     seen: set[str] = set()
     for pod in model.pods:
         if not is_ready(pod):
-            finding = _pod(model, pod, warning_about(pod, warnings))
-            # Pods of a group end together, for one cause.
-            if finding.code not in seen or not finding.code:
-                yield finding
-            seen.add(finding.code)
-    yield from _restarts(model, warnings, seen)
+            for finding in _pod(model, pod, complaint_about(pod, complaints)):
+                # Pods of a group end together, for one cause.
+                if finding.code not in seen or not finding.code:
+                    yield finding
+                seen.add(finding.code)
+    if not all(is_ready(pod) for pod in model.pods):
+        yield from _gone(model, complaints, seen)
     yield from _half_groups(model)
     for name, looks in model.engines.items():
         yield from _engine(name, looks)
 
 
-def _pod(model: ModelFacts, pod: Object, warning: str) -> Finding:
+def _missing(model: ModelFacts) -> int:
+    spec = model.group["spec"] if model.group else {}
+    return spec.get("replicas", 0) * spec.get("leaderWorkerTemplate", {}).get("size", 1) - len(model.pods)
+
+
+def _pod(model: ModelFacts, pod: Object, warning: str) -> Iterator[Finding]:
     name = pod["metadata"]["name"]
-    said = trouble(pod, warning)
-    text = "\n".join((model.logs.get(name, ""), crash_of(pod, warning), said, warning))
-    finding = _finding(name, text, otherwise=said)
-    if finding.code or crash_of(pod, warning) or "not ready yet" not in said:
-        return finding
-    return Finding(
-        subject=name,
-        severity="ok",
-        title="starts, and nothing is wrong with it so far",
-        evidence=masked(_last_line(model.logs.get(name, "")))[:300],
+    log, said, crash = model.logs.get(name, ""), trouble(pod, warning), crash_of(pod, warning)
+    if not crash and "not ready yet" in said:
+        measured = measured_against(log, planned_of(model))
+        yield Finding(
+            subject=name,
+            severity="ok",
+            title="starts, and nothing is wrong with it so far",
+            evidence="; ".join((stage_of(log) or last_words(log), *measured)),
+        )
+        return
+    yield _finding(name, log if crash else "", crash or said, otherwise=said, evidence=last_words(log) if crash else "")
+
+
+def planned_of(model: ModelFacts) -> Planned:
+    """Return the plan's memory, which the hook Job was given."""
+    for job in model.jobs:
+        for container in job.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            for argument in container.get("args") or []:
+                if argument.startswith("--planned="):
+                    return _planned(json.loads(argument.removeprefix("--planned=")))
+    return Planned()
+
+
+def _planned(values: Mapping[str, float]) -> Planned:
+    low, high = values.get("kvCacheTokensLow"), values.get("kvCacheTokensHigh")
+    return Planned(
+        weights_gib_high=values.get("weightsGibHigh"),
+        kv_cache_tokens_low=None if low is None else int(low),
+        kv_cache_tokens_high=None if high is None else int(high),
     )
 
 
-def _restarts(model: ModelFacts, warnings: dict[str, tuple[str, str]], seen: set[str]) -> Iterator[Finding]:
+def _gone(model: ModelFacts, complaints: Mapping[str, Complaint], seen: set[str]) -> Iterator[Finding]:
     """Yield what ended pods that are no more: their events outlive them for an hour."""
     present = {pod["metadata"].get("uid") for pod in model.pods}
-    for uid, (about, text) in warnings.items():
-        cause = cause_of(text)
-        if uid in present or not about.startswith(f"{model.name}-") or cause is None or cause.code in seen:
+    of_the_model = re.compile(rf"{re.escape(model.name)}-\d+(?:-\d+)?")
+    for uid, one in complaints.items():
+        cause = cause_of(one.text)
+        if uid in present or not of_the_model.fullmatch(one.about) or not ENDED_PODS.match(one.text):
+            continue
+        if cause is None or cause.code in seen:
             continue
         seen.add(cause.code)
-        yield Finding(
-            subject=f"{about} (gone)",
-            severity="problem",
-            title=cause.title,
-            evidence=telling_line(text, cause),
-            remedy=cause.remedy,
-            code=cause.code,
-        )
+        yield _finding(f"{one.about} (gone)", one.text, otherwise=one.text)
+
+
+def _members(indexes: list[str]) -> str:
+    return ", ".join("its leader" if index == "0" else f"worker {index}" for index in indexes)
 
 
 def _half_groups(model: ModelFacts) -> Iterator[Finding]:
@@ -121,21 +149,11 @@ def _half_groups(model: ModelFacts) -> Iterator[Finding]:
         yield Finding(
             subject=f"{model.name}, group {index}",
             severity="problem",
-            title=f"half a group: {len(pods)} of {size} pods, without worker {', '.join(missing)}",
+            title=f"half a group: {len(pods)} of {size} pods, without {_members(missing)}",
             remedy="LeaderWorkerSet makes the group anew by itself; if not within two minutes, look at its controller: "
             "kubectl -n lws-system get pods",
             code="half_group",
         )
-
-
-def _jobs(model: ModelFacts) -> Iterator[Finding]:
-    for job in model.jobs:
-        name = job["metadata"]["name"]
-        log = model.job_logs.get(name, "")
-        for condition in job.get("status", {}).get("conditions", []):
-            if condition["type"] == "Failed" and condition["status"] == "True":
-                text = f"{log}\n{condition.get('reason', '')} {condition.get('message', '')}"
-                yield _finding(f"job {name}", text, otherwise="failed", evidence=_last_line(log))
 
 
 def _engine(name: str, looks: EngineLooks) -> Iterator[Finding]:
@@ -166,26 +184,22 @@ def _engine(name: str, looks: EngineLooks) -> Iterator[Finding]:
         )
 
 
-def _finding(subject: str, text: str, *, otherwise: str, evidence: str = "") -> Finding:
-    """Return the known cause that a text shows, or `otherwise` where it shows none."""
-    cause = cause_of(text)
+def _finding(subject: str, *texts: str, otherwise: str, evidence: str = "") -> Finding:
+    """Return the known cause that texts show, or `otherwise` where they show none."""
+    cause = cause_of(*texts)
     if cause is None:
         return Finding(
             subject=subject, severity="problem", title=masked(otherwise)[:300], evidence=masked(evidence)[:300]
         )
+    shows = next((text for text in texts if text and cause_of(text) is cause), texts[-1])
     return Finding(
         subject=subject,
         severity="problem",
         title=cause.title,
-        evidence=telling_line(text, cause),
+        evidence=telling_line(shows, cause),
         remedy=cause.remedy,
         code=cause.code,
     )
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""
 
 
 def _well(model: ModelFacts) -> Finding:

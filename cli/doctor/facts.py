@@ -34,6 +34,10 @@ class ModelFacts:
     """Pod -> the end of the log of what crashed or is not ready."""
     job_logs: Mapping[str, str] = field(default_factory=dict)
     """Job -> the end of its last pod's log."""
+    job_pods: Mapping[str, Sequence[Object]] = field(default_factory=dict)
+    """Job -> its last pod."""
+    releases: Sequence[Object] = ()
+    """Helm's records of the namespace's releases that never came to an end, without what they hold."""
     engines: Mapping[str, EngineLooks] = field(default_factory=dict)
     """Ready leader -> its engine."""
 
@@ -45,6 +49,7 @@ class NodeGroupFacts:
     name: str
     model: str
     status: str
+    cluster: str = ""
     issues: Sequence[tuple[str, str]] = ()
     """Code and message, as EKS gives them."""
 
@@ -55,6 +60,10 @@ class Facts:
 
     models: Sequence[ModelFacts] = ()
     node_groups: Sequence[NodeGroupFacts] = ()
+    nodes: Sequence[Object] = ()
+    """The GPU nodes of all models, as Kubernetes has them."""
+    now: float = 0.0
+    """Seconds since 1970 when all of this was asked."""
     unknown: Sequence[tuple[str, str]] = ()
     """What could not be asked, and why."""
 

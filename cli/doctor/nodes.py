@@ -20,13 +20,16 @@ def read_node_groups(account: Account, cluster_name: str, models: Sequence[str])
         account.answer("eks", "describe_nodegroup", clusterName=cluster_name, nodegroupName=name)["nodegroup"]
         for name in names
     ]
-    return [_facts(group) for group in described if (group.get("labels") or {}).get(MODEL_LABEL) in models]
+    return [
+        _facts(cluster_name, group) for group in described if (group.get("labels") or {}).get(MODEL_LABEL) in models
+    ]
 
 
-def _facts(group: Mapping[str, Any]) -> NodeGroupFacts:
+def _facts(cluster_name: str, group: Mapping[str, Any]) -> NodeGroupFacts:
     issues = group.get("health", {}).get("issues", [])
     return NodeGroupFacts(
         name=group["nodegroupName"],
+        cluster=cluster_name,
         model=group["labels"][MODEL_LABEL],
         status=group["status"],
         issues=tuple((issue["code"], issue.get("message", "")) for issue in issues),

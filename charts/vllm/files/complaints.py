@@ -1,0 +1,76 @@
+"""The newest trouble that events tell of each object, without what is over. Pure: no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Object = Mapping[str, Any]
+CAME_FURTHER = ("Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate", "SuccessfulAttachVolume")
+"""Ordinary events after which an earlier complaint about the same object is over."""
+OF_THE_PULL = ("Failed", "BackOff", "ErrImageNeverPull", "InspectFailed")
+"""Complaints that another try of the pull ("Pulling") does not end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complaint:
+    """What is wrong with one object."""
+
+    about: str
+    """The object's name."""
+    kind: str
+    """The object's kind, such as Pod."""
+    text: str
+    """The reason and the message."""
+
+
+def complaints_by_uid(events: Sequence[Object]) -> dict[str, Complaint]:
+    """Return the newest complaint about each object, by its uid (names come back).
+
+    A probe that ended a container is told as a normal event. A failed startup probe is none: every start has some.
+    """
+    found: dict[str, Complaint] = {}
+    for event in sorted(events, key=_time):
+        about, reason, message = event["involvedObject"], event.get("reason", ""), event.get("message", "")
+        uid = about.get("uid", "")
+        ended_by_probe = reason == "Killing" and "probe" in message
+        starting = reason == "Unhealthy" and message.startswith("Startup probe")
+        if ended_by_probe or (event.get("type") == "Warning" and not starting):
+            text = f"{reason}, {message}"
+            found[uid] = Complaint(about=about["name"], kind=about.get("kind", ""), text=text)
+        elif reason in CAME_FURTHER and uid in found and not _goes_on(found[uid], reason):
+            del found[uid]
+    return found
+
+
+def complaint_about(pod: Object, complaints: Mapping[str, Complaint]) -> str:
+    """Return what is wrong with a pod, or an empty string."""
+    found = complaints.get(pod["metadata"].get("uid", "no uid"))
+    return found.text if found else ""
+
+
+def of_controllers(complaints: Mapping[str, Complaint], name: str, pods: Sequence[Object]) -> list[Complaint]:
+    """Return what is wrong with the objects that make a model's pods, such as a quota; those of pods are left out."""
+    known = {pod["metadata"].get("uid") for pod in pods}
+    return [
+        one
+        for uid, one in complaints.items()
+        if uid not in known and one.kind != "Pod" and (one.about == name or one.about.startswith(f"{name}-"))
+    ]
+
+
+def _goes_on(complaint: Complaint, reason: str) -> bool:
+    word = complaint.text.partition(",")[0]
+    # A probe's verdict is about a container that ran: the next one's start does not take it back.
+    return word in ("Killing", "Unhealthy") or (word in OF_THE_PULL and reason == "Pulling")
+
+
+def _time(event: Object) -> str:
+    # A series of events has its last time in a place of its own.
+    return (
+        event.get("lastTimestamp")
+        or (event.get("series") or {}).get("lastObservedTime")
+        or event.get("eventTime")
+        or ""
+    )

@@ -1,0 +1,99 @@
+"""How far a vLLM server is in its start, and what memory it found, in its own log lines. Pure; standard library only.
+
+The lines are the same in 0.21 and 0.32 (tests/data/vllm_failures/healthy); those of GPUs are read in the sources.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PERCENT = r"(?P<percent>\d+)%"
+STAGES = (
+    (r"Initializing a V\d LLM engine", "the engine starts"),
+    (r"world_size=(?!1 )\d+ rank=", "waits for the other members of its group"),
+    (r"Starting to load model", "the model's files are looked for"),
+    (rf"(?:Downloading|Fetching \d+ files|\.safetensors):\s+{PERCENT}", "downloads weights"),
+    (
+        rf"Loading \w+ checkpoint shards:\s+{PERCENT} Completed \| (?P<done>\d+)/(?P<all>\d+)",
+        "loads weights",
+    ),
+    (rf"Loading safetensors using \w[\w ]*:\s+{PERCENT}", "streams weights"),
+    (r"Loading weights took", "weights are loaded"),
+    (r"Model loading took", "weights are loaded"),
+    (
+        r"Dynamo bytecode transform|Compiling a graph|torch\.compile takes|Warming up model|saved AOT compiled",
+        "compiles",
+    ),
+    (r"Initial profiling/warmup run took|Available KV cache memory", "measures memory"),
+    (r"KV cache size: [\d,]+ tokens", "the KV cache is made"),
+    (rf"Capturing CUDA graphs?[^:]*:\s+{PERCENT}", "captures CUDA graphs"),
+    (r"Graph capturing finished|init engine \(profile", "the engine is ready, the server starts"),
+    (r"Application startup complete", "serves"),
+)
+_STAGES = [(re.compile(signs), said) for signs, said in STAGES]
+WEIGHTS = re.compile(r"Model loading took (?P<gib>[\d.]+) ?Gi?B")
+ROUNDING = 1.02
+"""torch's allocator takes whole blocks: so much beyond the plan is not worth a word."""
+KV_CACHE = re.compile(r"KV cache size: (?P<tokens>[\d,]+) tokens")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """What the plan says of one GPU's memory; a bound that is None is not known."""
+
+    weights_gib_high: float | None = None
+    """Weights on the GPU that has most of them, at most."""
+    kv_cache_tokens_low: int | None = None
+    kv_cache_tokens_high: int | None = None
+
+
+def stage_of(log: str) -> str:
+    """Return how far a start is, with the percentage where the line has one; empty where the log says nothing yet."""
+    best, said = -1, ""
+    for line in re.split(r"[\r\n]+", log):
+        for at in range(len(_STAGES) - 1, max(best, 0) - 1, -1):
+            found = _STAGES[at][0].search(line)
+            if found:
+                best, said = at, _STAGES[at][1] + _amount(found)
+                break
+    return said
+
+
+def _amount(found: re.Match[str]) -> str:
+    parts = found.groupdict()
+    if not parts.get("percent"):
+        return ""
+    files = f" ({parts['done']} of {parts['all']} files)" if parts.get("all") else ""
+    return f", {parts['percent']} %{files}"
+
+
+def measured_against(log: str, planned: Planned) -> list[str]:
+    """Return a line for each memory that a log tells, with the plan's; beyond the plan's range it says so."""
+    lines = []
+    weights = [float(found["gib"]) for found in WEIGHTS.finditer(log)]
+    if weights:
+        lines.append(_weights_line(max(weights), planned.weights_gib_high))
+    tokens = [int(found["tokens"].replace(",", "")) for found in KV_CACHE.finditer(log)]
+    if tokens:
+        lines.append(_tokens_line(min(tokens), planned.kv_cache_tokens_low, planned.kv_cache_tokens_high))
+    return lines
+
+
+def _weights_line(gib: float, high: float | None) -> str:
+    said = f"weights take {gib:.2f} GiB of a GPU"
+    if high is None:
+        return said
+    if gib <= high * ROUNDING:
+        return f"{said}, planned up to {high:.2f}"
+    return f"WARNING: {said}, more than the {high:.2f} planned: the KV cache is smaller by that"
+
+
+def _tokens_line(tokens: int, low: int | None, high: int | None) -> str:
+    said = f"the KV cache holds {tokens:,} tokens"
+    if low is None or high is None:
+        return said
+    if low <= tokens <= high:
+        return f"{said}, planned {low:,} to {high:,}"
+    other = "fewer" if tokens < low else "more"
+    return f"WARNING: {said}, {other} than the {low:,} to {high:,} planned"

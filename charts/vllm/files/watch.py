@@ -1,0 +1,82 @@
+"""What the hook Job's wait has seen so far of one model's pods: crashes, troubles, and how far their starts are."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from crashes import Crash
+from kube_get import PASSING_ERRORS
+from patience import Patience
+from progress import Planned, measured_against, stage_of
+from rollout import Sight
+
+
+class Api(Protocol):
+    """What is asked of one namespace of Kubernetes; each call raises one of PASSING_ERRORS where there is no answer."""
+
+    def leader_worker_set(self, name: str, /) -> Any:  # noqa: ANN401  (JSON)
+        """Return a LeaderWorkerSet."""
+        ...
+
+    def core(self, path: str, /) -> Any:  # noqa: ANN401  (JSON)
+        """Return what stands at a path of the core group."""
+        ...
+
+    def log(self, pod: str, /, *, container: str = "", before: bool = False) -> str:
+        """Return the end of a container's log."""
+        ...
+
+
+class Watch:
+    """What was seen so far: crashes outlive their pods here."""
+
+    def __init__(self, kubernetes: Api, planned: Planned, progress_seconds: float) -> None:
+        self._kubernetes, self._planned, self._seconds = kubernetes, planned, progress_seconds
+        self._patience = Patience()
+        self._logs: dict[str, str] = {}
+        self.last_crash = ""
+        self._stages = ""
+        self._looked_at = self._told_at = -float("inf")
+        self._memory: dict[str, list[str]] = {}
+
+    def take_in(self, sight: Sight, now: float) -> str:
+        """Remember what a look showed; return why waiting on is of no use, empty while it may be."""
+        for crash in sight.crashes:
+            if not self._logs.get(crash.identity):
+                self._logs[crash.identity] = self._log_of(crash)
+            self._patience.see_crash(crash, self._logs[crash.identity], now)
+            self.last_crash = f"{crash.pod}: {crash.text}"
+        for subject, text in sight.troubles:
+            self._patience.see_trouble(subject, text, now)
+        return self._patience.verdict
+
+    def progress(self, sight: Sight, now: float) -> list[str]:
+        """Return what is new to say of the starts; at most every so many seconds."""
+        if not sight.starting or now - self._looked_at < self._seconds:
+            return []
+        self._looked_at = now
+        said, lines = [], []
+        for pod in sight.starting:
+            log = self._log_of(Crash(pod=pod, container="vllm"))
+            if stage := stage_of(log):
+                said.append(f"{pod} {stage}")
+            for line in measured_against(log, self._planned):
+                if line not in self._memory.setdefault(pod, []):
+                    self._memory[pod].append(line)
+                    lines.append(f"{pod}: {line}")
+        stages = "; ".join(said)
+        if stages != self._stages and now - self._told_at >= self._seconds:
+            self._stages, self._told_at = stages, now
+            lines.insert(0, stages)
+        return lines
+
+    def texts(self) -> list[str]:
+        """Return the ends of all logs of crashes."""
+        return list(self._logs.values())
+
+    def _log_of(self, crash: Crash) -> str:
+        try:
+            return self._kubernetes.log(crash.pod, container=crash.container, before=crash.before)
+        except PASSING_ERRORS:
+            # The group's restart was quicker; the termination message has its last lines.
+            return ""
