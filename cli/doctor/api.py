@@ -21,6 +21,10 @@ CONNECT_SECONDS, ANSWER_SECONDS = 4, 15
 COMMAND_SECONDS = 15
 """How long the kubeconfig's own command (aws eks get-token) may take."""
 HOW_TO_GET_ONE = "pulumi stack output kubeconfig --show-secrets writes one; give it with --kubeconfig"
+_UNUSABLE = (
+    *(ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
+)
+"""What the client raises for a file that is no kubeconfig."""
 REFUSALS = {
     401: "the cluster does not know these credentials: is it the stack's profile or role, and among cluster.admins?",
     403: "these credentials may not look there: docs/doctor.md has what is asked for",
@@ -50,7 +54,7 @@ class Cluster:
         root.addHandler(said)  # the client tells a failed command to the log alone
         try:
             self._api = _within(COMMAND_SECONDS, lambda: _client(kubeconfig, context))
-        except (ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except _UNUSABLE as error:
             raise NotToldError(f"no usable kubeconfig ({_reason(error, kubeconfig)}): {HOW_TO_GET_ONE}") from None
         finally:
             root.removeHandler(said)
@@ -147,6 +151,9 @@ def _reason(error: Exception, kubeconfig: Path | None) -> str:
 
 def _of_the_line(error: BaseException) -> str:
     """Say why there was no answer."""
+    if isinstance(error, (ValueError, TypeError)) and not isinstance(error, urllib3.exceptions.HTTPError):
+        # Its text may be the token.
+        return "the kubeconfig has a value that cannot be sent: its token or its server"
     reason = getattr(error, "reason", None) or error
     text = " ".join(str(reason).split())[:300]
     if "CERTIFICATE_VERIFY_FAILED" in text:
