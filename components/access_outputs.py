@@ -1,16 +1,23 @@
 """How to reach a model, as outputs: commands and programs that work as they are printed."""
 
 import json
+from collections.abc import Sequence
 
 import pulumi
 
 
 def access_outputs(
-    name: str, *, namespace: str, port: int, api_key_secret: pulumi.Output[str]
+    name: str,
+    *,
+    namespace: str,
+    port: int,
+    api_key_secret: pulumi.Output[str],
+    further_names: Sequence[str] = (),
 ) -> dict[str, pulumi.Output[str]]:
     """Return the endpoint in the cluster, and how to call it from a shell that has kubectl, by their outputs' names.
 
     The snippets ask for a completion, which every model answers; a chat needs a model with a chat template.
+    `further_names` are what clients may send in place of `name`.
     """
     service = f"{name}-api"
     forward = f"kubectl --namespace {namespace} port-forward service/{service} {port}:{port}"
@@ -41,4 +48,4 @@ def access_outputs(
         "readApiKey": read_key,
         "curl": curl,
         "python": python,
-    }
+    } | ({"servedNames": pulumi.Output.from_input(", ".join([name, *further_names]))} if further_names else {})

@@ -76,7 +76,11 @@ class ModelServer(pulumi.ComponentResource):
         self._release(name, args, namespace, given_secrets)
 
         self.outputs = access_outputs(
-            name, namespace=args.namespace, port=args.values["port"], api_key_secret=api_key_secret
+            name,
+            namespace=args.namespace,
+            port=args.values["port"],
+            api_key_secret=api_key_secret,
+            further_names=args.values.get("model", {}).get("furtherNames", ()),
         )
         self.endpoint = self.outputs["endpoint"]
         self.register_outputs(self.outputs)

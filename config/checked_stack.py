@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from config import aws_names, rules
 from config.cross_checks import Draft, cross_faults
-from config.faults import Fault, nearest, report
+from config.faults import Fault, key_path, nearest, report
 from config.images_settings import ImagesSettings
-from config.model_checks import gated_models
+from config.model_checks import gated_models, model_warnings
 from config.model_settings import ModelSettings
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
 from config.stack_settings import ChartsSettings, ClusterSettings, IamSettings, NetworkSettings, StackSettings
@@ -39,6 +39,8 @@ class CheckedStack:
     needs_no_token: bool
     """Whether the token is a preview's placeholder that no model asks for."""
     open_questions: tuple[str, ...]
+    warnings: tuple[str, ...]
+    """What is accepted, and what to know of it; each with its full key."""
 
 
 def check_stack(given: StackFile) -> CheckedStack:
@@ -79,6 +81,7 @@ def check_stack(given: StackFile) -> CheckedStack:
         # A token that nobody set and no model needs is not there, in a preview as in earnest.
         needs_no_token=token_text == NOT_SET_PLACEHOLDER and not open_questions,
         open_questions=open_questions,
+        warnings=tuple(str(warning) for warning in _warnings(models, f"{reader.project}:models")),
     )
 
 
@@ -181,6 +184,11 @@ def _place_in_the_file(fault: Fault) -> int:
     if namespace == "aws":
         return -1
     return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
+
+
+def _warnings(models: Mapping[str, ModelSettings], key: str) -> Iterator[Fault]:
+    for name, model in models.items():
+        yield from model_warnings(model, key_path(key, name))
 
 
 def _open_questions(models: Mapping[str, ModelSettings]) -> tuple[str, ...]:

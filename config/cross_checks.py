@@ -40,7 +40,7 @@ def cross_faults(draft: Draft) -> Iterator[Fault]:
     for name, model in draft.models.items():
         zones = draft.network.zones if draft.network else None
         key = key_path(f"{draft.project}:models", name)
-        yield from model_faults(model, key)
+        yield from model_faults(model, name, key)
         yield from capacity_faults(model, zones or (), key)
     if draft.charts:
         yield from _chart_is_local_or_not(draft.charts, f"{draft.project}:charts")

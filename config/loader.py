@@ -78,6 +78,8 @@ def load() -> StackConfig:
         checked = check_stack(given)
     except WrongStack as error:
         raise pulumi.RunError(str(error)) from None
+    for warning in checked.warnings:
+        pulumi.log.warn(warning)
     return StackConfig(
         project=given.project,
         stack=given.stack,

@@ -6,28 +6,33 @@ A bad value is None in a parsed section (`config.sections`) and is passed over: 
 import re
 from collections.abc import Iterator, Mapping
 
-from config.extra_args import canonical_flag, extra_args_faults
+from config.extra_args import extra_args_faults, extra_args_warnings
 from config.faults import Fault, key_path
 from config.model_settings import ModelSettings
-from config.option_checks import lora_faults, option_faults, prefill_faults
+from config.option_checks import lora_faults, name_faults, option_faults, prefill_faults
 from planner.instances import InstanceType, UnknownInstanceType, find_instance
 from planner.models import ModelFacts, UnknownModel, find_model
 from planner.options import batch_defaults
 from planner.startup import S3
 from planner.versions import parse_version
-from planner.vllm_args import STREAMER_FLAGS
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def model_faults(model: ModelSettings, key: str) -> Iterator[Fault]:
-    """Yield the faults of one model."""
+def model_faults(model: ModelSettings, name: str, key: str) -> Iterator[Fault]:
+    """Yield the faults of one model; `name` is its own key, `key` its place in the file."""
     yield from _model_is_known(model, key)
     yield from _instance_type_is_known(model, key)
     yield from _image_and_version_come_together(model, key)
     yield from _weights_are_had(model, key)
     yield from lora_faults(model, key)
-    yield from extra_args_faults(model.extra_args or (), key_path(key, "extraArgs"))
+    yield from name_faults(model, name, key)
+    yield from extra_args_faults(model, _facts(model), key)
+
+
+def model_warnings(model: ModelSettings, key: str) -> Iterator[Fault]:
+    """Yield what is accepted of one model, and what to know of it."""
+    yield from extra_args_warnings(model, _facts(model), key)
 
 
 def gated_models(models: Mapping[str, ModelSettings]) -> list[str]:
@@ -140,12 +145,6 @@ def _weights_are_had(model: ModelSettings, key: str) -> Iterator[Fault]:
             text=f"{model.revision!r} is not a commit, and weights.source: s3 copies one for good: give its full hash "
             "of 40 digits",
         )
-    for index, arg in enumerate(model.extra_args or ()):
-        if canonical_flag(arg.partition("=")[0]) in STREAMER_FLAGS:
-            yield Fault(
-                key=key_path(key, "extraArgs", index),
-                text=f"{arg.partition('=')[0]} is set by vllm-eks itself where weights are streamed from S3: remove it",
-            )
 
 
 def _facts(model: ModelSettings) -> ModelFacts | None:

@@ -63,6 +63,9 @@ class ModelSettings(Settings):
     max_loras: AtLeastOne | None = None
     max_lora_rank: Literal[8, 16, 32, 64, 128, 256] | None = None
     extra_args: tuple[str, ...] = Field(default=(), strict=False)
+    served_names: Annotated[tuple[str, ...], AfterValidator(option_rules.served_names)] = Field(
+        default=(), strict=False
+    )
     client_namespaces: Annotated[
         tuple[Annotated[str, AfterValidator(rules.namespace)], ...], AfterValidator(rules.distinct)
     ] = Field(default=(), strict=False)
@@ -156,5 +159,6 @@ class ModelSettings(Settings):
                 max_lora_rank=self.max_lora_rank or ServingFlags.max_lora_rank,
             ),
             extra_args=self.extra_args,
+            further_names=self.served_names,
             client_namespaces=self.client_namespaces,
         )

@@ -40,6 +40,24 @@ def lora_faults(model: ModelSettings, key: str) -> Iterator[Fault]:
             yield Fault(key=key_path(key, name), text="stands without loraModules: name the adapters, or remove it")
 
 
+def name_faults(model: ModelSettings, name: str, key: str) -> Iterator[Fault]:
+    """Yield a fault where a client could mean two things by one name; `name` is the model's own key."""
+    adapters = model.lora_modules or {}
+    if name in adapters:
+        yield Fault(
+            key=key_path(key, "loraModules", name),
+            text="is the name of the model too, and clients could not ask for the adapter: rename the adapter",
+        )
+    for index, further in enumerate(model.served_names or ()):
+        if further == name:
+            text = f"{further!r} is the model's own key, which clients may always send: remove it"
+        elif further in adapters:
+            text = f"{further!r} is the name of an adapter of loraModules: remove it, or rename the adapter"
+        else:
+            continue
+        yield Fault(key=key_path(key, "servedNames", index), text=text)
+
+
 def prefill_faults(model: ModelSettings, instance: InstanceType, facts: ModelFacts | None, key: str) -> Iterator[Fault]:
     """Yield a fault where a whole prompt has no room in a batch, and may not be cut into chunks."""
     if model.enable_chunked_prefill is not False:

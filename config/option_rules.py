@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from planner.serving_flags import AUTO, REASONING_PARSERS, TOOL_CALL_PARSERS
 
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+SERVED_NAME = re.compile(r"[A-Za-z0-9][\w.:/@-]*", re.ASCII)
 ADAPTER_PLACE = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -18,6 +19,18 @@ def tool_call_parser(value: str) -> str:
 def reasoning_parser(value: str) -> str:
     """Accept a reasoning parser of vLLM, or auto."""
     return _parser(value, REASONING_PARSERS, "a reasoning parser")
+
+
+def served_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept further names that clients may send, such as a Hugging Face id."""
+    for index, name in enumerate(value):
+        if not SERVED_NAME.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is no name for a model: use letters, digits and ._:/@-, as in gpt-4o or org/model"
+            )
+        if name in value[:index]:
+            raise ValueError(f"{name!r} stands there twice: remove one")
+    return value
 
 
 def lora_modules(value: dict[str, str]) -> dict[str, str]:

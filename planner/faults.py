@@ -22,6 +22,11 @@ def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[st
     return tuple(by_folded[folded] for folded in close[:most])
 
 
+def closest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` is most likely a slip of; None where none is near."""
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=0.7)), None)
+
+
 def did_you_mean(nearest: tuple[str, ...]) -> str:
     """Return the half sentence that offers the nearest names, or nothing when there are none."""
     return f"; did you mean {' or '.join(nearest)}?" if nearest else ""

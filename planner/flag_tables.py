@@ -4,6 +4,7 @@
 """
 
 import json
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -85,6 +86,14 @@ def nearest_table(version: str) -> FlagTable:
         return (abs(known[1] - wanted[1]), abs(known[2] - wanted[2]))
 
     return _read(min(table_versions(), key=distance))
+
+
+@cache
+def all_flags(version: str) -> Mapping[str, Flag]:
+    """Return every flag of any table, by spelling; where two differ, as the nearest table has it."""
+    nearest = nearest_table(version)
+    others = [_read(known) for known in table_versions()]
+    return ChainMap(dict(nearest.by_spelling), *(dict(table.by_spelling) for table in reversed(others)))
 
 
 def has_flag(version: str, flag: str) -> bool:

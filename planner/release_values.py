@@ -43,6 +43,8 @@ class Serving:
     revision: str | None = None
     flags: ServingFlags = field(default_factory=ServingFlags)
     extra_args: Sequence[str] = field(default=())
+    further_names: Sequence[str] = field(default=())
+    """What clients may send in place of `name`."""
     client_namespaces: Sequence[str] = field(default=())
     """Namespaces whose pods may call the model; none: all."""
 
@@ -68,6 +70,7 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
             "id": plan.model.id,
             "revision": serving.revision or plan.model.revision,
             "servedName": serving.name,
+            "furtherNames": list(serving.further_names),
         },
         "replicas": nodes.running_replicas,
         "tensorParallelSize": plan.layout.tensor_parallel_size,

@@ -1,17 +1,15 @@
-"""What good settings give to the program, and which flags pass."""
+"""What good settings give to the program."""
 
 from pathlib import Path
 
 import pytest
 from stack_config import load_stack, model, report_of, write_stack
 
-from config.extra_args import canonical_flag, owned_flag
 from config.images_settings import ImagesSettings
 from config.model_settings import ModelSettings
 from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
 from config.stack_settings import ChartOverride, ClusterSettings
 from planner.options import ServingOptions
-from planner.vllm_args import CHART_OWNED_FLAGS, PLANNER_OWNED_FLAGS
 
 ROOT = Path(__file__).parent.parent
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
@@ -156,30 +154,3 @@ def test_a_stack_name_that_no_cluster_may_bear_is_refused(folder: Path) -> None:
     (folder / "Pulumi.test.yaml").rename(folder / "Pulumi.a.b.yaml")
 
     assert "EKS refuses 'vllm-eks-a.b' as a cluster's name" in report_of(folder, "a.b")
-
-
-# Flags
-
-
-@pytest.mark.parametrize("flag", sorted(PLANNER_OWNED_FLAGS | CHART_OWNED_FLAGS))
-def test_no_flag_of_ours_gets_through(folder: Path, flag: str) -> None:
-    underscored = flag[:2] + flag[2:].replace("-", "_")
-    for spelling in {flag, f"{flag}=1", underscored}:
-        write_stack(folder, {"qwen3": model(extraArgs=["--seed", "7", spelling])})
-        assert "vllm-eks:models.qwen3.extraArgs[2]: " in report_of(folder, "test")
-
-
-def test_other_flags_and_their_values_pass(folder: Path) -> None:
-    args = ["--seed", "7", "--trust-remote-code", "--stream-interval=4", "-O3"]
-    write_stack(folder, {"qwen3": model(extraArgs=args)})
-
-    assert load_stack(folder, "test").settings.models["qwen3"].extra_args == tuple(args)
-
-
-def test_a_flag_is_known_in_every_form_vllm_takes() -> None:
-    assert owned_flag(canonical_flag("--no_enforce_eager")) == "--enforce-eager"
-    assert owned_flag(canonical_flag("--limit-mm-per-prompt.image")) == "--limit-mm-per-prompt"
-    assert owned_flag("--tensor") == "--tensor-parallel-size"
-    assert owned_flag("-n2") == "-n"
-    assert owned_flag("--seed") is None
-    assert owned_flag("-O3") is None

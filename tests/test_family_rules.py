@@ -6,7 +6,6 @@ import pytest
 from asking import LLAMA_8B, LLAMA_70B, QWEN_8B, SCOUT, codes, planned
 from test_validity import FP8_BLOCK, asked, changed
 
-from config.extra_args import owned_flag
 from planner.faults import WrongQuestion
 from planner.fit import host_memory_bytes
 from planner.instances import InstanceType, find_instance
@@ -162,12 +161,3 @@ def test_the_memory_of_a_layout_that_only_a_version_refuses_is_counted_all_the_s
     assert codes(found) == ["pipeline_unsupported"]
     assert found.kv_cache_tokens > 0
     assert planned(LLAMA_8B, tensor_parallel_size=7, pipeline_parallel_size=1).layout is None
-
-
-@pytest.mark.parametrize(
-    ("flag", "owner"),
-    [("-t", "--tensor-parallel-size"), ("-e", "--enable-expert-parallel"), ("-ep", "--enable-expert-parallel"),
-     ("-p", "-pcp"), ("-dc", "--decode-context-parallel-size"), ("-n2", "-n"), ("-O3", None)],
-)  # fmt: skip
-def test_short_beginnings_of_owned_flags_do_not_get_past(flag: str, owner: str | None) -> None:
-    assert owned_flag(flag) == owner

@@ -8,7 +8,6 @@ import pytest
 
 from config import aws_names, rules
 from config.cross_checks import Draft, cross_faults
-from config.extra_args import extra_args_faults
 from config.model_settings import ModelSettings
 from config.pins import ADDON_VERSIONS
 from config.sections import parse_section
@@ -154,19 +153,6 @@ def test_a_share_of_gpu_memory_that_cannot_work_is_told(share: float, told: str)
     (fault,) = parse_section(ModelSettings, model, "m").faults
 
     assert fault.text.endswith(told)
-
-
-@pytest.mark.parametrize(
-    ("args", "told"),
-    [
-        (["7"], "a[0]: '7' is not a flag: begin the list with one, such as --seed"),
-        (["--seed", ""], "a[1]: is empty: remove it"),
-        (["--seed 7"], "a[0]: '--seed 7' is two words in one: write --seed, then 7 as an item"),
-        (["--port=1"], "a[0]: --port is set by vllm-eks itself: remove it"),
-    ],
-)
-def test_an_extra_argument_that_would_go_wrong_is_told(args: list[str], told: str) -> None:
-    assert [str(fault) for fault in extra_args_faults(args, "a")] == [told]
 
 
 def test_settings_cannot_be_changed_once_they_are_read() -> None:

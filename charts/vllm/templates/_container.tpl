@@ -4,6 +4,9 @@
 - {{ $values.weights.s3Uri | default $values.model.id | quote }}
 - "--served-model-name"
 - {{ $values.model.servedName | quote }}
+{{- range $values.model.furtherNames }}
+- {{ . | quote }}
+{{- end }}
 {{- if and $values.model.revision (not $values.weights.s3Uri) }}
 - "--revision"
 - {{ $values.model.revision | quote }}
