@@ -7,6 +7,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+REFUSED = 3
+"""Exit status of the script where another try is of no use (scripts/copy_weights.py)."""
 ENGINE_MARGIN_SECONDS = 120
 """How much longer Pulumi waits than the Job may take, whose failure says more."""
 
@@ -63,6 +65,15 @@ class CopyJob(pulumi.ComponentResource):
                 **{
                     # A try that fails goes on, in the next, with the files that are not there yet.
                     "backoff_limit": 4,
+                    # What no other try changes, such as a refused token, ends the Job at once.
+                    "pod_failure_policy": {
+                        "rules": [
+                            {
+                                "action": "FailJob",
+                                "on_exit_codes": {"container_name": "copy", "operator": "In", "values": [REFUSED]},
+                            }
+                        ]
+                    },
                     "active_deadline_seconds": args.seconds,
                     "template": {
                         "metadata": {"labels": {"app.kubernetes.io/name": "copy-weights"}},

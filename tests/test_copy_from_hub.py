@@ -155,7 +155,7 @@ def test_the_first_failure_stops_the_others_soon(s3: S3Stub, bucket: str, large_
     began = time.monotonic()
     code, lines = run(large_hub, s3, bucket, "--parallel", "2")
     assert time.monotonic() - began < 5, "at its pace it takes 20 s"
-    assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
+    assert (code, nothing_is_left(s3, bucket, FIRST)) == (3, True)
     assert lines[-1].startswith("FAILED: HTTP 404 of the Hub for org/model: ")
 
 
@@ -170,14 +170,14 @@ def test_the_first_failure_stops_the_others_soon(s3: S3Stub, bucket: str, large_
             "it needs a token, or there is no such repository. Run: pulumi config set --secret huggingFaceToken.",
         ),
         (403, "the token's account may not have it. Accept the model's terms on its page."),
-        (404, f"there is no revision {COMMIT}, or no such repository. Mend model and revision."),
+        (404, f"there is no revision {COMMIT}, or no such repository. Correct model and revision."),
     ],
 )
 def test_a_refusal_of_the_hub_is_final_and_says_what_to_do(
     s3: S3Stub, bucket: str, hub: HubStub, status: int, words: str
 ) -> None:
     hub.api_status = [status]
-    assert run(hub, s3, bucket) == (1, [f"FAILED: HTTP {status} of the Hub for org/model: {words}"])
+    assert run(hub, s3, bucket) == (3, [f"FAILED: HTTP {status} of the Hub for org/model: {words}"])
 
 
 def test_the_token_is_for_the_hub_alone_and_is_never_said(
@@ -197,7 +197,7 @@ def test_a_wrong_token_is_told_of(s3: S3Stub, bucket: str, hub: HubStub, tmp_pat
     hub.needs_token = True
     (tmp_path / "token").write_text("hf_another")
     code, lines = run(hub, s3, bucket, "--token-file", str(tmp_path / "token"))
-    assert (code, len(lines)) == (1, 1)
+    assert (code, len(lines)) == (3, 1)
     assert lines[0].startswith("FAILED: HTTP 401 of the Hub for org/model: the token is not valid, or ")
 
 
@@ -209,7 +209,7 @@ def test_a_token_that_cannot_be_sent_is_not_shown(
     token.write_text(content)
     said = f"FAILED: the token in {token} is empty, or has characters that no token has. "
     assert run(hub, s3, bucket, "--token-file", str(token)) == (
-        1,
+        3,
         [f"{said}Run: pulumi config set --secret huggingFaceToken."],
     )
 
@@ -217,7 +217,7 @@ def test_a_token_that_cannot_be_sent_is_not_shown(
 def test_weights_in_another_form_are_refused_before_anything_is_copied(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     hub.files = {"pytorch_model.bin": b"pickle", "config.json": b"{}"}
     assert run(hub, s3, bucket) == (
-        1,
+        3,
         [
             f"FAILED: org/model has no safetensors at {COMMIT}, and nothing else can be streamed. "
             "Write weights.source: huggingFace."

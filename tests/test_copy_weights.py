@@ -155,7 +155,7 @@ def test_a_full_disk_stops_nothing_because_nothing_is_written(s3: S3Stub, bucket
 
 def test_a_bucket_that_is_gone_is_told_of(s3: S3Stub, hub: HubStub) -> None:
     assert run(hub, s3, "no-such-bucket") == (
-        1,
+        3,
         ["FAILED: there is no bucket no-such-bucket. Run pulumi refresh, then pulumi up."],
     )
 

@@ -130,6 +130,11 @@ def test_the_job_copies_one_commit_with_the_scripts_it_is_given(engine) -> None:
     ]
     assert "copy_weights.py" in engine.only("kubernetes:core/v1:ConfigMap").inputs["data"]
     assert (spec["activeDeadlineSeconds"], spec["backoffLimit"]) == (3600, 4)
+    # The script says with 3 that no other try gets further.
+    assert spec["podFailurePolicy"]["rules"] == [
+        {"action": "FailJob", "onExitCodes": {"containerName": "copy", "operator": "In", "values": [3]}}
+    ]
+    assert spec["template"]["spec"]["restartPolicy"] == "Never", "a policy asks for it"
     request = engine.only(JOB).request
     assert (request.customTimeouts.create, request.customTimeouts.update) == ("3720s", "3720s")
     assert request.deleteBeforeReplace

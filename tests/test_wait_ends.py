@@ -73,7 +73,7 @@ def test_one_crash_seen_twice_is_one(world: World) -> None:
 def test_a_container_that_ended_and_runs_again_is_one_crash(world: World) -> None:
     def restart(looks: int) -> None:
         crash = ended(1, number=1)
-        world.pods = [pod(ready=False, **({"state": crash} if looks == 1 else {"last_state": crash}))]
+        world.pods = [pod(ready=False, state=crash) if looks == 1 else pod(ready=False, last_state=crash)]
         world.logs["scout-0"] = read("0.32.0", "unknown-flag")
 
     world.on_look = restart

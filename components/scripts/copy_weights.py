@@ -2,7 +2,8 @@
 
 Runs in a Job on a system node, with Python and boto3 alone. Bytes go through memory only, so a full disk stops nothing.
 An object is only there once its hash was right; so a run after a broken one goes on with what is not there yet.
-Exit status 0: all is there. 1: not; the last line names the cause and what to do.
+Exit status 0: all is there. 1: not; another run may get further. 3: not, and no other run will. The last line names
+the cause and what to do.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from checked_file import CheckedFile
-from hub_files import CopyError, CorruptFileError, Hub, HubFile, say, total_size
-from s3_files import S3_ERRORS, Bucket, s3_cause
+from hub_files import CopyError, CorruptFileError, Hub, HubFile, RefusedError, say, total_size
+from s3_files import S3_ERRORS, Bucket, is_lasting, s3_cause
 
 MIB = 1 << 20
 CORRUPT_TRIES = 3
+REFUSED = 3
+"""Exit status of a run that no other run can better: the Job is not tried again (components/copy_job.py)."""
 STOP_SECONDS = 10
 """How long files that are under way may take to give up, with what they uploaded."""
 
@@ -140,7 +143,7 @@ def read_token(path: Path | None) -> str | None:
         raise CopyError(f"the token file {path} cannot be read ({error.strerror}). Run pulumi up") from error
     # http.client would show a token that it cannot send.
     if not token or not all(0x20 < byte < 0x7F for byte in token):
-        raise CopyError(
+        raise RefusedError(
             f"the token in {path} is empty, or has characters that no token has. "
             "Run: pulumi config set --secret huggingFaceToken"
         )
@@ -177,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (CopyError, OSError, *S3_ERRORS) as error:
         say(f"FAILED: {cause_of(error, options)}.")
-        return 1
+        return REFUSED if isinstance(error, RefusedError) or is_lasting(error) else 1
 
 
 def _told_to_stop(*_: object) -> None:

@@ -33,6 +33,10 @@ class CopyError(Exception):
     """A fault that another try does not mend; its text is what to say and what to do."""
 
 
+class RefusedError(CopyError):
+    """A fault that another run does not change either: only an edit of the stack, or of the Hub's settings, does."""
+
+
 class CorruptFileError(Exception):
     """What came is not what the Hub promised."""
 
@@ -101,7 +105,7 @@ class Hub:
             # Some repositories hold the weights twice, in the form of the one who trained them too.
             files = [file for file in files if not fnmatch.fnmatch(file.name, "consolidated*.safetensors")]
         if not any(file.name.endswith(".safetensors") for file in files):
-            raise CopyError(
+            raise RefusedError(
                 f"{self.model} has no safetensors at {self.revision}, and nothing else can be streamed. "
                 "Write weights.source: huggingFace"
             )
@@ -147,7 +151,7 @@ class Hub:
         )
 
     def _refuse(self, error: urllib.error.HTTPError) -> None:
-        """Raise CopyError, or CorruptFileError, where another try gives the same answer."""
+        """Raise RefusedError, or CorruptFileError, where another try gives the same answer."""
         code, what = error.code, f"HTTP {error.code} of the Hub for {self.model}"
         if code == 416:
             raise CorruptFileError(f"a file of {self.model} is shorter than the Hub lists") from error
@@ -156,16 +160,16 @@ class Hub:
             return
         if code == 401:
             token = "the token is not valid" if self.token else "it needs a token"
-            raise CopyError(
+            raise RefusedError(
                 f"{what}: {token}, or there is no such repository. Run: pulumi config set --secret huggingFaceToken"
             ) from error
         if code == 403:
             said = "the token's account may not have it. Accept the model's terms on its page"
-            raise CopyError(f"{what}: {said}") from error
+            raise RefusedError(f"{what}: {said}") from error
         if code == 404:
             said = f"there is no revision {self.revision}, or no such repository"
-            raise CopyError(f"{what}: {said}. Mend model and revision") from error
-        raise CopyError(f"{what}. Mend model and revision") from error
+            raise RefusedError(f"{what}: {said}. Correct model and revision") from error
+        raise RefusedError(f"{what}. Correct model and revision") from error
 
 
 def say(line: str) -> None:

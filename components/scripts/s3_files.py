@@ -91,6 +91,12 @@ def code_of(error: BaseException | None) -> str:
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
 
 
+def is_lasting(error: BaseException) -> bool:
+    """Tell whether another run gets the same answer. A new role's rights take a minute, so a denial may pass."""
+    inner = error.__cause__ or error.__context__ if isinstance(error, Boto3Error) else error
+    return code_of(inner) in ("NoSuchBucket", "PermanentRedirect", "QuotaExceeded", "InvalidAccessKeyId")
+
+
 def s3_cause(error: BaseException, bucket: str) -> str:
     """Say what an error of S3 or boto3 means and what to do."""
     inner = error.__cause__ or error.__context__ if isinstance(error, Boto3Error) else error
