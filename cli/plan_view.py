@@ -62,7 +62,7 @@ def summary_lines(plan: Plan) -> list[str]:
     if layout is None:
         return []
     replicas = f", {plan.replicas} replicas" if plan.replicas > 1 else ""
-    stages = "stages of layers, one a node" if layout.pipeline_parallel_size > 1 else "all layers on one node"
+    stages = "stages of layers, one a node" if plan.nodes_per_replica > 1 else "all layers on one node"
     version = ".".join(map(str, options.version))
     low, high = plan.kv_cache_tokens_range
     return [
@@ -163,11 +163,10 @@ def node_contents(plan: Plan, node: int) -> str:
     layout = plan.layout
     if layout is None:
         return ""
-    stage = layout.stages[node % layout.pipeline_parallel_size]
-    which = stage_contents(stage, layout)
-    if plan.replicas == 1 or layout.pipeline_parallel_size == 1:
+    which = "; ".join(stage_contents(stage, layout) for stage in _stages_on(plan, layout, node))
+    if plan.replicas == 1 or plan.nodes_per_replica == 1:
         return which
-    return f"replica {node // layout.pipeline_parallel_size + 1}, {which}"
+    return f"replica {node // plan.nodes_per_replica + 1}, {which}"
 
 
 def gpu_lines(plan: Plan, node: int, out: Console) -> list[Text]:
@@ -175,19 +174,27 @@ def gpu_lines(plan: Plan, node: int, out: Console) -> list[Text]:
     layout = plan.layout
     if layout is None:
         return []
-    tp = layout.tensor_parallel_size
-    stage = layout.stages[node % layout.pipeline_parallel_size]
-    places = 1 if layout.pipeline_parallel_size > 1 else plan.instance.gpus // tp
-    before = 0 if layout.pipeline_parallel_size > 1 else node * places
-    here = 1 if layout.pipeline_parallel_size > 1 else min(places, plan.replicas - before)
+    stages, places, of_pod = _stages_on(plan, layout, node), plan.replicas_per_node, plan.gpus_per_pod
+    before = node * places if plan.nodes_per_replica == 1 else 0
+    here = min(places, plan.replicas - before)
     lines = []
     for gpu in range(plan.instance.gpus):
         line = Text(f"GPU {gpu} ")
-        replica = f"replica {before + gpu // tp + 1} " if places > 1 and plan.replicas > 1 else ""
-        used = gpu < here * tp
-        line.append_text(Text(replica).append_text(bar(stage, out)) if used else Text("idle", style="bright_black"))
+        stage = stages[gpu % of_pod // layout.tensor_parallel_size]
+        replica = f"replica {before + gpu // of_pod + 1} " if places > 1 and plan.replicas > 1 else ""
+        which = f"stage {stage.index + 1} " if len(stages) > 1 else ""
+        used = gpu < here * of_pod
+        drawn = Text(replica + which).append_text(bar(stage, out))
+        line.append_text(drawn if used else Text("idle", style="bright_black"))
         lines.append(line)
     return lines
+
+
+def _stages_on(plan: Plan, layout: Layout, node: int) -> tuple[Stage, ...]:
+    """Return the stages that a node holds: all of a replica, or the one of its place in the group."""
+    if plan.nodes_per_replica == 1:
+        return layout.stages
+    return (layout.stages[node % plan.nodes_per_replica],)
 
 
 def stage_contents(stage: Stage, layout: Layout) -> str:

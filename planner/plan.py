@@ -38,9 +38,29 @@ class Plan:
         return not self.refusals
 
     @property
+    def stages_per_node(self) -> int:
+        """Pipeline stages that share a node: all of them where its GPUs are enough, else one."""
+        if self.layout is None:
+            return 0
+        stages = self.layout.pipeline_parallel_size
+        return stages if stages * self.layout.tensor_parallel_size <= self.instance.gpus else 1
+
+    @property
     def nodes_per_replica(self) -> int:
-        """Nodes of one replica: one pipeline stage a node."""
-        return self.layout.pipeline_parallel_size if self.layout else 0
+        """Nodes of one replica: as many as it has pods."""
+        return self.layout.pipeline_parallel_size // self.stages_per_node if self.layout else 0
+
+    @property
+    def gpus_per_pod(self) -> int:
+        """GPUs of one pod, which are those of one replica on one node."""
+        return self.layout.tensor_parallel_size * self.stages_per_node if self.layout else 0
+
+    @property
+    def replicas_per_node(self) -> int:
+        """Replicas that have room on one node; a node of a replica over several holds one of its pods only."""
+        if self.nodes_per_replica != 1:
+            return 1
+        return max(1, self.instance.gpus // self.gpus_per_pod)
 
     @property
     def in_one_zone(self) -> "Plan":
@@ -49,13 +69,9 @@ class Plan:
 
     @property
     def nodes_per_zone(self) -> int:
-        """Nodes of one zone. One pod a node when PP > 1; with PP=1 the replicas of a zone share a node's GPUs."""
-        if self.layout is None:
-            return 0
+        """Nodes of one zone. Replicas on one node each share a node's GPUs; of others every pod has its own."""
         replicas = self.replicas // self.zones
-        if self.nodes_per_replica > 1:
-            return replicas * self.nodes_per_replica
-        return -(-replicas // max(1, self.instance.gpus // self.layout.tensor_parallel_size))
+        return -(-replicas // self.replicas_per_node) * self.nodes_per_replica
 
     @property
     def total_nodes(self) -> int:
@@ -138,7 +154,7 @@ class Plan:
             weights_bytes=self.model.weights_bytes,
             network_gbps=self.instance.network_gbps,
             weights_source=self.options.weights_source,
-            readers=1 if self.reads_once else self.layout.tensor_parallel_size if self.layout else 1,
+            readers=1 if self.reads_once else max(1, self.gpus_per_pod),
         )
 
     @property
@@ -147,4 +163,4 @@ class Plan:
 
         It needs more than one rank; the EKS user guide has it in conflict with --enforce-eager.
         """
-        return bool(self.layout and self.layout.tensor_parallel_size > 1) and not self.options.enforce_eager
+        return self.gpus_per_pod > 1 and not self.options.enforce_eager

@@ -13,9 +13,9 @@ def warnings_on(plan: Plan, wishes: ServingOptions) -> Iterator[str]:
     """Yield what the user of a plan that fits pays without having asked for it."""
     if plan.layout is None:
         return
-    adds_nodes = plan.layout.pipeline_parallel_size > 1 and wishes.pipeline_parallel_size is None
+    adds_nodes = plan.nodes_per_replica > 1 and wishes.pipeline_parallel_size is None
     if plan.idle_gpus:
-        yield _idle_gpus(plan, plan.layout)
+        yield _idle_gpus(plan)
     if plan.idle_gpus or adds_nodes:
         yield from _expert_parallel(plan, plan.layout, wishes)
     if adds_nodes:
@@ -28,10 +28,10 @@ def machines(plan: Plan) -> str:
     return f"{plan.total_nodes} x {plan.instance.type} ({price})"
 
 
-def _idle_gpus(plan: Plan, layout: Layout) -> str:
+def _idle_gpus(plan: Plan) -> str:
     idle = f"{plan.idle_gpus} of {plan.total_nodes * plan.instance.gpus} GPUs of {machines(plan)} stay idle"
-    places = plan.total_nodes * (plan.instance.gpus // layout.tensor_parallel_size)
-    if layout.pipeline_parallel_size == 1 and places > plan.replicas:
+    places = plan.total_nodes * plan.replicas_per_node
+    if plan.nodes_per_replica == 1 and places > plan.replicas:
         return f"{idle}: {places} replicas cost no more"
     return idle
 
@@ -59,8 +59,8 @@ def _added_nodes(plan: Plan, layout: Layout, wishes: ServingOptions) -> str:
     smaller = smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
     return (
         f"one {plan.instance.type} does not hold a replica{code}: {layout.label} takes {machines(plan)} instead of "
-        f"{machines(one)}; " + (f"{smaller}; " if smaller else "") + "set the pipeline parallel size to "
-        f"{layout.pipeline_parallel_size} to have it so without this warning"
+        f"{machines(one)}; " + (f"{smaller}; " if smaller else "") + "to ask for it without this warning write "
+        f"--pipeline-parallel-size {layout.pipeline_parallel_size}"
     )
 
 

@@ -73,8 +73,10 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
             "furtherNames": list(serving.further_names),
         },
         "replicas": nodes.running_replicas,
-        "tensorParallelSize": plan.layout.tensor_parallel_size,
-        "pipelineParallelSize": plan.layout.pipeline_parallel_size,
+        # To the chart these are the GPUs of a pod and the pods of a group: stages that share a node share a pod, and
+        # vLLM's own sizes stand in vllmArgs.
+        "tensorParallelSize": plan.gpus_per_pod,
+        "pipelineParallelSize": plan.nodes_per_replica,
         "vllmArgs": [
             *vllm_args(plan),
             *serving_flags(serving.flags, plan.model.architecture.name),
@@ -84,7 +86,7 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
         "placement": {"zones": list(nodes.zones), "instanceType": plan.instance.type},
         "clientNamespaces": list(serving.client_namespaces),
         "resources": _resources(plan, efa=nodes.efa),
-        "sharedMemory": f"{SHARED_MEMORY_GIB_PER_GPU * plan.layout.tensor_parallel_size}Gi",
+        "sharedMemory": f"{SHARED_MEMORY_GIB_PER_GPU * plan.gpus_per_pod}Gi",
         "weightsStorage": f"{_download_gib(plan, MOST_COPIES)}Gi",
         "weights": _weights(plan),
         "startup": {"budgetSeconds": budget_seconds},
@@ -94,9 +96,9 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
 
 
 def _planned(plan: Plan, layout: Layout) -> dict[str, Any]:
-    """What the hook Job holds against the memory that vLLM tells: the largest rank's weights and the tokens' range."""
+    """What the hook Job holds against the memory that vLLM tells: the largest rank's loaded model and the tokens' range."""
     fewest, most = plan.kv_cache_tokens_range
-    weights = max(stage.weights.bytes.high for stage in layout.stages)
+    weights = max(stage.weights.bytes.high + stage.tables.bytes.high for stage in layout.stages)
     return {
         "weightsGibHigh": round(weights / BYTES_PER_GIB, 3),
         "kvCacheTokensLow": fewest,
@@ -113,9 +115,8 @@ def _weights(plan: Plan) -> dict[str, Any]:
 def _resources(plan: Plan, *, efa: bool) -> dict[str, Any]:
     """Requests of one pod: its GPUs' share of the node."""
     instance = plan.instance
-    tp = plan.layout.tensor_parallel_size if plan.layout else 1
-    # Alone on its node when PP > 1, whatever the share of GPUs.
-    share = POD_SHARE if plan.nodes_per_replica > 1 else POD_SHARE * tp / instance.gpus
+    # Alone on its node where a replica takes several, whatever the share of GPUs.
+    share = POD_SHARE if plan.nodes_per_replica > 1 else POD_SHARE * plan.gpus_per_pod / instance.gpus
     return {
         "cpu": f"{floor((instance.vcpus or 4) * share * 1000)}m",
         "memory": f"{floor((instance.memory_gib or 16) * share * 1024)}Mi",

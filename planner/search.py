@@ -29,9 +29,9 @@ def attempt(
 ) -> Plan:
     """Return the first layout that fits, or a plan with a refusal for each layout tried.
 
-    Tensor parallel takes the largest power of two of the node's GPUs that the rules allow; pipeline parallel adds
-    nodes of the same type, as few as fit. Layouts whose weights alone cannot fit are tried only for a refusal that
-    `tells_every_layout`.
+    Tensor parallel takes the largest power of two of the node's GPUs that the rules allow; pipeline parallel takes what
+    is left of the node's GPUs, then nodes of the same type, as few as fit. Layouts whose weights alone cannot fit are
+    tried only for a refusal that `tells_every_layout`.
 
     Raises:
         WrongQuestion: The options are no valid question (a version never read, sizes below 1).
@@ -55,14 +55,18 @@ def attempt(
     if small:
         return replace(found, refusals=(small,))
     refusals: list[Refusal] = []
-    sizes = _pipeline_sizes(model, wishes)
+    sizes = _pipeline_sizes(model, instance, wishes, tp)
     if not tells_every_layout:
         sizes = sizes[min(_hopeless(model, instance, options, tp), len(sizes) - 1) :]
     tried = None
     for pp in sizes:
         tried = _largest_batch(model, instance, _batches(options, wishes), tp, pp)
         if tried.refusal is None:
-            return replace(found, layout=tried.layout, options=tried.options)
+            fitting = replace(found, layout=tried.layout, options=tried.options)
+            loading = tuple(_host_refusals(fitting))
+            if not loading:
+                return fitting
+            tried = replace(tried, refusal=loading[0])
         refusals.append(tried.refusal)
     found = replace(found, layout=tried.layout, options=tried.options) if tried else found
     return replace(found, refusals=tuple(refusals))
@@ -159,9 +163,15 @@ def _tensor_sizes(instance: InstanceType, wishes: ServingOptions) -> Iterator[in
         size //= 2
 
 
-def _pipeline_sizes(model: ModelFacts, wishes: ServingOptions) -> range:
+def _host_refusals(plan: Plan) -> Iterator[Refusal]:
+    """Yield why a node's host memory may not last where several stages load on it."""
+    workers = plan.gpus_per_pod * min(plan.replicas // plan.zones, plan.replicas_per_node)
+    return host_refusals(plan.model, plan.instance, plan.options, workers=workers)
+
+
+def _pipeline_sizes(model: ModelFacts, instance: InstanceType, wishes: ServingOptions, tp: int) -> range:
     if wishes.pipeline_parallel_size:
         return range(wishes.pipeline_parallel_size, wishes.pipeline_parallel_size + 1)
     native = parse_version(wishes.vllm_version) >= NATIVE_MULTI_NODE
-    most = min(MOST_NODES, model.architecture.num_hidden_layers) if native else 1
-    return range(1, most + 1)
+    most = MOST_NODES if native else max(1, instance.gpus // tp)
+    return range(1, min(most, model.architecture.num_hidden_layers) + 1)

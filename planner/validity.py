@@ -46,7 +46,7 @@ def rule_refusals(
             Refusal(code="shard_not_divisible", message=text)
             for text in quantized_shard_faults(model, instance, tp, options)
         ),
-        *_stages(model, pp, options),
+        *_stages(model, pp, options, in_one_node=tp * pp <= instance.gpus),
         *_generation(model, instance, options),
         *_context_parallel(model, tp, options),
     )
@@ -104,16 +104,16 @@ def _shards(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[
         yield Refusal(code="shard_not_divisible", message=f"TP={tp} is more than the {experts.count} experts")
 
 
-def _stages(model: Architecture, pp: int, options: ResolvedOptions) -> Iterator[Refusal]:
+def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_node: bool) -> Iterator[Refusal]:
     if pp > model.num_hidden_layers:
         yield Refusal(
             code="too_few_layers",
             message=f"{model.num_hidden_layers} layers cannot fill PP={pp} stages",
         )
-    if pp > 1 and options.version < NATIVE_MULTI_NODE:
+    if pp > 1 and not in_one_node and options.version < NATIVE_MULTI_NODE:
         yield Refusal(
             code="pipeline_unsupported",
-            message=f"PP={pp} needs vLLM's own multi-node start, which exists from 0.11.1",
+            message=f"PP={pp} over nodes needs vLLM's own multi-node start, which exists from 0.11.1",
         )
 
 

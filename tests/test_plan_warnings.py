@@ -18,7 +18,7 @@ from planner.plan_json import plan_json
         (LLAMA_70B, "g5.48xlarge", {"max_num_seqs": 256},
          ["one g5.48xlarge does not hold a replica (kv_cache_too_small): TP=8 PP=2 takes 2 x g5.48xlarge ($32.58/h) "
           "instead of 1 x g5.48xlarge ($16.29/h); --max-num-seqs 64 (instead of 256) fits 1 x g5.48xlarge ($16.29/h); "
-          "set the pipeline parallel size to 2 to have it so without this warning"]),
+          "to ask for it without this warning write --pipeline-parallel-size 2"]),
         (LLAMA_70B, "g5.48xlarge", {"pipeline_parallel_size": 2}, []),
         (LLAMA_8B, "g5.xlarge", {}, []),
         ("Qwen/Qwen3-30B-A3B-FP8", "g5.12xlarge", {},

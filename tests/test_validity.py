@@ -104,7 +104,8 @@ def test_expert_parallel_frees_the_expert_size_and_is_refused_without_experts() 
 def test_a_stage_needs_a_layer_and_several_nodes_need_the_native_start() -> None:
     assert asked(LLAMA_8B, pp=33)[0] == Refusal(code="too_few_layers", message="32 layers cannot fill PP=33 stages")
     old = ServingOptions(vllm_version="0.10.2")
-    assert asked(LLAMA_8B, pp=2, options=old)[0].code == "pipeline_unsupported"
+    assert asked(LLAMA_8B, tp=8, pp=2, options=old)[0].code == "pipeline_unsupported"
+    assert asked(LLAMA_8B, tp=4, pp=2, options=old) == (), "two stages on one node need none"
     assert asked(LLAMA_8B, pp=1, options=old) == ()
 
 
