@@ -96,7 +96,7 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
 
 
 def _planned(plan: Plan, layout: Layout) -> dict[str, Any]:
-    """What the hook Job holds against the memory that vLLM tells: the largest rank's loaded model and the tokens' range."""
+    """What the hook Job holds against the memory that vLLM tells: the largest rank's loaded model, and tokens."""
     fewest, most = plan.kv_cache_tokens_range
     weights = max(stage.weights.bytes.high + stage.tables.bytes.high for stage in layout.stages)
     return {
