@@ -6,6 +6,7 @@ A bad value is None in a parsed section (`config.sections`) and is passed over: 
 import re
 from collections.abc import Iterator, Mapping
 
+from config.env_rules import env_faults, env_warnings
 from config.extra_args import extra_args_faults, extra_args_warnings
 from config.faults import Fault, key_path
 from config.model_settings import ModelSettings
@@ -28,11 +29,13 @@ def model_faults(model: ModelSettings, name: str, key: str) -> Iterator[Fault]:
     yield from lora_faults(model, key)
     yield from name_faults(model, name, key)
     yield from extra_args_faults(model, _facts(model), key)
+    yield from env_faults(model, key)
 
 
 def model_warnings(model: ModelSettings, key: str) -> Iterator[Fault]:
     """Yield what is accepted of one model, and what to know of it."""
     yield from extra_args_warnings(model, _facts(model), key)
+    yield from env_warnings(model, key)
 
 
 def gated_models(models: Mapping[str, ModelSettings]) -> list[str]:

@@ -63,6 +63,7 @@ class ModelSettings(Settings):
     max_loras: AtLeastOne | None = None
     max_lora_rank: Literal[8, 16, 32, 64, 128, 256] | None = None
     extra_args: tuple[str, ...] = Field(default=(), strict=False)
+    env: dict[str, str] = Field(default={})
     served_names: Annotated[tuple[str, ...], AfterValidator(option_rules.served_names)] = Field(
         default=(), strict=False
     )
@@ -160,5 +161,6 @@ class ModelSettings(Settings):
             ),
             extra_args=self.extra_args,
             further_names=self.served_names,
+            env=self.env,
             client_namespaces=self.client_namespaces,
         )

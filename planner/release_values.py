@@ -1,6 +1,6 @@
 """The values of charts/vllm, from a plan and plain strings: a dict, so that a test can hold every line of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import Any
@@ -43,6 +43,8 @@ class Serving:
     revision: str | None = None
     flags: ServingFlags = field(default_factory=ServingFlags)
     extra_args: Sequence[str] = field(default=())
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of vLLM's containers, beside the chart's own."""
     further_names: Sequence[str] = field(default=())
     """What clients may send in place of `name`."""
     client_namespaces: Sequence[str] = field(default=())
@@ -82,6 +84,7 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
             *serving_flags(serving.flags, plan.model.architecture.name),
             *serving.extra_args,
         ],
+        "env": dict(serving.env),
         "port": PORT,
         "placement": {"zones": list(nodes.zones), "instanceType": plan.instance.type},
         "clientNamespaces": list(serving.client_namespaces),

@@ -101,6 +101,10 @@
 # Usage reports would leave the cluster.
 - name: VLLM_NO_USAGE_STATS
   value: "1"
+{{- range $name, $value := .root.Values.env }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* For the leader only: a worker serves no HTTP, so a probe there would restart the group for ever. */}}
