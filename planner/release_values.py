@@ -68,6 +68,7 @@ def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
     budget_seconds = plan.startup.budget_seconds
     return {
         "image": serving.image,
+        "vllmVersion": ".".join(map(str, plan.options.version)),
         "model": {
             "id": plan.model.id,
             "revision": serving.revision or plan.model.revision,

@@ -23,6 +23,7 @@ def model_values(*, tensor: int = 8, pipeline: int = 1, **others: Any) -> dict[s
     """Return a full set of values; `others` replace top-level keys."""
     return {
         "image": IMAGE,
+        "vllmVersion": "0.27.0",
         "model": {"id": "org/model", "revision": None, "servedName": "scout"},
         "replicas": 1,
         "tensorParallelSize": tensor,

@@ -1,5 +1,8 @@
 """The chart, rendered by the real helm: the group, its pods, and what stands beside them."""
 
+import re
+from typing import Any
+
 import pytest
 from chart_rendering import IMAGE, Rendered, model_values, render_text, tool, with_value
 
@@ -75,13 +78,20 @@ def test_all_pods_run_the_one_image(two_nodes: Rendered, role: str) -> None:
 
 # --- how vLLM is started
 
+LEADERS_OWN = (
+    *("--middleware", "vllm_eks_keys.ApiKeys", "--enable-server-load-tracking", "--shutdown-timeout", "15"),
+    *("--disable-access-log-for-endpoints", "/health,/load,/metrics,/ping"),
+)
+
 
 def test_one_node_is_started_without_any_multi_node_flag(one_node: Rendered) -> None:
     leader = one_node.container("leader")
-    assert leader["command"] == ["vllm", "serve"]
+    assert leader["command"] == [
+        *("python3", "-E", "-S", "/scripts/supervise.py", "--index=0", "--size=1", "--leader=localhost", "--port=8000"),
+        *("--start-seconds=2400", "--", "vllm", "serve"),
+    ]
     assert leader["args"] == [
-        *("org/model", "--served-model-name", "scout", "--host", "0.0.0.0", "--port", "8000"),
-        *("--middleware", "vllm_eks_keys.ApiKeys"),
+        *("org/model", "--served-model-name", "scout", "--host", "0.0.0.0", "--port", "8000", *LEADERS_OWN),
         *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "1"),
     ]
 
@@ -89,11 +99,29 @@ def test_one_node_is_started_without_any_multi_node_flag(one_node: Rendered) -> 
 def test_the_leader_of_two_nodes_is_the_master_at_its_own_address(two_nodes: Rendered) -> None:
     assert two_nodes.container("leader")["args"] == [
         *("org/model", "--served-model-name", "scout", "--revision", "c0ffee", "--host", "0.0.0.0", "--port", "8000"),
-        *("--middleware", "vllm_eks_keys.ApiKeys"),
+        *LEADERS_OWN,
         *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "2"),
         *("--nnodes", "$(LWS_GROUP_SIZE)", "--node-rank", "$(LWS_WORKER_INDEX)"),
         *("--master-addr", "$(POD_IP)", "--master-port", "29501"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("version", "more"), [("0.11.2", False), ("0.20.2", False), ("0.21.0", True), ("0.33.0", True)]
+)
+def test_flags_that_came_with_a_version_are_given_since_it(version: str, more: bool) -> None:
+    args = Rendered(render_text(with_value(ONE_NODE, "vllmVersion", version))).container("leader")["args"]
+    assert "--enable-server-load-tracking" in args
+    assert ("--shutdown-timeout" in args, "--disable-access-log-for-endpoints" in args) == (more, more)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_supervisor_knows_its_group(two_nodes: Rendered, role: str) -> None:
+    assert two_nodes.container(role)["command"] == [
+        *("python3", "-E", "-S", "/scripts/supervise.py", "--index=$(LWS_WORKER_INDEX)", "--size=$(LWS_GROUP_SIZE)"),
+        *("--leader=$(LWS_LEADER_ADDRESS)", "--port=8000", "--start-seconds=2400", "--", "vllm", "serve"),
+    ]
+    assert "initContainers" not in two_nodes.template(role)["spec"]
 
 
 def test_a_worker_is_headless_and_joins_the_leader(two_nodes: Rendered) -> None:
@@ -115,17 +143,14 @@ def test_the_ranks_meet_on_the_pod_network(two_nodes: Rendered, role: str) -> No
     assert list(env)[:2] == ["POD_IP", "VLLM_HOST_IP"]
 
 
-def test_the_startup_probe_lasts_for_the_whole_budget_of_the_values(one_node: Rendered) -> None:
-    probe = one_node.container("leader")["startupProbe"]
-    assert probe["httpGet"] == {"path": "/health", "port": "http"}
-    assert probe["failureThreshold"] * probe["periodSeconds"] == 2400
-
-
-def test_a_budget_between_two_probes_is_rounded_up() -> None:
-    probe = Rendered(render_text(with_value(ONE_NODE, "startup.budgetSeconds", 2401))).container("leader")[
+@pytest.mark.parametrize(("budget", "lasts"), [(2400, 4860), (2401, 4870)])
+def test_the_startup_probe_outlasts_the_supervisor(budget: int, lasts: int) -> None:
+    """Who waits for its group as long as it may, and then starts as long as it may, is ended by the supervisor."""
+    probe = Rendered(render_text(with_value(ONE_NODE, "startup.budgetSeconds", budget))).container("leader")[
         "startupProbe"
     ]
-    assert probe["failureThreshold"] * probe["periodSeconds"] == 2410
+    assert probe["httpGet"] == {"path": "/health", "port": "http"}
+    assert probe["failureThreshold"] * probe["periodSeconds"] == lasts
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -137,19 +162,30 @@ def test_workers_start_with_their_leader_which_is_ready_only_once_they_joined(tw
     assert two_nodes.one("LeaderWorkerSet")["spec"]["startupPolicy"] == "LeaderCreated"
 
 
-def test_only_leaders_are_probed(two_nodes: Rendered) -> None:
-    probes = ("startupProbe", "readinessProbe", "livenessProbe")
-    leader, worker = two_nodes.container("leader"), two_nodes.container("worker")
-    assert leader["startupProbe"]["httpGet"] == {"path": "/health", "port": "http"}
-    asked = {probe: leader[probe]["exec"]["command"] for probe in probes[1:]}
+def test_leaders_are_probed_for_their_engine(two_nodes: Rendered) -> None:
+    leader = two_nodes.container("leader")
     for probe, stall, timeout in (("readinessProbe", 60, 5), ("livenessProbe", 300, 15)):
-        assert asked[probe] == [
-            *("python3", "-E", "-S", "/scripts/alive.py", "--url=http://localhost:8000", f"--stall-seconds={stall}"),
-            *(f"--timeout-seconds={timeout}", "--memory=/tmp/vllm-eks-engine.json"),
+        assert leader[probe]["exec"]["command"] == [
+            *("python3", "-E", "-S", "/scripts/alive.py", "--port=8000", f"--stall-seconds={stall}"),
+            *(f"--timeout-seconds={timeout}", "--model=scout"),
         ]
-        # Two questions, each with its own time, and the kubelet must wait for both.
-        assert leader[probe]["timeoutSeconds"] > 2 * timeout
-    assert not any(probe in worker for probe in probes)
+        # Four questions, each with its own time, and the kubelet must wait for all of them.
+        assert leader[probe]["timeoutSeconds"] > 4 * timeout
+
+
+def test_a_worker_is_ready_with_its_leader_and_never_restarted_by_a_probe(two_nodes: Rendered) -> None:
+    """Else a disruption budget takes a group that loads for one that serves, and lets another one go."""
+    worker = two_nodes.container("worker")
+    assert worker["readinessProbe"] == {
+        "exec": {
+            "command": [
+                *("python3", "-E", "-S", "/scripts/alive.py", "--host-from=LWS_LEADER_ADDRESS", "--port=8000"),
+                "--timeout-seconds=5",
+            ]
+        },
+        **{"periodSeconds": 10, "timeoutSeconds": 12, "failureThreshold": 3},
+    }
+    assert not {"startupProbe", "livenessProbe"} & set(worker)
 
 
 # --- where it runs
@@ -167,7 +203,12 @@ def test_zone_and_type_are_hard_and_the_own_node_group_is_preferred(two_nodes: R
     assert preferred["preference"]["matchExpressions"] == [
         {"key": "vllm-eks/model", "operator": "In", "values": ["scout"]}
     ]
-    assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    gone = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
+    assert spec["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+        {"key": "node.kubernetes.io/not-ready", **gone},
+        {"key": "node.kubernetes.io/unreachable", **gone},
+    ]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -210,16 +251,41 @@ def test_everything_that_is_written_goes_to_a_sized_volume(one_node: Rendered, r
     assert all("sizeLimit" in one_node.volume(role, name)["emptyDir"] for name in ("home", "tmp"))
     env = one_node.env(role)
     assert env["HF_HOME"] == "/weights"
-    caches = [name for name in env if name.endswith(("_ROOT", "_DIR", "_BASE", "_PATH")) or name.startswith("XDG_")]
-    assert len(caches) == 8
-    assert all(env[name].startswith(env["HOME"]) for name in caches)
+    caches = {name for name in env if str(env[name]).startswith(f"{env['HOME']}/")}
+    assert caches == {"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "VLLM_CONFIG_ROOT", "HF_MODULES_CACHE"}
     assert env["USER"] == env["LOGNAME"] == "vllm"
+
+
+def caches_folder(**changes: Any) -> str:
+    """Return where a pod compiles to."""
+    values = ONE_NODE
+    for path, value in changes.items():
+        values = with_value(values, path, value)
+    env = Rendered(render_text(values)).env("leader")
+    compiled = [name for name in env if str(env[name]).startswith("$(CACHES_FOLDER)/")]
+    assert compiled == [
+        *("VLLM_CACHE_ROOT", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "FLASHINFER_WORKSPACE_BASE"),
+        "CUDA_CACHE_PATH",
+    ]
+    # A variable can only refer to one that stands before it.
+    names = list(env)
+    assert names.index("POD_NAME") < names.index("CACHES_FOLDER") < names.index(compiled[0])
+    return env["CACHES_FOLDER"]
+
+
+def test_what_is_compiled_stays_on_the_node_for_the_same_image_and_pod_alone() -> None:
+    """Two pods of a node never share a folder, nor do two versions: neither locks what it writes."""
+    folder = caches_folder()
+    assert re.fullmatch(r"/weights/\.compiled/\$\(POD_NAME\)/[0-9a-f]{12}", folder)
+    others = [caches_folder(image="docker.io/own/vllm:1"), caches_folder(vllmVersion="0.26.0")]
+    assert len({folder, *others}) == 3
+    assert caches_folder(**{"weights.nodePath": None}).startswith("/home/vllm/.cache/compiled/$(POD_NAME)/")
 
 
 def test_secrets_come_by_name_and_only_where_they_are_used(one_node: Rendered, two_nodes: Rendered) -> None:
     assert two_nodes.volume("leader", "api-key")["secret"] == {"secretName": "api-key-1", "defaultMode": 0o440}
-    assert two_nodes.env("leader")["VLLM_EKS_KEYS_FOLDER"] == "/secrets/api-key"
-    assert "VLLM_EKS_KEYS_FOLDER" not in two_nodes.env("worker")
+    assert two_nodes.env("leader")["API_KEYS_FOLDER"] == "/secrets/api-key"
+    assert "API_KEYS_FOLDER" not in two_nodes.env("worker")
     assert not [found for found in two_nodes.template("worker")["spec"]["volumes"] if found["name"] == "api-key"]
     for role in ROLES:
         volume = two_nodes.volume(role, "hugging-face-token")["secret"]

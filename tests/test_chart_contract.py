@@ -135,12 +135,14 @@ def selectors_find_the_pods_that_are_made(rendered: Rendered) -> None:
 def probes_fit_their_budgets(rendered: Rendered, values: dict[str, Any]) -> None:
     leader, worker = rendered.container("leader"), rendered.container("worker")
     startup = leader["startupProbe"]
-    assert 0 <= startup["failureThreshold"] * startup["periodSeconds"] - values["startup"]["budgetSeconds"] < 10
-    assert not {"startupProbe", "readinessProbe", "livenessProbe"} & set(worker)
+    # The supervisor's own two waits, for the group and for vLLM, and a minute.
+    assert 60 <= startup["failureThreshold"] * startup["periodSeconds"] - 2 * values["startup"]["budgetSeconds"] < 70
+    assert f"--start-seconds={values['startup']['budgetSeconds']}" in leader["command"]
+    assert not {"startupProbe", "livenessProbe"} & set(worker)
     for probe, key in (("readinessProbe", "unreadySeconds"), ("livenessProbe", "stallSeconds")):
         command = leader[probe]["exec"]["command"]
         assert f"--stall-seconds={values['health'][key]}" in command
-        assert f"--url=http://localhost:{values['port']}" in command
+        assert f"--port={values['port']}" in command
     for role, pod in (("leader", leader), ("worker", worker)):
         assert f"--port={values['port']}" in pod["lifecycle"]["preStop"]["exec"]["command"]
         # The drain may take 5 + 90 s at most (files/drain.py), and vLLM needs some to end.

@@ -90,7 +90,7 @@ def test_the_hook_job_may_only_look(one_node: Rendered) -> None:
 
 def test_the_script_reaches_the_job_unchanged(one_node: Rendered) -> None:
     files = {path.name: path.read_text() for path in (CHART / "files").glob("*.py")}
-    assert {"wait_ready.py", "rollout.py", "engine.py", "alive.py", "drain.py", "meet.py"} <= set(files)
+    assert {"wait_ready.py", "rollout.py", "engine.py", "alive.py", "drain.py", "supervise.py"} <= set(files)
     shipped = one_node.one("ConfigMap")["data"]
     assert {name: text.rstrip() for name, text in shipped.items()} == {n: t.rstrip() for n, t in files.items()}
 

@@ -1,10 +1,9 @@
-"""The probe, the drain and the meeting, as the processes that run in a pod; vLLM's server is a test double."""
+"""The probe, the drain and the keys, as the processes that run in a pod; vLLM's server is a test double."""
 
 import asyncio
 import io
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 from chart_rendering import CHART
-from vllm_double import Double, vllm_double
+from vllm_double import Double, real_metrics, vllm_double
 
 FILES = CHART / "files"
 sys.path.insert(0, str(FILES))
@@ -23,7 +22,7 @@ sys.path.insert(0, str(FILES))
 import alive  # noqa: E402
 from alive import Memory, judge  # noqa: E402  (the chart's files are no package)
 from drain import drain  # noqa: E402
-from engine import EngineState, state_of  # noqa: E402
+from engine import PROGRESS_METRICS, EngineState, load_of, state_of  # noqa: E402
 from vllm_eks_keys import KEYS_FOLDER, ApiKeys  # noqa: E402
 
 
@@ -41,9 +40,10 @@ def probe(
     double: Double, memory: Path, *, stall_seconds: float = 0.2, timeout_seconds: float = 5, alone: bool = False
 ) -> tuple[int, str]:
     """Run one probe; return its exit status and what it says."""
-    arguments = {"url": double.url, "stall-seconds": stall_seconds, "timeout-seconds": timeout_seconds}
+    arguments = {"port": double.port, "stall-seconds": stall_seconds, "timeout-seconds": timeout_seconds}
     options = [f"--{key}={value}" for key, value in arguments.items()]
-    given = [*options, f"--memory={memory}", f"--log={memory.parent / 'log'}"]
+    keys = memory.parent / "keys"
+    given = [*options, f"--memory={memory}", f"--log={memory.parent / 'log'}", f"--keys={keys}", "--model=scout"]
     if alone:
         done = subprocess.run(script("alive.py", *given), capture_output=True, text=True)
         assert done.stderr == ""
@@ -87,6 +87,57 @@ def test_a_slow_engine_is_well_as_long_as_it_answers_in_time(vllm: Double, tmp_p
     assert probe(vllm, tmp_path / "m") == (0, "")
     code, said = probe(vllm, tmp_path / "m", timeout_seconds=0.1)
     assert (code, said) == (1, "/health: no answer (timed out)")
+
+
+def hung_while_idle(vllm: Double, memory: Path, **options: Any) -> list[tuple[int, str]]:
+    """Two looks at an engine whose numbers are of before its two requests came, the second after its time."""
+    vllm.running, vllm.waiting, vllm.in_flight = 0, 0, 2
+    (memory.parent / "keys").mkdir()
+    (memory.parent / "keys" / "apiKey").write_text("key-one\n")
+    return [probe(vllm, memory, stall_seconds=0, timeout_seconds=0.1, **options) for _ in range(2)]
+
+
+@pytest.mark.parametrize("version", ["0.21.0", "0.32.0"])
+def test_a_hang_while_idle_is_seen_by_requests_that_the_engine_never_counted(
+    vllm: Double, tmp_path: Path, version: str
+) -> None:
+    vllm.version, vllm.answers_tokens = version, False
+    first, second = hung_while_idle(vllm, tmp_path / "m")
+    assert (first, second) == ((0, ""), (1, "stuck: 2 requests running and no token for 0 s"))
+    assert vllm.asked[-1] == ("POST", "/v1/completions", "Bearer key-one")
+
+
+def test_a_request_that_a_client_keeps_open_is_no_hang(vllm: Double, tmp_path: Path) -> None:
+    assert hung_while_idle(vllm, tmp_path / "m") == [(0, "")] * 2
+
+
+def test_a_busy_engine_is_asked_for_no_token(vllm: Double, tmp_path: Path) -> None:
+    vllm.running = 1
+    assert [probe(vllm, tmp_path / "m", stall_seconds=0)[0] for _ in range(2)] == [0, 1]
+    assert {path for _, path, _ in vllm.asked} == {"/health", "/metrics", "/load"}
+
+
+def test_without_numbers_nothing_is_stuck(vllm: Double, tmp_path: Path) -> None:
+    vllm.stats, vllm.answers_tokens = False, False
+    assert hung_while_idle(vllm, tmp_path / "m") == [(0, "")] * 2
+
+
+def test_a_worker_asks_its_leader_for_health_alone(vllm: Double, tmp_path: Path) -> None:
+    options = ["--host-from=LWS_LEADER_ADDRESS", f"--port={vllm.port}", f"--log={tmp_path / 'log'}"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LWS_LEADER_ADDRESS", "127.0.0.1")
+        patch.setattr(sys, "stdout", io.StringIO())
+        assert alive.main(options) == 0
+        vllm.health = 503
+        assert alive.main(options) == 1
+    assert {path for _, path, _ in vllm.asked} == {"/health"}
+
+
+def test_a_stopped_supervisor_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "stat").write_text("1 (python3 -E) S 0 1 1")
+    assert alive.supervisor_trouble(tmp_path) == ""
+    (tmp_path / "stat").write_text("1 (python3 -E) T 0 1 1")
+    assert alive.supervisor_trouble(tmp_path) == "PID 1, which passes on vLLM's log, is stopped"
 
 
 def test_a_dead_engine_says_so_itself(vllm: Double, tmp_path: Path) -> None:
@@ -133,8 +184,25 @@ def test_engines_are_summed_up() -> None:
     assert state_of(two).running == 3
 
 
+@pytest.mark.parametrize("version", ["0.21.0", "0.32.0"])
+def test_a_real_servers_numbers_are_all_there(version: str) -> None:
+    state = state_of(real_metrics(version))
+    assert (state.running, state.waiting) == (12, 0)
+    assert {part.partition("=")[0] for part in state.fingerprint.split()} == set(PROGRESS_METRICS)
+
+
+def test_what_is_not_told_is_not_none() -> None:
+    assert state_of("process_cpu_seconds_total 1.5\n") == EngineState()
+    assert EngineState().requests is None
+    assert EngineState(running=0, waiting=0, in_flight=0).requests == 0
+    assert EngineState(running=1, waiting=2, in_flight=2).requests == 3
+    assert load_of('{"server_load":5}') == 5
+    assert [load_of(text) for text in ("", "{}", "[]", '{"server_load":null}')] == [None] * 4
+
+
 def test_without_metrics_health_alone_counts() -> None:
-    assert judge(EngineState(running=5), Memory(fingerprint="", since=0), 1000, 10) == ("", None)
+    before = Memory(fingerprint="", since=0)
+    assert judge(EngineState(running=5), before, 1000, 10, token_comes=lambda: False) == ("", None)
 
 
 # --- drain.py
@@ -166,7 +234,7 @@ def drained(look: Callable[[float], EngineState]) -> tuple[str, float]:
 
 def test_requests_may_end_before_anything_stops() -> None:
     def ends_at_30(now: float) -> EngineState:
-        return EngineState(running=int(now < 30), fingerprint=str(now))
+        return EngineState(running=int(now < 30), waiting=0, fingerprint=str(now))
 
     assert drained(ends_at_30) == ("no request is left", 30)
 
@@ -176,7 +244,18 @@ def test_a_queue_counts_as_well() -> None:
 
 
 def test_endpoints_have_time_to_go() -> None:
-    assert drained(lambda _: EngineState()) == ("no request is left", 5)
+    assert drained(lambda _: EngineState(running=0, waiting=0)) == ("no request is left", 5)
+
+
+def test_what_the_engine_has_not_counted_yet_is_waited_for_too() -> None:
+    def last_of_it(now: float) -> EngineState:
+        return EngineState(running=0, waiting=0, in_flight=int(now < 12), fingerprint="same")
+
+    assert drained(last_of_it) == ("no request is left", 12)
+
+
+def test_a_server_that_tells_nothing_gets_all_the_time() -> None:
+    assert drained(lambda _: EngineState()) == ("90 s are over", 90)
 
 
 def test_a_stuck_engine_is_not_waited_for() -> None:
@@ -203,45 +282,7 @@ def test_leader_and_worker_ask_the_leaders_engine(vllm: Double, how: tuple[str, 
         env={**os.environ, "LWS_LEADER_ADDRESS": "127.0.0.1"},
     )
     assert (done.returncode, done.stdout) == (0, "drained: no request is left\n")
-    assert [path for _, path, _ in vllm.asked] == ["/health", "/metrics"]
-
-
-# --- meet.py
-
-
-def start(index: int, port: int, size: int = 3) -> subprocess.Popen[str]:
-    arguments = (f"--index={index}", f"--size={size}", "--leader=127.0.0.1", f"--port={port}")
-    return subprocess.Popen(script("meet.py", *arguments), stdout=subprocess.PIPE, text=True)
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)], ids=["leader first", "leader last"])
-def test_the_group_meets_in_whatever_order_it_comes_up(port: int, order: tuple[int, ...]) -> None:
-    pods = {}
-    for index in order:
-        assert not [pod for pod in pods.values() if pod.poll() is not None], "nobody starts before all are there"
-        pods[index] = start(index, port)
-        time.sleep(0.15)
-    said = {index: pod.communicate(timeout=10)[0].splitlines()[-1] for index, pod in pods.items()}
-    assert said == {0: "all 2 workers are there", 1: "the group is whole", 2: "the group is whole"}
-    assert {pod.returncode for pod in pods.values()} == {0}
-
-
-def test_a_worker_that_was_lost_is_waited_for_again(port: int) -> None:
-    leader, lost = start(0, port), start(1, port)
-    time.sleep(0.4)
-    lost.kill()
-    lost.communicate()
-    last = start(2, port)
-    time.sleep(0.3)
-    assert leader.poll() is None, "worker 1 said its number, and is gone"
-    again = start(1, port)
-    assert [pod.communicate(timeout=10) and pod.returncode for pod in (leader, again, last)] == [0, 0, 0]
+    assert [path for _, path, _ in vllm.asked] == ["/health", "/metrics", "/load"]
 
 
 # --- vllm_eks_keys.py
@@ -305,6 +346,15 @@ def test_a_folder_as_the_kubelet_makes_it_is_read_through_its_links(keys: Path) 
     assert [answer(guard, key=f"Bearer {key}") for key in ("old", "new")] == [401, 200]
 
 
+def test_a_key_may_come_as_anthropics_clients_send_it(keys: Path) -> None:
+    def status(*headers: tuple[bytes, bytes]) -> Any:
+        return answer(ApiKeys(application), "/v1/messages", headers=list(headers))
+
+    assert status((b"x-api-key", b"first")) == 200
+    assert status((b"X-Api-Key", b"wrong")) == 401
+    assert status((b"x-api-key", b"first"), (b"authorization", b"Basic eA==")) == 401
+
+
 def test_no_key_lets_nobody_in(keys: Path) -> None:
     (keys / "apiKey").write_text("\n")
     assert [answer(ApiKeys(application), key=key) for key in (None, "Bearer ", "Bearer first")] == [401] * 3
@@ -314,7 +364,9 @@ def test_no_key_lets_nobody_in(keys: Path) -> None:
 def test_all_but_health_and_metrics_is_closed(keys: Path, path: str) -> None:
     guard = ApiKeys(application)
     assert answer(guard, path) == 401
-    assert [answer(guard, open_path) for open_path in ("/health", "/metrics", "/ping", "/version")] == [200] * 4
+    assert [answer(guard, open_path) for open_path in ("/health", "/load", "/metrics", "/ping", "/version")] == [
+        200
+    ] * 5
 
 
 def test_websockets_are_closed_and_the_servers_own_messages_pass(keys: Path) -> None:

@@ -121,7 +121,10 @@ MET: dict[int, Callable[[Stack], object]] = {
         stack.plane["vpcCniOptions"]["enableNetworkPolicy"]
         and any(one["spec"]["podSelector"] == {} for one in stack.chart.objects if one["kind"] == "NetworkPolicy")
     ),
-    35: lambda stack: stack.chart.one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 2,
+    35: lambda stack: (
+        stack.chart.one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 2
+        and "--host-from=LWS_LEADER_ADDRESS" in stack.chart.container("worker")["readinessProbe"]["exec"]["command"]
+    ),
     37: lambda stack: {"startupProbe", "readinessProbe", "livenessProbe"} <= stack.chart.container("leader").keys(),
     38: lambda stack: (
         not any(stack.chart.template(role)["spec"]["automountServiceAccountToken"] for role in ("leader", "worker"))

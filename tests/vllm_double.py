@@ -1,4 +1,7 @@
-"""A test double of vLLM's HTTP server: /health, /metrics, completions; as fast, slow, stuck or dead as a test wants."""
+"""A test double of vLLM's HTTP server: /health, /metrics, /load, completions; as fast, slow, stuck or dead as wanted.
+
+What /metrics says is a real server's text (tests/data/metrics, by version) with other numbers in it.
+"""
 
 import json
 import threading
@@ -6,7 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -16,8 +21,16 @@ class Double:
 
     health: int = 200
     """HTTP status of /health; 503 is what vLLM says once its engine core is gone."""
+    version: str = "0.32.0"
     running: int = 0
+    """Requests of which the engine has told; one that hangs while idle tells of none."""
     waiting: int = 0
+    in_flight: int | None = None
+    """What /load says where it is not the sum of the two."""
+    stats: bool = True
+    """False: as with --disable-log-stats, /metrics has no line of vLLM's own."""
+    answers_tokens: bool = True
+    """False: a completion never comes."""
     tokens: int = 1000
     """Generated so far."""
     tokens_per_look: int = 0
@@ -39,23 +52,34 @@ class Double:
         return f"http://127.0.0.1:{self.port}"
 
     def metrics(self) -> str:
-        """What /metrics says, in the form of vLLM 0.21; each call is one look."""
-        labels = '{engine="0",model_name="scout"}'
+        """What /metrics says; each call is one look."""
         self.tokens += self.tokens_per_look
         self.cache_use += self.cache_use_per_look
-        lines = [
-            "# HELP vllm:num_requests_running Number of requests in model execution batches.",
-            "# TYPE vllm:num_requests_running gauge",
-            f"vllm:num_requests_running{labels} {float(self.running)}",
-            f"vllm:num_requests_waiting{labels} {float(self.waiting)}",
-            f"vllm:kv_cache_usage_perc{labels} {self.cache_use}",
-            f"vllm:prompt_tokens_total{labels} 52000.0",
-            f"vllm:generation_tokens_total{labels} {float(self.tokens)}",
-            'vllm:request_success_total{engine="0",finished_reason="stop",model_name="scout"} 12.0',
-            # Moves at every scrape, with or without an engine.
-            f"process_cpu_seconds_total {time.monotonic()}",
-        ]
+        values = {
+            "vllm:num_requests_running": self.running,
+            "vllm:num_requests_waiting": self.waiting,
+            "vllm:kv_cache_usage_perc": self.cache_use,
+            "vllm:generation_tokens_total": self.tokens,
+            "process_cpu_seconds_total": time.monotonic(),  # moves at every scrape, with or without an engine
+        }
+        lines = []
+        for line in real_metrics(self.version).splitlines():
+            name = line.partition("{")[0].partition(" ")[0]
+            if line.startswith("vllm:") and not self.stats:
+                continue
+            lines.append(f"{line.rpartition(' ')[0]} {float(values[name])}" if name in values else line)
         return "\n".join(lines) + "\n"
+
+    @property
+    def load(self) -> int:
+        """What /load says."""
+        return self.running + self.waiting if self.in_flight is None else self.in_flight
+
+
+@cache
+def real_metrics(version: str) -> str:
+    """Return what a real server of that version said."""
+    return (Path(__file__).parent / "data" / "metrics" / f"{version}.txt").read_text()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -68,13 +92,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(double.health, b"")
         elif self.path == "/metrics":
             self._say(200, double.metrics().encode())
+        elif self.path == "/load":
+            self._say(200, json.dumps({"server_load": double.load}).encode())
         elif self._is_allowed() and self.path == "/v1/models":
             self._say(200, json.dumps({"object": "list", "data": [{"id": "scout", "object": "model"}]}).encode())
 
     def do_POST(self) -> None:
         self._note()
         self.rfile.read(int(self.headers["Content-Length"] or 0))
-        if self._is_allowed():
+        if self._is_allowed() and self.double.answers_tokens:
             status, body = self.double.answer
             self._say(status, json.dumps(body).encode())
 

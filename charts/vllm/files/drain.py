@@ -1,7 +1,7 @@
 """The preStop hook of every pod of a group: let requests end before anything stops.
 
 All pods of a group are told to stop at the same time, and the leader's requests need every worker. So each waits until
-the leader's engine holds no request, or can no longer get any further, or --limit-seconds are over. First some seconds
+the leader's server holds no request, or can no longer get any further, or --limit-seconds are over. First some seconds
 pass in which new requests may still come: endpoints are taken out of the Service while this runs.
 """
 
@@ -34,12 +34,14 @@ def drain(
         state = look()
         if state.trouble:
             return f"the engine does not answer: {state.trouble}"
-        if not state.running and not state.waiting:
+        if state.requests == 0:
             return "no request is left"
-        if state.fingerprint != fingerprint:
+        if state.requests is None or not state.fingerprint:
+            pass  # without numbers (--disable-log-stats) nobody knows what is under way: wait
+        elif state.fingerprint != fingerprint:
             fingerprint, moved_at = state.fingerprint, now
         elif now - moved_at >= stall_seconds:
-            return f"{state.running + state.waiting} requests are left and nothing moves"
+            return f"{state.requests} requests are left and nothing moves"
         sleep(poll_seconds)
     return f"{limit_seconds:g} s are over"
 

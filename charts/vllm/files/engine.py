@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PROGRESS_METRICS = (
     "vllm:prompt_tokens_total",
     "vllm:generation_tokens_total",
     "vllm:iteration_tokens_total_count",
     "vllm:kv_cache_usage_perc",
-    "vllm:gpu_cache_usage_perc",
     "vllm:num_requests_running",
     "vllm:num_requests_waiting",
 )
 """All are set from what the engine sends after a step, never by the API server alone. A long prompt moves the use of
-the cache before its first token. gpu_cache_usage_perc is the older name (vLLM v1/metrics/loggers.py)."""
+the cache before its first token. All are in the /metrics of 0.21.0, 0.27.0 and 0.32.0
+(tests/data/metrics)."""
 RUNNING, WAITING = "vllm:num_requests_running", "vllm:num_requests_waiting"
 
 SAMPLE = re.compile(r"^(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)(?:\{.*\})?\s+(?P<value>\S+)", re.MULTILINE)
@@ -26,29 +27,48 @@ SAMPLE = re.compile(r"^(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)(?:\{.*\})?\s+(?P<value
 
 @dataclass(frozen=True, kw_only=True)
 class EngineState:
-    """One look at a vLLM server."""
+    """One look at a vLLM server. None means that the server does not tell, which is not the same as none."""
 
     trouble: str = ""
     """Why it does not answer, or what it answered in place of 200; empty when /health says 200."""
     dead: bool = False
     """Whether /health itself said that the engine is gone (HTTP 503), which does not mend."""
-    running: int = 0
-    """Requests in the engine's batches."""
-    waiting: int = 0
-    """Requests that have no place in a batch yet."""
+    running: int | None = None
+    """Requests in the engine's batches, as of its last step."""
+    waiting: int | None = None
+    """Requests that had no place in a batch at its last step."""
+    in_flight: int | None = None
+    """Requests that the API server has taken and not answered in full (/load, --enable-server-load-tracking)."""
     fingerprint: str = ""
-    """Changes whenever the engine has done a step; empty where the metrics could not be read."""
+    """Changes whenever the engine has done a step; empty where the metrics do not tell."""
+
+    @property
+    def requests(self) -> int | None:
+        """How many requests are under way, by what is told; None where nothing is."""
+        engine = None if self.running is None and self.waiting is None else (self.running or 0) + (self.waiting or 0)
+        told = [count for count in (engine, self.in_flight) if count is not None]
+        return max(told) if told else None
 
 
 def read_engine(base_url: str, *, timeout_seconds: float) -> EngineState:
-    """Ask /health, then /metrics. Neither needs the API key. Never raises."""
-    status, said = _get(f"{base_url}/health", timeout_seconds)
-    if status != 200:
-        dead = status == 503
-        trouble = "/health says 503: the engine is dead" if dead else f"/health: {said or f'HTTP {status}'}"
-        return EngineState(trouble=trouble, dead=dead)
+    """Ask /health, then /metrics and /load. None of them needs the API key. Never raises."""
+    trouble = read_health(base_url, timeout_seconds=timeout_seconds)
+    if trouble.trouble:
+        return trouble
     status, text = _get(f"{base_url}/metrics", timeout_seconds)
-    return state_of(text) if status == 200 else EngineState()
+    state = state_of(text) if status == 200 else EngineState()
+    status, text = _get(f"{base_url}/load", timeout_seconds)
+    return replace(state, in_flight=load_of(text) if status == 200 else None)
+
+
+def read_health(base_url: str, *, timeout_seconds: float) -> EngineState:
+    """Ask /health alone. Never raises."""
+    status, said = _get(f"{base_url}/health", timeout_seconds)
+    if status == 200:
+        return EngineState()
+    dead = status == 503
+    trouble = "/health says 503: the engine is dead" if dead else f"/health: {said or f'HTTP {status}'}"
+    return EngineState(trouble=trouble, dead=dead)
 
 
 def state_of(metrics: str) -> EngineState:
@@ -59,13 +79,29 @@ def state_of(metrics: str) -> EngineState:
         if name in PROGRESS_METRICS:
             totals[name] = totals.get(name, 0.0) + float(sample["value"])
     return EngineState(
-        running=int(totals.get(RUNNING, 0)),
-        waiting=int(totals.get(WAITING, 0)),
+        running=int(totals[RUNNING]) if RUNNING in totals else None,
+        waiting=int(totals[WAITING]) if WAITING in totals else None,
         fingerprint=" ".join(f"{name}={value!r}" for name, value in sorted(totals.items())),
     )
 
 
-def _get(url: str, timeout_seconds: float) -> tuple[int, str]:
+def load_of(text: str) -> int | None:
+    """Read the answer of /load, such as {"server_load": 5}."""
+    try:
+        return int(json.loads(text)["server_load"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def answers_a_token(base_url: str, *, model: str, key: str, timeout_seconds: float) -> bool:
+    """Ask the engine for one token; tell whether anything came back that only a working engine or a refusal says."""
+    body = json.dumps({"model": model, "prompt": "Hello", "max_tokens": 1}).encode()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{base_url}/v1/completions", body, headers)
+    return _get(request, timeout_seconds)[0] != 0
+
+
+def _get(url: str | urllib.request.Request, timeout_seconds: float) -> tuple[int, str]:
     """Return status and text; status 0 with the reason where there was no answer."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_seconds) as answer:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
-OPEN_PATHS = frozenset({"/health", "/metrics", "/ping", "/version"})
-KEYS_FOLDER = "VLLM_EKS_KEYS_FOLDER"
+OPEN_PATHS = frozenset({"/health", "/load", "/metrics", "/ping", "/version"})
+"""What the probes ask, and no more than what monitoring asks: numbers, never a prompt."""
+KEYS_FOLDER = "API_KEYS_FOLDER"
+"""Without vLLM's prefix: it warns of variables of that name that it does not know."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -46,11 +48,10 @@ class ApiKeys:
         # A browser asks what it may send before it sends the key.
         if scope.get("method") == "OPTIONS" or path in OPEN_PATHS:
             return True
-        given = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
-        scheme, _, key = given.partition(b" ")
         # Every key is compared, so that the time taken tells nothing.
-        matches = [hmac.compare_digest(key.strip(), known) for known in self._known_keys()]
-        return scheme.lower() == b"bearer" and any(matches)
+        key = shown_key(scope["headers"])
+        matches = [hmac.compare_digest(key, known) for known in self._known_keys()]
+        return any(matches)
 
     def _known_keys(self) -> list[bytes]:
         """Return the keys, read anew when the kubelet has swapped the folder's content. No key lets nobody in."""
@@ -64,3 +65,12 @@ class ApiKeys:
             # In the middle of a swap: the keys of before are good for one more request.
             pass
         return self._keys
+
+
+def shown_key(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return the key a client shows: as a bearer token, or as clients of Anthropic's API (/v1/messages) send it."""
+    found = {name.lower(): value for name, value in reversed(headers)}
+    scheme, _, key = found.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        return key.strip()
+    return b"" if scheme else found.get(b"x-api-key", b"").strip()

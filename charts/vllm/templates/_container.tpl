@@ -19,6 +19,16 @@
 # Keys from mounted files, so that two may be good at a time (files/vllm_eks_keys.py).
 - "--middleware"
 - "vllm_eks_keys.ApiKeys"
+# /load, by which the probe sees requests that a hanging engine has not even counted (files/alive.py).
+- "--enable-server-load-tracking"
+{{- if semverCompare ">=0.21.0" $values.vllmVersion }}
+# What comes in after the drain may end, and the probes' 20 lines a minute stay out of the log. Both flags are missing in
+# vLLM 0.11.2 and there in 0.21.0; the versions between were not read.
+- "--shutdown-timeout"
+- "15"
+- "--disable-access-log-for-endpoints"
+- "/health,/load,/metrics,/ping"
+{{- end }}
 {{- end }}
 {{- range $values.vllmArgs }}
 - {{ . | quote }}
@@ -54,7 +64,7 @@
 - name: GLOO_SOCKET_IFNAME
   value: eth0
 {{- if eq .role "leader" }}
-- name: VLLM_EKS_KEYS_FOLDER
+- name: API_KEYS_FOLDER
   value: /secrets/api-key
 - name: PYTHONPATH
   value: /middleware
@@ -72,27 +82,38 @@
 {{- end }}
 - name: HF_HOME
   value: /weights
-# The root file system is read-only: every cache goes to a volume.
+# The root file system is read-only: whatever is written goes to a volume (docs/pod-filesystem.md). What is not named here
+# goes below HOME or /tmp.
 - name: HOME
   value: /home/vllm
-- name: HF_XET_CHUNK_CACHE_SIZE_BYTES
-  value: "0"
 - name: XDG_CACHE_HOME
   value: /home/vllm/.cache
 - name: XDG_CONFIG_HOME
   value: /home/vllm/.config
-- name: VLLM_CACHE_ROOT
-  value: /home/vllm/.cache/vllm
 - name: VLLM_CONFIG_ROOT
   value: /home/vllm/.config/vllm
+- name: HF_MODULES_CACHE
+  value: /home/vllm/.cache/huggingface/modules
+- name: HF_XET_CHUNK_CACHE_SIZE_BYTES
+  value: "0"
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+# What was compiled for this image, version and GPU. One folder a pod's name, so that no two pods write to one at a time, and
+# within it one an image, so that no other vLLM finds it.
+- name: CACHES_FOLDER
+  value: {{ include "vllm.caches" .root | quote }}
+- name: VLLM_CACHE_ROOT
+  value: "$(CACHES_FOLDER)/vllm"
 - name: TORCHINDUCTOR_CACHE_DIR
-  value: /home/vllm/.cache/torchinductor
+  value: "$(CACHES_FOLDER)/torchinductor"
 - name: TRITON_CACHE_DIR
-  value: /home/vllm/.cache/triton
+  value: "$(CACHES_FOLDER)/triton"
 - name: FLASHINFER_WORKSPACE_BASE
-  value: /home/vllm
+  value: "$(CACHES_FOLDER)/flashinfer"
 - name: CUDA_CACHE_PATH
-  value: /home/vllm/.cache/nv
+  value: "$(CACHES_FOLDER)/cuda"
 # User 1000 need not be in the image's /etc/passwd; Python's getpass.getuser asks these first.
 - name: USER
   value: vllm
@@ -107,35 +128,59 @@
 {{- end }}
 {{- end -}}
 
-{{/* For the leader only: a worker serves no HTTP, so a probe there would restart the group for ever. */}}
-{{- define "vllm.probes" -}}
+{{/* On the node's own disk where there is one, so that a restart compiles nothing twice. */}}
+{{- define "vllm.caches" -}}
+{{- $key := printf "%s %s" .Values.image .Values.vllmVersion | sha256sum | trunc 12 -}}
+{{- ternary "/weights/.compiled" "/home/vllm/.cache/compiled" (not (empty .Values.weights.nodePath)) -}}
+/$(POD_NAME)/{{ $key }}
+{{- end -}}
+
+{{/*
+The leader's. The supervisor (files/supervise.py) ends a start that takes longer than its budget, with the cause; the
+startup probe is wider, because it also counts the time in which the group's other pods come.
+*/}}
+{{- define "vllm.leaderProbes" -}}
 startupProbe:
   httpGet:
     path: /health
     port: http
   periodSeconds: 10
   timeoutSeconds: 5
-  # Rounded up; times the period it is the whole start-up budget.
-  failureThreshold: {{ div (add (int .root.Values.startup.budgetSeconds) 9) 10 }}
+  failureThreshold: {{ div (add (mul 2 (int .root.Values.startup.budgetSeconds)) 69) 10 }}
 # A stuck engine gets no new requests long before it is restarted.
 readinessProbe:
   exec:
     command: {{ include "vllm.alive" (dict "root" .root "stall" .root.Values.health.unreadySeconds "timeout" 5) }}
   periodSeconds: 10
-  timeoutSeconds: 12
+  # Four requests of timeoutSeconds each.
+  timeoutSeconds: 22
   failureThreshold: 3
 # Patient: a restart costs the whole start-up of the group, and a busy API server may answer late.
 livenessProbe:
   exec:
     command: {{ include "vllm.alive" (dict "root" .root "stall" .root.Values.health.stallSeconds "timeout" 15) }}
   periodSeconds: 15
-  timeoutSeconds: 32
+  timeoutSeconds: 62
   failureThreshold: 8
 {{- end -}}
 
+{{/*
+A worker serves no HTTP, and its supervisor sees to its life. It is ready when its leader answers: so the
+PodDisruptionBudget counts a group that loads as disrupted, and does not give up another one meanwhile.
+*/}}
+{{- define "vllm.workerProbes" -}}
+readinessProbe:
+  exec:
+    command: {{ list "python3" "-E" "-S" "/scripts/alive.py" "--host-from=LWS_LEADER_ADDRESS" (printf "--port=%d" (int .root.Values.port)) "--timeout-seconds=5" | toJson }}
+  periodSeconds: 10
+  timeoutSeconds: 12
+  failureThreshold: 3
+{{- end -}}
+
 {{- define "vllm.alive" -}}
-{{- $url := printf "--url=http://localhost:%d" (int .root.Values.port) -}}
-{{- list "python3" "-E" "-S" "/scripts/alive.py" $url (printf "--stall-seconds=%d" (int .stall)) (printf "--timeout-seconds=%d" .timeout) "--memory=/tmp/vllm-eks-engine.json" | toJson -}}
+{{- $port := printf "--port=%d" (int .root.Values.port) -}}
+{{- $model := printf "--model=%s" .root.Values.model.servedName -}}
+{{- list "python3" "-E" "-S" "/scripts/alive.py" $port (printf "--stall-seconds=%d" (int .stall)) (printf "--timeout-seconds=%d" .timeout) $model | toJson -}}
 {{- end -}}
 
 {{/* All pods of a group stop at once, and the leader's requests need each of them: all wait for the leader's engine. */}}
@@ -144,30 +189,19 @@ livenessProbe:
 {{- list "python3" "-E" "-S" "/scripts/drain.py" $where (printf "--port=%d" (int .root.Values.port)) | toJson -}}
 {{- end -}}
 
-{{/* Nobody starts vLLM before every pod of the group can. */}}
-{{- define "vllm.meeting" -}}
-- name: meet
-  image: {{ .root.Values.image | quote }}
-  imagePullPolicy: IfNotPresent
-  command: ["python3", "-E", "-S", "-u", "/scripts/meet.py"]
-  args:
-    - "--index=$(LWS_WORKER_INDEX)"
-    - "--size=$(LWS_GROUP_SIZE)"
-    - "--leader=$(LWS_LEADER_ADDRESS)"
-    - "--port=29500"
-  resources:
-    requests:
-      cpu: 10m
-      memory: 64Mi
-    limits:
-      memory: 128Mi
-  securityContext:
-    allowPrivilegeEscalation: false
-    readOnlyRootFilesystem: true
-    capabilities:
-      drop: ["ALL"]
-  volumeMounts:
-    - name: scripts
-      mountPath: /scripts
-      readOnly: true
+{{/* What runs vLLM as PID 1: files/supervise.py says why. LeaderWorkerSet sets the LWS_ variables. */}}
+{{- define "vllm.command" -}}
+{{- $alone := eq (int .root.Values.pipelineParallelSize) 1 -}}
+- "python3"
+- "-E"
+- "-S"
+- "/scripts/supervise.py"
+- {{ printf "--index=%s" (ternary "0" "$(LWS_WORKER_INDEX)" $alone) | quote }}
+- {{ printf "--size=%s" (ternary "1" "$(LWS_GROUP_SIZE)" $alone) | quote }}
+- {{ printf "--leader=%s" (ternary "localhost" "$(LWS_LEADER_ADDRESS)" $alone) | quote }}
+- {{ printf "--port=%d" (int .root.Values.port) | quote }}
+- {{ printf "--start-seconds=%d" (int .root.Values.startup.budgetSeconds) | quote }}
+- "--"
+- "vllm"
+- "serve"
 {{- end -}}

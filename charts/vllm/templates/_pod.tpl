@@ -29,16 +29,15 @@ securityContext:
   seccompProfile:
     type: RuntimeDefault
 {{- include "vllm.scheduling" . | nindent 0 }}
-{{- if gt (int $values.pipelineParallelSize) 1 }}
-initContainers:
-  {{- include "vllm.meeting" . | nindent 2 }}
-{{- end }}
 containers:
   - name: vllm
     image: {{ $values.image | quote }}
     imagePullPolicy: IfNotPresent
-    command: ["vllm", "serve"]
-    # A crashed pod is deleted with its group, and its logs with it: the hook Job reads the end of them here.
+    # In place of the image's entrypoint.
+    command:
+      {{- include "vllm.command" . | nindent 6 }}
+    # A crashed pod is deleted with its group, and its logs with it: the supervisor leaves the reason here, and where it
+    # was killed itself, Kubernetes takes the log's end.
     terminationMessagePolicy: FallbackToLogsOnError
     args:
       {{- include "vllm.args" . | nindent 6 }}
@@ -48,7 +47,9 @@ containers:
     ports:
       - name: http
         containerPort: {{ int $values.port }}
-    {{- include "vllm.probes" . | nindent 4 }}
+    {{- include "vllm.leaderProbes" . | nindent 4 }}
+    {{- else }}
+    {{- include "vllm.workerProbes" . | nindent 4 }}
     {{- end }}
     lifecycle:
       preStop:
@@ -142,6 +143,17 @@ tolerations:
   - key: nvidia.com/gpu
     operator: Exists
     effect: NoSchedule
+  # Of a node that vanished nothing comes back, and its group serves nobody: a minute, in place of Kubernetes' default of five,
+  # after the 40 s in which the node lease runs out. As long as the supervisors wait for each other (files/group.py), so
+  # that a short loss of the network restarts no model.
+  - key: node.kubernetes.io/not-ready
+    operator: Exists
+    effect: NoExecute
+    tolerationSeconds: 60
+  - key: node.kubernetes.io/unreachable
+    operator: Exists
+    effect: NoExecute
+    tolerationSeconds: 60
 {{- if and (gt (len $zones) 1) (eq .role "leader") }}
 # The plan has nodes for as many groups in each zone. minDomains: a zone whose nodes are not there yet counts as empty, or
 # leaders would fill the first zone and leave their workers no room.

@@ -1,0 +1,59 @@
+"""What vLLM and its processes write: passed on to the container's log, byte for byte, and its end kept in mind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+
+KEPT_LINES = 400
+LONGEST_LINE = 4000
+
+
+class ContainerLog:
+    """Copies a pipe to the container's standard output.
+
+    vLLM's processes share one pipe for standard output and standard error, so that the order stays as they wrote it.
+    """
+
+    def __init__(self, target: int = 1) -> None:
+        self._target = target
+        self._source, self.pipe = os.pipe()
+        """`pipe` is what the program gets as its standard output and error."""
+        self._lines: deque[bytes] = deque(maxlen=KEPT_LINES)
+        self._rest = b""
+        self._thread = threading.Thread(target=self._copy, daemon=True)
+
+    def start(self) -> None:
+        """Begin to copy, once the program has the pipe."""
+        os.close(self.pipe)
+        self._thread.start()
+
+    def finish(self, seconds: float) -> None:
+        """Wait for the rest of what was written; a process that outlives its program may hold the pipe open."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def tail(self) -> str:
+        """Return the last lines."""
+        return b"\n".join([*self._lines, self._rest]).decode(errors="replace")
+
+    def say(self, text: str) -> None:
+        """Write a line of our own; it is not part of `tail`."""
+        _write(self._target, f"vllm-eks: {text}\n".encode(errors="replace"))
+
+    def _copy(self) -> None:
+        while data := os.read(self._source, 65536):
+            _write(self._target, data)
+            *whole, rest = (self._rest + data).split(b"\n")
+            self._lines.extend(line[:LONGEST_LINE] for line in whole)
+            self._rest = rest[-LONGEST_LINE:]
+
+
+def _write(target: int, data: bytes) -> None:
+    """Write all of it. A log that takes nothing any more must not stop the program that writes it."""
+    try:
+        while data:
+            data = data[os.write(target, data) :]
+    except OSError:
+        pass
