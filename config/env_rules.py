@@ -12,10 +12,11 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 CHART_NAMES = frozenset(
     {
-        *("POD_IP", "VLLM_HOST_IP", "NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME", "VLLM_EKS_KEYS_FOLDER", "PYTHONPATH"),
+        *("POD_IP", "VLLM_HOST_IP", "NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME", "API_KEYS_FOLDER", "PYTHONPATH"),
         *("AWS_REGION", "AWS_DEFAULT_REGION", "HF_TOKEN_PATH", "HF_HOME", "HOME", "HF_XET_CHUNK_CACHE_SIZE_BYTES"),
         *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "VLLM_CACHE_ROOT", "VLLM_CONFIG_ROOT", "TORCHINDUCTOR_CACHE_DIR"),
         *("TRITON_CACHE_DIR", "FLASHINFER_WORKSPACE_BASE", "CUDA_CACHE_PATH", "USER", "LOGNAME", "VLLM_NO_USAGE_STATS"),
+        *("HF_MODULES_CACHE", "POD_NAME", "CACHES_FOLDER"),
     }
 )
 """What the chart's templates set on a leader or a worker, always or sometimes; a test reads them from there."""
