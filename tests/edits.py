@@ -29,6 +29,7 @@ NAMES = {
     "aws:kms/key:Key": "key",
     "kubernetes:core/v1:Namespace": "namespace",
     "kubernetes:core/v1:Secret": "secret",
+    "pulumi:index:Stash": "secret",
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": "roles",
     "aws:kms/alias:Alias": "key",
     "pulumi:providers:kubernetes": "Kubernetes provider",
@@ -90,7 +91,11 @@ def follow(changed: dict[str, set[str]], new: Mapping[str, Registration]) -> set
     A replaced resource's outputs are unknown, so every property made of them counts as changed, as in a preview.
     """
     replaced: set[str] = set()
-    while found := {urn for urn in changed.keys() - replaced if forces_replacement(new[urn], changed[urn])}:
+    while found := {
+        urn
+        for urn in changed.keys() - replaced
+        if forces_replacement(new[urn], changed[urn], provider_of(new[urn], new))
+    }:
         replaced |= found
         for urn in changed:
             for name, dependencies in new[urn].request.propertyDependencies.items():
@@ -125,16 +130,23 @@ def changes(old: Registration, new: Registration) -> set[str]:
     return found
 
 
-def forces_replacement(one: Registration, changed: set[str]) -> bool:
+def forces_replacement(one: Registration, changed: set[str], provider: Registration | None) -> bool:
     """Tell by the provider's schema; a property it says nothing of is a fault of the table."""
     type_ = one.type
-    if type_ == SECRET and one.inputs.get("immutable") is False:
-        # pulumi-kubernetes replaces a Secret for other content only where Kubernetes would refuse the change.
+    mutable = provider is not None and provider.inputs.get("enableSecretMutable") == "true"
+    if type_ == SECRET and mutable and not one.inputs.get("immutable"):
+        # In pulumi-kubernetes' own code, not in its schema (provider/diff.go): content replaces a Secret but where its
+        # provider takes Secrets for mutable and the Secret does not say otherwise.
         changed = changed - {"stringData", "data"}
     facts = schema()[type_]
     unknown = changed - set(facts["replaces"]) - set(facts["in_place"])
     assert not unknown, f"{type_}: the table of schemas says nothing of {sorted(unknown)}"
     return bool(changed & set(facts["replaces"]))
+
+
+def provider_of(one: Registration, new: Mapping[str, Registration]) -> Registration | None:
+    """Return the provider that a resource names; the default ones are not registered."""
+    return new.get(one.request.provider.rpartition("::")[0])
 
 
 def kind(one: Registration) -> str:

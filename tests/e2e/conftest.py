@@ -13,6 +13,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if named else True
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the real engine's tests last: its lab takes the API server over, with all its nodes."""
+    items.sort(key=lambda item: "test_real_engine" in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The lab's cluster, without the leftovers of a run that was cut off; ends the whole run when there is none."""

@@ -1,0 +1,162 @@
+"""The whole program on the real Pulumi engine and API server, with an emulated account: what docs/edits.md promises."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+from engine_lab import ROOT, open_lab, steps, why_not, with_failed_group
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
+
+FILES = {
+    "dev": "Pulumi.dev.yaml",
+    "prod": "Pulumi.prod.yaml",
+    "two-zones": "examples/Pulumi.two-zones.yaml",
+    "s3": "examples/Pulumi.s3.yaml",
+}
+MODEL = "llama-4-scout"
+RELEASE, NODES, SYSTEM = f"update {MODEL}-release", f"{MODEL}-nodes", "system-nodes"
+Change = Callable[[dict[str, Any]], None]
+
+
+def settings(stack: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / FILES[stack]).read_text())
+
+
+def of_model(**keys: Any) -> Change:
+    return lambda config: config["vllm-eks:models"][MODEL].update(keys)
+
+
+def of(section: str, **keys: Any) -> Change:
+    return lambda config: config.setdefault(f"vllm-eks:{section}", {}).update(keys)
+
+
+def spread(config: dict[str, Any]) -> None:
+    model = config["vllm-eks:models"][MODEL]
+    model.update(zones=[model.pop("zone"), "us-west-2b"], replicas=2)
+
+
+def another_model(config: dict[str, Any]) -> None:
+    config["vllm-eks:models"]["qwen3"] = {"model": "Qwen/Qwen3-8B", "instanceType": "g6.12xlarge", "zone": "us-west-2b"}
+
+
+PREVIEWED: dict[str, tuple[Change, set[str]]] = {
+    "maxModelLen": (of_model(maxModelLen=8192), {RELEASE}),
+    "clientNamespaces": (of_model(clientNamespaces=["team-a"]), {RELEASE}),
+    "parked": (of_model(parked=True), {RELEASE, f"update {NODES}"}),
+    "instanceType": (of_model(instanceType="g6.48xlarge"), {RELEASE, f"replace {NODES}"}),
+    "zone": (of_model(zone="us-west-2b"), {RELEASE, f"replace {NODES}"}),
+    "zones": (
+        spread,
+        {RELEASE, f"create {MODEL}-us-west-2b-nodes", f"create {MODEL}-us-west-2b-template"},
+    ),
+    "another model": (
+        another_model,
+        {f"create qwen3-{part}" for part in ("namespace", "made-api-key", "api-key", "release", "template", "nodes")},
+    ),
+    "publicAccessCidrs": (of("cluster", publicAccessCidrs=["203.0.113.0/24"]), {"update control-plane-eksCluster"}),
+    "addonVersions": (of("cluster", addonVersions={"coredns": "v1.14.4-eksbuild.1"}), {"update coredns"}),
+    "systemInstanceType": (of("cluster", systemInstanceType="m7i.xlarge"), {f"replace {SYSTEM}"}),
+    "the order of zones": (of("network", zones=[f"us-west-2{letter}" for letter in "dcba"]), set()),
+}
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Any]:
+    with open_lab() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def dev(lab: Any) -> Any:
+    """The dev stack, up after somebody pressed Ctrl-C in the middle of its first `pulumi up`."""
+    stack = lab.stack("dev", settings("dev"))
+    assert stack.up(interrupt_after=15).status, "it was interrupted"
+    stack.up().check()
+    return stack
+
+
+def pods(lab: Any) -> set[str]:
+    found = json.loads(lab.kubectl("get", "pods", "--namespace", f"vllm-{MODEL}", "--output", "json"))["items"]
+    return {one["metadata"]["uid"] for one in found if "leaderworkerset.sigs.k8s.io/name" in one["metadata"]["labels"]}
+
+
+def edited(stack: Any, change: Change) -> None:
+    config = copy.deepcopy(settings("dev"))
+    change(config["config"])
+    stack.configure(config)
+
+
+def test_a_second_up_and_a_refresh_change_nothing(dev: Any) -> None:
+    assert steps(dev.up().check(), "dev") == set()
+    assert steps(dev.refresh().check(), "dev") == set()
+    assert steps(dev.up().check(), "dev") == set()
+
+
+@pytest.mark.parametrize("edit", PREVIEWED)
+def test_an_edit_changes_what_the_page_says(dev: Any, edit: str) -> None:
+    change, expected = PREVIEWED[edit]
+    edited(dev, change)
+    assert steps(dev.preview().check(), "dev") == expected
+
+
+def test_keys_change_in_place_and_no_pod_restarts(lab: Any, dev: Any) -> None:
+    edited(dev, lambda _: None)
+    before = pods(lab)
+    dev.set("vllm-eks:secondApiKey", "another", secret=True)
+
+    assert steps(dev.up().check(), "dev") == {f"update {MODEL}-api-key"}
+    assert before
+    assert pods(lab) == before
+
+
+def test_the_model_is_asked_again_after_its_nodes_were_rolled(dev: Any) -> None:
+    edited(dev, of("cluster", nodeReleaseVersion="1.36.3-20261101"))
+
+    assert steps(dev.up().check(), "dev") == {RELEASE, f"update {NODES}", f"update {SYSTEM}"}
+
+
+def test_a_group_that_could_not_be_created_stops_the_next_up_and_is_made_anew_on_demand(lab: Any, dev: Any) -> None:
+    state = dev.export()
+    urn = with_failed_group(state, f"vllm-eks-dev-{NODES}")
+    file = lab.folder / "failed.json"
+    file.write_text(json.dumps(state))
+    dev._pulumi(["stack", "import", "--stack", "dev", "--file", str(file)]).check()
+
+    stopped = dev.up()
+    assert stopped.status
+    assert f"pulumi up --replace '{urn}'" in stopped.output
+    assert "Traceback" not in stopped.output
+    mended = dev._engine("up", "--yes", "--skip-preview", "--replace", urn).check()
+    assert steps(mended, "dev") == {RELEASE, f"replace {NODES}"}
+
+
+def test_a_protected_stack_refuses_its_destroy_before_anything_goes_and_leaves_nothing_later(
+    lab: Any, dev: Any
+) -> None:
+    edited(dev, of("cluster", nodeReleaseVersion="1.36.3-20261101", deletionProtection=True))
+    dev.up().check()
+    before = len(dev.export()["deployment"]["resources"])
+
+    refused = dev.destroy()
+    assert refused.status
+    assert f"{MODEL}-release" in refused.output
+    assert len(dev.export()["deployment"]["resources"]) == before
+
+    edited(dev, of("cluster", nodeReleaseVersion="1.36.3-20261101"))
+    dev.up().check()
+    dev.destroy().check()
+    assert lab.left() == []
+
+
+@pytest.mark.parametrize("name", ["prod", "two-zones", "s3"])
+def test_further_stacks_come_up_stay_the_same_and_leave_nothing(lab: Any, dev: Any, name: str) -> None:
+    stack = lab.stack(name, settings(name))
+    stack.up().check()
+    assert steps(stack.up().check(), name) == set()
+    assert steps(stack.refresh().check(), name) == set()
+    stack.destroy().check()
+    assert lab.left() == []

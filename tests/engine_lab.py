@@ -1,0 +1,53 @@
+"""The lab of the real Pulumi engine for the end-to-end tests: found beside the checkout, or said not to be there."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+LAB = ROOT.parent / "shared" / "engine-lab"
+COMPONENTS = ("vllm-eks:", "eks:index:", "pulumi:pulumi:")
+REPLACING = ("replace", "create-replacement", "delete-replaced")
+
+
+def why_not() -> str | None:
+    """Return why these tests cannot run here, in one sentence; None where they can."""
+    home = Path(os.environ.get("ENGINE_LAB", Path.home() / ".cache" / "engine-lab"))
+    if not (LAB / "lab.py").is_file():
+        return f"not run on the real engine: no lab in {LAB.parent.name}/{LAB.name} beside the checkout"
+    if not (home / "providers").is_dir():
+        return "not run on the real engine: its lab is not built (build.sh of engine-lab)"
+    return None
+
+
+def open_lab() -> Any:
+    """Return a new lab for this checkout; a context manager."""
+    sys.path.insert(0, str(LAB))
+    try:
+        from lab import Lab  # type: ignore[import-not-found]  (not part of the project)
+    finally:
+        sys.path.remove(str(LAB))
+    return Lab(ROOT)
+
+
+def steps(result: Any, stack: str) -> set[str]:
+    """Return what a run changed as `operation name`, without components and without the stack's name."""
+    changed = (step for step in result.changed if not step.type.startswith(COMPONENTS))
+    return {
+        f"{'replace' if step.op in REPLACING else step.op} {step.name.removeprefix(f'vllm-eks-{stack}-')}"
+        for step in changed
+    }
+
+
+def with_failed_group(state: Mapping[str, Any], name: str) -> str:
+    """Make a node group of an exported state one whose creation failed, as the provider leaves it; return its URN.
+
+    The provider keeps the id and the inputs, has no status yet, and gives the failure as an initialization error
+    (pulumi-terraform-bridge, `Provider.Create`).
+    """
+    (group,) = [one for one in state["deployment"]["resources"] if one["urn"].endswith(f"NodeGroup::{name}")]
+    group["outputs"].pop("status", None)
+    group["initErrors"] = ["waiting for EKS Node Group create: unexpected state 'CREATE_FAILED', wanted 'ACTIVE'"]
+    return group["urn"]
