@@ -1,9 +1,10 @@
 """Checks that need no account: whether each model fits, and what its kind of capacity means for it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from checks.result import Check
+from planner.fleet import shared_node_warnings
 from planner.gpu_nodes import SPOT, GpuNodes
 from planner.report import refusal_lines
 
@@ -36,6 +37,12 @@ def in_stack_file_words(line: str) -> str:
 def _camel(flag: str) -> str:
     first, *rest = flag.split("-")
     return first + "".join(word.capitalize() for word in rest)
+
+
+def fleet_warnings(fleet: Mapping[str, GpuNodes]) -> Iterator[Check]:
+    """Yield the models that pay for nodes of their own where fewer would hold them all."""
+    for names, text in shared_node_warnings(fleet):
+        yield Check(subject=", ".join(f"models.{name}" for name in names), status="warning", text=text)
 
 
 def capacity_warnings(name: str, nodes: GpuNodes) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from checks.existing_network import FoundNetwork, NetworkWish, find_network
 from checks.limits import cluster_limit_check, network_limit_checks, node_group_limit_checks
 from checks.node_groups import FoundGroups, find_node_groups
 from checks.parallel import checks_of, in_parallel
-from checks.plans import capacity_warnings, plan_check
+from checks.plans import capacity_warnings, fleet_warnings, plan_check
 from checks.quotas import vcpu_checks
 from checks.release import release_checks
 from checks.reservation_groups import reservation_group_checks
@@ -86,6 +86,7 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
         checks=(
             *(plan_check(name, nodes) for name, nodes in stack.fleet.items()),
             *(warning for name, nodes in stack.fleet.items() for warning in capacity_warnings(name, nodes)),
+            *fleet_warnings(stack.fleet),
             *release_checks(stack.fleet, stack.node_release_version),
             *_open_to_all(stack.public_access_cidrs),
             *(Check(subject="stack file", status="unknown", text=question) for question in stack.open_questions),

@@ -10,7 +10,7 @@ from planner.instances import InstanceType, find_instance, read_instance_file
 from planner.models import ModelFacts, load_model
 from planner.options import ServingOptions
 from planner.plan_json import model_json, plan_json
-from planner.suggest import compare, plan
+from planner.suggest import compare, nothing_fits_lines, plan
 
 FITS, DOES_NOT_FIT = 0, 3
 
@@ -65,16 +65,13 @@ def _compare(model: ModelFacts, question: Question, *, as_json: bool) -> int:
     plans = compare(model, question.options)
     if as_json:
         print(json.dumps({"model": model_json(model), "candidates": [plan_json(p) for p in plans]}, indent=2))
-    else:
+    elif any(p.fits for p in plans):
         from cli.comparison_view import show_comparison
 
         show_comparison(model, plans, region=question.region)
     if any(p.fits for p in plans):
         return FITS
     print(f"{model.id} fits no instance type of the catalogue:", file=sys.stderr)
-    reasons = {p.instance.type: f"{p.refusals[-1].code}: {p.refusals[-1].message}" for p in plans}
-    if len(set(reasons.values())) == 1:
-        reasons = {"all of them": reasons.popitem()[1]}
-    for which, reason in reasons.items():
-        print(f"  {which}: {reason}", file=sys.stderr)
+    for line in nothing_fits_lines(model, plans, question.options):
+        print(f"  {line}", file=sys.stderr)
     return DOES_NOT_FIT

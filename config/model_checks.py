@@ -50,7 +50,8 @@ def _instance_type_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
     try:
         instance = find_instance(model.instance_type)
     except UnknownInstanceType as unknown:
-        text = f"{model.instance_type!r} is not in the catalogue of GPU instance types{_nearest(unknown.nearest)}"
+        known = f"is not in the catalogue of GPU instance types{_nearest(unknown.nearest)}"
+        text = f"{model.instance_type!r} {unknown.why or known}"
         yield Fault(key=key_path(key, "instanceType"), text=text)
         return
     if model.efa and not instance.efa_interfaces:
@@ -87,10 +88,8 @@ def _model_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
     try:
         facts = find_model(model.model)
     except UnknownModel as unknown:
-        text = (
-            f"{model.model!r} is not a model the planner has facts of{_nearest(unknown.nearest)} "
-            "(to add one: docs/planner.md)"
-        )
+        known = f"is not a model the planner has facts of{_nearest(unknown.nearest)} (to add one: {unknown.to_add})"
+        text = f"{model.model!r}: {unknown.why}" if unknown.why else f"{model.model!r} {known}"
         yield Fault(key=key_path(key, "model"), text=text)
         return
     yield from option_faults(model, facts, key)

@@ -10,6 +10,7 @@ from typing import Any
 
 from planner.faults import WrongQuestion, did_you_mean, nearest_names
 from planner.json_files import read_json_object
+from planner.other_types import why_not_served
 
 CATALOGUE = Path(__file__).parent / "data" / "instances.json"
 ABOVE_ZERO = (
@@ -82,12 +83,14 @@ class UnknownInstanceType(WrongQuestion):
     """The catalogue has no such instance type."""
 
     def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
-        super().__init__(
-            f"instance type {name!r} is not in the catalogue{did_you_mean(nearest)} "
-            "(a type it lacks can be described with --instance-file)"
-        )
         self.name = name
-        self.nearest = nearest
+        self.why = why_not_served(name)
+        """What a real type of EC2 lacks; None where the name may be a slip of the pen."""
+        self.nearest = () if self.why else nearest
+        lacks = self.why or (
+            f"is not in the catalogue{did_you_mean(nearest)} (a type it lacks can be described with --instance-file)"
+        )
+        super().__init__(f"instance type {name!r} {lacks}")
 
 
 @cache

@@ -17,6 +17,9 @@ from planner.weights import WeightParts, compute_parts, parts_of_headers
 
 LOCKED = Path(__file__).parent / "data" / "models"
 
+UNSERVED_FORMS = ("gguf", "exl2", "exl3", "mlx", "onnx")
+"""Forms of weights that repositories name, and that are no safetensors which vLLM serves here."""
+
 WeightsSource = Literal["headers", "index", "computed"]
 
 
@@ -98,12 +101,19 @@ class UnknownModel(WrongQuestion):
     """No locked model has this id."""
 
     def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
-        super().__init__(
-            f"model {name!r} is not one of the locked models{did_you_mean(nearest)} "
-            "(another model of a known family: give a folder with its config.json)"
-        )
         self.name = name
-        self.nearest = nearest
+        form = next((form for form in UNSERVED_FORMS if form in name.lower()), None)
+        self.why = (
+            form and f"{form.upper()} is not served: take the model's safetensors repository, or an AWQ or FP8 one"
+        )
+        """Why no model of this name can be added; None where one may."""
+        self.nearest = () if self.why else nearest
+        self.to_add = f"vllm-eks lock {name if '/' in name else '<organization>/<name>'}"
+        unknown = (
+            f" is not one of the locked models{did_you_mean(nearest)} (another model of a known family: {self.to_add} "
+            "adds it, or give a folder with its config.json)"
+        )
+        super().__init__(f"model {name!r}" + (f": {self.why}" if self.why else unknown))
 
 
 def lock_file_name(model_id: str) -> str:

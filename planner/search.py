@@ -17,6 +17,9 @@ from planner.versions import NATIVE_MULTI_NODE, parse_version
 MOST_NODES = 16
 """Largest number of nodes tried for one replica. Our bound: each stage adds a hop to every token."""
 
+MOST_NODES_OF_A_GROUP = 450
+"""Nodes of an EKS managed node group (EKS user guide, service quotas: nodes per managed node group)."""
+
 SMALLER_BATCHES = (512, 256, 128, 64, 32)
 """What the default of --max-num-seqs is lowered to before a node is added: nobody asked for it, and nodes cost."""
 
@@ -63,10 +66,12 @@ def attempt(
         tried = _largest_batch(model, instance, _batches(options, wishes), tp, pp)
         if tried.refusal is None:
             fitting = replace(found, layout=tried.layout, options=tried.options)
-            loading = tuple(_host_refusals(fitting))
-            if not loading:
+            beyond = (*_host_refusals(fitting), *_group_refusals(fitting))
+            if not beyond:
                 return fitting
-            tried = replace(tried, refusal=loading[0])
+            tried = replace(tried, refusal=beyond[0])
+            if beyond[0].code == "not_enough_gpus":
+                return replace(fitting, refusals=beyond)
         refusals.append(tried.refusal)
     found = replace(found, layout=tried.layout, options=tried.options) if tried else found
     return replace(found, refusals=tuple(refusals))
@@ -167,6 +172,16 @@ def _host_refusals(plan: Plan) -> Iterator[Refusal]:
     """Yield why a node's host memory may not last where several stages load on it."""
     workers = plan.gpus_per_pod * min(plan.replicas // plan.zones, plan.replicas_per_node)
     return host_refusals(plan.model, plan.instance, plan.options, workers=workers)
+
+
+def _group_refusals(plan: Plan) -> Iterator[Refusal]:
+    """Yield that one zone's node group cannot have so many nodes."""
+    if plan.nodes_per_zone > MOST_NODES_OF_A_GROUP:
+        yield Refusal(
+            code="not_enough_gpus",
+            message=f"{plan.replicas:,} replicas take {plan.nodes_per_zone:,} nodes in one zone, and an EKS managed "
+            f"node group holds {MOST_NODES_OF_A_GROUP} at most: lower --replicas, or spread them over zones",
+        )
 
 
 def _pipeline_sizes(model: ModelFacts, instance: InstanceType, wishes: ServingOptions, tp: int) -> range:

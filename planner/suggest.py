@@ -1,6 +1,6 @@
 """Plans with advice: what would work instead of a refused one, and every type of the catalogue side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -31,9 +31,19 @@ def suggestions_for(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
 
 
 def _legal_context(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
+    """Yield the longest context within the model's own limit that the same question fits with."""
     limit = refused.model.architecture.max_position_embeddings
-    if refused.options.max_model_len > limit:
+    if refused.options.max_model_len <= limit:
+        return
+    within = attempt(refused.model, refused.instance, replace(wishes, max_model_len=limit))
+    if within.fits:
         yield f"--max-model-len {limit} or less"
+        return
+    shorter = within.largest_context_tokens
+    if shorter >= SHORTEST_USEFUL_CONTEXT_TOKENS:
+        fitting = attempt(refused.model, refused.instance, replace(wishes, max_model_len=shorter))
+        if fitting.fits:
+            yield f"--max-model-len {shorter} or less"
 
 
 def _within_limit(refused: Plan, wishes: ServingOptions) -> ServingOptions:
@@ -46,7 +56,7 @@ def _within_limit(refused: Plan, wishes: ServingOptions) -> ServingOptions:
 def _legal_tensor_size(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
     free = attempt(refused.model, refused.instance, replace(_within_limit(refused, wishes), tensor_parallel_size=None))
     if free.fits and free.layout:
-        yield f"{free.layout.label} on {machines(free)}"
+        yield f"{free.layout.label} on {machines(free)}{_shortened(refused, free)}"
 
 
 def _smaller_batch(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
@@ -67,7 +77,16 @@ def _cheapest_type(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
     free = replace(_within_limit(refused, wishes), tensor_parallel_size=None, pipeline_parallel_size=None)
     cheapest = _cheapest(refused.model, free)
     if cheapest and cheapest.layout:
-        yield f"the cheapest that fits: {cheapest.layout.label} on {machines(cheapest)}"
+        yield (
+            f"the cheapest that fits: {cheapest.layout.label} on {machines(cheapest)}{_shortened(refused, cheapest)}"
+        )
+
+
+def _shortened(refused: Plan, found: Plan) -> str:
+    """Return the context that a suggestion was made with, where it is not the one asked for."""
+    if found.options.max_model_len == refused.options.max_model_len:
+        return ""
+    return f", with --max-model-len {found.options.max_model_len}"
 
 
 def _cheapest(model: ModelFacts, wishes: ServingOptions) -> Plan | None:
@@ -123,3 +142,24 @@ def plan_named(model_id: str, instance_type: str, options: ServingOptions) -> Pl
         WrongQuestion: The model or the type is unknown, or the options are no valid question.
     """
     return plan(find_model(model_id), find_instance(instance_type), options)
+
+
+def nothing_fits_lines(model: ModelFacts, refused: Sequence[Plan], wishes: ServingOptions) -> Iterator[str]:
+    """Yield why no type fits, each cause once with the type that comes nearest, then what would work there instead."""
+    by_code: dict[str, list[Plan]] = {}
+    for one in refused:
+        by_code.setdefault(one.refusals[-1].code, []).append(one)
+    for code, plans in sorted(by_code.items(), key=lambda item: -len(item[1])):
+        nearest = max(plans, key=_gpu_memory)
+        same = len({one.refusals[-1].message for one in plans}) == 1
+        which = f"{len(plans)} types" if len(plans) > 1 else nearest.instance.type
+        shown = "" if same or len(plans) == 1 else f"the largest, {nearest.instance.type}: "
+        yield f"{which}: {code}: {shown}{nearest.refusals[-1].message}"
+    nearest = max(refused, key=_gpu_memory)
+    for suggestion in plan(model, nearest.instance, wishes).suggestions:
+        of_type = "" if suggestion.startswith("the cheapest") else f" on {nearest.instance.type}"
+        yield f"would work{of_type}: {suggestion}"
+
+
+def _gpu_memory(plan: Plan) -> float:
+    return plan.instance.gpus * plan.instance.gpu_memory_gib

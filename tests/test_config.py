@@ -48,7 +48,7 @@ def test_the_prod_stack_previews_offline_with_its_token_as_an_open_question() ->
         "pulumi config set --secret huggingFaceToken",
     )
     assert scout.serving_options() == ServingOptions(
-        max_model_len=16384, max_num_seqs=64, limit_mm_per_prompt={"image": 1}
+        max_model_len=16384, pipeline_parallel_size=2, limit_mm_per_prompt={"image": 1}
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from planner.faults import WrongQuestion
 from planner.instances import UnknownInstanceType, catalogue, find_instance, instance_of, read_instance_file
+from planner.other_types import SERVED, why_not_served
 
 
 def test_the_catalogue_holds_every_type_and_each_row_has_the_right_types() -> None:
@@ -37,6 +38,35 @@ def test_an_unknown_type_is_told_with_the_nearest_names() -> None:
     assert str(caught.value).startswith(
         "instance type 'g5.48xlrge' is not in the catalogue; did you mean g5.48xlarge or "
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("inf2.48xlarge", "has AWS Neuron accelerators, no NVIDIA GPU"),
+        ("trn1n.32xlarge", "has AWS Neuron accelerators, no NVIDIA GPU"),
+        ("m5.large", "has no GPU"),
+        ("m7i-flex.large", "has no GPU"),
+        ("c8gd.4xlarge", "has no GPU"),
+        ("u7i-12tb.224xlarge", "has no GPU"),
+        ("g5g.xlarge", "has NVIDIA GPUs beside ARM processors, which the images and the node group do not run on"),
+        (
+            "p6e-gb200.36xlarge",
+            "has NVIDIA GPUs beside ARM processors, which the images and the node group do not run on",
+        ),
+        ("g4ad.xlarge", "has AMD GPUs, no NVIDIA GPU"),
+        ("p3.2xlarge", "has NVIDIA GPUs older than vLLM's images run on"),
+    ],
+)
+def test_a_type_that_cannot_serve_is_told_so_and_no_other_offered_by_its_spelling(name: str, lacks: str) -> None:
+    with pytest.raises(UnknownInstanceType) as caught:
+        find_instance(name)
+    assert str(caught.value) == f"instance type {name!r} {lacks}: {SERVED}"
+    assert caught.value.nearest == ()
+
+
+def test_no_type_of_the_catalogue_counts_as_one_that_cannot_serve() -> None:
+    assert [name for name in (*catalogue(), "g5.49xlarge", "p5x.large", "g9.large") if why_not_served(name)] == []
 
 
 GIVEN = {"type": "x1", "gpu": "A10G", "gpus": 4, "gpu_memory_gib": 21.98, "compute_capability": 8.6}

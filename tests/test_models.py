@@ -70,6 +70,16 @@ def test_an_unknown_model_is_told_with_the_nearest_ids() -> None:
     with pytest.raises(UnknownModel) as caught:
         find_model("Qwen/Qwen3-8b-Instruct")
     assert "did you mean Qwen/Qwen3-8B" in str(caught.value)
+    assert "vllm-eks lock Qwen/Qwen3-8b-Instruct adds it, or give a folder" in str(caught.value)
+
+
+def test_a_form_that_vllm_is_not_served_with_is_named_and_nothing_else_offered() -> None:
+    with pytest.raises(UnknownModel) as caught:
+        find_model("Qwen/Qwen3-14B-GGUF")
+    assert str(caught.value) == (
+        "model 'Qwen/Qwen3-14B-GGUF': GGUF is not served: take the model's safetensors repository, or an AWQ or FP8 one"
+    )
+    assert caught.value.nearest == ()
 
 
 def test_a_folder_with_a_config_is_planned_from_computed_bytes(tmp_path: Path) -> None:

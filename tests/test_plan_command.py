@@ -155,7 +155,7 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(tmp_path: P
     found = ask(str(tmp_path))
     assert found.returncode == 3
     assert "fits no instance type of the catalogue:" in found.stderr
-    assert "p6-b300.48xlarge: host_too_small: each node downloads" in found.stderr
+    assert "58 types: host_too_small: the largest, p6-b300.48xlarge: each node downloads" in found.stderr
 
 
 @pytest.mark.parametrize(
