@@ -197,3 +197,23 @@ def test_another_rank_s_progress_overcomes_nothing() -> None:
     )
     assert cause is not None
     assert cause.code == "gpu_memory"
+
+
+# --- what no run here gives: words of the sources
+
+
+SOURCES = json.loads((DATA / "from_source.json").read_text())
+
+
+@pytest.mark.parametrize("said", SOURCES, ids=[f"{one['code']} {number}" for number, one in enumerate(SOURCES)])
+def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> None:
+    cause = cause_of(said["text"])
+    assert cause is not None
+    assert cause.code == said["code"]
+    # As the worker of a group logs it, and as the engine's end follows.
+    engine = "\n".join(f"(Worker_TP0 pid=7) ERROR 11-26 02:00:45 [w.py:1] {line}" for line in said["text"].splitlines())
+    cause = cause_of(f"{engine}\nRuntimeError: Engine core initialization failed. See root cause above.")
+    assert cause is not None
+    assert cause.code == said["code"]
+    assert said["version"]
+    assert said["file"]

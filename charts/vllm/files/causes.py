@@ -65,10 +65,12 @@ def _best(text: str) -> tuple[Cause, Line] | None:
     for line in lines:
         if line.is_noise:
             continue
-        said = _said(line)
-        for cause, signs in _QUIET if line.is_quiet else _LOUD:
-            if (not best or cause.explains >= best[0].explains) and signs.search(said):
-                best = cause, line
+        said, table = _said(line), _QUIET if line.is_quiet else _LOUD
+        least = best[0].explains if best else 0
+        shown = [cause for cause, signs in table if cause.explains >= least and signs.search(said)]
+        if shown:
+            # Of one line the first of the table, whose order is the finer one.
+            best = max(shown, key=lambda cause: cause.explains), line
     if best and best[0].explains <= OUTER and best[0].code in ("dead", "killed"):
         return _BY_CODE[_end_of(lines)], best[1]
     return best

@@ -156,16 +156,7 @@ OF_THE_CLUSTER = (
         remedy="nodes may still be coming (kubectl get nodes); else look at the NVIDIA device plugin",
         signs=r"Insufficient nvidia\.com/gpu",
     ),
-    Cause(
-        code="placement",
-        title="no node is in the right place",
-        remedy="pods need nodes of their instanceType in their zone: kubectl get nodes "
-        "-L node.kubernetes.io/instance-type -L topology.kubernetes.io/zone",
-        signs=r"didn't match Pod's node affinity/selector|node\(s\) had volume node affinity conflict"
-        r"|didn't match pod topology spread|didn't match pod (?:anti-)?affinity|no nodes available to schedule",
-        explains=OUTER,
-        patience_seconds=NODES_COME_SECONDS,
-    ),
+    # Nodes of another type say "affinity"; one that is right but for a taint tells more.
     Cause(
         code="node_trouble",
         title="the nodes are there, and not well",
@@ -179,6 +170,16 @@ OF_THE_CLUSTER = (
         title="the nodes with room have a taint that the pod does not tolerate",
         remedy="GPU nodes may have nvidia.com/gpu alone: remove other taints (kubectl describe nodes)",
         signs=r"untolerated taint(?!\(?s?\)? \{node\.)",
+        explains=OUTER,
+        patience_seconds=NODES_COME_SECONDS,
+    ),
+    Cause(
+        code="placement",
+        title="no node is in the right place",
+        remedy="pods need nodes of their instanceType in their zone: kubectl get nodes "
+        "-L node.kubernetes.io/instance-type -L topology.kubernetes.io/zone",
+        signs=r"didn't match Pod's node affinity/selector|node\(s\) had volume node affinity conflict"
+        r"|didn't match pod topology spread|didn't match pod (?:anti-)?affinity|no nodes available to schedule",
         explains=OUTER,
         patience_seconds=NODES_COME_SECONDS,
     ),

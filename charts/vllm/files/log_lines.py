@@ -11,10 +11,12 @@ LEVEL = re.compile(r"^(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)(?::\s+| \d\d-
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # The last line of a log that is cut in the middle of a progress bar, and what Python says at its end.
 NOISE = re.compile(
-    r"^For further information visit|https?://\S+['\"]?\.?$|^warnings\.warn\(|resource_tracker|^usage: |^\s*\^+\s*$"
+    r"^For further information visit|^warnings\.warn\(|resource_tracker|^usage: |^\s*\^+\s*$"
     r"|^File \"|^Traceback \(most recent|^\[rank\d+\]: Traceback|^The above exception was|^During handling of"
     r"|^You can update Transformers|process group has NOT been destroyed|^[|~\s^]*$"
 )
+HINT = re.compile(r"https?://\S+['\"]?\.?$")
+"""Ends in the address of a page to read, or of what was asked for."""
 ERROR = re.compile(
     r"^(?:\[rank\d+\]: ?)?(?:[A-Za-z_]\w*\.)*(?:\w*(?:Error|Exception|Interrupt)|SystemExit|Failed|FAILED)\b ?:"
     r"|^Value error, |^Assertion failed|: error: |^FAILED |^fatal|terminate called"
@@ -53,7 +55,9 @@ class Line:
     @property
     def is_noise(self) -> bool:
         """Tell whether it says nothing to anybody."""
-        return not self.text or bool(NOISE.search(self.text))
+        if not self.text or NOISE.search(self.text):
+            return True
+        return bool(HINT.search(self.text) and not ERROR.search(self.text))
 
 
 def read(text: str) -> list[Line]:
