@@ -96,6 +96,24 @@ def leftovers(
 
 
 @app.command()
+def pins(
+    stack: Annotated[str, typer.Option(help="The stack whose Pulumi.<stack>.yaml is read.")] = "dev",
+    folder: Annotated[Path, typer.Option(help="The folder that holds Pulumi.yaml.")] = Path(),
+    kubernetes_version: Annotated[
+        str | None, typer.Option(help="The minor version that the set is for, such as 1.36. Default: the stack's.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write what is offered into the stack file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what is pinned and what AWS offers; `--write` moves the pins. Status 0: all newest, 1: not, or unknown."""
+    # Imported here: boto3 takes half a second to load, and `plan` must answer at once.
+    from cli.pins.command import run_pins
+
+    status = run_pins(folder, stack, kubernetes_version=kubernetes_version, write=write, json_wanted=as_json)
+    raise typer.Exit(status)
+
+
+@app.command()
 def doctor(
     stack: Annotated[str, typer.Option(help="The stack whose models are looked at.")],
     folder: Annotated[Path, typer.Option(help="The folder that holds Pulumi.yaml.")] = Path(),
