@@ -144,7 +144,22 @@ def test_a_lost_member_ends_the_others_with_its_reason(tmp_path: Path, port: int
     code, _ = leader.end()
     told = leader.message.read_text()
     assert code == 71
-    assert told.startswith("worker 1 ended: vLLM ended by itself with exit code 1")
+    assert told.startswith("worker 1 ended: vLLM ended by itself with exit code 1: RuntimeError: CUDA error")
+
+
+def test_what_a_supervisor_says_has_a_known_cause() -> None:
+    sys.path.insert(0, str(CHART / "files"))
+    from causes import cause_of
+
+    said = {
+        "worker 1 is gone: nothing heard from it for 60 s": "ranks",
+        "the leader is gone: closed the connection": "ranks",
+        "worker 1, 2 of 2 did not come within 2040 s": "ranks",
+        "vLLM did not answer within the start budget of 2040 s: INFO Loading weights": "probe_too_short",
+        "worker 1 ended: vLLM ended by itself with exit code 1: OutOfMemoryError: CUDA out of memory": "gpu_memory",
+        "/home/vllm has 300 KiB free: No space left on device for caches": "disk_full",
+    }
+    assert {text: (cause := cause_of(f"vllm-eks: {text}")) and cause.code for text in said} == said
 
 
 def test_what_is_wrong_before_the_start_is_said_at_once(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ OF_THE_CLUSTER = (
         code="probe_too_short",
         title="the start took longer than its budget",
         remedy="the weights come slowly: write weights.source: s3, or look at the line (the log says how far it came)",
-        signs=r"[Ff]ailed startup probe",
+        signs=r"[Ff]ailed startup probe|did not answer within the start budget",
     ),
     Cause(
         code="job_late",

@@ -72,7 +72,7 @@ class Supervisor:
         began = time.monotonic()
         if not self._meet(began + self._options.start_seconds):
             text = f"{self._group.missing()} did not come within {self._options.start_seconds:g} s"
-            return self._end(NEVER_MET, text), text
+            return self._end(NEVER_MET, text)
         self._start(environ)
         started = time.monotonic()
         while True:
@@ -85,13 +85,13 @@ class Supervisor:
                 self._group.tick()
             except MemberLostError as lost:
                 self._kill()
-                return self._end(MEMBER_LOST, str(lost)), str(lost)
+                return self._end(MEMBER_LOST, str(lost))
             if self._options.index == 0 and not self._group.serving:
                 self._group.serving = answers(self._options.port)
                 if not self._group.serving and time.monotonic() - started >= self._options.start_seconds:
                     text = f"vLLM did not answer within the start budget of {self._options.start_seconds:g} s"
                     self._kill()
-                    return self._end(START_TOO_LONG, text), text
+                    return self._end(START_TOO_LONG, text)
             self._pause()
 
     def _meet(self, until: float) -> bool:
@@ -108,6 +108,8 @@ class Supervisor:
                 self._log.say(f"waiting for {self._group.missing()}")
                 said_at = now
             self._pause()
+        if self._options.size > 1:
+            self._log.say("the group is whole: vLLM starts")
         return True
 
     def _environ(self) -> dict[str, str]:
@@ -182,7 +184,7 @@ class Supervisor:
         self._kill()
         if lost := self._lost_meanwhile():
             text += f", and {lost}"
-        return self._end(code if code not in (STOPPED, KILLED) else ENGINE_ENDED, text), text
+        return self._end(code if code not in (STOPPED, KILLED) else ENGINE_ENDED, text)
 
     def _lost_meanwhile(self) -> str:
         """Say who else went: then this pod's end may be only what came of that."""
@@ -195,14 +197,15 @@ class Supervisor:
             return str(lost)
         return ""
 
-    def _end(self, code: int, text: str) -> int:
-        """Say why the container ends, where people look, and return the exit code."""
+    def _end(self, code: int, text: str) -> tuple[int, str]:
+        """Say why the container ends, where people look; return the exit code and what the others should hear."""
         self._log.finish(2)
-        words = last_words(self._log.tail()) if self._child else ""
+        # After the loss of another pod, what stands last here is only what came of it.
+        words = last_words(self._log.tail()) if self._child and code != MEMBER_LOST else ""
         told = masked(f"{text}: {words}" if words else text)
         self._log.say(f"{told} (exit code {code})")
         leave_message(self._options.termination_log, told)
-        return code
+        return code, told
 
     def _signal(self, number: int, *, whole: bool) -> None:
         assert self._child

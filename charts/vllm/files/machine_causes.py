@@ -143,7 +143,9 @@ THE_END = (
         r"|ncclRemoteError|ncclInternalError|Watchdog caught collective operation timeout|RPC call to \w+ timed out"
         r"|gloo/transport/\S+ .{0,80}(?:Connection|[Tt]imed? ?out|reset|refused)|Connection closed by peer"
         r"|Connection reset by peer|recvValue failed|Broken pipe.{0,80}TCPStore|connectFullMesh failed"
-        r"|[Hh]eartbeat monitor timed out",
+        r"|[Hh]eartbeat monitor timed out"
+        # The supervisor's own words (group.py, lifecycle.py).
+        r"|(?:worker \d+|the leader) is gone: |did not come within [\d.]+ s",
         explains=OUTER,
     ),
     Cause(
