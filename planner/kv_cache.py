@@ -7,7 +7,7 @@ holds one page for each of its layers.
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 
@@ -15,12 +15,13 @@ from planner.architecture import Architecture, GroupedQuery, Latent, LinearState
 from planner.constants import BLOCK_TOKENS
 from planner.options import ResolvedOptions
 from planner.versions import (
+    BATCHES_IN_FLIGHT,
     CHUNKED_ATTENTION_IN_HYBRID,
     CONCURRENCY_IS_CAPACITY,
     GROUPS_OF_LARGER_SIZE,
     GROUPS_OF_MUCH_LARGER_SIZE,
-    IN_FLIGHT_DOUBLED,
     NULL_BLOCK_RESERVED,
+    SECOND_RUNNER_FOR_ALL,
     Version,
 )
 
@@ -63,6 +64,8 @@ class CacheLayout:
     page_bytes: int | None
     """Of one block and layer; None where layers of one group differ and each has its own page."""
     layer_token_bytes: tuple[int, ...]
+    batches_in_flight: int = 1
+    """Batches whose tokens a window still holds, for async scheduling and for the stages of a pipeline."""
 
     def block_bytes(self, layers: range) -> int:
         """Return the bytes of one block on the rank that holds these layers."""
@@ -77,7 +80,10 @@ class CacheLayout:
 
     def blocks_per_request(self, length_tokens: int, options: ResolvedOptions) -> int:
         """Return the blocks that one request of this length may need, over all groups."""
-        return sum(_blocks_needed(group.cache, length_tokens, self.block_tokens, options) for group in self.groups)
+        return sum(
+            _blocks_needed(group.cache, length_tokens, self.block_tokens, self.batches_in_flight, options)
+            for group in self.groups
+        )
 
     def reserved_blocks(self, version: Version) -> int:
         """Return the blocks that the start-up check sets aside: the null block, from 0.29."""
@@ -96,21 +102,45 @@ class CacheLayout:
         return blocks // len(self.groups) * self.block_tokens * ranks
 
 
-def _blocks_needed(cache: LayerCache, length_tokens: int, block_tokens: int, options: ResolvedOptions) -> int:
+def _blocks_needed(
+    cache: LayerCache, length_tokens: int, block_tokens: int, batches: int, options: ResolvedOptions
+) -> int:
     if cache.state_bytes:
         # Prefix caching keeps the state before last as well ("align" mode).
         return 2 if options.caches_prefixes else 1
     if cache.window_tokens is None:
         return ceil(ceil(length_tokens / options.decode_context_parallel_size) / block_tokens)
-    in_flight = options.max_num_batched_tokens * (2 if options.version >= IN_FLIGHT_DOUBLED else 1)
+    in_flight = options.max_num_batched_tokens * batches
     if cache.is_chunked:
         return ceil(min(cache.window_tokens + in_flight, length_tokens) / block_tokens)
     return ceil(min(cache.window_tokens - 1 + in_flight, length_tokens) / block_tokens) + 1
 
 
-def cache_layout(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int) -> CacheLayout:
-    """Return how vLLM groups the layers of a model at this TP size."""
-    return _cache_layout(model, tensor_parallel_size, options.kv_dtype_bytes, options.version, model.dtype == "float32")
+SECOND_RUNNER_FIRST = ("DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM")
+"""Mixtures that the second model runner took before it took all (DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES of 0.27.0)."""
+
+
+def cache_layout(
+    model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int, pipeline_parallel_size: int = 1
+) -> CacheLayout:
+    """Return how vLLM groups the layers of a model at these sizes."""
+    is_32bit = model.dtype == "float32"
+    found = _cache_layout(model, tensor_parallel_size, options.kv_dtype_bytes, options.version, is_32bit)
+    return replace(found, batches_in_flight=batches_in_flight(model, options.version, pipeline_parallel_size))
+
+
+def batches_in_flight(model: Architecture, version: Version, pipeline_parallel_size: int) -> int:
+    """Return how many batches are scheduled and not settled at once (config/vllm.py, max_concurrent_batches).
+
+    Async scheduling overlaps two; a pipeline holds one a stage, and with the second model runner one more.
+    """
+    if version < BATCHES_IN_FLIGHT:
+        return 1
+    plain = not model.experts and not model.linear
+    second_runner = version >= SECOND_RUNNER_FOR_ALL or plain or model.name in SECOND_RUNNER_FIRST
+    if second_runner:
+        return pipeline_parallel_size + 1
+    return 2 if pipeline_parallel_size == 1 else pipeline_parallel_size
 
 
 @lru_cache(maxsize=1024)

@@ -163,7 +163,7 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
     # Kept, since a comparison meets the same GPU in many types, and what every stage shares is computed once.
     architecture = model.architecture
     counts = stage_layers(architecture.num_hidden_layers, pp)
-    cache = cache_layout(architecture, options, tensor_parallel_size=tp)
+    cache = cache_layout(architecture, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
     non_torch = memory.non_torch_term(gpu, tensor_parallel_size=tp, pipeline_parallel_size=pp)
     activations = {
         is_last: memory.activation_term(architecture, options, tensor_parallel_size=tp, is_last=is_last)

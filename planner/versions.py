@@ -60,8 +60,10 @@ GROUPS_OF_MUCH_LARGER_SIZE: Version = (0, 17, 0)
 CHUNKED_ATTENTION_IN_HYBRID: Version = (0, 13, 0)
 """Llama 4's chunked layers free what lies behind their chunk (VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE is 1
 in 0.14.1, 0 in 0.12.0); before, they are counted in full."""
-IN_FLIGHT_DOUBLED: Version = (0, 26, 0)
-"""Windows hold the batches of two scheduler steps: max_in_flight_tokens (in 0.26.0, not in 0.25.1)."""
+BATCHES_IN_FLIGHT: Version = (0, 26, 0)
+"""Windows hold every batch in flight: max_in_flight_tokens (in 0.26.0, not in 0.25.1)."""
+SECOND_RUNNER_FOR_ALL: Version = (0, 29, 0)
+"""The second model runner runs every model; from 0.25.1 to 0.28.0 dense ones and a few more (config/vllm.py)."""
 HYBRID_PREFIX_CACHING: Version = (0, 28, 0)
 """Prefix caching is on for hybrids unless it is switched off: two state pages a request (in 0.28.0; in 0.27.0 it must
 be asked for)."""

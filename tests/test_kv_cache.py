@@ -71,18 +71,47 @@ def test_windows_and_whole_layers_share_blocks_as_gpt_oss_logged() -> None:
 
 def test_from_0_20_the_printed_tokens_are_concurrency_times_length() -> None:
     options = asked(vllm_version="0.21.0", max_model_len=16384, max_num_batched_tokens=2048, max_num_seqs=256)
-    found = cache(GPT_OSS, tp=4)
+    found = cache(GPT_OSS, tp=4, vllm_version="0.21.0")
     assert found.blocks_per_request(16384, options) == 1024 + 137
     assert found.printed_tokens(330_000, options) == int(330_000 / 1161 * 16384)
 
 
-def test_a_window_holds_two_batches_from_0_28() -> None:
-    old, new = (
-        asked(vllm_version=version, max_model_len=16384, max_num_batched_tokens=2048, max_num_seqs=256)
-        for version in ("0.24.0", "0.28.0")
-    )
-    found = cache(GPT_OSS, tp=4)
-    assert (found.blocks_per_request(16384, old), found.blocks_per_request(16384, new)) == (1161, 1024 + 265)
+@pytest.mark.parametrize(
+    ("model", "version", "pp", "batches"),
+    [
+        (GPT_OSS, "0.25.1", 3, 1), (GPT_OSS, "0.27.0", 1, 2), (GPT_OSS, "0.27.0", 2, 2), (GPT_OSS, "0.27.0", 3, 3),
+        (GPT_OSS, "0.32.0", 1, 2), (GPT_OSS, "0.32.0", 3, 4), (GEMMA_27B, "0.25.1", 2, 1), (GEMMA_27B, "0.27.0", 2, 3),
+        (GEMMA_27B, "0.28.0", 3, 4), (SCOUT, "0.27.0", 2, 2), (SCOUT, "0.29.0", 2, 3), (NEXT_35, "0.28.0", 3, 3),
+    ],
+)  # fmt: skip
+def test_a_window_holds_the_batches_in_flight(model: str, version: str, pp: int, batches: int) -> None:
+    architecture, options = find_model(model).architecture, asked(vllm_version=version, max_num_batched_tokens=2048)
+    found = cache_layout(architecture, options, tensor_parallel_size=8, pipeline_parallel_size=pp)
+    assert found.batches_in_flight == batches
+
+
+@pytest.mark.parametrize(
+    ("model", "pp", "blocks", "tokens"),
+    [("openai/gpt-oss-20b", 2, 349_525, 3_163_877), ("openai/gpt-oss-20b", 3, 524_288, 4_190_211),
+     (GEMMA_27B, 2, 104_857, 267_931), (GEMMA_27B, 3, 131_072, 299_092)],
+)  # fmt: skip
+def test_a_pipeline_s_windows_leave_the_tokens_that_0_32_counts_for_8_gib(
+    model: str, pp: int, blocks: int, tokens: int
+) -> None:
+    """As get_kv_cache_configs and get_kv_cache_capacity of 0.32.0 answered at TP=8 for an A10G."""
+    options = asked(vllm_version="0.32.0", max_model_len=8192, max_num_batched_tokens=2048, max_num_seqs=256)
+    architecture = find_model(model).architecture
+    found = cache_layout(architecture, options, tensor_parallel_size=8, pipeline_parallel_size=pp)
+    assert found.printed_tokens(blocks, options) == tokens
+
+
+def test_a_window_of_one_stage_holds_two_batches_from_0_26() -> None:
+    wishes = {"max_model_len": 16384, "max_num_batched_tokens": 2048, "max_num_seqs": 256}
+    needed = [
+        cache(GPT_OSS, tp=4, vllm_version=version).blocks_per_request(16384, asked(vllm_version=version, **wishes))
+        for version in ("0.25.1", "0.26.0")
+    ]
+    assert needed == [1161, 1024 + 265]
 
 
 @pytest.mark.parametrize(
