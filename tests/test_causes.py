@@ -217,3 +217,31 @@ def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> Non
     assert cause.code == said["code"]
     assert said["version"]
     assert said["file"]
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("worker 1 of 2 did not come within 2400 s", "member_missing"),
+        ("the leader at scout-0.scout:29500 (timed out) did not come within 2400 s", "member_missing"),
+        ("vLLM ended by itself with exit code 1, and worker 1 ended: ValueError: x (exit code 1)", "ranks"),
+        ("worker 1 is gone: nothing heard from it for 41 s (exit code 1)", "ranks"),
+        ("vLLM ended by itself with exit code 137 (exit code 137)", "killed"),
+        (
+            "vLLM ended by itself with exit code 1: torch.OutOfMemoryError: CUDA out of memory. Tried (exit code 1)",
+            "gpu_memory",
+        ),
+        ("vLLM did not answer within the start budget of 2400 s", "probe_too_short"),
+        (
+            "/home/vllm cannot be written to (Permission denied): look at the volume that is mounted there",
+            "not_writable",
+        ),
+        ("/tmp has 12 KiB free: No space left on device for caches; enlarge or empty its volume", "disk_full"),
+        ("/secrets/api-key holds no API key, so nobody could call the model: put one into its Secret", "no_key"),
+        ("vllm is not on the image's PATH (/usr/bin): give an image with vLLM", "no_program"),
+    ],
+)
+def test_the_supervisor_s_words_give_the_right_cause(said: str, code: str) -> None:
+    cause = cause_of(f"vllm-eks: {said}")
+    assert cause is not None
+    assert cause.code == code

@@ -71,14 +71,22 @@ OF_THE_IMAGE = (
         code="no_program",
         title="the image has no such program",
         remedy="is it an image of vLLM for this CPU? The chart starts python3 and vllm in it",
-        signs=r"executable file not found|exec format error|StartError|RunContainerError"
+        signs=r"is not on the image's PATH|executable file not found|exec format error|StartError|RunContainerError"
         r"|failed to create containerd task",
         explains=OUTER,
-        patience_seconds=NEVER,
+        patience_seconds=OBJECTS_COME_SECONDS,
     ),
 )
 
 OF_THE_CLUSTER = (
+    Cause(
+        code="no_key",
+        title="the Secret of the API keys is empty, or cannot be read",
+        remedy="set apiKey (pulumi config set --secret apiKey), then pulumi up",
+        signs=r"holds no API key|look at (?:the mode of )?the Secret of the",
+        explains=FIRST,
+        patience_seconds=OBJECTS_COME_SECONDS,
+    ),
     Cause(
         code="missing_object",
         title="a Secret or ConfigMap of the pod is not there",

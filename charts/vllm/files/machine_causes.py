@@ -13,7 +13,8 @@ THE_MACHINE = (
         title="a library of the image writes where the pod may not",
         remedy="is it an image of your own? The default image has its caches on volumes; else give the library "
         "another folder (env)",
-        signs=r"(?:PermissionError|Permission denied|Read-only file system|Errno 30|Errno 13)\b.{0,300}"
+        signs=r" cannot be written to \(|(?:PermissionError|Permission denied|Read-only file system|Errno 30"
+        r"|Errno 13)\b.{0,300}"
         r"(?:flashinfer|site-packages|dist-packages|/opt/|/usr/|/home/|/root)|Read-only file system|Errno 30\b"
         r"|PermissionError: \[Errno 13\]",
         patience_seconds=NEVER,
@@ -138,7 +139,8 @@ THE_END = (
         code="ranks",
         title="a member of the group is lost, or not reached",
         remedy="look at the first pod of the group that ended, and at security groups between its nodes",
-        signs=r"DistNetworkError|DistStoreError|client socket has timed out|NCCL error|ncclUnhandledCudaError"
+        signs=r"(?:worker \d+|leader\b.{0,80}) (?:is gone: |ended: |ended$)|DistNetworkError|DistStoreError"
+        r"|client socket has timed out|NCCL error|ncclUnhandledCudaError"
         r"|ncclSystemError"
         r"|ncclRemoteError|ncclInternalError|Watchdog caught collective operation timeout|RPC call to \w+ timed out"
         r"|gloo/transport/\S+ .{0,80}(?:Connection|[Tt]imed? ?out|reset|refused)|Connection closed by peer"
@@ -146,6 +148,15 @@ THE_END = (
         r"|[Hh]eartbeat monitor timed out"
         # The supervisor's own words (group.py, lifecycle.py).
         r"|(?:worker \d+|the leader) is gone: |did not come within [\d.]+ s",
+        explains=OUTER,
+    ),
+    Cause(
+        code="member_missing",
+        title="a member of the group did not come",
+        remedy="kubectl get pods -o wide shows which pod has no node, or does not start; security groups between the "
+        "nodes "
+        "must let the group's pods talk",
+        signs=r"(?:worker|leader) .{0,200}did not come within [\d.]+ s",
         explains=OUTER,
     ),
     Cause(

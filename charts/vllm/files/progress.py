@@ -11,7 +11,10 @@ from dataclasses import dataclass
 PERCENT = r"(?P<percent>\d+)%"
 STAGES = (
     (r"Initializing a V\d LLM engine", "the engine starts"),
-    (r"world_size=(?!1 )\d+ rank=", "waits for the other members of its group"),
+    (
+        r"world_size=(?!1 )\d+ rank=|vllm-eks: waiting for (?:worker|the leader)",
+        "waits for the other members of its group",
+    ),
     (r"Starting to load model", "the model's files are looked for"),
     (rf"(?:Downloading|Fetching \d+ files|\.safetensors):\s+{PERCENT}", "downloads weights"),
     (
