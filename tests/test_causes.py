@@ -222,8 +222,8 @@ def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> Non
 @pytest.mark.parametrize(
     ("said", "code"),
     [
-        ("worker 1 of 2 did not come within 2400 s", "member_missing"),
-        ("the leader at scout-0.scout:29500 (timed out) did not come within 2400 s", "member_missing"),
+        ("worker 1 of 2 did not come within 2400 s", "ranks"),
+        ("the leader at scout-0.scout:29500 (timed out) did not come within 2400 s", "ranks"),
         ("vLLM ended by itself with exit code 1, and worker 1 ended: ValueError: x (exit code 1)", "ranks"),
         ("worker 1 is gone: nothing heard from it for 41 s (exit code 1)", "ranks"),
         ("vLLM ended by itself with exit code 137 (exit code 137)", "killed"),

@@ -138,25 +138,15 @@ THE_END = (
     Cause(
         code="ranks",
         title="a member of the group is lost, or not reached",
-        remedy="look at the first pod of the group that ended, and at security groups between its nodes",
+        remedy="look at the first pod of the group that ended or never came (kubectl get pods -o wide), and at security "
+        "groups between its nodes",
         signs=r"(?:worker \d+|leader\b.{0,80}) (?:is gone: |ended: |ended$)|DistNetworkError|DistStoreError"
         r"|client socket has timed out|NCCL error|ncclUnhandledCudaError"
         r"|ncclSystemError"
         r"|ncclRemoteError|ncclInternalError|Watchdog caught collective operation timeout|RPC call to \w+ timed out"
         r"|gloo/transport/\S+ .{0,80}(?:Connection|[Tt]imed? ?out|reset|refused)|Connection closed by peer"
         r"|Connection reset by peer|recvValue failed|Broken pipe.{0,80}TCPStore|connectFullMesh failed"
-        r"|[Hh]eartbeat monitor timed out"
-        # The supervisor's own words (group.py, lifecycle.py).
-        r"|(?:worker \d+|the leader) is gone: |did not come within [\d.]+ s",
-        explains=OUTER,
-    ),
-    Cause(
-        code="member_missing",
-        title="a member of the group did not come",
-        remedy="kubectl get pods -o wide shows which pod has no node, or does not start; security groups between the "
-        "nodes "
-        "must let the group's pods talk",
-        signs=r"(?:worker|leader) .{0,200}did not come within [\d.]+ s",
+        r"|[Hh]eartbeat monitor timed out|did not come within [\d.]+ s",
         explains=OUTER,
     ),
     Cause(
