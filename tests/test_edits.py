@@ -64,10 +64,9 @@ def rename(config: dict[str, Any]) -> None:
     models["llama"] = models.pop("scout")
 
 
+PODS = "`maxModelLen`, `maxNumSeqs`, `servedNames`, `env`, `extraArgs`, `gpuMemoryUtilization`, `image`"
 EDITS: dict[str, Change] = {
-    "`maxModelLen`, `maxNumSeqs`, `servedNames`, `extraArgs`, `gpuMemoryUtilization`, `image`": of_model(
-        maxModelLen=8192
-    ),
+    PODS: of_model(maxModelLen=8192),
     "`clientNamespaces`": of_model(clientNamespaces=["team-a"]),
     "`replicas`": of_model(replicas=2),
     "`parked`": of_model(parked=True),
