@@ -138,8 +138,8 @@ THE_END = (
     Cause(
         code="ranks",
         title="a member of the group is lost, or not reached",
-        remedy="look at the first pod of the group that ended or never came (kubectl get pods -o wide), and at security "
-        "groups between its nodes",
+        remedy="look at the first pod of the group that ended or never came (kubectl get pods -o wide), and at "
+        "security groups between its nodes",
         signs=r"(?:worker \d+|leader\b.{0,80}) (?:is gone: |ended: |ended$)|DistNetworkError|DistStoreError"
         r"|client socket has timed out|NCCL error|ncclUnhandledCudaError"
         r"|ncclSystemError"
