@@ -10,13 +10,16 @@ from typing import TypeVar
 
 from config import aws_names, rules
 from config.cross_checks import Draft, cross_faults
-from config.faults import Fault, key_path, nearest, report
+from config.faults import Fault, key_path, report
 from config.images_settings import ImagesSettings
+from config.limits import offering_warnings
 from config.model_checks import gated_models, model_warnings
 from config.model_settings import ModelSettings
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
 from config.stack_settings import ChartsSettings, ClusterSettings, IamSettings, NetworkSettings, StackSettings
 from config.stack_values import NOT_SET_PLACEHOLDER, StackFile
+from config.stray_keys import is_explained, unknown_keys
+from planner.faults import WrongQuestion
 
 Item = TypeVar("Item")
 
@@ -24,7 +27,7 @@ SECTIONS = ("network", "cluster", "models", "tags", "charts", "images", "iam")
 SECRETS = ("huggingFaceToken", "apiKey", "secondApiKey")
 
 
-class WrongStack(ValueError):  # noqa: N818  (it is the stack that is wrong, not the program)
+class WrongStack(WrongQuestion):
     """The configuration has faults; the message has a line for each."""
 
 
@@ -66,10 +69,15 @@ def check_stack(given: StackFile) -> CheckedStack:
         cluster=cluster,
         models=models,
         charts=charts,
+        tags=tags,
+        default_tags=reader.default_tags(),
     )
-    faults = [*reader.faults, *cross_faults(draft), *reader.unknown_keys(), *reader.cluster_name_faults()]
+    config, known = given.config, (*SECTIONS, *SECRETS)
+    told = [fault for fault in (*reader.faults, *cross_faults(draft)) if not is_explained(fault, config, given.project)]
+    strays = unknown_keys(config, given.secret_keys, given.project, known)
+    faults = [*told, *strays, *reader.cluster_name_faults()]
     if faults or not (network and cluster and charts and images and iam and region):
-        raise WrongStack(report(given.stack, sorted(faults, key=_place_in_the_file)))
+        raise WrongStack(report(given.stack, sorted(faults, key=_place_in_the_file), given.environments))
     open_questions = _open_questions(models) if token_text == NOT_SET_PLACEHOLDER else ()
     return CheckedStack(
         settings=StackSettings(
@@ -81,7 +89,7 @@ def check_stack(given: StackFile) -> CheckedStack:
         # A token that nobody set and no model needs is not there, in a preview as in earnest.
         needs_no_token=token_text == NOT_SET_PLACEHOLDER and not open_questions,
         open_questions=open_questions,
-        warnings=tuple(str(warning) for warning in _warnings(models, f"{reader.project}:models")),
+        warnings=tuple(str(warning) for warning in _warnings(models, f"{reader.project}:models", region)),
     )
 
 
@@ -146,12 +154,12 @@ class _Reader:
         self.faults.append(Fault(key="aws:assumeRoles", text=text))
         return None
 
-    def unknown_keys(self) -> Iterator[Fault]:
-        """Yield a fault for each key under the project's name that nobody reads."""
-        for full_key in sorted(self._given.config):
-            namespace, _, name = full_key.partition(":")
-            if namespace == self.project and name not in (*SECTIONS, *SECRETS):
-                yield Fault(key=full_key, text=f"is not a setting: {nearest(name, (*SECTIONS, *SECRETS))}")
+    def default_tags(self) -> dict[str, str]:
+        """Return the tags that the AWS provider adds to every resource."""
+        match decode(self.text("aws:defaultTags") or "{}"):
+            case {"tags": {**tags}}:
+                return {str(key): str(value) for key, value in tags.items()}
+        return {}
 
     def cluster_name_faults(self) -> Iterator[Fault]:
         """Yield a fault when the stack's name, legal for Pulumi, cannot be part of an EKS cluster's."""
@@ -186,9 +194,10 @@ def _place_in_the_file(fault: Fault) -> int:
     return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
 
 
-def _warnings(models: Mapping[str, ModelSettings], key: str) -> Iterator[Fault]:
+def _warnings(models: Mapping[str, ModelSettings], key: str, region: str) -> Iterator[Fault]:
     for name, model in models.items():
         yield from model_warnings(model, key_path(key, name))
+    yield from offering_warnings(models, region, key)
 
 
 def _open_questions(models: Mapping[str, ModelSettings]) -> tuple[str, ...]:

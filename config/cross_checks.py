@@ -5,10 +5,11 @@ report has the schema's faults and these side by side.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config.capacity_checks import capacity_faults
 from config.faults import Fault, key_path, nearest
+from config.limits import node_group_faults, tag_faults
 from config.model_checks import gated_models, model_faults
 from config.model_settings import ModelSettings
 from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
@@ -27,6 +28,9 @@ class Draft:
     cluster: ClusterSettings | None
     models: Mapping[str, ModelSettings]
     charts: ChartsSettings | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    default_tags: Mapping[str, str] = field(default_factory=dict)
+    """Those of aws:defaultTags, which the provider adds."""
 
 
 def cross_faults(draft: Draft) -> Iterator[Fault]:
@@ -42,6 +46,8 @@ def cross_faults(draft: Draft) -> Iterator[Fault]:
         key = key_path(f"{draft.project}:models", name)
         yield from model_faults(model, name, key)
         yield from capacity_faults(model, zones or (), key)
+    yield from node_group_faults(draft.models, f"{draft.project}:models")
+    yield from tag_faults(draft.tags, draft.default_tags, f"{draft.project}:tags")
     if draft.charts:
         yield from _chart_is_local_or_not(draft.charts, f"{draft.project}:charts")
     if not draft.has_hugging_face_token:

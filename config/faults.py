@@ -30,10 +30,15 @@ class Fault:
         return f"{self.key}: {self.text}"
 
 
-def report(stack: str, faults: Sequence[Fault]) -> str:
-    """Return the whole report: a header and a line for each fault."""
+def report(stack: str, faults: Sequence[Fault], environments: Sequence[str] = ()) -> str:
+    """Return the whole report: a header and a line for each fault; and where ESC may hold what is missing."""
     header = f"Pulumi.{stack}.yaml has {len(faults)} fault{'s' if len(faults) != 1 else ''}:"
-    return "\n".join([header, *(f"  {fault}" for fault in faults)])
+    lines = [header, *(f"  {fault}" for fault in faults)]
+    if environments and any(fault.text.startswith("is missing") for fault in faults):
+        lines.append(
+            f"  (what Pulumi ESC adds, from {', '.join(environments)}, is not known offline: run pulumi preview)"
+        )
+    return "\n".join(lines)
 
 
 def key_path(start: str, *steps: str | int) -> str:
@@ -111,8 +116,7 @@ def _wanted(kind: str, value: object) -> str:
         how = "write text" if isinstance(value, (list, dict)) else "put it in quotes"
         return f", not text: {how}"
     if kind.startswith("int"):
-        how = "remove the quotes" if isinstance(value, str) and value.isdecimal() else "write one such as 8"
-        return f", not a whole number: {how}"
+        return f", not a whole number: {_whole_number(value)}"
     if kind.startswith("float"):
         return ", not a number: write one such as 0.9"
     if kind.startswith("bool"):
@@ -121,6 +125,19 @@ def _wanted(kind: str, value: object) -> str:
         how = f"write [{value}]" if isinstance(value, (str, int, float)) else "write [first, second]"
         return f", not a list: {how}"
     return ", not a section: write keys and values below it"
+
+
+def _whole_number(value: object) -> str:
+    """Return how to write what was meant by text such as 16k, or by 8.5."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text.isdecimal():
+        return "remove the quotes"
+    if re.fullmatch(r"\d{1,3}([,. ]\d{3})+", text):
+        return f"write {re.sub(r'[,. ]', '', text)}"
+    if found := re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([kKmM])i?[bB]?", text):
+        number, power = float(found[1]), 2 if found[2] in "mM" else 1
+        return f"write {number * 1000**power:.0f} or {number * 1024**power:.0f}"
+    return "write digits alone, such as 8192" if text else "write one without a fraction, such as 8192"
 
 
 def _kind(value: object) -> str:

@@ -3,7 +3,6 @@
 A bad value is None in a parsed section (`config.sections`) and is passed over: its own fault is enough.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 
 from config.env_rules import env_faults, env_warnings
@@ -11,13 +10,12 @@ from config.extra_args import extra_args_faults, extra_args_warnings
 from config.faults import Fault, key_path
 from config.model_settings import ModelSettings
 from config.option_checks import lora_faults, name_faults, option_faults, prefill_faults
+from config.option_rules import COMMIT
 from planner.instances import InstanceType, UnknownInstanceType, find_instance
 from planner.models import ModelFacts, UnknownModel, find_model
 from planner.options import batch_defaults
 from planner.startup import S3
 from planner.versions import parse_version
-
-COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def model_faults(model: ModelSettings, name: str, key: str) -> Iterator[Fault]:
@@ -36,6 +34,12 @@ def model_warnings(model: ModelSettings, key: str) -> Iterator[Fault]:
     """Yield what is accepted of one model, and what to know of it."""
     yield from extra_args_warnings(model, _facts(model), key)
     yield from env_warnings(model, key)
+    if model.revision and not COMMIT.fullmatch(model.revision):
+        text = (
+            f"{model.revision!r} is a branch or a tag, and a pod that restarts serves what it has become: write the "
+            "commit's full hash of 40 digits"
+        )
+        yield Fault(key=key_path(key, "revision"), text=text)
 
 
 def gated_models(models: Mapping[str, ModelSettings]) -> list[str]:

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from config import aws_names, option_rules, rules
+from config.bounds import Adapters, Items, PipelineParallel, Replicas, Sequences, TensorParallel, Tokens
 from config.images_settings import ImagesSettings
-from config.settings import AtLeastOne, Settings, Zone
+from config.settings import Settings, Zone
 from planner.gpu_nodes import ON_DEMAND, GpuNodes
 from planner.options import ServingOptions
 from planner.plan import Plan
@@ -36,19 +37,19 @@ class ModelSettings(Settings):
     capacity_reservation_group_arn: Annotated[str, AfterValidator(aws_names.reservation_group)] | None = None
     placement_group: Annotated[str, Field(min_length=1)] | None = None
     parked: bool = False
-    replicas: AtLeastOne = 1
-    tensor_parallel_size: AtLeastOne | None = None
-    pipeline_parallel_size: AtLeastOne | None = None
-    max_model_len: AtLeastOne | None = None
+    replicas: Replicas = 1
+    tensor_parallel_size: TensorParallel | None = None
+    pipeline_parallel_size: PipelineParallel | None = None
+    max_model_len: Tokens | None = None
     # Not strict: `pulumi config set --path` leaves 0.9 a string, and there is only one thing it can mean.
     gpu_memory_utilization: Annotated[float, Field(ge=0.1, le=0.98)] | None = Field(default=None, strict=False)
-    max_num_seqs: AtLeastOne | None = None
-    max_num_batched_tokens: AtLeastOne | None = None
+    max_num_seqs: Sequences | None = None
+    max_num_batched_tokens: Tokens | None = None
     kv_cache_dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2"] | None = None
     enforce_eager: bool = False
     enable_expert_parallel: bool = False
-    limit_mm_per_prompt: dict[str, Annotated[int, Field(ge=0)]] | None = None
-    revision: Annotated[str, Field(min_length=1)] | None = None
+    limit_mm_per_prompt: dict[str, Items] | None = None
+    revision: Annotated[str, Field(min_length=1), AfterValidator(option_rules.revision)] | None = None
     weights: WeightsSettings = WeightsSettings()
     own_image: Annotated[str, AfterValidator(rules.image)] | None = Field(default=None, alias="image")
     own_vllm_version: Annotated[str, AfterValidator(rules.vllm_version)] | None = Field(
@@ -60,7 +61,7 @@ class ModelSettings(Settings):
     enable_prefix_caching: bool | None = None
     enable_chunked_prefill: bool | None = None
     lora_modules: Annotated[dict[str, str], AfterValidator(option_rules.lora_modules)] = Field(default={})
-    max_loras: AtLeastOne | None = None
+    max_loras: Adapters | None = None
     max_lora_rank: Literal[8, 16, 32, 64, 128, 256] | None = None
     extra_args: tuple[str, ...] = Field(default=(), strict=False)
     env: dict[str, str] = Field(default={})

@@ -8,6 +8,11 @@ from planner.serving_flags import AUTO, REASONING_PARSERS, TOOL_CALL_PARSERS
 
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 SERVED_NAME = re.compile(r"[A-Za-z0-9][\w.:/@-]*", re.ASCII)
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
+REVISION = re.compile(r"[A-Za-z0-9][\w./-]{0,199}")
+DATE_OF_PULUMI = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
+"""What Pulumi makes of a date without quotes."""
 ADAPTER_PLACE = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -30,6 +35,19 @@ def served_names(value: tuple[str, ...]) -> tuple[str, ...]:
             )
         if name in value[:index]:
             raise ValueError(f"{name!r} stands there twice: remove one")
+    return value
+
+
+def revision(value: str) -> str:
+    """Accept a commit, or the name of a branch or a tag: what the Hub takes as a revision."""
+    if DATE_OF_PULUMI.match(value):
+        raise ValueError(f"{value!r} is a date: give the commit's full hash of 40 digits")
+    if not REVISION.fullmatch(value) or ".." in value:
+        raise ValueError(f"{value!r} is not a revision: give the commit's full hash of 40 digits")
+    if SHORT_COMMIT.fullmatch(value) and not value.isdecimal():
+        raise ValueError(
+            f"{value!r} is a shortened commit, which the Hub does not take: give its full hash of 40 digits"
+        )
     return value
 
 

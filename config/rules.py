@@ -6,16 +6,23 @@ the key in the report: the value, what is wrong, and what to write.
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
+from config.kubeconfig_file import kubeconfig
 from config.pins import LEAVING_KUBERNETES_VERSIONS, SUPPORTED_KUBERNETES_VERSIONS
+from config.regions import REGIONS
 from planner.versions import OLDEST_READ, parse_version
 
 MAX_NAME_LENGTH = 40
 """Of a model's name: it is a Helm release, a Service, and with `vllm-` before it a namespace."""
 
+MOST_PUBLIC_CIDRS = 40
+"""EKS service quotas: public endpoint access CIDR ranges per cluster, not adjustable."""
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)?-(central|(north|south)?(east|west)?(?<!-))-\d")
+ZONE_LETTERS = "abcdefgh"
+"""The address plan has room for eight zones; no region has more than six."""
 ZONE = re.compile(REGION.pattern + "[a-z]")
 MODEL_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NODE_RELEASE = re.compile(r"\d+\.\d+\.\d+-\d{8}")
@@ -30,14 +37,23 @@ VPC_RANGES = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12",
 
 def region(value: str) -> str:
     """Accept an AWS region."""
-    if not REGION.fullmatch(value):
-        raise ValueError(f"{value!r} is not a region: write one such as us-west-2")
-    return value
+    if value in REGIONS:
+        return value
+    if ZONE.fullmatch(value) and value[:-1] in REGIONS:
+        raise ValueError(f"{value!r} is a zone, not a region: write {value[:-1]}")
+    near = get_close_matches(value.lower(), REGIONS, n=1, cutoff=0.7)
+    raise ValueError(
+        f"{value!r} is not a region: " + (f"did you mean {near[0]}?" if near else "write one such as us-west-2")
+    )
 
 
 def zone(value: str) -> str:
     """Accept an availability zone: a region and a letter."""
     if ZONE.fullmatch(value):
+        if value[-1] not in ZONE_LETTERS:
+            raise ValueError(
+                f"{value!r} is not an availability zone: their letters are {ZONE_LETTERS[0]} to {ZONE_LETTERS[-1]}"
+            )
         return value
     if REGION.fullmatch(value):
         raise ValueError(f"{value!r} is a region, not a zone: add the zone's letter, as in {value}a")
@@ -77,6 +93,16 @@ def network_cidr(value: str) -> str:
     if not 16 <= network.prefixlen <= 20:
         raise ValueError(f"{value!r} has the wrong size: write a prefix length from /16 to /20")
     return value
+
+
+def public_access_cidrs(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept as many distinct ranges as EKS takes."""
+    if len(value) > MOST_PUBLIC_CIDRS:
+        raise ValueError(
+            f"{len(value)} ranges are too many: EKS takes {MOST_PUBLIC_CIDRS} a cluster and raises that for nobody, so "
+            "join neighbours into larger ranges"
+        )
+    return distinct(value)
 
 
 def public_access_cidr(value: str) -> str:
@@ -121,17 +147,17 @@ def addon_version(value: str) -> str:
     return value
 
 
-def existing_file(value: str) -> str:
-    """Accept the path of a file that is there, and expand a leading `~`."""
-    path = Path(value).expanduser()
-    if not path.is_file():
+def kubeconfig_path(value: str) -> str:
+    """Accept the path of a kubeconfig that can be used, and expand a leading `~`."""
+    path = _path(value)
+    if not path.exists():
         raise ValueError(f"{value!r} is not a file here: create it, or correct the path")
-    return str(path)
+    return kubeconfig(value, path)
 
 
 def chart_folder(value: str) -> str:
     """Accept a folder that holds a Helm chart."""
-    path = Path(value).expanduser()
+    path = _path(value)
     if not (path / "Chart.yaml").is_file():
         raise ValueError(f"{value!r} holds no Chart.yaml: give the folder of an unpacked chart")
     return str(path) if value.startswith("~") else value
@@ -205,6 +231,16 @@ def tag(key: str, value: str) -> None:
 def list_of(values: Sequence[str]) -> str:
     """Show a list the way the file may have it."""
     return f"[{', '.join(values)}]"
+
+
+def _path(value: str) -> Path:
+    """Return a path that can be looked at."""
+    try:
+        path = Path(value).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError):
+        raise ValueError(f"{value[:80]!r} is not the path of a file: correct it") from None
+    return path
 
 
 def _no_duplicates(values: tuple[str, ...]) -> None:

@@ -90,7 +90,7 @@ def decode(text: str) -> object:
     """Return what Pulumi hands over as JSON; a bare word in place of a section is not JSON, but itself."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # also a number of more than 4,300 digits, and a thousand brackets
         return text
 
 

@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from config import rules
 
 Zone = Annotated[str, AfterValidator(rules.zone)]
-AtLeastOne = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseModel):

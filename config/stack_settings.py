@@ -92,7 +92,8 @@ class ClusterSettings(Settings):
     existing: ExistingClusterSettings | None = None
     # Required of a new cluster, which only a cross check can say.
     public_access_cidrs: Annotated[
-        tuple[Annotated[str, AfterValidator(rules.public_access_cidr)], ...], AfterValidator(rules.distinct)
+        tuple[Annotated[str, AfterValidator(rules.public_access_cidr)], ...],
+        AfterValidator(rules.public_access_cidrs),
     ] = Field(default=(), strict=False)
     kubernetes_version: Annotated[str, AfterValidator(rules.kubernetes_version)] = DEFAULT_KUBERNETES_VERSION
     addon_overrides: dict[str, AddonVersion] = Field(default={}, alias="addonVersions")
@@ -103,7 +104,7 @@ class ClusterSettings(Settings):
         tuple[Annotated[str, AfterValidator(aws_names.principal_arn)], ...], AfterValidator(rules.distinct)
     ] = Field(default=(), strict=False)
     system_instance_type: Annotated[str, AfterValidator(aws_names.system_instance_type)] = SYSTEM_INSTANCE_TYPE
-    kubeconfig_path: Annotated[str, AfterValidator(rules.existing_file)] | None = None
+    kubeconfig_path: Annotated[str, AfterValidator(rules.kubeconfig_path)] | None = None
     deletion_protection: bool = False
     keep_logs: bool = False
 

@@ -1,5 +1,6 @@
 """What must hold of a config.json before anything is computed from it: every fault of it, told at once."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,8 @@ LAYER_NUMBERS = ("moe_layers", "mlp_only_layers")
 MOST_LAYERS = 4096
 """Far above any model: what a slip of the pen must not turn into hours of counting."""
 LARGEST_NUMBER = 10**9
+LONGEST_VALUE = 60
+"""Characters of a value in a message."""
 
 
 def is_count(value: object) -> bool:
@@ -39,14 +42,18 @@ def is_count(value: object) -> bool:
 def config_faults(text: Mapping[str, Any], family: Family) -> Iterator[str]:
     """Yield what is wrong with the decoder's part of a config.json, in words that follow `config.json`."""
     missing = _missing(text, family)
-    if missing:
-        yield f"lacks a whole number above 0 for {', '.join(missing)}"
+    absent = [key for key in missing if text.get(key) is None]
+    if absent:
+        yield f"lacks a whole number above 0 for {', '.join(absent)}"
+    for key in missing:
+        if key not in absent:
+            yield f"has {key} {_shown(text[key])}: write a whole number above 0{_without_quotes(text[key])}"
     for key in COUNTS:
         value = text.get(key)
         if value is None or key in missing:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_NUMBER:
-            yield f"has {key} {value!r}, which is no whole number from 0 to {LARGEST_NUMBER:,}"
+            yield f"has {key} {_shown(value)}, which is no whole number from 0 to {LARGEST_NUMBER:,}"
     if not missing and not text.get("head_dim") and text["hidden_size"] < text["num_attention_heads"]:
         yield f"has {text['num_attention_heads']} heads for a hidden_size of {text['hidden_size']}"
     layers = text.get("num_hidden_layers")
@@ -56,6 +63,16 @@ def config_faults(text: Mapping[str, Any], family: Family) -> Iterator[str]:
         yield f"has num_hidden_layers {layers}, which is more than any model has"
         return
     yield from _lists(text, layers)
+
+
+def _shown(value: object) -> str:
+    """Return a value as the file has it, cut where it is long."""
+    text = json.dumps(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+def _without_quotes(value: object) -> str:
+    return ", without quotes" if isinstance(value, str) and value.isdecimal() else ""
 
 
 def _missing(text: Mapping[str, Any], family: Family) -> list[str]:

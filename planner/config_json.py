@@ -24,10 +24,16 @@ class UnknownArchitecture(WrongQuestion):
     """config.json names an architecture that the planner does not know."""
 
     def __init__(self, where: str, name: str | None) -> None:
+        estimate = "A decoder with grouped-query attention and a dense MLP can be estimated with --assume-dense"
+        if name is None:
+            super().__init__(
+                f'{where}: config.json names no architecture: it needs architectures, such as ["LlamaForCausalLM"]. '
+                f"{estimate}"
+            )
+            return
         super().__init__(
-            f"{where}: the planner does not know the architecture {name or '(none given)'}; "
-            f"it knows {', '.join(FAMILIES)}. A decoder with grouped-query attention and a dense MLP "
-            "can be estimated with --assume-dense"
+            f"{where}: the planner does not know the architecture {name[:100]}; it knows {', '.join(FAMILIES)}. "
+            f"{estimate}"
         )
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from stack_config import load_stack, load_stack_file, model, report_of, write_stack
 
+from config.checked_stack import SECTIONS
 from config.faults import Fault, key_path, report, shown
 from config.model_settings import ModelSettings
 from config.sections import parse_section
@@ -78,7 +79,7 @@ def test_every_key_in_pulumi_yaml_has_a_description_and_a_default() -> None:
     # Pulumi demands a declared key without a default from every stack, in words of its own and one at a time.
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
 
-    assert set(declared) == {"network", "cluster", "models", "tags", "charts", "huggingFaceToken", "apiKey"}
+    assert set(declared) == {*SECTIONS, "huggingFaceToken", "apiKey"}
     assert all(key["description"] and "default" in key for key in declared.values())
 
 

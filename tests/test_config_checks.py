@@ -33,8 +33,9 @@ LLAMA, SCOUT = LLAMA_70B.replace("/", "--"), "meta-llama--Llama-4-Scout-17B-16E-
         (
             LLAMA,
             {"hidden_size": "8192", "vocab_size": 0, "num_key_value_heads": "8", "head_dim": 1.5},
-            "x: config.json lacks a whole number above 0 for hidden_size, vocab_size; "
-            "it has num_key_value_heads '8', which is no whole number from 0 to 1,000,000,000; "
+            'x: config.json has hidden_size "8192": write a whole number above 0, without quotes; '
+            "it has vocab_size 0: write a whole number above 0; "
+            'it has num_key_value_heads "8", which is no whole number from 0 to 1,000,000,000; '
             "it has head_dim 1.5, which is no whole number from 0 to 1,000,000,000",
         ),
         (

@@ -96,9 +96,17 @@ def test_another_kubernetes_version_is_accepted_with_all_its_versions(folder: Pa
     assert (loaded.kubernetes_version, loaded.addon_versions) == ("1.35", addons)
 
 
+KUBECONFIG = """\
+current-context: tunnel
+contexts: [{name: tunnel, context: {cluster: eks, user: me}}]
+clusters: [{name: eks, cluster: {server: "https://localhost:8443"}}]
+users: [{name: me, user: {}}]
+"""
+
+
 def test_the_kubeconfig_path_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder))
-    (folder / "kubeconfig").touch()
+    (folder / "kubeconfig").write_text(KUBECONFIG)
     write_stack(folder, cluster={"publicAccessCidrs": [], "kubeconfigPath": "~/kubeconfig"})
 
     assert load_stack(folder, "test").settings.cluster.kubeconfig_path == str(folder / "kubeconfig")

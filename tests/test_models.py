@@ -106,10 +106,10 @@ def test_a_family_the_planner_does_not_know_is_refused_by_name(tmp_path: Path, n
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architectures": None}, "the planner does not know the architecture (none given)"),
+        ({"architectures": None}, "config.json names no architecture: it needs architectures, such as"),
         (
             {"hidden_size": None, "vocab_size": "x"},
-            "config.json lacks a whole number above 0 for hidden_size, vocab_size",
+            'config.json lacks a whole number above 0 for hidden_size; it has vocab_size "x": write a whole number',
         ),
         (
             {"quantization_config": {"quant_method": "exl2"}},

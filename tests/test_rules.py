@@ -41,7 +41,7 @@ def test_a_good_value_is_taken_as_it_is(rule: Callable[[str], str], value: str) 
 @pytest.mark.parametrize(
     ("rule", "value", "told"),
     [
-        (rules.region, "us-west", "'us-west' is not a region: write one such as us-west-2"),
+        (rules.region, "us-west", "'us-west' is not a region: did you mean us-west-2?"),
         (
             rules.zone,
             "us-west-2-lax-1a",
