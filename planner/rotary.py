@@ -116,8 +116,8 @@ def _rotary_dim(family: Family, text: Mapping[str, Any]) -> int:
     if is_count(text.get("rotary_dim")):
         return int(text["rotary_dim"])
     head = int(text.get("head_dim") or int(text["hidden_size"]) // int(text["num_attention_heads"]))
-    said = [section.get(name) for section in (_parameters(text), text) for name in NAMED_FACTORS]
-    return int(head * next((one for one in said if _is_number(one) and one <= 1), family.rotary_share))
+    said = [_number(section.get(name)) for section in (_parameters(text), text) for name in NAMED_FACTORS]
+    return int(head * next((share for share in said if share and share <= 1), family.rotary_share))
 
 
 def _rows(said: Mapping[str, Any], limit: int) -> int:
@@ -133,17 +133,18 @@ def _rows(said: Mapping[str, Any], limit: int) -> int:
 
 
 def _positions(said: Mapping[str, Any], limit: int) -> _Positions:
-    factor, original = said.get("factor"), said.get("original_max_position_embeddings")
     return _Positions(
         kind=str(said.get("rope_type") or said.get("type") or "default"),
-        factor=float(factor) if _is_number(factor) else 1.0,
-        original=int(original) if _is_number(original) else limit,
+        factor=_number(said.get("factor")) or 1.0,
+        original=int(_number(said.get("original_max_position_embeddings")) or limit),
     )
 
 
-def _is_number(value: object) -> bool:
-    """Return whether a JSON value is a number that a table can be sized with."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST_NUMBER
+def _number(value: object) -> float | None:
+    """Return a JSON value that a table can be sized with as a number, None for any other."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST_NUMBER:
+        return float(value)
+    return None
 
 
 def _chunk_rows(text: Mapping[str, Any]) -> int:
@@ -151,6 +152,5 @@ def _chunk_rows(text: Mapping[str, Any]) -> int:
     chunks = text.get("dual_chunk_attention_config")
     if not isinstance(chunks, Mapping):
         return 0
-    sizes = [chunks.get(key) for key in ("chunk_size", "local_size")]
-    chunk, local = (int(size) if _is_number(size) else 0 for size in sizes)
+    chunk, local = (int(_number(chunks.get(key)) or 0) for key in ("chunk_size", "local_size"))
     return 4 * max(0, chunk - local)

@@ -61,20 +61,17 @@ def attempt(
     sizes = _pipeline_sizes(model, instance, wishes, tp)
     if not tells_every_layout:
         sizes = sizes[min(_hopeless(model, instance, options, tp), len(sizes) - 1) :]
-    tried = None
+    last = found
     for pp in sizes:
         tried = _largest_batch(model, instance, _batches(options, wishes), tp, pp)
-        if tried.refusal is None:
-            fitting = replace(found, layout=tried.layout, options=tried.options)
-            beyond = (*_host_refusals(fitting), *_group_refusals(fitting))
-            if not beyond:
-                return fitting
-            tried = replace(tried, refusal=beyond[0])
-            if beyond[0].code == "not_enough_gpus":
-                return replace(fitting, refusals=beyond)
-        refusals.append(tried.refusal)
-    found = replace(found, layout=tried.layout, options=tried.options) if tried else found
-    return replace(found, refusals=tuple(refusals))
+        last = replace(found, layout=tried.layout, options=tried.options)
+        beyond = (tried.refusal,) if tried.refusal else (*_host_refusals(last), *_group_refusals(last))
+        if not beyond:
+            return last
+        if beyond[0].code == "not_enough_gpus":
+            return replace(last, refusals=beyond)
+        refusals.append(beyond[0])
+    return replace(last, refusals=tuple(refusals))
 
 
 @dataclass(frozen=True, kw_only=True)

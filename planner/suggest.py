@@ -22,12 +22,20 @@ def suggestions_for(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
     yield from _legal_context(refused, wishes)
     if codes & {"heads_not_divisible", "kv_heads_not_divisible", "shard_not_divisible", "not_enough_gpus"}:
         yield from _legal_tensor_size(refused, wishes)
-    if "kv_cache_too_small" in codes and refused.largest_context_tokens >= SHORTEST_USEFUL_CONTEXT_TOKENS:
-        yield f"--max-model-len {refused.largest_context_tokens} fits this layout"
+    if "kv_cache_too_small" in codes:
+        yield from _shorter_context(refused, wishes)
     if codes & {"kv_cache_too_small", "weights_do_not_fit", "engine_refuses"}:
         yield from _smaller_batch(refused, wishes)
         yield from _more_nodes(refused, wishes)
     yield from _cheapest_type(refused, wishes)
+
+
+def _shorter_context(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
+    """Yield the longest context that the layout holds, unless another rule is against it at that length."""
+    longest = refused.largest_context_tokens
+    shorter = replace(wishes, max_model_len=max(1, longest))
+    if longest >= SHORTEST_USEFUL_CONTEXT_TOKENS and attempt(refused.model, refused.instance, shorter).fits:
+        yield f"--max-model-len {longest} fits this layout"
 
 
 def _legal_context(refused: Plan, wishes: ServingOptions) -> Iterator[str]:

@@ -6,6 +6,7 @@ from planner.instances import find_instance
 from planner.models import find_model
 from planner.options import ServingOptions
 from planner.plan import Plan
+from planner.stages import Layout
 from planner.suggest import plan
 
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
@@ -21,6 +22,12 @@ ALL_MODELS = (SCOUT, SCOUT_W4A16, LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_32B, QWEN_2
 
 def planned(model: str, instance: str = "g5.48xlarge", **wishes: Any) -> Plan:
     return plan(find_model(model), find_instance(instance), ServingOptions(**wishes))
+
+
+def laid_out(plan: Plan) -> Layout:
+    """The layout of a plan that has one."""
+    assert plan.layout is not None
+    return plan.layout
 
 
 def codes(refused: Plan) -> list[str]:

@@ -1,7 +1,7 @@
 """What vLLM refuses once it knows its KV cache, and how the planner's own defaults keep clear of it."""
 
 import pytest
-from asking import LLAMA_8B, LLAMA_70B, QWEN_32B, codes, planned
+from asking import LLAMA_8B, LLAMA_70B, QWEN_32B, codes, laid_out, planned
 
 from planner.models import find_model
 from planner.options import ServingOptions
@@ -14,7 +14,7 @@ LARGE_HYBRID = "Qwen/Qwen3.5-122B-A10B"
 def test_a_hybrid_s_default_number_of_sequences_stays_within_its_state_blocks() -> None:
     plan = planned(HYBRID, "g7e.2xlarge")
     assert plan.fits
-    assert plan.options.max_num_seqs == 512 <= plan.layout.blocks[0] < 1024
+    assert plan.options.max_num_seqs == 512 <= laid_out(plan).blocks[0] < 1024
     assert plan.notes[0] == (
         "--max-num-seqs 512 is chosen for 1 x g7e.2xlarge ($3.36/h): vLLM's default of 1024 takes 2 x g7e.2xlarge "
         "($6.73/h)"
@@ -26,7 +26,7 @@ def test_more_sequences_than_state_blocks_are_refused_where_they_were_asked_for(
     asked = {"max_num_seqs": 1024, "pipeline_parallel_size": 1, "vllm_version": version}
     plan = planned(HYBRID, "g7e.2xlarge", **asked)
     assert codes(plan) == ["engine_refuses"]
-    most = plan.layout.blocks[0]
+    most = laid_out(plan).blocks[0]
     assert plan.refusals[0].message == (
         f"TP=1 PP=1: vLLM {version} refuses more sequences than blocks of linear-attention state: --max-num-seqs 1,024 "
         f"with {most} blocks on the cautious side; write {most} or less, or use --enforce-eager"
@@ -49,13 +49,13 @@ def test_models_without_states_are_not_concerned() -> None:
 def test_no_hybrid_that_fits_has_more_sequences_than_blocks(model: str) -> None:
     fitting = [plan for plan in compare(find_model(model), ServingOptions()) if plan.fits]
     assert fitting
-    assert [p.instance.type for p in fitting if p.options.max_num_seqs > p.layout.blocks[0]] == []
+    assert [p.instance.type for p in fitting if p.options.max_num_seqs > laid_out(p).blocks[0]] == []
 
 
 def test_with_prefix_caching_some_versions_need_a_batch_as_large_as_a_block_of_states() -> None:
     asked = {"enable_prefix_caching": True, "tensor_parallel_size": 1, "pipeline_parallel_size": 8}
     plan = planned(LARGE_HYBRID, "g6e.48xlarge", vllm_version="0.21.0", **asked)
-    block = plan.layout.cache.block_tokens
+    block = laid_out(plan).cache.block_tokens
     assert plan.options.max_num_batched_tokens == max(block, 2048) == block
     assert any(
         note == f"--max-num-batched-tokens {block} is chosen: vLLM's default of 2048 is below one block of "
@@ -86,7 +86,7 @@ def test_prefix_caching_of_a_hybrid_keeps_a_second_state_where_it_is_on(
     version: str, wish: bool | None, pages: int
 ) -> None:
     plan = planned(HYBRID, "p5.48xlarge", vllm_version=version, enable_prefix_caching=wish)
-    cache = plan.layout.cache
+    cache = laid_out(plan).cache
     states = sum(1 for group in cache.groups if group.cache.state_bytes)
     full = -(-8192 // cache.block_tokens) * (len(cache.groups) - states)
     assert cache.blocks_per_request(8192, plan.options) == full + pages * states

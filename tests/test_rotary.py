@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import SCOUT, SCOUT_W4A16, planned
+from asking import SCOUT, SCOUT_W4A16, laid_out, planned
 
 from planner.config_json import parse_config
 from planner.families import FAMILIES
@@ -68,7 +68,7 @@ def test_gemma_3_has_a_plain_table_for_its_windows_and_a_scaled_one_beside_it() 
     apart = {"full_attention": {"rope_type": "linear", "factor": 8.0}, "sliding_attention": {"rope_type": "default"}}
     assert rows_of("Gemma3ForCausalLM", rope_parameters=apart) == 9000
     # 131,072 x (8 + 1) positions of 128 values in 16 bits.
-    assert planned("google/gemma-3-27b-it", "p5.48xlarge").layout.tightest.tables.size_bytes == 288 * BYTES_PER_MIB
+    assert laid_out(planned("google/gemma-3-27b-it", "p5.48xlarge")).tightest.tables.size_bytes == 288 * BYTES_PER_MIB
 
 
 def test_a_sparse_indexer_that_rotates_in_its_own_order_has_its_own_table() -> None:
@@ -97,8 +97,8 @@ def test_a_stage_whose_layers_rotate_nothing_has_no_table() -> None:
 def test_scout_holds_two_and_a_half_gib_on_every_gpu_whatever_the_context(model: str) -> None:
     for context in (1024, 16384):
         plan = planned(model, "g6e.48xlarge", max_model_len=context)
-        assert {stage.tables.size_bytes for stage in plan.layout.stages} == {2.5 * BYTES_PER_GIB}
-        stage, account = plan.layout.tightest, plan_json(plan)["memory_per_gpu"]
+        assert {stage.tables.size_bytes for stage in laid_out(plan).stages} == {2.5 * BYTES_PER_GIB}
+        stage, account = laid_out(plan).tightest, plan_json(plan)["memory_per_gpu"]
         assert account["weights_gib"] == pytest.approx(stage.weights.size_bytes / BYTES_PER_GIB + 2.5, abs=0.01)
         parts = ("weights_gib", "activations_gib", "overhead_gib", "kv_cache_gib")
         assert sum(account[part] for part in parts) == pytest.approx(account["budget_gib"], abs=0.02)

@@ -1,7 +1,7 @@
 """Pipeline stages that share a node: one pod with the GPUs of all of them, in place of a node for each."""
 
 import pytest
-from asking import LLAMA_8B, LLAMA_70B, QWEN_8B, codes, planned
+from asking import LLAMA_8B, LLAMA_70B, QWEN_8B, codes, laid_out, planned
 from chart_rendering import Rendered, render_text, tool, with_value
 
 from cli.plan_view import gpu_lines, node_contents, summary_lines
@@ -38,7 +38,7 @@ def test_more_than_a_node_holds_is_one_stage_a_node(instance: str, tp: int, pp: 
 
 def test_where_the_rules_leave_gpus_idle_the_stages_use_them_before_a_node_is_added() -> None:
     plan = planned("Qwen/Qwen3-235B-A22B-FP8", "g6e.48xlarge")
-    assert (plan.layout.label, plan.total_nodes, plan.idle_gpus) == ("TP=4 PP=2", 1, 0)
+    assert (laid_out(plan).label, plan.total_nodes, plan.idle_gpus) == ("TP=4 PP=2", 1, 0)
     assert not [warning for warning in plan.warnings if "does not hold a replica" in warning]
 
 
