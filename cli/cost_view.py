@@ -33,15 +33,16 @@ COUNTED = {
 def infrastructure(recording: Recording) -> Infrastructure:
     """Count what is billed beside the GPU nodes."""
     volumes = {one.name: _root_gib(one.inputs) for one in recording.of_type("aws:ec2/launchTemplate:LaunchTemplate")}
-    system, gib = 0, 0
+    system, gib, system_type = 0, 0, Infrastructure.system_instance_type
     for group in recording.of_type(NODE_GROUP):
         nodes = group.inputs["scalingConfig"]["desiredSize"]
         template = str(group.inputs["launchTemplate"]["id"]).removesuffix("-id")
         gib += nodes * volumes[template]
         if "vllm-eks/model" not in (group.inputs.get("labels") or {}):
             system += nodes
+            system_type = group.inputs["instanceTypes"][0]
     counted = {name: len(recording.of_type(type_)) for name, type_ in COUNTED.items()}
-    return Infrastructure(**counted, system_nodes=system, root_volumes_gib=gib)
+    return Infrastructure(**counted, system_nodes=system, system_instance_type=system_type, root_volumes_gib=gib)
 
 
 def _root_gib(template: object) -> int:

@@ -34,6 +34,7 @@ class Infrastructure:
 
     control_planes: int = 0
     system_nodes: int = 0
+    system_instance_type: str = "m7i.large"
     nat_gateways: int = 0
     public_addresses: int = 0
     root_volumes_gib: int = 0
@@ -90,19 +91,19 @@ def _infrastructure(made: Infrastructure) -> Iterator[CostPart]:
     a_month = 1 / HOURS_PER_MONTH
     for part, number, unit, price, factor in (
         ("control plane", made.control_planes, "EKS", "control_plane_hour", 1.0),
-        ("system nodes", made.system_nodes, "m7i.large", "m7i.large_hour", 1.0),
+        ("system nodes", made.system_nodes, made.system_instance_type, f"{made.system_instance_type}_hour", 1.0),
         ("NAT gateways", made.nat_gateways, "NAT gateway", "nat_gateway_hour", 1.0),
         ("public addresses", made.public_addresses, "IPv4 address", "public_ipv4_hour", 1.0),
         ("root volumes", made.root_volumes_gib, "GiB of gp3", "gp3_gib_month", a_month),
         ("keys", made.kms_keys, "KMS key", "kms_key_month", a_month),
     ):
         if number:
-            found = list_prices()[price]
+            found = list_prices().get(price)
             yield CostPart(
                 part=part,
                 what=f"{number} x {unit}",
-                usd_per_hour=number * found.usd * factor,
-                price_of=f"us-east-1, {found.date}, {found.source}",
+                usd_per_hour=number * found.usd * factor if found else None,
+                price_of=f"us-east-1, {found.date}, {found.source}" if found else "no price known here",
             )
 
 

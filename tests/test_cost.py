@@ -131,3 +131,8 @@ def test_a_bucket_costs_its_storage_and_one_passage_of_nat() -> None:
     gb = nodes().plan.model.weights_bytes / 1e9
     assert s3_usd_per_month(nodes().plan) == pytest.approx(gb * 0.023)
     assert copy_nat_usd(nodes().plan) == pytest.approx(gb * 0.045)
+
+
+def test_system_nodes_of_another_type_have_no_price_rather_than_that_of_the_default() -> None:
+    (part,) = cost_parts({}, Infrastructure(system_nodes=2, system_instance_type="c7i.2xlarge"))
+    assert (part.what, part.usd_per_hour, part.price_of) == ("2 x c7i.2xlarge", None, "no price known here")
