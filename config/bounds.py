@@ -35,4 +35,3 @@ PipelineParallel = Annotated[
 Tokens = Annotated[int, Field(ge=1), AfterValidator(_at_most(bounds.MOST_TOKENS, "no model has such a context"))]
 Sequences = Annotated[int, Field(ge=1), AfterValidator(_at_most(bounds.MOST_SEQUENCES, "no GPU holds as many"))]
 Adapters = Annotated[int, Field(ge=1), AfterValidator(_at_most(bounds.MOST_ADAPTERS, "each holds GPU memory"))]
-Items = Annotated[int, Field(ge=0), AfterValidator(_at_most(bounds.MOST_ITEMS, "no request has as many"))]

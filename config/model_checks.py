@@ -11,6 +11,7 @@ from config.faults import Fault, key_path
 from config.model_settings import ModelSettings
 from config.option_checks import lora_faults, name_faults, option_faults, prefill_faults
 from config.option_rules import COMMIT
+from config.version_checks import version_faults, version_warnings
 from planner.instances import InstanceType, UnknownInstanceType, find_instance
 from planner.models import ModelFacts, UnknownModel, find_model
 from planner.options import batch_defaults
@@ -28,12 +29,14 @@ def model_faults(model: ModelSettings, name: str, key: str) -> Iterator[Fault]:
     yield from name_faults(model, name, key)
     yield from extra_args_faults(model, _facts(model), key)
     yield from env_faults(model, key)
+    yield from version_faults(model, _facts(model), key)
 
 
 def model_warnings(model: ModelSettings, key: str) -> Iterator[Fault]:
     """Yield what is accepted of one model, and what to know of it."""
     yield from extra_args_warnings(model, _facts(model), key)
     yield from env_warnings(model, key)
+    yield from version_warnings(model, _facts(model), key)
     if model.revision and not COMMIT.fullmatch(model.revision):
         text = (
             f"{model.revision!r} is a branch or a tag, and a pod that restarts serves what it has become: write the "

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from config import aws_names, option_rules, rules
-from config.bounds import Adapters, Items, PipelineParallel, Replicas, Sequences, TensorParallel, Tokens
+from config.bounds import Adapters, PipelineParallel, Replicas, Sequences, TensorParallel, Tokens
 from config.images_settings import ImagesSettings
 from config.settings import Settings, Zone
 from planner.gpu_nodes import ON_DEMAND, GpuNodes
@@ -45,10 +45,10 @@ class ModelSettings(Settings):
     gpu_memory_utilization: Annotated[float, Field(ge=0.1, le=0.98)] | None = Field(default=None, strict=False)
     max_num_seqs: Sequences | None = None
     max_num_batched_tokens: Tokens | None = None
-    kv_cache_dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2"] | None = None
+    kv_cache_dtype: Annotated[str, Field(min_length=1)] | None = None
     enforce_eager: bool = False
     enable_expert_parallel: bool = False
-    limit_mm_per_prompt: dict[str, Items] | None = None
+    limit_mm_per_prompt: Annotated[dict[str, Any], AfterValidator(option_rules.mm_limits)] | None = None
     revision: Annotated[str, Field(min_length=1), AfterValidator(option_rules.revision)] | None = None
     weights: WeightsSettings = WeightsSettings()
     own_image: Annotated[str, AfterValidator(rules.image)] | None = Field(default=None, alias="image")
@@ -56,13 +56,13 @@ class ModelSettings(Settings):
         default=None, alias="vllmVersion"
     )
     efa: bool = False
-    tool_call_parser: Annotated[str, AfterValidator(option_rules.tool_call_parser)] | None = None
-    reasoning_parser: Annotated[str, AfterValidator(option_rules.reasoning_parser)] | None = None
+    tool_call_parser: Annotated[str, AfterValidator(option_rules.parser_name)] | None = None
+    reasoning_parser: Annotated[str, AfterValidator(option_rules.parser_name)] | None = None
     enable_prefix_caching: bool | None = None
     enable_chunked_prefill: bool | None = None
     lora_modules: Annotated[dict[str, str], AfterValidator(option_rules.lora_modules)] = Field(default={})
     max_loras: Adapters | None = None
-    max_lora_rank: Literal[8, 16, 32, 64, 128, 256] | None = None
+    max_lora_rank: Annotated[int, Field(ge=1)] | None = None
     extra_args: tuple[str, ...] = Field(default=(), strict=False)
     env: dict[str, str] = Field(default={})
     served_names: Annotated[tuple[str, ...], AfterValidator(option_rules.served_names)] = Field(
@@ -92,7 +92,8 @@ class ModelSettings(Settings):
             "max_num_seqs": self.max_num_seqs,
             "max_num_batched_tokens": self.max_num_batched_tokens,
             "kv_cache_dtype": self.kv_cache_dtype,
-            "limit_mm_per_prompt": self.limit_mm_per_prompt,
+            "limit_mm_per_prompt": option_rules.mm_counts(self.limit_mm_per_prompt),
+            "mm_profile_sizes": option_rules.mm_sizes(self.limit_mm_per_prompt),
             "enforce_eager": self.enforce_eager,
             "enable_expert_parallel": self.enable_expert_parallel,
             "vllm_version": self.vllm_version,

@@ -1,12 +1,21 @@
 """What the options of a model's endpoint may look like; as in `config.rules`."""
 
 import re
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping
+from typing import Any
 
-from planner.serving_flags import AUTO, REASONING_PARSERS, TOOL_CALL_PARSERS
+from planner import bounds
+from planner.faults import closest_name
 
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+PARSER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+MODALITIES: Mapping[str, tuple[str, ...]] = {
+    "image": ("width", "height"),
+    "video": ("num_frames", "width", "height"),
+    "audio": ("length",),
+    "vision_chunk": (),
+}
+"""Modality -> the sizes that vLLM takes beside count (vllm/config/multimodal.py); vision_chunk is Kimi K2.5's."""
 SERVED_NAME = re.compile(r"[A-Za-z0-9][\w.:/@-]*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
@@ -16,14 +25,52 @@ DATE_OF_PULUMI = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
 ADAPTER_PLACE = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def tool_call_parser(value: str) -> str:
-    """Accept a tool-call parser of vLLM, or auto."""
-    return _parser(value, TOOL_CALL_PARSERS, "a tool-call parser")
+def parser_name(value: str) -> str:
+    """Accept what may be a parser's name; which ones there are depends on the version (`config.version_checks`)."""
+    if not PARSER_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not a parser's name: write one such as hermes, or auto")
+    return value
 
 
-def reasoning_parser(value: str) -> str:
-    """Accept a reasoning parser of vLLM, or auto."""
-    return _parser(value, REASONING_PARSERS, "a reasoning parser")
+def mm_limits(value: dict[str, Any]) -> dict[str, Any]:
+    """Accept the most items of each modality in a request: a number, or vLLM's own object with count and sizes."""
+    for modality, limit in value.items():
+        if modality not in MODALITIES:
+            near = closest_name(modality, MODALITIES)
+            advice = f"did you mean {near}?" if near else f"write one of {', '.join(MODALITIES)}"
+            raise ValueError(f"{modality!r} is not a modality of vLLM: {advice}")
+        sizes = limit if isinstance(limit, dict) else {"count": limit}
+        if "count" not in sizes:
+            raise ValueError(f"{modality}: count is missing: give the most of them in a request")
+        for name, size in sizes.items():
+            known = ("count", *MODALITIES[modality])
+            if name not in known:
+                raise ValueError(f"{modality}: {name!r} is not one of its sizes: write {', '.join(known)}")
+            least = 0 if name == "count" else 1
+            if isinstance(size, bool) or not isinstance(size, int) or size < least:
+                where = modality if sizes is not limit else f"{modality}.{name}"
+                raise ValueError(f"{where}: {size!r} is not a whole number of {least} or more")
+            if name == "count" and size > bounds.MOST_ITEMS:
+                most = bounds.MOST_ITEMS
+                raise ValueError(f"{modality}: {size} is too large: no request has as many, so write {most} or less")
+    return value
+
+
+def mm_counts(limits: Mapping[str, Any] | None) -> dict[str, int] | None:
+    """Return the most items of each modality."""
+    if limits is None:
+        return None
+    return {modality: limit["count"] if isinstance(limit, dict) else limit for modality, limit in limits.items()}
+
+
+def mm_sizes(limits: Mapping[str, Any] | None) -> dict[str, dict[str, int]] | None:
+    """Return the sizes that vLLM holds memory back for, where some are given."""
+    sizes = {
+        modality: {name: size for name, size in limit.items() if name != "count"}
+        for modality, limit in (limits or {}).items()
+        if isinstance(limit, dict) and len(limit) > 1
+    }
+    return sizes or None
 
 
 def served_names(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -59,11 +106,3 @@ def lora_modules(value: dict[str, str]) -> dict[str, str]:
         if not ADAPTER_PLACE.fullmatch(place):
             raise ValueError(f"{name}: {place!r} is not a Hugging Face id: write organization/name")
     return value
-
-
-def _parser(value: str, known: Sequence[str], what: str) -> str:
-    if value in (AUTO, *known):
-        return value
-    near = get_close_matches(value, known, n=1)
-    guess = f"did you mean {near[0]}?" if near else f"write {AUTO}, or one of {', '.join(known)}"
-    raise ValueError(f"{value!r} is not {what} that is known here: {guess}")

@@ -25,10 +25,11 @@ def value_error(flag: Flag, values: Sequence[str]) -> str | None:
 
 
 def _error_of(flag: Flag, value: str) -> str | None:
-    if flag.none and value in ("", "None"):
-        return None
+    is_none = flag.none and value in ("", "None")
     if flag.form == "choice":
-        return _choice_error(flag, value)
+        return _choice_error(flag, "None" if is_none else value)
+    if is_none:
+        return None
     if flag.form == "json":
         return _json_error(flag, value)
     if flag.form in WORDS:

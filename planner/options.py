@@ -18,7 +18,8 @@ from planner.versions import (
 DEFAULT_CONTEXT_TOKENS = 8192
 """Our default of --max-model-len, capped by the model's own limit: vLLM's default is that limit, up to 10M tokens."""
 
-KV_CACHE_DTYPES = ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")
+KV_CACHE_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2")
+"""Those whose memory is planned: one byte a value for fp8 kinds, two for the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class ServingOptions:
     enforce_eager: bool = False
     enable_expert_parallel: bool = False
     limit_mm_per_prompt: Mapping[str, int] | None = None
+    mm_profile_sizes: Mapping[str, Mapping[str, int]] | None = None
+    """Modality -> sizes, under vLLM's names, that it holds memory back for; the plan counts its defaults."""
     enable_prefix_caching: bool | None = None
     decode_context_parallel_size: int = 1
     vllm_version: str = DEFAULT_VLLM_VERSION
@@ -62,6 +65,8 @@ class ResolvedOptions:
     mm_limits: tuple[tuple[str, int], ...]
     """--limit-mm-per-prompt as (modality, most of it in a request)."""
     version: Version
+    mm_sizes: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = ()
+    """The sizes of --limit-mm-per-prompt, by modality."""
     prefix_caching: bool | None = None
     """None: as the version does for the model."""
     decode_context_parallel_size: int = 1
@@ -124,6 +129,7 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
         enable_expert_parallel=options.enable_expert_parallel,
         mm_limits=tuple(sorted((options.limit_mm_per_prompt or {}).items())),
         version=version,
+        mm_sizes=tuple(sorted((of, tuple(sizes.items())) for of, sizes in (options.mm_profile_sizes or {}).items())),
         prefix_caching=options.enable_prefix_caching,
         decode_context_parallel_size=options.decode_context_parallel_size,
         weights_source=options.weights_source,

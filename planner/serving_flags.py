@@ -5,17 +5,6 @@ from dataclasses import dataclass, field
 
 AUTO = "auto"
 
-TOOL_CALL_PARSERS = (
-    *("deepseek_v3", "deepseek_v31", "deepseek_v32", "deepseek_v4", "gemma4", "glm45", "glm47", "hermes", "kimi_k2"),
-    *("llama3_json", "llama4_pythonic", "minimax_m2", "mistral", "openai", "phi4_mini_json", "pythonic"),
-    *("qwen3_coder", "qwen3_xml"),
-)
-REASONING_PARSERS = (
-    *("deepseek_r1", "gemma4", "glm45", "granite", "kimi_k2", "minimax_m2", "mistral", "nemotron_v3"),
-    *("openai_gptoss", "qwen3"),
-)
-"""Those that were read in vLLM's documentation (vllm_memory section 5); a version may have more or fewer."""
-
 FAMILY_PARSERS: Mapping[str, tuple[str | None, str | None]] = {
     "LlamaForCausalLM": ("llama3_json", None),
     "Llama4ForCausalLM": ("llama4_pythonic", None),

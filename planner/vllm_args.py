@@ -2,6 +2,7 @@
 
 import json
 
+from planner.options import ResolvedOptions
 from planner.plan import Plan
 from planner.startup import S3
 
@@ -37,7 +38,7 @@ def vllm_args(plan: Plan) -> list[str]:
     if options.enable_expert_parallel:
         args.append("--enable-expert-parallel")
     if options.mm_limits and plan.model.is_multimodal:
-        args += ["--limit-mm-per-prompt", json.dumps(dict(options.mm_limits))]
+        args += ["--limit-mm-per-prompt", json.dumps(_mm_limits(options))]
     if options.weights_source == S3:
         args += ["--load-format", "runai_streamer"]
         if plan.reads_once:
@@ -46,3 +47,11 @@ def vllm_args(plan: Plan) -> list[str]:
         # vLLM's own multi-node start knows only the backends mp, uni and external_launcher.
         args += ["--distributed-executor-backend", "mp"]
     return args
+
+
+def _mm_limits(options: ResolvedOptions) -> dict[str, int | dict[str, int]]:
+    sizes = dict(options.mm_sizes)
+    return {
+        modality: {"count": count, **dict(sizes[modality])} if modality in sizes else count
+        for modality, count in options.mm_limits
+    }

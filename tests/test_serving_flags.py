@@ -14,7 +14,7 @@ from stack_config import report_of
 from vllm_double import vllm_double
 
 from components.access_outputs import access_outputs
-from config.option_rules import lora_modules, reasoning_parser, tool_call_parser
+from config.option_rules import lora_modules
 from planner.families import FAMILIES
 from planner.flag_reading import read_flags
 from planner.flag_tables import nearest_table
@@ -22,8 +22,6 @@ from planner.lora import can_count_lora, lora_term
 from planner.serving_flags import (
     AUTO,
     FAMILY_PARSERS,
-    REASONING_PARSERS,
-    TOOL_CALL_PARSERS,
     ServingFlags,
     serving_flags,
 )
@@ -70,17 +68,14 @@ def test_auto_takes_the_familys_parsers() -> None:
 
 def test_the_table_of_families_names_what_is_known() -> None:
     assert set(FAMILY_PARSERS) <= set(FAMILIES)
-    for tool, reasoning in FAMILY_PARSERS.values():
-        assert tool in (None, *TOOL_CALL_PARSERS)
-        assert reasoning in (None, *REASONING_PARSERS)
+    for version in ("0.21.0", "0.27.0", "0.32.0", "0.33.0"):
+        table = nearest_table(version)
+        for tool, reasoning in FAMILY_PARSERS.values():
+            assert tool in (None, *table.tool_parsers)
+            assert reasoning in (None, *table.reasoning_parsers)
 
 
-def test_a_parsers_name_is_checked_with_a_guess() -> None:
-    assert tool_call_parser("llama4_pythonic") == "llama4_pythonic"
-    with pytest.raises(ValueError, match=r"'lama3_json' is not a tool-call parser .*: did you mean llama3_json\?"):
-        tool_call_parser("lama3_json")
-    with pytest.raises(ValueError, match="'zzz' is not a reasoning parser that is known here: write auto, or one of"):
-        reasoning_parser("zzz")
+def test_an_adapter_is_one_of_the_hub() -> None:
     with pytest.raises(ValueError, match="sql: '/mnt/x' is not a Hugging Face id"):
         lora_modules({"sql": "/mnt/x"})
 

@@ -133,7 +133,11 @@ def converted(action: argparse.Action, sample: str) -> object:
 
 def keys_of(convert: object) -> list[str]:
     """Return the keys of the JSON object that is turned into a dataclass; empty where it is another kind."""
-    for holder in getattr(convert, "__defaults__", None) or ():
+    cells = [cell.cell_contents for cell in getattr(convert, "__closure__", None) or ()]
+    for cell in cells:  # the conversion of an optional value holds that of the value
+        if keys := keys_of(cell):
+            return keys
+    for holder in (convert, *(getattr(convert, "__defaults__", None) or ())):
         fields = getattr(holder, "__dataclass_fields__", None)
         if fields:
             return sorted(name for name, field in fields.items() if field.init)
