@@ -185,6 +185,13 @@ HOSTILE = {
 }
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_beginning_of_a_healthy_run_names_a_cause(version: str) -> None:
+    lines = read(version, "stopped").splitlines()
+    for count in range(5, len(lines), 15):
+        assert cause_of("\n".join(lines[:count])) is None, lines[count - 1]
+
+
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_what_was_overcome_names_no_cause(text: str) -> None:
     assert cause_of(text) is None

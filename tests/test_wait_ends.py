@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stub_cluster import World, event, pod, run, status
+from stub_cluster import World, event, pod, run, status, stub_world
 from test_causes import read
 
 
@@ -306,6 +306,15 @@ def test_real_memory_is_held_against_the_plan_once(world: World, log: str, said:
     world.on_look = starting(log)(world)
     _, lines = look(world, timeout_seconds=120, poll_seconds=30, options=[f"--planned={PLANNED}"])
     assert [line for line in lines if line.startswith("scout-0: w") or "tokens" in line or "WARN" in line] == said
+
+
+def test_memory_that_was_told_between_two_looks_is_told_at_the_end(tmp_path: Path) -> None:
+    with stub_world(tmp_path) as world:
+        world.lws, world.pods = status(ready=1, updated=1), [pod()]
+        world.logs["scout-0"] = "GPU KV cache size: 71,072 tokens"
+        code, lines = run(world, options=[f"--planned={PLANNED}"])
+    assert code == 0
+    assert lines[-1] == "scout-0: WARNING: the KV cache holds 71,072 tokens, fewer than the 100,000 to 150,000 planned"
 
 
 @pytest.mark.parametrize("version", ["0.21.0", "0.32.0"])

@@ -1,6 +1,6 @@
 """How far a vLLM server is in its start, and what memory it found, in its own log lines. Pure; standard library only.
 
-The lines are the same in 0.21 and 0.32 (tests/data/vllm_failures/healthy); those of GPUs are read in the sources.
+The lines are the same in 0.21 and 0.32 (tests/data/vllm_failures/*/stopped.log); those of GPUs are read in the sources.
 """
 
 from __future__ import annotations

@@ -76,7 +76,8 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = time, kubernetes
         if sight.line != printed or elapsed - printed_at >= options.heartbeat_seconds:
             printed, printed_at = sight.line, elapsed
             print(f"[{elapsed:5.0f} s] {masked(sight.line)}", flush=True)
-        for line in watch.progress(sight, elapsed):
+        ready = [name for name, _ in sight.leaders]
+        for line in (*watch.progress(sight, elapsed), *watch.memory(ready)):
             print(f"[{elapsed:5.0f} s] {masked(line)}", flush=True)
         if sight.leaders:
             return 0

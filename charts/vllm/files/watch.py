@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from crashes import Crash
@@ -60,15 +61,22 @@ class Watch:
             log = self._log_of(Crash(pod=pod, container="vllm"))
             if stage := stage_of(log):
                 said.append(f"{pod} {stage}")
-            for line in measured_against(log, self._planned):
-                if line not in self._memory.setdefault(pod, []):
-                    self._memory[pod].append(line)
-                    lines.append(f"{pod}: {line}")
+            lines += self._memory_of(pod, log)
         stages = "; ".join(said)
         if stages != self._stages and now - self._told_at >= self._seconds:
             self._stages, self._told_at = stages, now
             lines.insert(0, stages)
         return lines
+
+    def memory(self, pods: Sequence[str]) -> list[str]:
+        """Return what pods that are ready now say of their memory and was not told yet."""
+        return [line for pod in pods for line in self._memory_of(pod, self._log_of(Crash(pod=pod, container="vllm")))]
+
+    def _memory_of(self, pod: str, log: str) -> list[str]:
+        told = self._memory.setdefault(pod, [])
+        new = [line for line in measured_against(log, self._planned) if line not in told]
+        told += new
+        return [f"{pod}: {line}" for line in new]
 
     def texts(self) -> list[str]:
         """Return the ends of all logs of crashes."""
