@@ -23,7 +23,7 @@ TEXT_FIELDS = (
     "no_rope_layer_interval", "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
     "index_head_dim", "index_n_heads", "num_nextn_predict_layers", "mtp_num_hidden_layers", "rope_scaling",
     "rope_parameters", "partial_rotary_factor", "rotary_pct", "rotary_emb_fraction", "rotary_dim",
-    "indexer_rope_interleave", "dual_chunk_attention_config",
+    "indexer_rope_interleave", "dual_chunk_attention_config", "original_max_position_embeddings",
 )  # fmt: skip
 """What config_json reads of a decoder."""
 VISION_FIELDS = (

@@ -98,10 +98,14 @@ def _kinds(model: Architecture, layers: range) -> set[Literal["all", "full", "sl
 
 
 def _parameters(text: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the rope parameters as the config says them, under either name; empty where it says none."""
+    """Return the rope parameters as the config says them, under either name; empty where it says none.
+
+    Phi 3 says beside them what was the original length.
+    """
+    beside = {key: text[key] for key in ("original_max_position_embeddings",) if key in text}
     for key in ("rope_parameters", "rope_scaling"):
         if isinstance(text.get(key), Mapping):
-            return text[key]
+            return {**beside, **text[key]}
     return {}
 
 

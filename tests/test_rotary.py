@@ -49,6 +49,7 @@ def rows_of(family: str, **text: Any) -> int:
         ({"rope_parameters": {"rope_type": "deepseek_yarn", "factor": 3, "original_max_position_embeddings": 50}}, 150),
         ({"rope_parameters": {"rope_type": "longrope", "original_max_position_embeddings": 100}}, 1100),
         ({"rope_scaling": {"type": "su", "original_max_position_embeddings": 100}}, 1100),
+        ({"rope_scaling": {"type": "su"}, "original_max_position_embeddings": 100}, 1100),
         ({"partial_rotary_factor": 0.5}, 500),
         ({"rope_parameters": {"partial_rotary_factor": 0.25}}, 250),
         ({"rotary_dim": 4}, 500),
