@@ -1,9 +1,16 @@
 """The tables of vLLM's flags: what a version surely has, and which table stands in for one without."""
 
-import pytest
+import json
+from pathlib import Path
 
+import pytest
+from vllm_flag_runs import trials
+
+from planner.flag_reading import read_flags
 from planner.flag_tables import flag_table, has_flag, nearest_table, table_versions
 from planner.versions import DEFAULT_VLLM_VERSION
+
+RUNS = Path(__file__).parent / "data" / "vllm_flag_runs"
 
 
 def test_the_default_version_has_a_table() -> None:
@@ -52,3 +59,27 @@ def test_a_version_has_a_flag_only_where_that_is_known(version: str, flag: str, 
 def test_the_nearest_table_stands_in(version: str, table: str) -> None:
     assert nearest_table(version).version == table
     assert (flag_table(version) is not None) is (version == "0.21.0.post1")
+
+
+# --- read like the live parsers (tests/vllm_flag_runs.py)
+
+
+@pytest.mark.parametrize("version", ["0.21.0", "0.27.0", "0.32.0", "0.33.0"])
+def test_arguments_are_taken_and_refused_as_the_live_parser_does(version: str) -> None:
+    runs = json.loads((RUNS / f"{version}.json").read_text())
+    flags = nearest_table(version).by_spelling
+    tried = [
+        (args, outcome == "1")
+        for flag, outcomes in runs["flags"].items()
+        for args, outcome in zip(trials(flag), outcomes, strict=True)
+        # Its value has a grammar of its own, and extraArgs may not hold it.
+        if not flag.startswith("--lora-modules")
+    ]
+    lists = [(args, taken) for args, taken in runs["lists"]]
+    differ = [args for args, taken in (*tried, *lists) if (not read_flags(args, flags).errors) is not taken]
+    # vLLM takes the last of two without a word; here that is a mistake.
+    assert ["--enforce-eager", "--no-enforce-eager", "--seed", "1"] in differ
+    differ.remove(["--enforce-eager", "--no-enforce-eager", "--seed", "1"])
+    # Older versions do not take the word None for a choice that may be absent.
+    assert [args for args in differ if args[1:] != ["None"] or version >= "0.32"] == []
+    assert len(tried) > 6000
