@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from aws_shapes import must_fit
+
 Answer = dict[str, Any]
 
 
@@ -23,7 +25,7 @@ class Wire:
     refused: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By operation: what the request must hold, and the code it is refused with."""
 
-    def before_call(self, event_name: str, params: dict[str, Any], **_: Any) -> Any:
+    def before_call(self, event_name: str, params: dict[str, Any], model: Any, **_: Any) -> Any:
         """Record a call, and answer it or let it go on to moto."""
         call = event_name.removeprefix("before-call.")
         self.calls.append(call)
@@ -33,6 +35,7 @@ class Wire:
         if call in self.pages:
             answers = self.pages[call]
             number = min(self.calls.count(call), len(answers)) - 1
+            must_fit(answers[number], model.output_shape, f"answer to {call}")
             return _Status(200), {**answers[number], "ResponseMetadata": {}}
         return None
 

@@ -6,6 +6,7 @@ Moto gives short answers whole and refuses nothing: pages and refusals come from
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import leftovers_asking
@@ -96,7 +97,10 @@ def interface(number: int) -> dict[str, Any]:
 
 def group(number: int) -> dict[str, Any]:
     tags = [{"Key": f"kubernetes.io/cluster/{OURS}", "Value": "owned"}]
-    return {"AutoScalingGroupName": f"asg-{number}", "Tags": tags, "DesiredCapacity": 1}
+    # What AWS's model says is always there.
+    always = {"MinSize": 0, "MaxSize": 1, "DefaultCooldown": 300, "AvailabilityZones": [], "HealthCheckType": "EC2"}
+    made = {"CreatedTime": datetime(2026, 11, 1, tzinfo=UTC)}
+    return {"AutoScalingGroupName": f"asg-{number}", "Tags": tags, "DesiredCapacity": 1, **always, **made}
 
 
 PAGES: dict[str, tuple[str, str, str, Callable[[int], Any]]] = {

@@ -68,7 +68,7 @@ class Account:
         if place.role_arn:
             self._take_role(place.role_arn, place.external_id)
 
-    def pages(self, service: str, operation: str, key: str, **asked: str) -> Iterator[Record]:
+    def pages(self, service: str, operation: str, key: str, **asked: object) -> Iterator[Record]:
         """Yield what stands under `key` on every page of an answer.
 
         Raises:
@@ -82,7 +82,7 @@ class Account:
         """Return what stands under `key` where that is plain names; raises as `pages` does."""
         return [name for answer in self._answers(service, operation, asked) for name in answer[key]]
 
-    def _answers(self, service: str, operation: str, asked: Mapping[str, str]) -> Iterator[Record]:
+    def _answers(self, service: str, operation: str, asked: Mapping[str, object]) -> Iterator[Record]:
         with told(self.action(service, operation), self.region):
             client = self._client(service)
             if client.can_paginate(operation):

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cli.leftovers.blockers import Blocker
 from cli.leftovers.prices import Cost, Price
 
 IN_ORDER_OF_REMOVAL = (
@@ -66,6 +67,8 @@ class Leftovers:
     found: Sequence[Found]
     not_asked: Mapping[str, str]
     """Kind -> why AWS could not be asked about it."""
+    in_the_way: Sequence[Blocker] = ()
+    """What others have in the stack's own VPCs: these stay as long as it is there."""
     in_use: str = ""
     """Why all this may not be left over at all."""
 
@@ -99,7 +102,7 @@ class Leftovers:
         """The prices that the costs are reckoned by, each once."""
         return list(dict.fromkeys(one.cost.price for one in self.left if one.cost))
 
-    def commands(self, one: Found) -> list[str]:
+    def commands(self, one: Found | Blocker) -> list[str]:
         """Return the commands that remove a thing, ready for a shell."""
         options = [word for pair in self.options.items() for word in pair]
         return [shlex.join(["aws", *words, *options]) for words in one.removal]

@@ -1,13 +1,17 @@
 """Ask about every kind, one after the other; what may not be asked is told, and stops nothing else."""
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from cli.aws_faults import NotAllowed
 from cli.leftovers import ec2, services
 from cli.leftovers.account import Account
+from cli.leftovers.blockers import KINDS, Blocker, blockers
 from cli.leftovers.found import Found, Leftovers
 from cli.leftovers.owner import Owner
 from planner.faults import WrongQuestion
+
+Thing = TypeVar("Thing")
 
 ALIVE = ("ACTIVE", "CREATING", "UPDATING", "PENDING")
 
@@ -43,6 +47,7 @@ def search(account: Account, owner: Owner, *, profile: str | None = None, logs_a
     asked.collect("auto scaling group", lambda: services.auto_scaling_groups(account, owner))
     asked.collect("log group", lambda: services.log_groups(account, owner, kept=logs_are_kept))
     asked.collect("KMS key", lambda: services.keys(account, owner))
+    in_use = _in_use(owner, clusters, groups)
     return Leftovers(
         name=owner.name,
         region=account.region,
@@ -50,8 +55,21 @@ def search(account: Account, owner: Owner, *, profile: str | None = None, logs_a
         options={"--region": account.region} | ({"--profile": profile} if profile else {}),
         found=asked.found,
         not_asked=asked.not_asked,
-        in_use=_in_use(owner, clusters, groups),
+        in_the_way=[] if in_use else _in_the_way(account, asked, own_vpcs),
+        in_use=in_use,
     )
+
+
+def _in_the_way(account: Account, asked: "_Asked", vpcs: set[str]) -> list[Blocker]:
+    """Return what others have in the stack's own VPCs, which stay as long as it is there."""
+    own = {one.id for one in asked.found}
+    kinds = KINDS if vpcs else ()
+    found = [
+        blocker
+        for kind in kinds
+        for blocker in asked.look(f"{kind.name} of others", lambda kind=kind: blockers(account, kind, vpcs, own))
+    ]
+    return list({blocker.id: blocker for blocker in found}.values())
 
 
 class _Asked:
@@ -63,7 +81,13 @@ class _Asked:
 
     def collect(self, kind: str, ask: Callable[[], Iterable[Found]]) -> list[Found]:
         """Keep and return what `ask` finds, up to where AWS stops answering."""
-        mine: list[Found] = []
+        mine = self.look(kind, ask)
+        self.found += mine
+        return mine
+
+    def look(self, kind: str, ask: Callable[[], Iterable[Thing]]) -> list[Thing]:
+        """Return what `ask` finds, up to where AWS stops answering."""
+        mine: list[Thing] = []
         try:
             # Not list(): what came before a refusal is kept.
             for one in ask():
@@ -72,7 +96,6 @@ class _Asked:
             self.not_asked[kind] = f"no permission for {fault.action}"
         except WrongQuestion as fault:
             self.not_asked[kind] = str(fault).rstrip(".")
-        self.found += mine
         return mine
 
 

@@ -1,5 +1,6 @@
 """Leftovers for people, and as one JSON object."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +24,8 @@ def show(leftovers: Leftovers, out: Console) -> None:
         for one in leftovers.left:
             for command in leftovers.commands(one):
                 _line(out, f"  {command}")
+    for line in _in_the_way(leftovers):
+        _line(out, line)
     for one in leftovers.going:
         _line(out, f"\nGoes by itself: {one.kind} {one.id} ({one.text})")
     if leftovers.not_asked:
@@ -44,6 +47,16 @@ def as_json(leftovers: Leftovers) -> dict[str, Any]:
         "in_use": leftovers.in_use or None,
         "clean": leftovers.is_clean,
         "left": [_entry(one, leftovers) for one in leftovers.left],
+        "in_the_way": [
+            {
+                "vpc": one.vpc,
+                "kind": one.kind,
+                "id": one.id,
+                "made_by": one.made_by,
+                "commands": leftovers.commands(one),
+            }
+            for one in leftovers.in_the_way
+        ],
         "going_by_themselves": [_entry(one, leftovers) for one in leftovers.going],
         "not_asked": [{"kind": kind, "reason": reason} for kind, reason in leftovers.not_asked.items()],
         "usd_per_hour_at_least": round(leftovers.usd_per_hour, 4),
@@ -51,6 +64,15 @@ def as_json(leftovers: Leftovers) -> dict[str, Any]:
         "price_region": REGION,
         "prices": [_price(price) for price in leftovers.prices],
     }
+
+
+def _in_the_way(leftovers: Leftovers) -> Iterator[str]:
+    if leftovers.in_the_way:
+        yield "\nNot the stack's, and in its VPC, which EC2 deletes only when they are gone:"
+    for one in leftovers.in_the_way:
+        yield f"  {one.kind} {one.id} in {one.vpc}: {one.made_by}"
+        for command in leftovers.commands(one):
+            yield f"    {command}"
 
 
 def _summary(leftovers: Leftovers) -> str:
