@@ -28,7 +28,7 @@ if not CHOSEN or not LAB.exists():
 if os.geteuid() != 0:
     pytest.skip("pods need root for their namespaces", allow_module_level=True)
 sys.path.insert(0, str(LAB))
-import pods  # noqa: E402
+import pods  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 UNREADY_SECONDS = 30
 
