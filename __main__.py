@@ -31,7 +31,10 @@ images = settings.images
 iam = IamArgs(permissions_boundary=settings.iam.permissions_boundary, role_path=settings.iam.role_path)
 
 # Pure arithmetic, then questions to the account: what does not fit or is not allowed stops here, with the numbers.
-fleet = {name: m.gpu_nodes(plan_named(m.model, m.instance_type, m.serving_options())) for name, m in models.items()}
+fleet = {
+    name: m.gpu_nodes(plan_named(m.model, m.instance_type, m.serving_options(), region=region))
+    for name, m in models.items()
+}
 account = open_account(Place(region=region, profile=config.aws_profile, role_arn=config.aws_role_arn))
 found = run_checks(StackFacts(
     stack=stack, fleet=fleet, region=region, open_questions=config.open_questions,

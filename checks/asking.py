@@ -18,6 +18,10 @@ NOBODY_TO_ASK = "an offline preview asks nobody"
 """What the cloud of an offline preview answers."""
 
 
+NOT_ASKED = "not asked of the account"
+"""How the text of a check begins that nobody was there to answer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """Something only the account can answer."""
@@ -45,7 +49,7 @@ def ask(question: Question, call: Callable[[], Answer]) -> Answer | Check:
 def why_unknown(error: Exception, question: Question) -> str:
     """Return why a question has no answer, with the permission or the command that gets one."""
     if NOBODY_TO_ASK in str(error):
-        return f"not asked of the account: {question.command}"
+        return f"{NOT_ASKED}: {question.command}"
     if error_code(error) in DENIED:
         return f"no permission to ask: allow {question.actions}, or run {question.command}"
     return f"AWS did not answer ({reason_of(error)}): {question.command}"

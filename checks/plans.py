@@ -39,6 +39,12 @@ def _camel(flag: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+def plan_warnings(name: str, nodes: GpuNodes) -> Iterator[Check]:
+    """Yield what a plan costs beyond what the stack file names."""
+    for text in nodes.plan.warnings:
+        yield Check(subject=f"models.{name}", status="warning", text=in_stack_file_words(text))
+
+
 def fleet_warnings(fleet: Mapping[str, GpuNodes]) -> Iterator[Check]:
     """Yield the models that pay for nodes of their own where fewer would hold them all."""
     for names, text in shared_node_warnings(fleet):

@@ -11,7 +11,7 @@ from checks.existing_network import FoundNetwork, NetworkWish, find_network
 from checks.limits import cluster_limit_check, network_limit_checks, node_group_limit_checks
 from checks.node_groups import FoundGroups, find_node_groups
 from checks.parallel import checks_of, in_parallel
-from checks.plans import capacity_warnings, fleet_warnings, plan_check
+from checks.plans import capacity_warnings, fleet_warnings, plan_check, plan_warnings
 from checks.quotas import vcpu_checks
 from checks.release import release_checks
 from checks.reservation_groups import reservation_group_checks
@@ -21,6 +21,8 @@ from checks.site import Site
 from checks.taken import admin_checks, boundary_check, log_group_check
 from planner.gpu_nodes import GpuNodes
 
+OPEN_QUESTION = "stack file"
+"""Subject of what the stack file leaves open, and `pulumi up` refuses."""
 SYSTEM_ZONES = 2
 """The system nodes are in the first two zones."""
 
@@ -85,11 +87,12 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
     return Findings(
         checks=(
             *(plan_check(name, nodes) for name, nodes in stack.fleet.items()),
+            *(warning for name, nodes in stack.fleet.items() for warning in plan_warnings(name, nodes)),
             *(warning for name, nodes in stack.fleet.items() for warning in capacity_warnings(name, nodes)),
             *fleet_warnings(stack.fleet),
             *release_checks(stack.fleet, stack.node_release_version),
             *_open_to_all(stack.public_access_cidrs),
-            *(Check(subject="stack file", status="unknown", text=question) for question in stack.open_questions),
+            *(Check(subject=OPEN_QUESTION, status="unknown", text=question) for question in stack.open_questions),
             *_checks_of_lookup(network, has_ids=bool(stack.subnets)),
             *_checks_of_lookup(cluster),
             *(check for answer in answers.values() for check in checks_of(answer)),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cli.catalog_file import catalogue_text, read_catalogue, replace_text
-from cli.catalog_merge import Merged, merge
+from cli.catalog_merge import Answers, Merged, merge
 from cli.catalog_rows import not_known
 from cli.ec2_catalog import ClientMaker, ask, new_client
 from planner.instances import CATALOGUE, InstanceType
@@ -30,11 +30,11 @@ def run_refresh(
     merged = merge(rows, answers)
     head["refreshed"] = dict(sorted({**head.get("refreshed", {}), **dict.fromkeys(regions, date)}.items()))
     if answers.prices_usd_per_hour is not None:
-        head["prices"] = {**head["prices"], "region": price_region, "date": date}
+        head["prices"] = dict(sorted({**head["prices"], price_region: date}.items()))
     wrote = replace_text(file, catalogue_text(head, merged.rows))
     for line in report(merged, regions):
         print(line)
-    print(_price_line(merged, head["prices"], answers.why_no_prices))
+    print(_price_line(merged, head["prices"], answers))
     print(f"wrote {file}" if wrote else f"nothing to write: {file} says all this already")
 
 
@@ -52,7 +52,8 @@ def report(merged: Merged, regions: Sequence[str]) -> list[str]:
 
 
 def _added(row: InstanceType) -> str:
-    price = "no price" if row.usd_per_hour is None else f"{row.usd_per_hour} USD/h"
+    prices = [f"{usd} USD/h in {region}" for region, usd in row.usd_per_hour_by_region.items()]
+    price = ", ".join(prices) or "no price"
     memory = f"{row.gpu_memory_gib:.2f} GiB usable each ({row.gpu_memory_source})"
     gaps = not_known(row)
     return f"added {row.type}: {row.gpus} x {row.gpu}, {memory}, {price}" + (
@@ -60,9 +61,12 @@ def _added(row: InstanceType) -> str:
     )
 
 
-def _price_line(merged: Merged, prices: dict[str, str], why_none: str) -> str:
-    of = f"prices: {prices['region']} {prices['terms']}, {prices['date']}"
-    if why_none:
-        return f"{of}, as before: {why_none}"
-    without = [row.type for row in merged.rows if row.usd_per_hour is None]
-    return of + (f"; none for {', '.join(without)}" if without else "")
+def _price_line(merged: Merged, dates: dict[str, str], answers: Answers) -> str:
+    region = answers.price_region
+    if answers.why_no_prices:
+        before = f"as before, of {dates[region]}" if region in dates else "none are known"
+        return f"prices in {region}: {before}: {answers.why_no_prices}"
+    without = [row.type for row in merged.rows if region not in row.usd_per_hour_by_region]
+    return f"prices in {region}: on demand, Linux, {dates[region]}" + (
+        f"; none for {', '.join(without)}" if without else ""
+    )

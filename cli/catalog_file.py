@@ -9,6 +9,9 @@ from typing import Any
 from planner.faults import WrongQuestion
 from planner.instances import InstanceType
 
+OF_A_REGION = ("usd_per_hour", "price_region")
+"""Fields that `planner.instances.catalogue` fills in for the region it is asked for."""
+
 
 def read_catalogue(file: Path) -> tuple[dict[str, Any], list[InstanceType]]:
     """Return the head of the file (sources, dates) and its rows."""
@@ -21,7 +24,7 @@ def catalogue_text(head: dict[str, Any], rows: Sequence[InstanceType]) -> str:
     """Return the file's text: a line for each source and for each instance type, so that a diff can be read."""
     sources = ",\n".join(f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in head["sources"].items())
     others = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items() if key != "sources"]
-    names = [field.name for field in fields(InstanceType)]
+    names = [field.name for field in fields(InstanceType) if field.name not in OF_A_REGION]
     lines = ",\n".join(f"  {json.dumps({name: getattr(row, name) for name in names})}" for row in rows)
     return "\n".join(['{\n "sources": {', sources, " },", *others, ' "instances": [', lines, " ]", "}\n"])
 

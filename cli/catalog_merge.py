@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from cli.catalog_rows import LeftOut, disagreement, new_row, updated
-from planner.instances import InstanceType
+from planner.instances import REFERENCE_REGION, InstanceType
+
+BY_REGION = ("zone_ids", "usd_per_hour_by_region")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +20,8 @@ class Answers:
     zone_ids: dict[str, dict[str, list[str]]]
     """Region asked -> type -> sorted ids of the zones that offer it."""
     prices_usd_per_hour: dict[str, float] | None
-    """Type -> on demand, Linux, in the price region; None: AWS gave none."""
+    """Type -> on demand, Linux, in `price_region`; None: AWS gave none."""
+    price_region: str = REFERENCE_REGION
     why_no_prices: str = ""
 
 
@@ -40,8 +43,8 @@ class Merged:
 def merge(rows: Sequence[InstanceType], answers: Answers) -> Merged:
     """Return the catalogue after AWS's answers.
 
-    Usable memory of a known type never changes here. Zones of regions that were not asked stay. With a price list, a
-    type it does not name has no price, since one date and region stand for all prices; without one, all prices stay.
+    Usable memory of a known type never changes here. Zones and prices of regions that were not asked stay. With a
+    price list, a type it does not name has no price in that region, since one date stands for all of them.
     """
     before = {row.type: row for row in rows}
     known = [updated(row, answers.types[row.type]) if row.type in answers.types else row for row in rows]
@@ -60,12 +63,16 @@ def merge(rows: Sequence[InstanceType], answers: Answers) -> Merged:
 
 
 def differences(old: InstanceType, new: InstanceType) -> list[str]:
-    """Return `field old -> new` for every field that differs; zones by region."""
+    """Return `field old -> new` for every field that differs; zones and prices by region."""
     found = []
-    for name in (each.name for each in fields(InstanceType) if each.name != "zone_ids"):
+    for name in (each.name for each in fields(InstanceType) if each.name not in BY_REGION):
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
             found.append(f"{name} {_shown(before)} -> {_shown(after)}")
+    for region in sorted({*old.usd_per_hour_by_region, *new.usd_per_hour_by_region}):
+        before, after = old.usd_per_hour_by_region.get(region), new.usd_per_hour_by_region.get(region)
+        if before != after:
+            found.append(f"USD/h in {region} {_shown(before)} -> {_shown(after)}")
     for region in sorted({*old.zone_ids, *new.zone_ids}):
         before, after = list(old.zone_ids.get(region, [])), list(new.zone_ids.get(region, []))
         if before != after:
@@ -97,7 +104,10 @@ def _with_zones(row: InstanceType, answers: Answers) -> InstanceType:
 def _with_price(row: InstanceType, answers: Answers) -> InstanceType:
     if answers.prices_usd_per_hour is None:
         return row
-    return replace(row, usd_per_hour=answers.prices_usd_per_hour.get(row.type))
+    region, listed = answers.price_region, answers.prices_usd_per_hour.get(row.type)
+    others = {name: usd for name, usd in row.usd_per_hour_by_region.items() if name != region}
+    prices = others if listed is None else {**others, region: listed}
+    return replace(row, usd_per_hour_by_region=dict(sorted(prices.items())))
 
 
 def _shown(value: object) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from cli.screen import console, say, table
-from planner.instances import prices_of
+from planner.instances import REFERENCE_REGION
 from planner.models import ModelFacts
 from planner.plan import Plan
+from planner.prices import price_dates
 from planner.roofline import FORMULA
 
 # (heading, cell)
@@ -35,17 +36,29 @@ def show_comparison(model: ModelFacts, plans: Sequence[Plan], *, region: str, ou
     out = out or console()
     fitting = [plan for plan in plans if plan.fits]
     headings = [heading for heading, _ in COLUMNS]
-    say(out, f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first ({prices_of()})")
+    say(out, f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first")
     made = table(out, *headings, right=frozenset(set(headings) - LEFT))
     for plan in fitting:
         made.add_row(*(cell(plan, region) for _, cell in COLUMNS))
     out.print(made)
+    say(out, _prices(fitting, region))
     say(
         out,
         "context: the longest that fits on the cautious side; seqs: --max-num-seqs, lowered where its default does not",
     )
     say(out, f"tokens/s, USD/Mtok: roofline estimates: {FORMULA}")
     say(out, f"zones: known to offer the type in {region}; GDR: GPUDirect RDMA between nodes")
+
+
+def _prices(plans: Sequence[Plan], region: str) -> str:
+    listed = f"USD/h: {region}, on demand, Linux, {price_dates()[region]}" if region in price_dates() else "USD/h:"
+    unknown = [plan for plan in plans if plan.instance.price_region == region and plan.usd_per_hour is None]
+    if not unknown:
+        return listed
+    return (
+        f"{listed} unknown in {region} for {len(unknown)} types, which stand where their price in {REFERENCE_REGION} "
+        f"puts them; vllm-eks catalog refresh --region {region} asks AWS"
+    )
 
 
 def _or_unknown(value: float | None) -> str:

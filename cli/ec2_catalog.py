@@ -50,7 +50,9 @@ def ask(regions: Sequence[str], price_region: str, *, client: ClientMaker = new_
         with told("ec2:DescribeInstanceTypeOfferings", region, ending=UNCHANGED):
             zone_ids[region] = _zone_ids(ec2)
     prices, why = _prices_or_why(price_region, client)
-    return Answers(types=types, zone_ids=zone_ids, prices_usd_per_hour=prices, why_no_prices=why)
+    return Answers(
+        types=types, zone_ids=zone_ids, prices_usd_per_hour=prices, price_region=price_region, why_no_prices=why
+    )
 
 
 def _prices_or_why(region: str, client: ClientMaker) -> tuple[dict[str, float] | None, str]:

@@ -2,49 +2,102 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from cli.plan_command import Question, run_plan
 from planner.faults import WrongQuestion
+from planner.instances import REFERENCE_REGION
 from planner.options import ServingOptions
 from planner.versions import DEFAULT_VLLM_VERSION
 
-app = typer.Typer(
-    help="Plan how a model is split over GPUs, and show what `pulumi up` would build.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
 WRONG_QUESTION = 2
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+AT_LEAST_1 = click.IntRange(1)
+FOLDER = click.Path(path_type=Path)
+
+stack_folder = click.option(
+    "--folder",
+    type=FOLDER,
+    default=Path(),
+    show_default=False,
+    help="The folder that holds Pulumi.yaml. Default: here.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
-@app.command()
+@click.group(
+    context_settings=HELP,
+    epilog="""\b
+Exit status: 0 it fits, 3 it does not, 2 the question is wrong.
+Completion of commands and options, for bash (zsh_source, fish_source):
+  eval "$(_VLLM_EKS_COMPLETE=bash_source vllm-eks)"
+""",
+)
+@click.version_option(package_name="vllm-eks", message="%(prog)s %(version)s")
+def app() -> None:
+    """Plan how a model is split over GPUs, and show what `pulumi up` would build."""
+
+
+@app.command(
+    short_help="Does a model fit, on what, at what price?",
+    epilog="""\b
+Examples:
+  vllm-eks plan Qwen/Qwen3-32B
+  vllm-eks plan Qwen/Qwen3-32B --instance-type g6e.12xlarge --json
+  vllm-eks plan ./folder-with-config-json --max-model-len 32768
+Exit status: 0 it fits, 3 it does not, 2 the question is wrong.
+""",
+)
+@click.argument("model", help="The id of a locked model, or a folder with a config.json.")
+@click.option("--instance-type", metavar="TYPE", help="One EC2 type. Without it all types are compared.")
+@click.option("--instance-file", type=FOLDER, metavar="FILE", help="JSON file of a type the catalogue lacks.")
+@click.option(
+    "--tensor-parallel-size", type=AT_LEAST_1, metavar="N", help="GPUs of one node that share each layer (TP)."
+)
+@click.option("--pipeline-parallel-size", type=AT_LEAST_1, metavar="N", help="Stages of layers, one a node (PP).")
+@click.option(
+    "--max-model-len", type=AT_LEAST_1, metavar="N", help="Tokens of context. Default: the model's limit, at most 8192."
+)
+@click.option("--gpu-memory-utilization", type=float, metavar="PART", help="Part of a GPU's memory that vLLM may use.")
+@click.option("--max-num-seqs", type=AT_LEAST_1, metavar="N", help="Requests that one step may hold.")
+@click.option("--max-num-batched-tokens", type=AT_LEAST_1, metavar="N", help="Tokens that one step may hold.")
+@click.option("--kv-cache-dtype", metavar="TYPE", default="auto", help="Type of the KV cache's values, such as fp8.")
+@click.option("--enforce-eager", is_flag=True, help="Plan without CUDA graphs.")
+@click.option("--enable-expert-parallel", is_flag=True, help="Keep each expert whole on one GPU.")
+@click.option(
+    "--decode-context-parallel-size", type=AT_LEAST_1, metavar="N", default=1, help="GPUs that share the KV cache."
+)
+@click.option(
+    "--vllm-version", metavar="VERSION", default=DEFAULT_VLLM_VERSION, help="The version whose memory use is planned."
+)
+@click.option("--replicas", type=AT_LEAST_1, metavar="N", default=1, help="Whole copies of the model.")
+@click.option("--assume-dense", is_flag=True, help="Estimate an unknown architecture as a plain dense decoder.")
+@click.option(
+    "--region", metavar="REGION", default=REFERENCE_REGION, help="The region whose zones and prices are shown."
+)
+@as_json
 def plan(
-    model: Annotated[str, typer.Argument(help="A locked model id, or a folder with a config.json.")],
-    instance_type: Annotated[str | None, typer.Option(help="One EC2 type; without it all are compared.")] = None,
-    instance_file: Annotated[Path | None, typer.Option(help="JSON file of a type the catalogue lacks.")] = None,
-    tensor_parallel_size: Annotated[int | None, typer.Option(min=1)] = None,
-    pipeline_parallel_size: Annotated[int | None, typer.Option(min=1)] = None,
-    max_model_len: Annotated[int | None, typer.Option(min=1, help="Default: the model's limit, at most 8192.")] = None,
-    gpu_memory_utilization: Annotated[float | None, typer.Option()] = None,
-    max_num_seqs: Annotated[int | None, typer.Option(min=1)] = None,
-    max_num_batched_tokens: Annotated[int | None, typer.Option(min=1)] = None,
-    kv_cache_dtype: Annotated[str, typer.Option()] = "auto",
-    enforce_eager: Annotated[bool, typer.Option("--enforce-eager")] = False,
-    enable_expert_parallel: Annotated[bool, typer.Option("--enable-expert-parallel")] = False,
-    decode_context_parallel_size: Annotated[int, typer.Option(min=1)] = 1,
-    vllm_version: Annotated[str, typer.Option()] = DEFAULT_VLLM_VERSION,
-    replicas: Annotated[int, typer.Option(min=1)] = 1,
-    assume_dense: Annotated[
-        bool, typer.Option("--assume-dense", help="Estimate an unknown architecture as a plain dense decoder.")
-    ] = False,
-    region: Annotated[str, typer.Option(help="Whose zones are shown.")] = "us-west-2",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    model: str,
+    instance_type: str | None,
+    instance_file: Path | None,
+    tensor_parallel_size: int | None,
+    pipeline_parallel_size: int | None,
+    max_model_len: int | None,
+    gpu_memory_utilization: float | None,
+    max_num_seqs: int | None,
+    max_num_batched_tokens: int | None,
+    kv_cache_dtype: str,
+    enforce_eager: bool,
+    enable_expert_parallel: bool,
+    decode_context_parallel_size: int,
+    vllm_version: str,
+    replicas: int,
+    assume_dense: bool,
+    region: str,
+    as_json: bool,
 ) -> None:
-    """Say whether a model fits an instance type, how it is split, and what it costs."""
+    """Say whether a MODEL fits an instance type, how it is split, and what it costs."""
     options = ServingOptions(
         tensor_parallel_size=tensor_parallel_size,
         pipeline_parallel_size=pipeline_parallel_size,
@@ -67,101 +120,135 @@ def plan(
         region=region,
         options=options,
     )
-    raise typer.Exit(run_plan(question, as_json=as_json))
+    _exit(run_plan(question, as_json=as_json))
 
 
-@app.command()
-def preview(
-    stack: Annotated[str, typer.Option(help="The stack whose Pulumi.<stack>.yaml is shown.")] = "dev",
-    folder: Annotated[Path, typer.Option(help="The folder that holds Pulumi.yaml.")] = Path(),
-) -> None:
+@app.command(
+    short_help="What would pulumi up build? May I run it?",
+    epilog="""\b
+Examples:
+  vllm-eks preview
+  vllm-eks preview --stack prod --resources
+The first line answers: may I run pulumi up? Exit status:
+  0  the stack fits, and no check refuses it; warnings, and questions that
+     only your account can answer, do not change that
+  3  a check refuses it, such as a model that does not fit
+  2  the stack file is wrong
+""",
+)
+@click.option("--stack", metavar="STACK", default="dev", help="The stack whose Pulumi.<stack>.yaml is shown.")
+@stack_folder
+@click.option("--resources", is_flag=True, help="List every resource as well.")
+@click.option("--values", is_flag=True, help="Print the Helm values as well.")
+@as_json
+def preview(stack: str, folder: Path, resources: bool, values: bool, as_json: bool) -> None:
     """Show what `pulumi up` would build, without an AWS account, a cluster or the Pulumi CLI."""
-    # Imported here: Pulumi's SDK takes seconds to load, and `plan` must answer at once.
-    from cli.preview_command import run_preview
+    from cli.preview_command import Wanted, run_preview
 
-    raise typer.Exit(run_preview(folder, stack))
+    _exit(run_preview(folder, stack, Wanted(resources=resources, values=values, as_json=as_json)))
 
 
-@app.command()
-def leftovers(
-    stack: Annotated[str, typer.Option(help="The stack that was destroyed; its Pulumi.<stack>.yaml is read.")],
-    folder: Annotated[Path, typer.Option(help="The folder that holds Pulumi.yaml.")] = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """List what AWS still holds of a destroyed stack; it only reads. Status 0: nothing, 1: something may be left."""
+@app.command(
+    short_help="What does AWS still hold of a stack?",
+    epilog="Exit status: 0 nothing is left, 1 something may be left, 2 the question is wrong.",
+)
+@click.option(
+    "--stack", metavar="STACK", required=True, help="The stack that was destroyed; its Pulumi.<stack>.yaml is read."
+)
+@stack_folder
+@as_json
+def leftovers(stack: str, folder: Path, as_json: bool) -> None:
+    """List what AWS still holds of a destroyed stack. It only reads."""
     # Imported here: boto3 takes half a second to load, and `plan` must answer at once.
     from cli.leftovers.command import run_leftovers
 
-    raise typer.Exit(run_leftovers(folder, stack, json_wanted=as_json))
+    _exit(run_leftovers(folder, stack, json_wanted=as_json))
 
 
-@app.command()
-def pins(
-    stack: Annotated[str, typer.Option(help="The stack whose Pulumi.<stack>.yaml is read.")] = "dev",
-    folder: Annotated[Path, typer.Option(help="The folder that holds Pulumi.yaml.")] = Path(),
-    kubernetes_version: Annotated[
-        str | None, typer.Option(help="The minor version that the set is for, such as 1.36. Default: the stack's.")
-    ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write what is offered into the stack file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Show what is pinned and what AWS offers; `--write` moves the pins. Status 0: all newest, 1: not, or unknown."""
+@app.command(
+    short_help="Which versions are pinned, and which does AWS offer?",
+    epilog="Exit status: 0 all pins are the newest, 1 one is not or could not be asked, 2 the question is wrong.",
+)
+@click.option("--stack", metavar="STACK", default="dev", help="The stack whose Pulumi.<stack>.yaml is read.")
+@stack_folder
+@click.option(
+    "--kubernetes-version",
+    metavar="VERSION",
+    help="The minor version the set is for, such as 1.36. Default: the stack's.",
+)
+@click.option("--write", is_flag=True, help="Write what is offered into the stack file.")
+@as_json
+def pins(stack: str, folder: Path, kubernetes_version: str | None, write: bool, as_json: bool) -> None:
+    """Show what is pinned and what AWS offers; --write moves the pins."""
     # Imported here: boto3 takes half a second to load, and `plan` must answer at once.
     from cli.pins.command import run_pins
 
-    status = run_pins(folder, stack, kubernetes_version=kubernetes_version, write=write, json_wanted=as_json)
-    raise typer.Exit(status)
+    _exit(run_pins(folder, stack, kubernetes_version=kubernetes_version, write=write, json_wanted=as_json))
 
 
-@app.command()
-def doctor(
-    stack: Annotated[str, typer.Option(help="The stack whose models are looked at.")],
-    folder: Annotated[Path, typer.Option(help="The folder that holds Pulumi.yaml.")] = Path(),
-    kubeconfig: Annotated[Path | None, typer.Option(help="Of the stack's cluster. Default: kubectl's own.")] = None,
-    context: Annotated[str | None, typer.Option(help="In the kubeconfig. Default: the current one.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
-) -> None:
-    """Say why a model does not serve, and what to do; it only reads. Status 0: all well, 1: not."""
+@app.command(
+    short_help="Why does a model not serve?",
+    epilog="Exit status: 0 all models serve, 1 one does not or could not be asked, 2 the question is wrong.",
+)
+@click.option("--stack", metavar="STACK", required=True, help="The stack whose models are looked at.")
+@stack_folder
+@click.option("--kubeconfig", metavar="FILE", type=FOLDER, help="Of the stack's cluster. Default: kubectl's own.")
+@click.option("--context", metavar="NAME", help="In the kubeconfig. Default: the current one.")
+@as_json
+def doctor(stack: str, folder: Path, kubeconfig: Path | None, context: str | None, as_json: bool) -> None:
+    """Say why a model does not serve, and what to do. It only reads."""
     # Imported here: the kubernetes client takes a second to load, and `plan` must answer at once.
     from cli.doctor.command import run_doctor
 
-    raise typer.Exit(run_doctor(folder, stack, kubeconfig=kubeconfig, context=context, json_wanted=as_json))
+    _exit(run_doctor(folder, stack, kubeconfig=kubeconfig, context=context, json_wanted=as_json))
 
 
-@app.command()
-def lock(
-    model: Annotated[str, typer.Argument(help="A model id of the Hugging Face Hub: <organization>/<name>.")],
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit. Default: main.")] = None,
-) -> None:
-    """Write a model's facts into planner/data/models: config, bytes by part, commit. Reads headers, never weights."""
+@app.command(
+    short_help="Add a model from the Hugging Face Hub.", epilog="\b\nExample:\n  vllm-eks lock Qwen/Qwen3-32B\n"
+)
+@click.argument("model", help="A model id of the Hugging Face Hub: ORGANIZATION/NAME.")
+@click.option("--revision", metavar="REVISION", help="Branch, tag or commit. Default: main.")
+def lock(model: str, revision: str | None) -> None:
+    """Write a MODEL's facts into planner/data/models: config, bytes by part, commit. Reads headers, never weights."""
     # Imported here: huggingface_hub takes a second to load, and `plan` must answer at once.
     from cli.lock_command import run_lock
 
     run_lock(model, revision)
 
 
-catalog = typer.Typer(help="Keep the catalogue of GPU instance types up to date.", no_args_is_help=True)
-app.add_typer(catalog, name="catalog")
+@app.group(short_help="Bring instance types and prices up to date.")
+def catalog() -> None:
+    """Keep the catalogue of GPU instance types up to date."""
 
 
-@catalog.command()
-def refresh(
-    region: Annotated[
-        list[str] | None, typer.Option(help="Whose types and zones are asked; may be given again. Default: us-west-2.")
-    ] = None,
-    price_region: Annotated[str, typer.Option(help="Whose on-demand prices are asked.")] = "us-east-1",
-) -> None:
-    """Rebuild the catalogue from AWS's answers; usable GPU memory that was measured stays."""
+@catalog.command(
+    short_help="Ask AWS for types, zones and prices.",
+    epilog="\b\nExample:\n  vllm-eks catalog refresh --region eu-central-1\n",
+)
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    default=("us-west-2",),
+    help="Whose types and zones are asked; may be repeated.",
+)
+@click.option("--price-region", metavar="REGION", help="Whose on-demand prices are asked. Default: the first --region.")
+def refresh(regions: tuple[str, ...], price_region: str | None) -> None:
+    """Rebuild the catalogue from AWS's answers. Usable GPU memory that was measured stays."""
     # Imported here: boto3 takes half a second to load, and `plan` must answer at once.
     from cli.catalog_command import run_refresh
 
-    run_refresh(region or ["us-west-2"], price_region)
+    run_refresh(list(regions), price_region or regions[0])
+
+
+def _exit(status: int) -> None:
+    click.get_current_context().exit(status)
 
 
 def main() -> None:
     """Run the command; a wrong question becomes one line on standard error."""
     try:
-        app()
+        app(prog_name="vllm-eks")
     except WrongQuestion as error:
         print(f"vllm-eks: {error}", file=sys.stderr)
         sys.exit(WRONG_QUESTION)

@@ -39,7 +39,7 @@ def run_plan(question: Question, *, as_json: bool) -> int:
     model = load_model(question.model, assume_dense=question.assume_dense)
     instance = read_instance_file(question.instance_file) if question.instance_file else None
     if question.instance_type:
-        instance = find_instance(question.instance_type)
+        instance = find_instance(question.instance_type, question.region)
     if instance is None:
         return _compare(model, question, as_json=as_json)
     return _plan_one(model, instance, question, as_json=as_json)
@@ -62,7 +62,7 @@ def _plan_one(model: ModelFacts, instance: InstanceType, question: Question, *, 
 
 
 def _compare(model: ModelFacts, question: Question, *, as_json: bool) -> int:
-    plans = compare(model, question.options)
+    plans = compare(model, question.options, question.region)
     if as_json:
         print(json.dumps({"model": model_json(model), "candidates": [plan_json(p) for p in plans]}, indent=2))
     elif any(p.fits for p in plans):

@@ -8,8 +8,8 @@ from rich.text import Text
 from cli.screen import Table, console, say, table
 from planner.constants import Range
 from planner.cost import copy_nat_usd, s3_usd_per_month, start_nat_usd
-from planner.instances import prices_of
 from planner.plan import Plan
+from planner.prices import instance_price_source
 from planner.report import refusal_lines
 from planner.stages import Layout, Stage
 from planner.units import gib
@@ -96,20 +96,25 @@ def advice_lines(plan: Plan, region: str) -> list[str]:
     lines.append(f"  its steps    {steps}")
     ways = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in plan.startup.other_ways_seconds.items())
     lines.append(f"  other ways   {ways}")
+    start, once, a_month = start_nat_usd(plan, region), copy_nat_usd(plan, region), s3_usd_per_month(plan, region)
     lines.append(
-        f"  weights      from the Hub ${start_nat_usd(plan):,.2f} of NAT at each start on fresh nodes; in S3 "
-        f"${copy_nat_usd(plan):,.2f} of NAT once and ${s3_usd_per_month(plan):,.2f} a month (us-east-1)"
+        f"  weights      from the Hub {usd(start)} of NAT at each start on fresh nodes; in S3 {usd(once)} of NAT once "
+        f"and {usd(a_month)} a month ({region})"
     )
     return lines
 
 
 def price(plan: Plan) -> str:
     """Return the price of the GPU nodes, with where it is from."""
+    source = instance_price_source(plan.instance)
     if plan.usd_per_hour is None:
-        return "unknown: the catalogue has no price for this type"
-    if plan.instance.gpu_memory_source == "given":
-        return f"${plan.usd_per_hour:.2f} an hour for the GPU nodes (as the instance file says)"
-    return f"${plan.usd_per_hour:.2f} an hour for the GPU nodes ({prices_of()})"
+        return f"of one {plan.instance.type}: {source}"
+    return f"${plan.usd_per_hour:.2f} an hour for the GPU nodes ({source})"
+
+
+def usd(amount: float | None) -> str:
+    """Return an amount, or that its price is unknown."""
+    return "an unknown price" if amount is None else f"${amount:,.2f}"
 
 
 def memory_table(layout: Layout, out: Console) -> Table:

@@ -1,31 +1,18 @@
 """What a stack costs by the hour and the month, by part, from list prices each with its date and source."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from planner.fit import DOWNLOAD_FACTOR
 from planner.gpu_nodes import SPOT, GpuNodes
-from planner.instances import prices_of
+from planner.instances import REFERENCE_REGION
 from planner.plan import Plan
+from planner.prices import instance_price_source, list_prices, unknown_price
 
-PRICES = Path(__file__).parent / "data" / "prices.json"
 HOURS_PER_MONTH = 730
 """As AWS's own calculator counts: 365 x 24 / 12."""
 BYTES_PER_GB = 1e9
 """Data transfer is billed in GB, not GiB."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Price:
-    """One list price."""
-
-    usd: float
-    of: str
-    date: str
-    source: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,22 +46,19 @@ class CostPart:
         return None if self.usd_per_hour is None else self.usd_per_hour * HOURS_PER_MONTH
 
 
-@cache
-def list_prices() -> dict[str, Price]:
-    """Return every list price by its name in data/prices.json."""
-    rows = json.loads(PRICES.read_text())["prices"]
-    return {name: Price(**row) for name, row in rows.items()}
-
-
-def cost_parts(fleet: Mapping[str, GpuNodes], made: Infrastructure) -> list[CostPart]:
+def cost_parts(fleet: Mapping[str, GpuNodes], made: Infrastructure, region: str) -> list[CostPart]:
     """Return the bill by part: the GPU nodes of each model, then what the cluster and the network cost all the same."""
-    return [*(_gpu_nodes(name, nodes) for name, nodes in fleet.items()), *_infrastructure(made)]
+    return [*(_gpu_nodes(name, nodes) for name, nodes in fleet.items()), *_infrastructure(made, region)]
 
 
-def total_usd(parts: list[CostPart]) -> float | None:
+def known_usd(parts: Sequence[CostPart]) -> float:
+    """Return the sum an hour of the parts whose price is known."""
+    return sum(part.usd_per_hour for part in parts if part.usd_per_hour is not None)
+
+
+def total_usd(parts: Sequence[CostPart]) -> float | None:
     """Return the sum of all parts an hour; None where one is unknown."""
-    known = [part.usd_per_hour for part in parts if part.usd_per_hour is not None]
-    return sum(known) if len(known) == len(parts) else None
+    return None if any(part.usd_per_hour is None for part in parts) else known_usd(parts)
 
 
 def _gpu_nodes(name: str, nodes: GpuNodes) -> CostPart:
@@ -82,14 +66,17 @@ def _gpu_nodes(name: str, nodes: GpuNodes) -> CostPart:
     what = "parked: no node runs" if nodes.parked else f"{nodes.total} x {instance.type}"
     spot = ", on demand: spot is lower and varies" if nodes.capacity_type == SPOT else ""
     return CostPart(
-        part=f"GPU nodes of {name}", what=what, usd_per_hour=nodes.usd_per_hour, price_of=f"{prices_of()}{spot}"
+        part=f"GPU nodes of {name}",
+        what=what,
+        usd_per_hour=nodes.usd_per_hour,
+        price_of=f"{instance_price_source(instance)}{spot}",
     )
 
 
-def _infrastructure(made: Infrastructure) -> Iterator[CostPart]:
+def _infrastructure(made: Infrastructure, region: str) -> Iterator[CostPart]:
     """Yield the parts that are there; a price by the month is spread over its hours."""
     a_month = 1 / HOURS_PER_MONTH
-    for part, number, unit, price, factor in (
+    for part, number, unit, name, factor in (
         ("control plane", made.control_planes, "EKS", "control_plane_hour", 1.0),
         ("system nodes", made.system_nodes, made.system_instance_type, f"{made.system_instance_type}_hour", 1.0),
         ("NAT gateways", made.nat_gateways, "NAT gateway", "nat_gateway_hour", 1.0),
@@ -98,12 +85,12 @@ def _infrastructure(made: Infrastructure) -> Iterator[CostPart]:
         ("keys", made.kms_keys, "KMS key", "kms_key_month", a_month),
     ):
         if number:
-            found = list_prices().get(price)
+            found, reference = list_prices(region).get(name), list_prices(REFERENCE_REGION).get(name)
             yield CostPart(
                 part=part,
                 what=f"{number} x {unit}",
                 usd_per_hour=number * found.usd * factor if found else None,
-                price_of=f"us-east-1, {found.date}, {found.source}" if found else "no price known here",
+                price_of=found.where_from if found else unknown_price(region, reference.usd if reference else None),
             )
 
 
@@ -112,14 +99,14 @@ def saved_usd_per_hour(nodes: GpuNodes) -> float | None:
     return nodes.plan.usd_per_hour if nodes.parked else 0.0
 
 
-def s3_usd_per_month(plan: Plan) -> float:
-    """Return what a bucket with one copy of the weights costs a month."""
-    return plan.model.weights_bytes / BYTES_PER_GB * list_prices()["s3_gb_month"].usd
+def s3_usd_per_month(plan: Plan, region: str) -> float | None:
+    """Return what a bucket with one copy of the weights costs a month; None where the price is unknown."""
+    return _usd(plan.model.weights_bytes / BYTES_PER_GB, "s3_gb_month", region)
 
 
-def copy_nat_usd(plan: Plan) -> float:
-    """Return what NAT charges for the one copy from the Hub into a bucket."""
-    return plan.model.weights_bytes / BYTES_PER_GB * list_prices()["nat_gateway_gb"].usd
+def copy_nat_usd(plan: Plan, region: str) -> float | None:
+    """Return what NAT charges for the one copy from the Hub into a bucket; None where the price is unknown."""
+    return _usd(plan.model.weights_bytes / BYTES_PER_GB, "nat_gateway_gb", region)
 
 
 def start_gb(plan: Plan) -> float:
@@ -127,6 +114,11 @@ def start_gb(plan: Plan) -> float:
     return plan.model.weights_bytes * DOWNLOAD_FACTOR * plan.total_nodes / BYTES_PER_GB
 
 
-def start_nat_usd(plan: Plan) -> float:
-    """Return what NAT charges for the data of one start of all replicas."""
-    return start_gb(plan) * list_prices()["nat_gateway_gb"].usd
+def start_nat_usd(plan: Plan, region: str) -> float | None:
+    """Return what NAT charges for the data of one start of all replicas; None where the price is unknown."""
+    return _usd(start_gb(plan), "nat_gateway_gb", region)
+
+
+def _usd(number: float, name: str, region: str) -> float | None:
+    found = list_prices(region).get(name)
+    return number * found.usd if found else None

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from planner.faults import WrongQuestion, did_you_mean, nearest_names
 from planner.json_files import read_json_object
 from planner.other_types import why_not_served
 
+REFERENCE_REGION = "us-east-1"
+"""The region whose prices are known of every type that is sold there."""
 CATALOGUE = Path(__file__).parent / "data" / "instances.json"
 ABOVE_ZERO = (
     "gpus",
@@ -58,10 +61,22 @@ class InstanceType:
     efa_interfaces: int = 0
     gpudirect_rdma: bool | None = None
     usd_per_hour: float | None = None
+    """On demand, Linux, in `price_region`; None: not known there. Of an instance file: what the file says."""
+    price_region: str | None = None
+    """None: of an instance file."""
+    usd_per_hour_by_region: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Every list price that is known; no key: not known there."""
     quota_code: str | None = None
     quota_name: str | None = None
     zone_ids: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
     """Region -> ids of the zones known to offer the type; no key: none is known there."""
+
+    @property
+    def ranking_usd_per_hour(self) -> float:
+        """What the type is ranked by: its price, else that of the reference region, else the dearest."""
+        if self.usd_per_hour is not None:
+            return self.usd_per_hour
+        return self.usd_per_hour_by_region.get(REFERENCE_REGION, inf)
 
     @property
     def sm(self) -> int:
@@ -94,28 +109,25 @@ class UnknownInstanceType(WrongQuestion):
 
 
 @cache
-def catalogue() -> dict[str, InstanceType]:
-    """Return every known instance type by name."""
+def catalogue(region: str = REFERENCE_REGION) -> dict[str, InstanceType]:
+    """Return every known instance type by name, with its price in a region where that is known."""
     rows = json.loads(CATALOGUE.read_text())["instances"]
-    return {row["type"]: InstanceType(**row) for row in rows}
+    types = {row["type"]: InstanceType(**row) for row in rows}
+    return {
+        name: replace(found, usd_per_hour=found.usd_per_hour_by_region.get(region), price_region=region)
+        for name, found in types.items()
+    }
 
 
-@cache
-def prices_of() -> str:
-    """Return where and when the catalogue's prices are from, for people to read."""
-    prices = json.loads(CATALOGUE.read_text())["prices"]
-    return f"{prices['region']} {prices['terms']}, {prices['date']}"
-
-
-def find_instance(name: str) -> InstanceType:
-    """Return the instance type of this name.
+def find_instance(name: str, region: str = REFERENCE_REGION) -> InstanceType:
+    """Return the instance type of this name, with its price in a region where that is known.
 
     Raises:
         UnknownInstanceType: It is not in the catalogue; carries the nearest names.
     """
-    if name not in catalogue():
-        raise UnknownInstanceType(name, nearest_names(name, catalogue()))
-    return catalogue()[name]
+    if name not in catalogue(region):
+        raise UnknownInstanceType(name, nearest_names(name, catalogue(region)))
+    return catalogue(region)[name]
 
 
 def read_instance_file(path: Path) -> InstanceType:

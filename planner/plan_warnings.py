@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from planner.instances import REFERENCE_REGION
 from planner.options import ServingOptions
 from planner.plan import Plan
+from planner.prices import partition
 from planner.search import SMALLER_BATCHES, attempt
 from planner.stages import Layout
 
@@ -23,9 +25,18 @@ def warnings_on(plan: Plan, wishes: ServingOptions) -> Iterator[str]:
 
 
 def machines(plan: Plan) -> str:
-    """Return the nodes of a plan and their price."""
-    price = "price unknown" if plan.usd_per_hour is None else f"${plan.usd_per_hour:.2f}/h"
+    """Return the nodes of a plan and their price; where that is unknown, with the reference region's."""
+    price = f"${plan.usd_per_hour:.2f}/h" if plan.usd_per_hour is not None else _unknown(plan)
     return f"{plan.total_nodes} x {plan.instance.type} ({price})"
+
+
+def _unknown(plan: Plan) -> str:
+    region, reference = plan.instance.price_region, plan.instance.usd_per_hour_by_region.get(REFERENCE_REGION)
+    if region is None:
+        return "price unknown"
+    if reference is None or region == REFERENCE_REGION or partition(region):
+        return f"price unknown in {region}"
+    return f"price unknown in {region}, ${plan.total_nodes * reference:.2f}/h in {REFERENCE_REGION}"
 
 
 def _idle_gpus(plan: Plan) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 
-from planner.instances import InstanceType, catalogue, find_instance
+from planner.instances import REFERENCE_REGION, InstanceType, catalogue, find_instance
 from planner.models import ModelFacts, find_model
 from planner.notes import notes_on
 from planner.options import ServingOptions
@@ -83,7 +83,7 @@ def _more_nodes(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
 
 def _cheapest_type(refused: Plan, wishes: ServingOptions) -> Iterator[str]:
     free = replace(_within_limit(refused, wishes), tensor_parallel_size=None, pipeline_parallel_size=None)
-    cheapest = _cheapest(refused.model, free)
+    cheapest = _cheapest(refused.model, free, refused.instance.price_region or REFERENCE_REGION)
     if cheapest and cheapest.layout:
         yield (
             f"the cheapest that fits: {cheapest.layout.label} on {machines(cheapest)}{_shortened(refused, cheapest)}"
@@ -97,10 +97,10 @@ def _shortened(refused: Plan, found: Plan) -> str:
     return f", with --max-model-len {found.options.max_model_len}"
 
 
-def _cheapest(model: ModelFacts, wishes: ServingOptions) -> Plan | None:
+def _cheapest(model: ModelFacts, wishes: ServingOptions, region: str) -> Plan | None:
     """Return the first plan that `compare` would list; types whose weights alone cost more nodes are not tried."""
     best: Plan | None = None
-    for instance in sorted(catalogue().values(), key=lambda instance: _least_price(model, instance)):
+    for instance in sorted(catalogue(region).values(), key=lambda instance: _least_price(model, instance)):
         if best and _least_price(model, instance) > _price(best):
             break
         found = attempt(model, instance, wishes)
@@ -113,21 +113,24 @@ def _least_price(model: ModelFacts, instance: InstanceType) -> float:
     """Return what the nodes cost at least: as many as hold the weights and nothing else."""
     memory_bytes = instance.gpus * instance.gpu_memory_gib * BYTES_PER_GIB
     nodes = max(1, ceil(model.weights_bytes * model.weights_deviation.low / memory_bytes))
-    return float("inf") if instance.usd_per_hour is None else nodes * instance.usd_per_hour
+    return nodes * instance.ranking_usd_per_hour
 
 
 def _rank(plan: Plan) -> tuple[bool, float, int, str]:
     return not plan.fits, _price(plan), plan.total_nodes, plan.instance.type
 
 
-def compare(model: ModelFacts, wishes: ServingOptions) -> list[Plan]:
-    """Return a plan for every type of the catalogue: those that fit first, the cheapest first."""
-    plans = [attempt(model, instance, wishes) for instance in catalogue().values()]
+def compare(model: ModelFacts, wishes: ServingOptions, region: str = REFERENCE_REGION) -> list[Plan]:
+    """Return a plan for every type of the catalogue: those that fit first, the cheapest first.
+
+    A type whose price is not known in the region takes the place that its price in the reference region gives it.
+    """
+    plans = [attempt(model, instance, wishes) for instance in catalogue(region).values()]
     return sorted(plans, key=_rank)
 
 
 def _price(plan: Plan) -> float:
-    return float("inf") if plan.usd_per_hour is None else plan.usd_per_hour
+    return plan.total_nodes * plan.instance.ranking_usd_per_hour
 
 
 def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | None = None) -> Plan:
@@ -143,13 +146,13 @@ def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | No
     return replace(result, suggestions=tuple(suggestions_for(result, wishes)))
 
 
-def plan_named(model_id: str, instance_type: str, options: ServingOptions) -> Plan:
-    """Return the plan of a locked model on a type of the catalogue.
+def plan_named(model_id: str, instance_type: str, options: ServingOptions, *, region: str = REFERENCE_REGION) -> Plan:
+    """Return the plan of a locked model on a type of the catalogue, at the prices of a region.
 
     Raises:
         WrongQuestion: The model or the type is unknown, or the options are no valid question.
     """
-    return plan(find_model(model_id), find_instance(instance_type), options)
+    return plan(find_model(model_id), find_instance(instance_type, region), options)
 
 
 def nothing_fits_lines(model: ModelFacts, refused: Sequence[Plan], wishes: ServingOptions) -> Iterator[str]:

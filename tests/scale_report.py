@@ -50,7 +50,7 @@ def preview_seconds(models: int) -> float:
         )
         seconds = time.monotonic() - began
     assert done.returncode == 0, done.stderr
-    assert f"[model-{models - 1}]" in done.stdout
+    assert f"model-{models - 1}" in done.stdout
     return seconds
 
 

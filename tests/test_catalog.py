@@ -48,15 +48,15 @@ def test_a_refresh_tells_what_it_added_changed_and_kept(
 ) -> None:
     refresh(file)
     assert capsys.readouterr().out.splitlines() == [
-        "added p3dn.24xlarge: 8 x V100, 29.12 GiB usable each (estimate), 31.212 USD/h; not known: "
+        "added p3dn.24xlarge: 8 x V100, 29.12 GiB usable each (estimate), 31.212 USD/h in us-east-1; not known: "
         "gpu_memory_bandwidth_gbytes_per_second, gpudirect_rdma, gpu_interconnect, gpu_interconnect_gbytes_per_second",
-        "changed g5.48xlarge: usd_per_hour 16.288 -> 17.5",
+        "changed g5.48xlarge: USD/h in us-east-1 16.288 -> 17.5",
         "changed p5e.48xlarge: zones in us-west-2 usw2-az3 -> none",
-        "changed g6f.large: usd_per_hour 0.202 -> none",
+        "changed g6f.large: USD/h in us-east-1 0.202 -> none",
         "kept, not listed in us-west-2: p5e.48xlarge",
         "left out g5g.xlarge: the nodes here are x86_64",
         "1 added, 3 changed, 1 as before",
-        f"prices: us-east-1 on demand, Linux, {TODAY}; none for p5e.48xlarge, g6f.large",
+        f"prices in us-east-1: on demand, Linux, {TODAY}; none for p5e.48xlarge, g6f.large",
         f"wrote {file}",
     ]
 
@@ -65,11 +65,13 @@ def test_a_refresh_is_written_with_its_date_and_regions(aws: None, file: Path) -
     before = rows_of(file)
     refresh(file, price_region="eu-west-1")
     head, after = read_catalogue(file)
-    assert head["prices"] == {"region": "eu-west-1", "date": TODAY, "terms": "on demand, Linux"}
+    assert (head["prices"]["eu-west-1"], head["prices"]["us-east-1"]) == (TODAY, "2026-07-20")
     assert head["refreshed"] == {"us-west-2": TODAY}
     assert [row.type for row in after] == [*before, "p3dn.24xlarge"]
     found = rows_of(file)
-    assert found["g5.48xlarge"] == replace(before["g5.48xlarge"], usd_per_hour=17.5)
+    known = before["g5.48xlarge"].usd_per_hour_by_region
+    assert found["g5.48xlarge"].usd_per_hour_by_region == {**known, "eu-west-1": 17.5}
+    assert list(found["g5.48xlarge"].usd_per_hour_by_region) == ["eu-west-1", "us-east-1", "us-east-2", "us-west-2"]
     assert (found["p3dn.24xlarge"].network_gbps, found["p3dn.24xlarge"].nvme_gb) == (100, 1800)
     assert list(found["g5.xlarge"].zone_ids["us-west-2"]) == ["usw2-az1", "usw2-az2", "usw2-az3"]
     assert found["p5e.48xlarge"].zone_ids["us-east-2"] == before["p5e.48xlarge"].zone_ids["us-east-2"]
@@ -120,9 +122,11 @@ def test_where_aws_gives_no_prices_they_stay_and_the_rest_is_refreshed(
     head, _ = read_catalogue(file)
     refresh(file, **answers)
     found = rows_of(file)
-    assert (found["g5.48xlarge"].usd_per_hour, found["p3dn.24xlarge"].usd_per_hour) == (16.288, None)
+    assert found["g5.48xlarge"].usd_per_hour_by_region["us-east-1"] == 16.288
+    assert found["p3dn.24xlarge"].usd_per_hour_by_region == {}
     assert read_catalogue(file)[0]["prices"] == head["prices"]
-    assert f"prices: us-east-1 on demand, Linux, 2026-07-20, as before: {why}\n" in capsys.readouterr().out
+    region = answers.get("price_region", "us-east-1")
+    assert f"prices in {region}: as before, of {head['prices'][region]}: {why}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,8 @@ def test_a_region_that_cannot_be_reached_is_told(
 @pytest.mark.parametrize(
     ("arguments", "asked"),
     [
-        ((), "['us-west-2'] us-east-1"),
+        ((), "['us-west-2'] us-west-2"),
+        (("--price-region", "us-east-1"), "['us-west-2'] us-east-1"),
         (("--region", "eu-west-1", "--region", "us-east-2", "--price-region", "eu-west-1"),
          "['eu-west-1', 'us-east-2'] eu-west-1"),
     ],

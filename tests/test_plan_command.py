@@ -102,7 +102,7 @@ def test_one_g7e_stands_beside_two_g5_with_what_each_costs() -> None:
     lines = {line.split()[0]: line.split() for line in ask(SCOUT).stdout.splitlines() if line}
     assert lines["g7e.24xlarge"][1:6] == ["1", "16.57", "4", "x", "1"]
     assert lines["g5.48xlarge"][1:6] == ["2", "32.58", "8", "x", "2"]
-    assert lines["g7e.24xlarge"][14] == "az1,az2,az3,az4", "zones of the default region"
+    assert lines["g7e.24xlarge"][14] == "az2,az6", "zones of the default region, us-east-1"
     by_type = {plan["instance"]["type"]: plan for plan in json.loads(ask(SCOUT, "--json").stdout)["candidates"]}
     one, two = by_type["g7e.24xlarge"], by_type["g5.48xlarge"]
     assert one["cost"]["usd_per_million_tokens_estimate"] < two["cost"]["usd_per_million_tokens_estimate"]
@@ -115,6 +115,22 @@ def test_the_zones_shown_are_those_of_the_region_asked_for() -> None:
     assert (
         "none known in eu-nowhere-1" in ask(SCOUT, "--instance-type", "g7e.24xlarge", "--region", "eu-nowhere-1").stdout
     )
+
+
+def test_prices_are_those_of_the_region_or_unknown() -> None:
+    asked = ("g5.48xlarge", "--pipeline-parallel-size", "1", "--region", "eu-central-1")
+    refused = ask(SCOUT, "--instance-type", *asked).stderr
+    assert (
+        "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge (price unknown in eu-central-1, $32.58/h in us-e"
+        in refused
+    )
+    fits = ask(LLAMA_8B, "--instance-type", "g5.4xlarge", "--region", "eu-central-1").stdout
+    assert "  price        $2.03 an hour for the GPU nodes (eu-central-1, on demand, Linux, 2026)" in fits
+    unknown = ask(LLAMA_8B, "--instance-type", "g5.xlarge", "--region", "eu-central-1").stdout
+    assert "  price        of one g5.xlarge: unknown in eu-central-1 (1.01 in us-east-1)" in unknown
+    table = ask(LLAMA_8B, "--region", "us-gov-west-1").stdout
+    assert {line.split()[2] for line in table.splitlines() if line.startswith(("g", "p"))} == {"unknown"}
+    assert "USD/h: unknown in us-gov-west-1 for 56 types, which stand where their price in us-east-1 puts them" in table
 
 
 def test_json_lists_every_term_with_its_range_and_rule() -> None:

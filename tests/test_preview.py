@@ -1,5 +1,7 @@
 """The offline preview runs the real program; what it shows is what the program registered."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 from asking import LLAMA_8B, LLAMA_70B, QWEN_235B, SCOUT
 
-from cli.preview_command import run_preview
+from cli.preview_command import EVERYTHING_SHORT, Wanted, run_preview
 from cli.recording import Recording, record
 from config.stack_file import read_stack_file
 
@@ -32,8 +34,8 @@ class Shown:
 def preview(capsys: pytest.CaptureFixture[str]) -> Callable[..., Shown]:
     """The command in this process: loading the SDK once is enough for all tests but those of time and exit."""
 
-    def run(folder: Path = ROOT, stack: str = "dev") -> Shown:
-        status = run_preview(folder, stack)
+    def run(folder: Path = ROOT, stack: str = "dev", wanted: Wanted = EVERYTHING_SHORT) -> Shown:
+        status = run_preview(folder, stack, wanted)
         captured = capsys.readouterr()
         return Shown(status, captured.out, captured.err)
 
@@ -130,27 +132,116 @@ def test_the_release_waits_for_controllers_and_its_own_nodes_and_gpus_hold_up_no
     assert waiting == {"llama-4-scout", "llama-4-scout-release"}
 
 
-def test_the_preview_shows_plan_topology_tree_values_price_and_checks(preview: Callable[..., Shown]) -> None:
-    found = preview(ROOT, "prod")
+def parts_of(stdout: str) -> list[str]:
+    return [line.removeprefix("== ") for line in stdout.splitlines() if line.startswith("== ")]
+
+
+def test_the_preview_begins_with_its_answer_then_plan_topology_price_and_checks(preview: Callable[..., Shown]) -> None:
+    found = preview(ROOT, "dev")
     assert (found.returncode, found.stderr) == (0, "")
-    parts = [line for line in found.stdout.splitlines() if line.startswith("== ")]
-    assert parts == [f"== {part}" for part in ("Plan", "Topology", "Resources", "Helm values", "Price", "Checks")]
-    assert "llama-4-scout: 2 x g5.48xlarge, one placement group" in found.stdout
-    assert "$32.58 an hour" in found.stdout
-    assert "unknown quota Running On-Demand G and VT instances holds 384 vCPUs: not asked" in found.stdout
-    assert "unknown g5.48xlarge is offered in us-west-2a: not asked of the account" in found.stdout
-    assert "unknown stack file: huggingFaceToken is not set" in found.stdout
+    lines = found.stdout.splitlines()
+    asked = sum(line.startswith("unknown  is it so? ") for line in lines)
+    assert lines[0] == (
+        f"Yes, when your account allows it: 1 x g5.48xlarge, $16.66/h; {asked} questions only your account can answer, "
+        "1 warning."
+    )
+    assert lines[1] == "Offline preview of stack dev in us-west-2: nothing is made, and AWS is not asked."
+    assert lines[2].startswith("warning  cluster.publicAccessCidrs: 0.0.0.0/0 exposes the Kubernetes API to the int")
+    assert parts_of(found.stdout) == ["Plan", "Topology", "Price", "Checks"]
+    assert "unknown  is it so? g5.48xlarge is offered in us-west-2a\n         aws ec2 describe-instance" in found.stdout
+    assert "To see them: --resources" in lines[-1]
 
 
-def test_the_topology_shows_gpu_nodes_once_in_their_zone_and_system_nodes_in_two(
+def test_what_is_to_be_set_first_is_the_answer(preview: Callable[..., Shown]) -> None:
+    found = preview(ROOT, "prod")
+    assert found.returncode == 0
+    first = found.stdout.splitlines()[0]
+    assert first.startswith(f"Not yet: huggingFaceToken is not set, and {SCOUT} is gated on Hugging Face: pulumi up")
+    assert re.search(r"\. Then: 2 x g5.48xlarge, \$32.96/h; \d+ questions only your account can answer, 1 warn", first)
+
+
+def test_resources_and_values_are_shown_on_request(preview: Callable[..., Shown]) -> None:
+    found = preview(ROOT, "dev", Wanted(resources=True, values=True)).stdout
+    assert parts_of(found) == ["Plan", "Topology", "Resources", "Helm values", "Price", "Checks"]
+    assert "vllm-eks-dev-vpc  aws:ec2/vpc:Vpc" in found
+    assert "# llama-4-scout (" in found
+
+
+def test_every_warning_of_pulumi_s_log_is_in_the_preview_and_in_its_answer(
+    preview: Callable[..., Shown], project: Path
+) -> None:
+    stack_file = project / "Pulumi.dev.yaml"
+    stack_file.write_text(stack_file.read_text().replace("config:\n", "config:\n  vllm-eks:apiKey: planted\n"))
+    program = project / "__main__.py"
+    program.write_text(program.read_text() + '\npulumi.log.warn("the last word")\npulumi.log.info("by the way")\n')
+    lines = preview(project).stdout.splitlines()
+    assert lines[0].endswith(" questions only your account can answer, 3 warnings.")
+    assert lines[3:6] == [
+        "warning  vllm-eks:apiKey is in plain text in the stack file: run pulumi config set --secret apiKey, and "
+        "replace the secret itself if others have seen the file",
+        "warning  the last word",
+        "info     by the way",
+    ]
+    assert json.loads(preview(project, "dev", Wanted(as_json=True)).stdout)["warnings"][1:] == [
+        lines[3].removeprefix("warning  "),
+        "the last word",
+    ]
+
+
+def test_json_is_one_object_with_the_answer_plans_checks_price_and_counts(preview: Callable[..., Shown]) -> None:
+    found = preview(ROOT, "dev", Wanted(as_json=True))
+    told = json.loads(found.stdout)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert set(told) == {
+        "stack", "region", "verdict", "answer", "models", "checks", "warnings", "price", "resources",
+    }  # fmt: skip
+    assert (told["stack"], told["region"], told["verdict"]) == ("dev", "us-west-2", "yes")
+    assert told["answer"] == preview(ROOT, "dev").stdout.splitlines()[0]
+    model = told["models"]["llama-4-scout"]
+    assert (model["zones"], model["running_nodes"], model["parked"]) == (["us-west-2a"], 1, False)
+    assert model["plan"]["parallelism"]["tensor_parallel_size"] == 8
+    assert {check["status"] for check in told["checks"]} == {"passed", "warning", "unknown"}
+    assert told["price"]["usd_per_hour"] == pytest.approx(sum(one["usd_per_hour"] for one in told["price"]["parts"]))
+    assert told["resources"]["aws:ec2/subnet:Subnet"] == 8
+
+
+def test_a_price_that_the_region_does_not_have_is_unknown_in_the_answer_too(
+    preview: Callable[..., Shown], project: Path
+) -> None:
+    stack_file = project / "Pulumi.dev.yaml"
+    stack_file.write_text(
+        stack_file.read_text().replace("us-west-2", "eu-central-1").replace("1c, eu-central-1d", "1c")
+    )
+    found = preview(project).stdout
+    assert (
+        ": 1 x g5.48xlarge, price of g5.48xlarge unknown in eu-central-1 ($16.29/h for all GPU nodes in us-east-1);"
+        in (found.splitlines()[0])
+    )
+    assert "unknown in eu-central-1 (16.29 in us-east-1)" in found
+    assert "To look up instance types: vllm-eks catalog refresh --region eu-central-1" in found
+    price = json.loads(preview(project, "dev", Wanted(as_json=True)).stdout)["price"]
+    assert (price["usd_per_hour"], price["usd_per_hour_at_least"]) == (None, pytest.approx(0.005))
+
+
+def part(stdout: str, title: str) -> str:
+    return stdout.split(f"== {title}\n")[1].split("\n== ")[0]
+
+
+def test_the_topology_shows_everything_once_control_plane_and_ways_in_and_out_too(
     preview: Callable[..., Shown],
 ) -> None:
-    topology = preview(ROOT, "dev").stdout.split("== Topology")[1].split("== Resources")[0]
+    topology = part(preview(ROOT, "dev").stdout, "Topology")
     assert topology.count("llama-4-scout: 1 x g5.48xlarge, no placement group") == 1
     assert topology.count("GPU ") == 8
-    assert topology.count("system nodes: 2 x m7i.large over us-west-2a and us-west-2b") == 2
-    first_zone = topology.split("├── us-west-2b")[0]
-    assert "GPU 7" in first_zone
+    for once in (
+        "EKS control plane vllm-eks-dev, Kubernetes 1.36: its API is open to 0.0.0.0/0 and the VPC",
+        "internet gateway: private subnets go out through the NAT gateway, nothing comes in",
+        "S3 endpoint (gateway): traffic to it skips NAT",
+        "system nodes: 2 x m7i.large, spread over us-west-2a and us-west-2b",
+        "call http://llama-4-scout-api.vllm-llama-4-scout.svc.cluster.local:8000/v1 -> the first pod of each replica",
+    ):
+        assert topology.count(once) == 1, once
+    assert "GPU 7" in topology.split("├── us-west-2b")[0]
 
 
 def test_gpus_that_no_replica_uses_are_drawn_idle(preview: Callable[..., Shown], project: Path) -> None:
@@ -161,7 +252,7 @@ def test_gpus_that_no_replica_uses_are_drawn_idle(preview: Callable[..., Shown],
     stack_file.write_text(
         text.replace("instanceType: g5.48xlarge", "instanceType: g6e.48xlarge").replace("maxModelLen: 16384", changed)
     )
-    topology = preview(project).stdout.split("== Topology")[1].split("== Resources")[0]
+    topology = part(preview(project).stdout, "Topology")
     drawn = [line.split("GPU ")[1].split()[1:3] for line in topology.splitlines() if "GPU " in line]
     assert [words[:1] if words[0] == "idle" else words for words in drawn] == [
         ["replica", "1"], ["replica", "1"], ["replica", "2"], ["replica", "2"],
@@ -177,7 +268,7 @@ def test_the_command_previews_dev() -> None:
     command = [sys.executable, "-c", "from cli.main import main; main()", "preview"]
     found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout.startswith("Offline preview of stack dev")
+    assert found.stdout.startswith("Yes, when your account allows it: 1 x g5.48xlarge, ")
 
 
 def test_secrets_of_the_stack_reach_neither_the_preview_nor_any_value(
@@ -211,10 +302,23 @@ def test_a_plan_that_does_not_fit_stops_the_preview_with_the_numbers(
     stack_file = project / "Pulumi.prod.yaml"
     stack_file.write_text(stack_file.read_text().replace("pipelineParallelSize: 2", "pipelineParallelSize: 1"))
     found = preview(project, "prod")
-    assert (found.returncode, found.stdout) == (3, "")
+    assert (found.returncode, found.stdout) == (3, f"No: models.llama-4-scout: {SCOUT} does not fit g5.48xlarge.\n")
     assert found.stderr.splitlines()[0] == f"models.llama-4-scout: {SCOUT} does not fit g5.48xlarge:"
     assert "would work: pipelineParallelSize: 2: 2 x g5.48xlarge ($32.58/h)" in found.stderr
     assert "Traceback" not in found.stderr
+    refused = preview(project, "prod", Wanted(as_json=True))
+    told = json.loads(refused.stdout)
+    assert (refused.returncode, told["verdict"], told["resources"]) == (3, "no", {})
+    assert told["models"]["llama-4-scout"]["plan"]["refusals"][0]["code"] == "weights_do_not_fit"
+
+
+def test_a_folder_without_the_program_is_told(preview: Callable[..., Shown], project: Path) -> None:
+    (project / "__main__.py").unlink()
+    found = preview(project)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == (
+        f"there is no __main__.py in {project}: the preview runs the program; give its folder with --folder\n"
+    )
 
 
 def test_a_wrong_stack_file_or_stack_is_told_without_a_traceback(preview: Callable[..., Shown], project: Path) -> None:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from planner.instances import catalogue, prices_of
+from planner.instances import catalogue
+from planner.prices import instance_price_source
 
 HOURS_PER_MONTH = 730
 REGION = "us-east-1"
@@ -69,4 +70,6 @@ def instance_cost(type_: str) -> Cost | None:
     known = catalogue().get(type_)
     if known is None or known.usd_per_hour is None:
         return None
-    return cost(Price(of=type_, usd=known.usd_per_hour, per="hour", source=f"the catalogue: {prices_of()}"))
+    return cost(
+        Price(of=type_, usd=known.usd_per_hour, per="hour", source=f"the catalogue: {instance_price_source(known)}")
+    )
