@@ -52,7 +52,7 @@ def gated_models(models: Mapping[str, ModelSettings]) -> list[str]:
 
 
 def _instance_type_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
-    if not model.instance_type:
+    if model.instance_type is None:
         return
     try:
         instance = find_instance(model.instance_type)
@@ -90,7 +90,7 @@ def _batch_holds_every_sequence(model: ModelSettings, instance: InstanceType, ke
 
 
 def _model_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
-    if not model.model:
+    if model.model is None:
         return
     try:
         facts = find_model(model.model)

@@ -28,6 +28,8 @@ MODEL_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NODE_RELEASE = re.compile(r"\d+\.\d+\.\d+-\d{8}")
 ADDON_VERSION = re.compile(r"v\d+\.\d+\.\d+-eksbuild\.\d+")
 TAG_CHARACTERS = re.compile(r"[\w\s.:/=+@-]*")
+MOST_IMAGE_CHARACTERS = 255 + 128 + 80
+"""A name, a tag and a digest, each as long as registries take them."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAMED_IMAGE = re.compile(r"[a-z0-9./:_-]+(:[\w][\w.-]{0,127})?", re.IGNORECASE)
 
@@ -172,6 +174,8 @@ def chart_repository(value: str) -> str:
 
 def image(value: str) -> str:
     """Accept a full image reference that always means the same image."""
+    if len(value) > MOST_IMAGE_CHARACTERS:
+        raise ValueError(f"the reference has {len(value)} characters: at most {MOST_IMAGE_CHARACTERS} fit")
     name, _, digest = value.partition("@")
     host, slash, rest = name.partition("/")
     if not NAMED_IMAGE.fullmatch(name) or ("@" in value and not DIGEST.fullmatch(digest)):
@@ -219,6 +223,8 @@ def tag(key: str, value: str) -> None:
     """Refuse a tag that AWS would refuse."""
     if key.lower().startswith("aws:"):
         raise ValueError("keys that begin with aws: belong to AWS: choose another key")
+    if not key:
+        raise ValueError("the key is empty: AWS takes one of 1 to 128 characters")
     for what, text, longest in (("key", key, 128), ("value", value, 256)):
         if len(text) > longest:
             raise ValueError(f"the {what} has {len(text)} characters: AWS takes at most {longest}, so shorten it")
@@ -236,6 +242,8 @@ def list_of(values: Sequence[str]) -> str:
 def _path(value: str) -> Path:
     """Return a path that can be looked at."""
     try:
+        if "\0" in value:
+            raise ValueError
         path = Path(value).expanduser()
         path.exists()
     except (OSError, RuntimeError, ValueError):

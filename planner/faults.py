@@ -1,11 +1,30 @@
 """Questions that cannot be planned at all, as opposed to plans that do not fit."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONG_WORD = re.compile(r"(\S{120})\S{10,}")
+LONGEST_LINE = 1200
+"""The longest sentence of ours lists every known architecture."""
+
 
 class WrongQuestion(ValueError):  # noqa: N818  (it is the question that is wrong, not the planner)
-    """The question itself is wrong: exit status 2 on the command line."""
+    """The question itself is wrong: exit status 2 on the command line. Its lines are short enough for a screen."""
+
+    def __str__(self) -> str:
+        return "\n".join(bounded(line) for line in super().__str__().split("\n"))
+
+
+def bounded(line: str) -> str:
+    """Return a line of a message with what is long of it cut: values of a file may be of any length.
+
+    >>> bounded("x" * 500 + " is text: " + "write less")[-30:]
+    'xxxxx... is text: write less'
+    """
+    line = LONG_WORD.sub(r"\1...", line)
+    # The end says what to do.
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 300]} ... {line[-290:]}"
 
 
 def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
