@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from checks.api import Record
 from checks.asking import Question, ask, error_code
 from checks.result import Check
-from checks.site import Site, own_instances
+from checks.site import Instance, Site, own_instances
 from planner.gpu_nodes import GpuNodes
 
 NO_SUCH_GROUP = "NotFoundException"
@@ -41,10 +41,14 @@ def _group(arn: str, models: Mapping[str, GpuNodes], site: Site) -> Iterator[Che
         text = f"there is no group {arn} in this account: correct the ARN"
         yield from (_told(name, text, nodes) for name, nodes in models.items())
         return
-    running = ask(question, lambda: {one.reservation_id for one in own_instances(site)})
-    own = running if isinstance(running, set) else set()
+    seen = Question(
+        subject=question.subject,
+        actions="ec2:DescribeInstances",
+        command=f"aws ec2 describe-instances --region {site.region}",
+    )
+    running = ask(seen, lambda: own_instances(site))
     for name, nodes in models.items():
-        yield _model(name, nodes, found, own, question, site)
+        yield _model(name, nodes, found, running, question)
 
 
 def _reservations(arn: str, site: Site) -> Sequence[Record] | None:
@@ -61,22 +65,25 @@ def _reservations(arn: str, site: Site) -> Sequence[Record] | None:
     return site.api.pages("ec2", "describe_capacity_reservations", "CapacityReservations", CapacityReservationIds=ids)
 
 
-def _model(name: str, nodes: GpuNodes, found: Sequence[Record], own: set[str], question: Question, site: Site) -> Check:
-    wanted, (zone, *_) = nodes.plan.instance.type, nodes.zones
+def _model(
+    name: str, nodes: GpuNodes, found: Sequence[Record], running: Sequence[Instance] | Check, question: Question
+) -> Check:
+    wanted, zones = nodes.plan.instance.type, " and ".join(nodes.zones)
     fitting = [
         one
         for one in found
         if one["State"] == "active" and one["InstanceType"] == wanted and one["AvailabilityZone"] in nodes.zones
     ]
+    ids = {one["CapacityReservationId"] for one in fitting}
     free = sum(one["AvailableInstanceCount"] for one in fitting)
-    mine = sum(
-        one.type == wanted and one.reservation_id in {f["CapacityReservationId"] for f in fitting}
-        for one in (own_instances(site) if own else ())
-    )
-    if nodes.total <= free + mine:
-        text = f"{free} x {wanted} free in {' and '.join(nodes.zones)}, {mine} used by this stack"
+    own = [] if isinstance(running, Check) else [one for one in running if one.reservation_id in ids]
+    missing = nodes.total - len(own)
+    if missing <= free:
+        text = f"{free} x {wanted} free in {zones}, {len(own)} used by this stack"
         return Check(subject=question.subject, status="passed", text=text)
-    text = f"its active reservations have {free} x {wanted} free in {zone}, and {name} needs {nodes.total - mine} more"
+    text = f"its active reservations have {free} x {wanted} free in {zones}, and {name} needs {missing} more"
+    if isinstance(running, Check):
+        return Check(subject=question.subject, status="unknown", text=f"{text}, less what runs in them: {running.text}")
     return _told(name, text, nodes)
 
 
