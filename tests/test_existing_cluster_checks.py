@@ -287,7 +287,8 @@ def test_where_only_some_nodes_are_out_of_reach_it_is_a_warning() -> None:
 
 
 def test_where_no_other_node_is_seen_it_is_unknown() -> None:
-    ours = instance(tags={"kubernetes.io/cluster/theirs": "owned", STACK_TAG: "vllm-eks-test"}, SecurityGroups=[])
+    tags = {"kubernetes.io/cluster/theirs": "owned", STACK_TAG: "vllm-eks-test"}
+    ours = instance(tags=tags, SecurityGroups=[{"GroupId": "sg-cluster"}])
     for nodes in ([], [ours]):
         found = looked_up(account(nodes=nodes)).checks[-1]
         assert (found.status, found.text.split(" (")[0]) == ("unknown", "no other node of theirs was found")
