@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from config.env_rules import SECRET_VALUE
 from config.faults import Fault, key_path
 from config.model_settings import ModelSettings
 from planner.faults import closest_name
@@ -117,6 +118,8 @@ def _refusal(given: GivenFlag, model: ModelSettings, facts: ModelFacts | None) -
             f"{given.written} would show a secret in the pod's command line: use the secret apiKey or "
             "huggingFaceToken of the stack"
         )
+    if any(SECRET_VALUE.search(value) for value in given.values):
+        return f"{given.written}: its value looks like a secret, which the pod's command line would show: remove it"
     if name in table.owned:
         short = _other_name(given)
         setting = table.keys.get(name)

@@ -111,6 +111,11 @@ def test_an_owned_flag_is_refused_in_every_spelling(version: str) -> None:
             "m.extraArgs[0]: --api-key would show a secret in the pod's command line: use the secret apiKey or "
             "huggingFaceToken of the stack",
         ),
+        (
+            ["--otlp-traces-endpoint", "https://me:hunter2@collector.example"],
+            "m.extraArgs[0]: --otlp-traces-endpoint: its value looks like a secret, which the pod's command line would "
+            "show: remove it",
+        ),
         (["--no-such-flag"], "m.extraArgs[0]: --no-such-flag is not a flag of vLLM 0.27.0: remove it"),
         (["--sed", "7"], "m.extraArgs[0]: --sed is not a flag of vLLM 0.27.0: did you mean --seed?"),
         (
