@@ -1,12 +1,14 @@
 """Environment variables that a stack may give to vLLM's containers."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from asking import QWEN_8B, planned
 from chart_rendering import CHART, Rendered, model_values, render_text, tool
 from stack_config import load_stack, model, report_of, write_stack
+from vllm_double import vllm_double
 
 from config.env_rules import (
     CHART_NAMES,
@@ -20,6 +22,9 @@ from config.model_settings import ModelSettings
 from planner.flag_tables import nearest_table
 from planner.gpu_nodes import GpuNodes
 from planner.release_values import release_values
+
+sys.path.insert(0, str(CHART / "files"))
+import engine
 
 
 def said(env: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -155,3 +160,12 @@ def test_harmless_values_pass() -> None:
     for name, values in HARMLESS_VALUES.items():
         for value in values:
             assert said({name: value}) in (([], []), ([], [f"m.env.{name}: vLLM 0.27.0 reads no such variable"]))
+
+
+def test_a_proxy_never_comes_between_a_probe_and_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with vllm_double() as double:
+        assert engine.read_health(f"http://127.0.0.1:{double.port}", timeout_seconds=5).trouble == ""

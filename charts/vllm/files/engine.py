@@ -24,6 +24,9 @@ RUNNING, WAITING = "vllm:num_requests_running", "vllm:num_requests_waiting"
 
 SAMPLE = re.compile(r"^(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)(?:\{.*\})?\s+(?P<value>\S+)", re.MULTILINE)
 
+WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""A stack may give vLLM's container a proxy (`env`), which knows neither localhost nor the group's own names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineState:
@@ -104,7 +107,7 @@ def answers_a_token(base_url: str, *, model: str, key: str, timeout_seconds: flo
 def _get(url: str | urllib.request.Request, timeout_seconds: float) -> tuple[int, str]:
     """Return status and text; status 0 with the reason where there was no answer."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout_seconds) as answer:
+        with WITHOUT_PROXY.open(url, timeout=timeout_seconds) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, ""
