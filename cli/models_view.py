@@ -24,7 +24,8 @@ def show_models(recording: Recording, out: Console) -> None:
     fleet = recording.fleet
     if len(fleet) > MOST_IN_FULL:
         out.print(_table(fleet, out))
-        say(out, "USD/h: the GPU nodes. One plan in full: vllm-eks plan MODEL --instance-type TYPE")
+        say(out, "TP: GPUs of one node that share each layer; PP: stages of layers. USD/h: the GPU nodes.")
+        say(out, "One plan in full: vllm-eks plan MODEL --instance-type TYPE")
     else:
         for name, nodes in fleet.items():
             _show_one(name, nodes, out)

@@ -188,9 +188,27 @@ def shell(tmp_path: Path) -> dict[str, str]:
     asked = "--namespace vllm-scout get secret the-secret --output go-template={{.data.apiKey | base64decode}}"
     kubectl.write_text(f'#!/bin/bash\n[ "$*" = "{asked}" ] && printf sk-one\n')
     kubectl.chmod(0o755)
+    curl = tmp_path / "curl"
+    curl.write_text(f"#!{sys.executable}\n{CURL}")
+    curl.chmod(0o755)
     (tmp_path / "openai.py").write_text(OPENAI)
     return {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(tmp_path)}
 
+
+# What of curl's options the snippet uses, so that no curl need be installed; an unknown one is an error.
+CURL = """
+import argparse, sys, urllib.request
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("url")
+parser.add_argument("--silent", action="store_true")
+parser.add_argument("--show-error", action="store_true")
+parser.add_argument("--header", action="append", default=[])
+parser.add_argument("--data")
+given = parser.parse_args()
+headers = dict(header.split(": ", 1) for header in given.header)
+with urllib.request.urlopen(urllib.request.Request(given.url, given.data.encode(), headers)) as answer:
+    sys.stdout.write(answer.read().decode())
+"""
 
 OPENAI = """
 import json, types, urllib.request

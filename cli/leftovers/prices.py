@@ -7,7 +7,7 @@ from planner.prices import instance_price_source
 
 HOURS_PER_MONTH = 730
 REGION = "us-east-1"
-NOT_READ = "general knowledge"
+NOT_READ = "not looked up"
 
 
 @dataclass(frozen=True, kw_only=True)
