@@ -55,4 +55,4 @@ def _show_question(check: Check, out: Console) -> None:
 
 
 def _line(status: str, text: str) -> Text:
-    return Text(f"{status:{STATUS_COLUMNS}}", style=STATUS_STYLE[status]).append(text, style="none")
+    return Text().append(f"{status:{STATUS_COLUMNS}}", style=STATUS_STYLE[status]).append(text)

@@ -18,7 +18,7 @@ from planner.vllm_args import vllm_args
 HANG = 15
 """Where the text of a head line begins, behind its name."""
 MOST_BAR_CELLS, FEWEST_BAR_CELLS = 44, 16
-COLUMNS_BESIDE_BAR = 52
+COLUMNS_BESIDE_BAR = 58
 """Branches of the topology, the GPU's number and its figures."""
 
 # (letter, style of its cells, what it is). The letters tell the parts apart; colour only helps.

@@ -1,6 +1,7 @@
 """Every value is on the screen at 80, 120 and 200 columns, with colours and without."""
 
 import io
+from collections.abc import Callable
 
 import pytest
 from asking import SCOUT, SCOUT_W4A16, planned
@@ -8,6 +9,9 @@ from rich.console import Console
 
 from cli.comparison_view import COLUMNS, show_comparison
 from cli.plan_view import show_plan
+from cli.preview_command import Wanted
+from cli.preview_view import show
+from cli.recording import Recording
 from cli.screen import Table, say, table
 from planner.models import find_model
 from planner.options import ServingOptions
@@ -63,6 +67,24 @@ def test_a_plan_says_the_same_at_every_width(width: int) -> None:
     assert max(map(len, (line for line in shown(out).splitlines() if "vllm serve" not in line))) <= width
     # The bars are as long as the screen allows; everything else is word for word the same.
     assert without_bars(shown(out)) == without_bars(shown(pipe))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_preview_says_the_same_at_every_width(width: int, recorded_stack: Callable[[str], Recording]) -> None:
+    pipe = Console(file=io.StringIO(), width=160, soft_wrap=True, highlight=False, emoji=False, _environ={})
+    out = screen(width)
+    for each in (pipe, out):
+        show(recorded_stack("prod"), "prod", each, Wanted(resources=True))
+    assert words_of_preview(shown(out)) == words_of_preview(shown(pipe))
+    # Commands are left whole, so that they can be copied.
+    lines = [line for line in shown(out).splitlines() if not line.startswith(" " * 9 + "aws ")]
+    assert max(map(len, lines)) <= width
+
+
+def words_of_preview(text: str) -> str:
+    """Every letter but those of bars, rules and branches; a word that the width breaks is joined again."""
+    words = [word for word in without_bars(text) if word not in ("==", "warning", "unknown")]
+    return "".join(sorted("".join(words).translate(dict.fromkeys(map(ord, "─│├└ ")))))
 
 
 def without_bars(text: str) -> list[str]:
