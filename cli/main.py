@@ -1,11 +1,14 @@
 """The `vllm-eks` command. Exit status: 0 it fits, 3 it does not, 2 the question itself is wrong."""
 
+import os
 import sys
 from pathlib import Path
 
 import click
 
 from cli.plan_command import Question, run_plan
+from config.regions import known_region
+from planner import bounds
 from planner.faults import WrongQuestion
 from planner.instances import REFERENCE_REGION
 from planner.options import ServingOptions
@@ -14,6 +17,7 @@ from planner.versions import DEFAULT_VLLM_VERSION
 WRONG_QUESTION = 2
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 AT_LEAST_1 = click.IntRange(1)
+TOKENS = click.IntRange(1, bounds.MOST_TOKENS)
 FOLDER = click.Path(path_type=Path)
 
 stack_folder = click.option(
@@ -53,15 +57,28 @@ Exit status: 0 it fits, 3 it does not, 2 the question is wrong.
 @click.option("--instance-type", metavar="TYPE", help="One EC2 type. Without it all types are compared.")
 @click.option("--instance-file", type=FOLDER, metavar="FILE", help="JSON file of a type the catalogue lacks.")
 @click.option(
-    "--tensor-parallel-size", type=AT_LEAST_1, metavar="N", help="GPUs of one node that share each layer (TP)."
+    "--tensor-parallel-size",
+    type=click.IntRange(1, bounds.MOST_GPUS_PER_NODE),
+    metavar="N",
+    help="GPUs of one node that share each layer (TP).",
 )
-@click.option("--pipeline-parallel-size", type=AT_LEAST_1, metavar="N", help="Stages of layers, one a node (PP).")
 @click.option(
-    "--max-model-len", type=AT_LEAST_1, metavar="N", help="Tokens of context. Default: the model's limit, at most 8192."
+    "--pipeline-parallel-size",
+    type=click.IntRange(1, bounds.MOST_STAGES),
+    metavar="N",
+    help="Stages of layers, one a node (PP).",
+)
+@click.option(
+    "--max-model-len", type=TOKENS, metavar="N", help="Tokens of context. Default: the model's limit, at most 8192."
 )
 @click.option("--gpu-memory-utilization", type=float, metavar="PART", help="Part of a GPU's memory that vLLM may use.")
-@click.option("--max-num-seqs", type=AT_LEAST_1, metavar="N", help="Requests that one step may hold.")
-@click.option("--max-num-batched-tokens", type=AT_LEAST_1, metavar="N", help="Tokens that one step may hold.")
+@click.option(
+    "--max-num-seqs",
+    type=click.IntRange(1, bounds.MOST_SEQUENCES),
+    metavar="N",
+    help="Requests that one step may hold.",
+)
+@click.option("--max-num-batched-tokens", type=TOKENS, metavar="N", help="Tokens that one step may hold.")
 @click.option("--kv-cache-dtype", metavar="TYPE", default="auto", help="Type of the KV cache's values, such as fp8.")
 @click.option("--enforce-eager", is_flag=True, help="Plan without CUDA graphs.")
 @click.option("--enable-expert-parallel", is_flag=True, help="Keep each expert whole on one GPU.")
@@ -71,7 +88,13 @@ Exit status: 0 it fits, 3 it does not, 2 the question is wrong.
 @click.option(
     "--vllm-version", metavar="VERSION", default=DEFAULT_VLLM_VERSION, help="The version whose memory use is planned."
 )
-@click.option("--replicas", type=AT_LEAST_1, metavar="N", default=1, help="Whole copies of the model.")
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, bounds.MOST_REPLICAS),
+    metavar="N",
+    default=1,
+    help="Whole copies of the model.",
+)
 @click.option("--assume-dense", is_flag=True, help="Estimate an unknown architecture as a plain dense decoder.")
 @click.option(
     "--region", metavar="REGION", default=REFERENCE_REGION, help="The region whose zones and prices are shown."
@@ -117,7 +140,7 @@ def plan(
         instance_type=instance_type,
         instance_file=instance_file,
         assume_dense=assume_dense,
-        region=region,
+        region=_region(region),
         options=options,
     )
     _exit(run_plan(question, as_json=as_json))
@@ -245,13 +268,28 @@ def _exit(status: int) -> None:
     click.get_current_context().exit(status)
 
 
+def _region(name: str) -> str:
+    try:
+        return known_region(name)
+    except ValueError as error:
+        raise WrongQuestion(f"--region: {error}") from None
+
+
 def main() -> None:
     """Run the command; a wrong question becomes one line on standard error."""
     try:
-        app(prog_name="vllm-eks")
+        try:
+            app(prog_name="vllm-eks")
+        finally:
+            sys.stdout.flush()
     except WrongQuestion as error:
         print(f"vllm-eks: {error}", file=sys.stderr)
         sys.exit(WRONG_QUESTION)
     except BrokenPipeError:
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        # A full disk behind standard output; what is left in its buffer would fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"vllm-eks: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from config import aws_names, rules
+from config import aws_names
 from config.cross_checks import Draft, cross_faults
 from config.faults import Fault, key_path, report
 from config.images_settings import ImagesSettings
 from config.limits import offering_warnings
 from config.model_checks import gated_models, model_warnings
 from config.model_settings import ModelSettings
+from config.regions import known_region
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
 from config.stack_settings import ChartsSettings, ClusterSettings, IamSettings, NetworkSettings, StackSettings
 from config.stack_values import NOT_SET_PLACEHOLDER, StackFile
@@ -131,7 +132,7 @@ class _Reader:
         try:
             if region is None:
                 raise ValueError("is missing: run pulumi config set aws:region us-west-2, with your own region")
-            return rules.region(region)
+            return known_region(region)
         except ValueError as error:
             self.faults.append(Fault(key="aws:region", text=str(error)))
             return None

@@ -1,5 +1,7 @@
 """The regions of AWS, so that a misspelt one is found before any call runs into the void."""
 
+from difflib import get_close_matches
+
 REGIONS = (
     "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
     "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
@@ -10,3 +12,19 @@ REGIONS = (
     "us-isob-west-1", "us-isof-east-1", "us-isof-south-1", "us-west-1", "us-west-2",
 )  # fmt: skip
 """All of botocore's endpoints of EC2, every partition; a test compares them, so an update of boto3 says what is new."""
+
+
+def known_region(value: str) -> str:
+    """Accept an AWS region.
+
+    Raises:
+        ValueError: AWS has none of this name; the text is for a report.
+    """
+    if value in REGIONS:
+        return value
+    if value[:-1] in REGIONS:
+        raise ValueError(f"{value!r} is a zone, not a region: write {value[:-1]}")
+    near = get_close_matches(value.lower()[:40], REGIONS, n=1, cutoff=0.7)
+    raise ValueError(
+        f"{value!r} is not a region: " + (f"did you mean {near[0]}?" if near else "write one such as us-west-2")
+    )

@@ -6,13 +6,11 @@ the key in the report: the value, what is wrong, and what to write.
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 from config.kubeconfig_file import kubeconfig
 from config.pins import LEAVING_KUBERNETES_VERSIONS, SUPPORTED_KUBERNETES_VERSIONS
-from config.regions import REGIONS
 from planner.versions import OLDEST_READ, parse_version
 
 MAX_NAME_LENGTH = 40
@@ -35,18 +33,6 @@ NAMED_IMAGE = re.compile(r"[a-z0-9./:_-]+(:[\w][\w.-]{0,127})?", re.IGNORECASE)
 
 # Where a VPC's addresses may come from: RFC 1918, and RFC 6598 which EKS takes too.
 VPC_RANGES = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
-
-
-def region(value: str) -> str:
-    """Accept an AWS region."""
-    if value in REGIONS:
-        return value
-    if ZONE.fullmatch(value) and value[:-1] in REGIONS:
-        raise ValueError(f"{value!r} is a zone, not a region: write {value[:-1]}")
-    near = get_close_matches(value.lower(), REGIONS, n=1, cutoff=0.7)
-    raise ValueError(
-        f"{value!r} is not a region: " + (f"did you mean {near[0]}?" if near else "write one such as us-west-2")
-    )
 
 
 def zone(value: str) -> str:

@@ -10,6 +10,7 @@ from config import aws_names, rules
 from config.cross_checks import Draft, cross_faults
 from config.model_settings import ModelSettings
 from config.pins import ADDON_VERSIONS
+from config.regions import known_region
 from config.sections import parse_section
 from config.stack_settings import ClusterSettings
 
@@ -19,7 +20,7 @@ DIGEST = "sha256:" + "0" * 64
 @pytest.mark.parametrize(
     ("rule", "value"),
     [
-        (rules.region, "us-gov-west-1"),
+        (known_region, "us-gov-west-1"),
         (rules.zone, "ap-southeast-2c"),
         (rules.network_cidr, "100.64.0.0/16"),
         (rules.network_cidr, "172.16.0.0/20"),
@@ -41,7 +42,7 @@ def test_a_good_value_is_taken_as_it_is(rule: Callable[[str], str], value: str) 
 @pytest.mark.parametrize(
     ("rule", "value", "told"),
     [
-        (rules.region, "us-west", "'us-west' is not a region: did you mean us-west-2?"),
+        (known_region, "us-west", "'us-west' is not a region: did you mean us-west-2?"),
         (
             rules.zone,
             "us-west-2-lax-1a",
