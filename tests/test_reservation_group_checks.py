@@ -82,10 +82,10 @@ def test_an_empty_group_has_no_place_and_a_parked_model_needs_none() -> None:
 
 
 def test_a_group_that_is_not_there_is_refused_and_for_a_parked_model_a_warning() -> None:
-    gone = {"answers": {"ListGroupResources": "NotFoundException"}}
-    check = checked(**gone)
+    gone = {"ListGroupResources": "NotFoundException"}
+    check = checked(answers=gone)
     assert (check.status, check.text) == ("failed", f"there is no group {ARN} in this account: correct the ARN")
-    assert checked(nodes=PARKED, **gone).status == "warning"
+    assert checked(nodes=PARKED, answers=gone).status == "warning"
 
 
 def test_without_permission_it_is_unknown_with_the_actions() -> None:
