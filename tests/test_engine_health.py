@@ -22,7 +22,7 @@ sys.path.insert(0, str(FILES))
 import alive  # noqa: E402
 from alive import Memory, judge  # noqa: E402  (the chart's files are no package)
 from drain import drain  # noqa: E402
-from engine import PROGRESS_METRICS, EngineState, load_of, state_of  # noqa: E402
+from engine import PROGRESS_METRICS, EngineState, load_of, read_engine, state_of  # noqa: E402
 from vllm_eks_keys import KEYS_FOLDER, ApiKeys  # noqa: E402
 
 
@@ -267,6 +267,19 @@ def test_a_stuck_engine_is_not_waited_for() -> None:
 def test_a_dead_engine_is_not_waited_for() -> None:
     why, seconds = drained(lambda _: EngineState(trouble="/health says 503: the engine is dead", dead=True))
     assert (why, seconds) == ("the engine does not answer: /health says 503: the engine is dead", 5)
+
+
+def test_a_server_that_answers_late_may_be_busy() -> None:
+    def late_for_30(now: float) -> EngineState:
+        return EngineState(trouble="/health: no answer (timed out)", late=True) if now < 30 else EngineState(running=0)
+
+    assert drained(late_for_30) == ("no request is left", 30)
+
+
+def test_late_is_told_from_gone(vllm: Double) -> None:
+    vllm.delay_seconds = 0.2
+    assert read_engine(vllm.url, timeout_seconds=0.05).late
+    assert not read_engine("http://127.0.0.1:9", timeout_seconds=0.05).late
 
 
 def test_an_endless_answer_is_cut_within_the_pods_grace() -> None:

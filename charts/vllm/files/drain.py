@@ -1,8 +1,9 @@
 """The preStop hook of every pod of a group: let requests end before anything stops.
 
 All pods of a group are told to stop at the same time, and the leader's requests need every worker. So each waits until
-the leader's server holds no request, or can no longer get any further, or --limit-seconds are over. First some seconds
-pass in which new requests may still come: endpoints are taken out of the Service while this runs.
+the leader's server holds no request, or can no longer get any further, or --limit-seconds are over. A server that
+answers late may be busy, so that ends no wait. First some seconds pass in which new requests may still come: endpoints
+are taken out of the Service while this runs.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ def drain(
     sleep(settle_seconds)
     while (now := clock()) - began < limit_seconds:
         state = look()
-        if state.trouble:
+        if state.trouble and not state.late:
             return f"the engine does not answer: {state.trouble}"
         if state.requests == 0:
             return "no request is left"
         if state.requests is None or not state.fingerprint:
-            pass  # without numbers (--disable-log-stats) nobody knows what is under way: wait
+            pass  # late, or without numbers (--disable-log-stats): nobody knows what is under way
         elif state.fingerprint != fingerprint:
             fingerprint, moved_at = state.fingerprint, now
         elif now - moved_at >= stall_seconds:

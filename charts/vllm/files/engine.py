@@ -20,6 +20,8 @@ PROGRESS_METRICS = (
 """All are set from what the engine sends after a step, never by the API server alone. A long prompt moves the use of
 the cache before its first token. All are in the /metrics of 0.21.0, 0.27.0 and 0.32.0
 (tests/data/metrics)."""
+REFUSED, LATE = 0, -1
+"""In place of an HTTP status, where there was no answer; LATE: not in time."""
 RUNNING, WAITING = "vllm:num_requests_running", "vllm:num_requests_waiting"
 
 SAMPLE = re.compile(r"^(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)(?:\{.*\})?\s+(?P<value>\S+)", re.MULTILINE)
@@ -36,6 +38,8 @@ class EngineState:
     """Why it does not answer, or what it answered in place of 200; empty when /health says 200."""
     dead: bool = False
     """Whether /health itself said that the engine is gone (HTTP 503), which does not mend."""
+    late: bool = False
+    """Whether no answer came in time: it hangs, or it is busy."""
     running: int | None = None
     """Requests in the engine's batches, as of its last step."""
     waiting: int | None = None
@@ -71,7 +75,7 @@ def read_health(base_url: str, *, timeout_seconds: float) -> EngineState:
         return EngineState()
     dead = status == 503
     trouble = "/health says 503: the engine is dead" if dead else f"/health: {said or f'HTTP {status}'}"
-    return EngineState(trouble=trouble, dead=dead)
+    return EngineState(trouble=trouble, dead=dead, late=status == LATE)
 
 
 def state_of(metrics: str) -> EngineState:
@@ -101,11 +105,11 @@ def answers_a_token(base_url: str, *, model: str, key: str, timeout_seconds: flo
     body = json.dumps({"model": model, "prompt": "Hello", "max_tokens": 1}).encode()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{base_url}/v1/completions", body, headers)
-    return _get(request, timeout_seconds)[0] != 0
+    return _get(request, timeout_seconds)[0] not in (REFUSED, LATE)
 
 
 def _get(url: str | urllib.request.Request, timeout_seconds: float) -> tuple[int, str]:
-    """Return status and text; status 0 with the reason where there was no answer."""
+    """Return status and text; REFUSED or LATE with the reason where there was no answer."""
     try:
         with WITHOUT_PROXY.open(url, timeout=timeout_seconds) as answer:
             return answer.status, answer.read().decode(errors="replace")
@@ -113,4 +117,5 @@ def _get(url: str | urllib.request.Request, timeout_seconds: float) -> tuple[int
         return error.code, ""
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        return 0, f"no answer ({reason or type(error).__name__})"
+        late = isinstance(reason, TimeoutError)
+        return LATE if late else REFUSED, f"no answer ({reason or type(error).__name__})"
