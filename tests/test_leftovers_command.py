@@ -77,3 +77,26 @@ def test_the_mark_is_the_one_the_program_writes() -> None:
     from config.loader import STACK_TAG as WRITTEN
 
     assert STACK_TAG == WRITTEN
+
+
+@pytest.mark.parametrize(
+    ("existing", "name"),
+    [
+        ("shared", "shared"),
+        ("{name: shared, securityGroupIds: [sg-0123456789abcdef0]}", "shared"),
+        ("{securityGroupIds: []}", None),
+        ("[shared]", None),
+        ("5", None),
+        ("''", None),
+    ],
+)
+def test_the_existing_cluster_is_read_in_both_forms(folder: Path, existing: str, name: str | None) -> None:
+    from cli.leftovers.command import owner_of
+    from config.stack_file import read_stack_file
+
+    text = f"config: {{cluster: {{existing: {existing}}}, network: {{existing: {{vpcId: 5}}}}}}"
+    (folder / "Pulumi.dev.yaml").write_text(text)
+
+    owner = owner_of(read_stack_file(folder, "dev"))
+
+    assert (owner.existing_cluster, owner.existing_vpc) == (name, None)

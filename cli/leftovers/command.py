@@ -48,11 +48,17 @@ def owner_of(file: StackFile) -> Owner:
     if not CLUSTER_NAME.fullmatch(name):
         raise WrongQuestion(f"EKS refuses {name!r} as a cluster's name, so there was never such a stack")
     network = _section(file.config, f"{file.project}:network").get("existing")
+    cluster = _section(file.config, f"{file.project}:cluster").get("existing")
     return Owner(
         name=name,
-        existing_cluster=_section(file.config, f"{file.project}:cluster").get("existing") or None,
-        existing_vpc=network.get("vpcId") if isinstance(network, dict) else None,
+        # By its name alone, or as {name, securityGroupIds}.
+        existing_cluster=_text(cluster.get("name") if isinstance(cluster, dict) else cluster),
+        existing_vpc=_text(network.get("vpcId")) if isinstance(network, dict) else None,
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _section(config: Mapping[str, str], key: str) -> dict[str, Any]:
