@@ -73,9 +73,9 @@ def check_stack(given: StackFile) -> CheckedStack:
         tags=tags,
         default_tags=reader.default_tags(),
     )
-    config, known = given.config, (*SECTIONS, *SECRETS)
+    config = given.config
     told = [fault for fault in (*reader.faults, *cross_faults(draft)) if not is_explained(fault, config, given.project)]
-    strays = unknown_keys(config, given.secret_keys, given.project, known)
+    strays = unknown_keys(config, given.secret_keys, given.project, sections=SECTIONS, secrets=SECRETS)
     faults = [*told, *strays, *reader.cluster_name_faults()]
     if faults or not (network and cluster and charts and images and iam and region):
         raise WrongStack(report(given.stack, sorted(faults, key=_place_in_the_file), given.environments))

@@ -12,14 +12,20 @@ LONGEST_EXAMPLE = 60
 
 
 def unknown_keys(
-    config: Mapping[str, str], secret_keys: Sequence[str], project: str, known: Sequence[str]
+    config: Mapping[str, str],
+    secret_keys: Sequence[str],
+    project: str,
+    *,
+    sections: Sequence[str],
+    secrets: Sequence[str],
 ) -> Iterator[Fault]:
-    """Yield a fault for each key that nobody reads: under the project's name, or under a like one."""
+    """Yield a fault for each key that nobody reads: under the project's name, or under another project's."""
+    known = (*sections, *secrets)
     for key in sorted(config):
         namespace, _, name = key.partition(":")
         section = re.split(r"[.\[]", name)[0]
         if namespace == project and name not in known:
-            if section != name and section in known:
+            if section != name and section in sections:
                 yield _flat_key(key, "" if key in secret_keys else config[key])
             else:
                 yield Fault(key=key, text=f"is not a setting: {nearest(name, known)}")
@@ -30,7 +36,7 @@ def unknown_keys(
 
 def is_explained(fault: Fault, config: Mapping[str, str], project: str) -> bool:
     """Return whether a missing key is one that a stray key was meant to be: that key has a fault already."""
-    if not fault.text.startswith("is missing"):
+    if not fault.text.startswith(("is missing", "has no model")):
         return False
     namespace, _, rest = fault.key.partition(":")
     section = re.split(r"[.\[]", rest)[0]

@@ -71,6 +71,30 @@ def test_a_wrong_value_elsewhere_gets_one_line(folder: Path, key: str, value: An
     one_line(lines, key.partition(":")[2].split(".")[0], text)
 
 
+def test_a_project_of_another_name_gets_a_line_for_each_key_and_no_other(folder: Path) -> None:
+    text = yaml.safe_dump({"config": good_config()}).replace("vllm-eks:", "my-llm:")
+
+    assert [line.partition(": ")[0] for line in told(folder, text)[1:]] == [
+        "  my-llm:network",
+        "  my-llm:cluster",
+        "  my-llm:models",
+    ]
+
+
+def test_a_secret_below_the_wrong_key_is_not_shown(folder: Path) -> None:
+    keys = {
+        "vllm-eks:apiKey.x": "sk-1",
+        "llm:apiKey": "sk-2",
+        "vllm-eks:cluster.x": {"secure": "sk-3"},
+        "vllm-eks:api": "sk-4",
+    }
+
+    lines = told(folder, yaml.safe_dump({"config": {**good_config(), **keys}}))
+
+    assert len(lines) == 5
+    assert "sk-" not in "".join(lines)
+
+
 @pytest.mark.parametrize(("content", "text"), KUBECONFIGS, ids=[f"{n}" for n in range(len(KUBECONFIGS))])
 def test_a_wrong_kubeconfig_gets_one_line(folder: Path, content: bytes, text: str) -> None:
     (folder / "kubeconfig").write_bytes(content)
