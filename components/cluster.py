@@ -175,7 +175,13 @@ class Cluster(pulumi.ComponentResource):
             skip_default_node_group=True,
             skip_default_security_groups=True,
             tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs], transforms=for_roles_inside(args.iam) or None),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[logs],
+                # Nothing waits for the add-ons inside: a destroy that models refuse would begin with vpc-cni.
+                protect=args.deletion_protection,
+                transforms=for_roles_inside(args.iam) or None,
+            ),
         )
 
     def _admin_access(self, principal_arn: str) -> eks.AccessEntryArgs:

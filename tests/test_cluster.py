@@ -268,5 +268,6 @@ def test_deletion_protection_and_kept_logs_are_there_for_who_wants_them(start_en
     kept.run(lambda: build(deletion_protection=True, keep_logs=True))
 
     assert [one.only(CONTROL_PLANE).inputs["deletionProtection"] for one in (plain, kept)] == [False, True]
+    assert [one.only(CONTROL_PLANE).request.protect for one in (plain, kept)] == [False, True], "and all inside"
     logs = [one.only("aws:cloudwatch/logGroup:LogGroup").request.retainOnDelete for one in (plain, kept)]
     assert logs == [False, True]
