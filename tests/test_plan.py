@@ -146,7 +146,8 @@ def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
          "tensor parallel size 0 must be 1 or more; replicas 0 must be 1 or more"),
         ({"max_num_seqs": 4096},
          "max num seqs 4096 is more than max num batched tokens 2048: vLLM refuses that; raise the second"),
-        ({"kv_cache_dtype": "int4"}, "kv cache dtype 'int4' is not one of auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2"),
+        ({"kv_cache_dtype": "int4"},
+         "kv cache dtype 'int4' is not one of auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2"),
     ],
 )  # fmt: skip
 def test_a_wrong_question_is_no_refusal(wishes: dict[str, Any], message: str) -> None:
