@@ -123,7 +123,10 @@ def version_check(kubernetes_version: str, site: Site, *, is_existing: bool = Fa
         text = f"until {ends:%Y-%m-%d}" if ends else "EKS says so"
         return Check(subject=question.subject, status="passed", text=text)
     ended = f" ended on {ends:%Y-%m-%d}" if ends else " is over"
-    text = f"standard support of {kubernetes_version}{ended}, after which EKS costs more"
+    text = f"standard support of {kubernetes_version}{ended}, after which EKS "
     if is_existing:
-        return Check(subject="cluster.existing", status="warning", text=f"{text}: upgrade the cluster")
-    return Check(subject="cluster.kubernetesVersion", status="failed", text=f"{text}: write a newer version")
+        text += "costs more, or upgrades the control plane by itself: upgrade the cluster"
+        return Check(subject="cluster.existing", status="warning", text=text)
+    # Clusters made here have the upgrade policy STANDARD.
+    text += "upgrades the control plane by itself: write a newer version"
+    return Check(subject="cluster.kubernetesVersion", status="failed", text=text)

@@ -117,7 +117,8 @@ def kubernetes_version(value: str) -> str:
     choice = " or ".join(f'"{version}"' for version in SUPPORTED_KUBERNETES_VERSIONS)
     if value in LEAVING_KUBERNETES_VERSIONS:
         day = LEAVING_KUBERNETES_VERSIONS[value]
-        raise ValueError(f"standard support of {value!r} ends on {day}, after which EKS costs more: write {choice}")
+        after = "after which EKS costs more, or upgrades the control plane by itself"
+        raise ValueError(f"standard support of {value!r} ends on {day}, {after}: write {choice}")
     raise ValueError(f"{value!r} is not a Kubernetes version this release supports: write {choice}")
 
 

@@ -150,7 +150,8 @@ def test_each_type_is_asked_for_once() -> None:
             Check(
                 subject="cluster.kubernetesVersion",
                 status="failed",
-                text="standard support of 1.35 ended on 2027-03-27, after which EKS costs more: write a newer version",
+                text="standard support of 1.35 ended on 2027-03-27, after which EKS upgrades the control "
+                "plane by itself: write a newer version",
             ),
         ),
     ],
@@ -173,7 +174,8 @@ def test_the_version_of_an_existing_cluster_is_no_choice_so_its_end_is_a_warning
     assert version_check("1.35", Account(versions=calendar).site, is_existing=True) == Check(
         subject="cluster.existing",
         status="warning",
-        text="standard support of 1.35 ended on 2027-03-27, after which EKS costs more: upgrade the cluster",
+        text="standard support of 1.35 ended on 2027-03-27, after which EKS costs more, or upgrades the "
+        "control plane by itself: upgrade the cluster",
     )
 
 

@@ -57,8 +57,8 @@ def test_a_refusal_stops_the_program_before_anything_is_made_and_tells_every_fau
     with pytest.raises(StackRefused) as refusal:
         run(account(quotas={G_QUOTA: 0}, versions={"1.36": ("EXTENDED_SUPPORT", "2027-08-02")}))
     assert str(refusal.value).splitlines() == [
-        "cluster.kubernetesVersion: standard support of 1.36 ended on 2027-08-02, after which EKS costs more: write a "
-        "newer version",
+        "cluster.kubernetesVersion: standard support of 1.36 ended on 2027-08-02, after which EKS upgrades the control "
+        "plane by itself: write a newer version",
         "quota Running On-Demand G and VT instances (L-DB2E81BA): its limit is 0 vCPUs and the stack needs 384; "
         "ask for more: aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-DB2E81BA "
         "--desired-value 384 --region us-west-2",
