@@ -49,7 +49,7 @@ def show_checks(recording: Recording, out: Console) -> None:
 
 def _show_question(check: Check, out: Console) -> None:
     command = check.text.removeprefix(f"{NOT_ASKED}: ")
-    say(out, _line("unknown", f"is it so? {check.subject}"), hang=STATUS_COLUMNS)
+    say(out, _line("unknown", f"to check: {check.subject}"), hang=STATUS_COLUMNS)
     # Whole, so that it can be copied: the terminal breaks it where it must.
     out.print(Text(" " * STATUS_COLUMNS + command), soft_wrap=True)
 

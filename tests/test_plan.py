@@ -196,6 +196,20 @@ def test_the_margin_is_what_the_cautious_side_keeps_beyond_one_request() -> None
     assert later.margin_bytes == later.layout.tightest.kv_cache.low - 513 * 16 * 131072, "one block is reserved"
 
 
+def test_more_nodes_than_an_eks_node_group_holds_are_refused() -> None:
+    held = planned(LLAMA_8B, "g6.xlarge", replicas=450)
+    assert held.fits
+    plan = planned(LLAMA_8B, "g6.xlarge", replicas=451)
+    assert [(refusal.code, refusal.message) for refusal in plan.refusals] == [
+        (
+            "not_enough_gpus",
+            "451 replicas take 451 nodes in one zone, and an EKS managed node group holds 450 at most: lower "
+            "--replicas, or spread them over zones",
+        )
+    ]
+    assert planned(LLAMA_8B, "g6.xlarge", replicas=452, zones=2).fits
+
+
 def cpu_seconds(ask: Callable[[], object]) -> float:
     """CPU time, which a busy machine does not stretch."""
     stages._layout.cache_clear()

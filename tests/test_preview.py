@@ -140,7 +140,7 @@ def test_the_preview_begins_with_its_answer_then_plan_topology_price_and_checks(
     found = preview(ROOT, "dev")
     assert (found.returncode, found.stderr) == (0, "")
     lines = found.stdout.splitlines()
-    asked = sum(line.startswith("unknown  is it so? ") for line in lines)
+    asked = sum(line.startswith("unknown  to check: ") for line in lines)
     assert lines[0] == (
         f"Yes, when your account allows it: 1 x g5.48xlarge, $16.66/h; {asked} questions only your account can answer, "
         "1 warning."
@@ -148,7 +148,7 @@ def test_the_preview_begins_with_its_answer_then_plan_topology_price_and_checks(
     assert lines[1] == "Offline preview of stack dev in us-west-2: nothing is made, and AWS is not asked."
     assert lines[2].startswith("warning  cluster.publicAccessCidrs: 0.0.0.0/0 exposes the Kubernetes API to the int")
     assert parts_of(found.stdout) == ["Plan", "Topology", "Price", "Checks"]
-    assert "unknown  is it so? g5.48xlarge is offered in us-west-2a\n         aws ec2 describe-instance" in found.stdout
+    assert "unknown  to check: g5.48xlarge is offered in us-west-2a\n         aws ec2 describe-instance" in found.stdout
     assert "To see them: --resources" in lines[-1]
 
 
