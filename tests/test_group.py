@@ -107,6 +107,15 @@ def test_a_goodbye_ends_the_group_at_once_with_its_reason(pods: Pods) -> None:
         pods.tick(first)
 
 
+def test_a_goodbye_is_heard_though_what_it_crossed_resets_the_connection(pods: Pods) -> None:
+    worker = pods.met().workers[1]
+    pods.now += BEAT_SECONDS
+    pods.leader.tick()  # a beat that the worker will never read
+    worker.leave("it was asked to stop")
+    with pytest.raises(MemberLostError, match=r"^worker 2 ended: it was asked to stop$"):
+        pods.tick(pods.leader)
+
+
 def test_a_connection_that_ends_without_a_word_is_a_lost_member(pods: Pods) -> None:
     first, _ = pods.met().workers
     first._members()[0].socket.close()

@@ -47,20 +47,21 @@ class Connection:
         Raises:
             ConnectionError: The other side closed the connection.
         """
-        while True:
+        end = ""
+        while not end:
             try:
                 data = self.socket.recv(LONGEST_LINE)
             except BlockingIOError:
                 break
             except OSError as error:
-                raise ConnectionError(str(error)) from error
-            if not data:
-                # What it said last may stand before the end.
-                if b"\n" in self._inbox:
-                    break
-                raise ConnectionError("closed the connection")
-            self.heard_at = now
+                end = str(error)
+                break
+            end = "" if data else "closed the connection"
+            self.heard_at = now if data else self.heard_at
             self._inbox += data
+        # What it said last comes before the end. A side that closes with a beat unread ends in a reset.
+        if end and b"\n" not in self._inbox:
+            raise ConnectionError(end)
         *whole, self._inbox = self._inbox.split(b"\n")
         return [line.decode(errors="replace") for line in whole]
 
