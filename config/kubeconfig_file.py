@@ -7,9 +7,11 @@ from typing import Any
 import yaml
 
 from planner.faults import WrongQuestion
-from planner.text_files import read_text_file
+from planner.text_files import deepest_line, read_text_file
 
 MOST_BYTES = 1024 * 1024
+MOST_LEVELS = 100
+"""Of brackets: the parser's time grows with the square of them."""
 
 
 def kubeconfig(value: str, path: Path) -> str:
@@ -26,6 +28,8 @@ def kubeconfig(value: str, path: Path) -> str:
         text = read_text_file(path, called=repr(value), most_bytes=MOST_BYTES)
     except WrongQuestion as error:
         raise ValueError(str(error)) from None
+    if deepest_line(text, levels=MOST_LEVELS):
+        raise ValueError(f"{value!r} is not a kubeconfig: it is nested too deeply")
     try:
         document = yaml.safe_load(text)
     except Exception as error:  # a YAML error, and whatever else a file can make of a parser

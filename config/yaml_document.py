@@ -28,9 +28,12 @@ from ruamel.yaml.reader import ReaderError
 
 from config.faults import key_path
 from config.yaml_scalars import resolve_key, resolve_plain, resolve_tagged, shorten
+from planner.text_files import deepest_line
 
 MOST_LEVELS = 50
 """Of nesting: a stack file has five; the parser's time grows with the square of them."""
+MOST_BRACKETS = 4 * MOST_LEVELS
+"""Open at one place, those in quotes among them: more is refused before the parser sees them."""
 MOST_VALUES = 10_000
 """In one document, with every alias counted as what it repeats: a stack of 60 models has about 2,000."""
 MOST_FAULTS = 20
@@ -66,6 +69,8 @@ def parse_document(text: str) -> object:
     if found := LINE_BREAK.search(text):
         line = text.count("\n", 0, found.start()) + 1
         raise YamlFaults([f"line {line}: the invisible line break U+{ord(found[0]):04X} is not allowed: remove it"])
+    if line := deepest_line(text, levels=MOST_BRACKETS):
+        raise YamlFaults([f"line {line}: is nested more than {MOST_LEVELS} levels deep"])
     builder = _Builder(text)
     try:
         document = builder.document()
@@ -98,6 +103,13 @@ def _syntax_fault(text: str, error: MarkedYAMLError) -> str:
     return f"line {line}: not YAML: {' '.join(str(error.problem or error.context).split())}"
 
 
+class _Parser(YAML):
+    """The parser alone: without a search for plug-ins, which takes longer than a stack file."""
+
+    def official_plug_ins(self) -> list[str]:
+        return []
+
+
 @dataclass
 class _Built:
     """A value, and how many values it is made of with its aliases followed."""
@@ -120,7 +132,7 @@ class _Builder:
     _flow_levels: int = 0
 
     def document(self) -> object:
-        events: Iterator[Event] = YAML(typ="safe", pure=True).parse(self.text)
+        events: Iterator[Event] = _Parser(typ="safe", pure=True).parse(self.text)
         event = next(events)
         while isinstance(event, StreamStartEvent):
             event = next(events)

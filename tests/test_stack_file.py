@@ -109,6 +109,7 @@ def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
             "a: 1\n---\nb: 2\n",
             "Pulumi.dev.yaml, line 2: begins a second document, which Pulumi does not read: remove it",
         ),
+        ("config: " + "[" * 60 + "]" * 60, "Pulumi.dev.yaml, line 1: is nested more than 50 levels deep"),
         ("config: " + "[" * 2000, "Pulumi.dev.yaml, line 1: is nested more than 50 levels deep"),
         ("- a\n", 'Pulumi.dev.yaml: ["a"] is a list, not keys and values: write settings below config:'),
         ("config:\n", "Pulumi.dev.yaml has no settings: write them below config:"),

@@ -155,7 +155,8 @@ def link_to_itself(path: Path) -> None:
 
 
 def make_too_large(path: Path) -> None:
-    path.write_bytes(b"#" * (65 * 1024 * 1024))
+    path.touch()
+    os.truncate(path, 65 * 1024 * 1024)
 
 
 @pytest.mark.parametrize("make", [make_folder, link_to_zeros, link_to_itself, os.mkfifo, make_too_large])
@@ -173,6 +174,7 @@ def test_what_is_no_file_of_text_gets_one_line(tmp_path: Path, name: str, make: 
         readers.get(name, lambda: read_stack_file(tmp_path, "test"))()
 
     assert len(str(refused.value).splitlines()) == 1
+    assert "is not the path" not in str(refused.value)
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +217,7 @@ def garbled_stacks(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(text=garbled_stacks())
 def test_a_garbled_stack_file_never_ends_in_a_traceback(garbled: Path, text: str) -> None:
     told(garbled, text)
@@ -233,7 +235,7 @@ PLACES = [
 ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     place=st.sampled_from([*PLACES, ("vllm-eks:tags", None), ("aws:defaultTags", None)]),
     value=VALUES,
