@@ -10,6 +10,8 @@ from planner.faults import WrongQuestion
 from planner.text_files import deepest_line, read_text_file
 
 MOST_BYTES = 1024 * 1024
+# libyaml where it was built: the other needs half a minute for a file of this size.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MOST_LEVELS = 100
 """Of brackets: the parser's time grows with the square of them."""
 
@@ -31,7 +33,7 @@ def kubeconfig(value: str, path: Path) -> str:
     if deepest_line(text, levels=MOST_LEVELS):
         raise ValueError(f"{value!r} is not a kubeconfig: it is nested too deeply")
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, Loader=LOADER)
     except Exception as error:  # a YAML error, and whatever else a file can make of a parser
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
