@@ -167,7 +167,7 @@ KUBECONFIGS: list[tuple[bytes, str]] = [
     (b"text", "is not a kubeconfig"),
     (b"[]", "is not a kubeconfig"),
     (b"apiVersion: v1\n", "is not a kubeconfig"),
-    (b"{", ", line 1 is not YAML"),
+    (b"{", " is not YAML: give a kubeconfig"),
     (b"a: &x [*x]\n", "is not"),
     (b"[" * 3000, "is nested too deeply"),
     (b"{a: " * 200_000, "is nested too deeply"),
