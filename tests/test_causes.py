@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import stub_cluster  # noqa: F401  (puts the chart's files on the path)
 from causes import CAUSES, cause_of, last_words, telling_line
+from lifecycle import telling_words
 
 DATA = Path(__file__).parent / "data" / "vllm_failures"
 VERSIONS = ("0.21.0", "0.32.0")
@@ -83,9 +84,10 @@ def test_a_termination_message_still_tells_of_a_failure(version: str, name: str)
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", list(REAL))
-def test_a_cause_survives_as_the_one_line_that_tells(version: str, name: str) -> None:
-    if (DATA / version / f"{name}.log").exists() and name != "engine-killed":
-        cause = cause_of(f"Error, exit code 1, last log line: {last_words(read(version, name))}")
+def test_a_cause_survives_in_the_supervisor_s_one_line(version: str, name: str) -> None:
+    if (DATA / version / f"{name}.log").exists():
+        said = f"vLLM ended by itself with exit code 0: {telling_words(read(version, name))}"
+        cause = cause_of(f"Error, exit code 70, last log line: {said}")
         assert cause is not None
         assert cause.code == REAL[name][0]
 
@@ -234,6 +236,8 @@ def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> Non
         ("vLLM ended by itself with exit code 1, and worker 1 ended: ValueError: x (exit code 1)", "ranks"),
         ("worker 1 is gone: nothing heard from it for 41 s (exit code 1)", "ranks"),
         ("vLLM ended by itself with exit code 137 (exit code 137)", "killed"),
+        ("the leader ended: vLLM ended by itself with exit code 137 (exit code 137)", "killed"),
+        ("worker 1 ended: vLLM ended by itself with exit code 0: engine core exited unexpectedly", "killed"),
         (
             "vLLM ended by itself with exit code 1: torch.OutOfMemoryError: CUDA out of memory. Tried (exit code 1)",
             "gpu_memory",

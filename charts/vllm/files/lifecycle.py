@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 import preflight
-from causes import last_words, masked
+from causes import cause_of, last_words, masked
 from container_log import ContainerLog
 from group import Group, MemberLostError
 from packages import writable_copies
@@ -201,7 +201,7 @@ class Supervisor:
         """Say why the container ends, where people look; return the exit code and what the others should hear."""
         self._log.finish(2)
         # After the loss of another pod, what stands last here is only what came of it.
-        words = last_words(self._log.tail()) if self._child and code != MEMBER_LOST else ""
+        words = telling_words(self._log.tail()) if self._child and code != MEMBER_LOST else ""
         told = masked(f"{text}: {words}" if words else text)
         self._log.say(f"{told} (exit code {code})")
         leave_message(self._options.termination_log, told)
@@ -218,6 +218,12 @@ class Supervisor:
     def _kill(self) -> None:
         """End whatever vLLM still runs. What left its process group ends with PID 1."""
         self._signal(signal.SIGKILL, whole=True)
+
+
+def telling_words(log: str) -> str:
+    """Return the line that tells why vLLM ended, with the cause where the line alone would not show it."""
+    words, cause = last_words(log), cause_of(log)
+    return words if cause is None or cause_of(words) is cause else f"{words} ({cause.title})"
 
 
 def answers(port: int) -> bool:

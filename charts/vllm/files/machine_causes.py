@@ -135,6 +135,16 @@ THE_MACHINE = (
 )
 
 THE_END = (
+    # Before the next: a lost member may say in the same line that it was killed.
+    Cause(
+        code="killed",
+        title="a process of the engine was killed from outside",
+        remedy="by the kernel, for memory, or by hand: look at kubectl describe node and at the container's reason",
+        signs=r"Worker proc \S+ died unexpectedly(?! \(exit code: 0\))|engine core exited unexpectedly"
+        r"|exit code 137\b|exit code: -9\b|a process of the engine was killed from outside",
+        explains=OUTER,
+        quiet=True,
+    ),
     Cause(
         code="ranks",
         title="a member of the group is lost, or not reached",
@@ -148,15 +158,6 @@ THE_END = (
         r"|Connection reset by peer|recvValue failed|Broken pipe.{0,80}TCPStore|connectFullMesh failed"
         r"|[Hh]eartbeat monitor timed out|did not come within [\d.]+ s",
         explains=OUTER,
-    ),
-    Cause(
-        code="killed",
-        title="a process of the engine was killed from outside",
-        remedy="by the kernel, for memory, or by hand: look at kubectl describe node and at the container's reason",
-        signs=r"Worker proc \S+ died unexpectedly(?! \(exit code: 0\))|engine core exited unexpectedly"
-        r"|exit code 137\b|exit code: -9\b",
-        explains=OUTER,
-        quiet=True,
     ),
     Cause(
         code="stuck",
