@@ -22,8 +22,10 @@ setup: .venv/.ready
 preview: .venv/.ready
 	@$(BIN)/vllm-eks preview --stack $(STACK)
 
+# worksteal: each process takes a run of files, so that a module's fixtures are made once. What pytest makes of the tests
+# is kept for the next run.
 test: .venv/.ready
-	$(BIN)/pytest -q -n 2 --ignore=tests/e2e
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal --ignore=tests/e2e
 
 # Scores the planner on start-ups that people reported (tests/data/vllm_runs).
 accuracy: .venv/.ready

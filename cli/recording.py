@@ -64,15 +64,15 @@ class _Log(logging.Handler):
         self.lines.append(LogLine(severity=SEVERITIES[record.levelno], text=record.getMessage()))
 
     def logger(self) -> logging.Logger:
-        """Return a logger that writes here and nowhere else."""
-        logger = logging.Logger("vllm-eks.offline")
+        """Return a logger that writes here and nowhere else, and nothing for debugging."""
+        logger = logging.Logger("vllm-eks.offline", logging.INFO)
         logger.addHandler(self)
         return logger
 
     def beside(self, checks: Sequence[Check]) -> list[LogLine]:
         """Return the lines that no check says already."""
         said = {line.text for line in check_lines(checks)}
-        return [line for line in self.lines if line.severity != "debug" and line.text not in said]
+        return [line for line in self.lines if line.text not in said]
 
 
 def ask_nobody(call: MockCallArgs) -> dict[str, Any]:

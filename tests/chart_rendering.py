@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ CHART = Path(__file__).parent.parent / "charts" / "vllm"
 IMAGE = "public.ecr.aws/deep-learning-containers/vllm:server-cuda-v2.3"
 
 
+@cache
 def tool(name: str) -> str | None:
     """Find helm, kubectl or kubeconform on PATH or among the lab's binaries."""
     lab = Path(os.environ.get("KUBE_LAB", Path.home() / ".cache" / "kube-lab"))
@@ -59,18 +61,29 @@ def without_value(values: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 def run_helm(*arguments: str, values: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
     """Run helm with the values on its standard input."""
+    return _helm(*arguments, values=yaml.safe_dump(dict(values)))
+
+
+def _helm(*arguments: str, values: str) -> subprocess.CompletedProcess[str]:
     helm = tool("helm")
     assert helm, "callers skip, or fail, without helm"
-    return subprocess.run(
-        [helm, *arguments, "--values", "-"], input=yaml.safe_dump(dict(values)), capture_output=True, text=True
-    )
+    return subprocess.run([helm, *arguments, "--values", "-"], input=values, capture_output=True, text=True)
 
 
 def render_text(
     values: Mapping[str, Any], *, release: str = "scout", namespace: str = "vllm-scout", chart: Path = CHART
 ) -> str:
-    """Render the chart; an AssertionError holds what helm said when it refuses."""
-    done = run_helm("template", release, str(chart), "--namespace", namespace, values=values)
+    """Render the chart; an AssertionError holds what helm said when it refuses.
+
+    The project's own chart is rendered once for the same values.
+    """
+    text = yaml.safe_dump(dict(values))
+    return (_rendered if chart == CHART else _rendered.__wrapped__)(text, release, namespace, chart)
+
+
+@cache
+def _rendered(values: str, release: str, namespace: str, chart: Path) -> str:
+    done = _helm("template", release, str(chart), "--namespace", namespace, values=values)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

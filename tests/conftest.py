@@ -23,6 +23,13 @@ ROOT = Path(__file__).parent.parent
 # What moto and the SDKs load lives as long as the process: looking through all of it often is a third of the time.
 gc.set_threshold(500_000, 50, 1000)
 
+
+def pytest_collection_finish() -> None:
+    """Keep what imports made out of every later look for garbage, the five at the end included."""
+    gc.collect()
+    gc.freeze()
+
+
 # Where each resource was written is of no use here, and pytest's deep stack makes it a fifth of a run.
 pulumi.runtime.resource._get_stack_trace = source_pb2.StackTrace
 

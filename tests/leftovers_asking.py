@@ -6,6 +6,7 @@ boto3 and moto are loaded inside the functions: together they take seconds, and 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,14 @@ Ask = Callable[..., Said]
 def session() -> Iterator[Any]:
     """One session for all: each new one reads the models of seven services again."""
     import boto3
+    from cryptography.hazmat.primitives.asymmetric import rsa
     from moto import mock_aws
+    from moto.core import responses
 
     with pytest.MonkeyPatch.context() as patch, mock_aws():
+        # No test encrypts: one private key serves all keys. And moto looks up its methods anew at each call.
+        patch.setattr("moto.kms.utils.rsa.generate_private_key", cache(rsa.generate_private_key))
+        patch.setattr(responses, "method_names_from_class", cache(responses.method_names_from_class))
         patch.setenv("AWS_CONFIG_FILE", "/dev/null")
         yield boto3.Session()
 
