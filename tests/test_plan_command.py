@@ -4,10 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from asking import LLAMA_8B, SCOUT
+
+from cli.main import main
 
 ROOT = Path(__file__).parent.parent
 FULL_CONTRACT = {
@@ -27,14 +32,35 @@ TOP_LEVEL = {
 }  # fmt: skip
 
 
-def ask(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from cli.main import main; main()", "plan", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+class Answer(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """The command in this process; one test below starts it as a process of its own."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*arguments: str, cwd: Path = ROOT) -> Answer:
+        monkeypatch.setattr("sys.argv", ["vllm-eks", "plan", *arguments])
+        with chdir(cwd), pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code is None or isinstance(ended.value.code, int)
+        return Answer(ended.value.code or 0, *capsys.readouterr())
+
+    return run
 
 
 def test_a_plan_that_fits_exits_0_with_table_and_picture_on_standard_output() -> None:
-    found = ask(SCOUT, "--instance-type", "g5.48xlarge")
+    command = [sys.executable, "-c", "from cli.main import main; main()", "plan"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160"}
+    command += [SCOUT, "--instance-type", "g5.48xlarge"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert (found.returncode, found.stderr) == (0, "")
     lines = found.stdout.splitlines()
     assert lines[0] == f"{SCOUT} on 2 x g5.48xlarge (8 x A10G): fits"
@@ -56,14 +82,14 @@ def test_a_plan_that_fits_exits_0_with_table_and_picture_on_standard_output() ->
     ],
 )  # fmt: skip
 def test_a_plan_that_does_not_fit_exits_3_with_the_reasons_on_standard_error(
-    arguments: tuple[str, ...], expected: str
+    ask: Ask, arguments: tuple[str, ...], expected: str
 ) -> None:
     found = ask(*arguments, "--instance-type", "g5.48xlarge")
     assert (found.returncode, found.stdout) == (3, "")
     assert expected in found.stderr
 
 
-def test_json_keeps_its_contract_when_it_fits() -> None:
+def test_json_keeps_its_contract_when_it_fits(ask: Ask) -> None:
     found = ask(SCOUT, "--instance-type", "g5.48xlarge", "--json")
     document = json.loads(found.stdout)
     assert found.returncode == 0
@@ -77,7 +103,7 @@ def test_json_keeps_its_contract_when_it_fits() -> None:
     assert middle == pytest.approx(memory["budget_gib"])
 
 
-def test_json_is_printed_all_the_same_when_it_does_not_fit() -> None:
+def test_json_is_printed_all_the_same_when_it_does_not_fit(ask: Ask) -> None:
     found = ask(SCOUT, "--instance-type", "g5.48xlarge", "--pipeline-parallel-size", "1", "--json")
     document = json.loads(found.stdout)
     assert found.returncode == 3
@@ -87,7 +113,7 @@ def test_json_is_printed_all_the_same_when_it_does_not_fit() -> None:
     assert "weights_do_not_fit" in found.stderr
 
 
-def test_without_a_type_every_type_is_compared_the_cheapest_that_fits_first() -> None:
+def test_without_a_type_every_type_is_compared_the_cheapest_that_fits_first(ask: Ask) -> None:
     document = json.loads(ask(SCOUT, "--json").stdout)
     assert set(document) == {"model", "candidates"}
     assert len(document["candidates"]) == 58
@@ -98,7 +124,7 @@ def test_without_a_type_every_type_is_compared_the_cheapest_that_fits_first() ->
     assert table.index("g7e.24xlarge") < table.index("g5.48xlarge")
 
 
-def test_one_g7e_stands_beside_two_g5_with_what_each_costs() -> None:
+def test_one_g7e_stands_beside_two_g5_with_what_each_costs(ask: Ask) -> None:
     lines = {line.split()[0]: line.split() for line in ask(SCOUT).stdout.splitlines() if line}
     assert lines["g7e.24xlarge"][1:6] == ["1", "16.57", "4", "x", "1"]
     assert lines["g5.48xlarge"][1:6] == ["2", "32.58", "8", "x", "2"]
@@ -109,13 +135,13 @@ def test_one_g7e_stands_beside_two_g5_with_what_each_costs() -> None:
     assert (one["gpudirect_rdma"], two["gpudirect_rdma"]) == (True, False)
 
 
-def test_the_zones_shown_are_those_of_the_region_asked_for() -> None:
+def test_the_zones_shown_are_those_of_the_region_asked_for(ask: Ask) -> None:
     found = ask(SCOUT, "--instance-type", "g7e.24xlarge", "--region", "us-east-1").stdout
     assert "  zones        use1-az2, use1-az6 in us-east-1" in found
     assert "none known in cn-north-1" in ask(SCOUT, "--instance-type", "g7e.24xlarge", "--region", "cn-north-1").stdout
 
 
-def test_prices_are_those_of_the_region_or_unknown() -> None:
+def test_prices_are_those_of_the_region_or_unknown(ask: Ask) -> None:
     asked = ("g5.48xlarge", "--pipeline-parallel-size", "1", "--region", "eu-central-1")
     refused = ask(SCOUT, "--instance-type", *asked).stderr
     assert (
@@ -131,7 +157,7 @@ def test_prices_are_those_of_the_region_or_unknown() -> None:
     assert "USD/h: unknown in us-gov-west-1 for 56 types, which stand where their price in us-east-1 puts them" in table
 
 
-def test_json_lists_every_term_with_its_range_and_rule() -> None:
+def test_json_lists_every_term_with_its_range_and_rule(ask: Ask) -> None:
     document = json.loads(ask(SCOUT, "--instance-type", "g5.48xlarge", "--json").stdout)
     terms = document["memory_terms"]
     assert [term["name"] for term in terms] == [
@@ -149,7 +175,7 @@ def test_json_lists_every_term_with_its_range_and_rule() -> None:
     assert document["throughput_estimate"]["tokens_per_second"] > 0
 
 
-def test_an_unknown_architecture_is_planned_only_when_it_may_be_assumed(tmp_path: Path) -> None:
+def test_an_unknown_architecture_is_planned_only_when_it_may_be_assumed(ask: Ask, tmp_path: Path) -> None:
     config = json.loads((ROOT / "tests" / "data" / "qwen3-0.6b-config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["NovelForCausalLM"]}))
     asked = (str(tmp_path), "--instance-type", "g6.xlarge")
@@ -160,7 +186,7 @@ def test_an_unknown_architecture_is_planned_only_when_it_may_be_assumed(tmp_path
     assert "note: NovelForCausalLM is read as a plain dense decoder: every number is an estimate" in assumed.stdout
 
 
-def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(tmp_path: Path) -> None:
+def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, tmp_path: Path) -> None:
     config = {
         "architectures": ["LlamaForCausalLM"], "hidden_size": 65536, "num_hidden_layers": 400, "vocab_size": 200000,
         "num_attention_heads": 512, "num_key_value_heads": 8, "intermediate_size": 262144, "max_position_embeddings": 4096,  # noqa: E501
@@ -183,14 +209,14 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(tmp_path: P
         ((LLAMA_8B, "--gpu-memory-utilization", "1.5"), "gpu memory utilization 1.5 must be above 0 and at most 1"),
     ],
 )  # fmt: skip
-def test_a_wrong_question_exits_2_without_a_traceback(arguments: tuple[str, ...], message: str) -> None:
+def test_a_wrong_question_exits_2_without_a_traceback(ask: Ask, arguments: tuple[str, ...], message: str) -> None:
     found = ask(*arguments)
     assert (found.returncode, found.stdout) == (2, "")
     assert message in found.stderr
     assert "Traceback" not in found.stderr
 
 
-def test_a_folder_given_relatively_is_planned_where_the_user_stands(tmp_path: Path) -> None:
+def test_a_folder_given_relatively_is_planned_where_the_user_stands(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text((ROOT / "tests" / "data" / "qwen3-0.6b-config.json").read_text())
     found = ask("mine", "--instance-type", "g6.xlarge", "--json", cwd=tmp_path)
