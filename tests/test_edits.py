@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +112,20 @@ class Runs:
     """A stack that is edited."""
 
     folder: Path
+    known: dict[str, Recording] = field(default_factory=dict)
+    """By text of the stack file: what one edit ends with another begins with."""
+
+    def record_once(self, change: Change) -> Recording:
+        text = self.text(change)
+        if text not in self.known:
+            self.known[text] = self.record(change)
+        return self.known[text]
 
     def record(self, change: Change | None = None) -> Recording:
+        (self.folder / "Pulumi.test.yaml").write_text(self.text(change))
+        return record(self.folder, read_stack_file(self.folder, "test").for_offline_preview())
+
+    def text(self, change: Change | None) -> str:
         config = {
             "aws:region": "us-west-2",
             "vllm-eks:apiKey": "one",
@@ -137,8 +149,7 @@ class Runs:
         for model in models:
             if "Scout" not in model["model"]:
                 model.pop("limitMmPerPrompt", None)
-        (self.folder / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": config}))
-        return record(self.folder, read_stack_file(self.folder, "test").for_offline_preview())
+        return yaml.safe_dump({"config": config})
 
 
 @pytest.fixture(scope="module")
@@ -162,14 +173,14 @@ def test_every_edit_has_its_row_and_every_row_its_edit() -> None:
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_does_what_its_row_says(runs: Runs, before: Recording, edit: str) -> None:
     if start := EDITED_FROM.get(edit):
-        before = runs.record(start)
+        before = runs.record_once(start)
 
     def both(config: dict[str, Any]) -> None:
         if start:
             start(config)
         EDITS[edit](config)
 
-    found = effect(before, runs.record(both)).cells()
+    found = effect(before, runs.record_once(both)).cells()
     assert found == [cell.strip() for cell in ROWS[edit]], f"| {edit} | {' | '.join(found)} |"
 
 

@@ -48,8 +48,14 @@ def test_there_are_the_examples_that_people_ask_for() -> None:
 
 @pytest.mark.parametrize("stack", EXAMPLES)
 def test_an_example_is_previewed_and_refused_nothing(
-    folder: Path, capsys: pytest.CaptureFixture[str], stack: str
+    folder: Path,
+    recorded: Callable[[str], Recording],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stack: str,
 ) -> None:
+    # Each runs once in this module; a refusal, which the preview would show, is raised here.
+    monkeypatch.setattr("cli.preview_command._run", lambda _, file: recorded(file.stack))
     assert run_preview(folder, stack) == 0
     shown = capsys.readouterr()
     assert shown.err == ""

@@ -51,7 +51,8 @@ def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         with chdir(cwd), pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code is None or isinstance(ended.value.code, int)
-        return Answer(ended.value.code or 0, *capsys.readouterr())
+        captured = capsys.readouterr()
+        return Answer(ended.value.code or 0, captured.out, captured.err)
 
     return run
 

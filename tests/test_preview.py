@@ -31,11 +31,16 @@ class Shown:
 
 
 @pytest.fixture
-def preview(capsys: pytest.CaptureFixture[str]) -> Callable[..., Shown]:
-    """The command in this process: loading the SDK once is enough for all tests but those of time and exit."""
+def preview(capsys: pytest.CaptureFixture[str], recorded_stack: Callable[[str], Recording]) -> Callable[..., Shown]:
+    """The command in this process; the project's own stacks run once for all tests, but for those that ask for more."""
 
-    def run(folder: Path = ROOT, stack: str = "dev", wanted: Wanted = EVERYTHING_SHORT) -> Shown:
-        status = run_preview(folder, stack, wanted)
+    def run(
+        folder: Path = ROOT, stack: str = "dev", wanted: Wanted = EVERYTHING_SHORT, *, again: bool = False
+    ) -> Shown:
+        with pytest.MonkeyPatch.context() as patch:
+            if folder == ROOT and not again:
+                patch.setattr("cli.preview_command._run", lambda _, file: recorded_stack(file.stack))
+            status = run_preview(folder, stack, wanted)
         captured = capsys.readouterr()
         return Shown(status, captured.out, captured.err)
 
@@ -263,7 +268,7 @@ def test_gpus_that_no_replica_uses_are_drawn_idle(preview: Callable[..., Shown],
 
 
 def test_two_previews_of_one_stack_print_the_same(preview: Callable[..., Shown]) -> None:
-    assert preview(ROOT).stdout == preview(ROOT).stdout
+    assert preview(ROOT, again=True).stdout == preview(ROOT).stdout
 
 
 def test_the_command_previews_dev() -> None:
