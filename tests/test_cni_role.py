@@ -7,9 +7,8 @@ import pulumi
 from components.cni_role import CniRole, CniRoleArgs
 
 
-def build(**changes: str) -> CniRole:
-    settings = {"cluster_name": "vllm-dev", "partition": "aws", **changes}
-    return CniRole("main-cni", CniRoleArgs(**settings, tags={"team": "serving"}))
+def build(*, partition: str = "aws") -> CniRole:
+    return CniRole("main-cni", CniRoleArgs(cluster_name="vllm-dev", partition=partition, tags={"team": "serving"}))
 
 
 def test_the_role_is_for_pods_and_holds_the_cni_s_policy_of_the_partition(engine) -> None:

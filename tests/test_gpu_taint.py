@@ -1,6 +1,7 @@
 """Every DaemonSet that a GPU node needs runs on it, by the charts' own defaults (tests/data) and our values."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ OURS = {"dcgmAgent.tolerations": AGENT["dcgmAgent"]["tolerations"]}
 EFA = "aws-efa-k8s-device-plugin"
 
 
-def tolerated(tolerations: list[dict[str, Any]]) -> bool:
+def tolerated(tolerations: Sequence[Mapping[str, Any]]) -> bool:
     """As Kubernetes decides: no key matches every taint, no effect every effect."""
     return any(
         one.get("key") in (None, GPU_TAINT["key"])

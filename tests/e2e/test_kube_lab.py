@@ -41,10 +41,11 @@ ZONES = {"dev": "us-west-2b", "prod": "us-west-2a"}
 
 def stack_values(stack: str) -> dict[str, Any]:
     """Return the values that the program gives the chart, from the stack's own file; only the zone is the lab's."""
-    model = load_stack_file(read_stack_file(ROOT, stack).for_offline_preview()).settings.models[NAME]
+    settings = load_stack_file(read_stack_file(ROOT, stack).for_offline_preview()).settings
+    model = settings.models[NAME]
     plan = plan_named(model.model, model.instance_type, model.serving_options())
     names = {"apiKey": "vllm-api-key", "huggingFaceToken": "vllm-hugging-face-token"}
-    values = {**release_values(model.gpu_nodes(plan), model.serving(NAME)), "secrets": names}
+    values = {**release_values(model.gpu_nodes(plan), model.serving(NAME, settings.images)), "secrets": names}
     return with_value(values, "placement.zones", [ZONES[stack]])
 
 
