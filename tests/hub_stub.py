@@ -48,6 +48,8 @@ class HubStub:
     """File and Range of every answer with bytes of a file."""
     hub_tokens: list[str | None] = field(default_factory=list)
     storage_tokens: list[str | None] = field(default_factory=list)
+    slow_to_the_end: list[str] = field(default_factory=list)
+    """Files that came at a snail's pace to their last byte."""
     released: threading.Event = field(default_factory=threading.Event)
 
     def listing(self) -> list[dict[str, Any]]:
@@ -155,6 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self.wfile.write(data[at : at + (1 << 14)])
             self.wfile.flush()
+        if slow_from < end:
+            stub.slow_to_the_end.append(name)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
