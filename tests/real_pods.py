@@ -15,6 +15,7 @@ import stub_cluster  # noqa: F401  (puts the chart's files on the path)
 from causes import cause_of
 from chart_rendering import render_text, with_value
 from crashes import crash_of
+from engine import state_of as state_of  # (for those who look at metrics)
 
 ROOT = Path(__file__).parents[1]
 LAB = ROOT.parent / "shared" / "vllm-lab"
@@ -31,8 +32,6 @@ sys.path.insert(0, str(LAB))
 import pods  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 UNREADY_SECONDS = 60
-FORKED = {"VLLM_WORKER_MULTIPROCESSING_METHOD": "fork"}
-"""A quicker start than vLLM's own way to make processes."""
 
 
 def rendered_for(version: str) -> str:
@@ -68,8 +67,7 @@ def well(pod: Any, probe: str = "readiness") -> bool:
 def broken(rendered: str, version: str, size: int = 2, **options: Any) -> Iterator[list[Any]]:
     """Start pods that are to end by themselves; each leaves its termination message, as kubelet makes the file."""
     roles = ["leader", *["worker"] * (size - 1)]
-    environ = {**FORKED, **options.pop("env", {})}
-    with pods.prepared(size, rendered, roles=roles, keep=None, version=version, env=environ, **options) as made:
+    with pods.prepared(size, rendered, roles=roles, keep=None, version=version, **options) as made:
         for pod in made:
             pod.command.insert(pod.command.index("/scripts/supervise.py") + 1, "--termination-log=/tmp/message")
             message(pod).touch()

@@ -7,7 +7,7 @@ doctor find in it are what docs/operations.md says.
 from typing import Any
 
 import pytest
-from real_pods import CHOSEN, asked, broken, ended, pods, rendered_for, until
+from real_pods import CHOSEN, asked, broken, ended, pods, rendered_for, state_of, until
 
 
 @pytest.fixture(scope="module", params=CHOSEN)
@@ -23,7 +23,7 @@ def rendered(version: str) -> str:
 def busy(leader: Any) -> None:
     leader.wait_ready(900)
     asked(leader, 3500)
-    until(60, lambda: "vllm:num_requests_running{" in (said := leader.request("/metrics")[1]) and "} 1.0" in said)
+    until(60, lambda: state_of(leader.request("/metrics")[1]).running)
 
 
 def test_a_dead_engine_ends_both_pods(rendered: str, version: str) -> None:
