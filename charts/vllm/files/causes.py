@@ -91,9 +91,10 @@ def _said(line: Line) -> str:
 
 
 def masked(text: str) -> str:
-    """Return the text with whatever looks like a token blotted out."""
+    """Return the text with whatever looks like a token blotted out; vLLM's own names begin with hf_ as well."""
     return re.sub(
-        r"\bhf_\w+|(?<=[Bb]earer )\S+|\bsk-[\w-]{8,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|(?<=X-Amz-Signature=)\w+"
+        r"\bhf_(?!(?:overrides|config|text_config|token)\b)\w+"
+        r"|(?<=[Bb]earer )\S+|\bsk-[\w-]{8,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|(?<=X-Amz-Signature=)\w+"
         r"|(?<=X-Amz-Security-Token=)[^&\s]+",
         "***",
         text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PROCESS = re.compile(r"^\((?P<process>[A-Za-z]\w*) pid=\d+\) ?")
 """vLLM begins each line of its processes so; what a dying interpreter prints may lack it (0.32)."""
@@ -19,8 +19,11 @@ HINT = re.compile(r"https?://\S+['\"]?\.?$")
 """Ends in the address of a page to read, or of what was asked for."""
 ERROR = re.compile(
     r"^(?:\[rank\d+\]: ?)?(?:[A-Za-z_]\w*\.)*(?:\w*(?:Error|Exception|Interrupt)|SystemExit|Failed|FAILED)\b ?:"
-    r"|^Value error, |^Assertion failed|: error: |^FAILED |^fatal|terminate called"
+    r"|^Value error, |\[type=\w+, input_value=|^Assertion failed|: error: |^FAILED |^fatal|terminate called"
 )
+# pydantic names a field in a line of its own, and says in the next what is wrong with it.
+FIELD = re.compile(r"^[A-Za-z_]\w*(?:[.\[][\w.,\[\]-]*)?$")
+OF_A_FIELD = re.compile(r"^(?!Value error|Assertion failed).+\[type=\w+, input_value=")
 CONSEQUENCE = re.compile(
     r"Engine core initialization failed|EngineDeadError|WorkerProc initialization failed|RuntimeError: cancelled"
     r"|\d+ validation errors? for |Engine process failed to start|ChildFailedError|See stack trace"
@@ -76,6 +79,8 @@ def read(text: str) -> list[Line]:
         )
         if one.level and STOPPED.search(one.text):
             break
+        if OF_A_FIELD.match(one.text) and found and FIELD.match(found[-1].text):
+            one = replace(one, text=f"{found[-1].text}: {one.text}")
         found.append(one)
     return survived(found)
 

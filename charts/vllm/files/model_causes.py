@@ -189,7 +189,9 @@ THE_COMMAND = (
         code="flag_value",
         title="a flag of vLLM has a value that it does not take",
         remedy="correct that flag in extraArgs, or the key that sets it",
-        signs=r"error: argument -\S+:|Invalid JSON string|Could not parse .{0,80}as JSON",
+        signs=r"error: argument -\S+:|Invalid JSON string|Could not parse .{0,80}as JSON"
+        r"|\w: Input should .{0,200}\[type=\w+, input_value=|No tokenizer registered for tokenizer_mode="
+        r"|Cannot find the config file for \w+",
         explains=FIRST,
         patience_seconds=NEVER,
     ),
