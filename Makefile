@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup preview test accuracy scale check e2e clean
+.PHONY: setup preview test accuracy scale check e2e e2e-vllm clean
 
 setup: .venv/.ready
 
@@ -42,7 +42,11 @@ check: .venv/.ready
 
 # Needs a Kubernetes API server with LeaderWorkerSet and GPU nodes, helm, kubectl and kubeconform (docs/testing.md).
 e2e: .venv/.ready
-	$(BIN)/pytest -q -s tests/e2e
+	$(BIN)/pytest -q -s -rs tests/e2e --ignore-glob='*/test_real_vllm*.py'
+
+# Needs root, and a vLLM for the CPU that has been built beside the checkout (docs/testing.md); about an hour.
+e2e-vllm: .venv/.ready
+	$(BIN)/pytest -q -s -rs tests/e2e/test_real_vllm.py tests/e2e/test_real_vllm_ends.py
 
 clean:
 	rm -rf .venv .tools
