@@ -18,7 +18,7 @@ serviceAccountName: {{ include "vllm.name" .root }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 # Nodes shut down gracefully within 150 s, 30 s of them for critical pods: a longer period would be cut short.
-# The drain takes 90 s of it at most.
+# The drain takes 80 s of it at most (drain.py), and the stop of a real group took up to 29 s.
 terminationGracePeriodSeconds: 120
 securityContext:
   runAsNonRoot: true
