@@ -57,12 +57,12 @@ def session() -> Iterator[Any]:
     import boto3
     from cryptography.hazmat.primitives.asymmetric import rsa
     from moto import mock_aws
-    from moto.core import responses
+    from moto.core.utils import method_names_from_class
 
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         # No test encrypts: one private key serves all keys. And moto looks up its methods anew at each call.
         patch.setattr("moto.kms.utils.rsa.generate_private_key", cache(rsa.generate_private_key))
-        patch.setattr(responses, "method_names_from_class", cache(responses.method_names_from_class))
+        patch.setattr("moto.core.responses.method_names_from_class", cache(method_names_from_class))
         patch.setenv("AWS_CONFIG_FILE", "/dev/null")
         yield boto3.Session()
 
