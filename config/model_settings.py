@@ -129,11 +129,6 @@ class ModelSettings(Settings):
         """Whether the stack copies its weights into a bucket."""
         return self.weights.source == S3 and self.weights.s3_uri is None
 
-    @property
-    def fetches_from_hub(self) -> bool:
-        """Whether anything of the stack fetches it from the Hugging Face Hub: its pods, or the copy."""
-        return self.weights.s3_uri is None
-
     def weights_settings(self, name: str, plan: Plan) -> dict[str, Any]:
         """Return what its weights in S3 need to be told."""
         return {
