@@ -1,8 +1,12 @@
 """The lab of the real Pulumi engine for the end-to-end tests: found beside the checkout, or said not to be there."""
 
+import json
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +43,34 @@ def steps(result: Any, stack: str) -> set[str]:
         f"{'replace' if step.op in REPLACING else step.op} {step.name.removeprefix(f'vllm-eks-{stack}-')}"
         for step in changed
     }
+
+
+def interrupted(stack: Any, command: str, op: str, name: str) -> int:
+    """Press Ctrl-C in a run as soon as its event log says that `op` of a resource is done; return the exit status.
+
+    Raises AssertionError where the run ends before that.
+    """
+    stack.events.unlink(missing_ok=True)
+    words = ["pulumi", command, "--yes", "--skip-preview", "--non-interactive", f"--stack={stack.name}"]
+    with subprocess.Popen(
+        [*words, f"--event-log={stack.events}"],
+        cwd=stack.lab.program,
+        env=stack.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while (op, name) not in done(stack.events):
+            assert process.poll() is None, f"{command} ended before {op} {name}"
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+    return process.returncode
+
+
+def done(events: Path) -> Iterator[tuple[str, str]]:
+    """Yield operation and name of each step that has ended; the last line of a log may be half written."""
+    for line in events.read_text().splitlines(keepends=True) if events.exists() else []:
+        if line.endswith("\n") and (ended := json.loads(line).get("resOutputsEvent")):
+            yield ended["metadata"]["op"], ended["metadata"]["urn"].split("::")[-1]
 
 
 def with_failed_group(state: Mapping[str, Any], name: str) -> str:

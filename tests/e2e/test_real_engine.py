@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from engine_lab import ROOT, open_lab, steps, why_not, with_failed_group
+from engine_lab import ROOT, interrupted, open_lab, steps, why_not, with_failed_group
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
@@ -74,8 +74,12 @@ def lab() -> Iterator[Any]:
 def dev(lab: Any) -> Any:
     """The dev stack, up after somebody pressed Ctrl-C in the middle of its first `pulumi up`."""
     stack = lab.stack("dev", settings("dev"))
-    assert stack.up(interrupt_after=15).status, "it was interrupted"
-    stack.up().check()
+    assert interrupted(stack, "up", "create", "vllm-eks-dev-control-plane-eksCluster")
+    made = names_made(stack)
+    assert "control-plane-eksCluster" in made
+    assert not made & {NODES, f"{MODEL}-release"}, "it came to its end before it was interrupted"
+    assert steps(stack.up().check(), "dev") >= {f"create {NODES}", f"create {MODEL}-release"}
+    assert names_made(stack) > made
     return stack
 
 
@@ -88,6 +92,12 @@ def resources(stack: Any) -> set[str]:
     """Return the URNs of the state, without default providers, whose deletion does nothing."""
     listed = stack.export()["deployment"]["resources"]
     return {one["urn"] for one in listed if "pulumi:providers:" not in one["urn"]}
+
+
+def names_made(stack: Any) -> set[str]:
+    """Return the names of what providers made, without the stack's name; components are none of it."""
+    listed = stack.export()["deployment"]["resources"]
+    return {one["urn"].split("::")[-1].removeprefix("vllm-eks-dev-") for one in listed if one["custom"]}
 
 
 def edited(stack: Any, change: Change) -> None:
