@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from resource_graph import Graph
 
 from cli.preview_command import run_preview
 from cli.recording import Recording, record
@@ -162,6 +163,9 @@ def test_weights_are_copied_once_and_the_model_waits_for_all_of_them(recorded: C
     (copy,) = recording.of_type("vllm-eks:index:ModelWeights")
     assert "vllm-eks-s3-llama-4-scout-nodes" not in copy.depends_on
     assert "vllm-eks-s3-coredns" in copy.depends_on
+    graph = Graph(recording)
+    assert graph.goes_before("NodeGroup llama-4-scout-nodes", "Job llama-4-scout-copy-job"), "idle GPUs would be paid"
+    assert not graph.goes_before("NodeGroup system-nodes", "Job llama-4-scout-copy-job")
     flags = release.inputs["values"]["vllmArgs"]
     assert flags[flags.index("--load-format") + 1] == "runai_streamer"
     assert flags[flags.index("--tool-call-parser") + 1] == "llama4_pythonic"

@@ -132,6 +132,14 @@ def test_a_nat_gateway_per_zone_serves_its_own(engine) -> None:
         assert (nat["subnetId"], nat["allocationId"]) == (f"net-public-{zone}-id", f"net-nat-{zone}-id")
 
 
+def test_a_nat_gateway_that_could_not_be_made_is_made_anew_and_gives_its_address_back_first(engine) -> None:
+    engine.run(build)
+
+    request = engine.only("aws:ec2/natGateway:NatGateway").request
+    assert list(request.replaceOnChanges) == ["#initerror"]
+    assert request.deleteBeforeReplace
+
+
 def test_any_other_choice_of_nat_is_refused(engine) -> None:
     with pytest.raises(ValueError, match="nat_gateways") as caught:
         engine.run(lambda: build(replace(ARGS, nat_gateways="none")))
