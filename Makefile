@@ -16,7 +16,7 @@ setup: .venv/.ready
 # Bytecode is compiled once here: an answer in well under a second needs it.
 .venv/.ready: pyproject.toml uv.lock $(filter .tools/bin/uv,$(UV))
 	$(UV) sync --locked --quiet --compile-bytecode $(if $(PYTHON),--python $(PYTHON))
-	$(BIN)/python -m compileall -q checks cli components config planner
+	$(BIN)/python -m compileall -q checks components config vllm_eks
 	@touch $@
 
 preview: .venv/.ready
@@ -29,11 +29,11 @@ test: .venv/.ready
 
 # Scores the planner on start-ups that people reported (tests/data/vllm_runs).
 accuracy: .venv/.ready
-	@$(BIN)/python tests/accuracy_report.py
+	@$(BIN)/python tests/accuracy/report.py
 
 # How long a preview takes with 1, 5 and 20 models on one cluster.
 scale: .venv/.ready
-	@$(BIN)/python tests/scale_report.py
+	@$(BIN)/python tests/program/scale_report.py
 
 check: .venv/.ready
 	$(BIN)/ruff check .

@@ -6,23 +6,23 @@ from pulumi import ResourceOptions
 from checks.api import Place, open_account
 from checks.result import stop_on_failures
 from checks.stack import StackFacts, run_checks
-from components.accelerators import AcceleratorImages, Accelerators, AcceleratorsArgs
-from components.chart_folder import VLLM_CHART, chart_digest, chart_path
-from components.chart_sources import mirrored
-from components.cluster import ClusterArgs
-from components.cluster_access import AccessArgs
-from components.existing_cluster import cluster_of
-from components.existing_network import network_of
-from components.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
-from components.iam_roles import IamArgs
-from components.model_server import ModelServer, ModelServerArgs
-from components.model_weights import ModelWeightsArgs, weights_of
-from components.network import NetworkArgs
-from components.weights_bucket import WeightsBucketArgs, bucket_of
-from config.loader import load
-from planner.release_values import release_values, rollout_seconds
-from planner.sizes import plan_sizes, total_usd_per_hour
-from planner.suggest import plan_named
+from components.cluster.access import AccessArgs
+from components.cluster.cluster import ClusterArgs
+from components.cluster.existing_cluster import cluster_of
+from components.controllers.accelerators import AcceleratorImages, Accelerators, AcceleratorsArgs
+from components.controllers.chart_sources import mirrored
+from components.iam.iam_roles import IamArgs
+from components.network.existing_network import network_of
+from components.network.network import NetworkArgs
+from components.nodes.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
+from components.serving.chart_folder import VLLM_CHART, chart_digest, chart_path
+from components.serving.helm_values import release_values, rollout_seconds
+from components.serving.model_server import ModelServer, ModelServerArgs
+from components.stack_outputs import plan_sizes, total_usd_per_hour
+from components.weights.model_weights import ModelWeightsArgs, weights_of
+from components.weights.weights_bucket import WeightsBucketArgs, bucket_of
+from config.load import load
+from vllm_eks.planner.search.suggest import plan_named
 
 config = load()
 stack, region, settings, tags, mark = config.cluster_name, config.region, config.settings, config.tags, config.mark

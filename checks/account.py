@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from checks.asking import Question, ask
-from checks.result import Check
 from checks.site import Site
-from planner.gpu_nodes import GpuNodes
+from vllm_eks.check import Check
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 REFUSED_ZONE_IDS = ("use1-az3", "usw1-az2", "cac1-az3")
 """EKS user guide, network requirements: zones that take no subnet of a control plane."""

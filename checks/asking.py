@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from checks.result import Check
+from vllm_eks.check import Check
 
 Answer = TypeVar("Answer")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from checks.account import version_check
 from checks.api import Record
 from checks.asking import Question, ask, error_code, why_unknown
-from checks.result import Check
 from checks.security_groups import reach_checks
 from checks.site import Site
+from vllm_eks.check import Check
 
 KEY = "cluster.existing"
 NEEDED_ADDONS = ("vpc-cni", "kube-proxy", "coredns")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from checks.api import Record
 from checks.asking import Question, ask
-from checks.result import Check
 from checks.site import Site, clusters, own_instances
+from vllm_eks.check import Check
 
 CONTROL_PLANE_ADDRESSES = 16
 """EKS asks for 6 free addresses in each subnet of a control plane and recommends 16 (EKS user guide)."""

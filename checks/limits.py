@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from checks.api import tags_of
 from checks.asking import Question
 from checks.quotas import Quota, room_check
-from checks.result import Check
 from checks.site import STACK_TAG, Site, clusters
-from planner.gpu_nodes import GpuNodes
+from vllm_eks.check import Check
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 # EC2, VPC and EKS quota lists; the defaults: EKS user guide, service quotas.
 ADDRESSES = Quota(service="ec2", code="L-0263D0A3", name="EC2-VPC Elastic IPs", unit="addresses")

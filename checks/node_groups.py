@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from checks.api import Record
 from checks.asking import Question, ask, error_code
-from checks.result import Check
 from checks.site import STACK_TAG, Site
+from vllm_eks.check import Check
 
 MODEL_LABEL = "vllm-eks/model"
 FAILED = ("CREATE_FAILED", "DELETE_FAILED", "DEGRADED")

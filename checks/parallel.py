@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from checks.result import Check
+from vllm_eks.check import Check
 
 DEADLINE_SECONDS = 90
 """How long all questions together may take; one request may take a minute where a service is out of reach."""

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from checks.result import Check
-from planner.fleet import shared_node_warnings
-from planner.gpu_nodes import SPOT, GpuNodes
-from planner.report import refusal_lines
+from vllm_eks.check import Check
+from vllm_eks.planner.search.fleet import shared_node_warnings
+from vllm_eks.planner.search.gpu_nodes import SPOT, GpuNodes
+from vllm_eks.planner.search.refusal_lines import refusal_lines
 
 
 def plan_check(name: str, nodes: GpuNodes) -> Check:

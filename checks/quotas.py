@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from checks.asking import Question, ask, error_code, why_unknown
-from checks.result import Check
 from checks.site import Instance, Site, instances_of_types, own_instances
-from planner.gpu_nodes import CAPACITY_BLOCK, SPOT, GpuNodes
+from vllm_eks.check import Check
+from vllm_eks.planner.search.gpu_nodes import CAPACITY_BLOCK, SPOT, GpuNodes
 
 NOT_SET_YET = "NoSuchResourceException"
 """What Service Quotas answers for a quota that nobody ever changed: its default counts."""

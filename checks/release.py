@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from checks.result import Check
-from planner.gpu_nodes import GpuNodes
+from vllm_eks.check import Check
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 DRIVER_595_RELEASE = "20260917"
 """amazon-eks-ami #2768: from v20260917 on the AL2023 NVIDIA AMI has the driver 595 beside 580, and picks by type."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from checks.api import Record
 from checks.asking import Question, ask, error_code
-from checks.result import Check
 from checks.site import Site, own_instances
-from planner.gpu_nodes import CAPACITY_BLOCK, GpuNodes
+from vllm_eks.check import Check
+from vllm_eks.planner.search.gpu_nodes import CAPACITY_BLOCK, GpuNodes
 
 UNKNOWN_ID = "InvalidCapacityReservationId"
 

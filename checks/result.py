@@ -1,48 +1,14 @@
 """What a check found: passed, failed, a warning, or unknown. Unknown is never shown as passed."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
 
 import pulumi
 
-Status = Literal["passed", "failed", "warning", "unknown"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One question about the stack and its answer."""
-
-    subject: str
-    status: Status
-    text: str
-    """What was found; for `unknown`, how to find out."""
+from vllm_eks.check import Check, check_lines
 
 
 class StackRefused(pulumi.RunError):
     """A check failed: nothing may be made. Pulumi prints the text alone, without a traceback."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogLine:
-    """One line of Pulumi's log."""
-
-    severity: Literal["debug", "info", "warning", "error"]
-    text: str
-
-
-def check_lines(checks: Sequence[Check]) -> Iterator[LogLine]:
-    """Yield what Pulumi's log says of the checks: each warning, then the others in one line."""
-    for check in checks:
-        if check.status == "warning":
-            yield LogLine(severity="warning", text=f"{check.subject}: {check.text}")
-    passed = sum(check.status == "passed" for check in checks)
-    unknown = [f"{check.subject}: {check.text}" for check in checks if check.status == "unknown"]
-    if passed or unknown:
-        yield LogLine(
-            severity="info",
-            text=f"checks: {passed} passed, {len(unknown)} unknown" + "".join(f"\n  {text}" for text in unknown),
-        )
 
 
 def stop_on_failures(checks: Iterable[Check]) -> None:

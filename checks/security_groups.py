@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from checks.api import Record, tags_of
 from checks.asking import Question, ask
-from checks.result import Check
 from checks.site import STACK_TAG, Site
+from vllm_eks.check import Check
 
 KEY = "cluster.existing"
 CLUSTER_NAME_TAGS = ("eks:cluster-name", "aws:eks:cluster-name")

@@ -7,7 +7,7 @@ from typing import Any
 from checks.api import Api, Record
 
 STACK_TAG = "vllm-eks/stack"
-"""On all that the stack makes, launched instances too; `config.loader` writes it."""
+"""On all that the stack makes, launched instances too; `config.load` writes it."""
 
 ALIVE = ("pending", "running")
 """States of an instance in which EC2 counts it against quotas."""

@@ -16,10 +16,10 @@ from checks.quotas import vcpu_checks
 from checks.release import release_checks
 from checks.reservation_groups import reservation_group_checks
 from checks.reservations import reservation_checks
-from checks.result import Check
 from checks.site import Site
 from checks.taken import admin_checks, boundary_check, log_group_check
-from planner.gpu_nodes import GpuNodes
+from vllm_eks.check import Check
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 OPEN_QUESTION = "stack file"
 """Subject of what the stack file leaves open, and `pulumi up` refuses."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from checks.api import tags_of
 from checks.asking import Question, ask, error_code, why_unknown
-from checks.result import Check
 from checks.site import STACK_TAG, Site, clusters
+from vllm_eks.check import Check
 
 ASSUMED_ROLE = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+")
 ROLE = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/(?:.+/)?(?P<role>[^/]+)")

@@ -8,19 +8,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from config import aws_names
-from config.cross_checks import Draft, cross_faults
-from config.faults import Fault, key_path, report
-from config.images_settings import ImagesSettings
-from config.limits import offering_warnings
-from config.model_checks import gated_models, model_warnings
-from config.model_settings import ModelSettings
-from config.regions import known_region
+from config.cross_field.limits import offering_warnings
+from config.cross_field.models import gated_models, model_warnings
+from config.cross_field.stack import Draft, cross_faults
+from config.errors import Fault, key_path, report
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
-from config.stack_settings import ChartsSettings, ClusterSettings, IamSettings, NetworkSettings, StackSettings
-from config.stack_values import NOT_SET_PLACEHOLDER, StackFile
+from config.settings.images import ImagesSettings
+from config.settings.model import ModelSettings
+from config.settings.stack import (
+    ChartsSettings,
+    ClusterSettings,
+    IamSettings,
+    NetworkSettings,
+    StackSettings,
+)
 from config.stray_keys import is_explained, unknown_keys
-from planner.faults import WrongQuestion
+from vllm_eks.aws import names as aws_names
+from vllm_eks.aws.regions import known_region
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.stack_files.stack_file import NOT_SET_PLACEHOLDER, StackFile
 
 Item = TypeVar("Item")
 

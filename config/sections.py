@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from config import rules
-from config.faults import NO_VALUE, Fault, from_pydantic, key_path, shown
-from config.model_settings import ModelSettings
+from config.errors import NO_VALUE, Fault, from_pydantic, key_path, shown
+from config.settings.model import ModelSettings
+from config.values import rules
 
 Section = TypeVar("Section", bound=BaseModel)
 

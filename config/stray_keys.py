@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from config.faults import Fault, nearest
+from config.errors import Fault, nearest
 from config.sections import decode
 
 PROVIDERS = frozenset(("aws", "aws-native", "awsx", "eks", "kubernetes", "pulumi", "random", "tls"))

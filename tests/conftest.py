@@ -14,9 +14,9 @@ import pulumi
 import pytest
 from pulumi.runtime.proto import source_pb2
 
-from cli.mock_cloud import RecordingMonitor, Registration
-from cli.recording import Recording, record
-from config.stack_file import read_stack_file
+from vllm_eks.preview.mock_cloud import RecordingMonitor, Registration
+from vllm_eks.preview.recording import Recording, record
+from vllm_eks.stack_files.read import read_stack_file
 
 ROOT = Path(__file__).parent.parent
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab_cluster import Cluster, LabMissingError, find_cluster
+
+from tests.e2e.lab_cluster import Cluster, LabMissingError, find_cluster
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

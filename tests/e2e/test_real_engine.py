@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from engine_lab import ROOT, interrupted, open_lab, steps, why_not, with_failed_group
+
+from tests.e2e.engine_lab import ROOT, interrupted, open_lab, steps, why_not, with_failed_group
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 

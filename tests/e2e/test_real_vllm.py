@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from real_pods import CHOSEN, UNREADY_SECONDS, asked, pods, rendered_for, until, well
+
+from tests.e2e.real_pods import CHOSEN, UNREADY_SECONDS, asked, pods, rendered_for, until, well
 
 
 @pytest.fixture(scope="module", params=CHOSEN)

@@ -7,7 +7,8 @@ doctor find in it are what docs/operations.md says.
 from typing import Any
 
 import pytest
-from real_pods import CHOSEN, asked, broken, ended, pods, rendered_for, state_of, until
+
+from tests.e2e.real_pods import CHOSEN, asked, broken, ended, pods, rendered_for, state_of, until
 
 
 @pytest.fixture(scope="module", params=CHOSEN)

@@ -2,7 +2,7 @@
 
 On a real API server, scheduler and LeaderWorkerSet controller. The seconds that are printed are those of these three:
 kubelets, containers, probes and Jobs are not real here, so no image is pulled, nothing is drained, no weights are
-loaded, and no engine is found stuck (tests/test_engine_health.py runs the probe and the hooks themselves).
+loaded, and no engine is found stuck (tests/unit/pods/test_engine_health.py runs the probe and the hooks themselves).
 """
 
 import json
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from chart_rendering import model_values, with_value
-from lab_cluster import Cluster
-from lab_model import NAME, SECRETS, namespace, pods, wait_for_groups
+
+from tests.e2e.lab_cluster import Cluster
+from tests.e2e.lab_model import NAME, SECRETS, namespace, pods, wait_for_groups
+from tests.support.chart_rendering import model_values, with_value
 
 pytestmark = pytest.mark.e2e
 

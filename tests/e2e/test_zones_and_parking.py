@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from chart_rendering import model_values, with_value
-from lab_cluster import Cluster
-from lab_model import NAME, SECRETS, namespace, pods, wait_for_groups
+
+from tests.e2e.lab_cluster import Cluster
+from tests.e2e.lab_model import NAME, SECRETS, namespace, pods, wait_for_groups
+from tests.support.chart_rendering import model_values, with_value
 
 pytestmark = pytest.mark.e2e
 

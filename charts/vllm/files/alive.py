@@ -21,7 +21,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import EngineState, answers_a_token, read_engine, read_health
+if __name__ == "__main__":
+    # Run as a file: the package is two folders up, here and where pods mount it.
+    sys.path[0] = str(Path(__file__).absolute().parents[2])
+
+from vllm_eks.pods.engine import EngineState, answers_a_token, read_engine, read_health
 
 
 @dataclass(frozen=True, kw_only=True)

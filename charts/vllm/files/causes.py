@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cause import OUTER, SYMPTOM, Cause
-from cluster_causes import CLUSTER_CAUSES
-from log_lines import CONSEQUENCE, ERROR, PROCESS, Line, read
-from machine_causes import MACHINE_CAUSES
-from model_causes import MODEL_CAUSES
-from scheduling import usable_part
+from vllm_eks.pods.cause import OUTER, SYMPTOM, Cause
+from vllm_eks.pods.cluster_causes import CLUSTER_CAUSES
+from vllm_eks.pods.log_lines import CONSEQUENCE, ERROR, PROCESS, Line, read
+from vllm_eks.pods.machine_causes import MACHINE_CAUSES
+from vllm_eks.pods.model_causes import MODEL_CAUSES
+from vllm_eks.pods.scheduling import usable_part
 
 CAUSES = (*MODEL_CAUSES, *MACHINE_CAUSES, *CLUSTER_CAUSES)
 _LOUD = [(cause, re.compile(cause.signs)) for cause in CAUSES]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cause import FIRST, NEVER, OUTER, SYMPTOM, Cause
+from vllm_eks.pods.cause import FIRST, NEVER, OUTER, SYMPTOM, Cause
 
 NODES_COME_SECONDS = 900
 """A node that is repaired or replaced is back within this time; what waits longer for one waits for nothing."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from causes import last_words
+from vllm_eks.pods.causes import last_words
 
 Object = Mapping[str, Any]
 ENDED_BY_PROBE = (0, 137, 143)

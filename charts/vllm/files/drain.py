@@ -13,8 +13,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from engine import EngineState, read_engine
+if __name__ == "__main__":
+    # Run as a file: the package is two folders up, here and where pods mount it.
+    sys.path[0] = str(Path(__file__).absolute().parents[2])
+
+from vllm_eks.pods.engine import EngineState, read_engine
 
 LIMIT_SECONDS = 80
 """Of the pod's 120 s of grace. The stop after it takes up to 29 s (seen on 0.21.0 and 0.32.0, endless requests)."""

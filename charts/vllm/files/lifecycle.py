@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-import preflight
-from causes import cause_of, last_words, masked
-from container_log import ContainerLog
-from group import Group, MemberLostError
-from packages import writable_copies
+from vllm_eks.pods import preflight
+from vllm_eks.pods.causes import cause_of, last_words, masked
+from vllm_eks.pods.container_log import ContainerLog
+from vllm_eks.pods.group import Group, MemberLostError
+from vllm_eks.pods.packages import writable_copies
 
 ENGINE_ENDED, MEMBER_LOST, NEVER_MET, START_TOO_LONG, PREFLIGHT = 70, 71, 72, 73, 78
 STOPPED, KILLED = 0, 128 + signal.SIGTERM

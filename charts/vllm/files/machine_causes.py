@@ -5,7 +5,7 @@ Which sign is off a real run and which is read in a source: tests/data/vllm_fail
 
 from __future__ import annotations
 
-from cause import FIRST, NEVER, OUTER, SYMPTOM, Cause
+from vllm_eks.pods.cause import FIRST, NEVER, OUTER, SYMPTOM, Cause
 
 THE_MACHINE = (
     Cause(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 
-from cause import Cause
-from causes import cause_of, last_words
-from crashes import Crash
+from vllm_eks.pods.cause import Cause
+from vllm_eks.pods.causes import cause_of, last_words
+from vllm_eks.pods.crashes import Crash
 
 CRASHES = 2
 """So many ends of one pod's container for one cause that only an edit mends end the wait."""

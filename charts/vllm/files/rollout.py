@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from complaints import Complaint, complaint_about, of_controllers
-from crashes import Crash, Object, containers_of, crash_of, crashes_of, is_restarted, serving
+from vllm_eks.pods.complaints import Complaint, complaint_about, of_controllers
+from vllm_eks.pods.crashes import Crash, Object, containers_of, crash_of, crashes_of, is_restarted, serving
 
 LWS_LABEL = "leaderworkerset.sigs.k8s.io/name"
 WORKER_INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"

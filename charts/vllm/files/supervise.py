@@ -21,12 +21,17 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from container_log import ContainerLog
-from group import Alone, Group, Leader, Worker
-from lifecycle import Supervisor
+if __name__ == "__main__":
+    # Run as a file: the package is two folders up, here and where pods mount it.
+    sys.path[0] = str(Path(__file__).absolute().parents[2])
+
+from vllm_eks.pods.container_log import ContainerLog
+from vllm_eks.pods.group import Alone, Group, Leader, Worker
+from vllm_eks.pods.lifecycle import Supervisor
 
 
 def group_of(options: argparse.Namespace) -> Group:

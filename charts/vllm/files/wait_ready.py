@@ -19,12 +19,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from causes import cause_of, masked
-from complaints import complaints_by_uid
-from kube_get import PASSING_ERRORS, Kubernetes
-from progress import Planned
-from rollout import LWS_LABEL, Sight, judge
-from watch import Api, Watch
+if __name__ == "__main__":
+    # Run as a file: the package is two folders up, here and where pods mount it.
+    sys.path[0] = str(Path(__file__).absolute().parents[2])
+
+from vllm_eks.pods.causes import cause_of, masked
+from vllm_eks.pods.complaints import complaints_by_uid
+from vllm_eks.pods.kube_get import PASSING_ERRORS, Kubernetes
+from vllm_eks.pods.progress import Planned
+from vllm_eks.pods.rollout import LWS_LABEL, Sight, judge
+from vllm_eks.pods.watch import Api, Watch
 
 # The first request may still compile something.
 ANSWER_TIMEOUT_SECONDS = 120

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from crashes import Crash
-from kube_get import PASSING_ERRORS
-from patience import Patience
-from progress import Planned, measured_against, stage_of
-from rollout import Sight
+from vllm_eks.pods.crashes import Crash
+from vllm_eks.pods.kube_get import PASSING_ERRORS
+from vllm_eks.pods.patience import Patience
+from vllm_eks.pods.progress import Planned, measured_against, stage_of
+from vllm_eks.pods.rollout import Sight
 
 
 class Api(Protocol):

@@ -171,7 +171,7 @@ PodDisruptionBudget counts a group that loads as disrupted, and does not give up
 {{- define "vllm.workerProbes" -}}
 readinessProbe:
   exec:
-    command: {{ list "python3" "-E" "-S" "/scripts/alive.py" "--host-from=LWS_LEADER_ADDRESS" (printf "--port=%d" (int .root.Values.port)) "--timeout-seconds=5" | toJson }}
+    command: {{ list "python3" "-E" "-S" "/scripts/vllm_eks/pods/alive.py" "--host-from=LWS_LEADER_ADDRESS" (printf "--port=%d" (int .root.Values.port)) "--timeout-seconds=5" | toJson }}
   periodSeconds: 10
   timeoutSeconds: 12
   failureThreshold: 3
@@ -180,13 +180,13 @@ readinessProbe:
 {{- define "vllm.alive" -}}
 {{- $port := printf "--port=%d" (int .root.Values.port) -}}
 {{- $model := printf "--model=%s" .root.Values.model.servedName -}}
-{{- list "python3" "-E" "-S" "/scripts/alive.py" $port (printf "--stall-seconds=%d" (int .stall)) (printf "--timeout-seconds=%d" .timeout) $model | toJson -}}
+{{- list "python3" "-E" "-S" "/scripts/vllm_eks/pods/alive.py" $port (printf "--stall-seconds=%d" (int .stall)) (printf "--timeout-seconds=%d" .timeout) $model | toJson -}}
 {{- end -}}
 
 {{/* All pods of a group stop at once, and the leader's requests need each of them: all wait for the leader's engine. */}}
 {{- define "vllm.drain" -}}
 {{- $where := ternary "--host=localhost" "--host-from=LWS_LEADER_ADDRESS" (eq .role "leader") -}}
-{{- list "python3" "-E" "-S" "/scripts/drain.py" $where (printf "--port=%d" (int .root.Values.port)) | toJson -}}
+{{- list "python3" "-E" "-S" "/scripts/vllm_eks/pods/drain.py" $where (printf "--port=%d" (int .root.Values.port)) | toJson -}}
 {{- end -}}
 
 {{/* What runs vLLM as PID 1: files/supervise.py says why. LeaderWorkerSet sets the LWS_ variables. */}}
@@ -195,7 +195,7 @@ readinessProbe:
 - "python3"
 - "-E"
 - "-S"
-- "/scripts/supervise.py"
+- "/scripts/vllm_eks/pods/supervise.py"
 - {{ printf "--index=%s" (ternary "0" "$(LWS_WORKER_INDEX)" $alone) | quote }}
 - {{ printf "--size=%s" (ternary "1" "$(LWS_GROUP_SIZE)" $alone) | quote }}
 - {{ printf "--leader=%s" (ternary "localhost" "$(LWS_LEADER_ADDRESS)" $alone) | quote }}

@@ -72,7 +72,7 @@ containers:
       - name: tmp
         mountPath: /tmp
       - name: scripts
-        mountPath: /scripts
+        mountPath: /scripts/vllm_eks/pods
         readOnly: true
       {{- if eq .role "leader" }}
       - name: middleware

@@ -1,0 +1,230 @@
+"""The control plane, its add-ons, its system nodes, and the way to talk to it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_eks as eks
+import pulumi_kubernetes as k8s
+
+from components.cluster.access import AccessArgs, cluster_kubeconfig, kubernetes_provider
+from components.cluster.cni_role import CniRole, CniRoleArgs
+from components.cluster.system_node_group import SystemNodeGroup, SystemNodeGroupArgs
+from components.edges import known_after
+from components.iam.iam_roles import IamArgs, for_roles_inside
+from components.iam.partitions import aws_partition
+from components.nodes.gpu_taint import ADDON_CONFIGURATION
+from components.nodes.node_role import NodeRole, NodeRoleArgs
+
+CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+LOG_RETENTION_DAYS = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterArgs:
+    """What a Cluster needs. Values another resource may produce are Inputs."""
+
+    kubernetes_version: str
+    node_release_version: str
+    """The AL2023 image's release, such as 1.36.2-20260714."""
+    vpc_id: pulumi.Input[str]
+    public_subnet_ids: Sequence[pulumi.Input[str]]
+    private_subnet_ids: Sequence[pulumi.Input[str]]
+    system_subnet_ids: Sequence[pulumi.Input[str]]
+    """Private subnets of two zones, for the system nodes."""
+    public_access_cidrs: Sequence[str]
+    """Who may reach the API server from outside; none makes it private."""
+    admins: Sequence[str] = ()
+    """Principals' ARNs. Not the one that creates the cluster: EKS makes it an admin, and refuses to do so twice."""
+    addon_versions: Mapping[str, str]
+    """Of vpc-cni, kube-proxy, coredns, eks-pod-identity-agent and eks-node-monitoring-agent."""
+    system_instance_type: str
+    access: AccessArgs
+    iam: IamArgs = field(default_factory=IamArgs)
+    deletion_protection: bool = False
+    """Whether EKS refuses to delete the cluster; to be switched off, by an update, before a destroy."""
+    keep_logs: bool = False
+    """Whether the control plane's logs outlive the stack."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    template_tags: Mapping[str, str] = field(default_factory=dict)
+    """On the nodes' launch template and all it makes. Never to change: another template replaces every node."""
+
+
+class Cluster(pulumi.ComponentResource):
+    """An EKS cluster that is ready for controllers and for GPU nodes."""
+
+    cluster_name: pulumi.Output[str]
+    """Known once the control plane with vpc-cni and kube-proxy stands."""
+    kubernetes: k8s.Provider
+    kubeconfig: pulumi.Output[str]
+    """Secret; asks the `aws` command for a token."""
+    node_role_arn: pulumi.Output[str]
+    """Known once the role's policies are attached and the pod identity agent stands."""
+    node_security_group_id: pulumi.Output[str]
+    node_settings: dict[str, Any]
+    """What every GpuNodeGroupArgs takes from its cluster."""
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:Cluster", name, {}, opts)
+        self._name = name
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+
+        control_plane = self._control_plane(self._secrets_key(), self._log_group())
+        self.cluster_name = control_plane.eks_cluster.name
+        self.node_security_group_id = control_plane.eks_cluster.vpc_config.cluster_security_group_id
+        self._after_control_plane = pulumi.ResourceOptions(parent=self, depends_on=[control_plane])
+
+        pod_identity_agent = self._addon("eks-pod-identity-agent", self._after_control_plane)
+        partition = aws_partition(args.access.region)
+        node_role = NodeRoleArgs(partition=partition, iam=args.iam, tags=args.tags)
+        role = NodeRole(f"{name}-node", node_role, opts=self._child)
+        cni = CniRole(
+            f"{name}-cni",
+            CniRoleArgs(cluster_name=self.cluster_name, partition=partition, iam=args.iam, tags=args.tags),
+            opts=self._after_control_plane,
+        )
+        # The CNI needs its role and the agent until the last node has given its network interfaces back.
+        self.node_role_arn = known_after(role.arn, pod_identity_agent, cni.association)
+        system_nodes = self._system_nodes(control_plane, pod_identity_agent)
+        # CoreDNS waits for a node. Inside eks.Cluster that would be for ever: node groups wait for its outputs.
+        after_nodes = pulumi.ResourceOptions(parent=self, depends_on=[control_plane, system_nodes.node_group])
+        self._addon("coredns", after_nodes)
+        self._addon("eks-node-monitoring-agent", after_nodes)
+
+        self.node_settings = {
+            "cluster_name": self.cluster_name,
+            "node_role_arn": self.node_role_arn,
+            "security_group_ids": [self.node_security_group_id],
+            "kubernetes_version": args.kubernetes_version,
+            "node_release_version": args.node_release_version,
+        }
+        self.kubeconfig = cluster_kubeconfig(
+            args.access,
+            endpoint=control_plane.eks_cluster.endpoint,
+            certificate_authority=control_plane.eks_cluster.certificate_authority.data,
+        )
+        self.kubernetes = kubernetes_provider(
+            f"{name}-kubernetes", args.access, self.kubeconfig, self._after_control_plane
+        )
+        self.register_outputs(
+            {
+                "cluster_name": self.cluster_name,
+                "kubeconfig": self.kubeconfig,
+                "node_role_arn": self.node_role_arn,
+                "node_security_group_id": self.node_security_group_id,
+            }
+        )
+
+    def _secrets_key(self) -> aws.kms.Key:
+        key = aws.kms.Key(
+            f"{self._name}-secrets",
+            description=f"Encrypts the Kubernetes secrets of {self._args.access.cluster_name}",
+            enable_key_rotation=True,
+            tags=self._args.tags,
+            opts=self._child,
+        )
+        aws.kms.Alias(
+            f"{self._name}-secrets",
+            name=f"alias/eks/{self._args.access.cluster_name}",
+            target_key_id=key.key_id,
+            opts=self._child,
+        )
+        return key
+
+    def _log_group(self) -> aws.cloudwatch.LogGroup:
+        # EKS would make it by itself, with logs kept for ever, and leave it behind.
+        return aws.cloudwatch.LogGroup(
+            f"{self._name}-logs",
+            name=f"/aws/eks/{self._args.access.cluster_name}/cluster",
+            retention_in_days=LOG_RETENTION_DAYS,
+            tags=self._args.tags,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=self._args.keep_logs),
+        )
+
+    def _control_plane(self, key: aws.kms.Key, logs: aws.cloudwatch.LogGroup) -> eks.Cluster:
+        args = self._args
+        return eks.Cluster(
+            f"{self._name}-control-plane",
+            name=args.access.cluster_name,
+            version=args.kubernetes_version,
+            upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
+            vpc_id=args.vpc_id,
+            public_subnet_ids=args.public_subnet_ids or None,
+            private_subnet_ids=args.private_subnet_ids,
+            authentication_mode=eks.AuthenticationMode.API,
+            access_entries={_entry_name(arn): self._admin_access(arn) for arn in args.admins},
+            endpoint_private_access=True,
+            endpoint_public_access=bool(args.public_access_cidrs),
+            public_access_cidrs=args.public_access_cidrs or None,
+            encryption_config_key_arn=key.arn,
+            deletion_protection=args.deletion_protection,
+            enabled_cluster_log_types=CONTROL_PLANE_LOGS,
+            # All add-ons are EKS's, at pinned versions: pulumi-eks looks up the newest at each run otherwise.
+            bootstrap_self_managed_addons=False,
+            vpc_cni_options=eks.VpcCniOptionsArgs(
+                addon_version=args.addon_versions["vpc-cni"],
+                # Without its agent every NetworkPolicy is taken, and does nothing.
+                enable_network_policy=True,
+            ),
+            kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(version=args.addon_versions["kube-proxy"]),
+            coredns_addon_options=eks.CoreDnsAddonOptionsArgs(enabled=False),
+            skip_default_node_group=True,
+            skip_default_security_groups=True,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[logs],
+                # Nothing waits for the add-ons inside: a destroy that models refuse would begin with vpc-cni.
+                protect=args.deletion_protection,
+                transforms=for_roles_inside(args.iam) or None,
+            ),
+        )
+
+    def _admin_access(self, principal_arn: str) -> eks.AccessEntryArgs:
+        policy = (
+            f"arn:{aws_partition(self._args.access.region)}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+        )
+        admin = eks.AccessPolicyAssociationArgs(
+            policy_arn=policy,
+            access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+        )
+        return eks.AccessEntryArgs(principal_arn=principal_arn, access_policies={"admin": admin})
+
+    def _addon(self, addon_name: str, opts: pulumi.ResourceOptions) -> aws.eks.Addon:
+        return aws.eks.Addon(
+            f"{self._name}-{addon_name}",
+            cluster_name=self.cluster_name,
+            addon_name=addon_name,
+            addon_version=self._args.addon_versions[addon_name],
+            configuration_values=ADDON_CONFIGURATION.get(addon_name),
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            tags=self._args.tags,
+            opts=opts,
+        )
+
+    def _system_nodes(self, control_plane: eks.Cluster, pod_identity_agent: aws.eks.Addon) -> SystemNodeGroup:
+        args = self._args
+        return SystemNodeGroup(
+            f"{self._name}-system",
+            SystemNodeGroupArgs(
+                cluster_name=self.cluster_name,
+                node_role_arn=self.node_role_arn,
+                subnet_ids=args.system_subnet_ids,
+                kubernetes_version=args.kubernetes_version,
+                node_release_version=args.node_release_version,
+                instance_type=args.system_instance_type,
+                tags=args.tags,
+                template_tags=args.template_tags,
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[control_plane, pod_identity_agent]),
+        )
+
+
+def _entry_name(principal_arn: str) -> str:
+    """Return a name for an admin's entry that is fit for a URN, which an ARN with its `::` is not."""
+    return f"{principal_arn.rpartition('/')[2]}-{hashlib.sha256(principal_arn.encode()).hexdigest()[:8]}"

@@ -1,0 +1,61 @@
+"""What lets the CNI give pods addresses, and nobody else."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam.iam_roles import IamArgs, make_role
+
+CNI_NAMESPACE, CNI_SERVICE_ACCOUNT, CNI_POLICY = "kube-system", "aws-node", "AmazonEKS_CNI_Policy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CniRoleArgs:
+    """What a CniRole needs."""
+
+    cluster_name: pulumi.Input[str]
+    partition: str
+    """The AWS partition, such as `aws`."""
+    iam: IamArgs = field(default_factory=IamArgs)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class CniRole(pulumi.ComponentResource):
+    """A role for the pods of vpc-cni by Pod Identity, so that the node role need not hold it for every pod."""
+
+    association: aws.eks.PodIdentityAssociation
+    """Made once the policy is attached. Whoever needs pod networking is gone before it is."""
+
+    def __init__(self, name: str, args: CniRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:CniRole", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        role = make_role(f"{name}-role", trust=pod_identity_trust(), iam=args.iam, tags=args.tags, opts=child)
+        attachment = aws.iam.RolePolicyAttachment(
+            f"{name}-{CNI_POLICY}",
+            role=role.name,
+            policy_arn=f"arn:{args.partition}:iam::aws:policy/{CNI_POLICY}",
+            opts=child,
+        )
+        self.association = aws.eks.PodIdentityAssociation(
+            f"{name}-association",
+            cluster_name=args.cluster_name,
+            namespace=CNI_NAMESPACE,
+            service_account=CNI_SERVICE_ACCOUNT,
+            role_arn=role.arn,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[attachment]),
+        )
+        self.register_outputs({"association_id": self.association.id})
+
+
+def pod_identity_trust() -> str:
+    """Return the trust policy, as JSON, that lets EKS Pod Identity take on a role for a service account."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -1,0 +1,117 @@
+"""The controllers that let pods ask for GPUs, for EFA, and for groups of pods."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.controllers.chart_sources import (
+    EFA_DEVICE_PLUGIN,
+    LEADER_WORKER_SET,
+    NVIDIA_DEVICE_PLUGIN,
+    RELEASE_HISTORY,
+    ChartSource,
+)
+from components.controllers.images import split_image
+from components.nodes.gpu_taint import GPU_TOLERATION
+
+TIMEOUT_SECONDS = 600
+LEADER_WORKER_SET_NAMESPACE = "lws-system"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorImages:
+    """The images of the charts, in place of their own; a full reference each."""
+
+    nvidia_device_plugin: str | None = None
+    leader_worker_set: str | None = None
+    efa_device_plugin: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorsArgs:
+    """What Accelerators needs. A chart that is None is there already: two controllers of a kind would fight."""
+
+    images: AcceleratorImages = AcceleratorImages()
+    nvidia_device_plugin: ChartSource | None = NVIDIA_DEVICE_PLUGIN
+    leader_worker_set: ChartSource | None = LEADER_WORKER_SET
+    efa_device_plugin: ChartSource | None = EFA_DEVICE_PLUGIN
+    efa: bool = False
+    """Whether any model asks for EFA, so that its device plugin is needed."""
+
+
+class Accelerators(pulumi.ComponentResource):
+    """Upstream charts only. The device plugins run on GPU nodes, the LeaderWorkerSet controller on system nodes."""
+
+    def __init__(self, name: str, args: AcceleratorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:Accelerators", name, {}, opts)
+        self._name = name
+        images = args.images
+        # The image has NVIDIA's driver and container toolkit, but not the plugin.
+        if args.nvidia_device_plugin:
+            values = image_values(images.nvidia_device_plugin)
+            self._release("nvidia-device-plugin", args.nvidia_device_plugin, "kube-system", values)
+        if args.efa and args.efa_device_plugin:
+            values = {"tolerations": [GPU_TOLERATION], **image_values(images.efa_device_plugin)}
+            self._release("aws-efa-k8s-device-plugin", args.efa_device_plugin, "kube-system", values)
+        if args.leader_worker_set:
+            values = leader_worker_set_values(images.leader_worker_set)
+            self._release("lws", args.leader_worker_set, self._leader_worker_set_namespace(), values)
+        self.register_outputs({})
+
+    def _leader_worker_set_namespace(self) -> pulumi.Output[str]:
+        namespace = kubernetes.core.v1.Namespace(
+            f"{self._name}-lws-namespace",
+            metadata={
+                "name": LEADER_WORKER_SET_NAMESPACE,
+                "labels": {"pod-security.kubernetes.io/enforce": "baseline"},
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return namespace.metadata["name"]
+
+    def _release(
+        self,
+        release_name: str,
+        source: ChartSource,
+        namespace: pulumi.Input[str],
+        values: Mapping[str, Any],
+    ) -> None:
+        kubernetes.helm.v3.Release(
+            f"{self._name}-{release_name}",
+            # Fixed: charts name what they make after their release.
+            name=release_name,
+            namespace=namespace,
+            chart=source.chart,
+            version=source.version,
+            repository_opts={"repo": source.repository} if source.repository else None,
+            values=values or None,
+            timeout=TIMEOUT_SECONDS,
+            max_history=RELEASE_HISTORY,
+            # Two releases of one name cannot stand side by side.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+
+
+def image_values(reference: str | None) -> dict[str, Any]:
+    """Return the values by which a device plugin's chart takes another image; none where it keeps its own."""
+    return {"image": split_image(reference)} if reference else {}
+
+
+def leader_worker_set_values(image: str | None) -> dict[str, Any]:
+    """Return the chart's values: two controllers on different nodes, of which one works.
+
+    While no controller runs, a lost pod of a group restarts nothing, and none that comes later makes up for it
+    (kubernetes-sigs/lws#998). The chart asks 1 CPU for each, which two system nodes of 2 CPUs do not have beside
+    CoreDNS and the Jobs; the controller uses a small part of that.
+    """
+    others = {"labelSelector": {"matchLabels": {"control-plane": "controller-manager"}}}
+    apart = {"weight": 100, "podAffinityTerm": {**others, "topologyKey": "kubernetes.io/hostname"}}
+    values: dict[str, Any] = {
+        "replicaCount": 2,
+        "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
+        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [apart]}},
+    }
+    return {**values, "image": {"manager": split_image(image)}} if image else values

@@ -1,0 +1,46 @@
+"""A network that is there already, with the same face as a new one."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.network.network import Network, NetworkArgs
+
+
+class ExistingNetwork(pulumi.ComponentResource):
+    """A VPC of somebody else: nothing is made in it here, and nothing of it is ever deleted."""
+
+    vpc_id: pulumi.Output[str]
+    private_subnet_ids: list[pulumi.Output[str]]
+    public_subnet_ids: list[pulumi.Output[str]]
+    """None: the stack puts nothing into public subnets."""
+
+    def __init__(
+        self, name: str, vpc_id: str, private_subnets: Mapping[str, str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Take a VPC's id and the private subnet of each zone."""
+        super().__init__("vllm-eks:index:ExistingNetwork", name, {}, opts)
+        self._private_subnets = private_subnets
+        self.vpc_id = pulumi.Output.from_input(vpc_id)
+        self.private_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in private_subnets.values()]
+        self.public_subnet_ids = []
+        self.register_outputs({"vpc_id": self.vpc_id, "private_subnets": dict(private_subnets)})
+
+    def private_subnet_id(self, zone: str) -> pulumi.Output[str]:
+        """Return the id of the private subnet in a zone.
+
+        Raises:
+            ValueError: The network has no such zone.
+        """
+        if zone not in self._private_subnets:
+            raise ValueError(f"zone {zone!r} is not one of the network's zones {list(self._private_subnets)}")
+        return pulumi.Output.from_input(self._private_subnets[zone])
+
+
+def network_of(
+    name: str, args: NetworkArgs, *, vpc_id: str | None, private_subnets: Mapping[str, str] | None
+) -> Network | ExistingNetwork:
+    """Return the network of a stack: the existing one where its VPC and subnets are given, else a new one."""
+    if vpc_id and private_subnets:
+        return ExistingNetwork(name, vpc_id, private_subnets)
+    return Network(name, args)

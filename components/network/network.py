@@ -1,0 +1,201 @@
+"""The VPC: a private and a public subnet in each zone, and the ways out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam.iam_roles import IamArgs
+from components.network.flow_logs import FlowLogs, FlowLogsArgs
+from components.network.subnets import private_subnet_cidr, public_subnet_cidr
+
+NAT_GATEWAY_CHOICES = ("single", "perZone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkArgs:
+    """What a Network needs. All of it decides how many resources there are, so all of it is plain."""
+
+    cidr: str
+    """The VPC's range, /16 to /20."""
+    zones: Sequence[str]
+    """Availability zones, such as us-west-2a; their order changes nothing but the order of the outputs."""
+    region: str
+    nat_gateways: str = "single"
+    """`single`: one, in the first zone of the alphabet, for all; `perZone`: one in each zone."""
+    keep_logs: bool = False
+    """Whether the flow logs outlive the stack."""
+    iam: IamArgs = field(default_factory=IamArgs)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Network(pulumi.ComponentResource):
+    """A VPC whose nodes reach out through NAT and fetch from S3 without it."""
+
+    vpc_id: pulumi.Output[str]
+    private_subnet_ids: list[pulumi.Output[str]]
+    """In the order of the zones given."""
+    public_subnet_ids: list[pulumi.Output[str]]
+    """In the order of the zones given."""
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:Network", name, {}, opts)
+        if args.nat_gateways not in NAT_GATEWAY_CHOICES:
+            raise ValueError(f"nat_gateways is {args.nat_gateways!r}; it must be one of {NAT_GATEWAY_CHOICES}")
+        self._name = name
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+
+        vpc = aws.ec2.Vpc(
+            f"{name}-vpc",
+            cidr_block=args.cidr,
+            enable_dns_hostnames=True,
+            enable_dns_support=True,
+            tags=self._tags("vpc"),
+            opts=self._child,
+        )
+        # Every VPC is born with a group that lets its members talk to each other; nothing of ours uses it.
+        aws.ec2.DefaultSecurityGroup(
+            f"{name}-default-security-group",
+            vpc_id=vpc.id,
+            ingress=[],
+            egress=[],
+            tags=self._tags("default-unused"),
+            opts=self._child,
+        )
+        public_subnets = self._public_subnets(vpc)
+        public_routes = self._public_routes(vpc, public_subnets)
+        nats = self._nat_gateways(public_subnets, public_routes)
+        private_subnets, private_tables = self._private_subnets(vpc, nats)
+        aws.ec2.VpcEndpoint(
+            f"{name}-s3",
+            vpc_id=vpc.id,
+            vpc_endpoint_type="Gateway",
+            service_name=f"com.amazonaws.{args.region}.s3",
+            route_table_ids=[table.id for table in private_tables],
+            tags=self._tags("s3"),
+            opts=self._child,
+        )
+        flow_logs = FlowLogsArgs(vpc_id=vpc.id, keep_logs=args.keep_logs, iam=args.iam, tags=args.tags)
+        FlowLogs(f"{name}-flow-logs", flow_logs, opts=self._child)
+
+        self.vpc_id = vpc.id
+        self.private_subnet_ids = [private_subnets[zone].id for zone in args.zones]
+        self.public_subnet_ids = [public_subnets[zone].id for zone in args.zones]
+        self.register_outputs(
+            {
+                "vpc_id": self.vpc_id,
+                "private_subnet_ids": self.private_subnet_ids,
+                "public_subnet_ids": self.public_subnet_ids,
+            }
+        )
+
+    def private_subnet_id(self, zone: str) -> pulumi.Output[str]:
+        """Return the id of the private subnet in a zone.
+
+        Raises:
+            ValueError: The network has no such zone.
+        """
+        if zone not in self._args.zones:
+            raise ValueError(f"zone {zone!r} is not one of the network's zones {list(self._args.zones)}")
+        return self.private_subnet_ids[list(self._args.zones).index(zone)]
+
+    def _tags(self, role: str) -> dict[str, str]:
+        return {**self._args.tags, "Name": f"{self._name}-{role}"}
+
+    def _public_subnets(self, vpc: aws.ec2.Vpc) -> dict[str, aws.ec2.Subnet]:
+        return {
+            zone: aws.ec2.Subnet(
+                f"{self._name}-public-{zone}",
+                vpc_id=vpc.id,
+                availability_zone=zone,
+                cidr_block=public_subnet_cidr(self._args.cidr, zone),
+                # NAT gateways and load balancers bring their own addresses; nothing else belongs here.
+                map_public_ip_on_launch=False,
+                tags={**self._tags(f"public-{zone}"), "kubernetes.io/role/elb": "1"},
+                opts=self._child,
+            )
+            for zone in self._args.zones
+        }
+
+    def _public_routes(self, vpc: aws.ec2.Vpc, subnets: dict[str, aws.ec2.Subnet]) -> list[pulumi.Resource]:
+        """Make the public route table and return what must stand before anything there reaches the internet."""
+        gateway = aws.ec2.InternetGateway(
+            f"{self._name}-internet-gateway", vpc_id=vpc.id, tags=self._tags("internet-gateway"), opts=self._child
+        )
+        table = aws.ec2.RouteTable(f"{self._name}-public", vpc_id=vpc.id, tags=self._tags("public"), opts=self._child)
+        route = aws.ec2.Route(
+            f"{self._name}-public-internet",
+            route_table_id=table.id,
+            destination_cidr_block="0.0.0.0/0",
+            gateway_id=gateway.id,
+            opts=self._child,
+        )
+        associations = [
+            aws.ec2.RouteTableAssociation(
+                f"{self._name}-public-{zone}", subnet_id=subnet.id, route_table_id=table.id, opts=self._child
+            )
+            for zone, subnet in subnets.items()
+        ]
+        return [route, *associations]
+
+    def _nat_gateways(
+        self, subnets: dict[str, aws.ec2.Subnet], public_routes: list[pulumi.Resource]
+    ) -> dict[str, aws.ec2.NatGateway]:
+        """Make the NAT gateways and return the one that each zone uses."""
+        # The smallest name, not the first given: reordering the zones must not move the gateway.
+        homes = [min(subnets)] if self._args.nat_gateways == "single" else list(subnets)
+        gateways = {zone: self._nat_gateway(zone, subnets[zone], public_routes) for zone in homes}
+        return {zone: gateways.get(zone, gateways[homes[0]]) for zone in subnets}
+
+    def _nat_gateway(
+        self, zone: str, subnet: aws.ec2.Subnet, public_routes: list[pulumi.Resource]
+    ) -> aws.ec2.NatGateway:
+        # An address cannot be given back while the internet gateway it is reached by is going away.
+        after_routes = pulumi.ResourceOptions(parent=self, depends_on=public_routes)
+        # A gateway whose creation failed stays one that failed; its address serves only one at a time.
+        made_anew = pulumi.ResourceOptions(
+            parent=self, depends_on=public_routes, replace_on_changes=["#initerror"], delete_before_replace=True
+        )
+        address = aws.ec2.Eip(
+            f"{self._name}-nat-{zone}", domain="vpc", tags=self._tags(f"nat-{zone}"), opts=after_routes
+        )
+        return aws.ec2.NatGateway(
+            f"{self._name}-nat-{zone}",
+            allocation_id=address.id,
+            subnet_id=subnet.id,
+            tags=self._tags(f"nat-{zone}"),
+            opts=made_anew,
+        )
+
+    def _private_subnets(
+        self, vpc: aws.ec2.Vpc, nats: dict[str, aws.ec2.NatGateway]
+    ) -> tuple[dict[str, aws.ec2.Subnet], list[aws.ec2.RouteTable]]:
+        """Make each zone's private subnet with a route table of its own, so that a change of NAT is one route."""
+        subnets: dict[str, aws.ec2.Subnet] = {}
+        tables: list[aws.ec2.RouteTable] = []
+        for zone in self._args.zones:
+            child_name = f"{self._name}-private-{zone}"
+            subnets[zone] = aws.ec2.Subnet(
+                child_name,
+                vpc_id=vpc.id,
+                availability_zone=zone,
+                cidr_block=private_subnet_cidr(self._args.cidr, zone),
+                map_public_ip_on_launch=False,
+                tags={**self._tags(f"private-{zone}"), "kubernetes.io/role/internal-elb": "1"},
+                opts=self._child,
+            )
+            table = aws.ec2.RouteTable(child_name, vpc_id=vpc.id, tags=self._tags(f"private-{zone}"), opts=self._child)
+            aws.ec2.Route(
+                f"{child_name}-nat",
+                route_table_id=table.id,
+                destination_cidr_block="0.0.0.0/0",
+                nat_gateway_id=nats[zone].id,
+                opts=self._child,
+            )
+            aws.ec2.RouteTableAssociation(
+                child_name, subnet_id=subnets[zone].id, route_table_id=table.id, opts=self._child
+            )
+            tables.append(table)
+        return subnets, tables

@@ -1,0 +1,112 @@
+"""The values of charts/vllm, from a plan and plain strings: a dict, so that a test can hold every line of it."""
+
+from math import ceil, floor
+from typing import Any
+
+from vllm_eks.planner.engine.serving_flags import serving_flags
+from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
+from vllm_eks.planner.memory.stages import Layout
+from vllm_eks.planner.search.fit import DOWNLOAD_FACTOR
+from vllm_eks.planner.search.gpu_nodes import NODE_WEIGHTS_FOLDER, GpuNodes
+from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.search.serving import Serving
+from vllm_eks.planner.search.vllm_args import vllm_args
+from vllm_eks.planner.units import BYTES_PER_GIB
+
+POD_SHARE = 0.8
+"""Part of a node's CPU and memory that its pods request: kubelet, DaemonSets and the page cache need the rest."""
+SHARED_MEMORY_GIB_PER_GPU = 2
+"""NCCL and vLLM's message queues; public charts use 10 to 20 GiB for 8 GPUs."""
+CACHE_GIB = 20
+"""Compile caches, logs and /tmp beside the weights."""
+DOWNLOAD_SLACK_GIB = 4
+"""Partly written files and the Hub client's own caches."""
+MOST_COPIES = 2
+"""Some repositories hold the weights twice, and vLLM fetches both: a limit, not a reservation, so it may be wide."""
+JOB_SLACK_SECONDS = 300
+"""Image pull and scheduling of the hook Job itself, and one last round of questions."""
+PORT = 8000
+
+
+def rollout_seconds(plan: Plan) -> int:
+    """Return how long a whole rollout may take: groups are replaced one after the other, each within the budget."""
+    return plan.startup.budget_seconds * max(1, plan.replicas) + JOB_SLACK_SECONDS
+
+
+def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
+    """Return the Helm values of one model: everything but names of Secrets and of cloud resources.
+
+    Raises:
+        ValueError: The plan does not fit.
+    """
+    plan = nodes.plan
+    if plan.layout is None or not plan.fits:
+        raise ValueError(f"{serving.name}: a plan that does not fit has no release")
+    budget_seconds = plan.startup.budget_seconds
+    return {
+        "image": serving.image,
+        "vllmVersion": ".".join(map(str, plan.options.version)),
+        "model": {
+            "id": plan.model.id,
+            "revision": serving.revision or plan.model.revision,
+            "servedName": serving.name,
+            "furtherNames": list(serving.further_names),
+        },
+        "replicas": nodes.running_replicas,
+        # To the chart these are the GPUs of a pod and the pods of a group: stages that share a node share a pod, and
+        # vLLM's own sizes stand in vllmArgs.
+        "tensorParallelSize": plan.gpus_per_pod,
+        "pipelineParallelSize": plan.nodes_per_replica,
+        "vllmArgs": [
+            *vllm_args(plan),
+            *serving_flags(serving.flags, plan.model.architecture.name),
+            *serving.extra_args,
+        ],
+        "env": dict(serving.env),
+        "port": PORT,
+        "placement": {"zones": list(nodes.zones), "instanceType": plan.instance.type},
+        "clientNamespaces": list(serving.client_namespaces),
+        "resources": _resources(plan, efa=nodes.efa),
+        "sharedMemory": f"{SHARED_MEMORY_GIB_PER_GPU * plan.gpus_per_pod}Gi",
+        "weightsStorage": f"{_download_gib(plan, MOST_COPIES)}Gi",
+        "weights": _weights(plan),
+        "startup": {"budgetSeconds": budget_seconds},
+        "readiness": {"image": serving.hook_image, "timeoutSeconds": rollout_seconds(plan)},
+        "planned": _planned(plan, plan.layout),
+    }
+
+
+def _planned(plan: Plan, layout: Layout) -> dict[str, Any]:
+    """What the hook Job holds against the memory that vLLM tells: the largest rank's loaded model, and tokens."""
+    fewest, most = plan.kv_cache_tokens_range
+    weights = max(stage.weights.bytes.high + stage.tables.bytes.high for stage in layout.stages)
+    return {
+        "weightsGibHigh": round(weights / BYTES_PER_GIB, 3),
+        "kvCacheTokensLow": fewest,
+        "kvCacheTokensHigh": most,
+    }
+
+
+def _weights(plan: Plan) -> dict[str, Any]:
+    """Where fetched weights are kept; those of S3 never touch a disk."""
+    kept = plan.options.weights_source == HUGGING_FACE and plan.instance.nvme_gb > 0
+    return {"nodePath": NODE_WEIGHTS_FOLDER if kept else None}
+
+
+def _resources(plan: Plan, *, efa: bool) -> dict[str, Any]:
+    """Requests of one pod: its GPUs' share of the node."""
+    instance = plan.instance
+    # Alone on its node where a replica takes several, whatever the share of GPUs.
+    share = POD_SHARE if plan.nodes_per_replica > 1 else POD_SHARE * plan.gpus_per_pod / instance.gpus
+    return {
+        "cpu": f"{floor((instance.vcpus or 4) * share * 1000)}m",
+        "memory": f"{floor((instance.memory_gib or 16) * share * 1024)}Mi",
+        "ephemeralStorage": f"{_download_gib(plan) + CACHE_GIB}Gi",
+        "efa": instance.efa_interfaces if efa else 0,
+    }
+
+
+def _download_gib(plan: Plan, copies: int = 1) -> int:
+    if plan.options.weights_source == S3:
+        return DOWNLOAD_SLACK_GIB  # the configuration and the tokenizer
+    return ceil(copies * plan.model.weights_bytes * DOWNLOAD_FACTOR / BYTES_PER_GIB) + DOWNLOAD_SLACK_GIB

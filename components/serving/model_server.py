@@ -1,0 +1,162 @@
+"""One model being served: its namespace, its secrets, and its Helm release."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.controllers.chart_sources import RELEASE_HISTORY
+from components.serving.access_outputs import access_outputs
+from components.weights.model_weights import ModelWeights
+
+ENGINE_MARGIN_SECONDS = 120
+"""How much longer Pulumi waits than Helm, whose message says more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelServerArgs:
+    """What a ModelServer needs."""
+
+    namespace: str
+    chart: str
+    """The path of charts/vllm, as `chart_path` gives it."""
+    chart_digest: str
+    values: Mapping[str, Any]
+    """The chart's values, worked out from the plan; names of Secrets and `recheck` are added here."""
+    nodes: Sequence[pulumi.Input[str]]
+    """What changes whenever its GPU nodes do, a text for each group."""
+    hugging_face_token: pulumi.Output[str] | None = None
+    api_key: pulumi.Output[str] | None = None
+    """What clients must show; None has one made."""
+    second_api_key: pulumi.Output[str] | None = None
+    """What they may show as well, while keys are changed."""
+    weights: ModelWeights | None = None
+    """Weights in S3; None: vLLM fetches them from the Hugging Face Hub."""
+    protect: bool = False
+    """Whether Pulumi refuses to delete the release, and with it to destroy the stack."""
+    timeout_seconds: int
+    """How long Helm waits for the model to answer."""
+
+
+class ModelServer(pulumi.ComponentResource):
+    """An OpenAI-compatible endpoint inside the cluster. It is up once the model has answered."""
+
+    endpoint: pulumi.Output[str]
+    outputs: dict[str, pulumi.Output[str]]
+    """The endpoint and how to use it, in a stack output's spelling."""
+
+    def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:ModelServer", name, {}, opts)
+        namespace = kubernetes.core.v1.Namespace(
+            f"{name}-namespace",
+            metadata={
+                "name": args.namespace,
+                "labels": {
+                    "pod-security.kubernetes.io/enforce": "restricted",
+                    "pod-security.kubernetes.io/warn": "restricted",
+                    "pod-security.kubernetes.io/audit": "restricted",
+                },
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        api_key_secret = self._api_keys(name, args, namespace)
+        given_secrets = {"apiKey": api_key_secret, "huggingFaceToken": None}
+        # Pods that read S3 have no use for the token.
+        if args.hugging_face_token is not None and args.weights is None:
+            given_secrets["huggingFaceToken"] = self._secret(
+                f"{name}-hugging-face-token",
+                {"token": args.hugging_face_token},
+                namespace,
+                pulumi.ResourceOptions(parent=self),
+                immutable=True,
+            )
+        self._release(name, args, namespace, given_secrets)
+
+        self.outputs = access_outputs(
+            name,
+            namespace=args.namespace,
+            port=args.values["port"],
+            api_key_secret=api_key_secret,
+            further_names=args.values.get("model", {}).get("furtherNames", ()),
+        )
+        self.endpoint = self.outputs["endpoint"]
+        self.register_outputs(self.outputs)
+
+    def _api_keys(
+        self, name: str, args: ModelServerArgs, namespace: kubernetes.core.v1.Namespace
+    ) -> pulumi.Output[str]:
+        """Make the Secret whose every value is a key that clients may show. It changes in place: pods read it again."""
+        keys = {"apiKey": self._made_key(name) if args.api_key is None else args.api_key}
+        if args.second_api_key is not None:
+            keys["secondApiKey"] = args.second_api_key
+        return self._secret(f"{name}-api-key", keys, namespace, pulumi.ResourceOptions(parent=self), immutable=False)
+
+    def _made_key(self, name: str) -> pulumi.Output[str]:
+        """Return the key that the first run made; the state keeps it.
+
+        Each run of the program makes another one. A Stash's output is its first input for as long as it exists, and
+        ignoring the input leaves nothing to update. Ignoring a field of the Secret itself has no effect: the provider
+        moves `stringData` into `data` before the engine compares.
+        """
+        stash = pulumi.Stash(
+            f"{name}-made-api-key",
+            input=pulumi.Output.secret(secrets.token_urlsafe(32)),
+            opts=pulumi.ResourceOptions(
+                parent=self, ignore_changes=["input"], additional_secret_outputs=["input", "output"]
+            ),
+        )
+        return pulumi.Output.secret(stash.output)
+
+    def _secret(
+        self,
+        resource_name: str,
+        content: Mapping[str, pulumi.Output[str]],
+        namespace: kubernetes.core.v1.Namespace,
+        opts: pulumi.ResourceOptions,
+        *,
+        immutable: bool,
+    ) -> pulumi.Output[str]:
+        """Make a Secret (the SDK marks its content as one for Pulumi too); return its name, known once it exists."""
+        secret = kubernetes.core.v1.Secret(
+            resource_name,
+            metadata={"namespace": namespace.metadata["name"]},
+            immutable=immutable,
+            string_data=content,
+            opts=opts,
+        )
+        return secret.metadata["name"]
+
+    def _release(
+        self,
+        name: str,
+        args: ModelServerArgs,
+        namespace: kubernetes.core.v1.Namespace,
+        given_secrets: Mapping[str, pulumi.Output[str] | None],
+    ) -> None:
+        # A change of any of these has the model asked again, without restarting it.
+        recheck = {
+            "chartDigest": args.chart_digest,
+            "nodes": pulumi.Output.all(*args.nodes).apply(",".join),
+        }
+        weights = {**args.values["weights"], **(args.weights.values if args.weights else {})}
+        engine_timeout = f"{args.timeout_seconds + ENGINE_MARGIN_SECONDS}s"
+        kubernetes.helm.v3.Release(
+            f"{name}-release",
+            name=name,
+            namespace=namespace.metadata["name"],
+            chart=args.chart,
+            values={**args.values, "weights": weights, "secrets": given_secrets, "recheck": recheck},
+            timeout=args.timeout_seconds,
+            max_history=RELEASE_HISTORY,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protect,
+                # Two releases of one name cannot stand side by side.
+                delete_before_replace=True,
+                # An update waits by its own limit, not by the creation's.
+                custom_timeouts=pulumi.CustomTimeouts(create=engine_timeout, update=engine_timeout),
+            ),
+        )

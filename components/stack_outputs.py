@@ -1,0 +1,30 @@
+"""The plan in a stack's outputs: the few sizes people look for later."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
+
+
+def plan_sizes(nodes: GpuNodes) -> dict[str, Any]:
+    """Return the sizes of a model whose plan fits, in the stack file's spelling."""
+    plan, layout = nodes.plan, nodes.plan.layout
+    return {
+        "model": plan.model.id,
+        "instanceType": plan.instance.type,
+        "nodes": nodes.total,
+        "replicas": nodes.running_replicas,
+        "parked": nodes.parked,
+        "tensorParallelSize": layout.tensor_parallel_size if layout else 0,
+        "pipelineParallelSize": layout.pipeline_parallel_size if layout else 0,
+        "maxModelLen": plan.options.max_model_len,
+        "kvCacheTokens": plan.kv_cache_tokens,
+        "usdPerHour": nodes.usd_per_hour,
+    }
+
+
+def total_usd_per_hour(fleet: Iterable[GpuNodes]) -> float | None:
+    """Return the on-demand price of all GPU nodes that run; None where one is unknown."""
+    prices = [nodes.usd_per_hour for nodes in fleet]
+    known = [price for price in prices if price is not None]
+    return round(sum(known), 4) if len(known) == len(prices) else None

@@ -1,0 +1,149 @@
+"""The weights of one model in S3: who may read them, and the one copy from the Hugging Face Hub."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from components.cluster.cni_role import pod_identity_trust
+from components.iam.iam_roles import IamArgs, make_role
+from components.iam.partitions import aws_partition
+from components.weights.copy_job import CopyJob, CopyJobArgs
+
+READ_ACTIONS = ("s3:GetObject",)
+WRITE_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+SCRIPTS = Path(__file__).parents[2] / "vllm_eks" / "pods"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelWeightsArgs:
+    """What a ModelWeights needs."""
+
+    model: str
+    """The Hugging Face id."""
+    revision: str | None
+    """The commit that is copied."""
+    from_s3: bool = True
+    s3_uri: str | None
+    """Weights that are there already; None: they are copied into `bucket`."""
+    bucket: pulumi.Output[str] | None
+    cluster_name: pulumi.Input[str]
+    region: str
+    reader: tuple[str, str]
+    """Namespace and service account of the pods that read."""
+    copy_seconds: int
+    """How long the copy may take."""
+    hugging_face_token: pulumi.Output[str] | None = None
+    copy_image: str
+    iam: IamArgs = field(default_factory=IamArgs)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class ModelWeights(pulumi.ComponentResource):
+    """Weights that vLLM streams from S3."""
+
+    uri: pulumi.Output[str]
+    """s3://bucket/prefix, known once everything is there and may be read."""
+    values: dict[str, pulumi.Input[str]]
+    """Where vLLM streams them from, as values of the chart."""
+
+    def __init__(self, name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:ModelWeights", name, {}, opts)
+        self._name, self._args = name, args
+        if args.s3_uri:
+            bucket, _, prefix = args.s3_uri.removeprefix("s3://").partition("/")
+            where = pulumi.Output.from_input(bucket)
+            whole: Sequence[pulumi.Resource] = ()
+        else:
+            if args.bucket is None or args.revision is None:
+                raise ValueError(f"{name}: weights are copied from a revision into a bucket; one of them is missing")
+            where, prefix = args.bucket, f"{args.model}/{args.revision}"
+            whole = (self._copy(where, prefix, args.revision),)
+        reads = self._association(f"{name}-read", args.reader, where, prefix, READ_ACTIONS)
+        self.uri = pulumi.Output.all(where, reads.id, *[one.urn for one in whole]).apply(
+            lambda values: f"s3://{values[0]}/{prefix}"
+        )
+        self.values = {"s3Uri": self.uri, "region": args.region}
+        self.register_outputs({"uri": self.uri})
+
+    def _copy(self, bucket: pulumi.Output[str], prefix: str, revision: str) -> pulumi.Resource:
+        """Make the Job that copies one commit beside those that are there; it has ended once all of it is there."""
+        name, args = self._name, self._args
+        namespace = f"vllm-{name}-weights"
+        # The manifest lies beside the weights: whatever is below the prefix, vLLM takes for the model's.
+        writes = self._association(f"{name}-write", (namespace, "copy-weights"), bucket, prefix, WRITE_ACTIONS)
+        return CopyJob(
+            f"{name}-copy",
+            CopyJobArgs(
+                namespace=namespace,
+                service_account="copy-weights",
+                model=args.model,
+                revision=revision,
+                bucket=bucket,
+                prefix=prefix,
+                region=args.region,
+                seconds=args.copy_seconds,
+                hugging_face_token=args.hugging_face_token,
+                image=args.copy_image,
+                scripts={path.name: path.read_text() for path in sorted(SCRIPTS.glob("*.py"))},
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[writes]),
+        ).job
+
+    def _association(
+        self,
+        name: str,
+        who: tuple[str, str],
+        bucket: pulumi.Output[str],
+        prefix: str,
+        actions: Sequence[str],
+    ) -> aws.eks.PodIdentityAssociation:
+        """Let one service account do so much, and nothing else, below one prefix of one bucket."""
+        args, child = self._args, pulumi.ResourceOptions(parent=self)
+        namespace, service_account = who
+        role = make_role(f"{name}-role", trust=pod_identity_trust(), iam=args.iam, tags=args.tags, opts=child)
+        policy = aws.iam.RolePolicy(
+            f"{name}-policy",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(
+                bucket_policy(aws_partition(args.region), bucket, prefix, actions, lists_uploads="Put" in str(actions))
+            ),
+            opts=child,
+        )
+        return aws.eks.PodIdentityAssociation(
+            f"{name}-association",
+            cluster_name=args.cluster_name,
+            namespace=namespace,
+            service_account=service_account,
+            role_arn=role.arn,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+
+def bucket_policy(
+    partition: str, bucket: pulumi.Output[str], prefix: str, actions: Sequence[str], *, lists_uploads: bool
+) -> dict[str, object]:
+    """Return the policy for objects below a prefix, and for listing them."""
+    bucket_arn = pulumi.Output.concat(f"arn:{partition}:s3:::", bucket)
+    places = [pulumi.Output.concat(bucket_arn, f"/{prefix}/*")]
+    uploads: list[dict[str, object]] = []
+    if lists_uploads:
+        places.append(pulumi.Output.concat(bucket_arn, "/manifests/*"))
+        # The service knows no condition on a prefix for this one.
+        uploads = [{"Effect": "Allow", "Action": ["s3:ListBucketMultipartUploads"], "Resource": bucket_arn}]
+    objects = {"Effect": "Allow", "Action": list(actions), "Resource": places}
+    lists = {
+        "Effect": "Allow",
+        "Action": ["s3:ListBucket"],
+        "Resource": bucket_arn,
+        "Condition": {"StringLike": {"s3:prefix": [prefix, f"{prefix}/*"]}},
+    }
+    return {"Version": "2012-10-17", "Statement": [objects, lists, *uploads]}
+
+
+def weights_of(name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions) -> ModelWeights | None:
+    """Return a model's weights in S3; None: its pods fetch them from the Hub."""
+    return ModelWeights(name, args, opts) if args.from_s3 else None

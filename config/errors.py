@@ -1,0 +1,184 @@
+"""One line per fault of the stack file: the key as it stands there, the value, and what to write instead.
+
+The text comes from here and from `config.values.rules`, never from pydantic, whose words speak of Python.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+LONGEST_VALUE_CHARACTERS = 80
+NO_VALUE = "has no value after the colon: give one, or remove the key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What is wrong at one key."""
+
+    key: str
+    """As in the stack file: `vllm-eks:models.llama-4-scout.zone`."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.text}"
+
+
+def report(stack: str, faults: Sequence[Fault], environments: Sequence[str] = ()) -> str:
+    """Return the whole report: a header and a line for each fault; and where ESC may hold what is missing."""
+    header = f"Pulumi.{stack}.yaml has {len(faults)} fault{'s' if len(faults) != 1 else ''}:"
+    lines = [header, *(f"  {fault}" for fault in faults)]
+    if environments and any(fault.text.startswith("is missing") for fault in faults):
+        lines.append(
+            f"  (what Pulumi ESC adds, from {', '.join(environments)}, is not known offline: run pulumi preview)"
+        )
+    return "\n".join(lines)
+
+
+def key_path(start: str, *steps: str | int) -> str:
+    """Join a key and the steps below it, the way `pulumi config set --path` wants them.
+
+    >>> key_path("vllm-eks:models", "qwen2.5", "extraArgs", 0)
+    'vllm-eks:models["qwen2.5"].extraArgs[0]'
+    """
+    path = start
+    for step in steps:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif re.fullmatch(r"[\w-]+", step):
+            path += f".{step}"
+        else:
+            path += f'["{step}"]'
+    return path
+
+
+def shown(value: object) -> str:
+    """Show a value as the file has it, with its kind where that is the fault.
+
+    >>> shown(1.3), shown("8"), shown(True)
+    ('1.3 is a number', "'8' is text", 'true is a truth value')
+    """
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
+    if len(text) > LONGEST_VALUE_CHARACTERS:
+        text = text[:LONGEST_VALUE_CHARACTERS] + "..."
+    return f"{text} is {_kind(value)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the advice for a name nobody knows: the nearest known one, else all of them."""
+    known = sorted(known)
+    lowered = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1)
+    return f"did you mean {lowered[close[0]]}?" if close else f"the keys here are {', '.join(known)}"
+
+
+def from_pydantic(error: ErrorDetails, section: type[BaseModel], start: str) -> Fault:
+    """Put one pydantic error into the words of the file."""
+    # A fault in a mapping's key has "[key]" after it: the key itself names the place well enough.
+    steps = [step for step in error["loc"] if step != "[key]"]
+    return Fault(key=key_path(start, *steps), text=_text(error, section, steps))
+
+
+def _text(error: ErrorDetails, section: type[BaseModel], steps: Sequence[str | int]) -> str:
+    value, limits = error["input"], error.get("ctx", {})
+    kind = error["type"]
+    if kind == "value_error":
+        return str(limits["error"])
+    if kind == "missing":
+        return f"is missing: give {_field(section, steps).description}"
+    if kind == "extra_forbidden":
+        holder = _holder(section, steps)
+        return f"is not a setting: {nearest(str(steps[-1]), yaml_keys(holder))}"
+    if value is None:
+        return NO_VALUE
+    if kind == "literal_error":
+        return f"{value!r} is not one of the choices: write {limits['expected'].replace(chr(39), '')}"
+    if kind == "greater_than_equal":
+        return f"{value} is too small: write {limits['ge']} or more"
+    if kind == "less_than_equal":
+        return f"{value} is too large: write {limits['le']} or less"
+    if kind == "string_too_short":
+        return "is empty: give a value, or remove the key"
+    return f"{shown(value)}{_wanted(kind, value)}"
+
+
+def _wanted(kind: str, value: object) -> str:
+    """Say what a value of the wrong kind should have been, and how to write it."""
+    if kind == "string_type":
+        if isinstance(value, float) and len(str(value).partition(".")[2]) == 1:
+            return f", not text (an unquoted {value}0 becomes {value}): put it in quotes"
+        how = "write text" if isinstance(value, (list, dict)) else "put it in quotes"
+        return f", not text: {how}"
+    if kind.startswith("int"):
+        return f", not a whole number: {_whole_number(value)}"
+    if kind.startswith("float"):
+        return ", not a number: write one such as 0.9"
+    if kind.startswith("bool"):
+        return ": write true or false, without quotes"
+    if kind.startswith(("tuple", "list")):
+        how = f"write [{value}]" if isinstance(value, (str, int, float)) else "write [first, second]"
+        return f", not a list: {how}"
+    return ", not a section: write keys and values below it"
+
+
+def _whole_number(value: object) -> str:
+    """Return how to write what was meant by text such as 16k, or by 8.5."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text.isdecimal():
+        return "remove the quotes"
+    if re.fullmatch(r"\d{1,3}([,. ]\d{3})+", text):
+        return f"write {re.sub(r'[,. ]', '', text)}"
+    if found := re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([kKmM])i?[bB]?", text):
+        number, power = float(found[1]), 2 if found[2] in "mM" else 1
+        return f"write {number * 1000**power:.0f} or {number * 1024**power:.0f}"
+    return "write digits alone, such as 8192" if text else "write one without a fraction, such as 8192"
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a section"
+
+
+def yaml_keys(section: type[BaseModel]) -> list[str]:
+    """Return the keys a section may have, as the file spells them."""
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _field(section: type[BaseModel], steps: Sequence[str | int]) -> FieldInfo:
+    """Return the field at the end of the steps; those before it lead through nested sections."""
+    return _fields(_holder(section, steps))[str(steps[-1])]
+
+
+def _holder(section: type[BaseModel], steps: Sequence[str | int]) -> type[BaseModel]:
+    """Return the section that the last step is in: as far down as the steps before it name nested sections."""
+    for step in steps[:-1]:
+        fields = _fields(section)
+        nested = [
+            kind
+            for kind in _kinds(fields[str(step)].annotation if str(step) in fields else None)
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
+        if not nested:
+            return section
+        section = nested[0]
+    return section
+
+
+def _fields(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401  (whatever a field may be annotated with)
+    """Return the alternatives of an annotation: a section that may be absent is a union with None."""
+    return get_args(annotation) or (annotation,)

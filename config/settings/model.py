@@ -1,0 +1,171 @@
+"""What a stack may say about one served model, as a pydantic model."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from config.settings.base import Settings, Zone
+from config.settings.bounds import (
+    Adapters,
+    PipelineParallel,
+    Replicas,
+    Sequences,
+    TensorParallel,
+    Tokens,
+)
+from config.settings.images import ImagesSettings
+from config.values import option_rules, rules
+from vllm_eks.aws import names as aws_names
+from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
+from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.engine.serving_flags import ServingFlags
+from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
+from vllm_eks.planner.search.gpu_nodes import ON_DEMAND, GpuNodes
+from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.search.serving import Serving
+
+
+class WeightsSettings(Settings):
+    """Where vLLM gets a model's weights from."""
+
+    source: Literal["huggingFace", "s3"] = HUGGING_FACE
+    s3_uri: Annotated[str, AfterValidator(aws_names.s3_uri)] | None = None
+
+
+class ModelSettings(Settings):
+    """One served model and the GPU nodes under it."""
+
+    model: str = Field(description="the Hugging Face id, such as meta-llama/Llama-4-Scout-17B-16E-Instruct")
+    instance_type: str = Field(description="the EC2 type of its GPU nodes, such as g5.48xlarge")
+    # One of the two is required, which only a cross check can say.
+    zone: Zone | None = None
+    zones: Annotated[tuple[Zone, ...], AfterValidator(rules.node_zones)] = Field(default=(), strict=False)
+    capacity_type: Literal["onDemand", "spot", "capacityBlock"] = ON_DEMAND
+    capacity_reservation_id: Annotated[str, AfterValidator(aws_names.capacity_reservation)] | None = None
+    capacity_reservation_group_arn: Annotated[str, AfterValidator(aws_names.reservation_group)] | None = None
+    placement_group: Annotated[str, Field(min_length=1)] | None = None
+    parked: bool = False
+    replicas: Replicas = 1
+    tensor_parallel_size: TensorParallel | None = None
+    pipeline_parallel_size: PipelineParallel | None = None
+    max_model_len: Tokens | None = None
+    # Not strict: `pulumi config set --path` leaves 0.9 a string, and there is only one thing it can mean.
+    gpu_memory_utilization: Annotated[float, Field(ge=0.1, le=0.98)] | None = Field(default=None, strict=False)
+    max_num_seqs: Sequences | None = None
+    max_num_batched_tokens: Tokens | None = None
+    kv_cache_dtype: Annotated[str, Field(min_length=1)] | None = None
+    enforce_eager: bool = False
+    enable_expert_parallel: bool = False
+    limit_mm_per_prompt: Annotated[dict[str, Any], AfterValidator(option_rules.mm_limits)] | None = None
+    revision: Annotated[str, Field(min_length=1), AfterValidator(option_rules.revision)] | None = None
+    weights: WeightsSettings = WeightsSettings()
+    own_image: Annotated[str, AfterValidator(rules.image)] | None = Field(default=None, alias="image")
+    own_vllm_version: Annotated[str, AfterValidator(rules.vllm_version)] | None = Field(
+        default=None, alias="vllmVersion"
+    )
+    efa: bool = False
+    tool_call_parser: Annotated[str, AfterValidator(option_rules.parser_name)] | None = None
+    reasoning_parser: Annotated[str, AfterValidator(option_rules.parser_name)] | None = None
+    enable_prefix_caching: bool | None = None
+    enable_chunked_prefill: bool | None = None
+    lora_modules: Annotated[dict[str, str], AfterValidator(option_rules.lora_modules)] = Field(default={})
+    max_loras: Adapters | None = None
+    max_lora_rank: Annotated[int, Field(ge=1)] | None = None
+    extra_args: tuple[str, ...] = Field(default=(), strict=False)
+    env: dict[str, str] = Field(default={})
+    served_names: Annotated[tuple[str, ...], AfterValidator(option_rules.served_names)] = Field(
+        default=(), strict=False
+    )
+    client_namespaces: Annotated[
+        tuple[Annotated[str, AfterValidator(rules.namespace)], ...], AfterValidator(rules.distinct)
+    ] = Field(default=(), strict=False)
+
+    @property
+    def node_zones(self) -> tuple[str, ...]:
+        """The zones of its GPU nodes, the home zone first."""
+        return (self.zone,) if self.zone else self.zones
+
+    @property
+    def vllm_version(self) -> str:
+        """The vLLM release inside its image."""
+        return self.own_vllm_version or DEFAULT_VLLM_VERSION
+
+    def serving_options(self) -> ServingOptions:
+        """Return the wishes the planner takes, with its own defaults for what the stack does not say."""
+        wishes = {
+            "tensor_parallel_size": self.tensor_parallel_size,
+            "pipeline_parallel_size": self.pipeline_parallel_size,
+            "max_model_len": self.max_model_len,
+            "gpu_memory_utilization": self.gpu_memory_utilization,
+            "max_num_seqs": self.max_num_seqs,
+            "max_num_batched_tokens": self.max_num_batched_tokens,
+            "kv_cache_dtype": self.kv_cache_dtype,
+            "limit_mm_per_prompt": option_rules.mm_counts(self.limit_mm_per_prompt),
+            "mm_profile_sizes": option_rules.mm_sizes(self.limit_mm_per_prompt),
+            "enforce_eager": self.enforce_eager,
+            "enable_expert_parallel": self.enable_expert_parallel,
+            "vllm_version": self.vllm_version,
+            "enable_prefix_caching": self.enable_prefix_caching,
+            "replicas": self.replicas,
+            "zones": len(self.node_zones),
+            "weights_source": self.weights.source,
+            "max_loras": self.lora_slots or None,
+            "max_lora_rank": self.max_lora_rank,
+        }
+        return ServingOptions(**{name: wish for name, wish in wishes.items() if wish is not None})
+
+    def gpu_nodes(self, plan: Plan) -> GpuNodes:
+        """Return where the plan's nodes stand and how they are paid for."""
+        return GpuNodes(
+            plan=plan,
+            zones=self.node_zones,
+            capacity_type=self.capacity_type,
+            capacity_reservation_id=self.capacity_reservation_id,
+            capacity_reservation_group_arn=self.capacity_reservation_group_arn,
+            placement_group=self.placement_group,
+            parked=self.parked,
+            efa=self.efa,
+        )
+
+    @property
+    def lora_slots(self) -> int:
+        """Adapters that one batch can hold: as many as wished, else one for each."""
+        return (self.max_loras or len(self.lora_modules)) if self.lora_modules else 0
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether the stack copies its weights into a bucket."""
+        return self.weights.source == S3 and self.weights.s3_uri is None
+
+    def weights_settings(self, name: str, plan: Plan) -> dict[str, Any]:
+        """Return what its weights in S3 need to be told."""
+        return {
+            "model": self.model,
+            "revision": self.revision or plan.model.revision,
+            "from_s3": self.weights.source == S3,
+            "s3_uri": self.weights.s3_uri,
+            "reader": (f"vllm-{name}", name),
+            "copy_seconds": plan.startup.copy_seconds,
+        }
+
+    def serving(self, name: str, images: ImagesSettings) -> Serving:
+        """Return what the chart needs beside the plan; the model's own image comes before the stack's."""
+        return Serving(
+            name=name,
+            image=self.own_image or images.vllm,
+            hook_image=images.hook,
+            revision=self.revision,
+            flags=ServingFlags(
+                tool_call_parser=self.tool_call_parser,
+                reasoning_parser=self.reasoning_parser,
+                enable_prefix_caching=self.enable_prefix_caching,
+                enable_chunked_prefill=self.enable_chunked_prefill,
+                lora_modules=self.lora_modules,
+                max_loras=self.lora_slots,
+                max_lora_rank=self.max_lora_rank or ServingFlags.max_lora_rank,
+            ),
+            extra_args=self.extra_args,
+            further_names=self.served_names,
+            env=self.env,
+            client_namespaces=self.client_namespaces,
+        )

@@ -1,0 +1,258 @@
+"""What a single value of the stack file may look like.
+
+Each function returns the value as the program uses it, or raises ValueError with the text that stands after
+the key in the report: the value, what is wrong, and what to write.
+"""
+
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Network, ip_network
+from pathlib import Path
+
+from config.pins import LEAVING_KUBERNETES_VERSIONS, SUPPORTED_KUBERNETES_VERSIONS
+from config.values.kubeconfig_file import kubeconfig
+from vllm_eks.planner.vllm_version import OLDEST_READ, parse_version
+
+MAX_NAME_LENGTH = 40
+"""Of a model's name: it is a Helm release, a Service, and with `vllm-` before it a namespace."""
+
+MOST_PUBLIC_CIDRS = 40
+"""EKS service quotas: public endpoint access CIDR ranges per cluster, not adjustable."""
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)?-(central|(north|south)?(east|west)?(?<!-))-\d")
+ZONE_LETTERS = "abcdefgh"
+"""The address plan has room for eight zones; no region has more than six."""
+ZONE = re.compile(REGION.pattern + "[a-z]")
+MODEL_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+NODE_RELEASE = re.compile(r"\d+\.\d+\.\d+-\d{8}")
+ADDON_VERSION = re.compile(r"v\d+\.\d+\.\d+-eksbuild\.\d+")
+TAG_CHARACTERS = re.compile(r"[\w\s.:/=+@-]*")
+MOST_IMAGE_CHARACTERS = 255 + 128 + 80
+"""A name, a tag and a digest, each as long as registries take them."""
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+NAMED_IMAGE = re.compile(r"[a-z0-9./:_-]+(:[\w][\w.-]{0,127})?", re.IGNORECASE)
+
+# Where a VPC's addresses may come from: RFC 1918, and RFC 6598 which EKS takes too.
+VPC_RANGES = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
+
+
+def zone(value: str) -> str:
+    """Accept an availability zone: a region and a letter."""
+    if ZONE.fullmatch(value):
+        if value[-1] not in ZONE_LETTERS:
+            raise ValueError(
+                f"{value!r} is not an availability zone: their letters are {ZONE_LETTERS[0]} to {ZONE_LETTERS[-1]}"
+            )
+        return value
+    if REGION.fullmatch(value):
+        raise ValueError(f"{value!r} is a region, not a zone: add the zone's letter, as in {value}a")
+    raise ValueError(f"{value!r} is not an availability zone: write a region and a letter, such as us-west-2a")
+
+
+def zones(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept two or more distinct zones: EKS puts its control plane into two."""
+    if len(value) < 2:
+        raise ValueError(f"{list_of(value)} has too few zones: EKS needs two or more, so add another")
+    _no_duplicates(value)
+    return value
+
+
+def node_zones(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept two or more distinct zones for the replicas of one model."""
+    if len(value) < 2:
+        raise ValueError(f"{list_of(value)} is not several zones: write zone, with the one zone of its nodes")
+    _no_duplicates(value)
+    return value
+
+
+def filter_tags(value: dict[str, str]) -> dict[str, str]:
+    """Accept tags that subnets are found by."""
+    for key, text in value.items():
+        if not key or not TAG_CHARACTERS.fullmatch(key + text):
+            raise ValueError(f"{key!r}: {text!r} is no tag: use letters, digits, spaces and _.:/=+-@")
+    return value
+
+
+def network_cidr(value: str) -> str:
+    """Accept the VPC's range: private, and /16 to /20 so that eight zones find room."""
+    network = _ipv4_network(value, example="10.0.0.0/16")
+    if not any(network.subnet_of(private) for private in VPC_RANGES):
+        ranges = ", ".join(map(str, VPC_RANGES))
+        raise ValueError(f"{value!r} is not private: take a range inside one of {ranges}")
+    if not 16 <= network.prefixlen <= 20:
+        raise ValueError(f"{value!r} has the wrong size: write a prefix length from /16 to /20")
+    return value
+
+
+def public_access_cidrs(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept as many distinct ranges as EKS takes."""
+    if len(value) > MOST_PUBLIC_CIDRS:
+        raise ValueError(
+            f"{len(value)} ranges are too many: EKS takes {MOST_PUBLIC_CIDRS} a cluster and raises that for nobody, so "
+            "join neighbours into larger ranges"
+        )
+    return distinct(value)
+
+
+def public_access_cidr(value: str) -> str:
+    """Accept one range of callers of the public API endpoint; EKS refuses private ones there."""
+    network = _ipv4_network(value, example="203.0.113.0/24")
+    if any(network.subnet_of(private) for private in VPC_RANGES):
+        raise ValueError(
+            f"{value!r} is a private range, which never reaches the public endpoint: write the public addresses "
+            "your callers come from (the private endpoint is always on)"
+        )
+    return value
+
+
+def distinct(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a list that says the same thing twice."""
+    _no_duplicates(value)
+    return value
+
+
+def kubernetes_version(value: str) -> str:
+    """Accept a Kubernetes minor version in EKS standard support."""
+    if value in SUPPORTED_KUBERNETES_VERSIONS:
+        return value
+    choice = " or ".join(f'"{version}"' for version in SUPPORTED_KUBERNETES_VERSIONS)
+    if value in LEAVING_KUBERNETES_VERSIONS:
+        day = LEAVING_KUBERNETES_VERSIONS[value]
+        after = "after which EKS costs more, or upgrades the control plane by itself"
+        raise ValueError(f"standard support of {value!r} ends on {day}, {after}: write {choice}")
+    raise ValueError(f"{value!r} is not a Kubernetes version this release supports: write {choice}")
+
+
+def node_release_version(value: str) -> str:
+    """Accept an EKS node AMI release."""
+    if not NODE_RELEASE.fullmatch(value):
+        raise ValueError(f"{value!r} is not an EKS AMI release: write one such as 1.36.2-20260714")
+    return value
+
+
+def addon_version(value: str) -> str:
+    """Accept an EKS add-on version."""
+    if not ADDON_VERSION.fullmatch(value):
+        raise ValueError(f"{value!r} is not an EKS add-on version: write one such as v1.23.0-eksbuild.1")
+    return value
+
+
+def kubeconfig_path(value: str) -> str:
+    """Accept the path of a kubeconfig that can be used, and expand a leading `~`."""
+    path = _path(value)
+    if not path.exists():
+        raise ValueError(f"{value!r} is not a file here: create it, or correct the path")
+    return kubeconfig(value, path)
+
+
+def chart_folder(value: str) -> str:
+    """Accept a folder that holds a Helm chart."""
+    path = _path(value)
+    if not (path / "Chart.yaml").is_file():
+        raise ValueError(f"{value!r} holds no Chart.yaml: give the folder of an unpacked chart")
+    return str(path) if value.startswith("~") else value
+
+
+def chart_repository(value: str) -> str:
+    """Accept where a chart comes from: an index over HTTP(S), or the OCI folder that holds it."""
+    if not re.match(r"(https?|oci)://[^/\s]", value):
+        raise ValueError(f"{value!r} is not a chart repository: begin it with https:// or oci://")
+    return value.rstrip("/")
+
+
+def image(value: str) -> str:
+    """Accept a full image reference that always means the same image."""
+    if len(value) > MOST_IMAGE_CHARACTERS:
+        raise ValueError(f"the reference has {len(value)} characters: at most {MOST_IMAGE_CHARACTERS} fit")
+    name, _, digest = value.partition("@")
+    host, slash, rest = name.partition("/")
+    if not NAMED_IMAGE.fullmatch(name) or ("@" in value and not DIGEST.fullmatch(digest)):
+        raise ValueError(f"{value!r} is not an image reference: write registry/repository:tag")
+    if not slash or not ("." in host or ":" in host or host == "localhost"):
+        raise ValueError(f"{value!r} names no registry: write it in full, such as docker.io/{value}")
+    tag = rest.rpartition("/")[2].partition(":")[2]
+    if digest:
+        return value
+    if tag in ("", "latest"):
+        which = "has no tag" if not tag else "is whatever was pushed last"
+        raise ValueError(f"{value!r} {which}: name a version's tag or a digest (@sha256:...)")
+    return value
+
+
+def vllm_version(value: str) -> str:
+    """Accept a vLLM release number that the planner has read: older ones can only be estimated."""
+    if parse_version(value) < OLDEST_READ:
+        raise ValueError(f"vLLM {value} is older than 0.{OLDEST_READ[1]}, the oldest that a stack may run")
+    return value
+
+
+def model_name(value: str) -> str:
+    """Accept a model's name: a DNS label that begins with a letter, since a Service bears it."""
+    if MODEL_NAME.fullmatch(value) and len(value) <= MAX_NAME_LENGTH:
+        return value
+    if len(value) > MAX_NAME_LENGTH:
+        raise ValueError(f"the name has {len(value)} characters: at most {MAX_NAME_LENGTH} fit, so shorten it")
+    lowered = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")
+    advice = f"write {lowered}" if MODEL_NAME.fullmatch(lowered) else "write one such as llama-4-scout"
+    raise ValueError(
+        "the name is not a DNS label (lower-case letters, digits and -, beginning with a letter and ending in a "
+        f"letter or digit): {advice}"
+    )
+
+
+def namespace(value: str) -> str:
+    """Accept the name of a Kubernetes namespace."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+        raise ValueError(f"{value!r} is not the name of a namespace: lower-case letters, digits and -, at most 63")
+    return value
+
+
+def tag(key: str, value: str) -> None:
+    """Refuse a tag that AWS would refuse."""
+    if key.lower().startswith("aws:"):
+        raise ValueError("keys that begin with aws: belong to AWS: choose another key")
+    if not key:
+        raise ValueError("the key is empty: AWS takes one of 1 to 128 characters")
+    for what, text, longest in (("key", key, 128), ("value", value, 256)):
+        if len(text) > longest:
+            raise ValueError(f"the {what} has {len(text)} characters: AWS takes at most {longest}, so shorten it")
+        if not TAG_CHARACTERS.fullmatch(text):
+            raise ValueError(
+                f"the {what} {text!r} has characters AWS refuses: use letters, digits, spaces and _.:/=+-@"
+            )
+
+
+def list_of(values: Sequence[str]) -> str:
+    """Show a list the way the file may have it."""
+    return f"[{', '.join(values)}]"
+
+
+def _path(value: str) -> Path:
+    """Return a path that can be looked at."""
+    try:
+        if "\0" in value:
+            raise ValueError
+        path = Path(value).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError):
+        raise ValueError(f"{value[:80]!r} is not the path of a file: correct it") from None
+    return path
+
+
+def _no_duplicates(values: tuple[str, ...]) -> None:
+    twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} stands there twice: remove one")
+
+
+def _ipv4_network(value: str, *, example: str) -> IPv4Network:
+    try:
+        network = ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a CIDR: write an address and a prefix length, such as {example}") from None
+    if not isinstance(network, IPv4Network):
+        raise ValueError(f"{value!r} is an IPv6 range: this cluster is IPv4, so write an IPv4 range")
+    if "/" not in value:
+        raise ValueError(f"{value!r} has no prefix length: write {value}/32 for this one address")
+    if str(network) != value:
+        raise ValueError(f"{value!r} has bits set after its prefix: write {network}")
+    return network

@@ -1,0 +1,85 @@
+"""The lab of the real Pulumi engine for the end-to-end tests: found beside the checkout, or said not to be there."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+LAB = ROOT.parent / "shared" / "engine-lab"
+COMPONENTS = ("vllm-eks:", "eks:index:", "pulumi:pulumi:")
+REPLACING = ("replace", "create-replacement", "delete-replaced")
+
+
+def why_not() -> str | None:
+    """Return why these tests cannot run here, in one sentence; None where they can."""
+    home = Path(os.environ.get("ENGINE_LAB", Path.home() / ".cache" / "engine-lab"))
+    if not (LAB / "lab.py").is_file():
+        return f"not run on the real engine: no lab in {LAB.parent.name}/{LAB.name} beside the checkout"
+    if not (home / "providers").is_dir():
+        return "not run on the real engine: its lab is not built (build.sh of engine-lab)"
+    return None
+
+
+def open_lab() -> Any:
+    """Return a new lab for this checkout; a context manager."""
+    sys.path.insert(0, str(LAB))
+    try:
+        from lab import Lab  # type: ignore[import-not-found]  (not part of the project)
+    finally:
+        sys.path.remove(str(LAB))
+    return Lab(ROOT)
+
+
+def steps(result: Any, stack: str) -> set[str]:
+    """Return what a run changed as `operation name`, without components and without the stack's name."""
+    changed = (step for step in result.changed if not step.type.startswith(COMPONENTS))
+    return {
+        f"{'replace' if step.op in REPLACING else step.op} {step.name.removeprefix(f'vllm-eks-{stack}-')}"
+        for step in changed
+    }
+
+
+def interrupted(stack: Any, command: str, op: str, name: str) -> int:
+    """Press Ctrl-C in a run as soon as its event log says that `op` of a resource is done; return the exit status.
+
+    Raises AssertionError where the run ends before that.
+    """
+    stack.events.unlink(missing_ok=True)
+    words = ["pulumi", command, "--yes", "--skip-preview", "--non-interactive", f"--stack={stack.name}"]
+    with subprocess.Popen(
+        [*words, f"--event-log={stack.events}"],
+        cwd=stack.lab.program,
+        env=stack.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while (op, name) not in done(stack.events):
+            assert process.poll() is None, f"{command} ended before {op} {name}"
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+    return process.returncode
+
+
+def done(events: Path) -> Iterator[tuple[str, str]]:
+    """Yield operation and name of each step that has ended; the last line of a log may be half written."""
+    for line in events.read_text().splitlines(keepends=True) if events.exists() else []:
+        if line.endswith("\n") and (ended := json.loads(line).get("resOutputsEvent")):
+            yield ended["metadata"]["op"], ended["metadata"]["urn"].split("::")[-1]
+
+
+def with_failed_group(state: Mapping[str, Any], name: str) -> str:
+    """Make a node group of an exported state one whose creation failed; return its URN.
+
+    The provider keeps its id and inputs, without a status, and gives the failure as an initialization error. The empty
+    update by which the next run clears that error returns the outputs as they were (pulumi-terraform-bridge,
+    `Provider.Create` and `Update`). The lab's stand-in would ask the account instead, so the error is left out here.
+    """
+    (group,) = [one for one in state["deployment"]["resources"] if one["urn"].endswith(f"NodeGroup::{name}")]
+    group["outputs"].pop("status", None)
+    return group["urn"]

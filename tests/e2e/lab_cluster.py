@@ -1,0 +1,104 @@
+"""The lab's cluster for the end-to-end tests: kubectl and helm calls, and waiting."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.chart_rendering import CHART, tool
+
+TOOLS = ("helm", "kubectl", "kubeconform")
+MARK = "vllm-eks/e2e"
+WAIT_SECONDS = 90
+
+
+class LabMissingError(Exception):
+    """There is no cluster these tests may use; the message is one sentence for whoever ran them."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A reachable cluster of fake nodes."""
+
+    environment: Mapping[str, str]
+
+    def run(self, name: str, *arguments: str, stdin: str = "") -> str:
+        """Run a tool against the cluster and return what it prints; fail with its words."""
+        binary = tool(name)
+        assert binary
+        done = subprocess.run(
+            [binary, *arguments], input=stdin, capture_output=True, text=True, env=dict(self.environment), timeout=300
+        )
+        assert done.returncode == 0, f"{name} {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        return self.run("kubectl", *arguments, stdin=stdin)
+
+    def get(self, kind: str, *arguments: str) -> Any:
+        """Return an object, or the items of a list."""
+        found = json.loads(self.kubectl("get", kind, *arguments, "--output=json"))
+        return found.get("items", found)
+
+    def make_namespace(self, name: str, secrets: Mapping[str, Mapping[str, str]]) -> None:
+        """Make a namespace that enforces the restricted Pod Security Standard, with Secrets."""
+        labels = {"pod-security.kubernetes.io/enforce": "restricted", MARK: "true"}
+        objects = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}]
+        for secret, content in secrets.items():
+            meta = {"name": secret, "namespace": name}
+            objects.append({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": dict(content)})
+        self.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(objects))
+
+    def delete_namespaces(self) -> None:
+        """Delete what these tests made, now or in an earlier run."""
+        self.kubectl("delete", "namespace", f"--selector={MARK}=true", "--wait", "--timeout=120s")
+
+    def helm(self, action: str, release: str, namespace: str, values: Mapping[str, Any]) -> None:
+        """Install or upgrade a release of the chart."""
+        arguments = (action, release, str(CHART), f"--namespace={namespace}", "--timeout=120s", "--values=-")
+        self.run("helm", *arguments, stdin=yaml.safe_dump(dict(values)))
+
+    def wait_until(self, what: str, is_so: Callable[[], bool], *, seconds: float = WAIT_SECONDS) -> float:
+        """Wait until it is so, and return how many seconds that took; fail when it is not in time."""
+        began = time.monotonic()
+        while not is_so():
+            assert time.monotonic() < began + seconds, f"not in {seconds} s: {what}"
+            time.sleep(0.3)
+        return time.monotonic() - began
+
+
+def find_cluster() -> Cluster:
+    """Find the cluster of $KUBECONFIG or of the lab, and the tools.
+
+    Raises:
+        LabMissingError: A tool is missing, nothing answers, or the cluster is not one of fake nodes.
+    """
+    missing = [name for name in TOOLS if tool(name) is None]
+    if missing:
+        raise LabMissingError(f"make e2e needs {', '.join(missing)} on PATH or in $KUBE_LAB/bin.")
+    lab = Path(os.environ.get("KUBE_LAB", Path.home() / ".cache" / "kube-lab"))
+    kubeconfig = os.environ.get("KUBECONFIG") or str(lab / "kubeconfig")
+    no_proxy = ",".join(filter(None, ["127.0.0.1", os.environ.get("NO_PROXY")]))
+    cluster = Cluster({**os.environ, "KUBECONFIG": kubeconfig, "NO_PROXY": no_proxy, "no_proxy": no_proxy})
+    try:
+        nodes = cluster.get("nodes", "--request-timeout=5s")
+    except (AssertionError, subprocess.TimeoutExpired):
+        raise LabMissingError(
+            f"make e2e needs a running lab cluster, and none answers at {kubeconfig}: start it, or set KUBECONFIG."
+        ) from None
+    # A run installs models and deletes namespaces: never on a cluster that somebody pays for.
+    if not all(is_fake(node) for node in nodes):
+        raise LabMissingError(f"make e2e runs on fake nodes alone, and the cluster of {kubeconfig} has others.")
+    return cluster
+
+
+def is_fake(node: Mapping[str, Any]) -> bool:
+    """Tell whether KWOK plays this node: KWOK's default kubelet version is kwok-v..., the lab's v...-fake."""
+    version = node["status"].get("nodeInfo", {}).get("kubeletVersion", "")
+    return version.startswith("kwok-") or version.endswith("-fake")

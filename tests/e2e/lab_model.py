@@ -1,0 +1,43 @@
+"""One model of the chart in the lab's cluster: its namespace, its pods, and when it is up."""
+
+from typing import Any
+
+from tests.e2e.lab_cluster import Cluster
+from tests.support.chart_rendering import Rendered, render_text
+
+NAME = "llama-4-scout"
+LWS_NAME = f"leaderworkerset.sigs.k8s.io/name={NAME}"
+SECRETS = {"vllm-api-key": {"apiKey": "e2e"}, "vllm-hugging-face-token": {"token": "e2e"}}
+
+
+def namespace(stack: str) -> str:
+    return f"vllm-e2e-{stack}"
+
+
+def pods(cluster: Cluster, stack: str, selector: str = LWS_NAME) -> list[dict[str, Any]]:
+    return cluster.get("pods", f"--namespace={namespace(stack)}", f"--selector={selector}")
+
+
+def revisions(found: list[dict[str, Any]]) -> set[str]:
+    return {pod["metadata"]["labels"]["vllm-eks/revision"] for pod in found}
+
+
+def wait_for_groups(cluster: Cluster, stack: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Wait until all groups run the revision of the values; return their pods."""
+    revision = Rendered(render_text(values, release=NAME, namespace=namespace(stack))).revision()
+    wanted = values["replicas"] * values["pipelineParallelSize"]
+
+    def all_run() -> bool:
+        lws = cluster.get("leaderworkerset", NAME, f"--namespace={namespace(stack)}")
+        conditions = {found["type"]: found["status"] for found in lws.get("status", {}).get("conditions", [])}
+        found = pods(cluster, stack)
+        is_current = lws.get("status", {}).get("observedGeneration") == lws["metadata"]["generation"]
+        running = [pod for pod in found if pod["status"]["phase"] == "Running"]
+        return (
+            (is_current and conditions.get("Available") == "True")
+            and (len(found) == len(running) == wanted)
+            and revisions(found) == {revision}
+        )
+
+    cluster.wait_until(f"{stack}: {wanted} pods of revision {revision} run", all_run)
+    return pods(cluster, stack)

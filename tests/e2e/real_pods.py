@@ -1,0 +1,92 @@
+"""Pods of the prod stack's chart, run by a real vLLM on the CPU (../shared/vllm-lab), and what their ends mean."""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.chart_rendering import render_text, with_value
+from vllm_eks.pods.causes import cause_of
+from vllm_eks.pods.crashes import crash_of
+from vllm_eks.pods.engine import state_of as state_of  # (for those who look at metrics)
+
+ROOT = Path(__file__).parents[2]
+LAB = ROOT.parent / "shared" / "vllm-lab"
+BUILT = Path(os.environ.get("VLLM_LAB", Path.home() / ".cache" / "vllm-lab"))
+VERSIONS = sorted(path.parent.name.removeprefix("serve-") for path in BUILT.glob("serve-*/.complete"))
+CHOSEN = os.environ.get("VLLM_LAB_VERSIONS", "").split() or [*VERSIONS[:1], *VERSIONS[1:][-1:]]
+"""The oldest and the newest that are built."""
+
+if not CHOSEN or not LAB.exists():
+    pytest.skip("no vLLM has been built: ../shared/vllm-lab/setup.sh serve VERSION", allow_module_level=True)
+if os.geteuid() != 0:
+    pytest.skip("pods need root for their namespaces", allow_module_level=True)
+sys.path.insert(0, str(LAB))
+import pods  # noqa: E402  # pyright: ignore[reportMissingImports]
+
+UNREADY_SECONDS = 60
+
+
+def rendered_for(version: str) -> str:
+    """Return the prod stack's rendered chart."""
+    values = json.loads((ROOT / "tests" / "golden" / "prod.json").read_text())
+    values["secrets"] = {"apiKey": "llama-api-key", "huggingFaceToken": None}
+    return render_text(with_value(values, "vllmVersion", version), release="llama-4-scout")
+
+
+def until(seconds: float, what: Any) -> float:
+    """Wait until the function returns something true; return the seconds it took."""
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < seconds, "not in time"
+        time.sleep(0.5)
+    return time.monotonic() - began
+
+
+def asked(pod: Any, tokens: int, count: int = 1) -> tuple[list[threading.Thread], list[tuple[int, str]]]:
+    """Ask in the background; return the threads and what they will hold."""
+    answers: list[tuple[int, str]] = []
+    threads = [threading.Thread(target=lambda: answers.append(pod.complete(tokens)), daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads, answers
+
+
+def well(pod: Any, probe: str = "readiness") -> bool:
+    return pod.probe(probe).returncode == 0
+
+
+@contextmanager
+def broken(rendered: str, version: str, size: int = 2, **options: Any) -> Iterator[list[Any]]:
+    """Start pods that are to end by themselves; each leaves its termination message, as kubelet makes the file."""
+    roles = ["leader", *["worker"] * (size - 1)]
+    with pods.prepared(size, rendered, roles=roles, keep=None, version=version, **options) as made:
+        for pod in made:
+            pod.command.insert(
+                pod.command.index("/scripts/vllm_eks/pods/supervise.py") + 1, "--termination-log=/tmp/message"
+            )
+            message(pod).touch()
+            pod.start()
+        yield made
+
+
+def message(pod: Any) -> Path:
+    return pod.folder / "volumes" / "tmp" / "message"
+
+
+def ended(pod: Any, within: float) -> tuple[int, str, str]:
+    """Wait for a pod's end; return its exit code, its message, and the cause that hook Job and doctor find in it."""
+    code, said = pod.wait(within), message(pod).read_text()
+    state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "message": said}}
+    status = {"containerStatuses": [{"name": "vllm", "state": state}]}
+    crash = crash_of({"metadata": {"name": pod.name}, "status": status}, "")
+    cause = cause_of(crash)
+    assert said == "" or f"exit code {code}" in crash
+    return code, said, cause.code if cause else ""

@@ -1,0 +1,63 @@
+"""The import rules of the layout: data goes one way, and only `__main__.py` sees all of it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = {"checks", "cli", "components", "config", "planner"}
+MAY_NOT_IMPORT = {
+    "planner": {"pulumi", "config", "components", "checks", "cli"},
+    "components": {"config", "planner", "checks", "cli"},
+    "checks": {"config", "components", "cli"},
+    "config": {"components", "checks", "cli"},
+    "config/settings/stack.py": {"pulumi"},
+    "config/settings/model.py": {"pulumi"},
+    "config/values/rules.py": {"pulumi"},
+    "config/checked_stack.py": {"pulumi"},
+    "vllm_eks/stack_files/read.py": {"pulumi"},
+}
+MAY_READ_PULUMI_CONFIG = {"config/load.py", "__main__.py"}
+
+
+def roots_imported_by(source: str) -> set[str]:
+    """Return the top-level packages a module imports; pulumi_aws and its like count as pulumi."""
+    nodes = list(ast.walk(ast.parse(source)))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    roots = {name.split(".")[0] for name in plain | named}
+    return {"pulumi" if root.startswith("pulumi_") else root for root in roots}
+
+
+def files_of(room: str) -> list[Path]:
+    return [ROOT / room] if room.endswith(".py") else sorted((ROOT / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", MAY_NOT_IMPORT)
+def test_a_room_imports_only_what_it_may(room: str) -> None:
+    files = files_of(room)
+
+    assert files
+    for file in files:
+        assert not roots_imported_by(file.read_text()) & MAY_NOT_IMPORT[room], file
+
+
+def test_only_the_loader_and_main_read_pulumi_config() -> None:
+    for room in ROOMS:
+        for file in files_of(room):
+            if file.relative_to(ROOT).as_posix() not in MAY_READ_PULUMI_CONFIG:
+                assert "pulumi.Config(" not in file.read_text(), file
+
+
+@pytest.mark.parametrize(
+    ("source", "roots"),
+    [
+        ("import pulumi_aws as aws", {"pulumi"}),
+        ("from pulumi.runtime import rpc", {"pulumi"}),
+        ("def late():\n    from vllm_eks.planner.search.plan import plan", {"planner"}),
+        ("import json, config.models", {"json", "config"}),
+    ],
+)
+def test_the_rule_sees_every_way_of_importing(source: str, roots: set[str]) -> None:
+    assert roots_imported_by(source) == roots

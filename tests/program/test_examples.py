@@ -1,0 +1,171 @@
+"""Every example, previewed by the real program, and what makes each of them worth showing."""
+
+import re
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.support.resource_graph import Graph
+from vllm_eks.cli.preview import run_preview
+from vllm_eks.preview.recording import Recording, record
+from vllm_eks.stack_files.read import read_stack_file
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in (ROOT / "examples").glob("Pulumi.*.yaml"))
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+PLACEMENT = "aws:ec2/placementGroup:PlacementGroup"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with the examples beside its own stack files, as the documents say to copy them."""
+    tmp_path = tmp_path_factory.mktemp("examples")
+    for name in ("Pulumi.yaml", "__main__.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "charts", tmp_path / "charts")
+    for path in (ROOT / "examples").glob("Pulumi.*.yaml"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def recorded(folder: Path) -> Callable[[str], Recording]:
+    return cache(lambda stack: record(folder, read_stack_file(folder, stack).for_offline_preview()))
+
+
+def gpu_groups(recording: Recording) -> dict[str, dict]:
+    groups = {one.name: dict(one.inputs) for one in recording.of_type(NODE_GROUP)}
+    return {name: inputs for name, inputs in groups.items() if "vllm-eks/model" in (inputs.get("labels") or {})}
+
+
+def test_there_are_the_examples_that_people_ask_for() -> None:
+    assert EXAMPLES == [
+        "existing-cluster", "existing-network", "parked", "reservation", "s3", "three-zones", "two-models", "two-zones",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("stack", EXAMPLES)
+def test_an_example_is_previewed_and_refused_nothing(
+    folder: Path,
+    recorded: Callable[[str], Recording],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stack: str,
+) -> None:
+    # Each runs once in this module; a refusal, which the preview would show, is raised here.
+    monkeypatch.setattr("vllm_eks.cli.preview._run", lambda _, file: recorded(file.stack))
+    assert run_preview(folder, stack) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    checks = shown.out.split("== Checks")[1]
+    assert not re.findall("^failed", checks, re.MULTILINE)
+
+
+def test_two_models_share_all_but_their_nodes(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("two-models")
+    groups = gpu_groups(recording)
+    assert {name: inputs["subnetIds"] for name, inputs in groups.items()} == {
+        "vllm-eks-two-models-llama-4-scout-nodes": ["vllm-eks-two-models-private-us-west-2a-id"],
+        "vllm-eks-two-models-qwen3-8b-nodes": ["vllm-eks-two-models-private-us-west-2b-id"],
+    }
+    assert len(recording.of_type("eks:index:Cluster")) == 1
+    assert groups["vllm-eks-two-models-qwen3-8b-nodes"]["scalingConfig"]["desiredSize"] == 1, "two replicas a node"
+
+
+def test_in_an_existing_network_no_network_is_made(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("existing-network")
+    made = {one.type for one in recording.registrations if one.type.startswith("aws:ec2/")}
+    assert made == {"aws:ec2/launchTemplate:LaunchTemplate"}
+    control_plane = recording.of_type("eks:index:Cluster")[0].inputs
+    assert control_plane["vpcId"] == "vpc-0123456789abcdef0"
+    assert control_plane["privateSubnetIds"] == ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+    assert "publicSubnetIds" not in control_plane
+
+
+def test_on_an_existing_cluster_only_nodes_controllers_and_models_are_made(
+    recorded: Callable[[str], Recording],
+) -> None:
+    recording = recorded("existing-cluster")
+    assert recording.of_type("eks:index:Cluster") == []
+    assert recording.of_type("aws:kms/key:Key") == []
+    assert [one.inputs["name"] for one in recording.of_type("kubernetes:helm.sh/v3:Release")] == ["qwen3-8b", "lws"]
+    (group,) = gpu_groups(recording).values()
+    assert group["clusterName"] == "platform"
+
+
+def test_nodes_of_a_reservation_are_taken_from_it_and_protected(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("reservation")
+    template = next(one for one in recording.of_type("aws:ec2/launchTemplate:LaunchTemplate") if "scout" in one.name)
+    target = template.inputs["capacityReservationSpecification"]["capacityReservationTarget"]
+    assert target == {"capacityReservationId": "cr-0123456789abcdef0"}
+    assert template.inputs["placement"] == {"groupName": "scout"}
+    assert recording.of_type(PLACEMENT) == []
+    assert recording.of_type("eks:index:Cluster")[0].inputs["deletionProtection"] is True
+
+
+def test_a_parked_model_keeps_all_but_its_nodes(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("parked")
+    (group,) = gpu_groups(recording).values()
+    assert group["scalingConfig"] == {"minSize": 0, "desiredSize": 0, "maxSize": 1}
+    release = next(one for one in recording.of_type("kubernetes:helm.sh/v3:Release") if "llama" in one.name)
+    assert release.inputs["values"]["replicas"] == 0
+    assert recording.outputs["models"]["llama-4-scout"]["parked"] is True
+    assert recording.outputs["usdPerHour"] == 0
+
+
+def test_parking_changes_two_numbers_and_nothing_else(folder: Path, recorded: Callable[[str], Recording]) -> None:
+    parked, file = recorded("parked"), folder / "Pulumi.parked.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("      parked: true\n", ""))
+    running = record(folder, read_stack_file(folder, "parked").for_offline_preview())
+    file.write_text(text)
+    before, after = ({one.urn: dict(one.inputs) for one in run.registrations} for run in (running, parked))
+    assert before.keys() == after.keys()
+    # A made-up API key is another one at each run; the engine is told to keep the first.
+    changed = {urn.rpartition("::")[2] for urn in before if before[urn] != after[urn]}
+    changed -= {"llama-4-scout-api-key", "llama-4-scout-made-api-key"}
+    assert changed == {"vllm-eks-parked-llama-4-scout-nodes", "llama-4-scout-release"}
+
+
+def test_two_zones_get_a_group_each(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("two-zones")
+    groups = gpu_groups(recording)
+    assert {name: inputs["subnetIds"] for name, inputs in groups.items()} == {
+        "vllm-eks-two-zones-llama-4-scout-nodes": ["vllm-eks-two-zones-private-us-west-2a-id"],
+        "vllm-eks-two-zones-llama-4-scout-us-west-2b-nodes": ["vllm-eks-two-zones-private-us-west-2b-id"],
+    }
+    assert {inputs["scalingConfig"]["desiredSize"] for inputs in groups.values()} == {1}
+    assert recording.of_type(PLACEMENT) == [], "a replica is one node"
+    release = next(one for one in recording.of_type("kubernetes:helm.sh/v3:Release") if "llama" in one.name)
+    assert release.inputs["values"]["placement"]["zones"] == ["us-west-2a", "us-west-2b"]
+    assert {name for name in release.depends_on if name.endswith("-nodes")} >= groups.keys()
+
+
+def test_three_zones_are_enough(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("three-zones")
+    zones = {one.inputs["availabilityZone"] for one in recording.of_type("aws:ec2/subnet:Subnet")}
+    assert zones == {"us-east-2a", "us-east-2b", "us-east-2c"}
+
+
+def test_weights_are_copied_once_and_the_model_waits_for_all_of_them(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("s3")
+    (job,) = recording.of_type("kubernetes:batch/v1:Job")
+    (release,) = [one for one in recording.registrations if one.name == "llama-4-scout-release"]
+    (bucket,) = recording.of_type("aws:s3/bucket:Bucket")
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    uri = f"s3://{bucket.name}-id/meta-llama/Llama-4-Scout-17B-16E-Instruct/{revision}"
+    assert release.inputs["values"]["weights"] == {"s3Uri": uri, "region": "us-west-2"}
+    assert job.name in release.depends_on
+    # The copy needs the cluster's system nodes, and no GPU.
+    (copy,) = recording.of_type("vllm-eks:index:ModelWeights")
+    assert "vllm-eks-s3-llama-4-scout-nodes" not in copy.depends_on
+    assert "vllm-eks-s3-coredns" in copy.depends_on
+    graph = Graph(recording)
+    assert graph.goes_before("NodeGroup llama-4-scout-nodes", "Job llama-4-scout-copy-job"), "idle GPUs would be paid"
+    assert not graph.goes_before("NodeGroup system-nodes", "Job llama-4-scout-copy-job")
+    flags = release.inputs["values"]["vllmArgs"]
+    assert flags[flags.index("--load-format") + 1] == "runai_streamer"
+    assert flags[flags.index("--tool-call-parser") + 1] == "llama4_pythonic"

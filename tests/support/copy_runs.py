@@ -1,0 +1,55 @@
+"""Runs of the copy Job's script against the stubs: what is copied, with which command line, and what came of it."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.forked_script import started
+from tests.fakes.hub_stub import COMMIT, HubStub
+from tests.fakes.moto_s3 import S3Stub
+
+SCRIPT = Path(__file__).parents[2] / "components" / "scripts" / "copy_weights.py"
+MIB = 1 << 20
+PREFIX = f"org/model/{COMMIT}"
+FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+FILES = {
+    FIRST: os.urandom(MIB // 2),
+    SECOND: os.urandom(MIB // 4),
+    "config.json": b'{"architectures": []}',
+    "tokenizer.model": b"tokens",
+    "added_tokens.json": b"",
+}
+IN_PARTS = os.urandom(6 * MIB + 17)
+"""A file too large to be sent to S3 at once; each of these costs a tenth of a second."""
+LARGE_FILES = {**FILES, FIRST: IN_PARTS}
+SECOND_HASH = hashlib.sha256(FILES[SECOND]).hexdigest()
+PASSED_OVER = {
+    "README.md": b"#",
+    "pytorch_model.bin": b"pickle",
+    "original/params.json": b"x",
+    "metal/model.safetensors": b"y",
+    "consolidated.safetensors": b"z",
+}
+NETWORK = "Look at NAT and routes of the private subnets"
+
+
+def arguments(hub: HubStub, bucket: str, *options: str) -> list[str]:
+    return [
+        *("--model", "org/model", "--revision", COMMIT, "--bucket", bucket, "--prefix", PREFIX),
+        *("--hub-url", hub.url, "--retry-seconds", "0.01", "--part-mib", "5", *options),
+    ]
+
+
+def run(hub: HubStub, s3: S3Stub, bucket: str, *options: str, no_disk: bool = False, **env: str) -> tuple[int, Any]:
+    """Run the script; return its exit status and its lines."""
+    with started(SCRIPT, arguments(hub, bucket, *options), {**s3.env, **env}, no_disk=no_disk) as one:
+        lines = one.said.read().splitlines()
+        one.process.join(10)
+        return one.process.exitcode or 0, lines
+
+
+def nothing_is_left(s3: S3Stub, bucket: str, name: str) -> bool:
+    """Tell that there is neither a file nor a part of one, and no word of a copy that is whole."""
+    manifests = s3.objects(bucket, "manifests")
+    return name not in s3.objects(bucket, PREFIX) and not s3.unfinished(bucket) and not manifests

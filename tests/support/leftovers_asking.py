@@ -1,0 +1,133 @@
+"""Fixtures of the tests of `vllm-eks leftovers`: moto's account, what is planted in it, and a run of the command.
+
+boto3 and moto are loaded inside the functions: together they take seconds, and only these tests need them.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.aws_wire import Wire, held
+from tests.fakes.planted_aws import Gardener, plant_ours, plant_strange_network, plant_strangers
+
+PLACEMENT_GROUPS = "ec2.DescribePlacementGroups"
+FULL = "us-west-2"
+"""The region in which everything is planted; each test that needs another account takes another region."""
+
+KINDS = (
+    "classic load balancer", "load balancer", "target group", "auto scaling group", "instance", "NAT gateway",
+    "VPC endpoint", "network interface", "address", "volume", "security group", "launch template", "placement group",
+    "log group", "subnet", "route table", "internet gateway", "VPC", "KMS key",
+)  # fmt: skip
+"""All but the cluster and its node groups, in the order of their removal."""
+
+Gardens = Callable[[str], Gardener]
+Planted = tuple[list[dict[str, Any]], set[str]]
+
+
+@dataclass
+class Said:
+    """How a run ended and what it printed."""
+
+    status: int
+    out: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+    @property
+    def ids(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for one in self.json["left"]:
+            found.setdefault(one["kind"], []).append(one["id"])
+        return found
+
+
+Ask = Callable[..., Said]
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Any]:
+    """One session for all: each new one reads the models of seven services again."""
+    import boto3
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from moto import mock_aws
+    from moto.core.utils import method_names_from_class
+
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        # No test encrypts: one private key serves all keys. And moto looks up its methods anew at each call.
+        patch.setattr("moto.kms.utils.rsa.generate_private_key", cache(rsa.generate_private_key))
+        patch.setattr("moto.core.responses.method_names_from_class", cache(method_names_from_class))
+        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
+        yield boto3.Session()
+
+
+@pytest.fixture(scope="module")
+def garden(session: Any) -> Gardens:
+    """The gardener of a region."""
+    clients: dict[tuple[str, str], Any] = {}
+
+    def client(service: str, region: str) -> Any:
+        if (service, region) not in clients:
+            clients[service, region] = session.client(service, region_name=region)
+        return clients[service, region]
+
+    return lambda region: Gardener(lambda service: client(service, region))
+
+
+@pytest.fixture(scope="module")
+def full(garden: Gardens) -> Planted:
+    """Something of ours of every kind, and strangers' things beside it; placement groups, and ids of strangers."""
+    gardener = garden(FULL)
+    plant_ours(gardener)
+    strangers = plant_strangers(gardener)
+    elsewhere = garden(FULL)
+    return gardener.placement_groups, strangers | plant_strange_network(elsewhere)
+
+
+@pytest.fixture(scope="module")
+def ours(garden: Gardens) -> Planted:
+    """Something of ours of every kind, and nobody else's: for tests of the questions, not of whose things are."""
+    gardener = garden(FULL)
+    plant_ours(gardener)
+    return gardener.placement_groups, set()
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire(pages={PLACEMENT_GROUPS: [{"PlacementGroups": []}]})
+
+
+@pytest.fixture
+def ask(
+    session: Any,
+    wire: Wire,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Ask:
+    """Run the command for a stack file of a region, or with the lines that are given."""
+
+    def run(region: str, *lines: str, stack: str = "dev", as_json: bool = True) -> Said:
+        from vllm_eks.cli.leftovers import run_leftovers
+
+        first = region if ":" in region else f"aws:region: {region}"
+        text = "\n".join(["config:", *(f"  {line}" for line in (first, *lines))])
+        (folder / f"Pulumi.{stack}.yaml").write_text(text)
+        monkeypatch.setattr("boto3.Session", lambda **_: session)
+        with held(session, wire):
+            status = run_leftovers(folder, stack, json_wanted=as_json)
+        return Said(status, capsys.readouterr().out)
+
+    return run
+
+
+def full_account(wire: Wire, full: Planted) -> None:
+    """Have the account answer for the placement groups that moto has not."""
+    wire.pages[PLACEMENT_GROUPS] = [{"PlacementGroups": full[0]}]

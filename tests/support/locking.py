@@ -1,0 +1,27 @@
+"""Lock a model from the test's Hub, or hold the message with which that is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import HfApi
+
+from tests.fakes.hub_server import TOKEN, Hub
+from vllm_eks.cli.lock import run_lock
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.models.known_models import LockedModel
+
+
+def locked(hub: Hub, folder: Path, *, token: str | None = None, revision: str | None = None) -> LockedModel:
+    run_lock("org/model", revision, folder=folder, api=HfApi(endpoint=hub.url, token=token or False))
+    return LockedModel(**json.loads((folder / "org--model.json").read_text()))
+
+
+def refused(hub: Hub, folder: Path, **how: Any) -> str:
+    """Return the message; nothing may have been written."""
+    with pytest.raises(WrongQuestion) as caught:
+        locked(hub, folder, **how)
+    assert list(folder.iterdir()) == []
+    assert TOKEN not in str(caught.value)
+    return str(caught.value).replace(hub.url, "HUB")

@@ -1,0 +1,125 @@
+"""Node groups that are there: a failed one is named with EKS's reason, and what replaces it. Health is moto's not."""
+
+from typing import Any
+
+import pytest
+
+from checks.node_groups import FoundGroups, find_node_groups
+from tests.fakes.aws_account import STACK, STACK_TAG, Account
+from vllm_eks.check import Check
+
+pytestmark = pytest.mark.usefixtures("moto_account")
+
+CAPACITY = (
+    "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient "
+    "g5.48xlarge capacity in the Availability Zone you requested (us-west-2a)."
+)
+QUOTA = (
+    "Could not launch On-Demand Instances. VcpuLimitExceeded - You have requested more vCPU capacity than your current "
+    "vCPU limit of 0 allows for the instance bucket that the specified instance type belongs to."
+)
+OPTIONS = f"--cluster-name {STACK} --nodegroup-name scout-nodes-1 --region us-west-2"
+REPLACE = (
+    "pulumi up stops at it and prints the command that replaces it; where it calls the group unchanged, run: aws eks "
+    f"delete-nodegroup {OPTIONS} && aws eks wait nodegroup-deleted {OPTIONS} && pulumi up --refresh."
+)
+
+
+def group(status: str = "ACTIVE", *issues: tuple[str, str], **more: Any) -> dict[str, Any]:
+    return {
+        "nodegroupName": "scout-nodes-1",
+        "clusterName": STACK,
+        "status": status,
+        "tags": {STACK_TAG: STACK},
+        "labels": {"vllm-eks/model": "scout"},
+        "health": {"issues": [{"code": code, "message": message} for code, message in issues]},
+        **more,
+    }
+
+
+def found(*groups: dict[str, Any], **more: Any) -> FoundGroups:
+    by_name = {one["nodegroupName"]: {"nodegroup": one} for one in groups}
+    answers = {
+        "ListNodegroups": {"nodegroups": list(by_name)},
+        "DescribeNodegroup": lambda asked: by_name[asked["nodegroupName"]],
+    }
+    return find_node_groups(STACK, Account(answers=answers, **more).site)
+
+
+def only(*groups: dict[str, Any]) -> Check:
+    (check,) = found(*groups).checks
+    return check
+
+
+def test_healthy_groups_pass() -> None:
+    assert only(group()) == Check(
+        subject=f"node groups of {STACK} are healthy",
+        status="passed",
+        text="1 of the stack's are there, and EKS reports no issue",
+    )
+
+
+def test_no_capacity_is_told_with_what_to_do_next() -> None:
+    assert only(group("CREATE_FAILED", ("AsgInstanceLaunchFailures", CAPACITY))) == Check(
+        subject="models.scout",
+        status="warning",
+        text=f"node group scout-nodes-1 is CREATE_FAILED (AsgInstanceLaunchFailures: {CAPACITY}). {REPLACE} AWS has no "
+        "such instances there now: write another zone or instanceType, reserve capacity (capacityReservationId), or "
+        "try again later.",
+    )
+
+
+def test_a_full_quota_is_told_as_such() -> None:
+    text = only(group("CREATE_FAILED", ("AsgInstanceLaunchFailures", QUOTA))).text
+    assert text.endswith(f"{REPLACE} The vCPU quota is used up: ask AWS for more, or free some.")
+
+
+def test_a_group_that_failed_without_a_reason_is_told_all_the_same() -> None:
+    assert only(group("CREATE_FAILED")).text == (
+        f"node group scout-nodes-1 is CREATE_FAILED (EKS gives no reason). {REPLACE}"
+    )
+
+
+def test_a_degraded_group_is_told_with_its_reason() -> None:
+    check = only(group("DEGRADED", ("Ec2LaunchTemplateNotFound", "lt-1\n is gone")))
+    assert check.text == (
+        "node group scout-nodes-1 is DEGRADED (Ec2LaunchTemplateNotFound: lt-1 is gone). Look at it: aws eks "
+        f"describe-nodegroup {OPTIONS} --query nodegroup.health."
+    )
+
+
+def test_an_active_group_with_issues_is_told() -> None:
+    check = only(group("ACTIVE", ("AsgInstanceLaunchFailures", CAPACITY)))
+    assert check.text.startswith("node group scout-nodes-1 is ACTIVE with issues: AsgInstanceLaunchFailures: ")
+    assert check.text.endswith("or try again later.")
+
+
+@pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING"])
+def test_a_group_that_eks_works_on_is_to_be_waited_for(status: str) -> None:
+    assert only(group(status)).text == (
+        f"node group scout-nodes-1 is {status}: EKS refuses other changes to it until that ends, so wait for it"
+    )
+
+
+def test_the_system_nodes_are_told_as_such() -> None:
+    assert only(group("CREATE_FAILED", labels={})).subject == "system nodes"
+
+
+def test_groups_of_others_are_counted_and_not_judged() -> None:
+    theirs = group("CREATE_FAILED", tags={STACK_TAG: f"{STACK}2"}, nodegroupName="theirs")
+    both = found(group(), theirs)
+    assert ([check.status for check in both.checks], both.own, both.others) == (["passed"], ("scout-nodes-1",), 1)
+
+
+def test_a_cluster_that_is_not_there_has_no_groups() -> None:
+    account = Account(answers={"ListNodegroups": "ResourceNotFoundException"})
+    assert find_node_groups(STACK, account.site) == FoundGroups()
+
+
+def test_without_permission_their_health_is_unknown() -> None:
+    (check,) = found(group(), denied=frozenset({"ListNodegroups"})).checks
+    assert (check.status, check.text) == (
+        "unknown",
+        "no permission to ask: allow eks:ListNodegroups and eks:DescribeNodegroup, or run aws eks list-nodegroups "
+        f"--cluster-name {STACK} --region us-west-2",
+    )

@@ -1,0 +1,195 @@
+"""Capacity reservations: whatever would leave a node group without nodes is told first.
+
+Moto has none: their answers are given, and held against botocore's model of EC2.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from checks.reservations import reservation_checks
+from tests.fakes.aws_account import Account, instance
+from tests.support.plans import QWEN_8B, SCOUT, planned
+from vllm_eks.check import Check
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
+
+pytestmark = pytest.mark.usefixtures("moto_account")
+
+ID = "cr-0123456789abcdef0"
+GOOD = {
+    "State": "active",
+    "InstanceType": "g5.48xlarge",
+    "AvailabilityZone": "us-west-2a",
+    "TotalInstanceCount": 2,
+    "AvailableInstanceCount": 2,
+    "ReservationType": "default",
+    "StartDate": datetime(2026, 12, 1, tzinfo=UTC),
+}
+BLOCK = {**GOOD, "ReservationType": "capacity-block", "InstanceType": "p5.48xlarge"}
+IN_IT = instance(CapacityReservationId=ID)
+
+
+def nodes(model: str = SCOUT, instance: str = "g5.48xlarge", **how: Any) -> GpuNodes:
+    wanted = {"zones": ("us-west-2a",), "capacity_reservation_id": ID, **how}
+    return GpuNodes(plan=planned(model, instance), **wanted)
+
+
+def checked(reservation: dict[str, Any] | None, own: int = 0, /, **fleet: GpuNodes) -> list[Check]:
+    account = Account(reservations={ID: reservation} if reservation else {}, instances=[IN_IT] * own)
+    return list(reservation_checks(fleet or {"scout": nodes()}, account.site))
+
+
+def refusals(reservation: dict[str, Any] | None, **fleet: GpuNodes) -> list[str]:
+    found = checked(reservation, **fleet)
+    assert {check.status for check in found} == {"failed"}
+    assert {check.subject for check in found} == {"models.scout.capacityReservationId"}
+    return [check.text for check in found]
+
+
+def test_a_reservation_that_holds_the_nodes_passes() -> None:
+    assert checked(GOOD) == [
+        Check(
+            subject=f"capacity reservation {ID} holds the nodes of scout",
+            status="passed",
+            text="2 x g5.48xlarge in us-west-2a, active",
+        )
+    ]
+
+
+def test_nodes_that_run_in_it_already_are_no_reason_to_refuse() -> None:
+    assert [check.status for check in checked({**GOOD, "AvailableInstanceCount": 0}, 2)] == ["passed"]
+    assert [check.status for check in checked({**GOOD, "AvailableInstanceCount": 1}, 1)] == ["passed"]
+
+
+def test_places_that_others_use_are_not_free() -> None:
+    (check,) = checked({**GOOD, "TotalInstanceCount": 3, "AvailableInstanceCount": 1})
+    assert (check.status, check.text) == (
+        "failed",
+        f"{ID} has room for 3, of which others use 2, and scout needs 2 nodes",
+    )
+
+
+@pytest.mark.parametrize("state", ["expired", "cancelled", "scheduled", "failed", "unavailable"])
+def test_a_reservation_s_state_stops_neither_what_runs_in_it_nor_what_is_parked(state: str) -> None:
+    for own, fleet in ((2, {"scout": nodes()}), (0, {"scout": nodes(parked=True)})):
+        (check,) = checked({**GOOD, "State": state}, own, **fleet)
+        assert (check.status, check.subject) == ("warning", "models.scout.capacityReservationId")
+        assert check.text.startswith(f"{ID} is {state}")
+    # One of two nodes is still to come.
+    assert [check.status for check in checked({**GOOD, "State": state}, 1)] == ["failed"]
+
+
+def test_a_parked_model_may_name_a_reservation_that_is_gone() -> None:
+    (check,) = checked(None, scout=nodes(parked=True))
+    assert (check.status, check.text) == (
+        "warning",
+        f"{ID} does not exist in us-west-2 of this account: correct the id, or the region; the model is parked, so "
+        "this matters only once it runs again",
+    )
+
+
+def test_where_instances_may_not_be_seen_the_whole_reservation_counts() -> None:
+    full = {**GOOD, "AvailableInstanceCount": 0}
+    account = Account(reservations={ID: full}, denied=frozenset({"DescribeInstances"}))
+    (check,) = reservation_checks({"scout": nodes()}, account.site)
+    assert (check.status, check.text.split(":")[0]) == (
+        "unknown",
+        f"{ID} has 0 of 2 free, and who uses the rest is not known",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"AvailabilityZone": "us-west-2b"}, f"{ID} is in us-west-2b, and the model's zone is us-west-2a"),
+        ({"InstanceType": "g5.24xlarge"}, f"{ID} is of g5.24xlarge, and the model runs on g5.48xlarge"),
+        ({"TotalInstanceCount": 1}, f"{ID} has room for 1, and scout needs 2 nodes"),
+        ({"State": "cancelled"}, f"{ID} is cancelled, not active: no node can start in it"),
+        (
+            {"State": "scheduled"},
+            f"{ID} is scheduled (it starts on 2026-12-01 00:00 UTC), not active: no node can start in it",
+        ),
+        (
+            {"PlacementGroupArn": "arn:aws:ec2:us-west-2:123456789012:placement-group/theirs"},
+            f"{ID} was made in the placement group theirs, and serves only instances inside it: write "
+            "placementGroup: theirs",
+        ),
+        ({"ReservationType": "capacity-block"}, f"{ID} is a Capacity Block: write capacityType: capacityBlock"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_reservation_that_does_not_suit_is_refused(changes: dict[str, Any], text: str) -> None:
+    assert refusals({**GOOD, **changes}) == [text]
+
+
+def test_all_that_is_wrong_with_it_is_told_at_once() -> None:
+    wrong = {**GOOD, "AvailabilityZone": "us-west-2b", "InstanceType": "g5.24xlarge", "TotalInstanceCount": 1}
+    assert len(refusals(wrong)) == 3
+
+
+@pytest.mark.parametrize(
+    ("arn", "text"),
+    [
+        (
+            "arn:aws:ec2:us-west-2:123456789012:placement-group/theirs",
+            f"{ID} was made in the placement group theirs, not in ours: write placementGroup: theirs",
+        ),
+        (
+            "",
+            f"{ID} was made in no placement group, and instances in ours cannot use it: remove placementGroup, or "
+            "make a reservation inside that group",
+        ),
+    ],
+)
+def test_a_placement_group_and_a_reservation_that_exclude_each_other_are_told(arn: str, text: str) -> None:
+    assert refusals({**GOOD, "PlacementGroupArn": arn}, scout=nodes(placement_group="ours")) == [text]
+
+
+def test_the_reservation_s_own_placement_group_passes() -> None:
+    inside = {**GOOD, "PlacementGroupArn": "arn:aws:ec2:us-west-2:123456789012:placement-group/ours"}
+    assert [check.status for check in checked(inside, scout=nodes(placement_group="ours"))] == ["passed"]
+
+
+def test_two_models_may_share_one_that_is_large_enough_and_only_then() -> None:
+    fleet = {"scout": nodes(), "qwen3": nodes(QWEN_8B)}
+    assert [
+        check.status for check in checked({**GOOD, "TotalInstanceCount": 3, "AvailableInstanceCount": 3}, **fleet)
+    ] == ["passed"]
+    (check,) = checked(GOOD, **fleet)
+    assert check.text == f"{ID} has room for 2, and scout and qwen3 need 3 nodes"
+
+
+def test_a_parked_model_needs_nothing_of_it() -> None:
+    assert [check.status for check in checked({**GOOD, "TotalInstanceCount": 1}, scout=nodes(parked=True))] == [
+        "passed"
+    ]
+
+
+def test_a_capacity_block_passes_and_an_ordinary_reservation_is_no_block() -> None:
+    block = nodes(instance="p5.48xlarge", capacity_type="capacityBlock")
+    assert [check.status for check in checked(BLOCK, scout=block)] == ["passed"]
+    assert refusals({**BLOCK, "ReservationType": "default"}, scout=block) == [
+        f"{ID} is an on-demand reservation, not a Capacity Block: remove capacityType"
+    ]
+
+
+def test_of_a_block_no_placement_group_is_asked() -> None:
+    inside = {**BLOCK, "PlacementGroupArn": "arn:aws:ec2:us-west-2:123456789012:placement-group/theirs"}
+    block = nodes(instance="p5.48xlarge", capacity_type="capacityBlock")
+    assert [check.status for check in checked(inside, scout=block)] == ["passed"]
+
+
+def test_a_reservation_that_is_not_there_is_refused() -> None:
+    assert refusals(None) == [f"{ID} does not exist in us-west-2 of this account: correct the id, or the region"]
+
+
+def test_without_permission_it_is_unknown_and_the_action_named() -> None:
+    account = Account(denied=frozenset({"DescribeCapacityReservations"}))
+    (check,) = reservation_checks({"scout": nodes()}, account.site)
+    assert check == Check(
+        subject=f"capacity reservation {ID} holds the nodes of scout",
+        status="unknown",
+        text="no permission to ask: allow ec2:DescribeCapacityReservations, or run aws ec2 "
+        f"describe-capacity-reservations --capacity-reservation-ids {ID} --region us-west-2",
+    )

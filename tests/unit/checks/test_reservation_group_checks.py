@@ -1,0 +1,99 @@
+"""Groups of capacity reservations: what is free in those that fit, with what of the stack runs in them already."""
+
+from typing import Any
+
+import pytest
+
+from checks.reservation_groups import reservation_group_checks
+from tests.fakes.aws_account import Account, instance
+from tests.support.plans import SCOUT, planned
+from vllm_eks.check import Check
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
+
+pytestmark = pytest.mark.usefixtures("moto_account")
+
+ARN = "arn:aws:resource-groups:us-west-2:123456789012:group/gpus"
+NODES = GpuNodes(plan=planned(SCOUT), zones=("us-west-2a",), capacity_reservation_group_arn=ARN)
+PARKED = GpuNodes(plan=planned(SCOUT), zones=("us-west-2a",), capacity_reservation_group_arn=ARN, parked=True)
+KEY = "models.scout.capacityReservationGroupArn"
+
+
+def reservation(free: int, **more: Any) -> dict[str, Any]:
+    found = {
+        "State": "active",
+        "InstanceType": "g5.48xlarge",
+        "AvailabilityZone": "us-west-2a",
+        "TotalInstanceCount": 9,
+    }
+    return {**found, "AvailableInstanceCount": free, **more}
+
+
+def checked(*reservations: dict[str, Any], own: int = 0, nodes: GpuNodes = NODES, **more: Any) -> Check:
+    by_id = {f"cr-{number}": one for number, one in enumerate(reservations)}
+    resources = [
+        {
+            "Identifier": {
+                "ResourceArn": f"arn:aws:ec2:us-west-2:123456789012:capacity-reservation/{id_}",
+                "ResourceType": "AWS::EC2::CapacityReservation",
+            }
+        }
+        for id_ in by_id
+    ]
+    account = Account(
+        reservations=by_id,
+        instances=[instance(CapacityReservationId="cr-0")] * own,
+        **{"answers": {"ListGroupResources": {"Resources": resources}}, **more},
+    )
+    (check,) = reservation_group_checks({"scout": ARN}, {"scout": nodes}, account.site)
+    return check
+
+
+def test_free_places_of_all_that_fit_count_together() -> None:
+    assert checked(reservation(1), reservation(1)) == Check(
+        subject="reservation group gpus holds the nodes of scout",
+        status="passed",
+        text="2 x g5.48xlarge free in us-west-2a, 0 used by this stack",
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"State": "expired"}, {"InstanceType": "g5.24xlarge"}, {"AvailabilityZone": "us-west-2b"}],
+    ids=["state", "type", "zone"],
+)
+def test_what_does_not_fit_does_not_count(other: dict[str, Any]) -> None:
+    check = checked(reservation(1), reservation(5, **other))
+    assert (check.subject, check.status, check.text) == (
+        KEY,
+        "failed",
+        "its active reservations have 1 x g5.48xlarge free in us-west-2a, and scout needs 2 more",
+    )
+
+
+def test_nodes_that_run_in_one_of_them_need_no_second_place() -> None:
+    assert checked(reservation(0), own=2).status == "passed"
+    assert checked(reservation(1), own=1).status == "passed"
+    assert checked(reservation(0), own=1).status == "failed"
+
+
+def test_an_empty_group_has_no_place_and_a_parked_model_needs_none() -> None:
+    assert checked().status == "failed"
+    assert checked(nodes=PARKED).status == "passed"
+
+
+def test_a_group_that_is_not_there_is_refused_and_for_a_parked_model_a_warning() -> None:
+    gone = {"ListGroupResources": "NotFoundException"}
+    check = checked(answers=gone)
+    assert (check.status, check.text) == ("failed", f"there is no group {ARN} in this account: correct the ARN")
+    assert checked(nodes=PARKED, answers=gone).status == "warning"
+
+
+def test_without_permission_it_is_unknown_with_the_actions() -> None:
+    assert checked(denied=frozenset({"ListGroupResources"})).text == (
+        "no permission to ask: allow resource-groups:ListGroupResources and ec2:DescribeCapacityReservations, or run "
+        f"aws resource-groups list-group-resources --group {ARN} --region us-west-2"
+    )
+
+
+def test_where_running_nodes_may_not_be_seen_a_full_group_is_unknown() -> None:
+    assert checked(reservation(0), denied=frozenset({"DescribeInstances"})).status == "unknown"

@@ -1,0 +1,68 @@
+"""Every DaemonSet that a GPU node needs runs on it, by the charts' own defaults (tests/data) and our values."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.cluster.cluster import Cluster
+from components.nodes.gpu_node_group import GPU_TAINT
+from components.nodes.gpu_taint import ADDON_CONFIGURATION, GPU_TOLERATION
+from tests.unit.components.test_cluster import ARGS as CLUSTER
+from vllm_eks.planner.hardware.instances import catalogue
+
+FACTS = json.loads((Path(__file__).parents[2] / "data" / "gpu_node_daemonsets.json").read_text())
+DAEMONSETS = {one["name"]: one for one in FACTS["daemonsets"]}
+AGENT = json.loads(ADDON_CONFIGURATION["eks-node-monitoring-agent"])
+OURS = {"dcgmAgent.tolerations": AGENT["dcgmAgent"]["tolerations"]}
+EFA = "aws-efa-k8s-device-plugin"
+
+
+def tolerated(tolerations: Sequence[Mapping[str, Any]]) -> bool:
+    """As Kubernetes decides: no key matches every taint, no effect every effect."""
+    return any(
+        one.get("key") in (None, GPU_TAINT["key"])
+        and one.get("effect") in (None, "NoSchedule")
+        and (one.get("operator") == "Exists" or one.get("value") == "true")
+        for one in tolerations
+    )
+
+
+@pytest.mark.parametrize("name", DAEMONSETS)
+def test_a_daemonset_of_gpu_nodes_tolerates_their_taint(name: str) -> None:
+    fact = DAEMONSETS[name]
+    # A list of values replaces the chart's own; what the template itself adds stays.
+    own = [GPU_TOLERATION] if name == EFA else OURS.get(fact["values_path"], fact["tolerations"])
+    assert tolerated([*fact.get("always", []), *own])
+
+
+def test_without_our_values_two_of_them_would_not() -> None:
+    left_out = {
+        name for name, one in DAEMONSETS.items() if not tolerated([*one.get("always", []), *one["tolerations"]])
+    }
+    assert left_out == {"dcgm-server", EFA}
+
+
+def test_the_agent_s_configuration_has_only_keys_that_eks_takes() -> None:
+    assert AGENT.keys() <= set(FACTS["agent_configuration"]["top"])
+    assert AGENT["dcgmAgent"].keys() <= set(FACTS["agent_configuration"]["dcgmAgent"])
+
+
+def test_the_add_on_is_given_it(engine) -> None:
+    engine.run(lambda: Cluster("main", CLUSTER))
+
+    given = {
+        one.inputs["addonName"]: one.inputs.get("configurationValues") for one in engine.of_type("aws:eks/addon:Addon")
+    }
+    assert json.loads(given.pop("eks-node-monitoring-agent")) == AGENT
+    assert set(given.values()) == {None}
+
+
+def test_the_dcgm_host_engine_runs_on_every_type_of_the_catalogue() -> None:
+    assert catalogue().keys() <= set(DAEMONSETS["dcgm-server"]["instance_types"])
+
+
+def test_the_efa_plugin_runs_on_every_type_with_efa() -> None:
+    assert {name for name, one in catalogue().items() if one.efa_interfaces} <= set(DAEMONSETS[EFA]["instance_types"])

@@ -1,0 +1,72 @@
+"""Every role has the organization's permissions boundary and path: those we make, and the one pulumi-eks makes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components.cluster.cluster import Cluster
+from components.iam.iam_roles import IamArgs, for_roles_inside
+from components.network.network import Network, NetworkArgs
+from components.weights.model_weights import ModelWeights
+from tests.unit.components.test_cluster import ARGS as CLUSTER
+from tests.unit.components.test_existing import existing_cluster
+from tests.unit.components.test_model_weights import ARGS as WEIGHTS
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+IAM = IamArgs(permissions_boundary=BOUNDARY, role_path="/platform/")
+ROLE = "aws:iam/role:Role"
+
+
+def everything(iam: IamArgs) -> None:
+    Network("net", NetworkArgs(cidr="10.0.0.0/16", zones=["us-west-2a", "us-west-2b"], region="us-west-2", iam=iam))
+    Cluster("main", replace(CLUSTER, iam=iam))
+    existing_cluster(iam=iam)
+    bucket = pulumi.Output.from_input("bucket")
+    ModelWeights("scout", replace(WEIGHTS, bucket=bucket, iam=iam))
+
+
+def test_every_role_of_ours_gets_both(engine) -> None:
+    engine.run(lambda: everything(IAM))
+
+    roles = engine.of_type(ROLE)
+    assert len(roles) == 6
+    assert {(one.inputs.get("permissionsBoundary"), one.inputs.get("path")) for one in roles} == {
+        (BOUNDARY, "/platform/")
+    }
+
+
+def test_without_them_no_role_names_either(engine) -> None:
+    engine.run(lambda: everything(IamArgs()))
+
+    assert all(not {"permissionsBoundary", "path"} & one.inputs.keys() for one in engine.of_type(ROLE))
+
+
+def test_no_component_makes_a_role_by_itself() -> None:
+    folder = Path(__file__).parents[3] / "components"
+    makers = {path.name for path in folder.glob("*.py") if "aws.iam.Role(" in path.read_text()}
+    assert makers == {"iam_roles.py"}
+
+
+def transformed(iam: IamArgs, type_: str) -> object:
+    (transform,) = for_roles_inside(iam)
+    args = pulumi.ResourceTransformArgs(
+        custom=True, type_=type_, name="role", props={"tags": {}}, opts=pulumi.ResourceOptions()
+    )
+    result = transform(args)
+    return result.props if isinstance(result, pulumi.ResourceTransformResult) else result
+
+
+def test_the_control_plane_s_own_role_gets_them_by_a_transform() -> None:
+    assert transformed(IAM, ROLE) == {"tags": {}, "permissionsBoundary": BOUNDARY, "path": "/platform/"}
+    assert transformed(IamArgs(role_path="/p/"), ROLE) == {"tags": {}, "path": "/p/"}
+    assert transformed(IAM, "aws:eks/cluster:Cluster") is None
+    assert for_roles_inside(IamArgs()) == []
+
+
+@pytest.mark.parametrize(("iam", "transforms"), [(IAM, 1), (IamArgs(), 0)])
+def test_the_engine_is_given_the_transform_with_the_control_plane(engine, iam: IamArgs, transforms: int) -> None:
+    engine.run(lambda: Cluster("main", replace(CLUSTER, iam=iam)))
+
+    assert len(engine.only("eks:index:Cluster").request.transforms) == transforms

@@ -1,0 +1,56 @@
+import json
+
+from components.cluster.kubeconfig import eks_kubeconfig
+
+FACTS = {
+    "cluster_name": "vllm-dev",
+    "endpoint": "https://abc.eks.amazonaws.com",
+    "certificate_authority": "Y2E=",
+    "region": "us-west-2",
+}
+
+
+def test_it_asks_the_aws_command_for_a_token_in_the_cluster_s_region() -> None:
+    assert json.loads(eks_kubeconfig(**FACTS)) == {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": "vllm-dev",
+                "cluster": {"server": "https://abc.eks.amazonaws.com", "certificate-authority-data": "Y2E="},
+            }
+        ],
+        "users": [
+            {
+                "name": "vllm-dev",
+                "user": {
+                    "exec": {
+                        "apiVersion": "client.authentication.k8s.io/v1beta1",
+                        "command": "aws",
+                        "args": [
+                            "eks",
+                            "get-token",
+                            "--cluster-name",
+                            "vllm-dev",
+                            "--region",
+                            "us-west-2",
+                            "--output",
+                            "json",
+                        ],
+                        "env": [],
+                        "interactiveMode": "Never",
+                    }
+                },
+            }
+        ],
+        "contexts": [{"name": "vllm-dev", "context": {"cluster": "vllm-dev", "user": "vllm-dev"}}],
+        "current-context": "vllm-dev",
+    }
+
+
+def test_it_authenticates_with_the_same_profile_and_role_as_pulumi() -> None:
+    config = json.loads(eks_kubeconfig(**FACTS, profile="gpu", role_arn="arn:aws:iam::1:role/deploy"))
+
+    command = config["users"][0]["user"]["exec"]
+    assert command["env"] == [{"name": "AWS_PROFILE", "value": "gpu"}]
+    assert command["args"][-2:] == ["--role-arn", "arn:aws:iam::1:role/deploy"]

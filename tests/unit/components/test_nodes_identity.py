@@ -1,0 +1,62 @@
+"""What a model's release watches of its nodes: a text that changes with them and is withheld for a failed group."""
+
+from dataclasses import replace
+
+import pulumi
+import pytest
+
+from components.nodes.gpu_node_group import GpuNodeGroup
+from tests.unit.components.test_gpu_node_group import ARGS, NODE_GROUP, TEMPLATE
+from vllm_eks.preview import mock_cloud
+
+
+def nodes_of(engine, **changes: object) -> object:
+    return engine.value(lambda: GpuNodeGroup("scout", replace(ARGS, **changes)).nodes)
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch):
+    """Sets what the cloud tells of a type."""
+    return lambda type_, **told: monkeypatch.setitem(mock_cloud.COMPUTED_OUTPUTS, type_, told)
+
+
+def test_it_is_another_text_whenever_the_nodes_are_others(start_engine) -> None:
+    before = nodes_of(start_engine())
+    edits = [
+        {"kubernetes_version": "1.37"},
+        {"node_release_version": "1.36.3-20261101"},
+        {"labels": {"other": "label"}},
+    ]
+
+    assert len({before, *(nodes_of(start_engine(), **edit) for edit in edits)}) == len(edits) + 1
+    assert nodes_of(start_engine(), tags={"team": "other"}) == before
+    assert nodes_of(start_engine(), node_count=4) == before, "the number is in the release's own values"
+
+
+def test_another_version_of_the_template_is_other_nodes(start_engine, answers) -> None:
+    before = nodes_of(start_engine())
+    answers(TEMPLATE, latestVersion=2)
+
+    assert nodes_of(start_engine()) != before
+
+
+@pytest.mark.parametrize("status", [None, "", "CREATE_FAILED"])
+def test_a_group_whose_creation_failed_stops_what_comes_after(engine, answers, status: str | None) -> None:
+    # As the provider leaves it in the state: without a status, or after a refresh with that one.
+    answers(NODE_GROUP, status=status)
+
+    with pytest.raises(pulumi.RunError) as stopped:
+        nodes_of(engine)
+    urn = engine.only(NODE_GROUP).urn
+    assert str(stopped.value) == (
+        "node group scout-nodes-id: an earlier pulumi up could not create it (most often EC2 had no capacity), and it "
+        f"still is not ACTIVE. aws eks describe-nodegroup tells why; pulumi up --replace '{urn}' deletes it and tries "
+        "again."
+    )
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "UPDATING", "DEGRADED"])
+def test_a_group_that_was_active_may_be_edited(engine, answers, status: str) -> None:
+    answers(NODE_GROUP, status=status)
+
+    assert nodes_of(engine)

@@ -1,0 +1,113 @@
+"""What a stack gets that says only what it must: every default, one by one."""
+
+from typing import Any
+
+import botocore.session
+import pytest
+
+from config.pins import ADDON_VERSIONS, COPY_IMAGE, SYSTEM_INSTANCE_TYPE
+from config.settings.base import Settings
+from config.settings.images import ImagesSettings
+from config.settings.model import ModelSettings, WeightsSettings
+from config.settings.stack import (
+    ChartOverride,
+    ChartsSettings,
+    ClusterSettings,
+    ExistingClusterSettings,
+    ExistingNetworkSettings,
+    IamSettings,
+    NetworkSettings,
+)
+from vllm_eks.aws.regions import REGIONS
+from vllm_eks.planner.engine.images import DEFAULT_IMAGE, READINESS_IMAGE
+
+MUST = {
+    ModelSettings: {"model": "m", "instanceType": "t"},
+    ExistingNetworkSettings: {"vpcId": "vpc-0123456789abcdef0"},
+    ExistingClusterSettings: {"name": "eks"},
+}
+DEFAULTS: dict[type[Settings], dict[str, Any]] = {
+    NetworkSettings: {"zones": (), "cidr": "10.0.0.0/16", "natGateways": "single", "existing": None},
+    ExistingNetworkSettings: {"vpcId": "vpc-0123456789abcdef0", "subnets": {}, "subnetTags": {}},
+    ExistingClusterSettings: {"name": "eks", "securityGroupIds": ()},
+    IamSettings: {"permissionsBoundary": None, "rolePath": None},
+    ClusterSettings: {
+        "existing": None,
+        "publicAccessCidrs": (),
+        "kubernetesVersion": "1.36",
+        "addonVersions": {},
+        "nodeReleaseVersion": None,
+        "admins": (),
+        "systemInstanceType": SYSTEM_INSTANCE_TYPE,
+        "kubeconfigPath": None,
+        "deletionProtection": False,
+        "keepLogs": False,
+    },
+    ChartOverride: {"install": True, "repository": None, "version": None, "path": None},
+    ChartsSettings: {
+        "nvidiaDevicePlugin": ChartOverride(),
+        "efaDevicePlugin": ChartOverride(),
+        "leaderWorkerSet": ChartOverride(),
+    },
+    ImagesSettings: {
+        "vllm": DEFAULT_IMAGE,
+        "hook": READINESS_IMAGE,
+        "weightsCopy": COPY_IMAGE,
+        "leaderWorkerSet": None,
+        "nvidiaDevicePlugin": None,
+        "efaDevicePlugin": None,
+    },
+    WeightsSettings: {"source": "huggingFace", "s3Uri": None},
+    ModelSettings: {
+        "model": "m",
+        "instanceType": "t",
+        "weights": WeightsSettings(),
+        "capacityType": "onDemand",
+        "replicas": 1,
+        **dict.fromkeys(("parked", "enforceEager", "enableExpertParallel", "efa"), False),
+        **dict.fromkeys(("zones", "servedNames", "extraArgs", "clientNamespaces"), ()),
+        "env": {},
+        "loraModules": {},
+        **dict.fromkeys(
+            (
+                *("zone", "capacityReservationId", "capacityReservationGroupArn", "placementGroup", "revision"),
+                *("tensorParallelSize", "pipelineParallelSize", "maxModelLen", "gpuMemoryUtilization", "maxNumSeqs"),
+                *("maxNumBatchedTokens", "kvCacheDtype", "limitMmPerPrompt", "image", "vllmVersion", "toolCallParser"),
+                *("reasoningParser", "enablePrefixCaching", "enableChunkedPrefill", "maxLoras", "maxLoraRank"),
+            ),
+            None,
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize("section", DEFAULTS, ids=lambda section: section.__name__)
+def test_a_section_that_says_nothing_has_these_values(section: type[Settings]) -> None:
+    made = section.model_validate(MUST.get(section, {}))
+
+    assert {info.alias: getattr(made, name) for name, info in section.model_fields.items()} == DEFAULTS[section]
+
+
+def test_every_section_is_listed() -> None:
+    def below(kind: type[Settings]) -> set[type[Settings]]:
+        return {kind}.union(*(below(one) for one in kind.__subclasses__()))
+
+    # The loader derives a model of each section to keep what is good of it; those are of no module of ours.
+    ours = {one for one in below(Settings) if one.__module__ not in ("config.settings.base", "config.sections")}
+    assert ours == set(DEFAULTS)
+
+
+def test_what_the_defaults_come_to() -> None:
+    cluster = ClusterSettings()
+
+    assert (cluster.addon_versions, cluster.node_security_group_ids) == (dict(ADDON_VERSIONS), ())
+    assert ModelSettings.model_validate(MUST[ModelSettings]).lora_slots == 0
+
+
+def test_the_regions_are_those_of_botocore() -> None:
+    session = botocore.session.get_session()
+    known = [
+        region for part in session.get_available_partitions() for region in session.get_available_regions("ec2", part)
+    ]
+
+    assert sorted(known) == sorted(REGIONS)

@@ -1,0 +1,164 @@
+"""One value at a time: what is accepted, and the exact text of what is not."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from config.cross_field.stack import Draft, cross_faults
+from config.pins import ADDON_VERSIONS
+from config.sections import parse_section
+from config.settings.model import ModelSettings
+from config.settings.stack import ClusterSettings
+from config.values import rules
+from vllm_eks.aws import names as aws_names
+from vllm_eks.aws.regions import known_region
+
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        (known_region, "us-gov-west-1"),
+        (rules.zone, "ap-southeast-2c"),
+        (rules.network_cidr, "100.64.0.0/16"),
+        (rules.network_cidr, "172.16.0.0/20"),
+        (rules.public_access_cidr, "0.0.0.0/0"),
+        (aws_names.principal_arn, "arn:aws-us-gov:iam::123456789012:role/path/to/admin"),
+        (aws_names.principal_arn, "arn:aws:iam::123456789012:user/jane"),
+        (rules.image, "localhost:5000/vllm:dev"),
+        (rules.image, f"registry.example.com:5000/team/vllm@{DIGEST}"),
+        (rules.image, f"registry.example.com/vllm:latest@{DIGEST}"),
+        (rules.model_name, "a"),
+        (rules.model_name, "a" * 40),
+        (rules.vllm_version, "0.20.2"),
+    ],
+)
+def test_a_good_value_is_taken_as_it_is(rule: Callable[[str], str], value: str) -> None:
+    assert rule(value) == value
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "told"),
+    [
+        (known_region, "us-west", "'us-west' is not a region: did you mean us-west-2?"),
+        (
+            rules.zone,
+            "us-west-2-lax-1a",
+            "'us-west-2-lax-1a' is not an availability zone: write a region and a letter, such as us-west-2a",
+        ),
+        (rules.network_cidr, "10.0.0.0/8", "'10.0.0.0/8' has the wrong size: write a prefix length from /16 to /20"),
+        (rules.network_cidr, "10.0.0.0/21", "'10.0.0.0/21' has the wrong size: write a prefix length from /16 to /20"),
+        (rules.network_cidr, "10.0.1.0/16", "'10.0.1.0/16' has bits set after its prefix: write 10.0.0.0/16"),
+        (
+            rules.kubernetes_version,
+            "1.37",
+            '\'1.37\' is not a Kubernetes version this release supports: write "1.35" or "1.36"',
+        ),
+        (rules.node_release_version, "1.36", "'1.36' is not an EKS AMI release: write one such as 1.36.2-20260714"),
+        (rules.addon_version, "1.23.0", "'1.23.0' is not an EKS add-on version: write one such as v1.23.0-eksbuild.1"),
+        (
+            aws_names.principal_arn,
+            "arn:aws:iam::123456789012:root",
+            "'arn:aws:iam::123456789012:root' is not the ARN of an IAM user or role: write one such as "
+            "arn:aws:iam::123456789012:role/admin",
+        ),
+        (
+            rules.image,
+            "vllm/vllm-openai:v0.21.0",
+            "'vllm/vllm-openai:v0.21.0' names no registry: write it in full, such as "
+            "docker.io/vllm/vllm-openai:v0.21.0",
+        ),
+        (
+            rules.image,
+            "registry.example.com/vllm",
+            "'registry.example.com/vllm' has no tag: name a version's tag or a digest (@sha256:...)",
+        ),
+        (
+            rules.image,
+            "registry.example.com/vllm@sha256:12",
+            "'registry.example.com/vllm@sha256:12' is not an image reference: write registry/repository:tag",
+        ),
+        (
+            rules.image,
+            "registry.example.com/vllm:a b",
+            "'registry.example.com/vllm:a b' is not an image reference: write registry/repository:tag",
+        ),
+        (rules.model_name, "a" * 41, "the name has 41 characters: at most 40 fit, so shorten it"),
+        (
+            rules.model_name,
+            "7b",
+            "the name is not a DNS label (lower-case letters, digits and -, beginning with a letter and ending in a "
+            "letter or digit): write one such as llama-4-scout",
+        ),
+    ],
+)
+def test_a_bad_value_is_told_with_its_remedy(rule: Callable[[str], str], value: str, told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        rule(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("k" * 129, "v", "the key has 129 characters: AWS takes at most 128, so shorten it"),
+        ("k", "v" * 257, "the value has 257 characters: AWS takes at most 256, so shorten it"),
+        ("AWS:k", "v", "keys that begin with aws: belong to AWS: choose another key"),
+    ],
+)
+def test_a_tag_aws_would_refuse_is_told(key: str, value: str, told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        rules.tag(key, value)
+
+
+def cluster_faults(**settings: Any) -> list[str]:
+    cluster = parse_section(ClusterSettings, {"publicAccessCidrs": [], **settings}, "p:cluster")
+    draft = Draft(
+        project="p",
+        region="us-west-2",
+        has_hugging_face_token=True,
+        network=None,
+        cluster=cluster.settings,
+        models={},
+        charts=None,
+    )
+    return [str(fault) for fault in [*cluster.faults, *cross_faults(draft)]]
+
+
+def test_an_add_on_nobody_installs_is_told() -> None:
+    assert cluster_faults(addonVersions={"core-dns": "v1.14.3-eksbuild.3"}) == [
+        "p:cluster.addonVersions.core-dns: is not a setting: did you mean coredns?"
+    ]
+
+
+def test_another_kubernetes_version_wants_its_node_release_too() -> None:
+    addons = {**ADDON_VERSIONS, "kube-proxy": "v1.35.3-eksbuild.2"}
+
+    assert cluster_faults(kubernetesVersion="1.35", addonVersions=addons) == [
+        "p:cluster.nodeReleaseVersion: is missing: only 1.36 has pinned versions here, not 1.35, so give an AMI "
+        "release such as 1.35.1-20260714"
+    ]
+
+
+def test_the_same_caller_twice_is_told() -> None:
+    assert cluster_faults(publicAccessCidrs=["203.0.113.7/32", "203.0.113.7/32"]) == [
+        "p:cluster.publicAccessCidrs: '203.0.113.7/32' stands there twice: remove one"
+    ]
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.05, "write 0.1 or more"), (0.99, "write 0.98 or less")])
+def test_a_share_of_gpu_memory_that_cannot_work_is_told(share: float, told: str) -> None:
+    model = {"model": "m", "instanceType": "t", "zone": "us-west-2a", "gpuMemoryUtilization": share}
+
+    (fault,) = parse_section(ModelSettings, model, "m").faults
+
+    assert fault.text.endswith(told)
+
+
+def test_settings_cannot_be_changed_once_they_are_read() -> None:
+    cluster = ClusterSettings.model_validate({"publicAccessCidrs": []})
+
+    with pytest.raises(ValueError, match="frozen"):
+        cluster.kubernetes_version = "1.35"  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,197 @@
+"""What `vllm-eks leftovers` lists of moto's account, and what it must never list.
+
+Moto has no placement groups: those come from aws_wire.py.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.aws_wire import Wire, written
+from tests.fakes.planted_aws import (
+    MARK,
+    NEIGHBOUR,
+    OURS,
+    owned,
+    plant_strange_network,
+    plant_strangers,
+    tag_list,
+)
+from tests.support import leftovers_asking
+from tests.support.leftovers_asking import FULL, KINDS, PLACEMENT_GROUPS, Ask, Gardens, full_account
+
+ROOT = Path(__file__).parents[3]
+
+# Fixtures are found in the module that uses them.
+session, garden, full = leftovers_asking.session, leftovers_asking.garden, leftovers_asking.full
+wire, ask = leftovers_asking.wire, leftovers_asking.ask
+PAGE = (ROOT / "docs" / "leftovers.md").read_text()
+EMPTY, ALIVE, EXISTING = "us-west-1", "us-east-2", "eu-west-1"
+
+
+def test_every_kind_is_listed_with_reason_cost_and_command(ask: Ask, wire: Wire, full: Any) -> None:
+    full_account(wire, full)
+    said = ask(FULL, as_json=False)
+    # What strangers have in the VPC has tests of its own (test_leftovers_vpc.py).
+    before, _, rest = said.out.partition("\nNot the stack's, and in its VPC")
+    out = before + rest[rest.index("\nGoes by itself") :]
+    assert written(out) == (ROOT / "tests" / "golden" / "leftovers.txt").read_text()
+    assert said.status == 1
+
+
+def test_the_example_of_the_page_is_what_the_command_says(ask: Ask, garden: Gardens) -> None:
+    gardener = garden("ap-northeast-2")
+    gardener.network({})
+    gardener.nat_gateway(MARK)
+    gardener.interface({"cluster.k8s.amazonaws.com/name": OURS})
+    gardener.key(MARK, dying=True)
+    example = PAGE.partition("```\n$ vllm-eks leftovers --stack dev\n")[2].partition("```\n")[0]
+    assert written(ask("ap-northeast-2", as_json=False).out) == example
+    assert len(PAGE.splitlines()) < 45
+
+
+def test_no_kind_is_forgotten(ask: Ask, wire: Wire, full: Any) -> None:
+    full_account(wire, full)
+    assert tuple(ask(FULL).ids) == KINDS
+
+
+def test_what_is_another_s_is_never_listed(ask: Ask, wire: Wire, full: Any) -> None:
+    full_account(wire, full)
+    said = ask(FULL)
+    entries = said.json["left"] + said.json["going_by_themselves"]
+    words = {word for one in entries for command in one["commands"] for word in command.split()}
+    named = words | {one["id"] for one in entries}
+    assert len(full[1]) > 180
+    assert named & full[1] == set()
+    assert NEIGHBOUR not in json.dumps(entries)
+    # In the way of our VPC they are named; a command to remove them is not.
+    theirs = [one for one in said.json["in_the_way"] if NEIGHBOUR in one["made_by"]]
+    assert theirs
+    assert {command for one in theirs for command in one["commands"]} == set()
+
+
+def test_the_neighbour_sees_only_its_own(ask: Ask, wire: Wire, full: Any) -> None:
+    full_account(wire, full)
+    said = ask(FULL, stack="dev2")
+    assert {one["why"].rpartition("=")[2] for one in said.json["left"] if one["why"].startswith("tag vllm")} == {
+        NEIGHBOUR
+    }
+    assert f"={OURS}" not in {one["why"] for one in said.json["left"]}
+    assert said.ids["log group"].count(f"/aws/eks/{NEIGHBOUR}/cluster") == 1
+    # The CNI's nameless interfaces in the VPC of the stack dev are not the stack dev2's.
+    assert not [one for one in said.json["left"] if "in the stack's own" in one["why"]]
+
+
+def test_where_only_strangers_are_nothing_is_left(ask: Ask, wire: Wire, garden: Gardens) -> None:
+    gardener = garden(EMPTY)
+    plant_strange_network(gardener)
+    plant_strangers(gardener)
+    wire.pages[PLACEMENT_GROUPS] = [{"PlacementGroups": gardener.placement_groups}]
+    said = ask(EMPTY, as_json=False)
+    assert said.out == f"{OURS} in {EMPTY}, account 123456789012: nothing is left.\n"
+    assert said.status == 0
+    assert ask(EMPTY).json["clean"] is True
+
+
+def test_a_key_that_waits_out_its_window_is_mentioned_and_is_no_leftover(ask: Ask, garden: Gardens) -> None:
+    region = "eu-north-1"
+    key = garden(region).key(MARK, dying=True)
+    said = ask(region)
+    assert (said.status, said.json["left"]) == (0, [])
+    (going,) = said.json["going_by_themselves"]
+    assert (going["id"], going["commands"], going["usd_per_month"]) == (key, [], 0)
+    assert re.fullmatch(r"gone on \d{4}-\d\d-\d\d, and free until then", going["remark"])
+
+
+def test_a_key_is_known_by_its_whole_alias(ask: Ask, garden: Gardens) -> None:
+    region = "eu-west-3"
+    mine, _ = garden(region).key({}, alias=f"alias/eks/{OURS}"), garden(region).key({}, alias=f"alias/eks/{NEIGHBOUR}")
+    (left,) = ask(region).json["left"]
+    assert (left["id"], left["why"]) == (mine, f"alias alias/eks/{OURS}")
+
+
+def test_a_cluster_that_is_there_comes_first(ask: Ask, garden: Gardens) -> None:
+    gardener = garden(ALIVE)
+    gardener.network({})
+    for name in (OURS, NEIGHBOUR):
+        gardener.cluster({}, name)
+        gardener.node_group({}, name, f"{name}-nodes")
+    said = ask(ALIVE, as_json=False)
+    assert said.out.splitlines()[0] == (
+        f"The cluster {OURS} still exists (ACTIVE): what is listed here is in use, not left over."
+    )
+    assert said.status == 1
+    listed = ask(ALIVE).json
+    assert [(one["kind"], one["id"], one["why"], one["remark"]) for one in listed["left"]] == [
+        ("node group", f"{OURS}-nodes", f"in the cluster {OURS}", f"ACTIVE, in {OURS}"),
+        ("cluster", OURS, f"name {OURS}", "ACTIVE"),
+    ]
+    assert listed["usd_per_hour_at_least"] == 0.1
+    assert listed["left"][0]["commands"] == [
+        f"aws eks delete-nodegroup --cluster-name {OURS} --nodegroup-name {OURS}-nodes --region {ALIVE}"
+    ]
+
+
+def test_in_a_cluster_of_somebody_else_only_the_mark_counts(ask: Ask, garden: Gardens) -> None:
+    gardener = garden(EXISTING)
+    gardener.network(MARK | owned(OURS))
+    gardener.cluster({}, "shared")
+    gardener.cluster({}, OURS)
+    gardener.node_group(MARK, "shared", "ours")
+    gardener.node_group({}, "shared", "theirs")
+    gardener.node_group(MARK, OURS, "ours-too")
+    gardener.node_group({}, OURS, "theirs-too")
+    node = gardener.instance(MARK | {"eks:cluster-name": "shared"})
+    gardener.instance({"eks:cluster-name": "shared"})
+    of_node = {"cluster.k8s.amazonaws.com/name": "shared", "node.k8s.amazonaws.com/instance_id": node}
+    interface = gardener.interface(of_node)
+    gardener.interface({**of_node, "node.k8s.amazonaws.com/instance_id": "i-0fedcba9876543210"})
+    gardener.interface({**of_node, "vllm-eks/stack": NEIGHBOUR})
+    gardener.log_group({}, f"/aws/eks/{OURS}/cluster")
+    gardener.volume(owned(OURS))
+    network = f"vllm-eks:network: {{existing: {{vpcId: {gardener.vpc}}}}}"
+
+    said = ask(EXISTING, network, "vllm-eks:cluster: {existing: shared}")
+    assert said.ids.keys() == {"node group", "cluster", "instance", "network interface", "volume", "log group"}
+    assert said.ids["node group"] == ["theirs-too", "ours", "ours-too"]
+    assert (said.ids["instance"], said.ids["network interface"]) == ([node], [interface])
+
+    said = ask(EXISTING, network, f"vllm-eks:cluster: {{existing: {OURS}}}")
+    assert said.ids == {"node group": ["ours-too"], "instance": [node], "network interface": [interface]}
+    assert said.json["in_use"] == (
+        f"The stack still has node groups in the cluster {OURS}: what is listed here is in use, not left over."
+    )
+    assert said.status == 1
+
+
+def test_logs_that_are_kept_on_purpose_are_said_to_be(ask: Ask, garden: Gardens) -> None:
+    region = "ap-south-1"
+    garden(region).log_group({}, f"/aws/eks/{OURS}/cluster")
+    assert [one["remark"] for one in ask(region).json["left"]] == [None]
+    said = ask(region, "vllm-eks:cluster: {keepLogs: true}")
+    assert [one["remark"] for one in said.json["left"]] == ["kept by cluster.keepLogs"]
+    assert said.status == 1
+
+
+def test_what_ec2_shows_for_an_hour_after_its_end_is_not_left(ask: Ask, garden: Gardens) -> None:
+    region = "ap-northeast-1"
+    gardener = garden(region)
+    gardener.network({})
+    instance, stopped = gardener.instance(MARK), gardener.instance(MARK, "m7i.large")
+    gardener.client("ec2").terminate_instances(InstanceIds=[instance])
+    said = ask(region)
+    assert said.ids == {"instance": [stopped]}
+    # The catalogue holds GPU types only: no price is not the same as free.
+    assert (said.json["left"][0]["usd_per_hour"], said.json["usd_per_hour_at_least"]) == (None, 0)
+    assert re.search(r"^instance +i-\S+ +\? +\? ", ask(region, as_json=False).out, re.MULTILINE)
+
+
+def test_what_goes_with_its_vpc_is_not_listed_beside_it(ask: Ask, garden: Gardens) -> None:
+    gardener = garden("sa-east-1")
+    gardener.network(MARK)
+    ec2, here = gardener.client("ec2"), [{"Name": "vpc-id", "Values": [gardener.vpc]}]
+    (group,) = ec2.describe_security_groups(Filters=here)["SecurityGroups"]
+    (table,) = ec2.describe_route_tables(Filters=here)["RouteTables"]
+    ec2.create_tags(Resources=[group["GroupId"], table["RouteTableId"]], Tags=tag_list(MARK))
+    assert ask("sa-east-1").ids == {"subnet": [gardener.subnet], "VPC": [gardener.vpc]}

@@ -1,0 +1,93 @@
+"""A VPC that stays says why: what others have in it, which no tag makes the stack's."""
+
+from typing import Any
+
+import pytest
+
+from tests.fakes.aws_wire import Wire
+from tests.fakes.planted_aws import MARK, OURS
+from tests.support import leftovers_asking
+from tests.support.leftovers_asking import Ask, Gardens
+
+# Fixtures are found in the module that uses them.
+session, garden, wire, ask = (
+    leftovers_asking.session, leftovers_asking.garden, leftovers_asking.wire, leftovers_asking.ask,
+)  # fmt: skip
+
+REGION = "ap-southeast-1"
+UNSEEN = {
+    "transit gateway attachment": "DescribeTransitGatewayVpcAttachments",
+    "VPC peering connection": "DescribeVpcPeeringConnections",
+}
+
+
+@pytest.fixture(scope="module")
+def kept(garden: Gardens) -> dict[str, str]:
+    """The stack's VPC and subnet, with GuardDuty's endpoint and group and a stranger's interface in it."""
+    gardener = garden(REGION)
+    gardener.network(MARK)
+    group = gardener.security_group({}, f"GuardDutyManagedSecurityGroup-{gardener.vpc}")
+    endpoint = gardener.client("ec2").create_vpc_endpoint(
+        VpcId=gardener.vpc,
+        VpcEndpointType="Interface",
+        SubnetIds=[gardener.subnet],
+        ServiceName=f"com.amazonaws.{REGION}.guardduty-data",
+    )["VpcEndpoint"]["VpcEndpointId"]
+    stranger = gardener.interface({"Name": "someone-s"}, "ELB app/theirs/1f")
+    gardener.interface(MARK)
+    return {
+        "vpc": gardener.vpc, "subnet": gardener.subnet, "group": group, "endpoint": endpoint, "stranger": stranger,
+    }  # fmt: skip
+
+
+def test_what_keeps_the_vpc_is_named_with_whose_it_is(ask: Ask, kept: dict[str, str]) -> None:
+    said = ask(REGION).json
+    guardduty = "GuardDuty's runtime monitoring, which makes it anew as long as the VPC has instances"
+    # Moto gives an endpoint an interface without the description that it has on AWS.
+    told = [one for one in said["in_the_way"] if one["made_by"] != "AWS does not say whose it is"]
+    assert {(one["kind"], one["id"], one["made_by"]) for one in told} == {
+        ("VPC endpoint", kept["endpoint"], guardduty),
+        ("security group", kept["group"], guardduty),
+        ("network interface", kept["stranger"], "someone-s; ELB app/theirs/1f"),
+    }
+    assert {one["vpc"] for one in said["in_the_way"]} == {kept["vpc"]}
+    commands = {one["id"]: one["commands"] for one in said["in_the_way"]}
+    assert commands[kept["endpoint"]] == [
+        f"aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {kept['endpoint']} --region {REGION}"
+    ]
+    assert commands[kept["group"]] == [f"aws ec2 delete-security-group --group-id {kept['group']} --region {REGION}"]
+    assert commands[kept["stranger"]] == []
+    # What is the stack's is told once, among what is left.
+    left = {one["id"] for one in said["left"]}
+    assert not left & set(commands)
+    assert {kept["vpc"], kept["subnet"]} < left
+
+
+def test_it_is_printed_after_what_is_left(ask: Ask, kept: dict[str, str]) -> None:
+    out = ask(REGION, as_json=False).out
+    assert "Not the stack's, and in its VPC, which EC2 deletes only when they are gone:\n" in out
+    assert f"  network interface {kept['stranger']} in {kept['vpc']}: someone-s; ELB app/theirs/1f\n" in out
+
+
+def test_without_permission_it_is_said_not_to_have_been_asked(ask: Ask, wire: Wire, kept: dict[str, str]) -> None:
+    for action in UNSEEN.values():
+        wire.refused[f"ec2.{action}"] = ("", "UnauthorizedOperation")
+    said = ask(REGION).json
+    assert said["not_asked"] == [
+        {"kind": f"{kind} of others", "reason": f"no permission for ec2:{action}"} for kind, action in UNSEEN.items()
+    ]
+
+
+def test_in_a_vpc_of_somebody_else_nothing_of_others_is_looked_for(ask: Ask, garden: Gardens, wire: Wire) -> None:
+    gardener = garden("eu-central-1")
+    gardener.network({})
+    gardener.interface({}, "theirs")
+    assert ask("eu-central-1").json["in_the_way"] == []
+    assert "ec2.DescribeVpnGateways" not in wire.calls
+
+
+def test_of_a_stack_that_is_alive_nothing_is_in_the_way(ask: Ask, wire: Wire, kept: dict[str, Any]) -> None:
+    wire.pages["eks.ListClusters"] = [{"clusters": [OURS]}]
+    wire.pages["eks.DescribeCluster"] = [{"cluster": {"status": "ACTIVE", "tags": {}}}]
+    wire.pages["eks.ListNodegroups"] = [{"nodegroups": []}]
+    assert ask(REGION).json["in_the_way"] == []

@@ -1,0 +1,204 @@
+"""How `vllm-eks leftovers` asks: it only reads, reads every page, and says what it could not ask.
+
+Moto gives short answers whole and refuses nothing: pages and refusals come from aws_wire.py.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.fakes.aws_wire import Wire
+from tests.fakes.planted_aws import MARK, OURS, owned
+from tests.support import leftovers_asking
+from tests.support.leftovers_asking import FULL, KINDS, Ask, Gardens, full_account
+from vllm_eks.errors import WrongQuestion
+
+# Fixtures are found in the module that uses them.
+session, garden, ours = leftovers_asking.session, leftovers_asking.garden, leftovers_asking.ours
+wire, ask = leftovers_asking.wire, leftovers_asking.ask
+
+
+DENIED = {
+    "ec2.DescribeVolumes": ("volume", "UnauthorizedOperation", "ec2:DescribeVolumes"),
+    "ec2.DescribeVpcs": ("VPC", "UnauthorizedOperation", "ec2:DescribeVpcs"),
+    "ec2.DescribeInstances": ("instance", "UnauthorizedOperation", "ec2:DescribeInstances"),
+    "eks.ListClusters": ("cluster", "AccessDeniedException", "eks:ListClusters"),
+    "elastic-load-balancing.DescribeTags": (
+        "classic load balancer", "AccessDenied", "elasticloadbalancing:DescribeTags",
+    ),
+    "elastic-load-balancing-v2.DescribeLoadBalancers": (
+        "load balancer", "AccessDenied", "elasticloadbalancing:DescribeLoadBalancers",
+    ),
+    "auto-scaling.DescribeAutoScalingGroups": (
+        "auto scaling group", "AccessDenied", "autoscaling:DescribeAutoScalingGroups",
+    ),
+    "cloudwatch-logs.DescribeLogGroups": ("log group", "AccessDeniedException", "logs:DescribeLogGroups"),
+    "kms.ListAliases": ("KMS key", "AccessDeniedException", "kms:ListAliases"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", DENIED)
+def test_without_a_permission_its_kind_is_not_asked_and_the_others_are(
+    ask: Ask, wire: Wire, ours: Any, call: str
+) -> None:
+    full_account(wire, ours)
+    kind, code, action = DENIED[call]
+    wire.refused[call] = ("", code)
+    said = ask(FULL)
+    assert {"kind": kind, "reason": f"no permission for {action}"} in said.json["not_asked"]
+    assert [one for one in KINDS if one not in said.ids] == ([kind] if kind in KINDS else [])
+
+
+def test_what_could_not_be_asked_is_never_called_nothing(ask: Ask, wire: Wire) -> None:
+    wire.refused["elastic-load-balancing-v2.DescribeLoadBalancers"] = ("", "AccessDenied")
+    wire.refused["ec2.DescribeVolumes"] = ("", "InternalError")
+    said = ask("ap-southeast-2", as_json=False)
+    assert said.out == (
+        f"{OURS} in ap-southeast-2, account 123456789012: nothing was found, but not everything could be asked.\n\n"
+        "Not everything could be asked, so more may be left:\n"
+        "  volume: not asked: AWS answered ec2:DescribeVolumes in ap-southeast-2 with InternalError: Text of AWS\n"
+        "  load balancer: not asked: no permission for elasticloadbalancing:DescribeLoadBalancers\n"
+    )
+    assert said.status == 1
+    assert ask("ap-southeast-2").json["clean"] is False
+
+
+def test_a_key_with_a_lock_of_its_own_hides_no_other(ask: Ask, wire: Wire, garden: Gardens) -> None:
+    region = "eu-west-2"
+    locked, mine = garden(region).key({}), garden(region).key(MARK)
+    wire.refused["kms.DescribeKey"] = (locked, "AccessDeniedException")
+    said = ask(region)
+    assert said.ids == {"KMS key": [mine]}
+    assert said.json["not_asked"] == [{"kind": "KMS key", "reason": "no permission for kms:DescribeKey on 1 of 2 keys"}]
+
+
+READS = re.compile(r"\.(Describe|List|Get)[A-Z]|^sts\.AssumeRole$")
+
+
+def test_every_call_only_reads(ask: Ask, wire: Wire, ours: Any) -> None:
+    full_account(wire, ours)
+    ask(FULL, "aws:assumeRoles: [{roleArn: 'arn:aws:iam::123456789012:role/deployer'}]")
+    assert len(wire.calls) > 30
+    assert [call for call in wire.calls if not READS.search(call)] == []
+    services = {call.partition(".")[0] for call in wire.calls}
+    assert services == {
+        "sts", "ec2", "eks", "kms", "auto-scaling", "cloudwatch-logs", "elastic-load-balancing",
+        "elastic-load-balancing-v2",
+    }  # fmt: skip
+
+
+def interface(number: int) -> dict[str, Any]:
+    return {"NetworkInterfaceId": f"eni-{number}", "TagSet": [{"Key": "vllm-eks/stack", "Value": OURS}]}
+
+
+def group(number: int) -> dict[str, Any]:
+    tags = [{"Key": f"kubernetes.io/cluster/{OURS}", "Value": "owned"}]
+    # What AWS's model says is always there.
+    always = {"MinSize": 0, "MaxSize": 1, "DefaultCooldown": 300, "AvailabilityZones": [], "HealthCheckType": "EC2"}
+    made = {"CreatedTime": datetime(2026, 11, 1, tzinfo=UTC)}
+    return {"AutoScalingGroupName": f"asg-{number}", "Tags": tags, "DesiredCapacity": 1, **always, **made}
+
+
+PAGES: dict[str, tuple[str, str, str, Callable[[int], Any]]] = {
+    "ec2.DescribeNetworkInterfaces": ("network interface", "NetworkInterfaces", "NextToken", interface),
+    "auto-scaling.DescribeAutoScalingGroups": ("auto scaling group", "AutoScalingGroups", "NextToken", group),
+}
+
+
+@pytest.mark.parametrize("call", PAGES)
+def test_every_page_is_read(ask: Ask, wire: Wire, call: str) -> None:
+    kind, key, token, made = PAGES[call]
+    wire.pages[call] = [{key: [made(1), made(2)], token: "more"}, {key: [], token: "and more"}, {key: [made(3)]}]
+    assert len(ask("sa-east-1").ids[kind]) == 3
+    assert wire.calls.count(call) == 3
+
+
+def test_the_cluster_may_stand_on_the_last_page(ask: Ask, wire: Wire) -> None:
+    wire.pages["eks.ListClusters"] = [{"clusters": ["another"], "nextToken": "more"}, {"clusters": [OURS]}]
+    wire.pages["eks.DescribeCluster"] = [{"cluster": {"status": "DELETING", "tags": {}}}]
+    wire.pages["eks.ListNodegroups"] = [{"nodegroups": []}]
+    said = ask("sa-east-1")
+    assert said.ids == {"cluster": [OURS]}
+    assert said.json["in_use"] == f"The cluster {OURS} is being deleted: ask again when it is gone."
+
+
+def test_more_load_balancers_than_one_question_takes(ask: Ask, wire: Wire, garden: Gardens) -> None:
+    region = "ap-southeast-1"
+    gardener = garden(region)
+    gardener.network({})
+    for number in range(21):
+        gardener.target_group({"elbv2.k8s.aws/cluster": OURS}, f"tg-{number}")
+    gardener.classic_load_balancer(owned(OURS), "classic")
+    assert {kind: len(ids) for kind, ids in ask(region).ids.items()} == {
+        "classic load balancer": 1, "target group": 21,
+    }  # fmt: skip
+    # AWS takes 20 in one question; moto takes any number.
+    assert wire.calls.count("elastic-load-balancing-v2.DescribeTags") == 2
+
+
+@contextmanager
+def listening(session: Any, event: str, seen: list[str]) -> Iterator[None]:
+    """Write down the bodies of the requests that an event tells of."""
+    session.events.register(event, lambda params, **_: seen.append(str(params["body"])), unique_id="seen")
+    try:
+        yield
+    finally:
+        session.events.unregister(event, unique_id="seen")
+
+
+def test_a_page_of_ec2_has_a_size(ask: Ask, session: Any) -> None:
+    seen: list[str] = []
+    with listening(session, "before-call.ec2", seen):
+        ask("sa-east-1")
+    # Addresses and placement groups always come whole.
+    assert len([one for one in seen if "'MaxResults': 200" in one]) == len(seen) - 2 > 8
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (("aws:region: us west",), "'us west' is not the name of an AWS region."),
+        (("aws:region: ''",), "Pulumi.dev.yaml has no aws:region: there is no telling where the stack was"),
+        (("aws:region: us-west-2", "aws:assumeRoles: [{roleArn: a}, {roleArn: b}]"),
+         "aws:assumeRoles of Pulumi.dev.yaml must be one role, [{roleArn: ...}]"),
+        (("aws:region: us-west-2", "aws:assumeRoles: none"),
+         "aws:assumeRoles of Pulumi.dev.yaml must be one role, [{roleArn: ...}]"),
+    ],
+)  # fmt: skip
+def test_a_stack_file_that_says_no_place_is_told(ask: Ask, lines: tuple[str, ...], told: str) -> None:
+    with pytest.raises(WrongQuestion) as caught:
+        ask(*lines)
+    assert str(caught.value) == told
+
+
+def test_credentials_that_are_refused_end_the_search(ask: Ask, wire: Wire) -> None:
+    wire.refused["sts.GetCallerIdentity"] = ("", "ExpiredToken")
+    with pytest.raises(WrongQuestion) as caught:
+        ask("aws:region: us-west-2")
+    assert str(caught.value) == (
+        "AWS refused the credentials in us-west-2 (ExpiredToken): they are wrong or expired, or the region is not "
+        "enabled for the account."
+    )
+
+
+def test_the_role_of_the_stack_is_taken_with_its_external_id(ask: Ask, wire: Wire, session: Any) -> None:
+    seen: list[str] = []
+    role = "aws:assumeRoles: [{roleArn: 'arn:aws:iam::123456789012:role/deployer', externalId: '42'}]"
+    with listening(session, "before-call.sts.AssumeRole", seen):
+        ask("aws:region: sa-east-1", role)
+    assert wire.calls[:2] == ["sts.AssumeRole", "sts.GetCallerIdentity"]
+    assert "'RoleArn': 'arn:aws:iam::123456789012:role/deployer'" in seen[0]
+    assert "'ExternalId': '42'" in seen[0]
+    wire.refused["sts.AssumeRole"] = ("", "AccessDenied")
+    with pytest.raises(WrongQuestion, match=r"^these AWS credentials may not call sts:AssumeRole in sa-east-1: allow"):
+        ask("aws:region: sa-east-1", role)
+
+
+def test_the_commands_name_the_stack_s_profile(ask: Ask, garden: Gardens) -> None:
+    garden("ca-central-1").key(MARK)
+    (left,) = ask("aws:region: ca-central-1", "aws:profile: work").json["left"]
+    assert left["commands"][0].endswith(f" --key-id {left['id']} --region ca-central-1 --profile work")

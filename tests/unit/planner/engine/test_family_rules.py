@@ -1,0 +1,163 @@
+"""Rules that only some families, formats or versions have, and what a node itself must hold."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_8B, SCOUT, codes, planned
+from tests.unit.planner.engine.test_validity import FP8_BLOCK, asked, changed
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.hardware.instances import InstanceType, find_instance
+from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.models.quantization import Quantization
+from vllm_eks.planner.search.fit import host_memory_bytes
+from vllm_eks.planner.search.layouts import attempt
+from vllm_eks.planner.units import gib
+
+R1 = "deepseek-ai/DeepSeek-R1"
+NEXT = "Qwen/Qwen3-Next-80B-A3B-Instruct"
+GPT_OSS = "openai/gpt-oss-120b"
+
+
+def test_latent_attention_has_no_kv_heads_to_divide_and_its_own_output_size() -> None:
+    assert asked(R1, tp=8, on="p5en.48xlarge") == ()
+    odd = changed(R1, num_key_value_heads=3)
+    assert asked(odd, tp=8, on="p5en.48xlarge") == ()
+    assert odd.latent is not None
+    halves = replace(odd, attention=(replace(odd.latent, v_head_dim=12),) * 61)
+    assert [r.message for r in asked(halves, tp=8, on="p5en.48xlarge")] == [
+        "attention output size 1536 over TP=8 leaves 192, no multiple of the FP8 block 128"
+    ]
+
+
+def test_heads_of_linear_attention_must_divide_too() -> None:
+    assert asked(NEXT, tp=8, on="p5.48xlarge") == ()
+    model = find_model(NEXT).architecture
+    assert model.linear is not None
+    odd = replace(model, attention=(replace(model.linear, key_heads=12, value_heads=20), *model.attention[1:]))
+    assert [r.message for r in asked(odd, tp=8, on="p5.48xlarge")] == [
+        "12 linear-attention key heads cannot be split over TP=8",
+        "20 linear-attention value heads cannot be split over TP=8",
+    ]
+
+
+def test_mxfp4_is_rounded_up_so_any_expert_size_goes_but_not_on_a_t4() -> None:
+    assert asked(GPT_OSS, tp=8, on="p5.48xlarge") == ()
+    odd = changed(GPT_OSS)
+    assert odd.experts is not None
+    odd = replace(odd, experts=replace(odd.experts, intermediate_size=2884))
+    assert asked(odd, tp=8, on="p5.48xlarge") == ()
+    assert [r.message for r in asked(GPT_OSS, on="g4dn.12xlarge")] == [
+        "MXFP4 weights need bfloat16, which T4 (compute capability 7.5) lacks"
+    ]
+
+
+@pytest.mark.parametrize(("version", "refused"), [("0.27.1", False), ("0.28.0", True)])
+def test_bitsandbytes_left_with_0_28(version: str, refused: bool) -> None:
+    model = changed(LLAMA_8B, quantization=Quantization(method="bitsandbytes", weight_bits=4, group_size=64))
+    found = asked(model, options=ServingOptions(vllm_version=version))
+    assert [r.message for r in found] == (["bitsandbytes left vLLM with 0.28; 0.27 still has it"] if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("model", "ranks", "reason"),
+    [(R1, 8, None), (R1, 3, "TP=8 is no multiple of it"), (QWEN_8B, 2, "at TP=8 only 1 ranks hold the same KV heads"),
+     ("Qwen/Qwen3-235B-A22B", 2, None), ("Qwen/Qwen3-235B-A22B", 4, "at TP=8 only 2 ranks hold the same KV heads"),
+     ],
+)  # fmt: skip
+def test_decode_context_parallel_needs_ranks_that_hold_the_same_heads(
+    model: str, ranks: int, reason: str | None
+) -> None:
+    found = asked(model, tp=8, on="p5en.48xlarge", options=ServingOptions(decode_context_parallel_size=ranks))
+    assert [r.message for r in found] == ([f"--decode-context-parallel-size {ranks}: {reason}"] if reason else [])
+
+
+def wide() -> InstanceType:
+    return replace(find_instance("p5en.48xlarge"), gpus=16)
+
+
+def test_windows_cannot_be_spread_by_decode_context_parallel() -> None:
+    few_heads = changed(GPT_OSS, num_key_value_heads=4)
+    two = ServingOptions(decode_context_parallel_size=2)
+    assert [r.message for r in asked(few_heads, tp=8, on="p5en.48xlarge", options=two)] == [
+        "--decode-context-parallel-size 2: layers with a sliding window cannot be spread"
+    ]
+
+
+def test_decode_context_parallel_divides_the_queries_of_a_kv_head_and_came_with_0_10_2() -> None:
+    odd = changed("Qwen/Qwen3-235B-A22B", num_attention_heads=24, num_key_value_heads=2)
+    four = ServingOptions(decode_context_parallel_size=4)
+    assert asked(odd, tp=8, on="p5en.48xlarge", options=four) == ()
+    two = ServingOptions(decode_context_parallel_size=2)
+    odd_queries = changed("Qwen/Qwen3-235B-A22B", num_attention_heads=40, num_key_value_heads=8)
+    assert [r.message for r in asked(odd_queries, tp=16, on=wide(), options=two)] == [
+        "40 attention heads cannot be split over TP=16",
+        "--decode-context-parallel-size 2: 5 queries of a KV head cannot be split",
+    ]
+    early = ServingOptions(decode_context_parallel_size=8, vllm_version="0.10.1")
+    assert [r.message for r in asked(R1, tp=8, on="p5en.48xlarge", options=early)] == [
+        "--decode-context-parallel-size 8: vLLM has it since 0.10.2"
+    ]
+
+
+@pytest.mark.parametrize(("version", "refused"), [("0.13.0", True), ("0.14.0", False)])
+def test_before_0_14_the_keys_of_a_rank_must_fill_whole_fp8_blocks(version: str, refused: bool) -> None:
+    small_heads = changed(LLAMA_8B, head_dim=64, num_attention_heads=64, quantization=FP8_BLOCK)
+    found = asked(small_heads, tp=8, on="p5.48xlarge", options=ServingOptions(vllm_version=version))
+    assert [r.message for r in found] == (
+        ["key size 512 over TP=8 leaves 64, no multiple of the FP8 block 128"] if refused else []
+    )
+
+
+@pytest.mark.parametrize(("version", "refused"), [("0.31.0", True), ("0.33.0", False)])
+def test_from_0_33_4_bit_tiles_are_padded_but_the_group_must_still_divide(version: str, refused: bool) -> None:
+    options = ServingOptions(vllm_version=version)
+    groups_of_32 = Quantization(method="auto_gptq", weight_bits=4, group_size=32, is_float=False)
+    model = changed(LLAMA_8B, intermediate_size=8 * 32 * 3, quantization=groups_of_32)
+    assert bool(asked(model, tp=8, options=options)) is refused
+    odd = changed(LLAMA_8B, intermediate_size=8 * 40, quantization=groups_of_32)
+    assert [r.code for r in asked(odd, tp=8, options=options)] == ["shard_not_divisible"]
+
+
+def test_a_version_that_does_not_know_the_architecture_is_a_wrong_question() -> None:
+    with pytest.raises(WrongQuestion) as caught:
+        planned("Qwen/Qwen3.5-27B", "p5.48xlarge", vllm_version="0.16.0")
+    assert str(caught.value) == (
+        "Qwen/Qwen3.5-27B: vLLM 0.16.0 does not know Qwen3_5ForConditionalGeneration; it came with 0.17.0"
+    )
+
+
+@pytest.mark.parametrize(("version", "fits"), [("0.12.0", True), ("0.15.1", False), ("0.21.0", True)])
+def test_some_versions_ask_each_stage_for_the_cache_of_all_layers(version: str, fits: bool) -> None:
+    wishes = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2, "max_model_len": 131072}
+    found = planned(
+        LLAMA_70B, "g6.48xlarge", vllm_version=version, gpu_memory_utilization=0.72, max_num_seqs=256, **wishes
+    )
+    assert found.fits is fits
+    if not fits:
+        assert codes(found) == ["kv_cache_too_small"]
+        assert found.refusals[0].message.endswith(
+            "vLLM 0.15.1 asks each rank for the KV cache of all layers, 5.00 GiB, and 4.15 are there; "
+            "0.17 and later ask for their own layers only"
+        )
+
+
+def test_host_memory_must_last_while_every_worker_loads() -> None:
+    model = find_model(SCOUT)
+    layer = max(layer.total_bytes for layer in model.parts.layers)
+    assert gib(host_memory_bytes(model, workers=8)) == pytest.approx(4 + 8 * (4 + gib(layer)))
+    small = replace(find_instance("g6e.48xlarge"), memory_gib=64.0)
+    found = attempt(model, small, ServingOptions())
+    assert [(r.code, r.message) for r in found.refusals] == [
+        ("host_too_small", "8 workers may take 69 GiB of host memory while they load, g6e.48xlarge has 64 GiB")
+    ]
+    assert attempt(model, replace(small, memory_gib=None), ServingOptions()).fits
+
+
+def test_the_memory_of_a_layout_that_only_a_version_refuses_is_counted_all_the_same() -> None:
+    sizes = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2}
+    found = planned(LLAMA_8B, "g5.48xlarge", vllm_version="0.10.2", **sizes)
+    assert codes(found) == ["pipeline_unsupported"]
+    assert found.kv_cache_tokens > 0
+    assert planned(LLAMA_8B, tensor_parallel_size=7, pipeline_parallel_size=1).layout is None

@@ -1,0 +1,85 @@
+"""The tables of vLLM's flags: what a version surely has, and which table stands in for one without."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.flag_tables.make_runs import trials
+from vllm_eks.planner.engine.flag_reading import read_flags
+from vllm_eks.planner.engine.flag_tables import flag_table, has_flag, nearest_table, table_versions
+from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
+
+RUNS = Path(__file__).parents[3] / "data" / "vllm_flag_runs"
+
+
+def test_the_default_version_has_a_table() -> None:
+    table = flag_table(DEFAULT_VLLM_VERSION)
+    assert table is not None
+    assert table.version == DEFAULT_VLLM_VERSION
+
+
+def test_every_table_names_its_version_and_how_it_was_got() -> None:
+    assert table_versions() == ((0, 21, 0), (0, 27, 0), (0, 32, 0), (0, 33, 0))
+    for version in ("0.21.0", "0.27.0", "0.32.0", "0.33.0"):
+        table = nearest_table(version)
+        assert table.version == version
+        assert table.source.startswith("live parser of vllm")
+
+
+@pytest.mark.parametrize(
+    ("version", "flag", "has"),
+    [
+        ("0.21.0", "--disable-access-log-for-endpoints", True),
+        ("0.27.0", "--disable-access-log-for-endpoints", True),
+        ("0.24.0", "--disable-access-log-for-endpoints", True),
+        ("0.33.4", "--disable-access-log-for-endpoints", True),
+        ("0.20.2", "--disable-access-log-for-endpoints", False),  # older than all tables: not known
+        ("0.33.0", "--disable-chunked-prefill", True),
+        ("0.32.0", "--disable-chunked-prefill", False),
+        ("0.32.1", "--disable-chunked-prefill", False),  # 0.33 has it, 0.32 has not
+        ("0.33.0", "-tp", True),
+        ("0.33.0", "--no-such-flag", False),
+    ],
+)
+def test_a_version_has_a_flag_only_where_that_is_known(version: str, flag: str, has: bool) -> None:
+    assert has_flag(version, flag) is has
+
+
+@pytest.mark.parametrize(
+    ("version", "table"),
+    [
+        ("0.21.0.post1", "0.21.0"),
+        ("0.11.2", "0.21.0"),
+        ("0.24.0", "0.21.0"),
+        ("0.25.0", "0.27.0"),
+        ("0.33.1", "0.33.0"),
+    ],
+)
+def test_the_nearest_table_stands_in(version: str, table: str) -> None:
+    assert nearest_table(version).version == table
+    assert (flag_table(version) is not None) is (version == "0.21.0.post1")
+
+
+# --- read like the live parsers (tests/flag_tables/make_runs.py)
+
+
+@pytest.mark.parametrize("version", ["0.21.0", "0.27.0", "0.32.0", "0.33.0"])
+def test_arguments_are_taken_and_refused_as_the_live_parser_does(version: str) -> None:
+    runs = json.loads((RUNS / f"{version}.json").read_text())
+    flags = nearest_table(version).by_spelling
+    tried = [
+        (args, outcome == "1")
+        for flag, outcomes in runs["flags"].items()
+        for args, outcome in zip(trials(flag), outcomes, strict=True)
+        # Its value has a grammar of its own, and extraArgs may not hold it.
+        if not flag.startswith("--lora-modules")
+    ]
+    lists = [(args, taken) for args, taken in runs["lists"]]
+    differ = [args for args, taken in (*tried, *lists) if (not read_flags(args, flags).errors) is not taken]
+    # vLLM takes the last of two without a word; here that is a mistake.
+    assert ["--enforce-eager", "--no-enforce-eager", "--seed", "1"] in differ
+    differ.remove(["--enforce-eager", "--no-enforce-eager", "--seed", "1"])
+    # Older versions do not take the word None for a choice that may be absent.
+    assert [args for args in differ if args[1:] != ["None"] or version >= "0.32"] == []
+    assert len(tried) > 6000

@@ -1,0 +1,148 @@
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.hardware.instances import (
+    UnknownInstanceType,
+    catalogue,
+    find_instance,
+    instance_of,
+    read_instance_file,
+)
+from vllm_eks.planner.hardware.other_types import SERVED, why_not_served
+
+
+def test_the_catalogue_holds_every_type_and_each_row_has_the_right_types() -> None:
+    assert len(catalogue()) == 58
+    for row in catalogue().values():
+        assert instance_of(asdict(row), where=row.type) == row
+
+
+@pytest.mark.parametrize(
+    ("name", "usable_gib"),
+    [("g4dn.xlarge", 14.56), ("g5.48xlarge", 21.98), ("g6.xlarge", 22.03), ("g6e.48xlarge", 44.31),
+     ("p4d.24xlarge", 39.38), ("p4de.24xlarge", 79.10), ("p5.48xlarge", 79.10), ("p5en.48xlarge", 139.72),
+     ("p6-b200.48xlarge", 178.35), ("g7e.24xlarge", 94.97)],
+)  # fmt: skip
+def test_memory_is_what_the_driver_reports_not_the_nameplate(name: str, usable_gib: float) -> None:
+    assert find_instance(name).gpu_memory_gib == usable_gib
+    assert find_instance(name).gpu_memory_source == "measured"
+
+
+def test_memory_that_no_log_showed_is_called_an_estimate() -> None:
+    estimates = {row.gpu for row in catalogue().values() if row.gpu_memory_source == "estimate"}
+    assert estimates == {"L4 (1/8)", "L4 (1/4)", "L4 (1/2)", "RTX PRO 4500", "B300"}
+
+
+def test_an_unknown_type_is_told_with_the_nearest_names() -> None:
+    with pytest.raises(UnknownInstanceType) as caught:
+        find_instance("g5.48xlrge")
+    assert str(caught.value).startswith(
+        "instance type 'g5.48xlrge' is not in the catalogue; did you mean g5.48xlarge or "
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("inf2.48xlarge", "has AWS Neuron accelerators, no NVIDIA GPU"),
+        ("trn1n.32xlarge", "has AWS Neuron accelerators, no NVIDIA GPU"),
+        ("m5.large", "has no GPU"),
+        ("m7i-flex.large", "has no GPU"),
+        ("c8gd.4xlarge", "has no GPU"),
+        ("u7i-12tb.224xlarge", "has no GPU"),
+        ("g5g.xlarge", "has NVIDIA GPUs beside ARM processors, which the images and the node group do not run on"),
+        (
+            "p6e-gb200.36xlarge",
+            "has NVIDIA GPUs beside ARM processors, which the images and the node group do not run on",
+        ),
+        ("g4ad.xlarge", "has AMD GPUs, no NVIDIA GPU"),
+        ("p3.2xlarge", "has NVIDIA GPUs older than vLLM's images run on"),
+    ],
+)
+def test_a_type_that_cannot_serve_is_told_so_and_no_other_offered_by_its_spelling(name: str, lacks: str) -> None:
+    with pytest.raises(UnknownInstanceType) as caught:
+        find_instance(name)
+    assert str(caught.value) == f"instance type {name!r} {lacks}: {SERVED}"
+    assert caught.value.nearest == ()
+
+
+def test_no_type_of_the_catalogue_counts_as_one_that_cannot_serve() -> None:
+    assert [name for name in (*catalogue(), "g5.49xlarge", "p5x.large", "g9.large") if why_not_served(name)] == []
+
+
+GIVEN = {"type": "x1", "gpu": "A10G", "gpus": 4, "gpu_memory_gib": 21.98, "compute_capability": 8.6}
+
+
+def written(folder: Path, document: object) -> Path:
+    path = folder / "type.json"
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return path
+
+
+def test_an_instance_file_describes_a_type_the_catalogue_lacks(tmp_path: Path) -> None:
+    found = read_instance_file(written(tmp_path, {**GIVEN, "usd_per_hour": 3.5}))
+    assert (found.gpus, found.sm, found.usd_per_hour, found.gpu_memory_source) == (4, 86, 3.5, "given")
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{", "is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ([], "must hold one JSON object"),
+        ({**GIVEN, "gpus": 0}, "gpus: must be above 0"),
+        ({**GIVEN, "gpu_memory_gib": -1}, "gpu_memory_gib: must be above 0"),
+        ({**GIVEN, "gpu_memory_bandwidth_gbytes_per_second": 0},
+         "gpu_memory_bandwidth_gbytes_per_second: must be above 0"),
+        ({**GIVEN, "compute_capability": "86"}, "compute_capability: '86' is not of the form 8.6"),
+        ({**GIVEN, "colour": "red"}, "colour: is not a known key"),
+        ({"gpu": "A10G"}, "type: is missing; gpus: is missing; "
+         "gpu_memory_gib: is missing; compute_capability: is missing"),
+    ],
+)  # fmt: skip
+def test_a_wrong_instance_file_is_one_clear_sentence(tmp_path: Path, document: object, message: str) -> None:
+    path = written(tmp_path, document)
+    with pytest.raises(WrongQuestion) as caught:
+        read_instance_file(path)
+    assert str(caught.value).removeprefix(f"--instance-file {path}").lstrip(": ") == message
+
+
+def test_a_missing_instance_file_is_told() -> None:
+    with pytest.raises(WrongQuestion, match=r"--instance-file none\.json: No such file or directory"):
+        read_instance_file(Path("none.json"))
+
+
+def test_the_zones_known_to_offer_a_type_stand_under_their_region() -> None:
+    for row in catalogue().values():
+        assert row.zone_ids, row.type
+        for region, zones in row.zone_ids.items():
+            assert re.fullmatch(r"[a-z]{2}-[a-z]+-\d", region)
+            assert zones
+            assert [zone for zone in zones if not re.fullmatch(r"[a-z]+\d-az\d", zone)] == []
+            assert list(zones) == sorted(set(zones))
+    assert find_instance("g5.48xlarge").zone_ids["us-west-2"] == ["usw2-az1", "usw2-az2", "usw2-az3"]
+    assert "us-east-1" not in find_instance("p5e.48xlarge").zone_ids
+
+
+def test_every_gpu_has_a_memory_bandwidth_and_a_share_of_one_has_its_share() -> None:
+    bandwidth = {row.type: row.gpu_memory_bandwidth_gbytes_per_second for row in catalogue().values()}
+    assert None not in bandwidth.values()
+    whole = bandwidth["g6.xlarge"]
+    assert whole == 300
+    shares = [bandwidth[name] for name in ("g6f.xlarge", "g6f.2xlarge", "gr6f.4xlarge")]
+    assert shares == [whole / 8, whole / 4, whole / 2]
+
+
+def test_gpus_that_stand_alone_have_no_interconnect_and_others_have_one() -> None:
+    for row in catalogue().values():
+        assert (row.gpu_interconnect_gbytes_per_second is None) == (row.gpus == 1), row.type
+    speed = {row.gpu_interconnect: row.gpu_interconnect_gbytes_per_second for row in catalogue().values()}
+    assert [speed[f"NVLink{generation}+NVSwitch"] for generation in (3, 4, 5)] == [300, 450, 900]
+
+
+def test_a_type_can_be_a_key_although_its_zones_are_a_mapping() -> None:
+    assert len({row: row.type for row in catalogue().values()}) == len(catalogue())

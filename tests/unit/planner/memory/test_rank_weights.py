@@ -1,0 +1,98 @@
+"""Weights of one rank: what stands on which stage, and how it is split."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.plans import LLAMA_8B, QWEN_8B, QWEN_235B, SCOUT
+from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
+from vllm_eks.planner.hardware.instances import find_instance
+from vllm_eks.planner.memory.mxfp4 import expert_growth
+from vllm_eks.planner.memory.rank_weights import expert_share
+from vllm_eks.planner.memory.stages import build_layout
+from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.models.layer_weights import absorbed_bytes
+
+A10G = find_instance("g5.48xlarge")
+
+
+def resolved(**wishes: Any) -> ResolvedOptions:
+    return resolve(ServingOptions(**wishes), A10G, context_limit_tokens=131072)
+
+
+def test_embedding_stands_first_the_head_last_and_vision_on_every_stage() -> None:
+    model = find_model(SCOUT)
+    layout = build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=2)
+    first, last = layout.stages
+    parts = model.parts
+    per_gpu = (parts.embedding_bytes - parts.head_bytes) / 8 - parts.final_norm_bytes
+    assert first.weights.size_bytes - last.weights.size_bytes == pytest.approx(per_gpu, rel=1e-4)
+    replicated = 7 * sum(layer.replicated_bytes for layer in parts.layers) + 7 * parts.final_norm_bytes
+    whole = 8 * (first.weights.size_bytes + last.weights.size_bytes)
+    assert whole == pytest.approx(parts.total_bytes + replicated + parts.vision_bytes, rel=1e-9)
+
+
+def test_some_classes_make_embedding_and_head_on_every_stage() -> None:
+    model = find_model(QWEN_235B)
+    assert (model.architecture.embedding_everywhere, model.architecture.head_everywhere) == (True, True)
+    first, middle, *_ = build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=4).stages
+    assert (first.layers, middle.layers) == (23, 24)
+    layer = model.parts.layers[0].rank_bytes(tensor_parallel_size=8, kv_heads=4, expert_share=1 / 8)
+    assert middle.weights.size_bytes - first.weights.size_bytes == pytest.approx(layer)
+
+
+def test_kv_weights_are_split_at_most_as_often_as_there_are_kv_heads() -> None:
+    layer = find_model(QWEN_235B).parts.layers[0]
+    four, eight = (
+        layer.rank_bytes(tensor_parallel_size=tp, kv_heads=4, expert_share=0) - layer.replicated_bytes for tp in (4, 8)
+    )
+    assert four == pytest.approx((layer.query_output_bytes + layer.key_value_bytes) / 4)
+    assert eight == pytest.approx(layer.query_output_bytes / 8 + layer.key_value_bytes / 4)
+
+
+def test_a_tied_embedding_is_loaded_again_on_the_last_stage() -> None:
+    tied = replace(find_model(QWEN_8B).architecture, tie_word_embeddings=True)
+    model = replace(find_model(QWEN_8B), architecture=tied)
+    first, last = build_layout(model, A10G, resolved(), tensor_parallel_size=1, pipeline_parallel_size=2).stages
+    assert model.parts.head_bytes == 0
+    norm = model.parts.final_norm_bytes
+    assert last.weights.size_bytes - first.weights.size_bytes == pytest.approx(norm)
+
+
+def test_with_expert_parallel_the_fullest_rank_holds_whole_experts() -> None:
+    together = resolved(enable_expert_parallel=True)
+    assert expert_share(10, 4, together) == 3 / 10
+    assert expert_share(10, 4, resolved()) == 1 / 4
+
+
+def test_known_bytes_of_the_files_scale_every_stage() -> None:
+    computed = find_model(LLAMA_8B)
+    heavier = replace(computed, known_weights_bytes=2 * computed.weights_bytes, weights_source="index")
+    one, two = (
+        build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=1).tightest
+        for model in (computed, heavier)
+    )
+    assert two.weights.size_bytes == pytest.approx(2 * one.weights.size_bytes, rel=1e-6)
+
+
+def test_up_projections_of_latent_attention_are_kept_twice_only_where_they_are_quantized() -> None:
+    twice = absorbed_bytes(find_model("deepseek-ai/DeepSeek-R1").architecture)
+    assert twice == 512 * 128 * (128 + 128) * 2
+    for plain in ("deepseek-ai/DeepSeek-V2-Lite", "moonshotai/Kimi-K2-Thinking", LLAMA_8B):
+        assert absorbed_bytes(find_model(plain).architecture) == 0.0
+    model = find_model("deepseek-ai/DeepSeek-R1")
+    parts = model.parts
+    whole = build_layout(model, A10G, resolved(), tensor_parallel_size=1, pipeline_parallel_size=1).tightest
+    assert whole.weights.size_bytes == pytest.approx(parts.total_bytes + 61 * twice)
+
+
+@pytest.mark.parametrize(
+    ("sm", "shards", "growth"),
+    [(80, 1, 2944 * 3072), (90, 4, 4 * 768 * 3072), (120, 1, 2944 * 3072), (100, 1, 3072 * 3072),
+     (100, 8, 8 * 512 * 3072)],
+)  # fmt: skip
+def test_mxfp4_experts_grow_to_what_the_kernels_of_the_gpu_want(sm: int, shards: int, growth: int) -> None:
+    model = find_model("openai/gpt-oss-120b").architecture
+    assert expert_growth(model, sm, shards) == pytest.approx(growth / 2880**2)
+    assert expert_growth(find_model(QWEN_235B).architecture, sm, shards) == 1.0

@@ -1,0 +1,173 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.plans import (
+    ALL_MODELS,
+    LLAMA_8B,
+    LLAMA_70B,
+    MIXTRAL,
+    QWEN_32B,
+    QWEN_235B,
+    SCOUT,
+    SCOUT_W4A16,
+)
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.models.config_json import parse_config
+from vllm_eks.planner.models.known_models import (
+    LOCKED,
+    UnknownModel,
+    find_model,
+    load_model,
+    locked_model_ids,
+    read_model_folder,
+)
+from vllm_eks.planner.units import gib
+
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 4096,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "intermediate_size": 14336,
+    "max_position_embeddings": 8192,
+}
+
+
+def folder_with(folder: Path, config: dict[str, object], index: dict[str, object] | None = None) -> Path:
+    (folder / "config.json").write_text(json.dumps(config))
+    if index is not None:
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    return folder
+
+
+def test_the_models_of_both_stacks_and_the_four_of_the_guide_are_locked_among_some_seventy() -> None:
+    assert set(ALL_MODELS) < set(locked_model_ids())
+    assert len(locked_model_ids()) >= 50
+
+
+@pytest.mark.parametrize(
+    ("model", "file_gib"), [(LLAMA_8B, 14.96), (LLAMA_70B, 131.42), (QWEN_32B, 61.02), (QWEN_235B, 437.9)]
+)
+def test_computed_weights_agree_with_the_published_file_sizes(model: str, file_gib: float) -> None:
+    assert gib(find_model(model).weights_bytes) == pytest.approx(file_gib, abs=0.01)
+
+
+def test_scout_is_over_200_gb_and_its_four_bit_form_less_than_a_third() -> None:
+    assert find_model(SCOUT).weights_bytes == 217_284_078_592
+    assert gib(find_model(SCOUT_W4A16).weights_bytes) == pytest.approx(60.4, abs=0.1)
+
+
+def test_parameters_count_every_expert_and_the_vision_tower() -> None:
+    assert find_model(MIXTRAL).parts.parameters == pytest.approx(46.70e9, rel=1e-3)
+    assert find_model(SCOUT).parts.parameters == pytest.approx(108.64e9, rel=1e-3)
+    assert find_model(SCOUT).parts.vision_parameters == pytest.approx(0.87e9, rel=0.01)
+
+
+def test_gated_models_are_known_as_gated() -> None:
+    gated = {model for model in ALL_MODELS if find_model(model).gated}
+    assert find_model("openai/gpt-oss-20b").gated is False
+    assert gated == {SCOUT, LLAMA_8B, LLAMA_70B, MIXTRAL}
+
+
+def test_an_unknown_model_is_told_with_the_nearest_ids() -> None:
+    with pytest.raises(UnknownModel) as caught:
+        find_model("Qwen/Qwen3-8b-Instruct")
+    assert "did you mean Qwen/Qwen3-8B" in str(caught.value)
+    assert "vllm-eks lock Qwen/Qwen3-8b-Instruct adds it, or give a folder" in str(caught.value)
+
+
+def test_a_form_that_vllm_is_not_served_with_is_named_and_nothing_else_offered() -> None:
+    with pytest.raises(UnknownModel) as caught:
+        find_model("Qwen/Qwen3-14B-GGUF")
+    assert str(caught.value) == (
+        "model 'Qwen/Qwen3-14B-GGUF': GGUF is not served: take the model's safetensors repository, or an AWQ or FP8 one"
+    )
+    assert caught.value.nearest == ()
+
+
+def test_a_folder_with_a_config_is_planned_from_computed_bytes(tmp_path: Path) -> None:
+    found = load_model(str(folder_with(tmp_path, CONFIG)))
+    assert found.weights_source == "computed"
+    assert gib(found.weights_bytes) == pytest.approx(14.96, abs=0.01)
+
+
+def test_an_index_gives_the_bytes_and_the_parts_are_scaled_to_them(tmp_path: Path) -> None:
+    total = 16_500_000_000
+    found = read_model_folder(folder_with(tmp_path, CONFIG, {"metadata": {"total_size": total}}))
+    assert (found.weights_source, found.weights_bytes) == ("index", total)
+    assert found.weights_scale * found.parts.total_bytes == pytest.approx(total)
+
+
+@pytest.mark.parametrize("name", ["MambaForCausalLM", "DeepseekV4ForCausalLM"])
+def test_a_family_the_planner_does_not_know_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    folder = folder_with(tmp_path, {**CONFIG, "architectures": [name]})
+    with pytest.raises(WrongQuestion) as caught:
+        read_model_folder(folder)
+    assert str(caught.value).startswith(f"{folder}: the planner does not know the architecture {name}; it knows Llama")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"architectures": None}, "config.json names no architecture: it needs architectures, such as"),
+        (
+            {"hidden_size": None, "vocab_size": "x"},
+            'config.json lacks a whole number above 0 for hidden_size; it has vocab_size "x": write a whole number',
+        ),
+        (
+            {"quantization_config": {"quant_method": "exl2"}},
+            "quantization method 'exl2' is not one the planner can size",
+        ),
+        (
+            {"architectures": ["MixtralForCausalLM"]},
+            "config.json lacks a whole number above 0 for one of n_routed_experts, num_local_experts, num_experts",
+        ),
+    ],
+)
+def test_a_config_that_cannot_be_sized_is_one_clear_sentence(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(WrongQuestion) as caught:
+        read_model_folder(folder_with(tmp_path, {**CONFIG, **change}))
+    assert message in str(caught.value)
+
+
+def test_a_folder_without_a_config_is_told(tmp_path: Path) -> None:
+    with pytest.raises(WrongQuestion, match=r"config\.json: No such file or directory"):
+        load_model(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("section", "bytes_per_parameter"),
+    [
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, 1 + 4 / 16384),
+        ({"quant_method": "awq", "bits": 4, "group_size": 128}, 0.5 + 2.5 / 128),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True}, 0.5 + 2 / 128),
+    ],
+)
+def test_quantized_linears_count_their_scales(
+    tmp_path: Path, section: dict[str, object], bytes_per_parameter: float
+) -> None:
+    found = read_model_folder(folder_with(tmp_path, {**CONFIG, "quantization_config": section}))
+    assert found.architecture.quantization.bytes_per_parameter() == pytest.approx(bytes_per_parameter)
+    layer = found.parts.layers[0]
+    assert layer.mlp_bytes == pytest.approx(3 * 4096 * 14336 * bytes_per_parameter)
+    assert found.parts.embedding_bytes == 2 * 128256 * 4096
+
+
+def test_ignored_modules_of_a_quantized_checkpoint_stay_16_bit() -> None:
+    layer = find_model(SCOUT_W4A16).parts.layers[0]
+    assert layer.query_output_bytes == 2 * 2 * 5120 * 5120
+    assert layer.expert_bytes == pytest.approx(3 * 5120 * 8192 * 16 * (0.5 + 2 / 128))
+
+
+def test_experts_stand_in_every_second_layer_where_the_config_says_so() -> None:
+    locked = json.loads((LOCKED / "meta-llama--Llama-4-Scout-17B-16E-Instruct.json").read_text())
+    text = {**locked["config"]["text_config"], "interleave_moe_layer_step": 2}
+    found = parse_config({**locked["config"], "text_config": text}, where="maverick")
+    assert sorted(found.moe_layers) == list(range(1, 48, 2))
+    assert found.intermediate_size == 16384, "dense layers have their own size"

@@ -1,0 +1,178 @@
+"""The bill by part: each sum redone by hand, and every price with its date and source."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from components.stack_outputs import total_usd_per_hour
+from tests.support.plans import SCOUT, SCOUT_W4A16, planned
+from vllm_eks.cli.views.cost import infrastructure, show_costs
+from vllm_eks.cli.views.screen import console
+from vllm_eks.planner.hardware.instances import find_instance
+from vllm_eks.planner.hardware.prices import instance_price_source, list_prices
+from vllm_eks.planner.search.cost import (
+    HOURS_PER_MONTH,
+    Infrastructure,
+    copy_nat_usd,
+    cost_parts,
+    known_usd,
+    s3_usd_per_month,
+    saved_usd_per_hour,
+    start_gb,
+    start_nat_usd,
+    total_usd,
+)
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
+from vllm_eks.preview.recording import Recording
+
+MADE = Infrastructure(
+    control_planes=1, system_nodes=2, nat_gateways=4, public_addresses=4, root_volumes_gib=300, kms_keys=1
+)
+
+
+REGION = "us-west-2"
+
+
+def nodes(model: str = SCOUT, *, price: float | None = 16.288, **how: Any) -> GpuNodes:
+    plan = planned(model)
+    return GpuNodes(
+        plan=replace(plan, instance=replace(plan.instance, usd_per_hour=price)), zones=("us-west-2a",), **how
+    )
+
+
+def test_each_part_is_a_number_of_things_times_a_list_price() -> None:
+    found = {part.part: part.usd_per_hour for part in cost_parts({"scout": nodes()}, MADE, REGION)}
+    assert found == pytest.approx(
+        {
+            "GPU nodes of scout": 2 * 16.288,
+            "control plane": 0.10,
+            "system nodes": 2 * 0.1008,
+            "NAT gateways": 4 * 0.045,
+            "public addresses": 4 * 0.005,
+            "root volumes": 300 * 0.08 / 730,
+            "keys": 1 / 730,
+        }
+    )
+
+
+def test_the_sum_and_the_month_follow() -> None:
+    parts = cost_parts({"scout": nodes()}, MADE, REGION)
+    assert total_usd(parts) == pytest.approx(sum(part.usd_per_hour or 0 for part in parts))
+    assert parts[0].usd_per_month == pytest.approx(2 * 16.288 * 730)
+    assert HOURS_PER_MONTH == 365 * 24 / 12
+
+
+def test_one_unknown_price_makes_the_sum_unknown_not_smaller() -> None:
+    parts = cost_parts({"scout": nodes(price=None), "other": nodes()}, MADE, REGION)
+    assert parts[0].usd_per_hour is None
+    assert parts[0].usd_per_month is None
+    assert total_usd(parts) is None
+    assert total_usd_per_hour([nodes(price=None), nodes()]) is None
+
+
+def test_what_is_not_made_is_not_on_the_bill() -> None:
+    assert [part.part for part in cost_parts({"scout": nodes()}, Infrastructure(), REGION)] == ["GPU nodes of scout"]
+
+
+def test_a_parked_model_costs_nothing_and_saves_its_nodes() -> None:
+    (part,) = cost_parts({"scout": nodes(parked=True)}, Infrastructure(), REGION)
+    assert (part.what, part.usd_per_hour) == ("parked: no node runs", 0)
+    assert saved_usd_per_hour(nodes(parked=True)) == 32.576
+    assert saved_usd_per_hour(nodes()) == 0
+    assert saved_usd_per_hour(nodes(parked=True, price=None)) is None
+
+
+def test_a_spot_price_is_said_to_be_an_upper_bound() -> None:
+    (part,) = cost_parts({"scout": nodes(capacity_type="spot")}, Infrastructure(), REGION)
+    assert part.price_of.endswith(", on demand: spot is lower and varies")
+
+
+def test_the_weights_of_one_start_are_fetched_by_every_node() -> None:
+    one = planned(SCOUT_W4A16).model.weights_bytes
+    assert start_gb(nodes(SCOUT_W4A16).plan) == pytest.approx(one * 1.05 / 1e9)
+    two = planned(SCOUT).model.weights_bytes
+    assert start_gb(nodes().plan) == pytest.approx(2 * two * 1.05 / 1e9)
+    assert start_nat_usd(nodes().plan, REGION) == pytest.approx(start_gb(nodes().plan) * 0.045)
+
+
+def test_every_price_has_a_date_and_a_source() -> None:
+    for region in ("us-east-1", "us-west-2"):
+        assert len(list_prices(region)) == 8
+        for name, price in list_prices(region).items():
+            assert price.usd > 0, name
+            assert re.match("202[46]", price.date), name
+            assert price.source, name
+            assert price.region == region
+
+
+@pytest.mark.parametrize(
+    ("region", "gpu", "nat"),
+    [
+        (
+            "eu-central-1",
+            "unknown in eu-central-1 (16.29 in us-east-1)",
+            "unknown in eu-central-1 (0.045 in us-east-1)",
+        ),
+        ("cn-north-1", "unknown in cn-north-1: AWS China has a price list of its own", None),
+        ("us-gov-west-1", "unknown in us-gov-west-1: AWS GovCloud has a price list of its own", None),
+    ],
+)
+def test_a_price_of_another_region_is_never_taken_for_the_stacks_own(region: str, gpu: str, nat: str | None) -> None:
+    plan = replace(planned(SCOUT), instance=find_instance("g5.48xlarge", region))
+    found = {part.part: part for part in cost_parts({"m": GpuNodes(plan=plan, zones=(f"{region}a",))}, MADE, region)}
+    assert (found["GPU nodes of m"].usd_per_hour, found["GPU nodes of m"].price_of) == (None, gpu)
+    assert (found["NAT gateways"].usd_per_hour, found["NAT gateways"].price_of) == (None, nat or gpu)
+    # One price for all commercial regions, and for those alone.
+    assert found["public addresses"].usd_per_hour == (pytest.approx(0.02) if region == "eu-central-1" else None)
+    assert (total_usd(list(found.values())), copy_nat_usd(plan, region)) == (None, None)
+    known = [part for part in found.values() if part.usd_per_hour is not None]
+    assert known_usd(list(found.values())) == pytest.approx(sum(part.usd_per_hour or 0 for part in known))
+
+
+def test_an_instance_file_has_its_own_price() -> None:
+    given = replace(find_instance("g5.48xlarge"), price_region=None, usd_per_hour=3.0)
+    assert instance_price_source(given) == "as the instance file says"
+    assert instance_price_source(replace(given, usd_per_hour=None)) == "the instance file names no price"
+
+
+def test_the_program_s_registrations_are_counted(recorded_stack: Callable[[str], Recording]) -> None:
+    assert infrastructure(recorded_stack("prod")) == Infrastructure(
+        control_planes=1,
+        system_nodes=2,
+        nat_gateways=1,
+        public_addresses=1,
+        root_volumes_gib=2 * 50 + 2 * 100,
+        kms_keys=1,
+    )
+
+
+def test_the_bill_is_printed_with_its_sum_and_what_is_not_in_it(
+    recorded_stack: Callable[[str], Recording], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_costs(recorded_stack("prod"), console())
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "USD/h USD/month part what price of"
+    assert lines[1] == "32.58 23,780 GPU nodes of llama-4-scout 2 x g5.48xlarge us-west-2, on demand, Linux, 2026"
+    assert lines[8] == "32.96 24,062 together us-west-2 730 h a month"
+    assert lines[9:] == [
+        "weights of llama-4-scout from the Hub, each start on fresh nodes: 456 GB of weights, $20.53 through NAT "
+        "($0.045 a GB, us-west-2, 2026-11, not looked up); nothing on nodes that have them; 1,597 s to the first token",
+        "weights of llama-4-scout from S3: $9.78 through NAT once, $5.00 a month ($0.023 a GB, us-west-2, 2026-11, not "
+        "looked up), then nothing a start; 433 s",
+        "by use, so not in the sum: logs, traffic between zones and out. The S3 endpoint is free.",
+    ]
+
+
+def test_a_bucket_costs_its_storage_and_one_passage_of_nat() -> None:
+    gb = nodes().plan.model.weights_bytes / 1e9
+    assert s3_usd_per_month(nodes().plan, REGION) == pytest.approx(gb * 0.023)
+    assert copy_nat_usd(nodes().plan, REGION) == pytest.approx(gb * 0.045)
+
+
+def test_system_nodes_of_another_type_have_no_price_rather_than_that_of_the_default() -> None:
+    made = Infrastructure(system_nodes=2, system_instance_type="c7i.2xlarge")
+    (part,) = cost_parts({}, made, REGION)
+    assert (part.what, part.usd_per_hour, part.price_of) == ("2 x c7i.2xlarge", None, "unknown in us-west-2")

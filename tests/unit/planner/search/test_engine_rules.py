@@ -1,0 +1,105 @@
+"""What vLLM refuses once it knows its KV cache, and how the planner's own defaults keep clear of it."""
+
+import pytest
+
+from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_32B, codes, laid_out, planned
+from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.search.suggest import compare
+
+HYBRID = "Qwen/Qwen3.5-27B"
+LARGE_HYBRID = "Qwen/Qwen3.5-122B-A10B"
+
+
+def test_a_hybrid_s_default_number_of_sequences_stays_within_its_state_blocks() -> None:
+    plan = planned(HYBRID, "g7e.2xlarge")
+    assert plan.fits
+    assert plan.options.max_num_seqs == 512 <= laid_out(plan).blocks[0] < 1024
+    assert plan.notes[0] == (
+        "--max-num-seqs 512 is chosen for 1 x g7e.2xlarge ($3.36/h): vLLM's default of 1024 takes 2 x g7e.2xlarge "
+        "($6.73/h)"
+    )
+
+
+@pytest.mark.parametrize("version", ["0.20.2", "0.21.0", "0.27.0", "0.33.0"])
+def test_more_sequences_than_state_blocks_are_refused_where_they_were_asked_for(version: str) -> None:
+    asked = {"max_num_seqs": 1024, "pipeline_parallel_size": 1, "vllm_version": version}
+    plan = planned(HYBRID, "g7e.2xlarge", **asked)
+    assert codes(plan) == ["engine_refuses"]
+    most = laid_out(plan).blocks[0]
+    assert plan.refusals[0].message == (
+        f"TP=1 PP=1: vLLM {version} refuses more sequences than blocks of linear-attention state: --max-num-seqs 1,024 "
+        f"with {most} blocks on the cautious side; write {most} or less, or use --enforce-eager"
+    )
+    assert plan.suggestions[0].startswith("--max-num-seqs 512 (instead of 1024) fits 1 x g7e.2xlarge")
+    assert planned(HYBRID, "g7e.2xlarge", **{**asked, "max_num_seqs": 512}).fits
+    assert planned(HYBRID, "g7e.2xlarge", **asked, enforce_eager=True).fits, "no CUDA graph is captured"
+
+
+def test_before_0_20_fewer_graphs_were_captured_instead() -> None:
+    found = planned(HYBRID, "g7e.2xlarge", max_num_seqs=1024, pipeline_parallel_size=1, vllm_version="0.19.1")
+    assert "engine_refuses" not in codes(found)
+
+
+def test_models_without_states_are_not_concerned() -> None:
+    assert planned(QWEN_32B, "g7e.2xlarge", max_num_seqs=1024, max_model_len=40960).fits
+
+
+@pytest.mark.parametrize("model", [HYBRID, LARGE_HYBRID, "Qwen/Qwen3-Next-80B-A3B-Instruct"])
+def test_no_hybrid_that_fits_has_more_sequences_than_blocks(model: str) -> None:
+    fitting = [plan for plan in compare(find_model(model), ServingOptions()) if plan.fits]
+    assert fitting
+    assert [p.instance.type for p in fitting if p.options.max_num_seqs > laid_out(p).blocks[0]] == []
+
+
+def test_with_prefix_caching_some_versions_need_a_batch_as_large_as_a_block_of_states() -> None:
+    asked = {"enable_prefix_caching": True, "tensor_parallel_size": 1, "pipeline_parallel_size": 8}
+    plan = planned(LARGE_HYBRID, "g6e.48xlarge", vllm_version="0.21.0", **asked)
+    block = laid_out(plan).cache.block_tokens
+    assert plan.options.max_num_batched_tokens == max(block, 2048) == block
+    assert any(
+        note == f"--max-num-batched-tokens {block} is chosen: vLLM's default of 2048 is below one block of "
+        "linear-attention state, which this version refuses"
+        for note in plan.notes
+    )
+    small = planned(LARGE_HYBRID, "g6e.48xlarge", vllm_version="0.21.0", max_num_batched_tokens=2000, **asked)
+    assert [(r.code, r.message) for r in small.refusals] == [
+        (
+            "engine_refuses",
+            "TP=1: with prefix caching vLLM 0.21.0 asks for a batch as large as one block of linear-attention state: "
+            f"--max-num-batched-tokens 2,000 is below {block:,}; write {block} or more",
+        )
+    ]
+    for free in ({"vllm_version": "0.27.0"}, {"vllm_version": "0.17.1"}, {"enable_prefix_caching": False}):
+        found = planned(
+            LARGE_HYBRID, "g6e.48xlarge", **{"vllm_version": "0.21.0", "max_num_batched_tokens": 2000, **asked, **free}
+        )
+        assert "engine_refuses" not in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("version", "wish", "pages"),
+    [("0.21.0", None, 1), ("0.21.0", True, 2), ("0.27.0", None, 1), ("0.27.0", True, 2), ("0.28.0", None, 2),
+     ("0.28.0", False, 1)],
+)  # fmt: skip
+def test_prefix_caching_of_a_hybrid_keeps_a_second_state_where_it_is_on(
+    version: str, wish: bool | None, pages: int
+) -> None:
+    plan = planned(HYBRID, "p5.48xlarge", vllm_version=version, enable_prefix_caching=wish)
+    cache = laid_out(plan).cache
+    states = sum(1 for group in cache.groups if group.cache.state_bytes)
+    full = -(-8192 // cache.block_tokens) * (len(cache.groups) - states)
+    assert cache.blocks_per_request(8192, plan.options) == full + pages * states
+
+
+def test_a_default_that_nobody_asked_for_is_lowered_before_a_node_is_added() -> None:
+    one = planned(LLAMA_70B)
+    assert (one.total_nodes, one.options.max_num_seqs) == (1, 64), "the largest that fits"
+    assert not planned(LLAMA_70B, max_num_seqs=128, pipeline_parallel_size=1).fits
+    two = planned(QWEN_32B, tensor_parallel_size=4, replicas=2)
+    assert (two.total_nodes, two.options.max_num_seqs, two.usd_per_hour) == (1, 128, 16.288)
+    kept = planned(LLAMA_70B, max_num_seqs=256)
+    assert (kept.total_nodes, kept.options.max_num_seqs) == (2, 256), "what was asked for is kept"
+    roomy = planned(LLAMA_8B)
+    assert roomy.options.max_num_seqs == 256
+    assert not [note for note in roomy.notes if "is chosen" in note]

@@ -1,0 +1,262 @@
+"""Causes from real logs of vLLM (tests/data/vllm_failures), from what its sources say, and none without a failure."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vllm_eks.pods.causes import CAUSES, cause_of, last_words, telling_line
+from vllm_eks.pods.lifecycle import telling_words
+
+DATA = Path(__file__).parents[2] / "data" / "vllm_failures"
+VERSIONS = ("0.21.0", "0.32.0")
+# What was done -> the cause, and words of the line that is told.
+REAL = {
+    "adapter-missing": ("lora", "Loading lora sql failed: No adapter found for org/adapter"),
+    "bad-choice": ("flag_value", "error: argument --kv-cache-dtype: invalid choice: 'fp9'"),
+    "bad-integer": ("flag_value", "error: argument --max-num-seqs: invalid int value: 'many'"),
+    "chunked-prefill-off": ("batch", "max_num_batched_tokens (2048) is smaller than max_model_len (4096)"),
+    "cut-weights": ("broken_weights", "Error while deserializing header: incomplete metadata"),
+    "disk-full": ("disk_full", "final link failed: No space left on device"),
+    "engine-killed": ("killed", ""),
+    "fraction-over-one": ("flag_value", "gpu_memory_utilization: Input should be less than or equal to 1 [type="),
+    "heads-over-tensor-parallel": (
+        "not_divisible",
+        "attention heads (8) must be divisible by tensor parallel size (3)",
+    ),
+    "hub-offline": ("hub_unreachable", "OSError: "),
+    "hub-unreachable": ("hub_unreachable", "OSError: "),
+    "kv-cache-too-small": ("kv_cache", "(8.0 GiB KV cache is needed, which is larger than the available"),
+    "length-over-model": ("context", "max_model_len (999999) is greater than the derived max_model_len"),
+    "middleware-missing": ("no_module", "ModuleNotFoundError: No module named 'nosuch'"),
+    "missing-path": ("no_such_path", "'/models/nothere'"),
+    "no-weights": ("no_weights", "Cannot find any model weights with `/models/bad-no-weights`"),
+    "not-json": ("flag_value", "hf_overrides"),
+    "port-in-use": ("port", "OSError: [Errno 98] Address already in use"),
+    "quantization-without-config": ("flag_value", "Value error, Cannot find the config file for awq"),
+    "unknown-architecture": ("architecture", "Model architectures ['FooBarForCausalLM'] are not supported"),
+    "unknown-flag": ("unknown_flag", "error: unrecognized arguments: --no-such-flag 3"),
+    "unknown-model-type": ("architecture", "has model type `foobar` but Transformers does not recognize"),
+    "unknown-reasoning-parser": ("parser", "Reasoning parser 'nonesuch' not found"),
+    "unknown-tokenizer-mode": ("flag_value", "No tokenizer registered for tokenizer_mode='nonesuch'"),
+    "unknown-tool-parser": ("parser", "invalid tool call parser: nonesuch"),
+    "worker-pod-killed": ("ranks", ""),
+    "worker-process-killed": ("killed", "Worker proc VllmWorker-0 died unexpectedly"),
+}
+# What ended without a failure of its own, or had not ended when the log was taken.
+NONE = (
+    *("stopped", "peer-lost-at-start", "peer-lost-at-start.worker", "worker-pod-killed.worker"),
+    "worker-link-cut.worker",
+)
+LOGS = [(version, log.stem) for version in (*VERSIONS, "0.27.0") for log in sorted((DATA / version).glob("*.log"))]
+
+
+def read(version: str, name: str) -> str:
+    return (DATA / version / f"{name}.log").read_text()
+
+
+@pytest.mark.parametrize(("version", "name"), LOGS)
+def test_a_real_log_gives_the_right_cause_and_the_line_that_tells(version: str, name: str) -> None:
+    log = read(version, name)
+    if name in NONE or (version, name) == ("0.21.0", "worker-link-cut"):
+        assert cause_of(log) is None
+        return
+    code, said = {**REAL, "worker-link-cut": ("ranks", "RPC call to sample_tokens timed out")}[name]
+    cause = cause_of(log)
+    assert cause is not None
+    assert cause.code == code
+    assert said in last_words(log)
+    assert telling_line(log, cause) == last_words(log)
+    assert len(last_words(log)) <= 600
+
+
+def test_every_real_failure_has_its_log_and_its_cause() -> None:
+    for version in (*VERSIONS, "0.27.0"):
+        index = json.loads((DATA / version / "index.json").read_text())
+        assert set(index) <= {name for of, name in LOGS if of == version}
+        assert set(index) <= {*REAL, *NONE, "worker-link-cut"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", [name for name in REAL if name not in ("disk-full", "hub-offline")])
+def test_a_termination_message_still_tells_of_a_failure(version: str, name: str) -> None:
+    # Kubernetes keeps 4 KiB of a message; what an engine said may be cut off there.
+    cause = cause_of(read(version, name)[-4096:])
+    assert cause is not None
+    assert cause.code in (REAL[name][0], "dead")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", list(REAL))
+def test_a_cause_survives_in_the_supervisor_s_one_line(version: str, name: str) -> None:
+    if (DATA / version / f"{name}.log").exists():
+        said = f"vLLM ended by itself with exit code 0: {telling_words(read(version, name))}"
+        cause = cause_of(f"Error, exit code 70, last log line: {said}")
+        assert cause is not None
+        assert cause.code == REAL[name][0]
+
+
+@pytest.mark.parametrize(
+    ("line", "ending"),
+    [
+        (
+            "OSError: We couldn't connect",
+            "Check your internet connection or see 'https://huggingface.co/docs/x#offline-mode'.",
+        ),
+        (
+            "  Value error, something new",
+            "    For further information visit https://errors.pydantic.dev/2.14/v/value_error",
+        ),
+        (
+            "RuntimeError: something new",
+            "/usr/lib/python3.12/multiprocessing/resource_tracker.py:254: UserWarning: resource_tracker: There appear\n"
+            "  warnings.warn('resource_tracker: There appear to be %d '",
+        ),
+        (
+            "(Worker_TP0 pid=7) ERROR 11-26 02:00:45 [w.py:1] KeyError: 'new'",
+            "RuntimeError: Engine core initialization failed.",
+        ),
+        ("ValueError: something new", "INFO:     Application shutdown complete."),
+    ],
+)
+def test_the_last_words_are_the_error_and_no_hint(line: str, ending: str) -> None:
+    told = line.rpartition("] ")[2].strip()
+    assert last_words(f"{line}\n{ending}\n") == told
+
+
+def test_last_words_of_nothing_and_of_a_log_without_an_error() -> None:
+    assert last_words("") == ""
+    assert last_words("\n \n") == ""
+    assert last_words("(APIServer pid=1) INFO 11-26 02:00:45 [a.py:1] Starting") == "Starting"
+    assert last_words("Invalid user token hf_planted") == "Invalid user token ***"
+
+
+# --- which cause, where a text shows several
+
+
+def test_what_explains_more_wins_wherever_it_stands() -> None:
+    lines = [
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
+        "RuntimeError: NCCL error: remote process exited",
+    ]
+    for order in (lines, lines[::-1]):
+        cause = cause_of("\n".join(order))
+        assert cause is not None
+        assert cause.code == "gpu_memory"
+
+
+def test_of_two_that_explain_as_much_the_later_wins() -> None:
+    cause = cause_of("ValueError: 401 Client Error: Unauthorized\ntorch.OutOfMemoryError: CUDA out of memory")
+    assert cause is not None
+    assert cause.code == "gpu_memory"
+
+
+def test_codes_are_unique_and_every_cause_says_what_to_do() -> None:
+    codes = [cause.code for cause in CAUSES]
+    assert len(set(codes)) == len(codes)
+    assert all(cause.title and cause.remedy and not cause.remedy.endswith(".") for cause in CAUSES)
+
+
+# --- what names no cause
+
+
+HOSTILE = {
+    "a warning of a download that was tried again": (
+        "(APIServer pid=1) WARNING 11-26 02:00:45 [hub.py:1] 403 Client Error: Forbidden for url: https://huggingface.co/x"
+    ),
+    "a retry of the Hub's client": (
+        "'HTTPError: 503 Server Error' thrown while requesting GET https://huggingface.co/x\nRetrying in 1s [1/5]."
+    ),
+    "an optional file that is forbidden, before the model loads": (
+        "requests.exceptions.HTTPError: 403 Client Error: Forbidden for url: https://huggingface.co/x\n"
+        "(EngineCore pid=9) INFO 11-26 02:00:45 [gpu_model_runner.py:1] Starting to load model org/model..."
+    ),
+    "an error of a request that a server outlived": (
+        "(EngineCore pid=9) ERROR 11-26 02:00:45 [core.py:1] torch.OutOfMemoryError: CUDA out of memory\n"
+        "INFO:     Application startup complete."
+    ),
+    "a user's words": (
+        "(APIServer pid=1) INFO 11-26 02:00:45 [logger.py:1] Received request cmpl-1: prompt: 'CUDA out of memory, "
+        "OOMKilled, No space left on device: EngineDeadError'"
+    ),
+    "the limit of open files": (
+        "(APIServer pid=1) WARNING 11-26 02:00:45 [s.py:1] Found ulimit of 20000. This can cause fd limit errors like "
+        "`OSError: [Errno 24] Too many open files`"
+    ),
+    "an ordinary stop": (
+        "INFO:     Application startup complete.\n"
+        "(APIServer pid=1) INFO 11-26 02:09:32 [launcher.py:254] [shutdown] API server: shutdown triggered\n"
+        "(APIServer pid=1) ERROR 11-26 02:09:32 [async_llm.py:906] EngineDeadError: EngineCore encountered an issue"
+    ),
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_beginning_of_a_healthy_run_names_a_cause(version: str) -> None:
+    lines = read(version, "stopped").splitlines()
+    for count in range(5, len(lines), 15):
+        assert cause_of("\n".join(lines[:count])) is None, lines[count - 1]
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_what_was_overcome_names_no_cause(text: str) -> None:
+    assert cause_of(text) is None
+
+
+def test_another_rank_s_progress_overcomes_nothing() -> None:
+    cause = cause_of(
+        "(Worker_TP0 pid=7) ERROR 11-26 02:00:45 [w.py:1] torch.OutOfMemoryError: CUDA out of memory\n"
+        "(Worker_TP1 pid=8) INFO 11-26 02:00:46 [w.py:1] Loading weights took 9.2 seconds"
+    )
+    assert cause is not None
+    assert cause.code == "gpu_memory"
+
+
+# --- what no run here gives: words of the sources
+
+
+SOURCES = json.loads((DATA / "from_source.json").read_text())
+
+
+@pytest.mark.parametrize("said", SOURCES, ids=[f"{one['code']} {number}" for number, one in enumerate(SOURCES)])
+def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> None:
+    cause = cause_of(said["text"])
+    assert cause is not None
+    assert cause.code == said["code"]
+    # As the worker of a group logs it, and as the engine's end follows.
+    engine = "\n".join(f"(Worker_TP0 pid=7) ERROR 11-26 02:00:45 [w.py:1] {line}" for line in said["text"].splitlines())
+    cause = cause_of(f"{engine}\nRuntimeError: Engine core initialization failed. See root cause above.")
+    assert cause is not None
+    assert cause.code == said["code"]
+    assert said["version"]
+    assert said["file"]
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("worker 1 of 2 did not come within 2400 s", "ranks"),
+        ("the leader at scout-0.scout:29500 (timed out) did not come within 2400 s", "ranks"),
+        ("vLLM ended by itself with exit code 1, and worker 1 ended: ValueError: x (exit code 1)", "ranks"),
+        ("worker 1 is gone: nothing heard from it for 41 s (exit code 1)", "ranks"),
+        ("vLLM ended by itself with exit code 137 (exit code 137)", "killed"),
+        ("the leader ended: vLLM ended by itself with exit code 137 (exit code 137)", "killed"),
+        ("worker 1 ended: vLLM ended by itself with exit code 0: engine core exited unexpectedly", "killed"),
+        (
+            "vLLM ended by itself with exit code 1: torch.OutOfMemoryError: CUDA out of memory. Tried (exit code 1)",
+            "gpu_memory",
+        ),
+        ("vLLM did not answer within the start budget of 2400 s", "probe_too_short"),
+        (
+            "/home/vllm cannot be written to (Permission denied): look at the volume that is mounted there",
+            "not_writable",
+        ),
+        ("/tmp has 12 KiB free: No space left on device for caches; enlarge or empty its volume", "disk_full"),
+        ("/secrets/api-key holds no API key, so nobody could call the model: put one into its Secret", "no_key"),
+        ("vllm is not on the image's PATH (/usr/bin): give an image with vLLM", "no_program"),
+    ],
+)
+def test_the_supervisor_s_words_give_the_right_cause(said: str, code: str) -> None:
+    cause = cause_of(f"vllm-eks: {said}")
+    assert cause is not None
+    assert cause.code == code

@@ -1,0 +1,231 @@
+"""The copy Job's script and the Hub: cut connections, wrong bytes, refusals, and the token."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.forked_script import started
+from tests.fakes.hub_stub import COMMIT, TOKEN, HubStub, hub_stub
+from tests.fakes.moto_s3 import S3Stub, moto_s3
+from tests.support.copy_runs import (
+    FILES,
+    FIRST,
+    LARGE_FILES,
+    MIB,
+    NETWORK,
+    PASSED_OVER,
+    PREFIX,
+    SCRIPT,
+    SECOND,
+    arguments,
+    nothing_is_left,
+    run,
+)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Stub]:
+    with moto_s3() as stub:
+        yield stub
+
+
+@pytest.fixture
+def bucket(s3: S3Stub, request: pytest.FixtureRequest) -> str:
+    return s3.new_bucket(f"weights-{hashlib.sha1(request.node.name.encode()).hexdigest()[:12]}")
+
+
+@pytest.fixture
+def hub() -> Iterator[HubStub]:
+    with hub_stub({**FILES, **PASSED_OVER}) as stub:
+        yield stub
+
+
+@pytest.fixture
+def large_hub() -> Iterator[HubStub]:
+    with hub_stub({**LARGE_FILES, **PASSED_OVER}) as stub:
+        yield stub
+
+
+# --- the network
+
+
+def test_a_cut_connection_goes_on_where_it_was_cut(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.cut_after = {FIRST: [MIB + 5, 0, 3 * MIB]}
+    # Three cuts, but never three in a row.
+    code, lines = run(large_hub, s3, bucket, "--attempts", "3")
+    assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES)
+    ranges = [asked for name, asked in large_hub.fetched if name == FIRST]
+    assert ranges == [None, f"bytes={MIB + 5}-", f"bytes={MIB + 5}-", f"bytes={4 * MIB + 5}-"]
+    assert f"{FIRST} breaks off at byte 1,048,581 of 6,291,473: once more in 0 s" in lines
+
+
+@pytest.mark.parametrize("ranges", ["ignored", "wrong"])
+def test_an_answer_from_another_byte_than_asked_for_does_no_harm(
+    s3: S3Stub, bucket: str, hub: HubStub, ranges: str
+) -> None:
+    hub.ranges, hub.cut_after = ranges, {FIRST: [MIB // 4]}
+    code, lines = run(hub, s3, bucket)
+    assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
+    assert not [line for line in lines if "from its beginning" in line]
+
+
+def test_a_connection_that_is_always_cut_fails_with_the_place(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.cut_after = {FIRST: [5 * MIB + MIB // 2, 0, 0, 0, 0]}
+    code, lines = run(large_hub, s3, bucket, "--attempts", "3")
+    assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
+    assert lines[-1] == (
+        f"FAILED: {FIRST} breaks off at byte 5,767,168 of 6,291,473, 3 times in a row (the connection was cut). "
+        f"{NETWORK}."
+    )
+
+
+def test_a_busy_hub_and_its_storage_are_asked_again(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    hub.api_status, hub.status = [503, 429], {FIRST: [503, 500, 403], "config.json": [503]}
+    code, lines = run(hub, s3, bucket)
+    assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
+    assert lines[:2] == [f"HTTP {status} of {hub.url}: once more in 0 s" for status in (503, 429)]
+    assert f"HTTP 403 of {hub.storage_url}: once more in 0 s" in lines
+
+
+def test_the_hub_says_how_long_to_wait_within_limits(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    hub.api_status, hub.retry_after = [429], "1000"
+    with started(SCRIPT, arguments(hub, bucket), s3.env, no_disk=False) as one:
+        assert next(one.said) == f"HTTP 429 of {hub.url}: once more in 60 s\n"
+
+
+def test_a_list_that_breaks_off_is_asked_for_again(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    hub.api_says = [b'{"siblings": ']
+    code, lines = run(hub, s3, bucket)
+    assert (code, lines[0]) == (0, "IncompleteRead(13 bytes read, 1 more expected): once more in 0 s")
+
+
+def test_a_hub_that_is_not_reached_is_told_of(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    hub.url = "http://127.0.0.1:9"
+    code, lines = run(hub, s3, bucket, "--attempts", "2")
+    assert (code, lines[-1]) == (
+        1,
+        "FAILED: the Hub at http://127.0.0.1:9 does not answer after 2 tries ([Errno 111] Connection refused). "
+        f"{NETWORK}, or wait for the Hub.",
+    )
+
+
+# --- what came is not what was promised
+
+
+def test_a_corrupt_file_is_fetched_again_from_its_beginning(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    hub.corrupt = {FIRST: 2, "config.json": 1}
+    hub.files[FIRST] = bytes(20 * MIB)
+    code, lines = run(hub, s3, bucket)
+    assert (code, s3.objects(bucket, PREFIX)) == (0, {**FILES, FIRST: hub.files[FIRST]})
+    assert " 5 of 5 files, 0.0 of 0.0 GB, " in lines[-2], "60 MiB came, 20 of them are done"
+    assert lines.count(f"{FIRST} came with another sha256 than the Hub lists: once more from its beginning") == 2
+    assert lines.count("config.json came with another git-sha1 than the Hub lists: once more from its beginning") == 1
+
+
+@pytest.mark.parametrize(("name", "hash_name"), [(FIRST, "sha256"), ("config.json", "git-sha1")])
+def test_a_file_that_stays_corrupt_is_never_there(
+    s3: S3Stub, bucket: str, large_hub: HubStub, name: str, hash_name: str
+) -> None:
+    large_hub.corrupt = {name: 99}
+    code, lines = run(large_hub, s3, bucket)
+    assert (code, nothing_is_left(s3, bucket, name)) == (1, True)
+    assert [asked for asked, _ in large_hub.fetched if asked == name] == [name] * 3
+    assert lines[-1] == (
+        f"FAILED: {name} came with another {hash_name} than the Hub lists, 3 times. "
+        "Look for a proxy that changes files."
+    )
+
+
+def test_a_file_that_is_shorter_than_listed_is_never_there(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    hub.listed_sizes = {"config.json": 30}
+    code, lines = run(hub, s3, bucket)
+    assert (code, nothing_is_left(s3, bucket, "config.json")) == (1, True)
+    assert lines[-1] == (
+        "FAILED: a file of org/model is shorter than the Hub lists, 3 times. Look for a proxy that changes files."
+    )
+
+
+def test_the_first_failure_stops_the_others_soon(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.slow_from, large_hub.status = {FIRST: 5 * MIB + 1000}, {"tokenizer.model": [404]}
+    large_hub.files[FIRST] = os.urandom(40 * MIB)
+    large_hub.files[SECOND] = os.urandom(2 * MIB)
+    code, lines = run(large_hub, s3, bucket, "--parallel", "2")
+    assert large_hub.slow_to_the_end == [], "it was waited for"
+    assert (code, nothing_is_left(s3, bucket, FIRST)) == (3, True)
+    assert lines[-1].startswith("FAILED: HTTP 404 of the Hub for org/model: ")
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (
+            401,
+            "it needs a token, or there is no such repository. Run: pulumi config set --secret huggingFaceToken.",
+        ),
+        (403, "the token's account may not have it. Accept the model's terms on its page."),
+        (404, f"there is no revision {COMMIT}, or no such repository. Correct model and revision."),
+    ],
+)
+def test_a_refusal_of_the_hub_is_final_and_says_what_to_do(
+    s3: S3Stub, bucket: str, hub: HubStub, status: int, words: str
+) -> None:
+    hub.api_status = [status]
+    assert run(hub, s3, bucket) == (3, [f"FAILED: HTTP {status} of the Hub for org/model: {words}"])
+
+
+def test_the_token_is_for_the_hub_alone_and_is_never_said(
+    s3: S3Stub, bucket: str, hub: HubStub, tmp_path: Path
+) -> None:
+    hub.needs_token = True
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    hub.status = {FIRST: [503]}
+    code, lines = run(hub, s3, bucket, "--token-file", str(tmp_path / "token"))
+    assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
+    assert set(hub.hub_tokens) == {f"Bearer {TOKEN}"}, "also where the Hub sends on to itself"
+    assert set(hub.storage_tokens) == {None}
+    assert TOKEN not in "".join(lines)
+
+
+def test_a_wrong_token_is_told_of(s3: S3Stub, bucket: str, hub: HubStub, tmp_path: Path) -> None:
+    hub.needs_token = True
+    (tmp_path / "token").write_text("hf_another")
+    code, lines = run(hub, s3, bucket, "--token-file", str(tmp_path / "token"))
+    assert (code, len(lines)) == (3, 1)
+    assert lines[0].startswith("FAILED: HTTP 401 of the Hub for org/model: the token is not valid, or ")
+
+
+@pytest.mark.parametrize("content", ["", f"{TOKEN}\r\nX: y", f"{TOKEN}\u00e9"])
+def test_a_token_that_cannot_be_sent_is_not_shown(
+    s3: S3Stub, bucket: str, hub: HubStub, tmp_path: Path, content: str
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(content)
+    said = f"FAILED: the token in {token} is empty, or has characters that no token has. "
+    assert run(hub, s3, bucket, "--token-file", str(token)) == (
+        3,
+        [f"{said}Run: pulumi config set --secret huggingFaceToken."],
+    )
+
+
+def test_weights_in_another_form_are_refused_before_anything_is_copied(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    hub.files = {"pytorch_model.bin": b"pickle", "config.json": b"{}"}
+    assert run(hub, s3, bucket) == (
+        3,
+        [
+            f"FAILED: org/model has no safetensors at {COMMIT}, and nothing else can be streamed. "
+            "Write weights.source: huggingFace."
+        ],
+    )
+    assert s3.objects(bucket, PREFIX) == {}
+
+
+def test_a_repository_with_mistral_s_form_alone_keeps_it(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    hub.files = {"consolidated.safetensors": b"weights", "params.json": b"{}"}
+    code, _ = run(hub, s3, bucket)
+    assert (code, s3.objects(bucket, PREFIX)) == (0, hub.files)

@@ -1,0 +1,207 @@
+"""The copy Job's script, as the process that runs in the cluster: a stub of the Hub, and moto's S3 behind HTTP."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.forked_script import started
+from tests.fakes.hub_stub import COMMIT, HubStub, git_hash, hub_stub
+from tests.fakes.moto_s3 import S3Stub, moto_s3
+from tests.support.copy_runs import (
+    FILES,
+    FIRST,
+    LARGE_FILES,
+    MIB,
+    PASSED_OVER,
+    PREFIX,
+    SCRIPT,
+    SECOND,
+    SECOND_HASH,
+    arguments,
+    nothing_is_left,
+    run,
+)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Stub]:
+    with moto_s3() as stub:
+        yield stub
+
+
+@pytest.fixture
+def bucket(s3: S3Stub, request: pytest.FixtureRequest) -> str:
+    return s3.new_bucket(f"weights-{hashlib.sha1(request.node.name.encode()).hexdigest()[:12]}")
+
+
+@pytest.fixture
+def hub() -> Iterator[HubStub]:
+    with hub_stub({**FILES, **PASSED_OVER}) as stub:
+        yield stub
+
+
+@pytest.fixture
+def large_hub() -> Iterator[HubStub]:
+    with hub_stub({**LARGE_FILES, **PASSED_OVER}) as stub:
+        yield stub
+
+
+# --- it ends well
+
+
+def test_what_vllm_needs_is_copied_with_its_hashes_and_a_manifest_beside_it(
+    s3: S3Stub, bucket: str, large_hub: HubStub
+) -> None:
+    # S3 answers 403, not 404, to a HEAD of what is not there, where the right to list is for a prefix.
+    s3.refuses = lambda method, path: method == "HEAD"
+    command = [sys.executable, "-u", str(SCRIPT), *arguments(large_hub, bucket)]
+    env = {**s3.env, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
+    s3.refuses = lambda method, path: False
+    assert (done.returncode, done.stderr, s3.objects(bucket, PREFIX)) == (0, "", LARGE_FILES)
+    *told, last = done.stdout.splitlines()
+    assert re.fullmatch(rf"done: 5 files, 0\.0 GB in \d+ s at s3://{bucket}/{PREFIX}", last)
+    line = re.compile(r"\[ +\d+ s\] (\d) of 5 files, 0\.0 of 0\.0 GB, \d+ MB/s; (.+)")
+    found = [line.fullmatch(one) for one in told]
+    assert [one and one[1] for one in found] == ["1", "2", "3", "4", "5"]
+    assert {one and one[2] for one in found} == set(LARGE_FILES)
+    digests = {
+        name: {"sha256": hashlib.sha256(data).hexdigest()}
+        if name.endswith(".safetensors")
+        else {"git-sha1": git_hash(data)}
+        for name, data in LARGE_FILES.items()
+    }
+    heads = {
+        name: s3.client.head_object(Bucket=bucket, Key=f"{PREFIX}/{name}", ChecksumMode="ENABLED")
+        for name in LARGE_FILES
+    }
+    assert all("ChecksumSHA256" in head for head in heads.values()), "S3 checked what it was sent"
+    assert {name: head["Metadata"] for name, head in heads.items()} == digests
+    manifest = json.loads(s3.objects(bucket, "manifests")[f"org-model-{COMMIT}.json"])
+    files = {entry.pop("name"): entry for entry in manifest.pop("files")}
+    assert files == {name: {"size": len(data), **digests[name]} for name, data in LARGE_FILES.items()}
+    total = sum(map(len, LARGE_FILES.values()))
+    assert manifest == {"model": "org/model", "revision": COMMIT, "total_bytes": total}
+
+
+def test_a_second_run_copies_nothing_but_what_is_not_the_same(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    run(hub, s3, bucket)
+    hub.fetched.clear()
+    code, lines = run(hub, s3, bucket)
+    assert (code, hub.fetched) == (0, [])
+    assert lines[-1] == f"done: all 5 files were there already, 0.0 GB at s3://{bucket}/{PREFIX}"
+    same_size = b"x" * len(FILES["config.json"])
+    s3.client.put_object(Bucket=bucket, Key=f"{PREFIX}/config.json", Body=same_size)
+    s3.client.put_object(
+        Bucket=bucket,
+        Key=f"{PREFIX}/{SECOND}",
+        Body=b"half",
+        Metadata={"sha256": SECOND_HASH},
+    )
+    code, lines = run(hub, s3, bucket)
+    assert (code, sorted(hub.fetched)) == (0, [("config.json", None), (SECOND, None)])
+    assert s3.objects(bucket, PREFIX) == FILES
+    assert lines[-1].endswith("; 3 of them were there already")
+
+
+def test_a_killed_run_is_gone_on_with_and_its_parts_are_dropped(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.stop_at = FIRST
+    options = arguments(large_hub, bucket, "--progress-seconds", "0.05")
+    with started(SCRIPT, options, s3.env, no_disk=False) as first:
+        # A line for each of four files, in between and from then on signs of life of a run that stands still.
+        told = [next(first.said)]
+        while not (told[-1].endswith("MB/s\n") and told[-1].split("] ")[1].startswith("4 of 5 files")):
+            told.append(next(first.said))
+    assert all(re.match(r"\[ +\d+ s\] \d of 5 files", line) for line in told)
+    assert FIRST not in s3.objects(bucket, PREFIX)
+    s3.client.create_multipart_upload(Bucket=bucket, Key=f"{PREFIX}/{FIRST}")
+    s3.client.create_multipart_upload(Bucket=bucket, Key="another/model")
+    large_hub.stop_at = ""
+    large_hub.fetched.clear()
+    code, lines = run(large_hub, s3, bucket)
+    assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES)
+    assert [one["Key"] for one in s3.unfinished(bucket)] == ["another/model"]
+    assert large_hub.fetched == [(FIRST, None)], "the others were there"
+    assert re.fullmatch(r"done: 5 files, .+; 4 of them were there already", lines[-1])
+
+
+def test_a_run_that_is_told_to_stop_drops_its_parts(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.slow_from = {FIRST: 5 * MIB + 1000}
+    with started(SCRIPT, arguments(large_hub, bucket), s3.env, no_disk=False) as one:
+        while not s3.unfinished(bucket):
+            time.sleep(0.01)
+        os.kill(one.process.pid or 0, signal.SIGTERM)
+        last = one.said.read().splitlines()[-1]
+        one.process.join(10)
+        assert one.process.exitcode == 1
+    assert last == (
+        "FAILED: it was told to stop, perhaps since its time was over. Run pulumi up: it goes on where it stopped."
+    )
+    assert nothing_is_left(s3, bucket, FIRST)
+
+
+def test_a_full_disk_stops_nothing_because_nothing_is_written(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    code, lines = run(large_hub, s3, bucket, no_disk=True, TMPDIR="/nowhere")
+    assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES), lines
+
+
+# --- S3
+
+
+def test_a_bucket_that_is_gone_is_told_of(s3: S3Stub, hub: HubStub) -> None:
+    assert run(hub, s3, "no-such-bucket") == (
+        3,
+        ["FAILED: there is no bucket no-such-bucket. Run pulumi refresh, then pulumi up."],
+    )
+
+
+def test_what_changes_in_the_bucket_meanwhile_is_noticed(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    def lose(method: str, path: str) -> bool:
+        if method == "PUT" and path.startswith(f"/{bucket}/{PREFIX}/tokenizer.model"):
+            s3.client.delete_object(Bucket=bucket, Key=f"{PREFIX}/config.json")
+        return False
+
+    s3.refuses = lose
+    code, lines = run(hub, s3, bucket, "--parallel", "1")
+    assert (code, nothing_is_left(s3, bucket, "config.json")) == (1, True)
+    assert lines[-1] == "FAILED: config.json changed in the bucket meanwhile. Run it again."
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_a_role_that_may_not_list_or_write_is_named(s3: S3Stub, bucket: str, large_hub: HubStub, method: str) -> None:
+    s3.refuses = lambda asked, path: asked == method and "?uploads&" not in path
+    code, lines = run(large_hub, s3, bucket)
+    s3.refuses = lambda asked, path: False
+    assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
+    assert lines[-1] == (
+        f"FAILED: S3 refuses access to s3://{bucket} (AccessDenied). The Job's Pod Identity role, *-write-role, is "
+        "missing or lacks a right: run pulumi up."
+    )
+
+
+def test_a_role_that_may_not_look_for_unfinished_uploads_copies_all_the_same(
+    s3: S3Stub, bucket: str, hub: HubStub
+) -> None:
+    s3.refuses = lambda method, path: method == "GET" and "uploads" in path
+    code, lines = run(hub, s3, bucket)
+    s3.refuses = lambda method, path: False
+    assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
+    assert lines[0] == "the role may not look for uploads that an earlier run left unfinished: they stay"
+
+
+def test_a_pod_without_credentials_is_told_of(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    assert run(hub, s3, bucket, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="") == (
+        1,
+        [
+            "FAILED: the pod has no AWS credentials. Its Pod Identity association is missing, or the add-on "
+            "eks-pod-identity-agent does not run on its node: run pulumi up."
+        ],
+    )

@@ -1,0 +1,53 @@
+"""Packages that write beside themselves, on a root that is read-only."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vllm_eks.pods import packages
+
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """A site-packages with the package, laid out as flashinfer_cubin 0.6.8.post1 is."""
+    package = tmp_path / "site" / "flashinfer_cubin"
+    (package / "cubins" / "31e75d" / "include").mkdir(parents=True)
+    (package / "__init__.py").write_text("from pathlib import Path\nCUBINS = Path(__file__).parents[2] / 'cubins'\n")
+    (package / "cubins" / "31e75d" / "gemm.cubin").write_text("kernel")
+    (package / "cubins" / "31e75d" / "include" / "MetaInfo.h").write_text("header")
+    return tmp_path / "site"
+
+
+def environ(tmp_path: Path, site: Path) -> dict[str, str]:
+    return {"PATH": PATH, "PYTHONPATH": str(site), "CACHES_FOLDER": str(tmp_path / "caches")}
+
+
+def test_a_package_that_cannot_be_written_to_is_copied_and_found_first(
+    tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = environ(tmp_path, image)
+    monkeypatch.setattr(packages.os, "access", lambda *_: False)  # root may write anywhere
+    more = packages.writable_copies(given)
+    assert more == {"PYTHONPATH": f"{tmp_path}/caches/python:{image}"}
+    code = "import flashinfer_cubin as f; (f.CUBINS / '31e75d' / 'new.lock').touch(); print(f.CUBINS)"
+    said = subprocess.run(["python3", "-c", code], env=given | more, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == f"{tmp_path}/caches/python/flashinfer_cubin/cubins"
+    copy = tmp_path / "caches" / "python" / "flashinfer_cubin" / "cubins" / "31e75d"
+    assert (copy / "gemm.cubin").readlink() == image / "flashinfer_cubin" / "cubins" / "31e75d" / "gemm.cubin"
+    assert (copy / "include" / "MetaInfo.h").read_text() == "header"
+    # Another image under the same tag: nothing of the copy before is left.
+    packages.writable_copies(given)
+    assert not (copy / "new.lock").exists()
+
+
+def test_an_image_without_the_package_or_with_one_that_may_be_written_to_is_left_alone(
+    tmp_path: Path, image: Path
+) -> None:
+    assert packages.writable_copies(environ(tmp_path, image)) == {}
+    assert packages.writable_copies(environ(tmp_path, tmp_path / "nothing")) == {}
+    assert not (tmp_path / "caches").exists()

@@ -1,0 +1,1 @@
+"""Plans how a model is split over GPUs, and shows what `pulumi up` would build."""

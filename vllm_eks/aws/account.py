@@ -1,0 +1,133 @@
+"""The account of a stack, asked with calls that only read. Loads boto3: imported by the command that asks."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from vllm_eks.aws.errors import told
+from vllm_eks.errors import WrongQuestion
+
+Client = Any
+"""boto3 gives its clients no static type."""
+
+Record = Mapping[str, Any]
+"""A part of what AWS answers."""
+
+IAM_PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
+"""Where IAM calls a service otherwise than boto3 does."""
+
+PAGE_SIZES = {"ec2": 200}
+"""Where an answer comes whole, and may be too much for one, unless a size is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a stack lives, as its stack file says."""
+
+    region: str
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+
+
+def place_of(config: Mapping[str, str], file_name: str) -> Place:
+    """Return where the stack of a stack file lives.
+
+    Raises:
+        WrongQuestion: It names no region, or more than one role.
+    """
+    region = config.get("aws:region")
+    if not region:
+        raise WrongQuestion(f"{file_name} has no aws:region: there is no telling where the stack was")
+    profile = config.get("aws:profile") or None
+    match _decoded(config.get("aws:assumeRoles") or "[]"):
+        case []:
+            return Place(region=region, profile=profile)
+        case [{"roleArn": str(arn)} as role]:
+            return Place(region=region, profile=profile, role_arn=arn, external_id=role.get("externalId"))
+    raise WrongQuestion(f"aws:assumeRoles of {file_name} must be one role, [{{roleArn: ...}}]")
+
+
+class Account:
+    """Asks AWS as the stack's own provider does: same region, profile and role."""
+
+    def __init__(self, place: Place) -> None:
+        """Open a session at a place.
+
+        Raises:
+            WrongQuestion: There is no such profile, or the role may not be taken.
+        """
+        self.region = place.region
+        self._clients: dict[str, Any] = {}
+        with told("sts:AssumeRole", place.region):
+            self._session = boto3.Session(profile_name=place.profile, region_name=place.region)
+        if place.role_arn:
+            self._take_role(place.role_arn, place.external_id)
+
+    def pages(self, service: str, operation: str, key: str, **asked: object) -> Iterator[Record]:
+        """Yield what stands under `key` on every page of an answer.
+
+        Raises:
+            NotAllowed: The credentials lack the permission.
+            WrongQuestion: AWS did not answer.
+        """
+        for answer in self._answers(service, operation, asked):
+            yield from answer.get(key, ())
+
+    def names(self, service: str, operation: str, key: str, **asked: str) -> list[str]:
+        """Return what stands under `key` where that is plain names; raises as `pages` does."""
+        return [name for answer in self._answers(service, operation, asked) for name in answer[key]]
+
+    def _answers(self, service: str, operation: str, asked: Mapping[str, object]) -> Iterator[Record]:
+        with told(self.action(service, operation), self.region):
+            client = self._client(service)
+            if client.can_paginate(operation):
+                size = {"PageSize": PAGE_SIZES[service]} if service in PAGE_SIZES else {}
+                yield from client.get_paginator(operation).paginate(**asked, PaginationConfig=size)
+            else:
+                yield getattr(client, operation)(**asked)
+
+    def answer(self, service: str, operation: str, **asked: str | Sequence[str]) -> Record:
+        """Return the answer to a single call; raises as `pages` does."""
+        with told(self.action(service, operation), self.region):
+            return getattr(self._client(service), operation)(**asked)
+
+    def action(self, service: str, operation: str) -> str:
+        """Return a call as IAM names it, such as ec2:DescribeVolumes."""
+        # No operation asked here holds an abbreviation, which boto3 would spell otherwise.
+        name = "".join(word.capitalize() for word in operation.split("_"))
+        return f"{IAM_PREFIXES.get(service, service)}:{name}"
+
+    def _client(self, service: str) -> Client:
+        if service not in self._clients:
+            retries = Config(retries={"mode": "standard"})
+            self._clients[service] = self._session.client(service, region_name=self.region, config=retries)
+        return self._clients[service]
+
+    def _take_role(self, role_arn: str, external_id: str | None) -> None:
+        asked = {"RoleArn": role_arn, "RoleSessionName": "vllm-eks-leftovers"}
+        taken = self.answer("sts", "assume_role", **asked, **({"ExternalId": external_id} if external_id else {}))
+        given = taken["Credentials"]
+        self._clients = {}
+        self._session = boto3.Session(
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+            region_name=self.region,
+        )
+
+
+def _decoded(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def tags_of(listed: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+    """Return tags as a mapping; AWS lists them."""
+    return {tag["Key"]: tag.get("Value", "") for tag in listed or ()}

@@ -1,0 +1,113 @@
+"""What the ids, names and ARNs of AWS that a stack file holds may look like; as in `config.values.rules`."""
+
+import re
+
+S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=+-]+)+")
+CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+CAPACITY_RESERVATION = re.compile(r"cr-[0-9a-f]{8,32}")
+PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(user|role)/\S+")
+RESERVATION_GROUP = re.compile(r"arn:aws[a-z-]*:resource-groups:[a-z0-9-]+:\d{12}:group/[\w.-]{1,300}")
+POLICY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+")
+ROLE_PATH = re.compile(r"/([\x21-\x2e\x30-\x7e]+/){0,50}")
+LONGEST_ROLE_PATH = 512
+SYSTEM_INSTANCE_TYPE = re.compile(r"[a-z]+[0-9][a-z0-9-]*\.(medium|(\d*x)?large|metal(-\d+xl)?)")
+ARM_FAMILY = re.compile(r"a1|[a-z]+\d+g[a-z]*")
+SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")
+
+
+def vpc_id(value: str) -> str:
+    """Accept the id of a VPC."""
+    return _resource_id(value, "vpc", "a VPC")
+
+
+def subnet_id(value: str) -> str:
+    """Accept the id of a subnet."""
+    return _resource_id(value, "subnet", "a subnet")
+
+
+def capacity_reservation(value: str) -> str:
+    """Accept the id of a capacity reservation or a Capacity Block."""
+    if not CAPACITY_RESERVATION.fullmatch(value):
+        raise ValueError(f"{value!r} is not the id of a capacity reservation: write one such as cr-0123456789abcdef0")
+    return value
+
+
+def reservation_group(value: str) -> str:
+    """Accept the ARN of a resource group of capacity reservations."""
+    if not RESERVATION_GROUP.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not the ARN of a capacity reservation group: write one such as "
+            "arn:aws:resource-groups:us-west-2:123456789012:group/gpu-reservations"
+        )
+    return value
+
+
+def security_group_id(value: str) -> str:
+    """Accept the id of a security group."""
+    return _resource_id(value, "sg", "a security group")
+
+
+def permissions_boundary(value: str) -> str:
+    """Accept the ARN of a managed policy."""
+    if not POLICY.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not the ARN of a managed policy: write one such as arn:aws:iam::123456789012:policy/boundary"
+        )
+    return value
+
+
+def role_path(value: str) -> str:
+    """Accept the path of IAM roles."""
+    if not ROLE_PATH.fullmatch(value) or len(value) > LONGEST_ROLE_PATH:
+        raise ValueError(f"{value!r} is not an IAM path: begin and end it with /, such as /platform/")
+    return value
+
+
+def system_instance_type(value: str) -> str:
+    """Accept the instance type of system nodes: x86-64, and large enough for the pods of a cluster."""
+    if ARM_FAMILY.fullmatch(value.partition(".")[0]):
+        raise ValueError(f"{value!r} is an Arm type, and system nodes are x86-64: write one such as m7i.large")
+    if not SYSTEM_INSTANCE_TYPE.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not an instance type for system nodes: write an x86-64 type of size medium or above, such "
+            "as m7i.large"
+        )
+    return value
+
+
+def cluster_name(value: str) -> str:
+    """Accept the name of an EKS cluster."""
+    if not CLUSTER_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not the name of an EKS cluster: letters, digits, - and _, at most 100 in all")
+    return value
+
+
+def principal_arn(value: str) -> str:
+    """Accept an IAM user or role, which is what an EKS access entry names."""
+    if PRINCIPAL.fullmatch(value):
+        return value
+    if session := SESSION.fullmatch(value):
+        partition, account, role = session.groups()
+        raise ValueError(
+            f"{value!r} is a session, not a principal: write its role's ARN, such as "
+            f"arn:{partition}:iam::{account}:role/{role} (with the role's path, if it has one)"
+        )
+    raise ValueError(
+        f"{value!r} is not the ARN of an IAM user or role: write one such as arn:aws:iam::123456789012:role/admin"
+    )
+
+
+def _resource_id(value: str, prefix: str, kind: str) -> str:
+    if not re.fullmatch(rf"{prefix}-[0-9a-f]{{8,32}}", value):
+        raise ValueError(f"{value!r} is not the id of {kind}: write one such as {prefix}-0123456789abcdef0")
+    return value
+
+
+def s3_uri(value: str) -> str:
+    """Accept the place of weights in S3: a bucket, and a prefix without a slash at its end."""
+    match = S3_URI.fullmatch(value)
+    if not match:
+        raise ValueError(
+            f"{value!r} is not a place in S3: write s3://bucket/prefix, the prefix being the folder of config.json"
+        )
+    return value

@@ -1,0 +1,157 @@
+"""EC2's records as rows of the instance catalogue. What EC2 does not say comes from rows with the same GPU."""
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from vllm_eks.planner.hardware.instances import InstanceType
+
+MIB_PER_GIB = 1024
+USABLE_SHARE = 0.91
+"""Of the memory EC2 states for a GPU model nobody has measured yet: the lowest share of any measured model (T4, whose
+error correction takes its bits from the memory; the others have 0.98 or more). A plan refused for want of memory can be
+looked at again; a model that runs out of memory at its start has cost a node's hours."""
+
+SAME_MEMORY = (0.90, 1.0)
+"""Usable over stated memory of one and the same GPU: tells an A100 with 80 GB from one with 40."""
+
+CATALOGUE_NAMES = {"RTX PRO Server 6000": "RTX PRO 6000"}
+"""GPUs that EC2 calls by other names than their maker and the catalogue."""
+
+CAPABILITIES = {"K80": "3.7", "M60": "5.2", "T4g": "7.5", "V100": "7.0"}
+"""NVIDIA's public table, for models EC2 lists and the catalogue lacks: EC2 does not state the compute capability."""
+
+LEAST_CAPABILITY = 7.0
+"""vLLM runs on nothing older."""
+
+NOT_KNOWN = "not known"
+
+
+class LeftOut(ValueError):  # noqa: N818  (an answer, not an error of the program)
+    """The catalogue cannot take this type; the text says why."""
+
+
+def updated(row: InstanceType, record: dict[str, Any]) -> InstanceType:
+    """Return the row with EC2's present figures. The GPU, its memory and its bandwidths stay as they are."""
+    said = {name: value for name, value in _hardware(record).items() if value is not None}
+    return replace(row, **{name: value for name, value in said.items() if getattr(row, name) != value})
+
+
+def new_row(record: dict[str, Any], rows: list[InstanceType]) -> InstanceType:
+    """Return a row for a type the catalogue lacks.
+
+    Usable memory is that of a measured row with the same GPU, else an estimate (USABLE_SHARE).
+
+    Raises:
+        LeftOut: The nodes here cannot run it, or its compute capability is not known.
+    """
+    name = gpu_name(record)
+    if "x86_64" not in record["ProcessorInfo"]["SupportedArchitectures"]:
+        raise LeftOut("the nodes here are x86_64")
+    capability = _capability(name, rows)
+    hardware = _hardware(record)
+    same_gpu = [row for row in rows if row.gpu == name and _same_memory(row.gpu_memory_gib, record)]
+    measured = min((row.gpu_memory_gib for row in same_gpu if row.gpu_memory_source == "measured"), default=None)
+    estimate = floor(stated_gib(record) * USABLE_SHARE * 100) / 100
+    link, link_speed = _link(same_gpu, hardware["gpus"])
+    quota = next((row for row in rows if row.type[0] == record["InstanceType"][0] and row.quota_code), None)
+    return InstanceType(
+        type=record["InstanceType"],
+        gpu=name,
+        gpu_memory_gib=measured if measured is not None else estimate,
+        gpu_memory_source="measured" if measured is not None else "estimate",
+        compute_capability=capability,
+        gpu_memory_bandwidth_gbytes_per_second=next(
+            (row.gpu_memory_bandwidth_gbytes_per_second for row in same_gpu), None
+        ),
+        gpu_interconnect=link,
+        gpu_interconnect_gbytes_per_second=link_speed,
+        quota_code=quota.quota_code if quota else None,
+        quota_name=quota.quota_name if quota else None,
+        **{key: value for key, value in hardware.items() if value is not None},
+    )
+
+
+def not_known(row: InstanceType) -> list[str]:
+    """Return the fields of a new row that EC2 does not state and no row with the same GPU had."""
+    fields = ["gpu_memory_bandwidth_gbytes_per_second", "gpudirect_rdma", "quota_code"]
+    if row.gpus > 1:
+        fields += ["gpu_interconnect", "gpu_interconnect_gbytes_per_second"]
+    return [field for field in fields if getattr(row, field) in (None, NOT_KNOWN)]
+
+
+def disagreement(row: InstanceType, record: dict[str, Any]) -> str | None:
+    """Return what to look at where EC2 states less memory than the catalogue calls usable, or far more."""
+    if _same_memory(row.gpu_memory_gib, record):
+        return None
+    return (
+        f"{row.type}: EC2 states {stated_gib(record):.2f} GiB a GPU, the catalogue calls "
+        f"{row.gpu_memory_gib:.2f} GiB usable ({row.gpu_memory_source}): measure it"
+    )
+
+
+def gpu_name(record: dict[str, Any]) -> str:
+    """Return the catalogue's name of a record's GPU; a share of one is told: L4 (1/8)."""
+    gpu = record["GpuInfo"]["Gpus"][0]
+    share = Fraction(gpu.get("GpuPartitionSize", 1)).limit_denominator(64)
+    name = str(CATALOGUE_NAMES.get(gpu["Name"], gpu["Name"]))
+    return name if share == 1 else f"{name} ({share})"
+
+
+def stated_gib(record: dict[str, Any]) -> float:
+    """Return the memory of one GPU as EC2 states it, in GiB: more than a program can use."""
+    return record["GpuInfo"]["Gpus"][0]["MemoryInfo"]["SizeInMiB"] / MIB_PER_GIB
+
+
+def _hardware(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that EC2 states; None where its record says nothing."""
+    gpu, network = record["GpuInfo"]["Gpus"][0], record["NetworkInfo"]
+    return {
+        # Where a type has only a share of a GPU, EC2 counts 0 GPUs and 1 logical GPU.
+        "gpus": gpu.get("LogicalGpuCount") or gpu["Count"] or 1,
+        "vcpus": record["VCpuInfo"]["DefaultVCpus"],
+        "memory_gib": record["MemoryInfo"]["SizeInMiB"] / MIB_PER_GIB,
+        "nvme_gb": record.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
+        "network_gbps": _network_gbps(network),
+        "network_cards": network.get("MaximumNetworkCards"),
+        "efa_interfaces": network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
+    }
+
+
+def _network_gbps(network: dict[str, Any]) -> float | None:
+    """Return what the type keeps up in all: of one card the baseline, of several the figure people are shown.
+
+    The cards' own figures do not add up: each of g6e.48xlarge's four states the 400 Gbps that all share.
+    """
+    cards = network.get("NetworkCards", [])
+    if len(cards) == 1:
+        return cards[0].get("BaselineBandwidthInGbps")
+    shown = re.fullmatch(r"(?:(\d+)x )?([\d.]+) Gigabit", network.get("NetworkPerformance", ""))
+    return float(shown[2]) * int(shown[1] or 1) if shown else None
+
+
+def _capability(name: str, rows: list[InstanceType]) -> str:
+    model = name.split(" (")[0]
+    known = {row.gpu.split(" (")[0]: row.compute_capability for row in rows}
+    found = known.get(model) or CAPABILITIES.get(model)
+    if found is None:
+        raise LeftOut(
+            f"EC2 does not state the compute capability of its GPU, {model}: describe the type with --instance-file"
+        )
+    if float(found) < LEAST_CAPABILITY:
+        raise LeftOut(f"vLLM does not run on {model} (compute capability {found})")
+    return found
+
+
+def _link(same_gpu: list[InstanceType], gpus: int) -> tuple[str, float | None]:
+    if gpus == 1:
+        return "none (single GPU)", None
+    twin = next((row for row in same_gpu if row.gpus > 1), None)
+    return (twin.gpu_interconnect, twin.gpu_interconnect_gbytes_per_second) if twin else (NOT_KNOWN, None)
+
+
+def _same_memory(usable_gib: float, record: dict[str, Any]) -> bool:
+    low, high = SAME_MEMORY
+    return low <= usable_gib / stated_gib(record) <= high

@@ -1,0 +1,112 @@
+"""`vllm-eks doctor`: why a model does not serve, and what to do. It reads, and changes nothing."""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from vllm_eks.cli.views.screen import console, table
+from vllm_eks.doctor.diagnosis import diagnose
+from vllm_eks.doctor.facts import Facts, Finding, ModelFacts
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.stack_files.read import StackFile, StackFileError, read_stack_file
+
+ALL_WELL, NOT_ALL_WELL = 0, 1
+PORT = 8000
+SECONDS_BETWEEN_LOOKS = 5.0
+MARKS = {"ok": "ok", "problem": "PROBLEM", "unknown": "unknown"}
+
+
+def run_doctor(
+    folder: Path,
+    stack: str,
+    *,
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    json_wanted: bool = False,
+    seconds: float = SECONDS_BETWEEN_LOOKS,
+) -> int:
+    """Print what is wrong with a stack's models; return 0 when nothing is, 1 when something is or could not be asked.
+
+    Raises:
+        WrongQuestion: No such stack, or its file names no model.
+    """
+    try:
+        file = read_stack_file(folder, stack)
+    except StackFileError as error:
+        raise WrongQuestion(str(error)) from None
+    names = list(_section(file, "models"))
+    if not names:
+        raise WrongQuestion(f"Pulumi.{stack}.yaml has no model to look for")
+    findings = diagnose(gather(file, names, kubeconfig=kubeconfig, context=context, seconds=seconds))
+    if json_wanted:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        show(findings, console())
+    return NOT_ALL_WELL if any(finding.severity != "ok" for finding in findings) else ALL_WELL
+
+
+def gather(file: StackFile, names: list[str], *, kubeconfig: Path | None, context: str | None, seconds: float) -> Facts:
+    """Ask Kubernetes and AWS; what does not answer is unknown, and stops nothing."""
+    unknown: list[tuple[str, str]] = []
+    models, nodes = _in_cluster(names, kubeconfig, context, seconds, unknown)
+    groups = _node_groups(file, names, unknown)
+    return Facts(models=models, nodes=nodes, node_groups=groups, unknown=unknown, now=time.time())
+
+
+def _in_cluster(
+    names: list[str], kubeconfig: Path | None, context: str | None, seconds: float, unknown: list[tuple[str, str]]
+) -> tuple[list[ModelFacts], list[Any]]:
+    """Return the models and their nodes; the first question without an answer ends it: the next would wait as long."""
+    from vllm_eks.doctor.api import Cluster, NotToldError
+    from vllm_eks.doctor.cluster import read_model, read_nodes
+
+    models: list[ModelFacts] = []
+    try:
+        cluster = Cluster(kubeconfig, context)
+        models += [read_model(cluster, name, port=PORT, seconds=seconds) for name in names]
+    except NotToldError as error:
+        unknown.append(("the Kubernetes API", str(error)))
+        return models, []
+    try:
+        return models, read_nodes(cluster, names)
+    except NotToldError as error:
+        unknown.append(("the nodes in Kubernetes", str(error)))
+        return models, []
+
+
+def _node_groups(file: StackFile, names: list[str], unknown: list[tuple[str, str]]) -> list[Any]:
+    from vllm_eks.aws.account import Account, place_of
+    from vllm_eks.doctor.nodes import read_node_groups
+
+    try:
+        account = Account(place_of(file.config, f"Pulumi.{file.stack}.yaml"))
+        existing = _section(file, "cluster").get("existing")
+        name = existing.get("name") if isinstance(existing, dict) else existing
+        cluster = name or f"{file.project}-{file.stack}"
+        return read_node_groups(account, cluster, names)
+    except WrongQuestion as error:
+        unknown.append(("the node groups", str(error)))
+        return []
+
+
+def show(findings: list[Finding], out: Console) -> None:
+    """Print a line a finding, with what shows it and what to do below."""
+    made = table(out, "", "what", "finding")
+    for finding in findings:
+        lines = [finding.title]
+        lines += [f"seen: {finding.evidence}"] if finding.evidence else []
+        lines += [f"do: {finding.remedy}"] if finding.remedy else []
+        made.add_row(MARKS[finding.severity], finding.subject, "\n".join(lines))
+    out.print(made)
+
+
+def _section(file: StackFile, name: str) -> dict[str, Any]:
+    try:
+        section = json.loads(file.config.get(f"{file.project}:{name}") or "{}")
+    except json.JSONDecodeError:
+        return {}
+    return section if isinstance(section, dict) else {}

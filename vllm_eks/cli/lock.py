@@ -1,0 +1,125 @@
+"""`vllm-eks lock`: write the facts of a model of the Hugging Face Hub into vllm_eks/data/models."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from huggingface_hub import HfApi
+
+from vllm_eks.cli.views.screen import console, table
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.hub.repository import HubRepository, open_repository
+from vllm_eks.json_files import read_json_object
+from vllm_eks.planner.models.config_json import parse_config
+from vllm_eks.planner.models.known_models import LOCKED, lock_file_name
+from vllm_eks.planner.models.lock_file import config_facts, lock_document, write_lock
+from vllm_eks.planner.models.tensors import SortedTensors, Tensor, sort_tensors, tensor_bytes
+from vllm_eks.planner.units import gib
+
+INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
+OTHER_WEIGHTS = (".bin", ".gguf", ".pth", ".pt", ".safetensors")
+
+
+def run_lock(model_id: str, revision: str | None, *, folder: Path = LOCKED, api: HfApi | None = None) -> None:
+    """Write the lock file of a model and print what it holds.
+
+    Raises:
+        WrongQuestion: The Hub does not give what is needed, or the planner does not know the architecture. Then no
+            file is written, and one that was there stays.
+    """
+    repository = open_repository(model_id, revision, api=api)
+    if not repository.holds("config.json"):
+        raise WrongQuestion(f"{model_id} has no config.json: is it a model of transformers' form?")
+    config = repository.read_json("config.json")
+    model = parse_config(config_facts(config), where=model_id)
+    names, said_bytes = _files_and_size(repository)
+    tensors = dict(_tensors(repository, names))
+    found = sort_tensors(
+        tensors,
+        layers=model.num_hidden_layers,
+        heads=model.num_attention_heads,
+        kv_heads=model.num_key_value_heads,
+        weight_bits=model.quantization.weight_bits,
+    )
+    path = folder / lock_file_name(model_id)
+    before = read_json_object(path).get("revision") if path.exists() else None
+    document = lock_document(
+        model_id,
+        repository.commit,
+        gated=repository.gated,
+        config=config,
+        tensors=found,
+        endpoint=repository.api.endpoint,
+    )
+    write_lock(path, document)
+    _warn(found, said_bytes, sum(tensor_bytes(name, tensor) for name, tensor in tensors.items()), sys.stderr)
+    _report(document, before, found, path)
+
+
+def _files_and_size(repository: HubRepository) -> tuple[Sequence[str], int | None]:
+    """Return the files that vLLM loads, and the bytes that their index says they hold.
+
+    Copies under other names (original/, consolidated*, metal/) are no part of it.
+    """
+    if repository.holds(INDEX):
+        index = repository.read_json(INDEX)
+        weight_map = index.get("weight_map")
+        if not isinstance(weight_map, dict) or not weight_map:
+            raise WrongQuestion(f"{repository.id}: {INDEX} has no weight_map")
+        size = (index.get("metadata") or {}).get("total_size")
+        return sorted(set(map(str, weight_map.values()))), int(size) if isinstance(size, int | float) else None
+    if repository.holds(SINGLE):
+        return [SINGLE], None
+    others = sorted({Path(name).suffix for name in repository.files if name.endswith(OTHER_WEIGHTS)})
+    held = f" (it holds {', '.join(others)})" if others else ""
+    raise WrongQuestion(
+        f"{repository.id} has neither {INDEX} nor {SINGLE}{held}: the planner reads weights from safetensors only; "
+        "a folder with its config.json can be planned from computed bytes"
+    )
+
+
+def _tensors(repository: HubRepository, names: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
+    for name in _with_progress(names):
+        yield from repository.read_header(name).items()
+
+
+def _with_progress(names: Sequence[str]) -> Iterable[str]:
+    """Return the names, with a bar on a terminal while they are gone through."""
+    from rich.progress import track
+
+    return track(names, description="reading headers", console=console(sys.stderr), disable=not sys.stderr.isatty())
+
+
+def _warn(found: SortedTensors, said_bytes: int | None, held_bytes: int, stream: TextIO) -> None:
+    if said_bytes is not None and said_bytes != held_bytes:
+        print(
+            f"warning: the index says {said_bytes:,} bytes, the headers {held_bytes:,}: the headers are taken",
+            file=stream,
+        )
+    if found.unknown:
+        names = ", ".join(found.unknown[:3]) + (", ..." if len(found.unknown) > 3 else "")
+        print(
+            f"warning: {len(found.unknown)} tensors of unknown modules count as whole on every rank: {names}",
+            file=stream,
+        )
+
+
+def _report(document: dict[str, Any], before: str | None, found: SortedTensors, path: Path) -> None:
+    out, parts = console(), document["parts"]
+    commit = document["revision"]
+    moved = f" (was {before})" if before and before != commit else ""
+    out.print(f"{document['id']} at {commit}{moved}", markup=False)
+    made = table(out, "GiB", "part", "layers", right=frozenset({"GiB"}))
+    for part in ("embedding", "head", "final_norm", "vision"):
+        if parts[f"{part}_bytes"]:
+            made.add_row(f"{gib(parts[f'{part}_bytes']):.2f}", part.replace("_", " "), "")
+    for kind in parts["layers"]:
+        size = sum(value for key, value in kind.items() if key != "indices")
+        made.add_row(f"{gib(size):.2f}", "each layer", kind["indices"])
+    made.add_row(f"{gib(document['weights_bytes']):.2f}", f"in all, {parts['parameters'] / 1e9:.2f} B parameters", "")
+    out.print(made)
+    if found.draft_bytes:
+        out.print(f"not counted: {gib(found.draft_bytes):.2f} GiB for multi-token prediction", markup=False)
+    out.print(f"written: {os.path.relpath(path)}", markup=False)

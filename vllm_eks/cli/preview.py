@@ -1,0 +1,84 @@
+"""`vllm-eks preview`: what `pulumi up` would build, from the real program, without account, cluster or network."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config.checked_stack import WrongStack, check_stack
+from vllm_eks.cli.views.screen import console
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.stack_files.read import StackFileError, read_stack_file
+
+if TYPE_CHECKING:
+    from vllm_eks.preview.recording import Recording
+    from vllm_eks.stack_files.stack_file import StackFile
+
+FITS, WRONG_QUESTION, REFUSED = 0, 2, 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What of the preview is printed."""
+
+    resources: bool = False
+    """Every resource, as a tree."""
+    values: bool = False
+    """The Helm values of every release."""
+    as_json: bool = False
+    """One JSON object in place of everything else."""
+
+
+EVERYTHING_SHORT = Wanted()
+
+
+def run_preview(folder: Path, stack: str, wanted: Wanted = EVERYTHING_SHORT) -> int:
+    """Print the preview of a stack; return 0, 2 for a wrong stack file, or 3 where a check refuses the stack."""
+    try:
+        file = read_stack_file(folder, stack).for_offline_preview()
+        # Before the program is loaded, which takes seconds: most errors are found here.
+        check_stack(file)
+        recording = _recorded(folder, file)
+    except (StackFileError, WrongStack, WrongQuestion) as error:
+        print(error, file=sys.stderr)
+        return WRONG_QUESTION
+    if wanted.as_json:
+        from vllm_eks.cli.views.preview_json import preview_json
+
+        print(json.dumps(preview_json(recording, stack), indent=2))
+    else:
+        from vllm_eks.cli.views.preview import show
+
+        show(recording, stack, console(), wanted)
+    if recording.refusal:
+        print(recording.refusal, file=sys.stderr)
+        return REFUSED
+    return FITS
+
+
+def _recorded(folder: Path, file: "StackFile") -> "Recording":
+    """Run the program; on a terminal a line says so meanwhile.
+
+    Raises:
+        WrongQuestion: There is no program, or it ended with an error of its own.
+    """
+    if sys.stderr.isatty():
+        with console(sys.stderr).status("loading Pulumi and running the program ..."):
+            return _run(folder, file)
+    return _run(folder, file)
+
+
+def _run(folder: Path, file: "StackFile") -> "Recording":
+    if not (folder / "__main__.py").is_file():
+        where = f"there is no __main__.py in {folder.resolve()}"
+        raise WrongQuestion(f"{where}: the preview runs the program; give its folder with --folder")
+    # Imported here: Pulumi's SDK takes seconds to load, and a wrong stack file is told at once.
+    import pulumi
+
+    from vllm_eks.preview.recording import run_program
+
+    try:
+        return run_program(folder, file)
+    except pulumi.RunError as error:
+        raise WrongQuestion(str(error)) from None

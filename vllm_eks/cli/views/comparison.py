@@ -1,0 +1,89 @@
+"""Every type of the catalogue side by side, for people."""
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from vllm_eks.cli.views.screen import console, say, table
+from vllm_eks.planner.hardware.instances import REFERENCE_REGION
+from vllm_eks.planner.hardware.prices import price_dates
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.search.roofline import FORMULA
+
+# (heading, cell)
+COLUMNS: tuple[tuple[str, Callable[[Plan, str], str]], ...] = (
+    ("instance type", lambda plan, region: plan.instance.type),
+    ("nodes", lambda plan, region: str(plan.total_nodes)),
+    ("USD/h", lambda plan, region: _or_unknown(plan.usd_per_hour)),
+    ("TP x PP", lambda plan, region: _sizes(plan)),
+    ("KV tokens", lambda plan, region: f"{plan.kv_cache_tokens:,}"),
+    ("requests", lambda plan, region: f"{plan.max_concurrency:g}"),
+    ("context", lambda plan, region: f"{plan.largest_context_tokens:,}"),
+    ("seqs", lambda plan, region: str(plan.options.max_num_seqs)),
+    ("~ tokens/s", lambda plan, region: _tokens_per_second(plan)),
+    ("~ USD/Mtok", lambda plan, region: _or_unknown(plan.usd_per_million_tokens)),
+    ("idle", lambda plan, region: str(plan.idle_gpus)),
+    ("GDR", lambda plan, region: _yes_or_no(plan.instance.gpudirect_rdma)),
+    ("zones", lambda plan, region: _zones(plan, region)),
+    ("GPUs", lambda plan, region: _gpus(plan)),
+)
+LEFT = {"instance type", "zones", "GPUs", "GDR"}
+
+
+def show_comparison(model: ModelFacts, plans: Sequence[Plan], *, region: str, out: Console | None = None) -> None:
+    """Print the types that fit, the cheapest first; on a narrow screen a type takes two lines."""
+    out = out or console()
+    fitting = [plan for plan in plans if plan.fits]
+    headings = [heading for heading, _ in COLUMNS]
+    say(out, f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first")
+    made = table(out, *headings, right=frozenset(set(headings) - LEFT))
+    for plan in fitting:
+        made.add_row(*(cell(plan, region) for _, cell in COLUMNS))
+    out.print(made)
+    say(out, _prices(fitting, region))
+    say(
+        out,
+        "context: the longest that fits on the cautious side; seqs: --max-num-seqs, lowered where its default does not",
+    )
+    say(out, f"tokens/s, USD/Mtok: roofline estimates: {FORMULA}")
+    say(out, f"zones: known to offer the type in {region}; GDR: GPUDirect RDMA between nodes")
+
+
+def _prices(plans: Sequence[Plan], region: str) -> str:
+    listed = f"USD/h: {region}, on demand, Linux, {price_dates()[region]}" if region in price_dates() else "USD/h:"
+    unknown = [plan for plan in plans if plan.instance.price_region == region and plan.usd_per_hour is None]
+    if not unknown:
+        return listed
+    return (
+        f"{listed} unknown in {region} for {len(unknown)} types, which stand where their price in {REFERENCE_REGION} "
+        f"puts them; vllm-eks catalog refresh --region {region} asks AWS"
+    )
+
+
+def _or_unknown(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+def _sizes(plan: Plan) -> str:
+    layout = plan.layout
+    return f"{layout.tensor_parallel_size} x {layout.pipeline_parallel_size}" if layout else ""
+
+
+def _tokens_per_second(plan: Plan) -> str:
+    estimate = plan.roofline
+    return f"{estimate.tokens_per_second * plan.replicas:,.0f}" if estimate else "unknown"
+
+
+def _zones(plan: Plan, region: str) -> str:
+    zones = plan.instance.zone_ids.get(region, ())
+    return ",".join(zone.rpartition("-")[2] for zone in zones) or "none known"
+
+
+def _gpus(plan: Plan) -> str:
+    estimate = " (memory estimated)" if plan.instance.gpu_memory_source == "estimate" else ""
+    return f"{plan.instance.gpus} x {plan.instance.gpu}{estimate}"
+
+
+def _yes_or_no(value: bool | None) -> str:
+    return "?" if value is None else "yes" if value else "no"

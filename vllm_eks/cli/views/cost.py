@@ -1,0 +1,164 @@
+"""The bill of a stack, by part, from what the program registered."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Console
+
+from vllm_eks.cli.views.models import MOST_IN_FULL
+from vllm_eks.cli.views.plan import usd
+from vllm_eks.cli.views.screen import say, table
+from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
+from vllm_eks.planner.hardware.prices import Price, list_prices
+from vllm_eks.planner.search.cost import (
+    HOURS_PER_MONTH,
+    CostPart,
+    Infrastructure,
+    copy_nat_usd,
+    cost_parts,
+    known_usd,
+    s3_usd_per_month,
+    saved_usd_per_hour,
+    start_gb,
+    start_nat_usd,
+    total_usd,
+)
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
+from vllm_eks.planner.search.plan import Plan
+from vllm_eks.preview.recording import Recording
+
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+COUNTED = {
+    "control_planes": "eks:index:Cluster",
+    "nat_gateways": "aws:ec2/natGateway:NatGateway",
+    "public_addresses": "aws:ec2/eip:Eip",
+    "kms_keys": "aws:kms/key:Key",
+}
+
+
+def infrastructure(recording: Recording) -> Infrastructure:
+    """Count what is billed beside the GPU nodes."""
+    volumes = {one.name: _root_gib(one.inputs) for one in recording.of_type("aws:ec2/launchTemplate:LaunchTemplate")}
+    system, gib, system_type = 0, 0, Infrastructure.system_instance_type
+    for group in recording.of_type(NODE_GROUP):
+        nodes = group.inputs["scalingConfig"]["desiredSize"]
+        template = str(group.inputs["launchTemplate"]["id"]).removesuffix("-id")
+        gib += nodes * volumes[template]
+        if "vllm-eks/model" not in (group.inputs.get("labels") or {}):
+            system += nodes
+            system_type = group.inputs["instanceTypes"][0]
+    counted = {name: len(recording.of_type(type_)) for name, type_ in COUNTED.items()}
+    return Infrastructure(**counted, system_nodes=system, system_instance_type=system_type, root_volumes_gib=gib)
+
+
+def _root_gib(template: object) -> int:
+    (root,) = template["blockDeviceMappings"]  # type: ignore[index]  (an input of the provider, a plain dict)
+    return root["ebs"]["volumeSize"]
+
+
+STEPS_OF = {HUGGING_FACE: "from the Hub", S3: "streamed from S3"}
+
+
+def sum_of_steps(plan: Plan) -> float:
+    """Return the seconds of the plan's own way, margin aside."""
+    return sum(plan.startup.steps_seconds.values())
+
+
+def bill(recording: Recording) -> list[CostPart]:
+    """Return what a stack costs in its region, by part."""
+    return cost_parts(recording.fleet, infrastructure(recording), recording.region)
+
+
+def show_costs(recording: Recording, out: Console) -> None:
+    """Print the bill by part, its sum, what is billed by use, and what parking saves."""
+    parts = bill(recording)
+    made = table(out, "USD/h", "USD/month", "part", "what", "price of", right=frozenset({"USD/h", "USD/month"}))
+    for part in parts if len(recording.fleet) <= MOST_IN_FULL else _by_type(recording.fleet, parts):
+        made.add_row(*_figures(part), part.part, part.what, part.price_of)
+    whole = CostPart(
+        part="together", what=recording.region, usd_per_hour=total_usd(parts), price_of=f"{HOURS_PER_MONTH} h a month"
+    )
+    made.add_row(*_figures(whole), whole.part, whole.what, whole.price_of)
+    out.print(made)
+    for line in _beside_the_table(recording, parts):
+        say(out, line)
+
+
+def _by_type(fleet: Mapping[str, GpuNodes], parts: Sequence[CostPart]) -> Iterator[CostPart]:
+    """Yield one line for all models on one kind of nodes; the models' own table has the price of each."""
+    kinds: dict[tuple[str, str], list[tuple[GpuNodes, CostPart]]] = {}
+    for nodes, part in zip(fleet.values(), parts, strict=False):
+        kinds.setdefault((nodes.plan.instance.type, part.price_of), []).append((nodes, part))
+    for (instance_type, price_of), members in kinds.items():
+        yield CostPart(
+            part=f"GPU nodes of {len(members)} model{'s' if len(members) > 1 else ''}",
+            what=f"{sum(nodes.total for nodes, _ in members)} x {instance_type}",
+            usd_per_hour=total_usd([part for _, part in members]),
+            price_of=price_of,
+        )
+    yield from parts[len(fleet) :]
+
+
+def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterator[str]:
+    if total_usd(parts) is None:
+        yield (
+            f"together at least ${known_usd(parts):,.2f} an hour, without the unknown prices. To look up instance "
+            f"types: vllm-eks catalog refresh --region {recording.region}"
+        )
+    if len(recording.fleet) > MOST_IN_FULL:
+        yield _all_weights(recording)
+    for name, nodes in recording.fleet.items():
+        if len(recording.fleet) <= MOST_IN_FULL:
+            yield from _weights_lines(name, nodes, recording.region)
+        if nodes.parked:
+            yield _saving(name, saved_usd_per_hour(nodes))
+    yield "by use, so not in the sum: logs, traffic between zones and out. The S3 endpoint is free."
+
+
+def _all_weights(recording: Recording) -> str:
+    from_hub = [nodes.plan for nodes in recording.fleet.values() if nodes.plan.options.weights_source == HUGGING_FACE]
+    gb, dollars = sum(map(start_gb, from_hub)), [start_nat_usd(plan, recording.region) for plan in from_hub]
+    known = [one for one in dollars if one is not None]
+    through = usd(sum(known) if len(known) == len(dollars) else None)
+    return (
+        f"weights from the Hub, one start of all {len(from_hub)} models on fresh nodes: {gb:,.0f} GB, {through} "
+        "through NAT; docs/weights.md compares that with S3"
+    )
+
+
+def _weights_lines(name: str, nodes: GpuNodes, region: str) -> list[str]:
+    """Return what both ways of getting the weights cost, the stack's own way first."""
+    plan, prices = nodes.plan, list_prices(region)
+    nat, s3 = prices.get("nat_gateway_gb"), prices.get("s3_gb_month")
+    hub = (
+        f"from the Hub, each start on fresh nodes: {start_gb(plan):,.0f} GB of weights, "
+        f"{usd(start_nat_usd(plan, region))} through NAT ({_rate(nat, region)}); nothing on nodes that have them"
+    )
+    bucket = (
+        f"from S3: {usd(copy_nat_usd(plan, region))} through NAT once, {usd(s3_usd_per_month(plan, region))} a month "
+        f"({_rate(s3, region)}), then nothing a start"
+    )
+    seconds = {**plan.startup.other_ways_seconds, STEPS_OF[plan.options.weights_source]: sum_of_steps(plan)}
+    ways = [
+        (HUGGING_FACE, f"{hub}; {seconds['from the Hub']:,.0f} s to the first token"),
+        (S3, f"{bucket}; {seconds['streamed from S3']:,.0f} s"),
+    ]
+    ways.sort(key=lambda way: way[0] != plan.options.weights_source)
+    return [f"weights of {name} {text}" for _, text in ways]
+
+
+def _rate(price: Price | None, region: str) -> str:
+    return f"${price.usd} a GB, {price.where_from}" if price else f"unknown in {region}"
+
+
+def _figures(part: CostPart) -> tuple[str, str]:
+    if part.usd_per_hour is None or part.usd_per_month is None:
+        return "unknown", "unknown"
+    return f"{part.usd_per_hour:,.2f}", f"{part.usd_per_month:,.0f}"
+
+
+def _saving(name: str, usd_per_hour: float | None) -> str:
+    if usd_per_hour is None:
+        return f"{name} is parked, which saves an unknown price"
+    return (
+        f"{name} is parked, which saves ${usd_per_hour:,.2f} an hour (${usd_per_hour * HOURS_PER_MONTH:,.0f} a month)"
+    )

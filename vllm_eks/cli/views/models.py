@@ -1,0 +1,97 @@
+"""The models of a stack: each plan in full where there are few, a table where there are more."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console
+
+from vllm_eks.cli.views.plan import HANG, memory_table, summary_lines
+from vllm_eks.cli.views.screen import say, table
+from vllm_eks.planner.engine.startup import HUGGING_FACE
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
+from vllm_eks.preview.recording import Recording
+
+MOST_IN_FULL = 2
+"""Models whose plan and GPUs are shown in full."""
+MOST_NAMES = 3
+COMMIT = re.compile(r"[0-9a-f]{40}")
+RELEASE = "kubernetes:helm.sh/v3:Release"
+
+
+def show_models(recording: Recording, out: Console) -> None:
+    """Print the plan of every model."""
+    fleet = recording.fleet
+    if len(fleet) > MOST_IN_FULL:
+        out.print(_table(fleet, out))
+        say(out, "TP: GPUs of one node that share each layer; PP: stages of layers. USD/h: the GPU nodes.")
+        say(out, "One plan in full: vllm-eks plan MODEL --instance-type TYPE")
+    else:
+        for name, nodes in fleet.items():
+            _show_one(name, nodes, out)
+    for line in [*_notes(fleet), *_unpinned(recording)]:
+        say(out, line)
+
+
+def _show_one(name: str, nodes: GpuNodes, out: Console) -> None:
+    say(out, f"[{name}]" + (" parked: no node runs" if nodes.parked else ""))
+    for line in summary_lines(nodes.plan):
+        say(out, line, hang=HANG)
+    out.print()
+    if nodes.plan.layout:
+        out.print(memory_table(nodes.plan.layout, out))
+    out.print()
+
+
+def _table(fleet: Mapping[str, GpuNodes], out: Console):  # noqa: ANN202  (a rich renderable)
+    numbers = ("replicas", "context", "KV tokens", "requests", "start s", "USD/h")
+    made = table(out, "name", "nodes", "TP x PP", *numbers, "model", right=frozenset(numbers))
+    for name, nodes in fleet.items():
+        plan, layout = nodes.plan, nodes.plan.layout
+        made.add_row(
+            name,
+            f"parked ({plan.instance.type})" if nodes.parked else f"{nodes.total} x {plan.instance.type}",
+            f"{layout.tensor_parallel_size} x {layout.pipeline_parallel_size}" if layout else "",
+            str(plan.replicas),
+            f"{plan.options.max_model_len:,}",
+            f"{plan.kv_cache_tokens:,}",
+            f"{plan.max_concurrency:g}",
+            f"{plan.startup.budget_seconds:,}",
+            "unknown" if nodes.usd_per_hour is None else f"{nodes.usd_per_hour:,.2f}",
+            plan.model.id,
+        )
+    return made
+
+
+def _notes(fleet: Mapping[str, GpuNodes]) -> Iterable[str]:
+    """Yield each note once, with the models it is about."""
+    about: dict[str, list[str]] = defaultdict(list)
+    for name, nodes in fleet.items():
+        for note in nodes.plan.notes:
+            about[note].append(name)
+    for note, names in about.items():
+        yield f"note: {note}" if len(fleet) == 1 else f"note on {_named(names)}: {note}"
+
+
+def _unpinned(recording: Recording) -> Iterable[str]:
+    """Yield which models follow a branch of their repository, so that two starts may load different weights."""
+    revisions = {
+        one.inputs["name"]: one.inputs["values"]["model"].get("revision")
+        for one in recording.of_type(RELEASE)
+        if "model" in (one.inputs.get("values") or {})
+    }
+    names = [
+        name
+        for name, nodes in recording.fleet.items()
+        if nodes.plan.options.weights_source == HUGGING_FACE and not COMMIT.fullmatch(revisions.get(name) or "")
+    ]
+    if names:
+        yield (
+            f"note on {_named(names)}: no commit is pinned, so each start on a fresh node downloads the newest one of "
+            "the model's repository: set revision, or run vllm-eks lock ORGANIZATION/NAME"
+        )
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more

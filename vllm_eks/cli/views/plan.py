@@ -1,0 +1,237 @@
+"""A plan for people: the sum of one GPU's memory as a table, and every GPU of every node as a bar."""
+
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from vllm_eks.cli.views.screen import Table, console, say, table
+from vllm_eks.planner.hardware.prices import instance_price_source
+from vllm_eks.planner.memory.stages import Layout, Stage
+from vllm_eks.planner.ranges import Range
+from vllm_eks.planner.search.cost import copy_nat_usd, s3_usd_per_month, start_nat_usd
+from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.search.refusal_lines import refusal_lines
+from vllm_eks.planner.search.vllm_args import vllm_args
+from vllm_eks.planner.units import gib
+
+HANG = 15
+"""Where the text of a head line begins, behind its name."""
+MOST_BAR_CELLS, FEWEST_BAR_CELLS = 44, 16
+COLUMNS_BESIDE_BAR = 58
+"""Branches of the topology, the GPU's number and its figures."""
+
+# (letter, style of its cells, what it is). The letters tell the parts apart; colour only helps.
+SEGMENTS = (
+    ("W", "white on blue", "weights"),
+    ("A", "black on yellow", "activations"),
+    ("O", "black on magenta", "overhead"),
+    ("K", "black on cyan", "KV cache"),
+    (".", "bright_black", "outside the budget"),
+)
+
+
+def show_plan(plan: Plan, *, region: str, out: Console | None = None) -> None:
+    """Print a plan that fits; `region` is the one whose zones are named."""
+    out = out or console()
+    layout = plan.layout
+    if layout is None:
+        return
+    for line in (*summary_lines(plan), *advice_lines(plan, region)):
+        say(out, line, hang=HANG)
+    out.print()
+    out.print(memory_table(layout, out))
+    out.print()
+    show_gpus(plan, out)
+    out.print()
+    command = f"vllm serve {plan.model.id} {' '.join(_quoted(arg) for arg in vllm_args(plan))}"
+    out.print(command, markup=False, soft_wrap=True)
+    for warning in plan.warnings:
+        say(out, f"warning: {warning}")
+    for note in plan.notes:
+        say(out, f"note: {note}")
+
+
+def _quoted(argument: str) -> str:
+    return f"'{argument}'" if " " in argument or '"' in argument else argument
+
+
+def summary_lines(plan: Plan) -> list[str]:
+    """Return the head of a plan: layout, room, price, start."""
+    layout, options, instance = plan.layout, plan.options, plan.instance
+    if layout is None:
+        return []
+    replicas = f", {plan.replicas} replicas" if plan.replicas > 1 else ""
+    stages = "stages of layers, one a node" if plan.nodes_per_replica > 1 else "all layers on one node"
+    version = ".".join(map(str, options.version))
+    low, high = plan.kv_cache_tokens_range
+    return [
+        f"{plan.model.id} on {plan.total_nodes} x {instance.type} ({instance.gpus} x {instance.gpu}): fits",
+        f"  layout       TP={layout.tensor_parallel_size} (GPUs that share each layer), "
+        f"PP={layout.pipeline_parallel_size} ({stages}){replicas}",
+        f"  KV cache     {plan.kv_cache_tokens:,} tokens a replica ({low:,} to {high:,}): {plan.max_concurrency:g} "
+        f"requests of {options.max_model_len:,} tokens at once (vLLM {version})",
+        f"  context      {options.max_model_len:,} tokens planned; on the cautious side this layout could go to "
+        f"{plan.largest_context_tokens:,}",
+        f"  margin       {gib(plan.margin_bytes):.2f} GiB a GPU beyond one such request, on the cautious side",
+        f"  start        {plan.startup.budget_seconds:,} s budget from scheduled pod to first token",
+        f"  price        {price(plan)}",
+    ]
+
+
+def advice_lines(plan: Plan, region: str) -> list[str]:
+    """Return what helps to choose between types: the estimated throughput, the zones, the steps of the start."""
+    lines = []
+    estimate = plan.roofline
+    if estimate:
+        rate = f"{estimate.tokens_per_second:,.0f} tokens/s a replica with {estimate.running_requests} requests running"
+        cost = plan.usd_per_million_tokens
+        price_text = f", ${cost:.2f} a million" if cost is not None else ""
+        lines.append(f"  roofline     {rate}{price_text} (an estimate from memory bandwidth and interconnect)")
+    zones = plan.instance.zone_ids.get(region)
+    if plan.instance.zone_ids:
+        known = ", ".join(zones) if zones else "none known"
+        lines.append(f"  zones        {known} in {region} ({len(plan.instance.zone_ids)} regions offer the type)")
+    steps = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in plan.startup.steps_seconds.items())
+    lines.append(f"  its steps    {steps}")
+    ways = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in plan.startup.other_ways_seconds.items())
+    lines.append(f"  other ways   {ways}")
+    start, once, a_month = start_nat_usd(plan, region), copy_nat_usd(plan, region), s3_usd_per_month(plan, region)
+    lines.append(
+        f"  weights      from the Hub {usd(start)} of NAT at each start on fresh nodes; in S3 {usd(once)} of NAT once "
+        f"and {usd(a_month)} a month ({region})"
+    )
+    return lines
+
+
+def price(plan: Plan) -> str:
+    """Return the price of the GPU nodes, with where it is from."""
+    source = instance_price_source(plan.instance)
+    if plan.usd_per_hour is None:
+        return f"of one {plan.instance.type}: {source}"
+    return f"${plan.usd_per_hour:.2f} an hour for the GPU nodes ({source})"
+
+
+def usd(amount: float | None) -> str:
+    """Return an amount, or that its price is unknown."""
+    return "an unknown price" if amount is None else f"${amount:,.2f}"
+
+
+def memory_table(layout: Layout, out: Console) -> Table:
+    """Return the sum of one GPU of the tightest stage, line by line, so that a reader can redo it."""
+    stage = layout.tightest
+    where = f"stage {stage.index + 1} of {layout.pipeline_parallel_size}" if layout.pipeline_parallel_size > 1 else ""
+    columns = ("GiB", "low", "high", "one GPU" + (f" of {where}, the tightest" if where else ""), "rule")
+    made = table(out, *columns, right=frozenset(columns[:3]))
+    made.add_row(
+        f"{gib(stage.budget_bytes):.2f}", "", "", "budget", f"utilization x {gib(stage.total_bytes):.2f} GiB reported"
+    )
+    for term in stage.terms:
+        made.add_row(*_figures(term.bytes, sign="-"), term.name, term.rule)
+    made.add_row(*_figures(stage.kv_cache), "KV cache", _kv_rule(stage))
+    if stage.outside_budget.high:
+        made.add_row(*_figures(stage.outside_budget), "CUDA graphs", "outside the budget in this version")
+    return made
+
+
+def _figures(size: Range, sign: str = "") -> tuple[str, str, str]:
+    return f"{sign}{gib(size.best):.2f}", f"{gib(size.low):.2f}", f"{gib(size.high):.2f}"
+
+
+def _kv_rule(stage: Stage) -> str:
+    cache = stage.cache
+    groups = f", {len(cache.groups)} groups of layers" if len(cache.groups) > 1 else ""
+    return f"{stage.kv_bytes_per_token:,} B a token a GPU, blocks of {cache.block_tokens} tokens{groups}"
+
+
+def show_gpus(plan: Plan, out: Console) -> None:
+    """Print each GPU of each node of one replica as a bar, with the layers of its stage."""
+    for node in range(plan.nodes_per_replica):
+        head = f"node {node + 1}" if plan.nodes_per_replica > 1 else "node"
+        say(out, f"{head}  {plan.instance.type}  {node_contents(plan, node)}")
+        for line in gpu_lines(plan, node, out):
+            out.print(Text("  ").append_text(line))
+    out.print(Text("  ").append_text(legend()))
+
+
+def legend() -> Text:
+    """Return what the parts of a bar mean."""
+    made = Text()
+    for letter, style, name in SEGMENTS:
+        made.append(letter, style=style)
+        made.append(f" {name}  ")
+    return made
+
+
+def node_contents(plan: Plan, node: int) -> str:
+    """Return which part of which replica a node holds; nodes are counted from 0 over all replicas."""
+    layout = plan.layout
+    if layout is None:
+        return ""
+    which = "; ".join(stage_contents(stage, layout) for stage in _stages_on(plan, layout, node))
+    if plan.replicas == 1 or plan.nodes_per_replica == 1:
+        return which
+    return f"replica {node // plan.nodes_per_replica + 1}, {which}"
+
+
+def gpu_lines(plan: Plan, node: int, out: Console) -> list[Text]:
+    """Return a line for each GPU of a node: its memory as a bar, or that it is idle."""
+    layout = plan.layout
+    if layout is None:
+        return []
+    stages, places, of_pod = _stages_on(plan, layout, node), plan.replicas_per_node, plan.gpus_per_pod
+    before = node * places if plan.nodes_per_replica == 1 else 0
+    here = min(places, plan.replicas - before)
+    lines = []
+    for gpu in range(plan.instance.gpus):
+        line = Text(f"GPU {gpu} ")
+        stage = stages[gpu % of_pod // layout.tensor_parallel_size]
+        replica = f"replica {before + gpu // of_pod + 1} " if places > 1 and plan.replicas > 1 else ""
+        which = f"stage {stage.index + 1} " if len(stages) > 1 else ""
+        used = gpu < here * of_pod
+        drawn = Text(replica + which).append_text(bar(stage, out))
+        line.append_text(drawn if used else Text("idle", style="bright_black"))
+        lines.append(line)
+    return lines
+
+
+def _stages_on(plan: Plan, layout: Layout, node: int) -> tuple[Stage, ...]:
+    """Return the stages that a node holds: all of a replica, or the one of its place in the group."""
+    if plan.nodes_per_replica == 1:
+        return layout.stages
+    return (layout.stages[node % plan.nodes_per_replica],)
+
+
+def stage_contents(stage: Stage, layout: Layout) -> str:
+    """Return which layers a stage holds."""
+    last = stage.first_layer + stage.layers - 1
+    ends = [name for name, there in (("embedding", stage.index == 0), ("head", stage is layout.stages[-1])) if there]
+    return f"layers {stage.first_layer}-{last}" + (f", {', '.join(ends)}" if ends else "")
+
+
+def bar(stage: Stage, out: Console) -> Text:
+    """Return one GPU's memory as a bar and its KV cache in GiB."""
+    sizes = (
+        stage.loaded_bytes,
+        stage.activations.size_bytes,
+        stage.overhead_bytes,
+        max(0.0, stage.kv_cache_bytes),
+        stage.total_bytes - stage.budget_bytes,
+    )
+    cells = max(FEWEST_BAR_CELLS, min(MOST_BAR_CELLS, out.width - COLUMNS_BESIDE_BAR))
+    made, begun, drawn = Text(), 0.0, 0
+    for (letter, style, _), size in zip(SEGMENTS, sizes, strict=True):
+        begun += size
+        upto = round(begun / stage.total_bytes * cells)
+        made.append(letter * max(0, upto - drawn), style=style)
+        drawn = max(drawn, upto)
+    made.append(f" {gib(stage.loaded_bytes):.2f} GiB weights, {gib(stage.kv_cache_bytes):.2f} KV")
+    return made
+
+
+def show_refusal(plan: Plan, stream: TextIO) -> None:
+    """Print every layout tried with its numbers, and what would work instead."""
+    out = console(stream)
+    say(out, f"{plan.model.id} does not fit {plan.instance.type}:")
+    for line in refusal_lines(plan):
+        say(out, f"  {line}")

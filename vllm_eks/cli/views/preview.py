@@ -1,0 +1,62 @@
+"""The preview for people: the answer first, then the plan, the topology, the price and the checks."""
+
+from typing import TYPE_CHECKING
+
+import yaml
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+
+from vllm_eks.cli.views.checks import show_checks, show_warnings
+from vllm_eks.cli.views.cost import show_costs
+from vllm_eks.cli.views.models import show_models
+from vllm_eks.cli.views.preview_answer import answer
+from vllm_eks.cli.views.resources import resource_tree
+from vllm_eks.cli.views.screen import say
+from vllm_eks.cli.views.topology import topology
+from vllm_eks.preview.recording import Recording
+
+if TYPE_CHECKING:
+    from vllm_eks.cli.preview import Wanted
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+
+
+def show(recording: Recording, stack: str, out: Console, wanted: "Wanted") -> None:
+    """Print the preview; of a refused stack the answer alone."""
+    say(out, answer(recording).line)
+    if recording.refusal:
+        return
+    say(out, f"Offline preview of stack {stack} in {recording.region}: nothing is made, and AWS is not asked.")
+    show_warnings(recording, out)
+    _part(out, "Plan")
+    show_models(recording, out)
+    _part(out, "Topology")
+    out.print(topology(recording, out))
+    if wanted.resources:
+        _part(out, "Resources")
+        out.print(resource_tree(recording))
+    if wanted.values:
+        _part(out, "Helm values")
+        _show_values(recording, out)
+    _part(out, "Price")
+    show_costs(recording, out)
+    _part(out, "Checks")
+    show_checks(recording, out)
+    out.print()
+    count = sum(one.is_custom for one in recording.registrations)
+    say(out, f"{count} resources. To see them: --resources; the Helm values: --values; for scripts: --json.")
+
+
+def _part(out: Console, title: str) -> None:
+    out.print()
+    out.print(Rule(title, align="left") if out.is_terminal else Text(f"== {title}"))
+
+
+def _show_values(recording: Recording, out: Console) -> None:
+    for release in recording.of_type(RELEASE):
+        values = release.inputs.get("values")
+        if values:
+            say(out, f"# {release.inputs['name']} ({release.inputs['chart']})")
+            # Names of Secrets are in the values, their contents never; a secret path would be a fault of ours.
+            out.print(yaml.safe_dump(values, width=1000).rstrip(), markup=False, soft_wrap=True)

@@ -1,0 +1,131 @@
+"""The network, its zones, their nodes and the GPUs of each, as a picture drawn from what was registered."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from vllm_eks.cli.views.models import MOST_IN_FULL
+from vllm_eks.cli.views.plan import gpu_lines, legend, node_contents
+from vllm_eks.preview.mock_cloud import CLUSTER_COMPONENT, Registration
+from vllm_eks.preview.recording import Recording
+
+SUBNET = "aws:ec2/subnet:Subnet"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
+INTERNET_GATEWAY = "aws:ec2/internetGateway:InternetGateway"
+VPC_ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+VPC = "aws:ec2/vpc:Vpc"
+MODEL_LABEL = "vllm-eks/model"
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """One subnet of the picture."""
+
+    zone: str
+    id: str
+    label: str
+
+
+def topology(recording: Recording, out: Console) -> Tree:
+    """Return the picture: control plane, ways in and out, VPC, zones, subnets, node groups, nodes, GPUs."""
+    root = Tree(Text(f"region {recording.region}", style="bold"))
+    for line in _control_plane(recording):
+        root.add(Text(line))
+    vpcs = recording.of_type(VPC)
+    name = vpcs[0].inputs["cidrBlock"] if vpcs else f"{recording.vpc_id} (existing)"
+    vpc = root.add(Text(f"VPC {name}", style="bold"))
+    subnets = _subnets(recording)
+    zone_of = {subnet.id: subnet.zone for subnet in subnets}
+    for line in (*_ways_out(recording), *_system_nodes(recording, zone_of)):
+        vpc.add(Text(line))
+    for zone in sorted(set(zone_of.values())):
+        branch = vpc.add(Text(zone, style="bold"))
+        for subnet in subnets:
+            if subnet.zone == zone:
+                node = branch.add(Text(subnet.label))
+                for group in _groups(recording, of_models=True):
+                    if subnet.id in group.inputs["subnetIds"]:
+                        _add_group(node, group, recording, out)
+    for line in _clients(recording):
+        root.add(Text(line))
+    if len(recording.fleet) <= MOST_IN_FULL:
+        root.add(legend())
+    return root
+
+
+def _control_plane(recording: Recording) -> Iterator[str]:
+    made = recording.of_type(CLUSTER_COMPONENT)
+    if not made:
+        yield "EKS control plane: an existing one"
+    for one in made:
+        callers = one.inputs.get("publicAccessCidrs") or []
+        reach = f"{', '.join(callers)} and the VPC" if callers else "the VPC only"
+        yield f"EKS control plane {one.inputs['name']}, Kubernetes {one.inputs['version']}: its API is open to {reach}"
+
+
+def _ways_out(recording: Recording) -> Iterator[str]:
+    if recording.of_type(INTERNET_GATEWAY):
+        nat = len(recording.of_type(NAT_GATEWAY))
+        gateways = "the NAT gateway" if nat == 1 else f"{nat} NAT gateways"
+        yield f"internet gateway: private subnets go out through {gateways}, nothing comes in"
+    for one in recording.of_type(VPC_ENDPOINT):
+        service = str(one.inputs["serviceName"]).rpartition(".")[2]
+        yield f"{service.upper()} endpoint ({str(one.inputs['vpcEndpointType']).lower()}): traffic to it skips NAT"
+
+
+def _system_nodes(recording: Recording, zone_of: Mapping[str, str]) -> Iterator[str]:
+    for group in _groups(recording, of_models=False):
+        zones = " and ".join(sorted(zone_of[subnet] for subnet in group.inputs["subnetIds"]))
+        count = group.inputs["scalingConfig"]["desiredSize"]
+        yield f"system nodes: {count} x {group.inputs['instanceTypes'][0]}, spread over {zones}"
+
+
+def _clients(recording: Recording) -> Iterator[str]:
+    """Yield how a request reaches each model."""
+    models = recording.outputs.get("models") or {}
+    if len(models) > MOST_IN_FULL:
+        yield "clients in the cluster call http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1, NAME being the model's"
+        return
+    for name, model in models.items():
+        yield f"clients in the cluster call {model['endpoint']} -> the first pod of each replica of {name}"
+    if models:
+        yield "clients outside the cluster go through kubectl port-forward: pulumi stack output models prints it"
+
+
+def _groups(recording: Recording, *, of_models: bool) -> list[Registration]:
+    groups = recording.of_type(NODE_GROUP)
+    return [one for one in groups if (MODEL_LABEL in (one.inputs.get("labels") or {})) == of_models]
+
+
+def _subnets(recording: Recording) -> list[Subnet]:
+    if recording.private_subnets is not None:
+        return [Subnet(zone, id_, f"private {id_} (existing)") for zone, id_ in recording.private_subnets.items()]
+    homes_of_nat = {gateway.inputs["subnetId"] for gateway in recording.of_type(NAT_GATEWAY)}
+    found = []
+    for one in recording.of_type(SUBNET):
+        id_ = f"{one.name}-id"
+        kind = "public" if "/role/elb" in str(one.inputs.get("tags")) else "private"
+        label = f"{kind} {one.inputs['cidrBlock']}" + ("  NAT gateway" if id_ in homes_of_nat else "")
+        found.append(Subnet(str(one.inputs["availabilityZone"]), id_, label))
+    return found
+
+
+def _add_group(branch: Tree, group: Registration, recording: Recording, out: Console) -> None:
+    count = group.inputs["scalingConfig"]["desiredSize"]
+    model = str(group.inputs["labels"][MODEL_LABEL])
+    nodes = recording.fleet[model]
+    share, instance_type = nodes.plan.in_one_zone, nodes.plan.instance.type
+    if nodes.parked:
+        branch.add(Text(f"{model}: parked, {share.nodes_per_zone} x {instance_type} when it runs", style="bold"))
+        return
+    drawn = branch.add(Text(f"{model}: {count} x {instance_type}, {nodes.kind}", style="bold"))
+    if len(recording.fleet) > MOST_IN_FULL:
+        return
+    for index in range(count):
+        node = drawn.add(Text(f"node {index + 1}  {node_contents(share, index)}"))
+        for line in gpu_lines(share, index, out):
+            node.add(line)

@@ -1,0 +1,196 @@
+"""From facts to findings. Pure: no network, no clock."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from vllm_eks.doctor.facts import EngineLooks, Facts, Finding, ModelFacts, Object
+from vllm_eks.doctor.job_findings import of_jobs, of_releases
+from vllm_eks.doctor.node_findings import of_node, of_node_group
+from vllm_eks.pods.causes import cause_of, last_words, masked, telling_line
+from vllm_eks.pods.complaints import Complaint, complaint_about, complaints_by_uid, of_controllers
+from vllm_eks.pods.crashes import crash_of
+from vllm_eks.pods.progress import Planned, measured_against, stage_of
+from vllm_eks.pods.rollout import is_ready, trouble
+
+GROUP_LABEL = "leaderworkerset.sigs.k8s.io/group-index"
+INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
+STALL_SECONDS = 300
+"""When the liveness probe calls an engine stuck (charts/vllm/values.yaml, health.stallSeconds)."""
+ENDED_PODS = re.compile(r"(?:Killing|Unhealthy|Evicted|OOMKilling)\b")
+"""Complaints that say why a pod is gone; what was said of its start means nothing once it is."""
+
+
+def diagnose(facts: Facts) -> list[Finding]:
+    """Return what is wrong, and for each model with nothing wrong that it is well."""
+    found = [Finding(subject=what, severity="unknown", title=why) for what, why in facts.unknown]
+    for group in facts.node_groups:
+        found += of_node_group(group)
+    for node in facts.nodes:
+        found += of_node(node)
+    for model in facts.models:
+        of_model = [*of_releases(model, facts.now), *_model(model)]
+        found += of_model or [_well(model)]
+    return found
+
+
+def _model(model: ModelFacts) -> Iterator[Finding]:
+    yield from of_jobs(model)
+    if model.group is None:
+        yield Finding(
+            subject=model.name,
+            severity="problem",
+            title=f"there is no LeaderWorkerSet {model.name} in {model.namespace}",
+            remedy="is this the stack's cluster (--kubeconfig), and has pulumi up come so far?",
+            code="no_group",
+        )
+        return
+    complaints = complaints_by_uid(model.events)
+    missing = _missing(model)
+    refused = "\n".join(one.text for one in of_controllers(complaints, model.name, model.pods))
+    if missing and (not model.pods or (refused and cause_of(refused))):
+        yield _finding(model.name, refused, otherwise="no pod was made", evidence=refused)
+    seen: set[str] = set()
+    for pod in model.pods:
+        if not is_ready(pod):
+            for finding in _pod(model, pod, complaint_about(pod, complaints)):
+                # Pods of a group end together, for one cause.
+                if finding.code not in seen or not finding.code:
+                    yield finding
+                seen.add(finding.code)
+    if not all(is_ready(pod) for pod in model.pods):
+        yield from _gone(model, complaints, seen)
+    yield from _half_groups(model)
+    for name, looks in model.engines.items():
+        yield from _engine(name, looks)
+
+
+def _missing(model: ModelFacts) -> int:
+    spec = model.group["spec"] if model.group else {}
+    return spec.get("replicas", 0) * spec.get("leaderWorkerTemplate", {}).get("size", 1) - len(model.pods)
+
+
+def _pod(model: ModelFacts, pod: Object, warning: str) -> Iterator[Finding]:
+    name = pod["metadata"]["name"]
+    log, said, crash = model.logs.get(name, ""), trouble(pod, warning), crash_of(pod, warning)
+    if not crash and "not ready yet" in said:
+        measured = measured_against(log, planned_of(model))
+        yield Finding(
+            subject=name,
+            severity="ok",
+            title="starts, and nothing is wrong with it so far",
+            evidence="; ".join((stage_of(log) or last_words(log), *measured)),
+        )
+        return
+    yield _finding(name, log if crash else "", crash or said, otherwise=said, evidence=last_words(log) if crash else "")
+
+
+def planned_of(model: ModelFacts) -> Planned:
+    """Return the plan's memory, which the hook Job was given."""
+    for job in model.jobs:
+        for container in job.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            for argument in container.get("args") or []:
+                if argument.startswith("--planned="):
+                    return _planned(json.loads(argument.removeprefix("--planned=")))
+    return Planned()
+
+
+def _planned(values: Mapping[str, float]) -> Planned:
+    low, high = values.get("kvCacheTokensLow"), values.get("kvCacheTokensHigh")
+    return Planned(
+        weights_gib_high=values.get("weightsGibHigh"),
+        kv_cache_tokens_low=None if low is None else int(low),
+        kv_cache_tokens_high=None if high is None else int(high),
+    )
+
+
+def _gone(model: ModelFacts, complaints: Mapping[str, Complaint], seen: set[str]) -> Iterator[Finding]:
+    """Yield what ended pods that are no more: their events outlive them for an hour."""
+    present = {pod["metadata"].get("uid") for pod in model.pods}
+    of_the_model = re.compile(rf"{re.escape(model.name)}-\d+(?:-\d+)?")
+    for uid, one in complaints.items():
+        cause = cause_of(one.text)
+        if uid in present or not of_the_model.fullmatch(one.about) or not ENDED_PODS.match(one.text):
+            continue
+        if cause is None or cause.code in seen:
+            continue
+        seen.add(cause.code)
+        yield _finding(f"{one.about} (gone)", one.text, otherwise=one.text)
+
+
+def _members(indexes: list[str]) -> str:
+    return ", ".join("its leader" if index == "0" else f"worker {index}" for index in indexes)
+
+
+def _half_groups(model: ModelFacts) -> Iterator[Finding]:
+    """Yield the groups of which some pods stand ready and others do not exist."""
+    size = model.group["spec"]["leaderWorkerTemplate"].get("size", 1) if model.group else 1
+    groups: dict[str, list[Object]] = {}
+    for pod in model.pods:
+        if not pod["metadata"].get("deletionTimestamp"):
+            groups.setdefault(pod["metadata"].get("labels", {}).get(GROUP_LABEL, "?"), []).append(pod)
+    for index, pods in sorted(groups.items()):
+        if size <= len(pods):
+            continue
+        missing = sorted(
+            {str(i) for i in range(size)} - {pod["metadata"]["labels"].get(INDEX_LABEL, "") for pod in pods}
+        )
+        yield Finding(
+            subject=f"{model.name}, group {index}",
+            severity="problem",
+            title=f"half a group: {len(pods)} of {size} pods, without {_members(missing)}",
+            remedy="LeaderWorkerSet makes the group anew by itself; if not within two minutes, look at its controller: "
+            "kubectl -n lws-system get pods",
+            code="half_group",
+        )
+
+
+def _engine(name: str, looks: EngineLooks) -> Iterator[Finding]:
+    state = looks.after
+    if state.dead:
+        yield _finding(name, state.trouble, otherwise=state.trouble)
+    elif state.trouble:
+        yield Finding(
+            subject=name,
+            severity="unknown",
+            title=f"is ready, but its server gave no answer here: {state.trouble}",
+            remedy="a busy server may answer late; the probe restarts one that stays silent for two minutes",
+            code="no_answer",
+        )
+    elif not state.running:
+        yield Finding(subject=name, severity="ok", title="answers, idle")
+    elif state.fingerprint and state.fingerprint == looks.before.fingerprint:
+        yield Finding(
+            subject=name,
+            severity="problem",
+            title=f"seems stuck: {state.running} requests running, and nothing moved in {looks.seconds:.0f} s",
+            remedy=f"wait: the probe restarts the group after {STALL_SECONDS} s without a token, and not before",
+            code="seems_stuck",
+        )
+    else:
+        yield Finding(
+            subject=name, severity="ok", title=f"answers, busy: {state.running} running, {state.waiting} waiting"
+        )
+
+
+def _finding(subject: str, *texts: str, otherwise: str, evidence: str = "") -> Finding:
+    """Return the known cause that texts show, or `otherwise` where they show none."""
+    cause = cause_of(*texts)
+    if cause is None:
+        return Finding(
+            subject=subject, severity="problem", title=masked(otherwise)[:300], evidence=masked(evidence)[:300]
+        )
+    shows = next((text for text in texts if text and cause_of(text) is cause), texts[-1])
+    return Finding(
+        subject=subject,
+        severity="problem",
+        title=cause.title,
+        evidence=telling_line(shows, cause),
+        remedy=cause.remedy,
+        code=cause.code,
+    )
+
+
+def _well(model: ModelFacts) -> Finding:
+    parked = model.group is not None and not model.group["spec"].get("replicas")
+    return Finding(subject=model.name, severity="ok", title="is parked" if parked else "is well")

@@ -1,0 +1,81 @@
+"""Findings about a model's Jobs and Helm releases. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from vllm_eks.doctor.facts import Finding, ModelFacts, Object
+from vllm_eks.pods.causes import cause_of, last_words, masked, telling_line
+from vllm_eks.pods.complaints import complaint_about, complaints_by_uid
+from vllm_eks.pods.rollout import trouble
+
+RELEASE_SECONDS = 3600
+"""A release that is pending for longer was interrupted, where no hook Job tells how long it may take."""
+
+
+def of_jobs(model: ModelFacts) -> Iterator[Finding]:
+    """Yield the Jobs that failed, and those whose pod cannot run."""
+    complaints = complaints_by_uid(model.events)
+    for job in model.jobs:
+        name, log = job["metadata"]["name"], model.job_logs.get(job["metadata"]["name"], "")
+        conditions = {c["type"]: c for c in job.get("status", {}).get("conditions") or [] if c["status"] == "True"}
+        if "Failed" in conditions:
+            said = f"{conditions['Failed'].get('reason', '')} {conditions['Failed'].get('message', '')}"
+            yield _of_failed(name, log, said)
+        elif "Complete" not in conditions:
+            for pod in model.job_pods.get(name, ()):
+                if pod.get("status", {}).get("phase") == "Pending":
+                    yield from _of_pending(name, trouble(pod, complaint_about(pod, complaints)))
+
+
+def of_releases(model: ModelFacts, now: float) -> Iterator[Finding]:
+    """Yield the releases that an interrupted `pulumi up` left pending, so that every next one fails."""
+    for record in model.releases:
+        meta = record["metadata"]
+        labels: Mapping[str, str] = meta.get("labels") or {}
+        if now - float(labels.get("modifiedAt") or 0) < _longest(model):
+            continue
+        yield Finding(
+            subject=f"release {labels.get('name', meta['name'])}",
+            severity="problem",
+            title=f"is {labels.get('status')}: an interrupted pulumi up left it so, and the next one fails",
+            evidence=f"Secret {meta['name']}",
+            remedy=f"if no pulumi up runs: kubectl -n {model.namespace} delete secret {meta['name']}, then pulumi up",
+            code="pending_release",
+        )
+
+
+def _longest(model: ModelFacts) -> float:
+    seconds = [job.get("spec", {}).get("activeDeadlineSeconds") or 0 for job in model.jobs if _is_ready_job(job)]
+    return max(seconds, default=0) or RELEASE_SECONDS
+
+
+def _is_ready_job(job: Object) -> bool:
+    return job["metadata"]["name"].endswith("-ready")
+
+
+def _of_failed(name: str, log: str, said: str) -> Finding:
+    cause = cause_of(log, said)
+    if cause is None:
+        return Finding(
+            subject=f"job {name}", severity="problem", title="failed", evidence=last_words(log) or masked(said)[:300]
+        )
+    return Finding(
+        subject=f"job {name}",
+        severity="problem",
+        title=cause.title,
+        evidence=telling_line(log or said, cause),
+        remedy=cause.remedy,
+        code=cause.code,
+    )
+
+
+def _of_pending(name: str, said: str) -> Iterator[Finding]:
+    cause = cause_of(said)
+    if cause is not None:
+        yield Finding(
+            subject=f"job {name}",
+            severity="problem",
+            title=cause.title,
+            evidence=masked(said)[:300],
+            remedy=cause.remedy,
+            code=cause.code,
+        )

@@ -1,0 +1,82 @@
+"""Findings about nodes: EKS's node groups, and what Kubernetes says of each GPU node. Pure."""
+
+from collections.abc import Iterator
+
+from vllm_eks.doctor.facts import Finding, NodeGroupFacts, Object
+from vllm_eks.pods.causes import cause_of, masked, telling_line
+
+TERMINATE = (
+    "kubectl drain {node} --ignore-daemonsets --delete-emptydir-data, then terminate its instance: another comes"
+)
+OF_THE_AGENT = {
+    "AcceleratedHardwareReady": "a GPU of it failed: " + TERMINATE,
+    "KernelReady": "its kernel is in trouble: " + TERMINATE,
+    "NetworkingReady": "its network is in trouble (kubectl -n kube-system logs -l k8s-app=aws-node says more): "
+    + TERMINATE,
+    "StorageReady": "its disks are in trouble: " + TERMINATE,
+    "ContainerRuntimeReady": "containerd on it is in trouble: " + TERMINATE,
+}
+"""Conditions of EKS's node monitoring agent: False is bad."""
+OF_THE_KUBELET = {
+    "MemoryPressure": "it runs out of memory: take a larger instanceType",
+    "DiskPressure": "its disk fills: old revisions of weights lie there; " + TERMINATE,
+    "PIDPressure": "it runs out of processes: " + TERMINATE,
+}
+"""Conditions of which True is bad."""
+OWN_FAULT = (
+    "the agent's own DCGM server does not answer, which says nothing of the GPUs: does its pod run on this node "
+    "(kubectl -n kube-system get pods -o wide)? pulumi up configures it so that it tolerates the node's taint"
+)
+AGAIN = (
+    "correct that, then pulumi up; where it changes nothing: "
+    "aws eks delete-nodegroup --cluster-name {cluster} --nodegroup-name {group}, pulumi refresh, pulumi up"
+)
+
+
+def of_node_group(group: NodeGroupFacts) -> Iterator[Finding]:
+    """Yield what EKS says of a node group that is not as it should be."""
+    failed = "FAILED" in group.status or group.status == "DEGRADED"
+    again = AGAIN.format(cluster=group.cluster, group=group.name) if "FAILED" in group.status else ""
+    for code, message in group.issues:
+        text = f"{code}: {message}"
+        cause = cause_of(text)
+        remedy = "; ".join(part for part in (cause.remedy if cause else "", again) if part)
+        yield Finding(
+            subject=f"node group {group.name}",
+            severity="problem",
+            title=cause.title if cause else f"EKS reports {code}",
+            evidence=f"{group.status}, {telling_line(text, cause) if cause else masked(text)[:300]}",
+            remedy=remedy,
+            code=cause.code if cause else "",
+        )
+    if not group.issues and group.status not in ("ACTIVE", "UPDATING"):
+        yield Finding(
+            subject=f"node group {group.name}",
+            severity="problem" if failed else "ok",
+            title=f"is {group.status}, and EKS names no cause",
+            remedy=again,
+        )
+
+
+def of_node(node: Object) -> Iterator[Finding]:
+    """Yield the conditions of a node that are bad: the kubelet's, and those of the node monitoring agent."""
+    name = node["metadata"]["name"]
+    for condition in node.get("status", {}).get("conditions") or []:
+        kind, status = condition.get("type", ""), condition.get("status", "")
+        reason, message = condition.get("reason", ""), condition.get("message", "")
+        if kind == "Ready" and status != "True":
+            remedy = "wait five minutes; " + TERMINATE
+        elif kind in OF_THE_AGENT and status == "False":
+            remedy = OWN_FAULT if "DCGM" in reason and "DCGMDiagnostic" not in reason else OF_THE_AGENT[kind]
+        elif kind in OF_THE_KUBELET and status == "True":
+            remedy = OF_THE_KUBELET[kind]
+        else:
+            continue
+        yield Finding(
+            subject=f"node {name}",
+            severity="problem",
+            title=f"{kind} is {status}",
+            evidence=masked(f"{reason}: {message}")[:300],
+            remedy=remedy.format(node=name),
+            code="node",
+        )

@@ -1,0 +1,45 @@
+"""Read the JSON files that people hand over, with one clear sentence where they cannot be read."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.text_files import read_text_file
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Of a JSON file. The index of DeepSeek-V3, among the longest there are, has 9 MB."""
+LFS_POINTER = "version https://git-lfs.github.com/spec/"
+
+
+def read_json_object(path: Path, *, called: str = "") -> dict[str, Any]:
+    """Return the JSON object in a file; `called` says what the user calls the file.
+
+    Raises:
+        WrongQuestion: The file is missing, is not JSON, or holds no object.
+    """
+    name = f"{called} {path}".strip()
+    text = read_text_file(path, called=name, most_bytes=MOST_BYTES)
+    if text.startswith(LFS_POINTER):
+        raise WrongQuestion(f"{name} is a Git LFS pointer, not the file itself: run git lfs pull in its repository")
+    if not text.strip():
+        raise WrongQuestion(f"{name} is empty: it must hold one JSON object")
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise WrongQuestion(f"{name} is not JSON: {error}{_hint(text)}") from None
+    except RecursionError:
+        raise WrongQuestion(f"{name} is nested too deeply to be read") from None
+    except ValueError as error:
+        raise WrongQuestion(f"{name} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise WrongQuestion(f"{name} must hold one JSON object")
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _hint(text: str) -> str:
+    return " (it looks like a web page)" if text.lstrip()[:1] == "<" else ""

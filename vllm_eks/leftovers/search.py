@@ -1,0 +1,111 @@
+"""Ask about every kind, one after the other; what may not be asked is told, and stops nothing else."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from vllm_eks.aws.account import Account
+from vllm_eks.aws.errors import NotAllowed
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.leftovers import ec2, services
+from vllm_eks.leftovers.blockers import KINDS, Blocker, blockers
+from vllm_eks.leftovers.found import Found, Leftovers
+from vllm_eks.leftovers.owner import Owner
+
+Thing = TypeVar("Thing")
+
+ALIVE = ("ACTIVE", "CREATING", "UPDATING", "PENDING")
+
+
+def search(account: Account, owner: Owner, *, profile: str | None = None, logs_are_kept: bool = False) -> Leftovers:
+    """Return what the account still holds of a stack.
+
+    Args:
+        account: Who is asked.
+        owner: Whose it must be.
+        profile: What the printed commands name.
+        logs_are_kept: Whether the stack file has its log groups outlive it.
+
+    Raises:
+        WrongQuestion: There are no credentials, or AWS refuses them.
+    """
+    # Anybody with good credentials may ask this: whatever fails from here on is a matter of one kind.
+    number = account.answer("sts", "get_caller_identity")["Account"]
+    asked = _Asked()
+    clusters = asked.collect("cluster", lambda: services.clusters(account, owner))
+    groups = asked.collect("node group", lambda: services.node_groups(account, owner))
+    vpcs = asked.collect("VPC", lambda: ec2.listed(account, owner, ec2.NETWORK))
+    instances = asked.collect("instance", lambda: ec2.instances(account, owner))
+    own_vpcs, own_instances = {one.id for one in vpcs}, {one.id for one in instances}
+    asked.collect(
+        "network interface", lambda: ec2.interfaces(account, owner, vpcs=own_vpcs, own_instances=own_instances)
+    )
+    for listing in ec2.LISTINGS:
+        asked.collect(listing.kind, lambda listing=listing: ec2.listed(account, owner, listing))
+    asked.collect("classic load balancer", lambda: services.classic_load_balancers(account, owner))
+    asked.collect("load balancer", lambda: services.load_balancers(account, owner))
+    asked.collect("target group", lambda: services.target_groups(account, owner))
+    asked.collect("auto scaling group", lambda: services.auto_scaling_groups(account, owner))
+    asked.collect("log group", lambda: services.log_groups(account, owner, kept=logs_are_kept))
+    asked.collect("KMS key", lambda: services.keys(account, owner))
+    in_use = _in_use(owner, clusters, groups)
+    return Leftovers(
+        name=owner.name,
+        region=account.region,
+        account=number,
+        options={"--region": account.region} | ({"--profile": profile} if profile else {}),
+        found=asked.found,
+        not_asked=asked.not_asked,
+        in_the_way=[] if in_use else _in_the_way(account, asked, own_vpcs),
+        in_use=in_use,
+    )
+
+
+def _in_the_way(account: Account, asked: "_Asked", vpcs: set[str]) -> list[Blocker]:
+    """Return what others have in the stack's own VPCs, which stay as long as it is there."""
+    own = {one.id for one in asked.found}
+    kinds = KINDS if vpcs else ()
+    found = [
+        blocker
+        for kind in kinds
+        for blocker in asked.look(f"{kind.name} of others", lambda kind=kind: blockers(account, kind, vpcs, own))
+    ]
+    return list({blocker.id: blocker for blocker in found}.values())
+
+
+class _Asked:
+    """What was found so far, and what could not be asked."""
+
+    def __init__(self) -> None:
+        self.found: list[Found] = []
+        self.not_asked: dict[str, str] = {}
+
+    def collect(self, kind: str, ask: Callable[[], Iterable[Found]]) -> list[Found]:
+        """Keep and return what `ask` finds, up to where AWS stops answering."""
+        mine = self.look(kind, ask)
+        self.found += mine
+        return mine
+
+    def look(self, kind: str, ask: Callable[[], Iterable[Thing]]) -> list[Thing]:
+        """Return what `ask` finds, up to where AWS stops answering."""
+        mine: list[Thing] = []
+        try:
+            # Not list(): what came before a refusal is kept.
+            for one in ask():
+                mine.append(one)
+        except NotAllowed as fault:
+            self.not_asked[kind] = f"no permission for {fault.action}"
+        except WrongQuestion as fault:
+            self.not_asked[kind] = str(fault).rstrip(".")
+        return mine
+
+
+def _in_use(owner: Owner, clusters: list[Found], groups: list[Found]) -> str:
+    in_use = "what is listed here is in use, not left over"
+    for cluster in clusters:
+        if cluster.remark in ALIVE:
+            return f"The cluster {cluster.id} still exists ({cluster.remark}): {in_use}."
+        if cluster.remark == "DELETING":
+            return f"The cluster {cluster.id} is being deleted: ask again when it is gone."
+    if groups and owner.existing_cluster:
+        return f"The stack still has node groups in the cluster {owner.existing_cluster}: {in_use}."
+    return ""

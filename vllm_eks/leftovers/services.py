@@ -1,0 +1,168 @@
+"""What the other services hold of a stack: EKS, load balancers, auto scaling groups, logs and KMS keys."""
+
+from collections.abc import Iterator, Sequence
+
+from vllm_eks.aws.account import Account, Record, tags_of
+from vllm_eks.aws.errors import NotAllowed
+from vllm_eks.leftovers.found import Found
+from vllm_eks.leftovers.owner import Owner
+from vllm_eks.leftovers.prices import (
+    CLASSIC_LOAD_BALANCER,
+    CONTROL_PLANE,
+    KEY,
+    LOAD_BALANCER,
+    LOGS,
+    Cost,
+    cost,
+)
+
+MOST_AT_ONCE = 20
+"""Load balancers and target groups in one question about tags."""
+
+GB = 10**9
+
+
+def clusters(account: Account, owner: Owner) -> Iterator[Found]:
+    """Yield the stack's own cluster: the one of its whole name, unless that is somebody else's."""
+    if owner.name not in account.names("eks", "list_clusters", "clusters"):
+        return
+    record = account.answer("eks", "describe_cluster", name=owner.name)["cluster"]
+    if why := owner.why(record.get("tags", {}), named=f"name {owner.name}"):
+        yield Found(
+            kind="cluster",
+            id=owner.name,
+            why=why,
+            removal=(("eks", "delete-cluster", "--name", owner.name),),
+            cost=cost(CONTROL_PLANE),
+            remark=record["status"],
+        )
+
+
+def node_groups(account: Account, owner: Owner) -> Iterator[Found]:
+    """Yield the node groups of the stack's own cluster, and those it made in a cluster of somebody else."""
+    names = {owner.name, owner.existing_cluster or owner.name}
+    for cluster in sorted(names.intersection(account.names("eks", "list_clusters", "clusters"))):
+        for name in account.names("eks", "list_nodegroups", "nodegroups", clusterName=cluster):
+            asked = {"clusterName": cluster, "nodegroupName": name}
+            record = account.answer("eks", "describe_nodegroup", **asked)["nodegroup"]
+            named = f"in the cluster {cluster}" if cluster == owner.name else None
+            if why := owner.why(record.get("tags", {}), named=named):
+                removal = ("eks", "delete-nodegroup", "--cluster-name", cluster, "--nodegroup-name", name)
+                remark = f"{record['status']}, in {cluster}"
+                yield Found(kind="node group", id=name, why=why, removal=(removal,), remark=remark)
+
+
+def classic_load_balancers(account: Account, owner: Owner) -> Iterator[Found]:
+    """Yield what the cloud provider made for a Service of type LoadBalancer."""
+    balancers = account.pages("elb", "describe_load_balancers", "LoadBalancerDescriptions")
+    for names in _batches([record["LoadBalancerName"] for record in balancers]):
+        answer = account.answer("elb", "describe_tags", LoadBalancerNames=names)
+        for described in answer["TagDescriptions"]:
+            if why := owner.why(tags_of(described["Tags"])):
+                name = described["LoadBalancerName"]
+                removal = ("elb", "delete-load-balancer", "--load-balancer-name", name)
+                yield _paid("classic load balancer", name, why, removal, cost(CLASSIC_LOAD_BALANCER))
+
+
+def load_balancers(account: Account, owner: Owner) -> Iterator[Found]:
+    """Yield the application and network load balancers."""
+    for record, why in _tagged(account, owner, "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"):
+        removal = ("elbv2", "delete-load-balancer", "--load-balancer-arn", record["LoadBalancerArn"])
+        # A gateway load balancer has another price, and no controller here makes one.
+        priced = cost(LOAD_BALANCER) if record["Type"] in ("application", "network") else None
+        yield _paid("load balancer", record["LoadBalancerName"], why, removal, priced)
+
+
+def target_groups(account: Account, owner: Owner) -> Iterator[Found]:
+    """Yield the target groups of load balancers."""
+    for record, why in _tagged(account, owner, "describe_target_groups", "TargetGroups", "TargetGroupArn"):
+        removal = ("elbv2", "delete-target-group", "--target-group-arn", record["TargetGroupArn"])
+        yield Found(kind="target group", id=record["TargetGroupName"], why=why, removal=(removal,))
+
+
+def auto_scaling_groups(account: Account, owner: Owner) -> Iterator[Found]:
+    """Yield the groups EKS makes for node groups: as long as one is there, it starts instances anew."""
+    for record in account.pages("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"):
+        if why := owner.why(tags_of(record.get("Tags"))):
+            name = record["AutoScalingGroupName"]
+            removal = ("autoscaling", "delete-auto-scaling-group", "--force-delete", "--auto-scaling-group-name", name)
+            remark = f"{record['DesiredCapacity']} instances wanted"
+            yield Found(kind="auto scaling group", id=name, why=why, removal=(removal,), remark=remark)
+
+
+def log_groups(account: Account, owner: Owner, *, kept: bool) -> Iterator[Found]:
+    """Yield the control plane's log group, of one whole name, and the flow logs', told by its tag.
+
+    Args:
+        account: Who is asked.
+        owner: Whose they must be.
+        kept: Whether the stack file has them outlive the stack.
+    """
+    control_plane = f"/aws/eks/{owner.name}/cluster"
+    # Pulumi puts random letters behind the name of the flow logs' group. The prefix only saves questions.
+    for prefix in (control_plane, f"{owner.name}-flow-logs-log-group"):
+        for record in account.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
+            name = record["logGroupName"]
+            arn = record["arn"].removesuffix(":*")
+            tags = account.answer("logs", "list_tags_for_resource", resourceArn=arn).get("tags", {})
+            if why := owner.why(tags, named=f"name {name}" if name == control_plane else None):
+                removal = ("logs", "delete-log-group", "--log-group-name", name)
+                remark = "kept by cluster.keepLogs" if kept else ""
+                paid = cost(LOGS, record.get("storedBytes", 0) / GB)
+                yield Found(kind="log group", id=name, why=why, removal=(removal,), cost=paid, remark=remark)
+
+
+def keys(account: Account, owner: Owner) -> Iterator[Found]:
+    """Yield the key of the Kubernetes secrets, told by its tag or its alias.
+
+    Raises:
+        NotAllowed: Some keys may not be looked at; after all others have been.
+    """
+    alias = f"alias/eks/{owner.name}"
+    aliases = account.pages("kms", "list_aliases", "Aliases")
+    named = {one.get("TargetKeyId"): f"alias {alias}" for one in aliases if one["AliasName"] == alias}
+    ids = [record["KeyId"] for record in account.pages("kms", "list_keys", "Keys")]
+    refused: list[str] = []
+    for id_ in ids:
+        try:
+            yield from _key(account, owner, id_, named.get(id_))
+        except NotAllowed as fault:
+            # A key's own policy can shut out everybody; the others are looked at all the same.
+            refused.append(fault.action)
+    if refused:
+        action = f"{refused[0]} on {len(refused)} of {len(ids)} keys"
+        raise NotAllowed(f"these AWS credentials may not call {action}", action)
+
+
+def _key(account: Account, owner: Owner, id_: str, named: str | None) -> Iterator[Found]:
+    facts = account.answer("kms", "describe_key", KeyId=id_)["KeyMetadata"]
+    if facts.get("KeyManager") != "CUSTOMER":
+        return
+    listed = account.pages("kms", "list_resource_tags", "Tags", KeyId=id_)
+    why = owner.why({tag["TagKey"]: tag["TagValue"] for tag in listed}, named=named)
+    if not why:
+        return
+    if facts["KeyState"] == "PendingDeletion":
+        remark = f"gone on {facts['DeletionDate']:%Y-%m-%d}, and free until then"
+        yield Found(kind="KMS key", id=id_, why=why, removal=(), remark=remark)
+    else:
+        removal = ("kms", "schedule-key-deletion", "--pending-window-in-days", "7", "--key-id", id_)
+        yield _paid("KMS key", id_, why, removal, cost(KEY))
+
+
+def _paid(kind: str, id_: str, why: str, removal: tuple[str, ...], paid: Cost | None) -> Found:
+    return Found(kind=kind, id=id_, why=why, removal=(removal,), cost=paid, is_free=False)
+
+
+def _tagged(account: Account, owner: Owner, operation: str, key: str, arn_key: str) -> Iterator[tuple[Record, str]]:
+    """Yield the stack's own among load balancers or target groups, whose tags are asked for on their own."""
+    records = {record[arn_key]: record for record in account.pages("elbv2", operation, key)}
+    for arns in _batches(list(records)):
+        for described in account.answer("elbv2", "describe_tags", ResourceArns=arns)["TagDescriptions"]:
+            if why := owner.why(tags_of(described["Tags"])):
+                yield records[described["ResourceArn"]], why
+
+
+def _batches(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), MOST_AT_ONCE):
+        yield items[start : start + MOST_AT_ONCE]

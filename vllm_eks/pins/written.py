@@ -1,0 +1,92 @@
+"""Write chosen versions into a stack file: its comments, order and all other values stay as they are."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml.util import load_yaml_guess_indent
+
+from config.checked_stack import WrongStack, check_stack
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.pins.pinned import Pin
+from vllm_eks.stack_files.read import StackFile, read_stack_file
+
+WIDTH = 4096
+"""No line of a stack file is folded anew."""
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def write_pins(folder: Path, stack: str, pins: Sequence[Pin], file: StackFile) -> list[str]:
+    """Write what each pin offers into the stack's file; return the keys that changed.
+
+    Raises:
+        WrongQuestion: The file cannot be changed in these places alone, or would be refused. It is left as it was.
+    """
+    wanted = {pin.key: pin.offered for pin in pins}
+    if not wanted:
+        return []
+    path = folder / f"Pulumi.{file.stack}.yaml"
+    before = path.read_bytes()
+    path.write_bytes(_edited(before, wanted, file.project))
+    try:
+        _must_differ_in_these_alone(file, read_stack_file(folder, stack), wanted)
+    except (WrongQuestion, WrongStack) as error:
+        path.write_bytes(before)
+        lines = "".join(f"\n  {key}: {value}" for key, value in wanted.items())
+        raise WrongQuestion(f"{path.name} was left as it was ({error}): write these by hand:{lines}") from None
+    return list(wanted)
+
+
+def _edited(content: bytes, wanted: Mapping[str, str | None], project: str) -> bytes:
+    text = content.decode("utf-8")
+    mark, line_end = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else "", "\r\n" if "\r\n" in text else "\n"
+    text = text.removeprefix(mark).replace("\r\n", "\n")
+    _, indent, offset = load_yaml_guess_indent(text)
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = WIDTH
+    # A list's dashes stay where they are; mappings are guessed by the reader.
+    yaml.indent(mapping=2, sequence=indent or 2, offset=offset or 0)
+    document = yaml.load(text)
+    config = document["config"]
+    for key, value in wanted.items():
+        section, *path = key.split(".")
+        full = f"{project}:{section}"
+        place = _below(config, full if full in config else section if section in config else full)
+        for part in path[:-1]:
+            place = _below(place, part)
+        place[path[-1]] = DoubleQuotedScalarString(value)
+    out = io.StringIO()
+    yaml.dump(document, out)
+    return (mark + out.getvalue().replace("\n", line_end)).encode()
+
+
+def _below(place: Any, key: str) -> Any:  # noqa: ANN401  (ruamel's own mappings)
+    if not isinstance(place.get(key), CommentedMap):
+        place[key] = CommentedMap()
+    return place[key]
+
+
+def _must_differ_in_these_alone(before: StackFile, after: StackFile, wanted: Mapping[str, str | None]) -> None:
+    expected: dict[str, Any] = {key: _value(text) for key, text in before.config.items()}
+    for key, version in wanted.items():
+        section, *path = key.split(".")
+        place = expected.setdefault(f"{before.project}:{section}", {})
+        for part in path[:-1]:
+            place = place.setdefault(part, {})
+        place[path[-1]] = version
+    if {key: _value(text) for key, text in after.config.items()} != expected:
+        raise WrongQuestion("an edit would change more of it than the versions")
+    check_stack(after.for_offline_preview())
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,162 @@
+"""What becomes of each flag of `vllm serve` in `extraArgs`: data/vllm_flags/dispositions.json, read and applied."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from vllm_eks.planner.engine.flag_reading import GivenFlag
+from vllm_eks.planner.engine.flag_tables import TABLES
+
+WITHOUT_DRAFT_MODEL = frozenset({"ngram", "ngram_gpu", "suffix"})
+"""Methods of speculative decoding that need no weights of their own (vllm/config/speculative.py)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Flags that are refused or warned of, for one reason."""
+
+    flags: tuple[str, ...]
+    reason: str
+    do: str = ""
+    """What to do, of a row that refuses."""
+    only: tuple[str, ...] = ()
+    """The values that it is about; none: all but `but`."""
+    but: tuple[str, ...] = ()
+    """Values that pass, beside the flag's own default."""
+    judge: str = ""
+    """A rule of JUDGES that says which values it is about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispositions:
+    """All of them, by main spelling."""
+
+    keys: Mapping[str, str]
+    """Flags with a key of their own in the stack file."""
+    plan: frozenset[str]
+    chart: frozenset[str]
+    secrets: frozenset[str]
+    refused: tuple[Row, ...]
+    warned: tuple[Row, ...]
+    harmless: frozenset[str]
+    gone: Mapping[str, str]
+    """Flags of older versions, and what to do in place of each."""
+
+    @property
+    def owned(self) -> frozenset[str]:
+        """Flags that vllm-eks sets itself."""
+        return frozenset(self.keys) | self.plan | self.chart
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every flag that somebody has decided on."""
+        rows = {flag for row in (*self.refused, *self.warned) for flag in row.flags}
+        return self.owned | self.secrets | self.harmless | rows
+
+
+@cache
+def dispositions() -> Dispositions:
+    """Return the table of dispositions."""
+    document = json.loads((TABLES / "dispositions.json").read_text())
+    owned = document["owned"]
+    return Dispositions(
+        keys=owned["keys"],
+        plan=frozenset(owned["plan"]),
+        chart=frozenset(owned["chart"]),
+        secrets=frozenset(owned["secrets"]),
+        refused=tuple(map(_row, document["refused"])),
+        warned=tuple(map(_row, document["warned"])),
+        harmless=frozenset(document["harmless"]),
+        gone=document["gone"],
+    )
+
+
+def refusals_of(given: GivenFlag, checkpoint_quantization: str) -> Iterator[Row]:
+    """Yield the rows that refuse a flag with the value it has."""
+    return (row for row in dispositions().refused if _is_about(row, given, checkpoint_quantization))
+
+
+def warnings_of(given: GivenFlag, checkpoint_quantization: str) -> Iterator[Row]:
+    """Yield the rows that warn of a flag with the value it has."""
+    return (row for row in dispositions().warned if _is_about(row, given, checkpoint_quantization))
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Row(**values)
+
+
+def _is_about(row: Row, given: GivenFlag, checkpoint_quantization: str) -> bool:
+    if given.flag.name not in row.flags:
+        return False
+    if given.flag.form == "flag":
+        return given.is_off == (given.flag.default is True)
+    if all(_is_default(given, value) or value.lower() in row.but for value in given.values):
+        return False
+    if row.only:
+        return any(value.lower() in row.only for value in given.values)
+    return JUDGES[row.judge](given, checkpoint_quantization) if row.judge else True
+
+
+def _is_default(given: GivenFlag, value: str) -> bool:
+    default = given.flag.default
+    if value in ("{}", "[]") or (given.flag.none and value in ("", "None")):
+        return True
+    if isinstance(default, str):
+        return value.lower() == default.lower()
+    number = _number(value)
+    return isinstance(default, (int, float)) and number is not None and number == float(default)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _is_other_quantization(given: GivenFlag, checkpoint_quantization: str) -> bool:
+    return any(_plain(value) != _plain(checkpoint_quantization) for value in given.values)
+
+
+def _plain(method: str) -> str:
+    """Return a method without what only says which kernels run it: awq_marlin and auto_awq are awq."""
+    return method.lower().replace("-", "_").removeprefix("auto_").removesuffix("_marlin")
+
+
+def _has_draft_model(given: GivenFlag, _: str) -> bool:
+    return not _has_no_draft_model(given, _)
+
+
+def _has_no_draft_model(given: GivenFlag, _: str) -> bool:
+    if given.flag.name == "--spec-tokens":  # says how many, not of what
+        return True
+    return all(_method(value) in WITHOUT_DRAFT_MODEL for value in given.values)
+
+
+def _method(value: str) -> str:
+    try:
+        document = json.loads(value)
+    except ValueError:
+        return value
+    if not isinstance(document, dict):
+        return value
+    named = document.get("model")
+    # Without a method, the word ngram in place of a model names one.
+    return str(document.get("method", named)) if named in (None, "ngram", "[ngram]") else ""
+
+
+def _is_more_than_default(given: GivenFlag, _: str) -> bool:
+    default = given.flag.default
+    numbers = [_number(value) for value in given.values]
+    return any(number is None or number < 0 or number > float(default or 0) for number in numbers)
+
+
+JUDGES: Mapping[str, Callable[[GivenFlag, str], bool]] = {
+    "other_quantization": _is_other_quantization,
+    "draft_model": _has_draft_model,
+    "no_draft_model": _has_no_draft_model,
+    "more_than_default": _is_more_than_default,
+}

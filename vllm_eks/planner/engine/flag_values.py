@@ -1,0 +1,67 @@
+"""Which values a flag of vLLM takes; the forms were tried out on the live parsers (tests/flag_tables/make_table.py)."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from vllm_eks.errors import closest_name
+from vllm_eks.planner.engine.flag_tables import Flag
+
+WORDS = {
+    "integer": (re.compile(r"\s*[+-]?\d+(_\d+)*\s*"), "a whole number", "4"),
+    "human_integer": (re.compile(r"\s*([+-]?\d+|\d+(\.\d+)?[kmgt]|\d+[KMGT])\s*"), "a whole number", "8192 or 8k"),
+    "human_integer_or_auto": (re.compile(r"\s*(-?\d+|\d+(\.\d+)?[kmgt]|\d+[KMGT]|auto)\s*"), "a whole number", "8192"),
+    "float": (re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE), "a number", "0.9"),
+}
+
+
+def value_error(flag: Flag, values: Sequence[str]) -> str | None:
+    """Return what is wrong with the values of a flag, and what to write; None where vLLM takes them."""
+    if flag.form == "flag":
+        return None
+    if not values:
+        return None if flag.nargs == "?" else "has no value: add it as the next item"
+    return next((error for value in values if (error := _error_of(flag, value))), None)
+
+
+def _error_of(flag: Flag, value: str) -> str | None:
+    is_none = flag.none and value in ("", "None")
+    if flag.form == "choice":
+        return _choice_error(flag, "None" if is_none else value)
+    if is_none:
+        return None
+    if flag.form == "json":
+        return _json_error(flag, value)
+    if flag.form in WORDS:
+        pattern, what, example = WORDS[flag.form]
+        if not pattern.fullmatch(value):
+            return f"{value!r} is not {what}: write one such as {example}"
+    return None
+
+
+def _choice_error(flag: Flag, value: str) -> str | None:
+    asked = value.lower().replace("-", "_") if flag.folds_case else value
+    if asked in flag.choices:
+        return None
+    near = closest_name(value, flag.choices)
+    return f"{value!r} is not one of its choices: " + (f"did you mean {near}?" if near else f"write {_list(flag)}")
+
+
+def _list(flag: Flag) -> str:
+    return ", ".join(choice for choice in flag.choices if choice != "None")
+
+
+def _json_error(flag: Flag, value: str) -> str | None:
+    try:
+        document = json.loads(value)
+    except ValueError:
+        return f"{value!r} is not JSON: write it in single quotes, such as '{{\"key\": 1}}'"
+    if not flag.keys:
+        return None
+    if not isinstance(document, dict):
+        return f"{value!r} is not a JSON object: write one such as '{{\"{flag.keys[0]}\": ...}}'"
+    for key in document:
+        if key not in flag.keys:
+            near = closest_name(key, flag.keys)
+            return f"has no key {key!r}: " + (f"did you mean {near}?" if near else "remove it")
+    return None

@@ -1,0 +1,165 @@
+"""What the user wishes for one model, and vLLM's own defaults where there is no wish."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
+from vllm_eks.planner.engine.startup import HUGGING_FACE
+from vllm_eks.planner.engine.versions import BIG_GPU_BATCH, HYBRID_PREFIX_CACHING, UTILIZATION_RAISED
+from vllm_eks.planner.hardware.instances import InstanceType
+from vllm_eks.planner.vllm_version import Version, parse_version
+
+DEFAULT_CONTEXT_TOKENS = 8192
+"""Our default of --max-model-len, capped by the model's own limit: vLLM's default is that limit, up to 10M tokens."""
+
+KV_CACHE_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2")
+"""Those whose memory is planned: one byte a value for fp8 kinds, two for the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingOptions:
+    """Wishes for one model, under vLLM's own names. None means vLLM's default, or the planner's choice."""
+
+    tensor_parallel_size: int | None = None
+    pipeline_parallel_size: int | None = None
+    max_model_len: int | None = None
+    gpu_memory_utilization: float | None = None
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    kv_cache_dtype: str = "auto"
+    enforce_eager: bool = False
+    enable_expert_parallel: bool = False
+    limit_mm_per_prompt: Mapping[str, int] | None = None
+    mm_profile_sizes: Mapping[str, Mapping[str, int]] | None = None
+    """Modality -> sizes, under vLLM's names, that it holds memory back for; the plan counts its defaults."""
+    enable_prefix_caching: bool | None = None
+    decode_context_parallel_size: int = 1
+    vllm_version: str = DEFAULT_VLLM_VERSION
+    replicas: int = 1
+    zones: int = 1
+    """Availability zones that the replicas are spread over evenly; each zone has nodes of its own."""
+    weights_source: str = HUGGING_FACE
+    """HUGGING_FACE or S3 of planner.startup."""
+    max_loras: int = 0
+    """Slots for LoRA adapters; 0: no adapters."""
+    max_lora_rank: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedOptions:
+    """Every size that vLLM will use, for one version and one GPU."""
+
+    max_model_len: int
+    gpu_memory_utilization: float
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    kv_cache_dtype: str
+    enforce_eager: bool
+    enable_expert_parallel: bool
+    mm_limits: tuple[tuple[str, int], ...]
+    """--limit-mm-per-prompt as (modality, most of it in a request)."""
+    version: Version
+    mm_sizes: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = ()
+    """The sizes of --limit-mm-per-prompt, by modality."""
+    prefix_caching: bool | None = None
+    """None: as the version does for the model."""
+    decode_context_parallel_size: int = 1
+    weights_source: str = HUGGING_FACE
+    max_loras: int = 0
+    max_lora_rank: int = 16
+
+    @property
+    def images_per_prompt(self) -> int | None:
+        """None: no limit was given, so vLLM profiles as many as its encoder budget holds."""
+        return dict(self.mm_limits).get("image")
+
+    @property
+    def caches_prefixes(self) -> bool:
+        """Whether a hybrid keeps the state before last as well, for prefix caching."""
+        by_default = self.version >= HYBRID_PREFIX_CACHING
+        return by_default if self.prefix_caching is None else self.prefix_caching
+
+    @property
+    def kv_dtype_bytes(self) -> int:
+        """Bytes of one KV value: FP8 halves the 16-bit default (vllm_memory 3.5)."""
+        return 1 if self.kv_cache_dtype.startswith("fp8") else 2
+
+
+def batch_defaults(instance: InstanceType, version: Version) -> tuple[int, int]:
+    """Return the API server's (max_num_batched_tokens, max_num_seqs) for this GPU.
+
+    Source: vLLM engine/arg_utils.py, EngineArgs.get_batch_defaults.
+    """
+    if instance.gpu_memory_gib >= 160 and version >= BIG_GPU_BATCH:
+        return 16384, 1024
+    if instance.gpu_memory_gib >= 70 and "a100" not in instance.gpu.lower():
+        return 8192, 1024
+    return 2048, 256
+
+
+def default_utilization(version: Version) -> float:
+    """Return vLLM's default of --gpu-memory-utilization."""
+    return 0.92 if version >= UTILIZATION_RAISED else 0.90
+
+
+def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_tokens: int) -> ResolvedOptions:
+    """Fill in the defaults of the wished vLLM version on this GPU.
+
+    Raises:
+        WrongQuestion: A value that vLLM itself would refuse on the command line; all of them at once.
+    """
+    version = parse_version(options.vllm_version)
+    tokens, seqs = batch_defaults(instance, version)
+    tokens = options.max_num_batched_tokens or tokens
+    resolved = ResolvedOptions(
+        max_model_len=options.max_model_len or min(context_limit_tokens, DEFAULT_CONTEXT_TOKENS),
+        gpu_memory_utilization=(
+            default_utilization(version) if options.gpu_memory_utilization is None else options.gpu_memory_utilization
+        ),
+        max_num_seqs=options.max_num_seqs or min(seqs, tokens),
+        max_num_batched_tokens=tokens,
+        kv_cache_dtype=options.kv_cache_dtype,
+        enforce_eager=options.enforce_eager,
+        enable_expert_parallel=options.enable_expert_parallel,
+        mm_limits=tuple(sorted((options.limit_mm_per_prompt or {}).items())),
+        version=version,
+        mm_sizes=tuple(sorted((of, tuple(sizes.items())) for of, sizes in (options.mm_profile_sizes or {}).items())),
+        prefix_caching=options.enable_prefix_caching,
+        decode_context_parallel_size=options.decode_context_parallel_size,
+        weights_source=options.weights_source,
+        max_loras=options.max_loras,
+        max_lora_rank=options.max_lora_rank,
+    )
+    faults = list(_faults(options, resolved))
+    if faults:
+        raise WrongQuestion("; ".join(faults))
+    return resolved
+
+
+def _faults(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
+    positive = {
+        "tensor parallel size": options.tensor_parallel_size,
+        "pipeline parallel size": options.pipeline_parallel_size,
+        "max model len": options.max_model_len,
+        "max num seqs": options.max_num_seqs,
+        "max num batched tokens": options.max_num_batched_tokens,
+        "decode context parallel size": options.decode_context_parallel_size,
+        "replicas": options.replicas,
+        "zones": options.zones,
+    }
+    faults = [
+        f"{name} {value} must be 1 or more" for name, value in positive.items() if value is not None and value < 1
+    ]
+    if not 0 < resolved.gpu_memory_utilization <= 1:
+        faults.append(f"gpu memory utilization {resolved.gpu_memory_utilization} must be above 0 and at most 1")
+    if resolved.max_num_seqs > resolved.max_num_batched_tokens:
+        faults.append(
+            f"max num seqs {resolved.max_num_seqs} is more than max num batched tokens "
+            f"{resolved.max_num_batched_tokens}: vLLM refuses that; raise the second"
+        )
+    if options.zones > 0 and options.replicas % options.zones:
+        faults.append(f"replicas {options.replicas} cannot be spread evenly over {options.zones} zones")
+    if options.kv_cache_dtype not in KV_CACHE_DTYPES:
+        faults.append(f"kv cache dtype {options.kv_cache_dtype!r} is not one of {', '.join(KV_CACHE_DTYPES)}")
+    return faults

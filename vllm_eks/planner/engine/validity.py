@@ -1,0 +1,169 @@
+"""What vLLM refuses whatever the memory: shards that do not divide, forms a GPU cannot run.
+
+Each rule is a function that yields refusals; `rule_refusals` asks them all. Sources: vLLM config/model.py,
+config/parallel.py, layers/linear.py, layers/vocab_parallel_embedding.py, layers/quantization/*, as read in the
+wheels of 0.10 to 0.33.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.quantized_shards import quantized_shard_faults
+from vllm_eks.planner.engine.versions import (
+    BITSANDBYTES_REMOVED,
+    DECODE_CONTEXT_PARALLEL,
+    FP8_ON_TURING,
+    NATIVE_MULTI_NODE,
+)
+from vllm_eks.planner.hardware.instances import InstanceType
+from vllm_eks.planner.models.architecture import Architecture, GroupedQuery
+from vllm_eks.planner.models.weights import padded_vocab_size
+
+EXPERTS_BOUND_TP = ("Qwen2Moe", "Qwen3Moe", "Qwen3VLMoe", "Qwen3Next", "Qwen3_5Moe", "MiniMaxM2")
+"""Architectures whose class refuses more ranks than experts (models/qwen3_moe.py and its like)."""
+NEEDS_BFLOAT16 = ("mxfp4",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """One reason why something does not work; `code` is part of the --json contract."""
+
+    code: str
+    message: str
+
+
+def rule_refusals(
+    model: Architecture,
+    instance: InstanceType,
+    options: ResolvedOptions,
+    *,
+    tensor_parallel_size: int,
+    pipeline_parallel_size: int,
+) -> tuple[Refusal, ...]:
+    """Return every rule that this layout breaks, in the order people look for them."""
+    tp, pp = tensor_parallel_size, pipeline_parallel_size
+    return (
+        *_gpus(instance, tp),
+        *_heads(model, tp),
+        *_shards(model, tp, options),
+        *(
+            Refusal(code="shard_not_divisible", message=text)
+            for text in quantized_shard_faults(model, instance, tp, options)
+        ),
+        *_stages(model, pp, options, in_one_node=tp * pp <= instance.gpus),
+        *_generation(model, instance, options),
+        *_context_parallel(model, tp, options),
+    )
+
+
+def _gpus(instance: InstanceType, tp: int) -> Iterator[Refusal]:
+    if tp > instance.gpus:
+        yield Refusal(
+            code="not_enough_gpus",
+            message=f"TP={tp} needs {tp} GPUs in one node, {instance.type} has {instance.gpus}; "
+            "tensor parallelism stays inside a node, use pipeline parallelism over nodes",
+        )
+
+
+def _heads(model: Architecture, tp: int) -> Iterator[Refusal]:
+    heads, kv_heads = model.num_attention_heads, model.num_key_value_heads
+    if heads % tp:
+        yield Refusal(code="heads_not_divisible", message=f"{heads} attention heads cannot be split over TP={tp}")
+    # Latent attention has one compressed KV vector, whole on every rank: nothing to divide.
+    if not model.latent and ((kv_heads >= tp and kv_heads % tp) or (kv_heads < tp and tp % kv_heads)):
+        yield Refusal(
+            code="kv_heads_not_divisible",
+            message=f"{kv_heads} KV heads can neither be split over nor replicated to TP={tp}",
+        )
+    if model.linear:
+        for name, count in (("key", model.linear.key_heads), ("value", model.linear.value_heads)):
+            if count % tp:
+                yield Refusal(
+                    code="heads_not_divisible",
+                    message=f"{count} linear-attention {name} heads cannot be split over TP={tp}",
+                )
+    if model.vision and model.vision.is_sharded and model.vision.num_attention_heads % tp:
+        yield Refusal(
+            code="heads_not_divisible",
+            message=f"{model.vision.num_attention_heads} vision attention heads cannot be split over TP={tp}",
+        )
+
+
+def _shards(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:
+    sizes = {"padded vocabulary": padded_vocab_size(model.vocab_size)}
+    experts = model.experts
+    # MXFP4 rounds the shard of an expert up, so any size goes.
+    if experts and not options.enable_expert_parallel and model.quantization.method != "mxfp4":
+        sizes["expert intermediate size"] = experts.intermediate_size
+    if experts and experts.shared_intermediate_size:
+        sizes["shared expert intermediate size"] = experts.shared_intermediate_size
+    if model.dense_layers:
+        sizes["intermediate size"] = model.intermediate_size
+    if model.vision and model.vision.is_sharded:
+        sizes["vision intermediate size"] = model.vision.intermediate_size
+    for name, size in sizes.items():
+        if size % tp:
+            yield Refusal(code="shard_not_divisible", message=f"{name} {size} cannot be split over TP={tp}")
+    if experts and model.name.startswith(EXPERTS_BOUND_TP) and tp > experts.count:
+        yield Refusal(code="shard_not_divisible", message=f"TP={tp} is more than the {experts.count} experts")
+
+
+def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_node: bool) -> Iterator[Refusal]:
+    if pp > model.num_hidden_layers:
+        yield Refusal(
+            code="too_few_layers",
+            message=f"{model.num_hidden_layers} layers cannot fill PP={pp} stages",
+        )
+    if pp > 1 and not in_one_node and options.version < NATIVE_MULTI_NODE:
+        yield Refusal(
+            code="pipeline_unsupported",
+            message=f"PP={pp} over nodes needs vLLM's own multi-node start, which exists from 0.11.1",
+        )
+
+
+def _generation(model: Architecture, instance: InstanceType, options: ResolvedOptions) -> Iterator[Refusal]:
+    """Yield what this GPU generation, or this version of vLLM, cannot run (get_min_capability of each class)."""
+    quantization, sm = model.quantization, instance.sm
+    gpu = f"{instance.gpu} (compute capability {instance.compute_capability})"
+    if sm < 70:
+        yield Refusal(code="dtype_unsupported", message=f"vLLM does not run on {gpu}")
+    if quantization.method == "compressed-tensors" and sm < 80 and quantization.uses_marlin:
+        # WNA16 schemes of compressed-tensors ask for Ampere (get_min_capability 80).
+        yield Refusal(
+            code="quantization_unsupported", message=f"compressed-tensors weights need 8.0 or more, not {gpu}"
+        )
+    elif quantization.is_fp8 and (sm < 75 or (sm < 80 and options.version < FP8_ON_TURING)):
+        yield Refusal(code="quantization_unsupported", message=f"FP8 weights do not run on {gpu}")
+    elif quantization.method in NEEDS_BFLOAT16 and sm < 80:
+        yield Refusal(code="quantization_unsupported", message=f"MXFP4 weights need bfloat16, which {gpu} lacks")
+    elif quantization.is_quantized and sm < 75:
+        yield Refusal(code="quantization_unsupported", message=f"{quantization.method} weights do not run on {gpu}")
+    if quantization.method == "bitsandbytes" and options.version >= BITSANDBYTES_REMOVED:
+        yield Refusal(code="quantization_unsupported", message="bitsandbytes left vLLM with 0.28; 0.27 still has it")
+    if options.kv_cache_dtype.startswith("fp8") and sm < 80:
+        yield Refusal(code="dtype_unsupported", message=f"an FP8 KV cache does not run on {gpu}")
+    if options.enable_expert_parallel and not model.experts:
+        yield Refusal(code="dtype_unsupported", message="--enable-expert-parallel: the model has no experts")
+
+
+def _context_parallel(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:
+    """Yield why decode context parallel cannot spread the KV cache: it uses ranks that hold copies of it."""
+    ranks = options.decode_context_parallel_size
+    if ranks == 1:
+        return
+    copies = tp if model.latent else max(1, tp // model.num_key_value_heads)
+    queries_per_head = ranks if model.latent else model.num_attention_heads // model.num_key_value_heads
+    reasons = {
+        "vLLM has it since 0.10.2": options.version < DECODE_CONTEXT_PARALLEL,
+        f"TP={tp} is no multiple of it": tp % ranks != 0,
+        f"at TP={tp} only {copies} ranks hold the same KV heads": ranks > copies,
+        f"{queries_per_head} queries of a KV head cannot be split": queries_per_head % ranks != 0,
+        "layers with a sliding window cannot be spread": any(
+            isinstance(one, GroupedQuery) and one.window_tokens for one in model.attention
+        ),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            yield Refusal(code="shard_not_divisible", message=f"--decode-context-parallel-size {ranks}: {reason}")
+            return

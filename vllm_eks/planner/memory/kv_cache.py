@@ -1,0 +1,217 @@
+"""KV-cache blocks: how vLLM groups layers, how many blocks a rank holds, and how many one request needs.
+
+Follows v1/core/kv_cache_utils.py (0.33: kv_cache_planning.py) and v1/kv_cache_interface.py, read in the wheels of 0.10
+to 0.33. Layers with the same need share a group; all groups draw blocks of one size from one pool. A block of a group
+holds one page for each of its layers.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import ceil
+
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.versions import (
+    BATCHES_IN_FLIGHT,
+    CHUNKED_ATTENTION_IN_HYBRID,
+    CONCURRENCY_IS_CAPACITY,
+    GROUPS_OF_LARGER_SIZE,
+    GROUPS_OF_MUCH_LARGER_SIZE,
+    NULL_BLOCK_RESERVED,
+    SECOND_RUNNER_FOR_ALL,
+)
+from vllm_eks.planner.memory.constants import BLOCK_TOKENS
+from vllm_eks.planner.models.architecture import Architecture, GroupedQuery, Latent, LinearState
+from vllm_eks.planner.vllm_version import Version
+
+INDEXER_BYTES_PER_TOKEN = 132
+"""DeepSeek V3.2's sparse indexer: 128 FP8 values and a 4-byte scale a token and layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCache:
+    """What one layer keeps on one rank."""
+
+    token_bytes: int
+    """Of one token; 0 for a layer that keeps a state."""
+    state_bytes: int = 0
+    """Of one request, whatever its length."""
+    window_tokens: int | None = None
+    is_chunked: bool = False
+    """Whether the window is one of Llama 4's fixed chunks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Layers that share block numbers."""
+
+    layers: tuple[int, ...]
+    """Ascending."""
+    cache: LayerCache
+
+    def layers_within(self, layers: range) -> int:
+        """Return how many of the group's layers a stage holds."""
+        return bisect_left(self.layers, layers.stop) - bisect_left(self.layers, layers.start)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheLayout:
+    """The groups of a model at one TP size."""
+
+    groups: tuple[Group, ...]
+    block_tokens: int
+    page_bytes: int | None
+    """Of one block and layer; None where layers of one group differ and each has its own page."""
+    layer_token_bytes: tuple[int, ...]
+    batches_in_flight: int = 1
+    """Batches whose tokens a window still holds, for async scheduling and for the stages of a pipeline."""
+
+    def block_bytes(self, layers: range) -> int:
+        """Return the bytes of one block on the rank that holds these layers."""
+        if self.page_bytes is None:
+            return self.block_tokens * sum(self.layer_token_bytes[index] for index in layers)
+        # Layers of different groups share the same memory, so the longest group counts.
+        return self.page_bytes * max(group.layers_within(layers) for group in self.groups)
+
+    def token_bytes(self, layers: range) -> int:
+        """Return the bytes of one token over these layers, while every window still holds it."""
+        return sum(self.layer_token_bytes[index] for index in layers)
+
+    def blocks_per_request(self, length_tokens: int, options: ResolvedOptions) -> int:
+        """Return the blocks that one request of this length may need, over all groups."""
+        return sum(
+            _blocks_needed(group.cache, length_tokens, self.block_tokens, self.batches_in_flight, options)
+            for group in self.groups
+        )
+
+    def reserved_blocks(self, version: Version) -> int:
+        """Return the blocks that the start-up check sets aside: the null block, from 0.29."""
+        return 1 if version >= NULL_BLOCK_RESERVED else 0
+
+    def printed_tokens(self, blocks: int, options: ResolvedOptions) -> int:
+        """Return what vLLM prints as "GPU KV cache size", in tokens.
+
+        From 0.20 concurrency x max_model_len; before, blocks // groups x block size, which is too low for models with
+        windows or states.
+        """
+        length = options.max_model_len
+        ranks = options.decode_context_parallel_size
+        if options.version >= CONCURRENCY_IS_CAPACITY:
+            return int(blocks / self.blocks_per_request(length, options) * length)
+        return blocks // len(self.groups) * self.block_tokens * ranks
+
+
+def _blocks_needed(
+    cache: LayerCache, length_tokens: int, block_tokens: int, batches: int, options: ResolvedOptions
+) -> int:
+    if cache.state_bytes:
+        # Prefix caching keeps the state before last as well ("align" mode).
+        return 2 if options.caches_prefixes else 1
+    if cache.window_tokens is None:
+        return ceil(ceil(length_tokens / options.decode_context_parallel_size) / block_tokens)
+    in_flight = options.max_num_batched_tokens * batches
+    if cache.is_chunked:
+        return ceil(min(cache.window_tokens + in_flight, length_tokens) / block_tokens)
+    return ceil(min(cache.window_tokens - 1 + in_flight, length_tokens) / block_tokens) + 1
+
+
+SECOND_RUNNER_FIRST = ("DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM")
+"""Mixtures that the second model runner took before it took all (DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES of 0.27.0)."""
+
+
+def cache_layout(
+    model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int, pipeline_parallel_size: int = 1
+) -> CacheLayout:
+    """Return how vLLM groups the layers of a model at these sizes."""
+    is_32bit = model.dtype == "float32"
+    found = _cache_layout(model, tensor_parallel_size, options.kv_dtype_bytes, options.version, is_32bit)
+    return replace(found, batches_in_flight=batches_in_flight(model, options.version, pipeline_parallel_size))
+
+
+def batches_in_flight(model: Architecture, version: Version, pipeline_parallel_size: int) -> int:
+    """Return how many batches are scheduled and not settled at once (config/vllm.py, max_concurrent_batches).
+
+    Async scheduling overlaps two; a pipeline holds one a stage, and with the second model runner one more.
+    """
+    if version < BATCHES_IN_FLIGHT:
+        return 1
+    plain = not model.experts and not model.linear
+    second_runner = version >= SECOND_RUNNER_FOR_ALL or plain or model.name in SECOND_RUNNER_FIRST
+    if second_runner:
+        return pipeline_parallel_size + 1
+    return 2 if pipeline_parallel_size == 1 else pipeline_parallel_size
+
+
+@lru_cache(maxsize=1024)
+def _cache_layout(model: Architecture, tp: int, kv_bytes: int, version: Version, is_32bit: bool) -> CacheLayout:
+    if kv_bytes == 2 and is_32bit:
+        kv_bytes = 4
+    caches = [_layer_cache(model, index, tp, kv_bytes, version) for index in range(model.num_hidden_layers)]
+    tokens = tuple(one.token_bytes for one in caches)
+    if all(not one.state_bytes and one.window_tokens == caches[0].window_tokens for one in caches):
+        whole = Group(layers=tuple(range(len(caches))), cache=caches[0])
+        return CacheLayout(groups=(whole,), block_tokens=BLOCK_TOKENS, page_bytes=None, layer_token_bytes=tokens)
+    block = _hybrid_block_tokens(caches)
+    return CacheLayout(
+        groups=_groups(caches, version),
+        block_tokens=block,
+        page_bytes=max(block * max(tokens), max(one.state_bytes for one in caches)),
+        layer_token_bytes=tokens,
+    )
+
+
+def _layer_cache(model: Architecture, index: int, tp: int, kv_bytes: int, version: Version) -> LayerCache:
+    attention = model.attention[index]
+    if isinstance(attention, Latent):
+        # One compressed vector for all heads: every rank keeps the whole of it.
+        token = (attention.kv_lora_rank + attention.qk_rope_head_dim) * kv_bytes
+        return LayerCache(token_bytes=token + (INDEXER_BYTES_PER_TOKEN if attention.index_heads else 0))
+    if isinstance(attention, LinearState):
+        values = attention.value_heads * attention.key_head_dim * attention.value_head_dim
+        convolution = attention.conv_size * (attention.conv_kernel - 1) * 2
+        return LayerCache(token_bytes=0, state_bytes=(values * attention.state_value_bytes + convolution) // tp)
+    window, is_chunked = attention.window_tokens, False
+    if model.chunk_tokens and index not in model.unchunked_layers and version >= CHUNKED_ATTENTION_IN_HYBRID:
+        window, is_chunked = model.chunk_tokens, True
+    return LayerCache(
+        token_bytes=kv_bytes_per_token(attention, tensor_parallel_size=tp, kv_dtype_bytes=kv_bytes),
+        window_tokens=window,
+        is_chunked=is_chunked,
+    )
+
+
+def kv_bytes_per_token(attention: GroupedQuery, *, tensor_parallel_size: int, kv_dtype_bytes: int) -> int:
+    """Return the bytes of one token's keys and values in one layer on one rank: max(1, KV heads // TP) heads."""
+    heads = max(1, attention.kv_heads // tensor_parallel_size)
+    return 2 * heads * attention.head_dim * kv_dtype_bytes
+
+
+def _hybrid_block_tokens(caches: Sequence[LayerCache]) -> int:
+    """Return the block size at which an attention page is at least as large as a state: a multiple of 16."""
+    state = max(one.state_bytes for one in caches)
+    token = max(one.token_bytes for one in caches)
+    if not token:
+        return BLOCK_TOKENS  # states alone: nothing grows with length
+    return BLOCK_TOKENS * max(1, ceil(state / (BLOCK_TOKENS * token)))
+
+
+def _groups(caches: Sequence[LayerCache], version: Version) -> tuple[Group, ...]:
+    """Return the groups of _get_kv_cache_groups_uniform_page_size: as large as the rarest kind of layer."""
+    kinds: dict[LayerCache, list[int]] = {}
+    for index, one in enumerate(caches):
+        kinds.setdefault(one, []).append(index)
+    fewest, most = min(map(len, kinds.values())), max(map(len, kinds.values()))
+    size = most if most < fewest * _padding_limit(version) else fewest
+    groups = []
+    for kind, layers in kinds.items():
+        count = ceil(len(layers) / size)
+        groups += [Group(layers=tuple(layers[start::count]), cache=kind) for start in range(count)]
+    return tuple(groups)
+
+
+def _padding_limit(version: Version) -> float:
+    """Return up to which ratio of layer counts vLLM pads the smaller kind instead of cutting the larger one."""
+    if version >= GROUPS_OF_MUCH_LARGER_SIZE:
+        return 1.5
+    return 1.25 if version >= GROUPS_OF_LARGER_SIZE else 1.0

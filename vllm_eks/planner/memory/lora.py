@@ -1,0 +1,40 @@
+"""What LoRA adapters take of a GPU: the slots that vLLM allocates at start, whatever is loaded into them later."""
+
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.memory.terms import Term
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.ranges import Range
+
+BYTES_PER_VALUE = 2
+"""Adapters are kept in 16 bits (lora_dtype auto)."""
+DEVIATION = Range(0.5, 1.0, 1.2)
+"""The best value counts every B matrix whole, which vLLM splits over the ranks of some layers; buffers come on top."""
+
+
+def lora_term(model: Architecture, options: ResolvedOptions, *, layers: int) -> Term:
+    """Return the memory of the adapter slots of a stage, on the cautious side: nothing is taken as split.
+
+    Source: vLLM lora/layers: each linear layer has a stacked A of (slots, rank, in) and B of (slots, out, rank) for
+    each of its slices (q, k, v; gate, up), and the head one pair for the vocabulary.
+    """
+    values = model.hidden_size + model.vocab_size + layers * _values_per_layer(model)
+    size = options.max_loras * options.max_lora_rank * values * BYTES_PER_VALUE
+    return Term(
+        name="LoRA adapters",
+        bytes=DEVIATION * size,
+        rule=f"{options.max_loras} slots x rank {options.max_lora_rank} x (in + out of every linear layer) x 2 bytes",
+    )
+
+
+def _values_per_layer(model: Architecture) -> int:
+    """Return in + out, summed over the slices of a layer's linears."""
+    hidden, query = model.hidden_size, model.num_attention_heads * model.head_dim
+    key_value = 2 * model.num_key_value_heads * model.head_dim
+    attention = (3 * hidden + query + key_value) + (query + hidden)
+    mlp = (2 * hidden + 2 * model.intermediate_size) + (model.intermediate_size + hidden)
+    return attention + mlp
+
+
+def can_count_lora(model: Architecture) -> bool:
+    """Whether the slots of this architecture can be counted: plain attention and no experts."""
+    return not (model.experts or model.latent or model.linear)

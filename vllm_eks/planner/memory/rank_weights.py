@@ -1,0 +1,80 @@
+"""Weights of one rank: which parts stand on its pipeline stage, and how tensor parallelism splits them."""
+
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.hardware.instances import Gpu
+from vllm_eks.planner.memory import constants
+from vllm_eks.planner.memory.mxfp4 import expert_growth
+from vllm_eks.planner.memory.terms import Term
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.layer_weights import absorbed_bytes
+from vllm_eks.planner.ranges import Range
+from vllm_eks.planner.units import gib
+
+
+def weights_term(
+    model: ModelFacts,
+    gpu: Gpu,
+    options: ResolvedOptions,
+    *,
+    layers: range,
+    tensor_parallel_size: int,
+    is_first: bool,
+    is_last: bool,
+) -> Term:
+    """Return the weights of one rank: its layers' shards, and embedding, head and vision tower where they stand."""
+    architecture, parts, tp = model.architecture, model.parts, tensor_parallel_size
+    share = expert_share(architecture.experts.count, tp, options) if architecture.experts else 1 / tp
+    share *= expert_growth(architecture, gpu.sm, 1 if options.enable_expert_parallel else tp)
+    kv_heads = architecture.num_key_value_heads
+    size = sum(
+        parts.layers[i].rank_bytes(tensor_parallel_size=tp, kv_heads=kv_heads, expert_share=share) for i in layers
+    )
+    beside = _beside_layers(model, is_first=is_first, is_last=is_last)
+    if architecture.vision:
+        # Every stage makes the tower: only 0.33's second model runner leaves it to the first.
+        beside["vision tower"] = parts.vision_bytes if architecture.vision.is_sharded else parts.vision_bytes * tp
+    size += sum(beside.values()) / tp + (parts.final_norm_bytes if is_last else 0)
+    size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)
+    return Term(
+        name="weights",
+        bytes=weights_deviation(model) * size,
+        rule=f"layers {layers.start}-{layers.stop - 1} over TP={tp}"
+        + (f", {', '.join(beside)}" if beside else "")
+        + f" ({model.weights_source}: {gib(model.weights_bytes):.2f} GiB in all)",
+    )
+
+
+def _beside_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> dict[str, float]:
+    """Return the vocabulary's parts on a stage, by name, in bytes before TP splits them.
+
+    Some classes make them on every stage, though only the ends use them; a tied embedding serves as the head.
+    """
+    architecture, parts = model.architecture, model.parts
+    held: dict[str, float] = {}
+    if is_first or architecture.embedding_everywhere or (is_last and parts.tied):
+        held["embedding"] = parts.embedding_bytes
+    if (is_last or architecture.head_everywhere) and not parts.tied:
+        held["head"] = parts.head_bytes
+    return held
+
+
+def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptions) -> float:
+    """Return the part of the routed experts that the fullest rank holds.
+
+    With expert parallel the experts stay whole and the remainder goes to the first ranks.
+    """
+    if options.enable_expert_parallel:
+        return -(-experts // tensor_parallel_size) / experts
+    return 1 / tensor_parallel_size
+
+
+def weights_deviation(model: ModelFacts) -> Range:
+    """Return how far the loaded bytes may differ from the bytes counted, as factors."""
+    if model.architecture.is_assumed:
+        return constants.WEIGHTS_ASSUMED
+    if model.weights_source == "headers":
+        return constants.WEIGHTS_FROM_HEADERS
+    if model.weights_source == "index":
+        return constants.WEIGHTS_FROM_INDEX
+    plain = model.architecture.kind == "dense" and not model.architecture.vision
+    return constants.WEIGHTS_COMPUTED_DENSE if plain else constants.WEIGHTS_COMPUTED_OTHER

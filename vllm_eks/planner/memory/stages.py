@@ -1,0 +1,238 @@
+"""Memory of each pipeline stage of one layout; the tightest stage decides for all."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.versions import CUDA_GRAPHS_IN_BUDGET
+from vllm_eks.planner.hardware.instances import Gpu, InstanceType
+from vllm_eks.planner.memory import constants
+from vllm_eks.planner.memory import terms as memory
+from vllm_eks.planner.memory.kv_cache import CacheLayout, cache_layout
+from vllm_eks.planner.memory.lora import lora_term
+from vllm_eks.planner.memory.rank_weights import weights_term
+from vllm_eks.planner.memory.rotary import rotary_term
+from vllm_eks.planner.memory.terms import Term
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.ranges import Range, exactly
+from vllm_eks.planner.units import BYTES_PER_GIB
+
+
+def stage_layers(num_layers: int, pipeline_parallel_size: int) -> tuple[int, ...]:
+    """Return how many layers each stage holds: vLLM distributed/utils.py, get_pp_indices.
+
+    The remainder goes one each to stages from the second last backwards, never to the last one.
+
+    >>> stage_layers(126, 4), stage_layers(61, 2), stage_layers(94, 4)
+    ((31, 32, 32, 31), (31, 30), (23, 24, 24, 23))
+    """
+    base, remainder = divmod(num_layers, pipeline_parallel_size)
+    layers = [base] * pipeline_parallel_size
+    for offset in range(remainder):
+        layers[pipeline_parallel_size - 2 - offset] += 1
+    return tuple(layers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One rank of one pipeline stage (all its ranks are alike)."""
+
+    index: int
+    first_layer: int
+    layers: int
+    total_bytes: float
+    budget_bytes: int
+    weights: Term
+    tables: Term
+    """Rotary tables, which vLLM makes and logs with the weights."""
+    activations: Term
+    overheads: tuple[Term, ...]
+    outside_budget: Range
+    """CUDA graphs, in the versions that capture them after and beside the budget, in bytes."""
+    cache: CacheLayout
+    kv_cache: Range
+    """Bytes left for the KV cache; below zero when the rank does not even start. The low end is the cautious one."""
+
+    @property
+    def layer_range(self) -> range:
+        """The layers of this stage."""
+        return range(self.first_layer, self.first_layer + self.layers)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Everything that comes off the budget before the KV cache."""
+        return (self.weights, self.tables, self.activations, *self.overheads)
+
+    @property
+    def loaded_bytes(self) -> float:
+        """Likely what vLLM logs as the memory of the loaded model: weights and rotary tables."""
+        return self.weights.size_bytes + self.tables.size_bytes
+
+    @property
+    def overhead_bytes(self) -> float:
+        """Everything in the budget that is neither weights, activations nor KV cache."""
+        return sum(term.size_bytes for term in self.overheads)
+
+    @property
+    def needed_bytes(self) -> float:
+        """What the rank takes before the first token of KV cache, most likely."""
+        return self.loaded_bytes + self.activations.size_bytes + self.overhead_bytes
+
+    @property
+    def kv_cache_bytes(self) -> float:
+        """What is most likely left for the KV cache."""
+        return self.kv_cache.best
+
+    @property
+    def outside_budget_bytes(self) -> float:
+        """The likely size of CUDA graphs outside the budget."""
+        return self.outside_budget.best
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """KV-cache bytes of one token over all layers of this rank."""
+        return self.cache.token_bytes(self.layer_range)
+
+    @cached_property
+    def block_bytes(self) -> int:
+        """Bytes of one KV-cache block over all layers of this rank."""
+        return self.cache.block_bytes(self.layer_range)
+
+    def blocks(self, kv_cache_bytes: float) -> int:
+        """Return the whole KV-cache blocks in so many bytes."""
+        return int(kv_cache_bytes // self.block_bytes) if kv_cache_bytes > 0 else 0
+
+    @property
+    def graphs_overflow_bytes(self) -> float:
+        """How far, on the cautious side, memory outside the budget exceeds what the budget leaves free.
+
+        The activation peak may turn out larger when the graphs are captured than when vLLM measured it (fragments).
+        """
+        slack = self.activations.bytes.high - self.activations.bytes.best
+        if not self.outside_budget.high:
+            return 0.0
+        return self.outside_budget.high + slack - (self.total_bytes - self.budget_bytes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """One way to split the model, with the memory of each stage."""
+
+    tensor_parallel_size: int
+    pipeline_parallel_size: int
+    stages: tuple[Stage, ...]
+
+    @cached_property
+    def tightest(self) -> Stage:
+        """The stage with the fewest blocks: vLLM gives every rank as many as it has."""
+        return min(self.stages, key=lambda stage: (stage.blocks(stage.kv_cache.best), stage.kv_cache.best))
+
+    @cached_property
+    def blocks(self) -> tuple[int, int, int]:
+        """Blocks of every rank: the fewest, the likely number, the most."""
+        return (
+            min(stage.blocks(stage.kv_cache.low) for stage in self.stages),
+            min(stage.blocks(stage.kv_cache.best) for stage in self.stages),
+            min(stage.blocks(stage.kv_cache.high) for stage in self.stages),
+        )
+
+    @property
+    def cache(self) -> CacheLayout:
+        """How layers are grouped; the same on every stage."""
+        return self.stages[0].cache
+
+    @property
+    def label(self) -> str:
+        """How people name the layout."""
+        return f"TP={self.tensor_parallel_size} PP={self.pipeline_parallel_size}"
+
+
+def build_layout(
+    model: ModelFacts,
+    instance: InstanceType,
+    options: ResolvedOptions,
+    *,
+    tensor_parallel_size: int,
+    pipeline_parallel_size: int,
+) -> Layout:
+    """Return the memory of every stage of a layout whose rules hold."""
+    return _layout(model, instance.one_gpu, options, tensor_parallel_size, pipeline_parallel_size)
+
+
+@lru_cache(maxsize=4096)
+def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: int) -> Layout:
+    # Kept, since a comparison meets the same GPU in many types, and what every stage shares is computed once.
+    architecture = model.architecture
+    counts = stage_layers(architecture.num_hidden_layers, pp)
+    cache = cache_layout(architecture, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
+    non_torch = memory.non_torch_term(gpu, tensor_parallel_size=tp, pipeline_parallel_size=pp)
+    activations = {
+        is_last: memory.activation_term(architecture, options, tensor_parallel_size=tp, is_last=is_last)
+        for is_last in (False, True)
+    }
+    captured = memory.captured_graphs(options)
+    stages = []
+    for index, count in enumerate(counts):
+        first = sum(counts[:index])
+        weights = weights_term(
+            model,
+            gpu,
+            options,
+            layers=range(first, first + count),
+            tensor_parallel_size=tp,
+            is_first=index == 0,
+            is_last=index == pp - 1,
+        )
+        adapters = (lora_term(architecture, options, layers=count),) if options.max_loras else ()
+        # With adapters every graph is captured a second time, without them.
+        graphs = memory.cuda_graph_term(captured * (2 if adapters else 1), layers=count)
+        tables = rotary_term(architecture, options, layers=range(first, first + count))
+        buffers = memory.buffers_term(architecture, options, groups=len(cache.groups), is_first=index == 0)
+        terms = _Terms(
+            weights=weights,
+            tables=tables,
+            activations=activations[index == pp - 1],
+            overheads=(non_torch, buffers, *adapters),
+            graphs=graphs,
+        )
+        stages.append(_stage(gpu, options, cache, range(first, first + count), index, terms))
+    return Layout(tensor_parallel_size=tp, pipeline_parallel_size=pp, stages=tuple(stages))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Terms:
+    """What one rank holds beside its KV cache."""
+
+    weights: Term
+    tables: Term
+    activations: Term
+    overheads: tuple[Term, ...]
+    graphs: Term
+
+
+def _stage(gpu: Gpu, options: ResolvedOptions, cache: CacheLayout, layers: range, index: int, terms: _Terms) -> Stage:
+    inside = options.version >= CUDA_GRAPHS_IN_BUDGET
+    overheads = (*terms.overheads, terms.graphs) if inside else terms.overheads
+    budget = memory.budget_bytes(gpu.memory_gib, options.gpu_memory_utilization)
+    return Stage(
+        index=index,
+        first_layer=layers.start,
+        layers=len(layers),
+        total_bytes=gpu.memory_gib * BYTES_PER_GIB,
+        budget_bytes=budget,
+        weights=terms.weights,
+        tables=terms.tables,
+        activations=terms.activations,
+        overheads=overheads,
+        outside_budget=exactly(0.0) if inside else terms.graphs.bytes,
+        cache=cache,
+        kv_cache=_left_over(budget, (terms.weights, terms.tables, terms.activations, *overheads)),
+    )
+
+
+def _left_over(budget_bytes: int, terms: tuple[Term, ...]) -> Range:
+    """Return what the terms leave of the budget."""
+    left = constants.TOTAL_MEMORY * budget_bytes
+    for term in terms:
+        left = left + -term.bytes
+    return left

@@ -1,0 +1,100 @@
+"""What must hold of a config.json before anything is computed from it: every fault of it, told at once."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vllm_eks.planner.models.families import Family
+
+REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
+REQUIRED_LATENT = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+REQUIRED_LINEAR = (
+    "linear_num_key_heads",
+    "linear_num_value_heads",
+    "linear_key_head_dim",
+    "linear_value_head_dim",
+    "linear_conv_kernel_dim",
+)
+COUNTS = (
+    *REQUIRED, *REQUIRED_LATENT, *REQUIRED_LINEAR, "num_key_value_heads", "head_dim", "intermediate_size",
+    "intermediate_size_mlp", "moe_intermediate_size", "shared_expert_intermediate_size", "sliding_window",
+    "sliding_window_pattern", "max_window_layers", "full_attention_interval", "num_local_experts", "num_experts",
+    "n_routed_experts", "n_shared_experts", "num_experts_per_tok", "first_k_dense_replace", "decoder_sparse_step",
+    "interleave_moe_layer_step", "attention_chunk_size", "no_rope_layer_interval", "q_lora_rank", "index_n_heads",
+    "index_head_dim", "num_nextn_predict_layers", "mtp_num_hidden_layers",
+)  # fmt: skip
+"""Fields that hold a whole number, or nothing."""
+PER_LAYER = ("layer_types", "no_rope_layers")
+"""Lists with an entry for each layer."""
+LAYER_NUMBERS = ("moe_layers", "mlp_only_layers")
+MOST_LAYERS = 4096
+"""Far above any model: what a slip of the pen must not turn into hours of counting."""
+LARGEST_NUMBER = 10**9
+LONGEST_VALUE = 60
+"""Characters of a value in a message."""
+
+
+def is_count(value: object) -> bool:
+    """Return whether a JSON value is a whole number above 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def config_faults(text: Mapping[str, Any], family: Family) -> Iterator[str]:
+    """Yield what is wrong with the decoder's part of a config.json, in words that follow `config.json`."""
+    missing = _missing(text, family)
+    absent = [key for key in missing if text.get(key) is None]
+    if absent:
+        yield f"lacks a whole number above 0 for {', '.join(absent)}"
+    for key in missing:
+        if key not in absent:
+            yield f"has {key} {_shown(text[key])}: write a whole number above 0{_without_quotes(text[key])}"
+    for key in COUNTS:
+        value = text.get(key)
+        if value is None or key in missing:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_NUMBER:
+            yield f"has {key} {_shown(value)}, which is no whole number from 0 to {LARGEST_NUMBER:,}"
+    if not missing and not text.get("head_dim") and text["hidden_size"] < text["num_attention_heads"]:
+        yield f"has {text['num_attention_heads']} heads for a hidden_size of {text['hidden_size']}"
+    layers = text.get("num_hidden_layers")
+    if not is_count(layers) or not isinstance(layers, int):
+        return
+    if layers > MOST_LAYERS:
+        yield f"has num_hidden_layers {layers}, which is more than any model has"
+        return
+    yield from _lists(text, layers)
+
+
+def _shown(value: object) -> str:
+    """Return a value as the file has it, cut where it is long."""
+    text = json.dumps(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+def _without_quotes(value: object) -> str:
+    return ", without quotes" if isinstance(value, str) and value.isdecimal() else ""
+
+
+def _missing(text: Mapping[str, Any], family: Family) -> list[str]:
+    required = REQUIRED
+    if family.attention == "latent":
+        required += REQUIRED_LATENT
+    if family.attention == "hybrid":
+        required += REQUIRED_LINEAR
+    if not family.mixture:
+        required += ("intermediate_size",)
+    missing = [key for key in required if not is_count(text.get(key))]
+    if family.mixture and not any(is_count(text.get(key)) for key in ("moe_intermediate_size", "intermediate_size")):
+        missing.append("moe_intermediate_size")
+    return missing
+
+
+def _lists(text: Mapping[str, Any], layers: int) -> Iterator[str]:
+    for key in PER_LAYER:
+        value = text.get(key)
+        if value and (not isinstance(value, list) or len(value) != layers):
+            yield f"has a {key} that is no list of {layers} entries, one for each layer"
+    for key in LAYER_NUMBERS:
+        value = text.get(key)
+        if value and not (isinstance(value, list) and all(isinstance(item, int) for item in value)):
+            yield f"has {key} {value!r}, which is no list of layer numbers"

@@ -1,0 +1,241 @@
+"""Read a Hugging Face config.json into an Architecture: locked models and folders go through the same reading."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.models.architecture import (
+    Architecture,
+    Attention,
+    Experts,
+    GroupedQuery,
+    Latent,
+    LinearState,
+)
+from vllm_eks.planner.models.config_checks import config_faults, is_count
+from vllm_eks.planner.models.families import ASSUMED_DENSE, FAMILIES, Family
+from vllm_eks.planner.models.quantization import parse_quantization
+from vllm_eks.planner.models.rotary import parse_rotary
+from vllm_eks.planner.models.vision import parse_vision
+
+GEMMA_3_PATTERN = 6
+"""Every sixth layer of Gemma 3 attends to everything (transformers Gemma3TextConfig, sliding_window_pattern)."""
+HYBRID_INTERVAL = 4
+"""Every fourth layer of Qwen3-Next and Qwen3.5 has full attention (full_attention_interval)."""
+LLAMA_4_GLOBAL_INTERVAL = 4
+"""Every fourth layer of Llama 4 is global (transformers Llama4TextConfig, no_rope_layer_interval)."""
+DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+
+class UnknownArchitecture(WrongQuestion):
+    """config.json names an architecture that the planner does not know."""
+
+    def __init__(self, where: str, name: str | None) -> None:
+        estimate = "A decoder with grouped-query attention and a dense MLP can be estimated with --assume-dense"
+        if name is None:
+            super().__init__(
+                f'{where}: config.json names no architecture: it needs architectures, such as ["LlamaForCausalLM"]. '
+                f"{estimate}"
+            )
+            return
+        super().__init__(
+            f"{where}: the planner does not know the architecture {name[:100]}; it knows {', '.join(FAMILIES)}. "
+            f"{estimate}"
+        )
+
+
+def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = False) -> Architecture:
+    """Return the architecture that a config.json describes.
+
+    Args:
+        config: The whole document; multimodal models keep the decoder under `text_config`.
+        where: The model id or folder, for messages.
+        assume_dense: Read an unknown architecture as a plain dense decoder, and mark it as an assumption.
+
+    Raises:
+        UnknownArchitecture: A family the planner does not know, without `assume_dense`.
+        WrongQuestion: Fields that are missing or no whole numbers, all at once.
+    """
+    names = config.get("architectures")
+    name = str(names[0]) if isinstance(names, list) and names else None
+    known = FAMILIES.get(name or "")
+    if known is None and not assume_dense:
+        raise UnknownArchitecture(where, name)
+    family = known or ASSUMED_DENSE
+    text = {**config, **_section(config, "text_config", where)}
+    faults = list(config_faults(text, family))
+    if faults:
+        raise WrongQuestion(f"{where}: config.json {'; it '.join(faults)}")
+    heads, layers = int(text["num_attention_heads"]), int(text["num_hidden_layers"])
+    experts = _experts(family, text, where)
+    moe_layers = _moe_layers(family, text, layers) if experts else frozenset[int]()
+    attention = tuple(_attention(family, text, index) for index in range(layers))
+    return Architecture(
+        name=name or "(none given)",
+        hidden_size=int(text["hidden_size"]),
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=int(text.get("num_key_value_heads") or heads),
+        head_dim=_head_dim(text),
+        vocab_size=int(text["vocab_size"]),
+        intermediate_size=_dense_size(family, text) if len(moe_layers) < layers else 0,
+        max_position_embeddings=int(text["max_position_embeddings"]),
+        tie_word_embeddings=_ties(config, text, family),
+        has_qkv_bias=family.qkv_bias or bool(text.get("attention_bias", False)),
+        norm_values_per_layer=_norm_values(family, text),
+        dtype=str(text.get("torch_dtype") or text.get("dtype") or "bfloat16"),
+        attention=attention,
+        experts=experts,
+        moe_layers=moe_layers,
+        rotary_tables=parse_rotary(family, text),
+        vision=parse_vision(config, family.vision, where=where),
+        quantization=parse_quantization({**text, **config}),
+        expert_module=f"{family.mlp_module}.experts",
+        draft_layers=int(text.get("num_nextn_predict_layers") or text.get("mtp_num_hidden_layers") or 0),
+        since=family.since,
+        chunk_tokens=int(text.get("attention_chunk_size") or 0) or None if family.chunked_attention else None,
+        unchunked_layers=_global_layers(text, layers) if family.chunked_attention else frozenset(),
+        embedding_everywhere=family.embedding_everywhere,
+        head_everywhere=family.head_everywhere,
+        has_prefix_images=family.prefix_images,
+        is_assumed=known is None,
+    )
+
+
+def _section(config: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    section = config.get(name) or {}
+    if not isinstance(section, dict):
+        raise WrongQuestion(f"{where}: config.json has a {name} that is no JSON object")
+    return section
+
+
+def _head_dim(text: Mapping[str, Any]) -> int:
+    return int(text.get("head_dim") or int(text["hidden_size"]) // int(text["num_attention_heads"]))
+
+
+def _dense_size(family: Family, text: Mapping[str, Any]) -> int:
+    # Llama 4 keeps the dense layers' size under its own name; intermediate_size is that of an expert.
+    return int(text.get("intermediate_size_mlp") or text.get("intermediate_size") or 0)
+
+
+def _ties(config: Mapping[str, Any], text: Mapping[str, Any], family: Family) -> bool:
+    said = (config.get("text_config") or {}).get("tie_word_embeddings", config.get("tie_word_embeddings"))
+    return family.ties_by_default if said is None else bool(said)
+
+
+def _norm_values(family: Family, text: Mapping[str, Any]) -> int:
+    values = family.norms * int(text["hidden_size"])
+    heads = int(text["num_attention_heads"])
+    kv_heads = int(text.get("num_key_value_heads") or heads)
+    if family.qk_norm == "head" or (text.get("use_qk_norm") is True and family.qk_norm == "none"):
+        values += 2 * _head_dim(text)
+    elif family.qk_norm == "projection":
+        values += (heads + kv_heads) * _head_dim(text)
+    return values
+
+
+def _attention(family: Family, text: Mapping[str, Any], index: int) -> Attention:
+    if family.attention == "latent":
+        return Latent(
+            heads=int(text["num_attention_heads"]),
+            q_lora_rank=int(text["q_lora_rank"]) if text.get("q_lora_rank") else None,
+            kv_lora_rank=int(text["kv_lora_rank"]),
+            qk_nope_head_dim=int(text["qk_nope_head_dim"]),
+            qk_rope_head_dim=int(text["qk_rope_head_dim"]),
+            v_head_dim=int(text["v_head_dim"]),
+            index_heads=int(text.get("index_n_heads") or 0),
+            index_head_dim=int(text.get("index_head_dim") or 0),
+        )
+    if family.attention == "hybrid" and not _is_full(text, index):
+        return LinearState(
+            key_heads=int(text["linear_num_key_heads"]),
+            value_heads=int(text["linear_num_value_heads"]),
+            key_head_dim=int(text["linear_key_head_dim"]),
+            value_head_dim=int(text["linear_value_head_dim"]),
+            conv_kernel=int(text["linear_conv_kernel_dim"]),
+            state_value_bytes=DTYPE_BYTES.get(str(text.get("mamba_ssm_dtype")), 2),
+        )
+    heads = int(text["num_attention_heads"])
+    return GroupedQuery(
+        heads=heads,
+        kv_heads=int(text.get("num_key_value_heads") or heads),
+        head_dim=_head_dim(text),
+        window_tokens=_window(family, text, index),
+        has_output_gate=family.attention == "hybrid" and bool(text.get("attn_output_gate", True)),
+    )
+
+
+def _is_full(text: Mapping[str, Any], index: int) -> bool:
+    kinds = text.get("layer_types")
+    if kinds:
+        return kinds[index] == "full_attention"
+    return (index + 1) % int(text.get("full_attention_interval") or HYBRID_INTERVAL) == 0
+
+
+def _global_layers(text: Mapping[str, Any], layers: int) -> frozenset[int]:
+    """Return Llama 4's layers without rotary embedding, which attend to everything: every fourth by default."""
+    marks = text.get("no_rope_layers")
+    if isinstance(marks, list) and len(marks) == layers:
+        return frozenset(index for index, has_rope in enumerate(marks) if not has_rope)
+    interval = int(text.get("no_rope_layer_interval") or LLAMA_4_GLOBAL_INTERVAL)
+    return frozenset(index for index in range(layers) if (index + 1) % interval == 0)
+
+
+def _window(family: Family, text: Mapping[str, Any], index: int) -> int | None:
+    """Return the sliding window of a layer, None where it attends to everything."""
+    window = text.get("sliding_window")
+    if family.window == "none" or not is_count(window) or text.get("use_sliding_window") is False:
+        return None
+    kinds = text.get("layer_types")
+    if kinds:
+        slides = kinds[index] == "sliding_attention"
+    elif family.window == "pattern":
+        slides = (index + 1) % int(text.get("sliding_window_pattern") or GEMMA_3_PATTERN) != 0
+    elif family.window == "every other":
+        slides = index % 2 == 0
+    else:
+        slides = index >= int(text.get("max_window_layers") or 0) if "use_sliding_window" in text else True
+    # A window as long as the model's whole context is none (Phi-4-mini says 262144 of 131072).
+    limit = int(text["max_position_embeddings"])
+    return int(window or 0) if slides and int(window or 0) < limit else None
+
+
+def _experts(family: Family, text: Mapping[str, Any], where: str) -> Experts | None:
+    if not family.mixture:
+        return None
+    keys = ("n_routed_experts", "num_local_experts", "num_experts")
+    count = next((text[key] for key in keys if is_count(text.get(key))), None)
+    if count is None:
+        raise WrongQuestion(f"{where}: config.json lacks a whole number above 0 for one of {', '.join(keys)}")
+    size = int(text.get("moe_intermediate_size") or text["intermediate_size"])
+    shared = {
+        "none": 0,
+        "same size": size,
+        "own size": int(text.get("shared_expert_intermediate_size") or 0),
+        "n_shared_experts": size * int(text.get("n_shared_experts") or 0),
+    }[family.default_shared_experts]
+    return Experts(
+        count=int(count),
+        per_token=int(text.get("num_experts_per_tok") or 1),
+        intermediate_size=size,
+        shared_intermediate_size=shared,
+        has_bias=family.expert_bias,
+    )
+
+
+def _moe_layers(family: Family, text: Mapping[str, Any], layers: int) -> frozenset[int]:
+    """Return the layers with experts: every one, but for the first few or those between (per family)."""
+    if text.get("moe_layers") and isinstance(text["moe_layers"], list):
+        return frozenset(int(index) for index in text["moe_layers"])
+    if "interleave_moe_layer_step" in text:
+        step = int(text.get("interleave_moe_layer_step") or 1)
+        return frozenset(index for index in range(layers) if (index + 1) % step == 0)
+    first_dense = int(text.get("first_k_dense_replace") or 0)
+    frequency = int(text.get("moe_layer_freq") or 1) if isinstance(text.get("moe_layer_freq"), int) else 1
+    dense_only = {int(index) for index in text.get("mlp_only_layers") or ()}
+    step = int(text.get("decoder_sparse_step") or 1)
+    return frozenset(
+        index
+        for index in range(layers)
+        if index >= first_dense and index % frequency == 0 and index not in dense_only and (index + 1) % step == 0
+    )

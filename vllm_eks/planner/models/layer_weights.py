@@ -1,0 +1,158 @@
+"""Bytes of one decoder layer, by how tensor parallelism splits them.
+
+Splits follow vLLM's layers: column and row parallel linears over TP, K and V at most as many ways as there are KV
+heads, experts over TP (or dealt out whole with expert parallel); norms, routers and MLA's down-projections stand whole
+on every rank (ReplicatedLinear).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from vllm_eks.planner.models.architecture import Architecture, GroupedQuery, Latent, LinearState
+
+BYTES_PER_16BIT = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerWeights:
+    """Bytes of one decoder layer, by how they are split."""
+
+    query_output_bytes: float
+    key_value_bytes: float
+    mlp_bytes: float
+    """Dense MLP or shared expert: split over TP."""
+    expert_bytes: float
+    """Routed experts: split over TP, or dealt out whole with expert parallel."""
+    replicated_bytes: float
+    """Norms, router, MLA down-projections: whole on every rank."""
+    parameters: int = 0
+
+    def rank_bytes(self, *, tensor_parallel_size: int, kv_heads: int, expert_share: float) -> float:
+        """Return the bytes of this layer on one rank; `expert_share` is the rank's part of the experts."""
+        return (
+            (self.query_output_bytes + self.mlp_bytes) / tensor_parallel_size
+            + self.key_value_bytes / min(tensor_parallel_size, kv_heads)
+            + self.expert_bytes * expert_share
+            + self.replicated_bytes
+        )
+
+    @property
+    def total_bytes(self) -> float:
+        """Bytes of the layer in the checkpoint."""
+        return (
+            self.query_output_bytes + self.key_value_bytes + self.mlp_bytes + self.expert_bytes + self.replicated_bytes
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attention:
+    """Parameters of the attention part, by split."""
+
+    split: int
+    key_value: int
+    replicated: int
+    unquantized: int = 0
+    """Split parameters that stay 16-bit in every checkpoint (convolutions)."""
+
+
+def compute_layer(model: Architecture, index: int) -> LayerWeights:
+    """Return the bytes of layer `index`, from the config alone."""
+    return _layer(model, index, index in model.moe_layers)
+
+
+def _layer(model: Architecture, index: int, is_moe: bool) -> LayerWeights:
+    prefix = f"model.layers.{index}"
+    hidden, experts = model.hidden_size, model.experts
+    attention = _attention_parameters(model, index)
+    of_attention = _linear_bytes(model, f"{prefix}.{_attention_module(model, index)}")
+    routed_bytes = _linear_bytes(model, f"{prefix}.{model.expert_module}.0.gate_proj")
+    mlp_module = model.expert_module.removesuffix(".experts")
+    biases = 0
+    if is_moe and experts:
+        mlp = 3 * hidden * experts.shared_intermediate_size
+        routed = 3 * hidden * experts.intermediate_size * experts.count
+        router = hidden * experts.count + (hidden if experts.shared_intermediate_size else 0)
+        shared = "shared_expert" if model.chunk_tokens or model.linear else "shared_experts"
+        of_mlp = _linear_bytes(model, f"{prefix}.{mlp_module}.{shared}.gate_proj")
+        if experts.has_bias:
+            biases = experts.count * (2 * experts.intermediate_size + hidden)
+    else:
+        mlp, routed, router = 3 * hidden * model.intermediate_size, 0, 0
+        of_mlp = _linear_bytes(model, f"{prefix}.{mlp_module}.gate_proj")
+    whole = model.norm_values_per_layer + router + attention.replicated
+    # DeepSeek's down-projections are quantized like the rest of its linears; norms and routers never are.
+    down = attention.replicated * of_attention if model.latent else attention.replicated * BYTES_PER_16BIT
+    return LayerWeights(
+        query_output_bytes=attention.split * of_attention + attention.unquantized * BYTES_PER_16BIT,
+        key_value_bytes=attention.key_value * of_attention,
+        mlp_bytes=mlp * of_mlp,
+        expert_bytes=routed * routed_bytes + biases * BYTES_PER_16BIT,
+        replicated_bytes=(model.norm_values_per_layer + router) * BYTES_PER_16BIT + down,
+        parameters=attention.split + attention.unquantized + attention.key_value + mlp + routed + biases + whole,
+    )
+
+
+def _attention_module(model: Architecture, index: int) -> str:
+    if isinstance(model.attention[index], LinearState):
+        return "linear_attn.in_proj_qkvz"
+    return "self_attn.q_b_proj" if model.latent else "self_attn.q_proj"
+
+
+def _attention_parameters(model: Architecture, index: int) -> _Attention:
+    attention, hidden = model.attention[index], model.hidden_size
+    if isinstance(attention, GroupedQuery):
+        query = attention.heads * attention.head_dim
+        key_value = 2 * attention.kv_heads * attention.head_dim
+        return _Attention(
+            split=hidden * query * (3 if attention.has_output_gate else 2),
+            key_value=hidden * key_value,
+            replicated=(query + key_value) if model.has_qkv_bias else 0,
+        )
+    if isinstance(attention, Latent):
+        return _latent_parameters(attention, hidden)
+    values = attention.value_size
+    return _Attention(
+        split=hidden * (attention.conv_size + values + 2 * attention.value_heads) + values * hidden,
+        key_value=0,
+        replicated=attention.value_head_dim + 2 * attention.value_heads,
+        unquantized=attention.conv_size * attention.conv_kernel,
+    )
+
+
+@cache
+def _latent_parameters(attention: Latent, hidden: int) -> _Attention:
+    query = attention.heads * (attention.qk_nope_head_dim + attention.qk_rope_head_dim)
+    rank = attention.q_lora_rank
+    up = attention.kv_lora_rank * attention.heads * (attention.qk_nope_head_dim + attention.v_head_dim)
+    output = attention.heads * attention.v_head_dim * hidden
+    indexer = 0
+    if attention.index_heads:
+        indexer = (rank or hidden) * attention.index_heads * attention.index_head_dim
+        indexer += hidden * (attention.index_head_dim + attention.index_heads)
+    return _Attention(
+        split=(rank or hidden) * query + up + output,
+        key_value=0,
+        replicated=(hidden * rank + rank if rank else 0)
+        + hidden * (attention.kv_lora_rank + attention.qk_rope_head_dim)
+        + attention.kv_lora_rank
+        + indexer,
+    )
+
+
+def absorbed_bytes(model: Architecture) -> float:
+    """Return the bytes of one layer that MLA makes after loading, before TP splits them.
+
+    A quantized up-projection of keys and values is kept a second time in 16 bits, cut into W_UK and W_UV
+    (mla_attention.py, process_weights_after_loading); of a 16-bit one these are views.
+    """
+    if model.latent is None or not model.quantization.covers("model.layers.0.self_attn.kv_b_proj"):
+        return 0.0
+    latent = model.latent
+    per_head = latent.qk_nope_head_dim + latent.v_head_dim
+    return latent.kv_lora_rank * latent.heads * per_head * BYTES_PER_16BIT
+
+
+def _linear_bytes(model: Architecture, module: str) -> float:
+    if model.quantization.covers(module):
+        return model.quantization.bytes_per_parameter()
+    return BYTES_PER_16BIT

@@ -1,0 +1,186 @@
+"""Sort the tensors of a checkpoint into the parts the planner counts, from the safetensors headers alone.
+
+Every byte that is loaded lands in exactly one part. A tensor of a module nobody named here counts as replicated, the
+cautious reading, and is reported.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from vllm_eks.errors import WrongQuestion
+
+BYTES_OF_DTYPE = {
+    "F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "BF16": 2, "F16": 2, "I16": 2, "U16": 2,
+    "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I8": 1, "U8": 1, "BOOL": 1, "F4": 0.5,
+}  # fmt: skip
+"""safetensors format, dtypes of a header."""
+
+LAYER_PARTS: tuple[str, ...] = (
+    "query_output_bytes",
+    "key_value_bytes",
+    "mlp_bytes",
+    "expert_bytes",
+    "replicated_bytes",
+)
+END_PARTS: tuple[str, ...] = ("embedding_bytes", "head_bytes", "final_norm_bytes", "vision_bytes")
+
+VISION = {
+    "visual", "vision_tower", "vision_model", "vision_encoder", "multi_modal_projector", "mm_projector",
+    "patch_merger", "vision_adapter", "vision_language_adapter", "merging_layer",
+}  # fmt: skip
+QUERY_OUTPUT = {"q_proj", "o_proj", "q_b_proj", "kv_b_proj", "out_proj", "conv1d"}
+KEY_VALUE = {"k_proj", "v_proj"}
+MLP = {"gate_proj", "up_proj", "down_proj", "gate_up_proj", "w1", "w2", "w3"}
+REPLICATED = {
+    "gate", "router", "shared_expert_gate", "q_a_proj", "kv_a_proj_with_mqa", "indexer", "sinks", "A_log", "dt_bias",
+    "rotary_emb", "e_score_correction_bias",
+}  # fmt: skip
+SCALES = ("scale", "scale_inv", "scales", "qzeros", "g_idx", "shape", "zero_point", "scale_2", "absmax", "quant_map")
+
+Tensor = tuple[str, Sequence[int]]
+"""dtype as the header spells it, and shape."""
+
+
+@dataclass
+class SortedTensors:
+    """What a checkpoint holds, by part."""
+
+    parts: dict[str, Any]
+    """The `parts` of a lock file."""
+    weights_bytes: int
+    """Sum of the parts: what is loaded."""
+    draft_bytes: int
+    """Layers for multi-token prediction, not loaded."""
+    unknown: list[str] = field(default_factory=list)
+
+
+def tensor_bytes(name: str, tensor: Tensor) -> int:
+    """Return the bytes of one tensor.
+
+    Raises:
+        WrongQuestion: A dtype that this planner does not know.
+    """
+    dtype, shape = tensor
+    if dtype not in BYTES_OF_DTYPE:
+        raise WrongQuestion(f"tensor {name} has the dtype {dtype}, which the planner cannot size")
+    return int(prod(shape) * BYTES_OF_DTYPE[dtype])
+
+
+def sort_tensors(
+    tensors: Mapping[str, Tensor], *, layers: int, heads: int, kv_heads: int, weight_bits: int = 4
+) -> SortedTensors:
+    """Return the bytes of every part of a checkpoint.
+
+    Args:
+        tensors: Name -> dtype and shape, of all files that vLLM loads.
+        layers: num_hidden_layers: a layer beyond them is for multi-token prediction.
+        heads: Attention heads, to share out a fused qkv_proj.
+        kv_heads: KV heads, likewise.
+        weight_bits: Bits of a packed weight, to count parameters.
+
+    Raises:
+        WrongQuestion: An unknown dtype, or a layer without any tensor.
+    """
+    ends = dict.fromkeys(END_PARTS, 0)
+    by_layer = [dict.fromkeys(LAYER_PARTS, 0) for _ in range(layers)]
+    parameters, drafts, unknown = 0, 0, []
+    kv_share = 2 * kv_heads / (heads + 2 * kv_heads)
+    for name, tensor in tensors.items():
+        size, words = tensor_bytes(name, tensor), name.split(".")
+        index = _layer_index(words)
+        if "mtp" in words or (index is not None and index >= layers):
+            drafts += size
+            continue
+        parameters += _parameters(words, tensor, weight_bits)
+        if VISION & set(words):
+            ends["vision_bytes"] += size
+        elif index is None:
+            ends[_end_of_model(words, name, unknown)] += size
+        else:
+            part = _layer_part(words, name, unknown)
+            key_value = round(size * kv_share) if "qkv_proj" in words else 0
+            by_layer[index]["key_value_bytes"] += key_value
+            by_layer[index][part] += size - key_value
+    empty = [str(index) for index, layer in enumerate(by_layer) if not any(layer.values())]
+    if empty:
+        raise WrongQuestion(f"the files hold no tensor of layer {', '.join(empty)}: is the repository complete?")
+    parts = {**ends, "parameters": parameters, "layers": _kinds(by_layer)}
+    total = sum(ends.values()) + sum(sum(layer.values()) for layer in by_layer)
+    return SortedTensors(parts=parts, weights_bytes=total, draft_bytes=drafts, unknown=unknown)
+
+
+def _layer_index(words: Sequence[str]) -> int | None:
+    """Return the decoder layer of a tensor's name; the layers of a vision tower are none."""
+    if VISION & set(words):
+        return None
+    for word, following in itertools.pairwise(words):
+        if word == "layers" and following.isdigit():
+            return int(following)
+    return None
+
+
+def _end_of_model(words: Sequence[str], name: str, unknown: list[str]) -> str:
+    if "embed_tokens" in words:
+        return "embedding_bytes"
+    if "lm_head" in words:
+        return "head_bytes"
+    if "norm" not in words:
+        unknown.append(name)
+    return "final_norm_bytes"
+
+
+def _layer_part(words: Sequence[str], name: str, unknown: list[str]) -> str:
+    """Return the part of a decoder layer's tensor; of a fused qkv_proj the caller takes k and v out."""
+    kinds = set(words)
+    if kinds & REPLICATED or any(word.endswith("norm") for word in words):
+        return "replicated_bytes"
+    if "experts" in kinds:
+        return "expert_bytes"
+    if kinds & KEY_VALUE:
+        return "key_value_bytes"
+    if kinds & QUERY_OUTPUT or "qkv_proj" in kinds or any(word.startswith("in_proj") for word in words):
+        return "query_output_bytes"
+    if kinds & MLP or kinds & {"shared_expert", "shared_experts"}:
+        return "mlp_bytes"
+    unknown.append(name)
+    return "replicated_bytes"
+
+
+def _parameters(words: Sequence[str], tensor: Tensor, weight_bits: int) -> int:
+    """Return the parameters of a tensor: none of a scale, several of each word of a packed weight."""
+    dtype, shape = tensor
+    last = words[-1]
+    if last.endswith(SCALES) and last not in ("weight", "bias"):
+        return 0
+    packed = 1
+    if last in ("qweight", "weight_packed") or last.endswith("_blocks") or (last == "weight" and dtype == "U8"):
+        packed = int(BYTES_OF_DTYPE[dtype] * 8 // weight_bits)
+    return prod(shape) * packed
+
+
+def _kinds(by_layer: Sequence[Mapping[str, int]]) -> list[dict[str, Any]]:
+    """Return the kinds of layers with the indices of each, as "0-2,5"."""
+    kinds: dict[tuple[int, ...], list[int]] = {}
+    for index, layer in enumerate(by_layer):
+        kinds.setdefault(tuple(layer[part] for part in LAYER_PARTS), []).append(index)
+    return [
+        {"indices": _ranges(indices), **dict(zip(LAYER_PARTS, sizes, strict=True))} for sizes, indices in kinds.items()
+    ]
+
+
+def _ranges(indices: Sequence[int]) -> str:
+    """Return ascending numbers as ranges.
+
+    >>> _ranges([0, 1, 2, 5])
+    '0-2,5'
+    """
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -1,0 +1,189 @@
+"""Vision towers: their parameters, and the largest item that vLLM profiles memory with.
+
+Layers are read from vLLM's model files (mllama4, qwen3_vl, siglip, pixtral, kimi_k25_vit); the largest item from each
+processor's default limits, which is what profile_run asks for.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.models.architecture import Vision
+
+LLAMA4_TILES = 17
+"""Llama 4 cuts one image into at most 16 tiles, and adds one of the whole."""
+QWEN_LONGEST_EDGE_PIXELS = 16_777_216
+"""Qwen3-VL preprocessor_config.json, size.longest_edge: most pixels of one image."""
+KIMI_PATCH_LIMIT = 16_384
+"""Kimi K2.5 preprocessor: most patches of one image."""
+GEMMA_TOKENS_PER_IMAGE = 256
+"""Gemma 3, mm_tokens_per_image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sizes:
+    """The fields that every kind of tower has, under their several names."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    patch: int
+    channels: int
+    text_hidden: int
+
+    @property
+    def layer_parameters(self) -> int:
+        """A transformer layer with biases, two linears in its MLP and two layer norms."""
+        attention = 4 * (self.hidden * self.hidden + self.hidden)
+        mlp = 2 * self.hidden * self.intermediate + self.intermediate + self.hidden
+        return attention + mlp + 4 * self.hidden
+
+    @property
+    def patch_parameters(self) -> int:
+        """The convolution that makes patches."""
+        return self.channels * self.patch**2 * self.hidden
+
+
+def parse_vision(config: Mapping[str, Any], tower: str, *, where: str) -> Vision | None:
+    """Return the vision part of a multimodal config.json, None where it has no `vision_config`.
+
+    Args:
+        config: The whole document.
+        tower: Kind of tower, as the family says; `none` for text models.
+        where: The model id or folder, for messages.
+
+    Raises:
+        WrongQuestion: A field is missing or no number.
+    """
+    section = config.get("vision_config")
+    if not section or tower == "none":
+        return None
+    if not isinstance(section, dict):
+        raise WrongQuestion(f"{where}: config.json has a vision_config that is no JSON object")
+    text_hidden = int((config.get("text_config") or config)["hidden_size"])
+    try:
+        sizes = _Sizes(
+            hidden=int(_first(section, "hidden_size", "vt_hidden_size")),
+            intermediate=int(_first(section, "intermediate_size", "vt_intermediate_size")),
+            layers=int(_first(section, "num_hidden_layers", "depth", "vt_num_hidden_layers")),
+            heads=int(_first(section, "num_attention_heads", "num_heads", "vt_num_attention_heads")),
+            patch=int(section.get("patch_size", 14)),
+            channels=int(section.get("num_channels") or section.get("in_channels") or 3),
+            text_hidden=text_hidden,
+        )
+        return _TOWERS[tower](tower, sizes, section)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise WrongQuestion(f"{where}: vision_config lacks or garbles {error}") from None
+
+
+def _first(section: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401  (JSON)
+    for name in names:
+        if section.get(name) is not None:
+            return section[name]
+    raise KeyError(names[0])
+
+
+def _vision(kind: str, sizes: _Sizes, *, parameters: int, patches: int, tokens: int, output: int) -> Vision:
+    return Vision(
+        kind=kind,
+        parameters=parameters,
+        hidden_size=sizes.hidden,
+        intermediate_size=sizes.intermediate,
+        num_attention_heads=sizes.heads,
+        profile_patches=patches,
+        profile_tokens=max(1, tokens),
+        output_size=output,
+    )
+
+
+def _llama4(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
+    patches = (int(section.get("image_size", 336)) // sizes.patch) ** 2 + 1
+    ratio = float(section.get("pixel_shuffle_ratio", 0.5))
+    projected = int(section.get("projector_input_dim", 4096)), int(section.get("projector_output_dim", 4096))
+    positions = (patches + 1) * sizes.hidden + 4 * sizes.hidden
+    adapter = int(sizes.hidden / ratio**2) * projected[0] + projected[0] * projected[1]
+    tower = sizes.layers * sizes.layer_parameters + sizes.patch_parameters
+    return _vision(
+        kind,
+        sizes,
+        parameters=tower + positions + adapter + projected[1] * sizes.text_hidden,
+        patches=LLAMA4_TILES * patches,
+        tokens=int(LLAMA4_TILES * (patches - 1) * ratio**2),
+        output=sizes.text_hidden,
+    )
+
+
+def _qwen(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
+    merge = int(section.get("spatial_merge_size", 2))
+    temporal = int(section.get("temporal_patch_size", 2))
+    output = int(section.get("out_hidden_size") or sizes.text_hidden)
+    deep = len(section.get("deepstack_visual_indexes") or ())
+    merged = sizes.hidden * merge**2
+    merger = merged * merged + merged + merged * output + output + 2 * sizes.hidden
+    embeddings = temporal * sizes.patch_parameters + sizes.hidden
+    embeddings += int(section.get("num_position_embeddings") or 0) * sizes.hidden
+    patches = QWEN_LONGEST_EDGE_PIXELS // sizes.patch**2
+    return _vision(
+        kind,
+        sizes,
+        parameters=sizes.layers * sizes.layer_parameters + embeddings + (1 + deep) * merger,
+        patches=patches,
+        tokens=patches // merge**2,
+        output=output * (1 + deep),
+    )
+
+
+def _siglip(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
+    patches = (int(section.get("image_size", 896)) // sizes.patch) ** 2
+    embeddings = sizes.patch_parameters + sizes.hidden + patches * sizes.hidden
+    projector = sizes.hidden * sizes.text_hidden + sizes.hidden
+    return _vision(
+        kind,
+        sizes,
+        parameters=sizes.layers * sizes.layer_parameters + embeddings + 2 * sizes.hidden + projector,
+        patches=patches,
+        tokens=GEMMA_TOKENS_PER_IMAGE,
+        output=sizes.text_hidden,
+    )
+
+
+def _pixtral(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
+    merge = int(section.get("spatial_merge_size", 2))
+    side = int(section.get("image_size", 1540)) // sizes.patch
+    layer = 4 * sizes.hidden**2 + 3 * sizes.hidden * sizes.intermediate + 2 * sizes.hidden
+    projector = merge**2 * sizes.hidden**2 + sizes.hidden * sizes.text_hidden + sizes.text_hidden**2 + sizes.hidden
+    return _vision(
+        kind,
+        sizes,
+        parameters=sizes.layers * layer + sizes.patch_parameters + sizes.hidden + projector,
+        patches=side**2,
+        tokens=(side // merge) ** 2 + side // merge,
+        output=sizes.text_hidden,
+    )
+
+
+def _kimi(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
+    merge = section.get("merge_kernel_size") or (2, 2)
+    cells = int(merge[0]) * int(merge[1])
+    merged = sizes.hidden * cells
+    projector = merged * merged + merged + merged * sizes.text_hidden + sizes.text_hidden + 2 * sizes.hidden
+    positions = int(section.get("init_pos_emb_height", 64)) * int(section.get("init_pos_emb_width", 64)) * sizes.hidden
+    return _vision(
+        kind,
+        sizes,
+        parameters=sizes.layers * sizes.layer_parameters + sizes.patch_parameters + positions + projector,
+        patches=KIMI_PATCH_LIMIT,
+        tokens=KIMI_PATCH_LIMIT // cells,
+        output=sizes.text_hidden,
+    )
+
+
+_TOWERS: dict[str, Callable[[str, _Sizes, Mapping[str, Any]], Vision]] = {
+    "llama4": _llama4,
+    "qwen3": _qwen,
+    "siglip": _siglip,
+    "pixtral": _pixtral,
+    "kimi": _kimi,
+}

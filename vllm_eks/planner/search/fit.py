@@ -1,0 +1,151 @@
+"""Whether a layout holds its model: GPU memory, host memory, local disks, and the model's own context limit."""
+
+from collections.abc import Iterator
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.startup import GB, S3
+from vllm_eks.planner.engine.validity import Refusal
+from vllm_eks.planner.engine.versions import PIPELINE_CHECK_OF_ALL_LAYERS
+from vllm_eks.planner.hardware.instances import InstanceType
+from vllm_eks.planner.memory import constants
+from vllm_eks.planner.memory.stages import Layout
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.units import BYTES_PER_GIB, gib
+
+DOWNLOAD_FACTOR = 1.05
+"""The repository holds more than its tensors: tokenizer, configs, lock files of the download."""
+UNPACKED_IMAGE_GB = 35.0
+"""Upper end of a vLLM container with CUDA 13 once unpacked. Estimate."""
+DISK_BEFORE_EVICTION = 0.9
+"""The kubelet evicts pods when less than 10 % of nodefs is free (EKS AMI, nodeadm)."""
+
+
+def check_version(model: ModelFacts, options: ResolvedOptions) -> None:
+    """Refuse a vLLM that came before the architecture.
+
+    Raises:
+        WrongQuestion: It did.
+    """
+    since = model.architecture.since
+    if options.version < since:
+        raise WrongQuestion(
+            f"{model.id}: vLLM {'.'.join(map(str, options.version))} does not know {model.architecture.name}; "
+            f"it came with {'.'.join(map(str, since))}"
+        )
+
+
+def context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Refusal]:
+    """Yield a refusal when more context is asked than the model itself has."""
+    limit = model.architecture.max_position_embeddings
+    if options.max_model_len > limit:
+        message = f"max model len {options.max_model_len:,} is above the model's own limit of {limit:,} tokens"
+        yield Refusal(code="context_too_long", message=message)
+
+
+def disk_refusals(model: ModelFacts, instance: InstanceType, options: ResolvedOptions) -> Iterator[Refusal]:
+    """Yield a refusal when the local disks do not hold the whole repository, which every node fetches from the Hub."""
+    if options.weights_source == S3:
+        return
+    needed_gb = model.weights_bytes * DOWNLOAD_FACTOR / GB + UNPACKED_IMAGE_GB
+    if instance.nvme_gb and needed_gb > instance.nvme_gb * DISK_BEFORE_EVICTION:
+        yield Refusal(
+            code="host_too_small",
+            message=f"each node downloads {model.weights_bytes / GB:.0f} GB of weights and unpacks the image: "
+            f"{needed_gb:.0f} GB do not fit the {instance.nvme_gb:.0f} GB of local NVMe of {instance.type}",
+        )
+
+
+STREAMER_BUFFER_BYTES = 40 * GB
+"""What runai_streamer holds in host memory, a worker; ranks that share hold all they read (run-ai env-vars.md)."""
+
+
+def host_memory_bytes(model: ModelFacts, *, workers: int) -> float:
+    """Return the host memory that loading takes on a node, page cache aside (vllm#16916: full Scout, 8 workers).
+
+    Every worker is a process with its own CUDA libraries, and stacks the experts of one layer before it copies its
+    shard to the GPU.
+    """
+    largest_layer = max(layer.total_bytes for layer in model.parts.layers)
+    each = constants.HOST_BYTES_PER_WORKER.high + largest_layer
+    return workers * each + constants.HOST_SYSTEM_BYTES
+
+
+def host_refusals(
+    model: ModelFacts, instance: InstanceType, options: ResolvedOptions, *, workers: int
+) -> Iterator[Refusal]:
+    """Yield a refusal when a node's host memory may not last while its workers load their shards."""
+    # Ranks that share hold the checkpoint once between them; the buffers of one that reads alone are its own.
+    needed = host_memory_bytes(model, workers=workers)
+    if options.weights_source == S3:
+        shares = workers > 1 and not options.enforce_eager
+        needed += model.weights_bytes if shares else workers * min(STREAMER_BUFFER_BYTES, model.weights_bytes)
+    if instance.memory_gib is not None and needed > instance.memory_gib * BYTES_PER_GIB:
+        yield Refusal(
+            code="host_too_small",
+            message=f"{workers} workers may take {gib(needed):.0f} GiB of host memory while they load, "
+            f"{instance.type} has {instance.memory_gib:.0f} GiB",
+        )
+
+
+def largest_context(layout: Layout, options: ResolvedOptions, *, limit_tokens: int) -> int:
+    """Return the longest request, in tokens, that the cautious number of blocks holds; 0 when there is none."""
+    blocks = layout.blocks[0] - layout.cache.reserved_blocks(options.version)
+    low, high = 0, limit_tokens
+    while low < high:
+        middle = (low + high + 1) // 2
+        if layout.cache.blocks_per_request(middle, options) <= blocks:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def memory_refusal(layout: Layout, options: ResolvedOptions) -> Refusal | None:
+    """Return why the tightest rank may not hold the model and one request, or None when it does.
+
+    Judged on the cautious side: with the low end of what is left for the KV cache.
+    """
+    stage = layout.tightest
+    where = f"{layout.label}: stage {stage.index + 1} of {layout.pipeline_parallel_size}"
+    sums = (
+        f"{gib(stage.loaded_bytes):.2f} GiB weights and tables + {gib(stage.activations.size_bytes):.2f} activations "
+        f"+ {gib(stage.overhead_bytes):.2f} overhead"
+    )
+    needs_and_has = f"{sums} = {gib(stage.needed_bytes):.2f} of {gib(stage.budget_bytes):.2f} GiB a GPU"
+    if stage.kv_cache.best <= 0:
+        return Refusal(code="weights_do_not_fit", message=f"{where} needs {needs_and_has}")
+    if stage.graphs_overflow_bytes > 0:
+        return Refusal(
+            code="weights_do_not_fit",
+            message=f"{where} captures up to {gib(stage.outside_budget.high):.2f} GiB of CUDA graphs outside the "
+            f"budget, which leaves {gib(stage.total_bytes - stage.budget_bytes):.2f} GiB free; lower "
+            "--gpu-memory-utilization or use --enforce-eager",
+        )
+    needed = layout.cache.blocks_per_request(options.max_model_len, options)
+    if layout.blocks[0] - layout.cache.reserved_blocks(options.version) < needed:
+        longest = largest_context(layout, options, limit_tokens=options.max_model_len)
+        return Refusal(
+            code="kv_cache_too_small",
+            message=f"{where} has {gib(stage.kv_cache.best):.2f} GiB of KV cache left, {gib(stage.kv_cache.low):.2f} "
+            f"on the cautious side ({needs_and_has}): {longest:,} of the {options.max_model_len:,} tokens of one "
+            "request",
+        )
+    return _all_layers_refusal(layout, options, where)
+
+
+def _all_layers_refusal(layout: Layout, options: ResolvedOptions, where: str) -> Refusal | None:
+    """Return why vLLM itself would refuse a pipeline in the versions that count the layers of every stage."""
+    since, until = PIPELINE_CHECK_OF_ALL_LAYERS
+    if not since <= options.version < until:
+        return None
+    layers = range(sum(stage.layers for stage in layout.stages))
+    needed = layout.cache.block_bytes(layers) * layout.cache.blocks_per_request(options.max_model_len, options)
+    least = min(stage.kv_cache.low for stage in layout.stages)
+    if needed <= least:
+        return None
+    return Refusal(
+        code="kv_cache_too_small",
+        message=f"{where}: vLLM {'.'.join(map(str, options.version))} asks each rank for the KV cache of all layers, "
+        f"{gib(needed):.2f} GiB, and {gib(least):.2f} are there; 0.17 and later ask for their own layers only",
+    )

@@ -1,0 +1,91 @@
+"""What a plan that fits costs beyond what the user named, each as one sentence with the prices."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.hardware.instances import REFERENCE_REGION
+from vllm_eks.planner.hardware.prices import partition
+from vllm_eks.planner.memory.stages import Layout
+from vllm_eks.planner.search.layouts import SMALLER_BATCHES, attempt
+from vllm_eks.planner.search.plan import Plan
+
+
+def warnings_on(plan: Plan, wishes: ServingOptions) -> Iterator[str]:
+    """Yield what the user of a plan that fits pays without having asked for it."""
+    if plan.layout is None:
+        return
+    adds_nodes = plan.nodes_per_replica > 1 and wishes.pipeline_parallel_size is None
+    if plan.idle_gpus:
+        yield _idle_gpus(plan)
+    if plan.idle_gpus or adds_nodes:
+        yield from _expert_parallel(plan, plan.layout, wishes)
+    if adds_nodes:
+        yield _added_nodes(plan, plan.layout, wishes)
+
+
+def machines(plan: Plan) -> str:
+    """Return the nodes of a plan and their price; where that is unknown, with the reference region's."""
+    price = f"${plan.usd_per_hour:.2f}/h" if plan.usd_per_hour is not None else _unknown(plan)
+    return f"{plan.total_nodes} x {plan.instance.type} ({price})"
+
+
+def _unknown(plan: Plan) -> str:
+    region, reference = plan.instance.price_region, plan.instance.usd_per_hour_by_region.get(REFERENCE_REGION)
+    if region is None:
+        return "price unknown"
+    if reference is None or region == REFERENCE_REGION or partition(region):
+        return f"price unknown in {region}"
+    return f"price unknown in {region}, ${plan.total_nodes * reference:.2f}/h in {REFERENCE_REGION}"
+
+
+def _idle_gpus(plan: Plan) -> str:
+    idle = f"{plan.idle_gpus} of {plan.total_nodes * plan.instance.gpus} GPUs of {machines(plan)} stay idle"
+    places = plan.total_nodes * plan.replicas_per_node
+    if plan.nodes_per_replica == 1 and places > plan.replicas:
+        return f"{idle}: {places} replicas cost no more"
+    return idle
+
+
+def _expert_parallel(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterator[str]:
+    """Yield the layout that experts kept whole allow, where it uses more GPUs of a node or fewer nodes."""
+    if not plan.model.architecture.experts or wishes.enable_expert_parallel or wishes.tensor_parallel_size:
+        return
+    whole = attempt(plan.model, plan.instance, replace(wishes, enable_expert_parallel=True))
+    if not whole.fits or whole.layout is None:
+        return
+    larger = whole.layout.tensor_parallel_size > layout.tensor_parallel_size
+    if whole.total_nodes < plan.total_nodes or (larger and whole.total_nodes == plan.total_nodes):
+        yield (
+            f"--enable-expert-parallel keeps experts whole, which allows {whole.layout.label} on {machines(whole)} "
+            f"instead of {layout.label} on {machines(plan)}"
+        )
+
+
+def _added_nodes(plan: Plan, layout: Layout, wishes: ServingOptions) -> str:
+    """Return that one instance does not hold a replica, with the price of one a replica and of what is planned."""
+    one = replace(plan, layout=replace(layout, pipeline_parallel_size=1, stages=layout.stages[:1]))
+    fewer = attempt(plan.model, plan.instance, replace(wishes, pipeline_parallel_size=1))
+    code = f" ({fewer.refusals[-1].code})" if fewer.refusals else ""
+    smaller = smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
+    return (
+        f"one {plan.instance.type} does not hold a replica{code}: {layout.label} takes {machines(plan)} instead of "
+        f"{machines(one)}; " + (f"{smaller}; " if smaller else "") + "to ask for it without this warning write "
+        f"--pipeline-parallel-size {layout.pipeline_parallel_size}"
+    )
+
+
+def smaller_batch(plan: Plan, wishes: ServingOptions) -> str | None:
+    """Return the largest --max-num-seqs below the one asked for that fits the wished nodes, as a sentence.
+
+    None where the default was asked for: the search lowers that by itself.
+    """
+    if wishes.max_num_seqs is None:
+        return None
+    for seqs in SMALLER_BATCHES:
+        if seqs >= plan.options.max_num_seqs:
+            continue
+        smaller = attempt(plan.model, plan.instance, replace(wishes, max_num_seqs=seqs))
+        if smaller.fits and smaller.nodes_per_replica <= max(1, wishes.pipeline_parallel_size or 1):
+            return f"--max-num-seqs {seqs} (instead of {plan.options.max_num_seqs}) fits {machines(smaller)}"
+    return None

@@ -1,0 +1,67 @@
+"""What vLLM refuses once it knows its KV cache: rules of the start, beside those of shards and of memory."""
+
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.validity import Refusal
+from vllm_eks.planner.engine.versions import (
+    FULL_GRAPHS_TOO,
+    STATE_BLOCK_IN_A_BATCH,
+    STATES_COUNTED_BEFORE_GRAPHS,
+)
+from vllm_eks.planner.memory.kv_cache import cache_layout
+from vllm_eks.planner.memory.stages import Layout
+from vllm_eks.planner.models.known_models import ModelFacts
+
+
+def most_sequences(model: ModelFacts, layout: Layout, options: ResolvedOptions) -> int | None:
+    """Return the largest --max-num-seqs that the layout starts with; None where nothing limits it.
+
+    A hybrid keeps a block of states for each sequence, and vLLM refuses to capture full CUDA graphs for more sequences
+    than it has blocks (config/compilation.py). Counted on the cautious side.
+    """
+    captures = not options.enforce_eager and options.version >= max(STATES_COUNTED_BEFORE_GRAPHS, FULL_GRAPHS_TOO)
+    if not model.architecture.linear or not captures:
+        return None
+    return layout.blocks[0]
+
+
+def state_refusal(model: ModelFacts, layout: Layout, options: ResolvedOptions) -> Refusal | None:
+    """Return why vLLM would not start with so many sequences, or None when it does."""
+    most = most_sequences(model, layout, options)
+    if most is None or options.max_num_seqs <= most:
+        return None
+    return Refusal(
+        code="engine_refuses",
+        message=f"{layout.label}: vLLM {version_text(options)} refuses more sequences than blocks of linear-attention "
+        f"state: --max-num-seqs {options.max_num_seqs:,} with {most:,} blocks on the cautious side; write {most} or "
+        "less, or use --enforce-eager",
+    )
+
+
+def batch_for_states(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_size: int) -> int:
+    """Return the smallest --max-num-batched-tokens that the version starts with.
+
+    With prefix caching some versions ask that a hybrid's block, enlarged until its states fit a page, is no larger than
+    a batch (config/vllm.py, Mamba cache align mode).
+    """
+    since, until = STATE_BLOCK_IN_A_BATCH
+    if not (model.architecture.linear and options.caches_prefixes and since <= options.version < until):
+        return 1
+    return cache_layout(model.architecture, options, tensor_parallel_size=tensor_parallel_size).block_tokens
+
+
+def batch_refusal(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_size: int) -> Refusal | None:
+    """Return why vLLM would not start with so small a batch, or None when it does."""
+    least = batch_for_states(model, options, tensor_parallel_size=tensor_parallel_size)
+    if options.max_num_batched_tokens >= least:
+        return None
+    return Refusal(
+        code="engine_refuses",
+        message=f"TP={tensor_parallel_size}: with prefix caching vLLM {version_text(options)} asks for a batch as "
+        f"large as one block of linear-attention state: --max-num-batched-tokens {options.max_num_batched_tokens:,} "
+        f"is below {least:,}; write {least} or more",
+    )
+
+
+def version_text(options: ResolvedOptions) -> str:
+    """Return the version as people write it."""
+    return ".".join(map(str, options.version))

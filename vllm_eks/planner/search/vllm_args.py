@@ -1,0 +1,57 @@
+"""The vLLM flags of a plan, in the forms its command line takes."""
+
+import json
+
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.startup import S3
+from vllm_eks.planner.search.plan import Plan
+
+
+def vllm_args(plan: Plan) -> list[str]:
+    """Return the arguments of `vllm serve MODEL` that the plan decides; empty when there is no layout.
+
+    Every size is given, also where it equals vLLM's default: what was planned is what runs.
+    """
+    layout, options = plan.layout, plan.options
+    if layout is None:
+        return []
+    args = [
+        "--tensor-parallel-size",
+        str(layout.tensor_parallel_size),
+        "--pipeline-parallel-size",
+        str(layout.pipeline_parallel_size),
+        "--max-model-len",
+        str(options.max_model_len),
+        "--gpu-memory-utilization",
+        str(options.gpu_memory_utilization),
+        "--max-num-seqs",
+        str(options.max_num_seqs),
+        "--max-num-batched-tokens",
+        str(options.max_num_batched_tokens),
+    ]
+    if options.decode_context_parallel_size > 1:
+        args += ["--decode-context-parallel-size", str(options.decode_context_parallel_size)]
+    if options.kv_cache_dtype != "auto":
+        args += ["--kv-cache-dtype", options.kv_cache_dtype]
+    if options.enforce_eager:
+        args.append("--enforce-eager")
+    if options.enable_expert_parallel:
+        args.append("--enable-expert-parallel")
+    if options.mm_limits and plan.model.is_multimodal:
+        args += ["--limit-mm-per-prompt", json.dumps(_mm_limits(options))]
+    if options.weights_source == S3:
+        args += ["--load-format", "runai_streamer"]
+        if plan.reads_once:
+            args += ["--model-loader-extra-config", json.dumps({"distributed": True})]
+    if layout.pipeline_parallel_size > 1:
+        # vLLM's own multi-node start knows only the backends mp, uni and external_launcher.
+        args += ["--distributed-executor-backend", "mp"]
+    return args
+
+
+def _mm_limits(options: ResolvedOptions) -> dict[str, int | dict[str, int]]:
+    sizes = dict(options.mm_sizes)
+    return {
+        modality: {"count": count, **dict(sizes[modality])} if modality in sizes else count
+        for modality, count in options.mm_limits
+    }

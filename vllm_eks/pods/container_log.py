@@ -1,0 +1,1 @@
+../../charts/vllm/files/container_log.py

@@ -1,0 +1,1 @@
+../../charts/vllm/files/vllm_eks_keys.py

@@ -1,0 +1,211 @@
+"""Read a stack file the way the Pulumi CLI would, for an offline preview: no CLI, no passphrase.
+
+Differences from the CLI: `secure:` values stay closed and are handed on as a placeholder, what an `environment:`
+(Pulumi ESC) would add is not known, and what Pulumi reads otherwise than it looks is refused (`vllm_eks.stack_files.yaml_document`).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from config.errors import shown
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.stack_files.stack_file import SECRET_PLACEHOLDER, StackFile
+from vllm_eks.stack_files.yaml_document import YamlFaults, parse_document
+from vllm_eks.stack_files.yaml_scalars import plain_text
+from vllm_eks.text_files import read_text_file
+
+MOST_BYTES = 128 * 1024
+"""Of a stack file: sixty models need about 30 KB, and the parser takes a second for 100 KB."""
+STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""As Pulumi takes them."""
+PROJECT_NEEDS = "it needs name: (such as vllm-eks) and runtime:, as in this repository's own"
+
+
+class StackFileError(WrongQuestion):
+    """The stack file cannot be read; the message says what to do, with a line for each fault."""
+
+
+def read_stack_file(folder: Path, stack: str) -> StackFile:
+    """Read `Pulumi.yaml` and `Pulumi.<stack>.yaml` of a project folder.
+
+    Args:
+        folder: The project's folder.
+        stack: The stack's name, alone or as `pulumi stack ls` prints it (`acme/vllm-eks/dev`).
+
+    Raises:
+        StackFileError: A file is missing, is not YAML, or holds no `config:`; or the name is no stack's.
+    """
+    stack = _own_name(stack)
+    project_file = _read_project(folder)
+    project = str(project_file["name"])
+    path = folder / f"Pulumi.{stack}.yaml"
+    if not path.exists():
+        raise StackFileError(f"there is no {path.name} in {folder.resolve()}: {_stacks_that_exist(folder)}")
+    document = _read_yaml(path)
+    environments = _environments(document)
+    values = document.get("config")
+    if not isinstance(values, dict) or not values:
+        raise StackFileError(f"{path.name} {_why_no_settings(values, environments)}")
+    values = {**_defaults(project_file, project), **_by_full_key(values, project, path.name)}
+    return StackFile(
+        project=project,
+        stack=stack,
+        config={key: _encode(_without_secrets(value)) for key, value in values.items()},
+        secret_keys=sorted(key for key, value in values.items() if _has_secret(value)),
+        environments=environments,
+    )
+
+
+def _own_name(stack: str) -> str:
+    """Return the name that the stack's file bears: without the organization and the project."""
+    name = stack.rpartition("/")[2]
+    if stack.count("/") > 2 or not STACK_NAME.fullmatch(name):
+        short = stack if len(stack) <= 60 else f"{stack[:60]}... ({len(stack)} characters)"
+        raise StackFileError(f"--stack {short!r} is not a stack's name: letters, digits, -, _ and ., at most 100")
+    return name
+
+
+def _read_project(folder: Path) -> dict[str, Any]:
+    path = folder / "Pulumi.yaml"
+    if folder.is_dir() and not path.exists():
+        raise StackFileError(f"there is no Pulumi.yaml in {folder.resolve()}: run this in the project's folder")
+    document = _read_yaml(path)
+    if not document:
+        raise StackFileError(f"{path} is empty: {PROJECT_NEEDS}")
+    name = document.get("name")
+    if name is None:
+        raise StackFileError(f"{path} has no name: give the project one, such as vllm-eks")
+    if not isinstance(name, str):
+        raise StackFileError(
+            f"{path}: name: {shown(name)}, not text: put it in quotes, or give a name such as vllm-eks"
+        )
+    if not STACK_NAME.fullmatch(name):
+        raise StackFileError(
+            f"{path}: name: {name!r} is not a project's name: letters, digits, -, _ and ., at most 100"
+        )
+    if not document.get("runtime"):
+        raise StackFileError(f"{path} has no runtime, and Pulumi refuses it: {PROJECT_NEEDS}")
+    return document
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = read_text_file(path, called=path.name, most_bytes=MOST_BYTES)
+        document = parse_document(text)
+    except YamlFaults as error:
+        if len(error.faults) == 1:
+            raise StackFileError(f"{path.name}, {error.faults[0]}") from None
+        raise StackFileError("\n  ".join([f"{path.name} has {len(error.faults)} faults:", *error.faults])) from None
+    except StackFileError:
+        raise
+    except WrongQuestion as error:
+        raise StackFileError(str(error)) from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise StackFileError(f"{path.name}: {shown(document)}, not keys and values: write settings below config:")
+    return document
+
+
+def _stacks_that_exist(folder: Path) -> str:
+    stacks = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in folder.glob("Pulumi.*.yaml"))
+    return f"the stacks here are {', '.join(stacks)}" if stacks else "no stack has a file here yet"
+
+
+def _environments(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the ESC environments that a stack file imports."""
+    listed = document.get("environment")
+    if isinstance(listed, dict):
+        listed = listed.get("imports") or ["(written in the file)"]
+    if not isinstance(listed, list):
+        return ()
+    return tuple(str(next(iter(one), "")) if isinstance(one, dict) else str(one) for one in listed)
+
+
+def _why_no_settings(values: object, environments: tuple[str, ...]) -> str:
+    if environments:
+        return (
+            f"takes its settings from Pulumi ESC ({', '.join(environments)}), which is not opened offline: write them "
+            "below config:, or run pulumi preview"
+        )
+    if values in (None, {}):
+        return "has no settings: write them below config:"
+    return f"has no settings: config: {shown(values)}, not a section: write keys and values below it"
+
+
+def _by_full_key(values: Mapping[str, Any], project: str, file: str) -> dict[str, Any]:
+    """Return the values under `<project>:<name>`, as Pulumi knows them."""
+    full: dict[str, Any] = {}
+    written: dict[str, str] = {}
+    for key, value in values.items():
+        name = _full_key(key, project, file)
+        if name in full:
+            raise StackFileError(f"{file}: {written[name]} and {key} are the same key: remove one of them")
+        full[name], written[name] = value, key
+    return full
+
+
+def _full_key(key: str, project: str, file: str) -> str:
+    if ":" not in key:
+        return f"{project}:{key}"
+    namespace, _, name = key.partition(":")
+    # `pulumi config` once wrote <project>:config:<name>, and still reads it.
+    name = name.removeprefix("config:")
+    if not namespace or not name or ":" in name:
+        raise StackFileError(f"{file}: the key {key!r} is not one of Pulumi's: write <namespace>:<name>")
+    return f"{namespace}:{name}"
+
+
+def _defaults(project_file: dict[str, Any], project: str) -> dict[str, Any]:
+    """Return what Pulumi.yaml gives to every stack: a plain value, or the `value` or `default` of a declaration."""
+    declared = project_file.get("config") or {}
+    if not isinstance(declared, dict):
+        raise StackFileError("Pulumi.yaml: config is not a section: write keys below it")
+    given = {}
+    for key, declaration in declared.items():
+        name = _full_key(key, project, "Pulumi.yaml")
+        if not isinstance(declaration, dict):
+            given[name] = declaration
+        elif "value" in declaration or "default" in declaration:
+            given[name] = declaration.get("value", declaration.get("default"))
+    return given
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, dict) and set(value) == {"secure"} and isinstance(value["secure"], str)
+
+
+def _has_secret(value: object) -> bool:
+    if _is_secret(value):
+        return True
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_has_secret(item) for item in below)
+
+
+def _without_secrets(value: object) -> object:
+    if _is_secret(value):
+        return SECRET_PLACEHOLDER
+    if isinstance(value, dict):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+def _encode(value: object) -> str:
+    """Return a value as the CLI hands it over: text as it is, nothing as empty text, all else as JSON."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, (bool, int, float)):
+        return plain_text(value)
+    return json.dumps(_as_go_writes_it(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _as_go_writes_it(value: object) -> object:
+    """Turn whole floats into whole numbers, as Go's JSON shows them."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _as_go_writes_it(item) for key, item in value.items()}
+    return [_as_go_writes_it(item) for item in value] if isinstance(value, list) else value
