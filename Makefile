@@ -29,11 +29,11 @@ test: .venv/.ready
 
 # Scores the planner on start-ups that people reported (tests/data/vllm_runs).
 accuracy: .venv/.ready
-	@$(BIN)/python tests/accuracy/report.py
+	@$(BIN)/python -m tests.accuracy.report
 
 # How long a preview takes with 1, 5 and 20 models on one cluster.
 scale: .venv/.ready
-	@$(BIN)/python tests/program/scale_report.py
+	@$(BIN)/python -m tests.program.scale_report
 
 check: .venv/.ready
 	$(BIN)/ruff check .

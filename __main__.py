@@ -23,6 +23,7 @@ from components.weights.model_weights import ModelWeightsArgs, weights_of
 from components.weights.weights_bucket import WeightsBucketArgs, bucket_of
 from config.load import load
 from vllm_eks.planner.search.suggest import plan_named
+from vllm_eks.preview.planned_stack import PlannedStack, publish
 
 config = load()
 stack, region, settings, tags, mark = config.cluster_name, config.region, config.settings, config.tags, config.mark
@@ -40,6 +41,9 @@ found = run_checks(StackFacts(
     stack=stack, fleet=fleet, region=region, open_questions=config.open_questions,
     copies_weights=settings.any_copied_weights, permissions_boundary=iam.permissions_boundary,
     **vpc.facts, **eks.facts), account)  # fmt: skip
+publish(PlannedStack(
+    region=region, fleet=fleet, checks=found.checks, vpc_id=found.vpc_id, private_subnets=found.private_subnets,
+))  # fmt: skip
 stop_on_failures(found.checks)
 network = network_of(stack, NetworkArgs(
     cidr=vpc.cidr, zones=vpc.zones, region=region, nat_gateways=vpc.nat_gateways, keep_logs=eks.keep_logs,

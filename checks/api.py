@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import pulumi_aws as aws
 
-from checks.asking import NOBODY_TO_ASK
+from vllm_eks.check import NOBODY_TO_ASK
 
 Record = Mapping[str, Any]
 """A part of an answer of AWS, in AWS's own spelling."""

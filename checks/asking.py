@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vllm_eks.check import Check
+from vllm_eks.check import NOBODY_TO_ASK, NOT_ASKED, Check
 
 Answer = TypeVar("Answer")
 
@@ -12,14 +12,6 @@ DENIED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "Aut
 """Codes of AWS services for a permission that is missing."""
 
 LONGEST_REASON_CHARACTERS = 200
-
-
-NOBODY_TO_ASK = "an offline preview asks nobody"
-"""What the cloud of an offline preview answers."""
-
-
-NOT_ASKED = "not asked of the account"
-"""How the text of a check begins that nobody was there to answer."""
 
 
 @dataclass(frozen=True, kw_only=True)

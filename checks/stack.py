@@ -18,11 +18,9 @@ from checks.reservation_groups import reservation_group_checks
 from checks.reservations import reservation_checks
 from checks.site import Site
 from checks.taken import admin_checks, boundary_check, log_group_check
-from vllm_eks.check import Check
+from vllm_eks.check import OPEN_QUESTION, Check
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
-OPEN_QUESTION = "stack file"
-"""Subject of what the stack file leaves open, and `pulumi up` refuses."""
 SYSTEM_ZONES = 2
 """The system nodes are in the first two zones."""
 

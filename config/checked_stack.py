@@ -11,7 +11,7 @@ from typing import TypeVar
 from config.cross_field.limits import offering_warnings
 from config.cross_field.models import gated_models, model_warnings
 from config.cross_field.stack import Draft, cross_faults
-from config.errors import Fault, key_path, report
+from config.errors import Fault, report
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
@@ -27,6 +27,7 @@ from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.stack_files.stack_file import NOT_SET_PLACEHOLDER, StackFile
+from vllm_eks.stack_files.wording import key_path
 
 Item = TypeVar("Item")
 

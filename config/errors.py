@@ -4,7 +4,6 @@ The text comes from here and from `config.values.rules`, never from pydantic, wh
 """
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-LONGEST_VALUE_CHARACTERS = 80
+from vllm_eks.stack_files.wording import key_path, shown
+
 NO_VALUE = "has no value after the colon: give one, or remove the key"
 
 
@@ -39,35 +39,6 @@ def report(stack: str, faults: Sequence[Fault], environments: Sequence[str] = ()
             f"  (what Pulumi ESC adds, from {', '.join(environments)}, is not known offline: run pulumi preview)"
         )
     return "\n".join(lines)
-
-
-def key_path(start: str, *steps: str | int) -> str:
-    """Join a key and the steps below it, the way `pulumi config set --path` wants them.
-
-    >>> key_path("vllm-eks:models", "qwen2.5", "extraArgs", 0)
-    'vllm-eks:models["qwen2.5"].extraArgs[0]'
-    """
-    path = start
-    for step in steps:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif re.fullmatch(r"[\w-]+", step):
-            path += f".{step}"
-        else:
-            path += f'["{step}"]'
-    return path
-
-
-def shown(value: object) -> str:
-    """Show a value as the file has it, with its kind where that is the fault.
-
-    >>> shown(1.3), shown("8"), shown(True)
-    ('1.3 is a number', "'8' is text", 'true is a truth value')
-    """
-    text = repr(value) if isinstance(value, str) else json.dumps(value)
-    if len(text) > LONGEST_VALUE_CHARACTERS:
-        text = text[:LONGEST_VALUE_CHARACTERS] + "..."
-    return f"{text} is {_kind(value)}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -138,16 +109,6 @@ def _whole_number(value: object) -> str:
         number, power = float(found[1]), 2 if found[2] in "mM" else 1
         return f"write {number * 1000**power:.0f} or {number * 1024**power:.0f}"
     return "write digits alone, such as 8192" if text else "write one without a fraction, such as 8192"
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, bool):
-        return "a truth value"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, str):
-        return "text"
-    return "a list" if isinstance(value, list) else "a section"
 
 
 def yaml_keys(section: type[BaseModel]) -> list[str]:

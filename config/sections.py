@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from config.errors import NO_VALUE, Fault, from_pydantic, key_path, shown
+from config.errors import NO_VALUE, Fault, from_pydantic
 from config.settings.model import ModelSettings
 from config.values import rules
+from vllm_eks.stack_files.wording import key_path, shown
 
 Section = TypeVar("Section", bound=BaseModel)
 

@@ -4,6 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+OPEN_QUESTION = "stack file"
+"""Subject of a check about what the stack file still lacks before `pulumi up`."""
+
+NOBODY_TO_ASK = "an offline preview asks nobody"
+"""What the cloud of an offline preview answers."""
+
+NOT_ASKED = "not asked of the account"
+"""How the text of a check begins that nobody was there to answer."""
+
 Status = Literal["passed", "failed", "warning", "unknown"]
 
 

@@ -7,15 +7,10 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.controllers.chart_sources import (
-    EFA_DEVICE_PLUGIN,
-    LEADER_WORKER_SET,
-    NVIDIA_DEVICE_PLUGIN,
-    RELEASE_HISTORY,
-    ChartSource,
-)
+from components.controllers.chart_sources import RELEASE_HISTORY
 from components.controllers.images import split_image
 from components.nodes.gpu_taint import GPU_TOLERATION
+from vllm_eks.pins.charts import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
 
 TIMEOUT_SECONDS = 600
 LEADER_WORKER_SET_NAMESPACE = "lws-system"

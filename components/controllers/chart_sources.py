@@ -1,42 +1,12 @@
-"""Where third-party Helm charts come from, and the versions this release was made for."""
+"""Where third-party Helm charts come from: their publishers, or the stack's own mirror."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any
+
+from vllm_eks.pins.charts import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
 
 RELEASE_HISTORY = 5
 """Revisions of a release that Helm keeps, each a Secret of up to 100 KB; without a limit it keeps all."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChartSource:
-    """One chart: of a repository, of an OCI registry (its whole address, no repository), or a local folder."""
-
-    chart: str
-    repository: str | None = None
-    version: str | None = None
-
-    def mirrored(self, over: Callable[..., Mapping[str, Any] | None]) -> Self | None:
-        """Return the source that `over` puts in this one's place, given and giving chart, repository and version.
-
-        None where `over` gives nothing: the chart is not to be installed.
-        """
-        instead = over(**asdict(self))
-        return None if instead is None else replace(self, **instead)
-
-
-NVIDIA_DEVICE_PLUGIN = ChartSource(
-    chart="nvidia-device-plugin", repository="https://nvidia.github.io/k8s-device-plugin", version="0.20.0"
-)
-"""Not 0.19.0 to 0.19.2: those mount every InfiniBand device and fight the EFA plugin."""
-
-# The publisher writes this one's versions with a v, and a Release that says otherwise differs after every refresh.
-EFA_DEVICE_PLUGIN = ChartSource(
-    chart="aws-efa-k8s-device-plugin", repository="https://aws.github.io/eks-charts", version="v0.5.30"
-)
-
-LEADER_WORKER_SET = ChartSource(chart="oci://registry.k8s.io/lws/charts/lws", version="0.10.0")
-"""Not below 0.8: the upgrade across it deletes the CRD, and with it every LeaderWorkerSet."""
 
 
 def mirrored(overrides: Mapping[str, Callable[..., Mapping[str, Any] | None]]) -> dict[str, ChartSource | None]:

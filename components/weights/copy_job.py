@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 REFUSED = 3
-"""Exit status of the script where another try is of no use (scripts/copy_weights.py)."""
+"""Exit status of the script where another try is of no use (vllm_eks/pods/copy_weights.py)."""
 ENGINE_MARGIN_SECONDS = 120
 """How much longer Pulumi waits than the Job may take, whose failure says more."""
 
@@ -142,7 +142,7 @@ class CopyJob(pulumi.ComponentResource):
             ),
             *("--bucket", args.bucket, "--prefix", args.prefix),
         ]
-        mounts: list[dict[str, Any]] = [{"name": "scripts", "mount_path": "/scripts", "read_only": True}]
+        mounts: list[dict[str, Any]] = [{"name": "scripts", "mount_path": "/scripts/vllm_eks/pods", "read_only": True}]
         volumes: list[dict[str, Any]] = [{"name": "scripts", "config_map": {"name": scripts}}]
         if token_secret is not None:
             command += ["--token-file", "/secrets/hugging-face/token"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
@@ -11,10 +10,12 @@ from components.cluster.cni_role import pod_identity_trust
 from components.iam.iam_roles import IamArgs, make_role
 from components.iam.partitions import aws_partition
 from components.weights.copy_job import CopyJob, CopyJobArgs
+from vllm_eks.pods import PODS
 
 READ_ACTIONS = ("s3:GetObject",)
 WRITE_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-SCRIPTS = Path(__file__).parents[2] / "vllm_eks" / "pods"
+SCRIPTS = ("checked_file.py", "copy_weights.py", "hub_files.py", "s3_files.py")
+"""Of `vllm_eks.pods`: what the copy Job runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ class ModelWeights(pulumi.ComponentResource):
                 seconds=args.copy_seconds,
                 hugging_face_token=args.hugging_face_token,
                 image=args.copy_image,
-                scripts={path.name: path.read_text() for path in sorted(SCRIPTS.glob("*.py"))},
+                scripts={name: (PODS / name).read_text() for name in SCRIPTS},
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[writes]),
         ).job

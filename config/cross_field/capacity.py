@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from pydantic.alias_generators import to_camel
 
-from config.errors import Fault, key_path
+from config.errors import Fault
 from config.settings.model import ModelSettings
 from config.values import rules
 from vllm_eks.planner.search.gpu_nodes import CAPACITY_BLOCK, SPOT
+from vllm_eks.stack_files.wording import key_path
 
 RESERVATIONS = {"capacity_reservation_id", "capacity_reservation_group_arn"}
 """The fields that name where nodes are taken from."""

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from config.errors import Fault, key_path
+from config.errors import Fault
 from config.settings.model import ModelSettings
 from vllm_eks.errors import closest_name
 from vllm_eks.planner.engine.flag_tables import flag_table
+from vllm_eks.stack_files.wording import key_path
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 

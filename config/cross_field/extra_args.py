@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from config.cross_field.env import SECRET_VALUE
-from config.errors import Fault, key_path
+from config.errors import Fault
 from config.settings.model import ModelSettings
 from vllm_eks.errors import closest_name
 from vllm_eks.planner.engine.flag_dispositions import dispositions, refusals_of, warnings_of
@@ -12,6 +12,7 @@ from vllm_eks.planner.engine.flag_reading import GivenFlag, Misread, name_of, re
 from vllm_eks.planner.engine.flag_tables import Flag, all_flags, flag_table, nearest_table
 from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.stack_files.wording import key_path
 
 STREAMER_FLAGS = frozenset({"--load-format", "--model-loader-extra-config"})
 """Flags of how weights are loaded: the plan's own where they are streamed from S3, free otherwise."""

@@ -5,9 +5,10 @@ Sources: service quotas of Amazon EKS (public endpoint CIDRs, node groups, nodes
 
 from collections.abc import Iterator, Mapping
 
-from config.errors import Fault, key_path
+from config.errors import Fault
 from config.settings.model import ModelSettings
 from vllm_eks.planner.hardware.instances import catalogue, find_instance
+from vllm_eks.stack_files.wording import key_path
 
 MOST_TAGS = 50
 """On one resource; keys that begin with aws: do not count."""

@@ -9,7 +9,7 @@ from config.cross_field.env import env_faults, env_warnings
 from config.cross_field.extra_args import extra_args_faults, extra_args_warnings
 from config.cross_field.options import lora_faults, name_faults, option_faults, prefill_faults
 from config.cross_field.versions import version_faults, version_warnings
-from config.errors import Fault, key_path
+from config.errors import Fault
 from config.settings.model import ModelSettings
 from config.values.option_rules import COMMIT
 from vllm_eks.planner.engine.options import batch_defaults
@@ -17,6 +17,7 @@ from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.hardware.instances import InstanceType, UnknownInstanceType, find_instance
 from vllm_eks.planner.models.known_models import ModelFacts, UnknownModel, find_model
 from vllm_eks.planner.vllm_version import parse_version
+from vllm_eks.stack_files.wording import key_path
 
 
 def model_faults(model: ModelSettings, name: str, key: str) -> Iterator[Fault]:

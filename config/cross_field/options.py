@@ -5,7 +5,7 @@ A bad value is None in a parsed section (`config.sections`) and is passed over: 
 
 from collections.abc import Iterator
 
-from config.errors import Fault, key_path
+from config.errors import Fault
 from config.settings.model import ModelSettings
 from vllm_eks.planner.engine.options import DEFAULT_CONTEXT_TOKENS, batch_defaults
 from vllm_eks.planner.engine.serving_flags import AUTO, family_parsers
@@ -13,6 +13,7 @@ from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory.lora import can_count_lora
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.vllm_version import parse_version
+from vllm_eks.stack_files.wording import key_path
 
 
 def option_faults(model: ModelSettings, facts: ModelFacts, key: str) -> Iterator[Fault]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from config.errors import Fault, key_path
+from config.errors import Fault
 from config.settings.stack import ClusterSettings, NetworkSettings
 from config.values import rules
+from vllm_eks.stack_files.wording import key_path
 
 NEW_NETWORK_ONLY = {"cidr": "cidr", "nat_gateways": "natGateways"}
 NEW_CLUSTER_ONLY = {

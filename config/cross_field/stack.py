@@ -11,10 +11,11 @@ from config.cross_field.capacity import capacity_faults
 from config.cross_field.limits import node_group_faults, tag_faults
 from config.cross_field.models import gated_models, model_faults
 from config.cross_field.places import cluster_faults, network_faults
-from config.errors import Fault, key_path, nearest
-from config.pins import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
+from config.errors import Fault, nearest
 from config.settings.model import ModelSettings
 from config.settings.stack import ChartsSettings, ClusterSettings, NetworkSettings
+from vllm_eks.pins.eks import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
+from vllm_eks.stack_files.wording import key_path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from config.cross_field.extra_args import names_plugin
-from config.errors import Fault, key_path
+from config.errors import Fault
 from config.settings.model import ModelSettings
 from vllm_eks.errors import closest_name
 from vllm_eks.planner.engine.flag_tables import FlagTable, flag_table, nearest_table
 from vllm_eks.planner.engine.options import KV_CACHE_DTYPES
 from vllm_eks.planner.engine.serving_flags import AUTO, family_parsers
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.stack_files.wording import key_path
 
 SIXTEEN_BITS = ("bfloat16", "float16")
 

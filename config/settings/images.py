@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from config.pins import COPY_IMAGE
 from config.settings.base import Settings
 from config.values import rules
+from vllm_eks.pins.eks import COPY_IMAGE
 from vllm_eks.planner.engine.images import DEFAULT_IMAGE, READINESS_IMAGE
 
 Image = Annotated[str, AfterValidator(rules.image)]

@@ -10,18 +10,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from config.pins import (
+from config.settings.base import Settings, Zone
+from config.settings.images import ImagesSettings
+from config.settings.model import ModelSettings
+from config.values import rules
+from vllm_eks.aws import names as aws_names
+from vllm_eks.pins.eks import (
     ADDON_VERSIONS,
     DEFAULT_KUBERNETES_VERSION,
     NODE_RELEASE_VERSION,
     SUPPORTED_KUBERNETES_VERSIONS,
     SYSTEM_INSTANCE_TYPE,
 )
-from config.settings.base import Settings, Zone
-from config.settings.images import ImagesSettings
-from config.settings.model import ModelSettings
-from config.values import rules
-from vllm_eks.aws import names as aws_names
 
 AddonVersion = Annotated[str, AfterValidator(rules.addon_version)]
 

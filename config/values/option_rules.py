@@ -26,7 +26,7 @@ ADAPTER_PLACE = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def parser_name(value: str) -> str:
-    """Accept what may be a parser's name; which ones there are depends on the version (`config.cross_field.versions`)."""
+    """Accept what may be a parser's name; the version decides which exist (`config.cross_field.versions`)."""
     if not PARSER_NAME.fullmatch(value):
         raise ValueError(f"{value!r} is not a parser's name: write one such as hermes, or auto")
     return value

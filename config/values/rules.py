@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
-from config.pins import LEAVING_KUBERNETES_VERSIONS, SUPPORTED_KUBERNETES_VERSIONS
 from config.values.kubeconfig_file import kubeconfig
+from vllm_eks.pins.eks import LEAVING_KUBERNETES_VERSIONS, SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.planner.vllm_version import OLDEST_READ, parse_version
 
 MAX_NAME_LENGTH = 40

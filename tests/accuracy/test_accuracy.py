@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.accuracy.score import RUNS, Run, Score, middle, runs, scored, worst
+from tests.accuracy.score import Run, Score, middle, runs, scored, worst
 
 NEW, OLD, UNMAPPED = scored()
 
@@ -54,7 +54,7 @@ def test_the_reading_of_a_report_can_fail() -> None:
 
 
 def test_the_report_prints_every_row() -> None:
-    program = [sys.executable, str(RUNS.parent.parent / "accuracy_report.py")]
+    program = [sys.executable, "-m", "tests.accuracy.report"]
     root = Path(__file__).parents[2]
     found = subprocess.run(program, capture_output=True, text=True, cwd=root, check=True)
     assert all(run.id in found.stdout for run in runs())

@@ -6,7 +6,7 @@ endpoints follow.
 
 What it does not prove: anything inside a pod. There is no kubelet and no container. Images are not pulled, commands
 and arguments are not run, probes are not sent, volumes and the Secrets they mount are not looked at; a pod is Ready as
-soon as it has a node, and the hook Job "succeeds" without running its script (tests/unit/pods/test_wait_ready.py runs that).
+soon as it has a node, and the hook Job "succeeds" without running its script (test_wait_ready.py runs that).
 There are no GPUs, no NCCL, no EFA and no network between pods; node groups, quotas and prices are not there either.
 
 The tests follow one another on the same two releases: they need the order of this file, and one process.
@@ -28,6 +28,7 @@ from tests.support.chart_rendering import Rendered, render_text, with_value
 from tests.support.kube_schemas import SCHEMA_PATH, write_schemas
 from tests.support.stack_config import load_stack_file
 from vllm_eks.planner.search.suggest import plan_named
+from vllm_eks.pods import PODS as SCRIPTS
 from vllm_eks.stack_files.read import read_stack_file
 
 pytestmark = pytest.mark.e2e
@@ -141,7 +142,7 @@ def test_the_hook_jobs_account_may_see_what_its_script_looks_at(
     as_in_the_job = job["spec"]["template"]["spec"]["containers"][0]["args"]
     done = subprocess.run(
         [
-            *(sys.executable, str(PODS / "wait_ready.py"), *as_in_the_job),
+            *(sys.executable, str(SCRIPTS / "wait_ready.py"), *as_in_the_job),
             *("--replicas=2", "--timeout-seconds=1"),
             *(f"--kubernetes-url={config['cluster']['server']}", f"--credentials={tmp_path}"),
             f"--api-key-file={tmp_path / 'apiKey'}",

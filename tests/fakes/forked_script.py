@@ -18,7 +18,7 @@ from typing import IO
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # With pytest's own start, which each process would otherwise load anew.
-_CONTEXT.set_forkserver_preload(["__main__", "warm_boto3"])
+_CONTEXT.set_forkserver_preload(["__main__", "tests.fakes.warm_boto3"])
 
 
 @dataclass
@@ -50,7 +50,7 @@ def started(script: Path, arguments: Sequence[str], env: Mapping[str, str], *, n
 def _warm_up() -> None:
     """Start the process to fork from, once. It looks for modules here, and nowhere else that pytest looks."""
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
     try:
         forkserver.ensure_running()
     finally:
@@ -69,6 +69,5 @@ def _become(script: Path, arguments: Sequence[str], env: Mapping[str, str], outp
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         os.chdir("/proc")  # where nothing can be made
     sys.argv = [str(script), *arguments]
-    sys.path.insert(0, str(script.parent))
     sys.dont_write_bytecode = True
     runpy.run_path(str(script), run_name="__main__")

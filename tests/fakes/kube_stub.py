@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from vllm_eks.pods import wait_ready
+from vllm_eks.pods import PODS, wait_ready
 
 NAMES = {"leader": "127.0.0.1", "second leader": "127.0.0.2", "service": "127.0.0.3", "old leader": "127.0.0.4"}
 ANSWER = (200, {"choices": [{"text": "!"}]})

@@ -1,32 +1,51 @@
 """The import rules of the layout: data goes one way, and only `__main__.py` sees all of it."""
 
 import ast
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = {"checks", "cli", "components", "config", "planner"}
+PROGRAM = {"checks", "components", "config"}
+ROOMS = PROGRAM | {"vllm_eks"}
 MAY_NOT_IMPORT = {
-    "planner": {"pulumi", "config", "components", "checks", "cli"},
-    "components": {"config", "planner", "checks", "cli"},
-    "checks": {"config", "components", "cli"},
-    "config": {"components", "checks", "cli"},
-    "config/settings/stack.py": {"pulumi"},
-    "config/settings/model.py": {"pulumi"},
-    "config/values/rules.py": {"pulumi"},
+    "vllm_eks": PROGRAM,
+    "vllm_eks/planner": {"pulumi"},
+    "components": {"config", "checks"},
+    "checks": {"config", "components"},
+    "config": {"components", "checks"},
+    "config/settings": {"pulumi"},
+    "config/values": {"pulumi"},
+    "config/cross_field": {"pulumi"},
     "config/checked_stack.py": {"pulumi"},
-    "vllm_eks/stack_files/read.py": {"pulumi"},
+    "vllm_eks/stack_files": {"pulumi"},
 }
+FLOORS = (
+    {"vllm_eks.data", "vllm_eks.errors", "vllm_eks.json_files", "vllm_eks.text_files"},
+    {"bounds", "ranges", "units", "vllm_version"},
+    {"models", "hardware"},
+    {"engine"},
+    {"memory"},
+    {"search"},
+)
+"""Of the planner, from the ground up: a room imports rooms below its own only."""
 MAY_READ_PULUMI_CONFIG = {"config/load.py", "__main__.py"}
+
+
+def modules_imported_by(source: str) -> Iterator[str]:
+    """Yield what a module imports, wherever in it; `from a import b` counts as `a.b` as well."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def roots_imported_by(source: str) -> set[str]:
     """Return the top-level packages a module imports; pulumi_aws and its like count as pulumi."""
-    nodes = list(ast.walk(ast.parse(source)))
-    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    roots = {name.split(".")[0] for name in plain | named}
+    roots = {name.split(".")[0] for name in modules_imported_by(source)}
     return {"pulumi" if root.startswith("pulumi_") else root for root in roots}
 
 
@@ -43,6 +62,53 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
         assert not roots_imported_by(file.read_text()) & MAY_NOT_IMPORT[room], file
 
 
+def floor_of(name: str) -> int | None:
+    """Return the floor of a module; None where it is not the planner's."""
+    below = name.removeprefix("vllm_eks.planner.").split(".")[0] if name.startswith("vllm_eks.planner.") else None
+    for number, rooms in enumerate(FLOORS):
+        if below in rooms or any(name == room or name.startswith(f"{room}.") for room in rooms if "." in room):
+            return number
+    return None
+
+
+def test_the_planner_has_at_most_six_floors_and_imports_downwards() -> None:
+    assert len(FLOORS) <= 6
+    for file in files_of("vllm_eks/planner"):
+        room = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        own = floor_of(room)
+        if file.name == "__init__.py":
+            continue
+        assert own is not None, f"{room} is on no floor"
+        for name in modules_imported_by(file.read_text()):
+            if name.startswith("vllm_eks."):
+                other = floor_of(name)
+                same_room = name.split(".")[:3] == room.split(".")[:3]
+                assert other is not None or name == "vllm_eks.planner", f"{room} imports {name}"
+                assert other is None or other < own or same_room, f"{room} imports {name}, which is no floor below"
+
+
+def depths(room: str) -> Mapping[str, int]:
+    """Return how many modules of a room stand on each other, by module."""
+    files = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in files_of(room)}
+    imported = {name: {*modules_imported_by(file.read_text())} & files.keys() for name, file in files.items()}
+    found: dict[str, int] = {}
+
+    def depth(name: str, above: tuple[str, ...] = ()) -> int:
+        assert name not in above, f"{name} imports itself by {' -> '.join(above)}"
+        if name not in found:
+            found[name] = 1 + max((depth(one, (*above, name)) for one in imported[name]), default=0)
+        return found[name]
+
+    for name in files:
+        depth(name)
+    return found
+
+
+@pytest.mark.parametrize("room", ["models", "hardware", "engine", "memory", "search"])
+def test_a_room_of_the_planner_is_shallow_inside(room: str) -> None:
+    assert max(depths(f"vllm_eks/planner/{room}").values()) <= 6
+
+
 def test_only_the_loader_and_main_read_pulumi_config() -> None:
     for room in ROOMS:
         for file in files_of(room):
@@ -50,12 +116,22 @@ def test_only_the_loader_and_main_read_pulumi_config() -> None:
                 assert "pulumi.Config(" not in file.read_text(), file
 
 
+def test_nothing_but_the_pods_own_scripts_changes_where_python_looks() -> None:
+    changing = {
+        file.relative_to(ROOT).as_posix()
+        for room in (*ROOMS, "tests")
+        for file in files_of(room)
+        if file.is_relative_to(ROOT / "vllm_eks" / "pods") is False and "sys.path." in file.read_text()
+    }
+    assert changing <= {"tests/e2e/engine_lab.py", "tests/e2e/real_pods.py", "tests/house/test_layers.py"}
+
+
 @pytest.mark.parametrize(
     ("source", "roots"),
     [
         ("import pulumi_aws as aws", {"pulumi"}),
         ("from pulumi.runtime import rpc", {"pulumi"}),
-        ("def late():\n    from vllm_eks.planner.search.plan import plan", {"planner"}),
+        ("def late():\n    from vllm_eks.planner import units", {"vllm_eks"}),
         ("import json, config.models", {"json", "config"}),
     ],
 )

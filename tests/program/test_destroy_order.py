@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from components.controllers.chart_sources import LEADER_WORKER_SET
 from tests.support.chart_rendering import Rendered, model_values, render_text, tool
 from tests.support.resource_graph import Graph
+from vllm_eks.pins.charts import LEADER_WORKER_SET
 from vllm_eks.preview.recording import Recording
 
 SYSTEM_NODES, GPU_NODES = "NodeGroup system-nodes", "NodeGroup llama-4-scout-nodes"

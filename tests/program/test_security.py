@@ -14,13 +14,13 @@ import pytest
 
 from components.controllers.images import split_image
 from components.network.subnets import private_subnet_cidr
-from config.pins import COPY_IMAGE
 from tests.program import security_chart_checks
 from tests.program import security_stacks as given
 from tests.program.security_checks import MET
 from tests.program.security_holes import NO_POLICY, holes, told_holes
 from tests.program.security_stacks import NODE_GROUP, PAGE, ROWS, SUBNET, Stack, record_beside
 from tests.support.chart_rendering import tool
+from vllm_eks.pins.eks import COPY_IMAGE
 from vllm_eks.preview.recording import Recording
 
 EXAMPLES = ("keys", "existing-network", "existing-cluster")

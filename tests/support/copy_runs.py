@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-from pathlib import Path
 from typing import Any
 
 from tests.fakes.forked_script import started
 from tests.fakes.hub_stub import COMMIT, HubStub
 from tests.fakes.moto_s3 import S3Stub
+from vllm_eks.pods import PODS
 
-SCRIPT = Path(__file__).parents[2] / "components" / "scripts" / "copy_weights.py"
+SCRIPT = PODS / "copy_weights.py"
 MIB = 1 << 20
 PREFIX = f"org/model/{COMMIT}"
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"

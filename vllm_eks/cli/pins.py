@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from config.checked_stack import WrongStack, check_stack
-from config.pins import SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.aws.account import Account, place_of
 from vllm_eks.cli.views.screen import console, table
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.pins.eks import DEFAULT_KUBERNETES_VERSION, SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.pins.offered import with_offers
-from vllm_eks.pins.pinned import KUBERNETES, Pin, cluster_pins, other_pins
+from vllm_eks.pins.pinned import KUBERNETES, Pin, cluster_pins, other_pins, stated
 from vllm_eks.pins.written import write_pins
+from vllm_eks.program import check_stack_file
 from vllm_eks.stack_files.read import read_stack_file
 
 NOTHING_TO_MOVE, SOMETHING_TO_MOVE = 0, 1
@@ -35,15 +35,13 @@ def run_pins(
         WrongQuestion: A wrong stack file or version; nothing to write; a file that cannot be written.
     """
     file = read_stack_file(folder, stack)
-    try:
-        checked = check_stack(file.for_offline_preview())
-    except WrongStack as error:
-        raise WrongQuestion(str(error)) from None
-    version = kubernetes_version or checked.settings.cluster.kubernetes_version
+    check_stack_file(folder, file.for_offline_preview())
+    own_version = str(stated(file, KUBERNETES) or DEFAULT_KUBERNETES_VERSION)
+    version = kubernetes_version or own_version
     if version not in SUPPORTED_KUBERNETES_VERSIONS:
         known = " and ".join(SUPPORTED_KUBERNETES_VERSIONS)
         raise WrongQuestion(f"this release makes nodes of Kubernetes {known}, not of {version}: write one of them")
-    pins, not_asked = list(cluster_pins(checked.settings, version)), ""
+    pins, not_asked = list(cluster_pins(file, version)), ""
     try:
         account = Account(place_of(file.config, f"Pulumi.{file.stack}.yaml"))
         pins = list(with_offers(pins, account, version))
@@ -54,7 +52,7 @@ def run_pins(
         pins = [replace(pin, remark="AWS could not be asked") for pin in pins]
     # The control plane moves only when somebody asks for it: EKS upgrades, and takes back for a week at most.
     chosen = [pin for pin in pins if pin.key != KUBERNETES]
-    if version != checked.settings.cluster.kubernetes_version:
+    if version != own_version:
         chosen += [replace(pin, offered=version) for pin in pins if pin.key == KUBERNETES]
         changes = [pin for pin in chosen if pin.offered != pin.used]
     else:
@@ -62,7 +60,7 @@ def run_pins(
     if write:
         _must_be_known(chosen)
     written = write_pins(folder, file.stack, changes, file) if write else []
-    everything = [*pins, *other_pins(checked.settings)]
+    everything = [*pins, *other_pins(file)]
     if json_wanted:
         print(
             json.dumps(_as_json(everything, version, file.stack, written) | {"not_asked": not_asked or None}, indent=2)

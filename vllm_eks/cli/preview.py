@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from config.checked_stack import WrongStack, check_stack
 from vllm_eks.cli.views.screen import console
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.program import check_stack_file
 from vllm_eks.stack_files.read import StackFileError, read_stack_file
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def run_preview(folder: Path, stack: str, wanted: Wanted = EVERYTHING_SHORT) -> 
     try:
         file = read_stack_file(folder, stack).for_offline_preview()
         # Before the program is loaded, which takes seconds: most errors are found here.
-        check_stack(file)
+        check_stack_file(folder, file)
         recording = _recorded(folder, file)
-    except (StackFileError, WrongStack, WrongQuestion) as error:
+    except (StackFileError, WrongQuestion) as error:
         print(error, file=sys.stderr)
         return WRONG_QUESTION
     if wanted.as_json:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from config.pins import SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.aws.account import Account, Record
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.pins.eks import SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.pins.pinned import ADDONS, KUBERNETES, NODE_RELEASE, Pin, numbers
 
 AMI_PARAMETER = (

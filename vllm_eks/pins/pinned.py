@@ -1,18 +1,14 @@
 """The pins of a stack: what this release fixes, what the stack file sets in its place, and what AWS offers."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from components.controllers.chart_sources import (
-    EFA_DEVICE_PLUGIN,
-    LEADER_WORKER_SET,
-    NVIDIA_DEVICE_PLUGIN,
-    ChartSource,
-)
-from config.pins import ADDON_VERSIONS, COPY_IMAGE, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
-from config.settings.stack import ChartOverride, StackSettings
+from vllm_eks.pins.charts import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
+from vllm_eks.pins.eks import ADDON_VERSIONS, COPY_IMAGE, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
 from vllm_eks.planner.engine.images import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION, READINESS_IMAGE
+from vllm_eks.stack_files.stack_file import StackFile
 
 KUBERNETES = "cluster.kubernetesVersion"
 NODE_RELEASE = "cluster.nodeReleaseVersion"
@@ -54,66 +50,70 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(digits) for digits in re.findall(r"\d+", version))
 
 
-def cluster_pins(settings: StackSettings, kubernetes_version: str) -> Iterator[Pin]:
+def stated(file: StackFile, key: str) -> object:
+    """Return what a stack file says at a key below the project's name, such as cluster.kubernetesVersion; else None."""
+    section, *steps = key.split(".")
+    value: object = json.loads(file.config.get(f"{file.project}:{section}") or "{}")
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _text(file: StackFile, key: str) -> str | None:
+    value = stated(file, key)
+    return value if isinstance(value, str) else None
+
+
+def cluster_pins(file: StackFile, kubernetes_version: str) -> Iterator[Pin]:
     """Yield the pins that AWS can be asked about: control plane, AMI release and, in a new cluster, add-ons.
 
     Args:
-        settings: The stack's.
+        file: The stack's, checked.
         kubernetes_version: What the set is for: an AMI release and add-ons fit one minor version.
     """
-    cluster = settings.cluster
-    given = cluster.model_fields_set
     is_default = kubernetes_version == DEFAULT_KUBERNETES_VERSION
-    yield Pin(
-        key=KUBERNETES,
-        released=DEFAULT_KUBERNETES_VERSION,
-        in_stack=cluster.kubernetes_version if "kubernetes_version" in given else None,
-    )
+    yield Pin(key=KUBERNETES, released=DEFAULT_KUBERNETES_VERSION, in_stack=_text(file, KUBERNETES))
     yield Pin(
         key=NODE_RELEASE,
         released=NODE_RELEASE_VERSION if is_default else None,
-        in_stack=cluster.node_release_override,
+        in_stack=_text(file, NODE_RELEASE),
     )
-    if cluster.existing:
+    if stated(file, "cluster.existing"):
         return
+    overrides = stated(file, ADDONS)
     for addon, version in ADDON_VERSIONS.items():
         yield Pin(
             key=f"{ADDONS}.{addon}",
             released=version if is_default else None,
-            in_stack=cluster.addon_overrides.get(addon),
+            in_stack=overrides.get(addon) if isinstance(overrides, dict) else None,
         )
 
 
-def other_pins(settings: StackSettings) -> Iterator[Pin]:
+def other_pins(file: StackFile) -> Iterator[Pin]:
     """Yield the pins of charts and images, which no AWS account knows: each says how to look."""
-    sources: Mapping[str, tuple[ChartSource, ChartOverride]] = {
-        "nvidiaDevicePlugin": (NVIDIA_DEVICE_PLUGIN, settings.charts.nvidia_device_plugin),
-        "efaDevicePlugin": (EFA_DEVICE_PLUGIN, settings.charts.efa_device_plugin),
-        "leaderWorkerSet": (LEADER_WORKER_SET, settings.charts.leader_worker_set),
+    sources: Mapping[str, ChartSource] = {
+        "nvidiaDevicePlugin": NVIDIA_DEVICE_PLUGIN,
+        "efaDevicePlugin": EFA_DEVICE_PLUGIN,
+        "leaderWorkerSet": LEADER_WORKER_SET,
     }
-    for name, (source, override) in sources.items():
-        yield Pin(
-            key=f"charts.{name}.version",
-            released=source.version,
-            in_stack=override.version,
-            remark=_where_to_look(source),
-        )
-    yield from _images(settings)
+    for name, source in sources.items():
+        key = f"charts.{name}.version"
+        yield Pin(key=key, released=source.version, in_stack=_text(file, key), remark=_where_to_look(source))
+    yield from _images(file)
 
 
-def _images(settings: StackSettings) -> Iterator[Pin]:
+def _images(file: StackFile) -> Iterator[Pin]:
     look = "look: the tags in its registry"
-    images, given = settings.images, settings.images.model_fields_set
-    for key, field, released in (
-        ("vllm", "vllm", f"{DEFAULT_IMAGE} (vLLM {DEFAULT_VLLM_VERSION})"),
-        ("hook", "hook", READINESS_IMAGE),
-        ("weightsCopy", "weights_copy", COPY_IMAGE),
+    for name, released in (
+        ("vllm", f"{DEFAULT_IMAGE} (vLLM {DEFAULT_VLLM_VERSION})"),
+        ("hook", READINESS_IMAGE),
+        ("weightsCopy", COPY_IMAGE),
     ):
-        own = getattr(images, field) if field in given else None
-        yield Pin(key=f"images.{key}", released=released, in_stack=own, remark=look)
-    for name, model in sorted(settings.models.items()):
-        if model.own_image:
-            yield Pin(key=f"models.{name}.image", released=None, in_stack=model.own_image, remark=look)
+        yield Pin(key=f"images.{name}", released=released, in_stack=_text(file, f"images.{name}"), remark=look)
+    models = stated(file, "models")
+    for name, model in sorted(models.items()) if isinstance(models, dict) else ():
+        if model.get("image"):
+            yield Pin(key=f"models.{name}.image", released=None, in_stack=model["image"], remark=look)
 
 
 def _where_to_look(source: ChartSource) -> str:

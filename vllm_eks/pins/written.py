@@ -11,9 +11,9 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from ruamel.yaml.util import load_yaml_guess_indent
 
-from config.checked_stack import WrongStack, check_stack
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.pins.pinned import Pin
+from vllm_eks.program import check_stack_file
 from vllm_eks.stack_files.read import StackFile, read_stack_file
 
 WIDTH = 4096
@@ -34,8 +34,10 @@ def write_pins(folder: Path, stack: str, pins: Sequence[Pin], file: StackFile) -
     before = path.read_bytes()
     path.write_bytes(_edited(before, wanted, file.project))
     try:
-        _must_differ_in_these_alone(file, read_stack_file(folder, stack), wanted)
-    except (WrongQuestion, WrongStack) as error:
+        after = read_stack_file(folder, stack)
+        _must_differ_in_these_alone(file, after, wanted)
+        check_stack_file(folder, after.for_offline_preview())
+    except WrongQuestion as error:
         path.write_bytes(before)
         lines = "".join(f"\n  {key}: {value}" for key, value in wanted.items())
         raise WrongQuestion(f"{path.name} was left as it was ({error}): write these by hand:{lines}") from None
@@ -82,7 +84,6 @@ def _must_differ_in_these_alone(before: StackFile, after: StackFile, wanted: Map
         place[path[-1]] = version
     if {key: _value(text) for key, text in after.config.items()} != expected:
         raise WrongQuestion("an edit would change more of it than the versions")
-    check_stack(after.for_offline_preview())
 
 
 def _value(text: str) -> object:

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-import sys
+import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,7 @@ import pulumi
 from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs
 
-from checks.asking import NOBODY_TO_ASK
-from checks.result import StackRefused
-from vllm_eks.check import Check, LogLine, check_lines
+from vllm_eks.check import NOBODY_TO_ASK, Check, LogLine, check_lines
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.preview.mock_cloud import (
     Answer,
@@ -23,6 +21,7 @@ from vllm_eks.preview.mock_cloud import (
     RecordingMonitor,
     Registration,
 )
+from vllm_eks.preview.planned_stack import published_stacks
 from vllm_eks.stack_files.read import StackFile
 
 
@@ -42,7 +41,7 @@ class Recording:
     """The stack's outputs; secrets are opened: do not print them."""
     log: Sequence[LogLine] = ()
     """What the program and the SDK wrote to Pulumi's log, in order, without what the checks say already."""
-    refusal: StackRefused | None = None
+    refusal: pulumi.RunError | None = None
     """Why the program ended before anything was registered; None: it ran to its end."""
 
     def of_type(self, type_: str) -> list[Registration]:
@@ -95,8 +94,7 @@ def record(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> 
     """Run the program of a project folder against a cloud that is not there, to its end.
 
     Raises:
-        StackRefused: A check failed, such as a plan that does not fit.
-        pulumi.RunError: What the program itself raises, such as errors of the stack file.
+        pulumi.RunError: A check failed, such as a plan that does not fit; or the stack file has errors.
     """
     recording = run_program(folder, stack_file, answer)
     if recording.refusal:
@@ -126,38 +124,34 @@ def run_program(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody
         logger=log.logger(),
     )
     pulumi.runtime.set_all_config(stack_file.config, stack_file.secret_keys)
-    # As Pulumi does: the program's folder is the working folder and the first place to import from.
-    folder = folder.resolve()
-    path = folder / "__main__.py"
-    program: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
     outputs: dict[str, Any] = {}
 
     def run() -> pulumi.Output[None]:
-        # Not by runpy: what the program had planned and checked must be left when it refuses.
-        exec(compile(path.read_text(), path, "exec"), program)
+        # A folder is run as Pulumi runs it: its own packages are the first that Python finds.
+        runpy.run_path(str(folder.resolve()), run_name="__main__")
         # Exports gather on the root resource, which the mock engine has made before the program ran.
         exported = dict(get_root_resource().outputs)  # type: ignore[union-attr]
         # Given back, so that it is waited for: nothing is registered with the outputs that would be.
         return pulumi.Output.from_input(exported).apply(outputs.update)
 
     refusal = None
-    sys.path.insert(0, str(folder))
-    try:
-        with contextlib.chdir(folder):
+    with published_stacks() as published, contextlib.chdir(folder):
+        try:
             pulumi.runtime.test(run)()
-    except StackRefused as error:
-        refusal = error
-    finally:
-        sys.path.remove(str(folder))
+        except pulumi.RunError as error:
+            if not any(check.status == "failed" for planned in published for check in planned.checks):
+                raise
+            refusal = error
+    (planned,) = published
     return Recording(
         # They arrive as their inputs do, in another order at each run.
         registrations=sorted(monitor.registrations, key=lambda one: (one.name, one.urn)),
-        fleet=program["fleet"],
-        checks=program["found"].checks,
-        region=program["region"],
-        vpc_id=program["found"].vpc_id,
-        private_subnets=program["found"].private_subnets,
+        fleet=planned.fleet,
+        checks=planned.checks,
+        region=planned.region,
+        vpc_id=planned.vpc_id,
+        private_subnets=planned.private_subnets,
         outputs=outputs,
-        log=log.beside(program["found"].checks),
+        log=log.beside(planned.checks),
         refusal=refusal,
     )

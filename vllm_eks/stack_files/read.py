@@ -1,7 +1,7 @@
 """Read a stack file the way the Pulumi CLI would, for an offline preview: no CLI, no passphrase.
 
 Differences from the CLI: `secure:` values stay closed and are handed on as a placeholder, what an `environment:`
-(Pulumi ESC) would add is not known, and what Pulumi reads otherwise than it looks is refused (`vllm_eks.stack_files.yaml_document`).
+(Pulumi ESC) would add is not known, and what Pulumi reads otherwise than it looks is refused (`yaml_document`).
 """
 
 import json
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from config.errors import shown
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.stack_files.stack_file import SECRET_PLACEHOLDER, StackFile
+from vllm_eks.stack_files.wording import shown
 from vllm_eks.stack_files.yaml_document import YamlFaults, parse_document
 from vllm_eks.stack_files.yaml_scalars import plain_text
 from vllm_eks.text_files import read_text_file

@@ -1,6 +1,6 @@
 """Read one YAML document the way Pulumi does, and refuse what Pulumi refuses or reads otherwise.
 
-ruamel.yaml parses (YAML 1.2); the values are made here, by the rules of Pulumi's own reader (`vllm_eks.stack_files.yaml_scalars`),
+ruamel.yaml parses (YAML 1.2); the values are made here, by the rules of Pulumi's own reader (`yaml_scalars`),
 with a line for each fault and bounds on what a short file can grow to.
 """
 
@@ -26,7 +26,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from config.errors import key_path
+from vllm_eks.stack_files.wording import key_path
 from vllm_eks.stack_files.yaml_scalars import resolve_key, resolve_plain, resolve_tagged, shorten
 from vllm_eks.text_files import deepest_line
 

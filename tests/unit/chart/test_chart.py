@@ -268,7 +268,7 @@ def test_a_pod_has_no_rights_beyond_its_volumes(two_nodes: Rendered, role: str) 
 def test_everything_that_is_written_goes_to_a_sized_volume(one_node: Rendered, role: str) -> None:
     mounts = {entry["mountPath"]: entry["name"] for entry in one_node.container(role)["volumeMounts"]}
     mine = {"/middleware": "middleware", "/secrets/api-key": "api-key"} if role == "leader" else {}
-    assert mounts == {**EMPTY_DIRS, "/scripts": "scripts", **mine}
+    assert mounts == {**EMPTY_DIRS, "/scripts/vllm_eks/pods": "scripts", **mine}
     assert one_node.volume(role, "shared-memory")["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Gi"}
     own = Rendered(render_text(with_value(ONE_NODE, "weights.nodePath", None)))
     assert own.volume(role, "weights")["emptyDir"] == {"sizeLimit": "250Gi"}

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from components.controllers.accelerators import AcceleratorImages, Accelerators, AcceleratorsArgs
-from components.controllers.chart_sources import LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
+from vllm_eks.pins.charts import LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
 
 TWO_CONTROLLERS = {
     "replicaCount": 2,

@@ -45,7 +45,7 @@ def test_without_them_no_role_names_either(engine) -> None:
 
 def test_no_component_makes_a_role_by_itself() -> None:
     folder = Path(__file__).parents[3] / "components"
-    makers = {path.name for path in folder.glob("*.py") if "aws.iam.Role(" in path.read_text()}
+    makers = {path.name for path in folder.rglob("*.py") if "aws.iam.Role(" in path.read_text()}
     assert makers == {"iam_roles.py"}
 
 

@@ -9,13 +9,14 @@ import pytest
 import yaml
 
 from config.checked_stack import SECTIONS
-from config.errors import Fault, key_path, report, shown
+from config.errors import Fault, report
 from config.sections import parse_section
 from config.settings.model import ModelSettings
 from tests.support.stack_config import load_stack, load_stack_file, model, report_of, write_stack
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.stack_files.read import read_stack_file
 from vllm_eks.stack_files.stack_file import SECRET_PLACEHOLDER
+from vllm_eks.stack_files.wording import key_path, shown
 
 ROOT = Path(__file__).parents[3]
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"

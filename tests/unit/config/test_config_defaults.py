@@ -5,7 +5,6 @@ from typing import Any
 import botocore.session
 import pytest
 
-from config.pins import ADDON_VERSIONS, COPY_IMAGE, SYSTEM_INSTANCE_TYPE
 from config.settings.base import Settings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings, WeightsSettings
@@ -19,6 +18,7 @@ from config.settings.stack import (
     NetworkSettings,
 )
 from vllm_eks.aws.regions import REGIONS
+from vllm_eks.pins.eks import ADDON_VERSIONS, COPY_IMAGE, SYSTEM_INSTANCE_TYPE
 from vllm_eks.planner.engine.images import DEFAULT_IMAGE, READINESS_IMAGE
 
 MUST = {

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from config.cross_field.stack import Draft, cross_faults
-from config.pins import ADDON_VERSIONS
 from config.sections import parse_section
 from config.settings.model import ModelSettings
 from config.settings.stack import ClusterSettings
 from config.values import rules
 from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region
+from vllm_eks.pins.eks import ADDON_VERSIONS
 
 DIGEST = "sha256:" + "0" * 64
 

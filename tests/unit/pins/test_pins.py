@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from config.pins import ADDON_VERSIONS, NODE_RELEASE_VERSION
 from tests.fakes.aws_account import Account
 from vllm_eks.cli.pins import run_pins
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.pins.eks import ADDON_VERSIONS, NODE_RELEASE_VERSION
 from vllm_eks.stack_files.read import read_stack_file
 
 pytestmark = pytest.mark.usefixtures("moto_account")

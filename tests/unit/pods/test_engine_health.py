@@ -15,16 +15,11 @@ from typing import Any
 import pytest
 
 from tests.fakes.vllm_server import Double, real_metrics, vllm_double
-from tests.support.chart_rendering import CHART
-
-FILES = CHART / "files"
-
-import alive  # noqa: E402
-
-from vllm_eks.pods.alive import Memory, judge  # noqa: E402  (the chart's files are no package)
-from vllm_eks.pods.drain import drain  # noqa: E402
-from vllm_eks.pods.engine import PROGRESS_METRICS, EngineState, load_of, read_engine, state_of  # noqa: E402
-from vllm_eks.pods.vllm_eks_keys import KEYS_FOLDER, ApiKeys  # noqa: E402
+from vllm_eks.pods import PODS, alive
+from vllm_eks.pods.alive import Memory, judge
+from vllm_eks.pods.drain import drain
+from vllm_eks.pods.engine import PROGRESS_METRICS, EngineState, load_of, read_engine, state_of
+from vllm_eks.pods.vllm_eks_keys import KEYS_FOLDER, ApiKeys
 
 
 @pytest.fixture
@@ -34,7 +29,7 @@ def vllm() -> Iterator[Double]:
 
 
 def script(name: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-E", "-S", str(FILES / name), *map(str, arguments)]
+    return [sys.executable, "-E", "-S", str(PODS / name), *map(str, arguments)]
 
 
 def probe(

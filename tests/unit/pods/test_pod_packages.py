@@ -17,7 +17,7 @@ def image(tmp_path: Path) -> Path:
     """A site-packages with the package, laid out as flashinfer_cubin 0.6.8.post1 is."""
     package = tmp_path / "site" / "flashinfer_cubin"
     (package / "cubins" / "31e75d" / "include").mkdir(parents=True)
-    (package / "__init__.py").write_text("from pathlib import Path\nCUBINS = Path(__file__).parents[2] / 'cubins'\n")
+    (package / "__init__.py").write_text("from pathlib import Path\nCUBINS = Path(__file__).parent / 'cubins'\n")
     (package / "cubins" / "31e75d" / "gemm.cubin").write_text("kernel")
     (package / "cubins" / "31e75d" / "include" / "MetaInfo.h").write_text("header")
     return tmp_path / "site"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chart_rendering import CHART
-from vllm_eks.pods import preflight
+from vllm_eks.pods import PODS, preflight
 
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
@@ -22,7 +21,7 @@ def test_a_pod_as_it_should_be_has_no_fault(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "apiKey").write_text("key-one\n")
     middleware = ("sh", "--middleware", "vllm_eks_keys.ApiKeys")
-    keys = {"API_KEYS_FOLDER": str(tmp_path / "keys"), "PYTHONPATH": str(CHART / "files")}
+    keys = {"API_KEYS_FOLDER": str(tmp_path / "keys"), "PYTHONPATH": str(PODS)}
     assert faults(tmp_path, *middleware, HF_TOKEN_PATH=str(tmp_path / "keys" / "apiKey"), **keys) == []
 
 
@@ -37,7 +36,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         HF_HOME="/proc/weights",
         API_KEYS_FOLDER=str(tmp_path / "empty"),
         HF_TOKEN_PATH=str(tmp_path / "token"),
-        PYTHONPATH=str(CHART / "files"),
+        PYTHONPATH=str(PODS),
     )
     assert found == [
         f"no-such-vllm is not on the image's PATH ({PATH}): give an image with vLLM",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vllm_eks.pods import PODS
+
 SCRIPT = PODS / "supervise.py"
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 

@@ -3,8 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from checks.asking import NOT_ASKED
-from vllm_eks.check import Check
+from vllm_eks.check import NOT_ASKED, Check
 from vllm_eks.cli.views.preview_answer import grouped_warnings, questions
 from vllm_eks.cli.views.screen import say
 from vllm_eks.preview.recording import Recording

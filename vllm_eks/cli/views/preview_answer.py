@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Literal
 
-from checks.stack import OPEN_QUESTION
-from vllm_eks.check import Check
+from vllm_eks.check import OPEN_QUESTION, Check
 from vllm_eks.cli.views.cost import bill
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION
 from vllm_eks.planner.hardware.prices import partition

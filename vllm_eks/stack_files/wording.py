@@ -1,0 +1,46 @@
+"""How errors name a key of the stack file, and show its value."""
+
+import json
+import re
+
+LONGEST_VALUE_CHARACTERS = 80
+
+
+def key_path(start: str, *steps: str | int) -> str:
+    """Join a key and the steps below it, the way `pulumi config set --path` wants them.
+
+    >>> key_path("vllm-eks:models", "qwen2.5", "extraArgs", 0)
+    'vllm-eks:models["qwen2.5"].extraArgs[0]'
+    """
+    path = start
+    for step in steps:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif re.fullmatch(r"[\w-]+", step):
+            path += f".{step}"
+        else:
+            path += f'["{step}"]'
+    return path
+
+
+def shown(value: object) -> str:
+    """Show a value as the file has it, with its kind where that is the fault.
+
+    >>> shown(1.3), shown("8"), shown(True)
+    ('1.3 is a number', "'8' is text", 'true is a truth value')
+    """
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
+    if len(text) > LONGEST_VALUE_CHARACTERS:
+        text = text[:LONGEST_VALUE_CHARACTERS] + "..."
+    return f"{text} is {kind_of(value)}"
+
+
+def kind_of(value: object) -> str:
+    """Return what kind of value it is, in words of YAML."""
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a section"
