@@ -71,13 +71,13 @@ bucket = bucket_of(stack, WeightsBucketArgs(tags=tags), wanted=settings.any_copi
 for name, model in models.items():
     weights = weights_of(name, ModelWeightsArgs(
         **model.weights_settings(name, fleet[name].plan), bucket=bucket, region=region, tags=tags,
-        cluster_name=cluster.node_settings["cluster_name"], hugging_face_token=config.hugging_face_token,
+        cluster_name=cluster.connection.cluster_name, hugging_face_token=config.hugging_face_token,
         copy_image=images.weights_copy, iam=iam,
     ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
     # GPU nodes that wait for a copy would be paid for meanwhile.
     before_nodes = [cluster, network, *([weights] if weights else [])]
     groups = [GpuNodeGroup(group_name, GpuNodeGroupArgs(
-        **cluster.node_settings, **fleet[name].group_settings, subnet_id=network.private_subnet_id(zone),
+        cluster=cluster.connection, nodes=fleet[name].spec_per_zone, subnet_id=network.private_subnet_id(zone),
         labels={"vllm-eks/model": name}, tags=tags, template_tags=mark,
     ), ResourceOptions(depends_on=before_nodes))
         for zone, group_name in fleet[name].group_names(stack, name)]  # fmt: skip

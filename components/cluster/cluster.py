@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -16,6 +15,7 @@ from components.cluster.system_node_group import SystemNodeGroup, SystemNodeGrou
 from components.edges import known_after
 from components.iam.iam_roles import IamArgs, for_roles_inside
 from components.iam.partitions import aws_partition
+from components.nodes.cluster_connection import ClusterConnection
 from components.nodes.gpu_taint import ADDON_CONFIGURATION
 from components.nodes.node_role import NodeRole, NodeRoleArgs
 
@@ -64,8 +64,8 @@ class Cluster(pulumi.ComponentResource):
     node_role_arn: pulumi.Output[str]
     """Known once the role's policies are attached and the pod identity agent stands."""
     node_security_group_id: pulumi.Output[str]
-    node_settings: dict[str, Any]
-    """What every GpuNodeGroupArgs takes from its cluster."""
+    connection: ClusterConnection
+    """What its GPU node groups join it by."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Cluster", name, {}, opts)
@@ -95,13 +95,13 @@ class Cluster(pulumi.ComponentResource):
         self._addon("coredns", after_nodes)
         self._addon("eks-node-monitoring-agent", after_nodes)
 
-        self.node_settings = {
-            "cluster_name": self.cluster_name,
-            "node_role_arn": self.node_role_arn,
-            "security_group_ids": [self.node_security_group_id],
-            "kubernetes_version": args.kubernetes_version,
-            "node_release_version": args.node_release_version,
-        }
+        self.connection = ClusterConnection(
+            cluster_name=self.cluster_name,
+            node_role_arn=self.node_role_arn,
+            security_group_ids=[self.node_security_group_id],
+            kubernetes_version=args.kubernetes_version,
+            node_release_version=args.node_release_version,
+        )
         self.kubeconfig = cluster_kubeconfig(
             args.access,
             endpoint=control_plane.eks_cluster.endpoint,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -12,6 +11,7 @@ from components.cluster.cluster import Cluster, ClusterArgs
 from components.cluster.cni_role import CNI_POLICY
 from components.iam.iam_roles import IamArgs
 from components.iam.partitions import aws_partition
+from components.nodes.cluster_connection import ClusterConnection
 from components.nodes.node_role import NODE_POLICIES, NodeRole, NodeRoleArgs
 
 
@@ -39,8 +39,8 @@ class ExistingCluster(pulumi.ComponentResource):
     kubernetes: k8s.Provider
     kubeconfig: pulumi.Output[str]
     """Secret; asks the `aws` command for a token."""
-    node_settings: dict[str, Any]
-    """What every GpuNodeGroupArgs takes from its cluster."""
+    connection: ClusterConnection
+    """What its GPU node groups join it by."""
 
     def __init__(self, name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ExistingCluster", name, {}, opts)
@@ -60,13 +60,13 @@ class ExistingCluster(pulumi.ComponentResource):
             args.access, endpoint=args.endpoint, certificate_authority=args.certificate_authority
         )
         self.kubernetes = kubernetes_provider(f"{name}-kubernetes", args.access, self.kubeconfig, child)
-        self.node_settings = {
-            "cluster_name": args.access.cluster_name,
-            "node_role_arn": role.arn,
-            "security_group_ids": [args.security_group_id, *args.node_security_group_ids],
-            "kubernetes_version": args.kubernetes_version,
-            "node_release_version": args.node_release_version,
-        }
+        self.connection = ClusterConnection(
+            cluster_name=args.access.cluster_name,
+            node_role_arn=role.arn,
+            security_group_ids=[args.security_group_id, *args.node_security_group_ids],
+            kubernetes_version=args.kubernetes_version,
+            node_release_version=args.node_release_version,
+        )
         self.register_outputs({"kubeconfig": self.kubeconfig, "node_role_arn": role.arn})
 
 

@@ -31,6 +31,9 @@ systemctl start --no-block vllm-eks-weights.service
 LOCAL_DISKS = "/mnt/k8s-disks/0"
 """Where nodeadm mounts the RAID0 of the node's own disks."""
 
+NODE_WEIGHTS_FOLDER = f"{LOCAL_DISKS}/vllm-eks-weights"
+"""On the local NVMe of a GPU node, made by its user data. Its content outlives pods, not the instance."""
+
 
 def node_user_data(*, has_local_nvme: bool, efa: bool, weights_folder: str | None = None) -> str | None:
     """Return the launch template's user data, base64, or None when the image's defaults will do.

@@ -3,11 +3,12 @@
 from math import ceil, floor
 from typing import Any
 
+from components.nodes.user_data import NODE_WEIGHTS_FOLDER
 from vllm_eks.planner.engine.serving_flags import serving_flags
 from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
 from vllm_eks.planner.memory.stages import Layout
 from vllm_eks.planner.search.fit import DOWNLOAD_FACTOR
-from vllm_eks.planner.search.gpu_nodes import NODE_WEIGHTS_FOLDER, GpuNodes
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.serving import Serving
 from vllm_eks.planner.search.vllm_args import vllm_args

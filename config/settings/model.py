@@ -20,7 +20,7 @@ from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.engine.serving_flags import ServingFlags
 from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
-from vllm_eks.planner.search.gpu_nodes import ON_DEMAND, GpuNodes
+from vllm_eks.planner.search.gpu_nodes import ON_DEMAND, CapacityType, GpuNodes
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.serving import Serving
 
@@ -40,7 +40,7 @@ class ModelSettings(Settings):
     # One of the two is required, which only a cross check can say.
     zone: Zone | None = None
     zones: Annotated[tuple[Zone, ...], AfterValidator(rules.node_zones)] = Field(default=(), strict=False)
-    capacity_type: Literal["onDemand", "spot", "capacityBlock"] = ON_DEMAND
+    capacity_type: CapacityType = ON_DEMAND
     capacity_reservation_id: Annotated[str, AfterValidator(aws_names.capacity_reservation)] | None = None
     capacity_reservation_group_arn: Annotated[str, AfterValidator(aws_names.reservation_group)] | None = None
     placement_group: Annotated[str, Field(min_length=1)] | None = None

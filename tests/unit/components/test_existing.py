@@ -74,10 +74,8 @@ def test_an_existing_cluster_gets_a_node_role_and_a_provider_and_nothing_else(en
 
 def test_its_nodes_join_it_by_its_own_name_and_security_groups(engine) -> None:
     def program() -> pulumi.Output:
-        settings = existing_cluster().node_settings
-        return pulumi.Output.all(
-            settings["cluster_name"], settings["security_group_ids"], settings["kubernetes_version"]
-        )
+        connection = existing_cluster().connection
+        return pulumi.Output.all(connection.cluster_name, connection.security_group_ids, connection.kubernetes_version)
 
     assert engine.value(program) == ["theirs", ["sg-theirs", "sg-nodes"], "1.36"]
 

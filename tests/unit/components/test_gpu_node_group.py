@@ -1,24 +1,24 @@
 import base64
-from dataclasses import replace
 
 import pulumi
 import pytest
 
+from components.nodes.cluster_connection import ClusterConnection
 from components.nodes.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs, efa_network_interfaces
+from tests.support.nested import replaced
 from vllm_eks.planner.hardware.instances import catalogue
+from vllm_eks.planner.search.gpu_nodes import NodeSpec
 
 ARGS = GpuNodeGroupArgs(
-    cluster_name="vllm-prod",
-    node_role_arn="arn:aws:iam::123456789012:role/node",
-    security_group_ids=["sg-1"],
+    cluster=ClusterConnection(
+        cluster_name="vllm-prod",
+        node_role_arn="arn:aws:iam::123456789012:role/node",
+        security_group_ids=["sg-1"],
+        kubernetes_version="1.36",
+        node_release_version="1.36.2-20260714",
+    ),
+    nodes=NodeSpec(instance_type="g5.48xlarge", node_count=2, close_together=True, has_local_nvme=True),
     subnet_id="subnet-a",
-    kubernetes_version="1.36",
-    node_release_version="1.36.2-20260714",
-    instance_type="g5.48xlarge",
-    node_count=2,
-    cluster_placement=True,
-    has_local_nvme=True,
-    root_volume_gib=100,
     labels={"vllm-eks/model": "llama-4-scout"},
     tags={"team": "serving"},
     template_tags={"vllm-eks/stack": "vllm-prod"},
@@ -28,7 +28,7 @@ NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 
 
 def build(**changes: object) -> GpuNodeGroup:
-    return GpuNodeGroup("scout", replace(ARGS, **changes))
+    return GpuNodeGroup("scout", replaced(ARGS, **changes))
 
 
 def test_exactly_these_resources_hang_under_the_group(engine) -> None:
@@ -199,8 +199,8 @@ def test_a_first_card_without_efa_gets_a_plain_interface(engine) -> None:
 @pytest.mark.parametrize("name", [name for name, one in catalogue().items() if one.efa_interfaces])
 def test_every_type_gets_all_of_its_efa_interfaces_and_one_for_ip(name: str) -> None:
     instance = catalogue()[name]
-    args = replace(ARGS, efa_interfaces=instance.efa_interfaces, network_cards=instance.network_cards)
-    kinds = [str(one.get("interface_type")) for one in efa_network_interfaces(args)]
+    args = replaced(ARGS, efa_interfaces=instance.efa_interfaces, network_cards=instance.network_cards)
+    kinds = [str(one.get("interface_type")) for one in efa_network_interfaces(args.nodes, ["sg-1"])]
 
     assert sum("efa" in kind for kind in kinds) == instance.efa_interfaces
     assert kinds[0] != "efa-only", "EC2 refuses it on the first interface"
@@ -217,7 +217,7 @@ def test_groups_of_the_cluster_s_own_nodes_are_added(engine, efa: int) -> None:
 
 
 def test_spot_nodes_are_asked_for_as_eks_spells_it(engine) -> None:
-    engine.run(lambda: build(capacity_type="SPOT"))
+    engine.run(lambda: build(capacity_type="spot"))
 
     assert engine.only(NODE_GROUP).inputs["capacityType"] == "SPOT"
     assert "instanceMarketOptions" not in engine.only(TEMPLATE).inputs
@@ -236,7 +236,7 @@ def test_nodes_of_a_reservation_target_it_and_stand_outside_any_placement_group_
 
 
 def test_a_reservation_made_in_a_placement_group_is_used_inside_it(engine) -> None:
-    engine.run(lambda: build(capacity_reservation_id="cr-0123456789abcdef0", placement_group_name="ours"))
+    engine.run(lambda: build(capacity_reservation_id="cr-0123456789abcdef0", reserved_placement_group="ours"))
 
     assert engine.only(TEMPLATE).inputs["placement"] == {"groupName": "ours"}
     assert engine.of_type("aws:ec2/placementGroup:PlacementGroup") == []
@@ -253,14 +253,14 @@ def test_nodes_of_a_reservation_group_target_it(engine) -> None:
 
 
 def test_nodes_that_do_not_talk_to_each_other_stand_anywhere(engine) -> None:
-    engine.run(lambda: build(cluster_placement=False))
+    engine.run(lambda: build(close_together=False))
 
     assert engine.of_type("aws:ec2/placementGroup:PlacementGroup") == []
     assert "placement" not in engine.only(TEMPLATE).inputs
 
 
 def test_a_capacity_block_has_its_type_and_market_in_the_template(engine) -> None:
-    block = {"capacity_type": "CAPACITY_BLOCK", "capacity_reservation_id": "cr-0123456789abcdef0"}
+    block = {"capacity_type": "capacityBlock", "capacity_reservation_id": "cr-0123456789abcdef0"}
     engine.run(lambda: build(instance_type="p5.48xlarge", **block))
 
     template, nodes = engine.only(TEMPLATE).inputs, engine.only(NODE_GROUP).inputs

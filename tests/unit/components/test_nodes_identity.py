@@ -1,17 +1,16 @@
 """What a model's release watches of its nodes: a text that changes with them and is withheld for a failed group."""
 
-from dataclasses import replace
-
 import pulumi
 import pytest
 
 from components.nodes.gpu_node_group import GpuNodeGroup
+from tests.support.nested import replaced
 from tests.unit.components.test_gpu_node_group import ARGS, NODE_GROUP, TEMPLATE
 from vllm_eks.preview import mock_cloud
 
 
 def nodes_of(engine, **changes: object) -> object:
-    return engine.value(lambda: GpuNodeGroup("scout", replace(ARGS, **changes)).nodes)
+    return engine.value(lambda: GpuNodeGroup("scout", replaced(ARGS, **changes)).nodes)
 
 
 @pytest.fixture

@@ -1,18 +1,38 @@
 """The GPU nodes under one model: in which zones, how many, how they are paid for, and whether they are parked."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Final, Literal
 
 from vllm_eks.planner.search.plan import Plan
 
-ON_DEMAND, SPOT, CAPACITY_BLOCK = "onDemand", "spot", "capacityBlock"
-EKS_CAPACITY_TYPES = {ON_DEMAND: "ON_DEMAND", SPOT: "SPOT", CAPACITY_BLOCK: "CAPACITY_BLOCK"}
+CapacityType = Literal["onDemand", "spot", "capacityBlock"]
+"""How nodes are bought, in the stack file's spelling."""
 
-ROOT_VOLUME_GIB = 100
-"""Root disk of a GPU node: the system alone. Images, logs and weights lie on the local NVMe, which every type has."""
+ON_DEMAND: Final = "onDemand"
+SPOT: Final = "spot"
+CAPACITY_BLOCK: Final = "capacityBlock"
 
-NODE_WEIGHTS_FOLDER = "/mnt/k8s-disks/0/vllm-eks-weights"
-"""On the local NVMe of a GPU node, whose user data makes it. What is in it outlives pods, not the instance."""
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSpec:
+    """What a plan asks of the nodes of one zone."""
+
+    instance_type: str
+    node_count: int
+    capacity_type: CapacityType = ON_DEMAND
+    capacity_reservation_id: str | None = None
+    """The reservation that every node is taken from."""
+    capacity_reservation_group_arn: str | None = None
+    """The resource group of reservations that every node is taken from, in place of one reservation."""
+    reserved_placement_group: str | None = None
+    """The placement group that the reservation was made in; None: in none."""
+    close_together: bool
+    """Whether nodes talk to each other enough to share a placement group, which makes capacity scarcer."""
+    efa_interfaces: int = 0
+    """How many network cards get an EFA interface; 0 leaves EFA off."""
+    network_cards: int = 1
+    """Of the instance type. Where it has more than EFA interfaces, its first card takes none."""
+    has_local_nvme: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +42,7 @@ class GpuNodes:
     plan: Plan
     zones: tuple[str, ...]
     """Availability zones; each has an equal part of the replicas and a node group of its own."""
-    capacity_type: str = ON_DEMAND
+    capacity_type: CapacityType = ON_DEMAND
     capacity_reservation_id: str | None = None
     capacity_reservation_group_arn: str | None = None
     """A resource group of reservations, in place of one."""
@@ -54,24 +74,21 @@ class GpuNodes:
         return 0.0 if self.parked else self.plan.usd_per_hour
 
     @property
-    def group_settings(self) -> dict[str, Any]:
+    def spec_per_zone(self) -> NodeSpec:
         """What the node group of each zone is asked for."""
         instance = self.plan.instance
-        return {
-            "instance_type": instance.type,
-            "node_count": self.per_zone,
-            "capacity_type": EKS_CAPACITY_TYPES[self.capacity_type],
-            "capacity_reservation_id": self.capacity_reservation_id,
-            "capacity_reservation_group_arn": self.capacity_reservation_group_arn,
-            "cluster_placement": self.cluster_placement,
-            "placement_group_name": self.placement_group,
-            "efa_interfaces": instance.efa_interfaces if self.efa else 0,
-            "network_cards": instance.network_cards,
-            "has_local_nvme": instance.nvme_gb > 0,
-            # Whatever the source of the weights is today: another user data would replace every node.
-            "weights_folder": NODE_WEIGHTS_FOLDER,
-            "root_volume_gib": ROOT_VOLUME_GIB,
-        }
+        return NodeSpec(
+            instance_type=instance.type,
+            node_count=self.per_zone,
+            capacity_type=self.capacity_type,
+            capacity_reservation_id=self.capacity_reservation_id,
+            capacity_reservation_group_arn=self.capacity_reservation_group_arn,
+            reserved_placement_group=self.placement_group,
+            close_together=self.cluster_placement,
+            efa_interfaces=instance.efa_interfaces if self.efa else 0,
+            network_cards=instance.network_cards,
+            has_local_nvme=instance.nvme_gb > 0,
+        )
 
     def group_names(self, stack: str, model: str) -> list[tuple[str, str]]:
         """Return each zone with the resource name of its node group.
