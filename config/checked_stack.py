@@ -13,15 +13,13 @@ from config.cross_field.models import gated_models, model_warnings
 from config.cross_field.stack import Draft, cross_faults
 from config.errors import Fault, report
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
+from config.settings.charts import ChartsSettings
+from config.settings.cluster import ClusterSettings
+from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
-from config.settings.stack import (
-    ChartsSettings,
-    ClusterSettings,
-    IamSettings,
-    NetworkSettings,
-    StackSettings,
-)
+from config.settings.network import NetworkSettings
+from config.settings.stack import StackSettings
 from config.stray_keys import is_explained, unknown_keys
 from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region

@@ -62,7 +62,7 @@ def _text(error: ErrorDetails, section: type[BaseModel], steps: Sequence[str | i
     if kind == "value_error":
         return str(limits["error"])
     if kind == "missing":
-        return f"is missing: give {_field(section, steps).description}"
+        return f"is missing: give {_first_phrase(_field(section, steps))}"
     if kind == "extra_forbidden":
         holder = _holder(section, steps)
         return f"is not a setting: {nearest(str(steps[-1]), yaml_keys(holder))}"
@@ -119,6 +119,12 @@ def yaml_keys(section: type[BaseModel]) -> list[str]:
 def _field(section: type[BaseModel], steps: Sequence[str | int]) -> FieldInfo:
     """Return the field at the end of the steps; those before it lead through nested sections."""
     return _fields(_holder(section, steps))[str(steps[-1])]
+
+
+def _first_phrase(field: FieldInfo) -> str:
+    """Return the first sentence of a field's description as part of a sentence: no capital, no full stop."""
+    sentence = (field.description or "a value").split(". ")[0].removesuffix(".")
+    return sentence[0].lower() + sentence[1:]
 
 
 def _holder(section: type[BaseModel], steps: Sequence[str | int]) -> type[BaseModel]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from config.errors import Fault
-from config.settings.stack import ClusterSettings, NetworkSettings
+from config.settings.cluster import ClusterSettings
+from config.settings.network import NetworkSettings
 from config.values import rules
 from vllm_eks.stack_files.wording import key_path
 

@@ -12,8 +12,10 @@ from config.cross_field.limits import node_group_faults, tag_faults
 from config.cross_field.models import gated_models, model_faults
 from config.cross_field.places import cluster_faults, network_faults
 from config.errors import Fault, nearest
+from config.settings.charts import ChartsSettings
+from config.settings.cluster import ClusterSettings
 from config.settings.model import ModelSettings
-from config.settings.stack import ChartsSettings, ClusterSettings, NetworkSettings
+from config.settings.network import NetworkSettings
 from vllm_eks.pins.eks import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
 from vllm_eks.stack_files.wording import key_path
 

@@ -1,13 +1,38 @@
-"""The base of all settings, and the types that several of them share."""
+"""The base of all settings, and what several of them share."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from config.values import rules
 
-Zone = Annotated[str, AfterValidator(rules.zone)]
+ABSENT = "x-absent"
+"""The keyword of `config/schema.json` for what a missing key means, where the default value does not show it."""
+
+
+class InSchema:
+    """Adds to the JSON Schema of a type what its validator function checks. It checks nothing itself."""
+
+    def __init__(self, *, pattern: re.Pattern[str] | str | None = None, **keywords: Any) -> None:  # noqa: ANN401
+        source = pattern.pattern if isinstance(pattern, re.Pattern) else pattern
+        self._keywords = keywords | ({"pattern": f"^(?:{source})$"} if source else {})
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the schema of the type with the keywords added; Pydantic calls this."""
+        return {**handler(schema), **self._keywords}
+
+
+def absent(meaning: str) -> dict[str, Any]:
+    """Return the schema keyword that says what a missing key means, for `json_schema_extra`."""
+    return {ABSENT: meaning}
+
+
+Zone = Annotated[str, AfterValidator(rules.zone), InSchema(pattern=rules.ZONE_IN_ADDRESS_PLAN)]
+Image = Annotated[str, AfterValidator(rules.image), InSchema(pattern=rules.IMAGE)]
 
 
 class Settings(BaseModel):

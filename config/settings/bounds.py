@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from config.settings.base import InSchema
 from vllm_eks.planner import bounds
 
 
@@ -25,13 +26,35 @@ Replicas = Annotated[
             bounds.MOST_REPLICAS, "EKS holds 450 nodes in a node group by default, and more belong in several stacks"
         )
     ),
+    InSchema(maximum=bounds.MOST_REPLICAS),
 ]
 TensorParallel = Annotated[
-    int, Field(ge=1), AfterValidator(_at_most(bounds.MOST_GPUS_PER_NODE, "no instance type has as many GPUs"))
+    int,
+    Field(ge=1),
+    AfterValidator(_at_most(bounds.MOST_GPUS_PER_NODE, "no instance type has as many GPUs")),
+    InSchema(maximum=bounds.MOST_GPUS_PER_NODE),
 ]
 PipelineParallel = Annotated[
-    int, Field(ge=1), AfterValidator(_at_most(bounds.MOST_STAGES, "EKS holds 450 nodes in a node group by default"))
+    int,
+    Field(ge=1),
+    AfterValidator(_at_most(bounds.MOST_STAGES, "EKS holds 450 nodes in a node group by default")),
+    InSchema(maximum=bounds.MOST_STAGES),
 ]
-Tokens = Annotated[int, Field(ge=1), AfterValidator(_at_most(bounds.MOST_TOKENS, "no model has such a context"))]
-Sequences = Annotated[int, Field(ge=1), AfterValidator(_at_most(bounds.MOST_SEQUENCES, "no GPU holds as many"))]
-Adapters = Annotated[int, Field(ge=1), AfterValidator(_at_most(bounds.MOST_ADAPTERS, "each holds GPU memory"))]
+Tokens = Annotated[
+    int,
+    Field(ge=1),
+    AfterValidator(_at_most(bounds.MOST_TOKENS, "no model has such a context")),
+    InSchema(maximum=bounds.MOST_TOKENS),
+]
+Sequences = Annotated[
+    int,
+    Field(ge=1),
+    AfterValidator(_at_most(bounds.MOST_SEQUENCES, "no GPU holds as many")),
+    InSchema(maximum=bounds.MOST_SEQUENCES),
+]
+Adapters = Annotated[
+    int,
+    Field(ge=1),
+    AfterValidator(_at_most(bounds.MOST_ADAPTERS, "each holds GPU memory")),
+    InSchema(maximum=bounds.MOST_ADAPTERS),
+]

@@ -1,27 +1,50 @@
-"""The container images of a stack, for those who mirror them or may not reach the internet."""
+"""The container images of a stack, for those who mirror them or cannot reach the internet."""
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import AfterValidator
-
-from config.settings.base import Settings
-from config.values import rules
+from config.settings.base import Image, Settings, absent
 from vllm_eks.pins.eks import COPY_IMAGE
-from vllm_eks.planner.engine.images import DEFAULT_IMAGE, READINESS_IMAGE
+from vllm_eks.planner.engine.images import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION, READINESS_IMAGE
 
-Image = Annotated[str, AfterValidator(rules.image)]
+CHARTS_OWN = absent("the image that the chart names")
 
 
 class ImagesSettings(Settings):
     """Every image that the stack itself names; images of EKS add-ons come from EKS's own registry in the region."""
 
-    vllm: Image = DEFAULT_IMAGE
-    """Of models that name no image of their own."""
-    hook: Image = READINESS_IMAGE
-    """Runs the hook Job's script: Python 3.11 or later, nothing else."""
-    weights_copy: Image = COPY_IMAGE
-    """Copies weights to S3: Python 3.11 or later with boto3."""
-    leader_worker_set: Image | None = None
-    nvidia_device_plugin: Image | None = None
-    efa_device_plugin: Image | None = None
-    """None: the one that the chart names."""
+    vllm: Image = Field(
+        default=DEFAULT_IMAGE,
+        description=(
+            "The image of models that set no `image`: a mirror of the default image, with the same vLLM "
+            f"{DEFAULT_VLLM_VERSION}."
+        ),
+        examples=["registry.example.com/vllm:server-cuda-v2.3"],
+    )
+    hook: Image = Field(
+        default=READINESS_IMAGE,
+        description="The image of the hook Job that waits for a model to answer: Python 3.11 or later, nothing else.",
+        examples=["registry.example.com/python:3.12.8"],
+    )
+    weights_copy: Image = Field(
+        default=COPY_IMAGE,
+        description="The image of the Job that copies weights to S3: Python 3.11 or later with boto3.",
+        examples=["registry.example.com/lambda-python:3.13"],
+    )
+    leader_worker_set: Image | None = Field(
+        default=None,
+        description="The image of the LeaderWorkerSet controller.",
+        examples=["registry.example.com/lws:v0.7.0"],
+        json_schema_extra=CHARTS_OWN,
+    )
+    nvidia_device_plugin: Image | None = Field(
+        default=None,
+        description="The image of the NVIDIA device plugin.",
+        examples=["registry.example.com/k8s-device-plugin:v0.18.0"],
+        json_schema_extra=CHARTS_OWN,
+    )
+    efa_device_plugin: Image | None = Field(
+        default=None,
+        description="The image of the EFA device plugin.",
+        examples=["registry.example.com/aws-efa-k8s-device-plugin:v0.5.7"],
+        json_schema_extra=CHARTS_OWN,
+    )

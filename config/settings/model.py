@@ -1,84 +1,24 @@
 """What a stack may say about one served model, as a pydantic model."""
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, Field
-
-from config.settings.base import Settings, Zone
-from config.settings.bounds import (
-    Adapters,
-    PipelineParallel,
-    Replicas,
-    Sequences,
-    TensorParallel,
-    Tokens,
-)
 from config.settings.images import ImagesSettings
-from config.values import option_rules, rules
-from vllm_eks.aws import names as aws_names
+from config.settings.model_keys.endpoint import EndpointKeys
+from config.settings.model_keys.engine import EngineKeys
+from config.settings.model_keys.nodes import NodeKeys
+from config.settings.model_keys.source import SourceKeys
+from config.values import option_rules
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.engine.serving_flags import ServingFlags
-from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
-from vllm_eks.planner.search.gpu_nodes import ON_DEMAND, CapacityType, GpuNodes
+from vllm_eks.planner.engine.startup import S3
+from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.serving import Serving
 
 
-class WeightsSettings(Settings):
-    """Where vLLM gets a model's weights from."""
-
-    source: Literal["huggingFace", "s3"] = HUGGING_FACE
-    s3_uri: Annotated[str, AfterValidator(aws_names.s3_uri)] | None = None
-
-
-class ModelSettings(Settings):
-    """One served model and the GPU nodes under it."""
-
-    model: str = Field(description="the Hugging Face id, such as meta-llama/Llama-4-Scout-17B-16E-Instruct")
-    instance_type: str = Field(description="the EC2 type of its GPU nodes, such as g5.48xlarge")
-    # One of the two is required, which only a cross check can say.
-    zone: Zone | None = None
-    zones: Annotated[tuple[Zone, ...], AfterValidator(rules.node_zones)] = Field(default=(), strict=False)
-    capacity_type: CapacityType = ON_DEMAND
-    capacity_reservation_id: Annotated[str, AfterValidator(aws_names.capacity_reservation)] | None = None
-    capacity_reservation_group_arn: Annotated[str, AfterValidator(aws_names.reservation_group)] | None = None
-    placement_group: Annotated[str, Field(min_length=1)] | None = None
-    parked: bool = False
-    replicas: Replicas = 1
-    tensor_parallel_size: TensorParallel | None = None
-    pipeline_parallel_size: PipelineParallel | None = None
-    max_model_len: Tokens | None = None
-    # Not strict: `pulumi config set --path` leaves 0.9 a string, and there is only one thing it can mean.
-    gpu_memory_utilization: Annotated[float, Field(ge=0.1, le=0.98)] | None = Field(default=None, strict=False)
-    max_num_seqs: Sequences | None = None
-    max_num_batched_tokens: Tokens | None = None
-    kv_cache_dtype: Annotated[str, Field(min_length=1)] | None = None
-    enforce_eager: bool = False
-    enable_expert_parallel: bool = False
-    limit_mm_per_prompt: Annotated[dict[str, Any], AfterValidator(option_rules.mm_limits)] | None = None
-    revision: Annotated[str, Field(min_length=1), AfterValidator(option_rules.revision)] | None = None
-    weights: WeightsSettings = WeightsSettings()
-    own_image: Annotated[str, AfterValidator(rules.image)] | None = Field(default=None, alias="image")
-    own_vllm_version: Annotated[str, AfterValidator(rules.vllm_version)] | None = Field(
-        default=None, alias="vllmVersion"
-    )
-    efa: bool = False
-    tool_call_parser: Annotated[str, AfterValidator(option_rules.parser_name)] | None = None
-    reasoning_parser: Annotated[str, AfterValidator(option_rules.parser_name)] | None = None
-    enable_prefix_caching: bool | None = None
-    enable_chunked_prefill: bool | None = None
-    lora_modules: Annotated[dict[str, str], AfterValidator(option_rules.lora_modules)] = Field(default={})
-    max_loras: Adapters | None = None
-    max_lora_rank: Annotated[int, Field(ge=1)] | None = None
-    extra_args: tuple[str, ...] = Field(default=(), strict=False)
-    env: dict[str, str] = Field(default={})
-    served_names: Annotated[tuple[str, ...], AfterValidator(option_rules.served_names)] = Field(
-        default=(), strict=False
-    )
-    client_namespaces: Annotated[
-        tuple[Annotated[str, AfterValidator(rules.namespace)], ...], AfterValidator(rules.distinct)
-    ] = Field(default=(), strict=False)
+class ModelSettings(EndpointKeys, SourceKeys, EngineKeys, NodeKeys):
+    """One served model and the GPU nodes under it. Bases are named last first: errors follow the order of fields."""
 
     @property
     def node_zones(self) -> tuple[str, ...]:

@@ -56,6 +56,22 @@ def mm_limits(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def mm_schema() -> dict[str, Any]:
+    """Return the JSON Schema of each modality, as `mm_limits` accepts it."""
+    count = {"type": "integer", "minimum": 0, "maximum": bounds.MOST_ITEMS}
+    return {
+        modality: {
+            "type": ["integer", "object"],
+            "minimum": 0,
+            "maximum": bounds.MOST_ITEMS,
+            "additionalProperties": False,
+            "required": ["count"],
+            "properties": {"count": count} | {size: {"type": "integer", "minimum": 1} for size in sizes},
+        }
+        for modality, sizes in MODALITIES.items()
+    }
+
+
 def mm_counts(limits: Mapping[str, Any] | None) -> dict[str, int] | None:
     """Return the most items of each modality."""
     if limits is None:

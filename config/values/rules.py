@@ -22,6 +22,8 @@ REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)?-(central|(north|south)?(east|west)?(?
 ZONE_LETTERS = "abcdefgh"
 """The address plan has room for eight zones; no region has more than six."""
 ZONE = re.compile(REGION.pattern + "[a-z]")
+ZONE_IN_ADDRESS_PLAN = f"{REGION.pattern}[{ZONE_LETTERS[0]}-{ZONE_LETTERS[-1]}]"
+"""As `zone` accepts it, for the JSON Schema."""
 MODEL_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NODE_RELEASE = re.compile(r"\d+\.\d+\.\d+-\d{8}")
 ADDON_VERSION = re.compile(r"v\d+\.\d+\.\d+-eksbuild\.\d+")
@@ -30,6 +32,16 @@ MOST_IMAGE_CHARACTERS = 255 + 128 + 80
 """A name, a tag and a digest, each as long as registries take them."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAMED_IMAGE = re.compile(r"[a-z0-9./:_-]+(:[\w][\w.-]{0,127})?", re.IGNORECASE)
+IMAGE = (
+    r"(?![^@]*:latest$)(localhost|[\w.-]*[.:][\w.:-]*)/[A-Za-z0-9./:_-]*"
+    rf"(:\w[\w.-]{{0,127}}|(:\w[\w.-]{{0,127}})?@{DIGEST.pattern})"
+)
+"""As `image` accepts it, for the JSON Schema."""
+NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+VLLM_VERSION = r"v?\d+\.\d+(\.\d+)?([.+-]?\w.*)?"
+IPV4_CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}"
+VPC_CIDR = r"\d{1,3}(\.\d{1,3}){3}/(1[6-9]|20)"
+CHART_REPOSITORY = re.compile(r"(https?|oci)://[^/\s]")
 
 # Where a VPC's addresses may come from: RFC 1918, and RFC 6598 which EKS takes too.
 VPC_RANGES = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
@@ -154,7 +166,7 @@ def chart_folder(value: str) -> str:
 
 def chart_repository(value: str) -> str:
     """Accept where a chart comes from: an index over HTTP(S), or the OCI folder that holds it."""
-    if not re.match(r"(https?|oci)://[^/\s]", value):
+    if not CHART_REPOSITORY.match(value):
         raise ValueError(f"{value!r} is not a chart repository: begin it with https:// or oci://")
     return value.rstrip("/")
 
@@ -201,7 +213,7 @@ def model_name(value: str) -> str:
 
 def namespace(value: str) -> str:
     """Accept the name of a Kubernetes namespace."""
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+    if not NAMESPACE.fullmatch(value):
         raise ValueError(f"{value!r} is not the name of a namespace: lower-case letters, digits and -, at most 63")
     return value
 

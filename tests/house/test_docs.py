@@ -10,16 +10,13 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from config.settings.base import Settings
+from config.settings.charts import ChartsSettings
+from config.settings.cluster import ClusterSettings
+from config.settings.existing import ExistingClusterSettings, ExistingNetworkSettings
+from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
-from config.settings.stack import (
-    ChartsSettings,
-    ClusterSettings,
-    ExistingClusterSettings,
-    ExistingNetworkSettings,
-    IamSettings,
-    NetworkSettings,
-)
+from config.settings.network import NetworkSettings
 from tests.accuracy.score import middle, scored, worst
 from tests.support.plans import SCOUT, planned
 from vllm_eks.planner.ranges import Range

@@ -2,6 +2,9 @@
 
 import re
 
+VPC_ID = re.compile(r"vpc-[0-9a-f]{8,32}")
+SUBNET_ID = re.compile(r"subnet-[0-9a-f]{8,32}")
+SECURITY_GROUP_ID = re.compile(r"sg-[0-9a-f]{8,32}")
 S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=+-]+)+")
 CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 CAPACITY_RESERVATION = re.compile(r"cr-[0-9a-f]{8,32}")
@@ -17,12 +20,12 @@ SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")
 
 def vpc_id(value: str) -> str:
     """Accept the id of a VPC."""
-    return _resource_id(value, "vpc", "a VPC")
+    return _resource_id(value, VPC_ID, "vpc", "a VPC")
 
 
 def subnet_id(value: str) -> str:
     """Accept the id of a subnet."""
-    return _resource_id(value, "subnet", "a subnet")
+    return _resource_id(value, SUBNET_ID, "subnet", "a subnet")
 
 
 def capacity_reservation(value: str) -> str:
@@ -44,7 +47,7 @@ def reservation_group(value: str) -> str:
 
 def security_group_id(value: str) -> str:
     """Accept the id of a security group."""
-    return _resource_id(value, "sg", "a security group")
+    return _resource_id(value, SECURITY_GROUP_ID, "sg", "a security group")
 
 
 def permissions_boundary(value: str) -> str:
@@ -97,8 +100,8 @@ def principal_arn(value: str) -> str:
     )
 
 
-def _resource_id(value: str, prefix: str, kind: str) -> str:
-    if not re.fullmatch(rf"{prefix}-[0-9a-f]{{8,32}}", value):
+def _resource_id(value: str, form: re.Pattern[str], prefix: str, kind: str) -> str:
+    if not form.fullmatch(value):
         raise ValueError(f"{value!r} is not the id of {kind}: write one such as {prefix}-0123456789abcdef0")
     return value
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from config.settings.charts import ChartOverride
+from config.settings.cluster import ClusterSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
-from config.settings.stack import ChartOverride, ClusterSettings
 from tests.support.stack_config import load_stack, model, report_of, write_stack
 from vllm_eks.pins.eks import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
 from vllm_eks.planner.engine.options import ServingOptions

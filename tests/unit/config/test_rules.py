@@ -8,8 +8,8 @@ import pytest
 
 from config.cross_field.stack import Draft, cross_faults
 from config.sections import parse_section
+from config.settings.cluster import ClusterSettings
 from config.settings.model import ModelSettings
-from config.settings.stack import ClusterSettings
 from config.values import rules
 from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region

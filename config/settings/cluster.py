@@ -1,0 +1,148 @@
+"""What a stack may say about its cluster."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from config.settings.base import InSchema, Settings, absent
+from config.settings.existing import ExistingClusterSettings
+from config.values import rules
+from vllm_eks.aws import names as aws_names
+from vllm_eks.pins.eks import (
+    ADDON_VERSIONS,
+    DEFAULT_KUBERNETES_VERSION,
+    NODE_RELEASE_VERSION,
+    SUPPORTED_KUBERNETES_VERSIONS,
+    SYSTEM_INSTANCE_TYPE,
+)
+
+AddonVersion = Annotated[str, AfterValidator(rules.addon_version), InSchema(pattern=rules.ADDON_VERSION)]
+PublicCidr = Annotated[str, AfterValidator(rules.public_access_cidr), InSchema(pattern=rules.IPV4_CIDR)]
+Principal = Annotated[str, AfterValidator(aws_names.principal_arn), InSchema(pattern=aws_names.PRINCIPAL)]
+
+
+class ClusterSettings(Settings):
+    """The control plane and what its nodes run."""
+
+    existing: ExistingClusterSettings | None = Field(
+        default=None,
+        description=(
+            "A cluster that exists already, in place of a new one: its name, or `name` and `securityGroupIds`. It "
+            "needs `network.existing`."
+        ),
+        examples=["platform", {"name": "platform", "securityGroupIds": ["sg-0123456789abcdef0"]}],
+        json_schema_extra=absent("the stack creates a cluster")
+        | {"type": ["object", "string"], "pattern": aws_names.CLUSTER_NAME.pattern},
+    )
+    # Required of a new cluster, which only a cross check can say.
+    public_access_cidrs: Annotated[
+        tuple[PublicCidr, ...],
+        AfterValidator(rules.public_access_cidrs),
+        InSchema(maxItems=rules.MOST_PUBLIC_CIDRS, uniqueItems=True),
+    ] = Field(
+        default=(),
+        strict=False,
+        description=(
+            "The public IPv4 ranges that may reach the Kubernetes API server. `[]` leaves the private endpoint only: "
+            "then run `pulumi up` inside the network, or set `kubeconfigPath`."
+        ),
+        examples=[["203.0.113.7/32"], []],
+        json_schema_extra=absent("required for a new cluster"),
+    )
+    kubernetes_version: Annotated[
+        str, AfterValidator(rules.kubernetes_version), InSchema(enum=list(SUPPORTED_KUBERNETES_VERSIONS))
+    ] = Field(
+        default=DEFAULT_KUBERNETES_VERSION,
+        description=(
+            f"The Kubernetes minor version, in quotes. Only {DEFAULT_KUBERNETES_VERSION} has pinned add-ons and node "
+            "images; with another, set `addonVersions` and `nodeReleaseVersion` too."
+        ),
+        examples=[DEFAULT_KUBERNETES_VERSION],
+    )
+    addon_overrides: Annotated[dict[str, AddonVersion], InSchema(propertyNames={"enum": sorted(ADDON_VERSIONS)})] = (
+        Field(
+            default={},
+            alias="addonVersions",
+            description=f"Versions of EKS add-ons, by add-on: {', '.join(sorted(ADDON_VERSIONS))}.",
+            examples=[{"coredns": ADDON_VERSIONS["coredns"]}],
+            json_schema_extra=absent("the pinned versions, in `vllm_eks/pins/eks.py`"),
+        )
+    )
+    node_release_override: (
+        Annotated[str, AfterValidator(rules.node_release_version), InSchema(pattern=rules.NODE_RELEASE)] | None
+    ) = Field(
+        default=None,
+        alias="nodeReleaseVersion",
+        description="The release of the EKS AL2023 AMI, for system nodes and GPU nodes.",
+        examples=[NODE_RELEASE_VERSION],
+        json_schema_extra=absent(f"the pinned release, {NODE_RELEASE_VERSION}"),
+    )
+    admins: Annotated[tuple[Principal, ...], AfterValidator(rules.distinct), InSchema(uniqueItems=True)] = Field(
+        default=(),
+        strict=False,
+        description=(
+            "ARNs of IAM users and roles that become cluster admins. Leave out the one that creates the cluster, "
+            "which is an admin already."
+        ),
+        examples=[["arn:aws:iam::123456789012:role/admin"]],
+    )
+    system_instance_type: Annotated[
+        str, AfterValidator(aws_names.system_instance_type), InSchema(pattern=aws_names.SYSTEM_INSTANCE_TYPE)
+    ] = Field(
+        default=SYSTEM_INSTANCE_TYPE,
+        description=(
+            "The EC2 type of the two system nodes: x86-64, of size medium or above. Not every region sells the default."
+        ),
+        examples=["m6i.large"],
+    )
+    kubeconfig_path: Annotated[str, AfterValidator(rules.kubeconfig_path)] | None = Field(
+        default=None,
+        description=(
+            "The path of a kubeconfig to use in place of the cluster's own, for a tunnel or a rehearsal. Its current "
+            "context must name a cluster, a user and a server."
+        ),
+        examples=["~/.kube/tunnel"],
+        json_schema_extra=absent("the cluster's own kubeconfig"),
+    )
+    deletion_protection: bool = Field(
+        default=False,
+        description=(
+            "Makes Pulumi refuse to delete the stack or a model before anything goes, and EKS to delete the cluster. "
+            "Set it to `false` and run `pulumi up` to lift it."
+        ),
+        examples=[True],
+    )
+    keep_logs: bool = Field(
+        default=False,
+        description="Keeps the control plane's logs and the VPC flow logs when the stack is destroyed.",
+        examples=[True],
+    )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the checks ask about."""
+        return {
+            "kubernetes_version": self.kubernetes_version,
+            "known_versions": SUPPORTED_KUBERNETES_VERSIONS,
+            "node_release_version": self.node_release_version,
+            "system_instance_type": self.system_instance_type,
+            "existing_cluster": self.existing.name if self.existing else None,
+            "security_group_ids": self.node_security_group_ids,
+            "admins": self.admins,
+            "public_access_cidrs": self.public_access_cidrs,
+        }
+
+    @property
+    def node_security_group_ids(self) -> tuple[str, ...]:
+        """Further security groups of GPU nodes in an existing cluster."""
+        return self.existing.security_group_ids if self.existing else ()
+
+    @property
+    def addon_versions(self) -> dict[str, str]:
+        """Every add-on's version: the stack's own where it gives one, else the pin."""
+        return {**ADDON_VERSIONS, **self.addon_overrides}
+
+    @property
+    def node_release_version(self) -> str:
+        """The AMI release of all nodes."""
+        return self.node_release_override or NODE_RELEASE_VERSION

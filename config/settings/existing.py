@@ -1,0 +1,58 @@
+"""A network and a cluster that exist already, in place of new ones."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from config.settings.base import InSchema, Settings, Zone, absent
+from config.values import rules
+from vllm_eks.aws import names as aws_names
+
+SubnetId = Annotated[str, AfterValidator(aws_names.subnet_id), InSchema(pattern=aws_names.SUBNET_ID)]
+SecurityGroupId = Annotated[
+    str, AfterValidator(aws_names.security_group_id), InSchema(pattern=aws_names.SECURITY_GROUP_ID)
+]
+
+
+class ExistingNetworkSettings(Settings):
+    """A VPC that exists already, and the private subnets to use in it: by id, or by their tags."""
+
+    vpc_id: Annotated[str, AfterValidator(aws_names.vpc_id), InSchema(pattern=aws_names.VPC_ID)] = Field(
+        description="The VPC's id, such as vpc-0123456789abcdef0.", examples=["vpc-0123456789abcdef0"]
+    )
+    subnets: dict[Zone, SubnetId] = Field(
+        default={},
+        description=(
+            "The private subnet of each zone, in two or more zones. Its keys are the stack's zones: leave out "
+            "`network.zones`."
+        ),
+        examples=[{"us-west-2a": "subnet-0123456789abcdef0", "us-west-2b": "subnet-0123456789abcdef1"}],
+        json_schema_extra=absent("required, unless `subnetTags` is set"),
+    )
+    subnet_tags: Annotated[dict[str, str], AfterValidator(rules.filter_tags)] = Field(
+        default={},
+        description="Tags that exactly one private subnet in each of `network.zones` has.",
+        examples=[{"tier": "private"}],
+        json_schema_extra=absent("the subnets of `subnets`"),
+    )
+
+
+class ExistingClusterSettings(Settings):
+    """A cluster that exists already: its name alone, or with the security groups of its nodes."""
+
+    name: Annotated[str, AfterValidator(aws_names.cluster_name), InSchema(pattern=aws_names.CLUSTER_NAME)] = Field(
+        description="The name of the EKS cluster.", examples=["platform"]
+    )
+    security_group_ids: Annotated[
+        tuple[SecurityGroupId, ...], AfterValidator(rules.distinct), InSchema(uniqueItems=True)
+    ] = Field(
+        default=(),
+        strict=False,
+        description="The security groups that the cluster's nodes share; the GPU nodes get them too.",
+        examples=[["sg-0123456789abcdef0"]],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: object) -> object:
+        return {"name": aws_names.cluster_name(value)} if isinstance(value, str) else value

@@ -1,0 +1,92 @@
+"""The keys of a model that decide how vLLM splits it and how much memory it takes."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from config.settings.base import InSchema, Settings, absent
+from config.settings.bounds import PipelineParallel, Sequences, TensorParallel, Tokens
+from config.values import option_rules
+
+VLLM_DEFAULT = "vLLM's own default"
+
+
+class EngineKeys(Settings):
+    """Sizes of vLLM's engine, under vLLM's own names."""
+
+    tensor_parallel_size: TensorParallel | None = Field(
+        default=None,
+        description="The number of GPUs of one node that share each layer (TP).",
+        examples=[8],
+        json_schema_extra=absent("chosen by the planner"),
+    )
+    pipeline_parallel_size: PipelineParallel | None = Field(
+        default=None,
+        description=(
+            "The number of pipeline stages of one replica (PP). All stages share one node where it has enough GPUs; "
+            "otherwise each stage gets its own node."
+        ),
+        examples=[2],
+        json_schema_extra=absent("chosen by the planner"),
+    )
+    max_model_len: Tokens | None = Field(
+        default=None,
+        description="The longest context of one request in tokens: prompt and answer together.",
+        examples=[16384],
+        json_schema_extra=absent("the model's own limit, at most 8192"),
+    )
+    # Not strict: `pulumi config set --path` leaves 0.9 a string, and there is only one thing it can mean.
+    gpu_memory_utilization: (
+        Annotated[float, Field(ge=0.1, le=0.98), InSchema(type=["number", "string"], pattern=r"\s*[0-9.eE+-]+\s*")]
+        | None
+    ) = Field(
+        default=None,
+        strict=False,
+        description="The fraction of each GPU's memory that vLLM may use.",
+        examples=[0.9],
+        json_schema_extra=absent(VLLM_DEFAULT),
+    )
+    max_num_seqs: Sequences | None = Field(
+        default=None,
+        description="The largest number of requests in one batch.",
+        examples=[64],
+        json_schema_extra=absent("vLLM's own default, lowered before the plan adds a node for it"),
+    )
+    max_num_batched_tokens: Tokens | None = Field(
+        default=None,
+        description="The largest number of tokens in one batch.",
+        examples=[8192],
+        json_schema_extra=absent(VLLM_DEFAULT),
+    )
+    kv_cache_dtype: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="The data type of the KV cache, one that the vLLM version has.",
+        examples=["fp8"],
+        json_schema_extra=absent(VLLM_DEFAULT),
+    )
+    enforce_eager: bool = Field(
+        default=False,
+        description="Runs vLLM without CUDA graphs: less memory, slower answers.",
+        examples=[True],
+    )
+    enable_expert_parallel: bool = Field(
+        default=False,
+        description="Keeps each expert of a mixture-of-experts model whole on one GPU.",
+        examples=[True],
+    )
+    limit_mm_per_prompt: (
+        Annotated[
+            dict[str, Any],
+            AfterValidator(option_rules.mm_limits),
+            InSchema(additionalProperties=False, properties=option_rules.mm_schema()),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description=(
+            "The largest number of images, videos or other items in one request, by modality: a number, or vLLM's own "
+            "object with `count` and sizes, such as `{count: 1, width: 512, height: 512}`."
+        ),
+        examples=[{"image": 1}, {"image": {"count": 1, "width": 512, "height": 512}}],
+        json_schema_extra=absent(VLLM_DEFAULT),
+    )

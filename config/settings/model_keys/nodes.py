@@ -1,0 +1,94 @@
+"""The keys of a model that decide its GPU nodes."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from config.settings.base import InSchema, Settings, Zone, absent
+from config.settings.bounds import Replicas
+from config.values import rules
+from vllm_eks.aws import names as aws_names
+from vllm_eks.planner.search.gpu_nodes import ON_DEMAND, CapacityType
+
+
+class NodeKeys(Settings):
+    """Which model runs, on which nodes, where, and how the nodes are paid for."""
+
+    model: str = Field(
+        description=(
+            "The Hugging Face id, such as meta-llama/Llama-4-Scout-17B-16E-Instruct. It must be locked: "
+            "`vllm_eks/data/models` has a file for it, and `vllm-eks lock` writes one."
+        ),
+        examples=["meta-llama/Llama-4-Scout-17B-16E-Instruct", "Qwen/Qwen3-8B"],
+    )
+    instance_type: str = Field(
+        description=(
+            "The EC2 type of its GPU nodes, such as g5.48xlarge. `vllm-eks plan` compares all types of the catalogue."
+        ),
+        examples=["g5.48xlarge", "g6.12xlarge"],
+    )
+    # One of the two is required, which only a cross check can say.
+    zone: Zone | None = Field(
+        default=None,
+        description="The availability zone of the GPU nodes, one of `network.zones`.",
+        examples=["us-west-2a"],
+        json_schema_extra=absent("required, unless `zones` is set"),
+    )
+    zones: Annotated[tuple[Zone, ...], AfterValidator(rules.node_zones), InSchema(minItems=2, uniqueItems=True)] = (
+        Field(
+            default=(),
+            strict=False,
+            description=(
+                "Two or more of `network.zones`, for a model with replicas. Each zone gets its own node group and an "
+                "equal part of the replicas; no replica spans two zones. The first zone is the home zone: add others "
+                "after it."
+            ),
+            examples=[["us-west-2a", "us-west-2b"]],
+            json_schema_extra=absent("the one zone of `zone`"),
+        )
+    )
+    capacity_type: CapacityType = Field(
+        default=ON_DEMAND,
+        description="How AWS provides the nodes. `capacityBlock` is for P types only and needs the block's id.",
+        examples=["spot"],
+    )
+    capacity_reservation_id: (
+        Annotated[str, AfterValidator(aws_names.capacity_reservation), InSchema(pattern=aws_names.CAPACITY_RESERVATION)]
+        | None
+    ) = Field(
+        default=None,
+        description="The id of the capacity reservation or Capacity Block that provides every node.",
+        examples=["cr-0123456789abcdef0"],
+        json_schema_extra=absent("no reservation"),
+    )
+    capacity_reservation_group_arn: (
+        Annotated[str, AfterValidator(aws_names.reservation_group), InSchema(pattern=aws_names.RESERVATION_GROUP)]
+        | None
+    ) = Field(
+        default=None,
+        description=(
+            "The ARN of a resource group of capacity reservations that provides every node, in place of "
+            "`capacityReservationId`."
+        ),
+        examples=["arn:aws:resource-groups:us-west-2:123456789012:group/gpu-reservations"],
+        json_schema_extra=absent("no reservation"),
+    )
+    placement_group: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description=(
+            "The name of the cluster placement group in which the reservation was made. A reservation serves only "
+            "instances of that group, or only instances outside any group if it was made without one."
+        ),
+        examples=["scout"],
+        json_schema_extra=absent("the stack makes a group where a replica has several nodes and no reservation"),
+    )
+    parked: bool = Field(
+        default=False,
+        description="Removes the model's GPU nodes and pods; its namespace, secrets and endpoint stay.",
+        examples=[True],
+    )
+    replicas: Replicas = Field(
+        default=1,
+        description="The number of whole copies of the model, a multiple of the number of zones.",
+        examples=[2],
+    )

@@ -1,0 +1,65 @@
+"""What a stack may say about its network."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from config.settings.base import InSchema, Settings, Zone, absent
+from config.settings.existing import ExistingNetworkSettings
+from config.values import rules
+
+
+class NetworkSettings(Settings):
+    """The VPC: a new one, or an existing one."""
+
+    # strict=False on tuples only: a list of the file becomes a tuple; its items stay strict.
+    given_zones: Annotated[tuple[Zone, ...], AfterValidator(rules.zones), InSchema(minItems=2, uniqueItems=True)] = (
+        Field(
+            default=(),
+            strict=False,
+            alias="zones",
+            description=(
+                "Two or more availability zones of `aws:region`. A zone's subnets follow from its letter, so to add, "
+                "remove or reorder zones moves no other zone's subnets."
+            ),
+            examples=[["us-west-2a", "us-west-2b"]],
+            json_schema_extra=absent("required, unless `existing.subnets` is set"),
+        )
+    )
+    cidr: Annotated[str, AfterValidator(rules.network_cidr), InSchema(pattern=rules.VPC_CIDR)] = Field(
+        default="10.0.0.0/16",
+        description="The private IPv4 range of the VPC, from /16 to /20.",
+        examples=["10.20.0.0/16"],
+    )
+    nat_gateways: Literal["single", "perZone"] = Field(
+        default="single",
+        description=(
+            "`single`: one NAT gateway for all zones, and its zone's failure cuts off the others. `perZone`: one in "
+            "each zone."
+        ),
+        examples=["perZone"],
+    )
+    existing: ExistingNetworkSettings | None = Field(
+        default=None,
+        description="A VPC that exists already, in place of a new one.",
+        examples=[{"vpcId": "vpc-0123456789abcdef0", "subnetTags": {"tier": "private"}}],
+        json_schema_extra=absent("the stack creates a VPC"),
+    )
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones: those given, else those of the existing subnets; sorted, so that the order in the file is free."""
+        return tuple(sorted(self.given_zones or (self.existing.subnets if self.existing else ())))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Zones, and VPC and subnets where they exist already, as the checks take them."""
+        found = self.existing
+        existing = {"vpc_id": found.vpc_id, "subnets": found.subnets, "subnet_tags": found.subnet_tags} if found else {}
+        nat_gateways = len(self.zones) if self.nat_gateways == "perZone" else 1
+        return {"zones": self.zones, "nat_gateways": nat_gateways, **existing}
+
+    @property
+    def system_zones(self) -> tuple[str, ...]:
+        """The two zones of the system nodes: the first of the alphabet."""
+        return self.zones[:2]
