@@ -40,11 +40,11 @@ check: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-# Needs a Kubernetes API server with LeaderWorkerSet and GPU nodes, helm, kubectl and kubeconform (docs/testing.md).
+# Needs a Kubernetes API server with LeaderWorkerSet and GPU nodes, helm, kubectl and kubeconform (contributing/testing.md).
 e2e: .venv/.ready
 	$(BIN)/pytest -q -s -rs tests/e2e --ignore-glob='*/test_real_vllm*.py'
 
-# Needs root, and a vLLM for the CPU that has been built beside the checkout (docs/testing.md); about an hour.
+# Needs root, and a vLLM for the CPU that has been built beside the checkout (contributing/testing.md); about an hour.
 e2e-vllm: .venv/.ready
 	$(BIN)/pytest -q -s -rs tests/e2e/test_real_vllm.py tests/e2e/test_real_vllm_ends.py
 

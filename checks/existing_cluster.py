@@ -1,4 +1,4 @@
-"""A cluster that is there already: found, and held against the list of what it must have (docs/existing.md)."""
+"""A cluster that is there already: found, and held against the list of what it must have (docs/how-to/existing.md)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

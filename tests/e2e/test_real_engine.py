@@ -1,4 +1,4 @@
-"""The whole program on the real Pulumi engine and API server, with an emulated account: what docs/edits.md promises."""
+"""The whole program on the real Pulumi engine and API server, with an emulated account: what docs/how-to/edits.md promises."""
 
 import copy
 import json

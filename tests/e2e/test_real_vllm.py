@@ -1,6 +1,6 @@
 """One group of pods with a real vLLM of each version, through all that a group survives, in the order of this file.
 
-Skips, with a word, where no vLLM has been built (real_pods.py). What the times bound is what docs/operations.md
+Skips, with a word, where no vLLM has been built (real_pods.py). What the times bound is what docs/how-to/operations.md
 promises. A start takes 40 s of CPU time a pod, so the group is started once.
 """
 

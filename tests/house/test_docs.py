@@ -24,7 +24,7 @@ from vllm_eks.planner.units import gib
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PLANNER_PAGE = (ROOT / "docs" / "planner.md").read_text()
+PLANNER_PAGE = (ROOT / "docs" / "explanation" / "planner.md").read_text()
 STACK_FILE_PAGE = (ROOT / "docs" / "stack-file.md").read_text()
 PLAN_COMMANDS = re.findall(r"^vllm-eks (plan .*)$", README, re.MULTILINE)
 MAKE_TARGETS = sorted(set(re.findall(r"`?make ([a-z0-9]+)", README)))

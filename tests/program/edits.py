@@ -42,7 +42,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Effect:
-    """What happens to which kinds of resources; the words of docs/edits.md."""
+    """What happens to which kinds of resources; the words of docs/how-to/edits.md."""
 
     replaced: frozenset[str]
     rolled: frozenset[str]

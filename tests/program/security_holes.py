@@ -1,4 +1,4 @@
-"""NetworkPolicies, read as rows of the table in docs/security.md."""
+"""NetworkPolicies, read as rows of the table in docs/explanation/security.md."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

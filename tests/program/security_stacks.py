@@ -1,4 +1,4 @@
-"""What the tests of docs/security.md share: the page's rows, and what the program registers for a stack."""
+"""What the tests of docs/explanation/security.md share: the page's rows, and what the program registers for a stack."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "security.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "security.md").read_text()
 ROWS = {int(row[0]): row[1:] for row in re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|([^|]*)\|$", PAGE, re.MULTILINE)}
 """Number -> check, status, how."""
 RELEASE = "kubernetes:helm.sh/v3:Release"

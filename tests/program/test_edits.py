@@ -1,4 +1,4 @@
-"""docs/edits.md: each row is what two runs of the program, and the providers' schemas, say of the edit."""
+"""docs/how-to/edits.md: each row is what two runs of the program, and the providers' schemas, say of the edit."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "edits.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "edits.md").read_text()
 ROWS = {row[0]: list(row[1:6]) for row in re.findall(r"^\| (.+?) " + r"\|([^|]*)" * 5 + r"\|.*\|$", PAGE, re.MULTILINE)}
 Change = Callable[[dict[str, Any]], None]
 PINS = {"vpc-cni": "v1.23.0-eksbuild.1", "coredns": "v1.14.3-eksbuild.3", "kube-proxy": "v1.35.0-eksbuild.1"}

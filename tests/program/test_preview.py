@@ -200,7 +200,7 @@ def test_json_is_one_object_with_the_answer_plans_checks_price_and_counts(previe
     assert set(told) == {
         "stack", "region", "verdict", "answer", "models", "checks", "warnings", "price", "resources",
     }  # fmt: skip
-    page = (ROOT / "docs" / "preview.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "preview.md").read_text()
     assert [key for key in (*told, *told["price"], *told["models"]["llama-4-scout"]) if f"`{key}`" not in page] == []
     assert (told["stack"], told["region"], told["verdict"]) == ("dev", "us-west-2", "yes")
     assert told["answer"] == preview(ROOT, "dev").stdout.splitlines()[0]

@@ -82,7 +82,7 @@
 {{- end }}
 - name: HF_HOME
   value: /weights
-# The root file system is read-only: whatever is written goes to a volume (docs/pod-filesystem.md). What is not named here
+# The root file system is read-only: whatever is written goes to a volume (docs/explanation/pod-filesystem.md). What is not named here
 # goes below HOME or /tmp.
 - name: HOME
   value: /home/vllm

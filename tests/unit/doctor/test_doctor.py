@@ -35,7 +35,7 @@ config:
 CRASH = {
     "terminated": {"reason": "Error", "exitCode": 1, "message": "RuntimeError: Engine core initialization failed."}
 }
-DENIED = "HTTP 403 Forbidden: these credentials may not look there: docs/doctor.md has what is asked for"
+DENIED = "HTTP 403 Forbidden: these credentials may not look there: docs/how-to/doctor.md has what is asked for"
 DATA = Path(__file__).parents[2] / "data" / "vllm_failures"
 NO_ROOM = "0/7 nodes are available: "
 

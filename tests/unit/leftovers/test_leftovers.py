@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 # Fixtures are found in the module that uses them.
 session, garden, full = leftovers_asking.session, leftovers_asking.garden, leftovers_asking.full
 wire, ask = leftovers_asking.wire, leftovers_asking.ask
-PAGE = (ROOT / "docs" / "leftovers.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "leftovers.md").read_text()
 EMPTY, ALIVE, EXISTING = "us-west-1", "us-east-2", "eu-west-1"
 
 

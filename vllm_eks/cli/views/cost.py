@@ -121,7 +121,7 @@ def _all_weights(recording: Recording) -> str:
     through = usd(sum(known) if len(known) == len(dollars) else None)
     return (
         f"weights from the Hub, one start of all {len(from_hub)} models on fresh nodes: {gb:,.0f} GB, {through} "
-        "through NAT; docs/weights.md compares that with S3"
+        "through NAT; docs/how-to/weights.md compares that with S3"
     )
 
 
