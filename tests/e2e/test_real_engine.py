@@ -1,4 +1,4 @@
-"""The whole program on the real Pulumi engine and API server, with an emulated account: what docs/how-to/edits.md promises."""
+"""The whole program on the real engine and API server, with an emulated account: what docs/how-to/edits.md promises."""
 
 import copy
 import json
@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.engine_lab import ROOT, interrupted, open_lab, steps, why_not, with_failed_group
+from tests.e2e.engine_lab import (
+    ROOT,
+    interrupted,
+    leftovers,
+    make_boundary,
+    make_reservation,
+    open_lab,
+    steps,
+    why_not,
+    with_failed_group,
+)
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
@@ -20,11 +30,15 @@ FILES = {
 }
 MODEL = "llama-4-scout"
 RELEASE, NODES, SYSTEM = f"update {MODEL}-release", f"{MODEL}-nodes", "system-nodes"
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 Change = Callable[[dict[str, Any]], None]
 
 
 def settings(stack: str) -> dict[str, Any]:
-    return yaml.safe_load((ROOT / FILES[stack]).read_text())
+    found = yaml.safe_load((ROOT / FILES[stack]).read_text())
+    if stack == "prod":
+        found["config"]["vllm-eks:iam"] = {"permissionsBoundary": BOUNDARY, "rolePath": "/team/"}
+    return found
 
 
 def of_model(**keys: Any) -> Change:
@@ -102,7 +116,7 @@ def names_made(stack: Any) -> set[str]:
 
 
 def edited(stack: Any, change: Change) -> None:
-    config = copy.deepcopy(settings("dev"))
+    config = copy.deepcopy(settings(stack.name))
     change(config["config"])
     stack.configure(config)
 
@@ -169,11 +183,66 @@ def test_a_protected_stack_refuses_its_destroy_before_anything_goes_and_leaves_n
     assert lab.left() == []
 
 
-@pytest.mark.parametrize("name", ["prod", "two-zones", "s3"])
-def test_further_stacks_come_up_stay_the_same_and_leave_nothing(lab: Any, dev: Any, name: str) -> None:
+def up_with_token(lab: Any, name: str) -> Any:
     stack = lab.stack(name, settings(name))
     stack.set("vllm-eks:huggingFaceToken", "engine-lab", secret=True)
     stack.up().check()
+    return stack
+
+
+@pytest.fixture(scope="module")
+def prod(lab: Any, dev: Any) -> Any:
+    """The prod stack, up once dev is gone (names in the cluster are fixed), with a boundary for its roles."""
+    assert make_boundary(lab) == BOUNDARY
+    return up_with_token(lab, "prod")
+
+
+def test_path_and_boundary_reach_every_role_that_one_inside_pulumi_eks_too(prod: Any) -> None:
+    listed = prod.export()["deployment"]["resources"]
+    roles = {one["urn"].split("::")[-1]: one["inputs"] for one in listed if one["type"] == "aws:iam/role:Role"}
+    assert "vllm-eks-prod-control-plane-eksRole-role" in roles
+    assert {(one["path"], one["permissionsBoundary"]) for one in roles.values()} == {("/team/", BOUNDARY)}
+
+
+def test_another_replica_of_two_nodes_changes_what_the_page_says(prod: Any) -> None:
+    edited(prod, of_model(replicas=2))
+    assert steps(prod.preview().check(), "prod") == {RELEASE, f"update {NODES}"}
+
+
+def test_efa_rolls_the_nodes_and_brings_its_plugin(prod: Any) -> None:
+    edited(prod, of_model(efa=True))
+    expected = {RELEASE, f"update {MODEL}-template", f"update {NODES}", "create aws-efa-k8s-device-plugin"}
+    assert steps(prod.preview().check(), "prod") == expected
+
+
+def test_a_reservation_takes_the_nodes_out_of_their_placement_group(lab: Any, prod: Any) -> None:
+    edited(prod, of_model(capacityReservationId=make_reservation(lab)))
+    template = f"update {MODEL}-template"
+    expected = {RELEASE, template, f"update {NODES}", f"delete {MODEL}-placement"}
+    assert steps(prod.preview().check(), "prod") == expected
+
+
+def test_prod_stays_the_same(prod: Any) -> None:
+    edited(prod, lambda _: None)
+    assert steps(prod.up().check(), "prod") == set()
+    assert steps(prod.refresh().check(), "prod") == set()
+
+
+def test_leftovers_names_what_an_interrupted_destroy_left_and_nothing_after_a_whole_one(lab: Any, prod: Any) -> None:
+    # Its status is 0: Pulumi takes an interrupted destroy for one that has ended.
+    interrupted(prod, "destroy", "delete", f"{MODEL}-release")
+    found = leftovers(prod)
+    assert found.returncode == 1
+    assert {"cluster", "NAT", "node"} <= {line.split()[0] for line in found.stdout.splitlines() if line}
+    prod.destroy().check()
+    assert lab.left() == []
+    found = leftovers(prod)
+    assert (found.returncode, "nothing is left" in found.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("name", ["two-zones", "s3"])
+def test_further_stacks_come_up_stay_the_same_and_leave_nothing(lab: Any, dev: Any, name: str) -> None:
+    stack = up_with_token(lab, name)
     assert steps(stack.up().check(), name) == set()
     assert steps(stack.refresh().check(), name) == set()
     stack.destroy().check()

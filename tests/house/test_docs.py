@@ -1,9 +1,8 @@
 """The documents against the code: commands run, keys exist, numbers are the planner's."""
 
+import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from tests.accuracy.score import middle, scored, worst
 from tests.support.plans import SCOUT, planned
+from vllm_eks.cli.main import main
 from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.units import gib
 
@@ -36,11 +36,15 @@ def test_the_readme_shows_the_planner_and_the_set_up() -> None:
 
 
 @pytest.mark.parametrize("command", PLAN_COMMANDS)
-def test_a_plan_command_of_the_readme_runs(command: str) -> None:
-    program = [sys.executable, "-c", "from vllm_eks.cli.main import main; main()", *shlex.split(command)]
-    found = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert found.returncode == (3 if "--pipeline-parallel-size 1" in command else 0), found.stderr
-    assert found.stdout or found.stderr
+def test_a_plan_command_of_the_readme_runs(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["vllm-eks", *shlex.split(command)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert (ended.value.code or 0) == (3 if "--pipeline-parallel-size 1" in command else 0), shown.err
+    assert shown.out or shown.err
 
 
 @pytest.mark.parametrize("target", MAKE_TARGETS)
@@ -76,6 +80,20 @@ def test_ci_calls_the_readme_s_test_command() -> None:
 def test_every_key_a_stack_may_have_is_documented(section: type[Settings]) -> None:
     keys = {info.alias or to_camel(name) for name, info in section.model_fields.items()}
     assert {key for key in keys if f"`{key}`" not in STACK_FILE_PAGE} == set()
+
+
+def test_what_is_said_of_commits_is_true_of_the_shipped_models() -> None:
+    files = [json.loads(path.read_text()) for path in (ROOT / "vllm_eks" / "data" / "models").glob("*.json")]
+    assert len(files) > 70
+    none_has_a_commit = {one["revision"] for one in files} == {None}
+    none_has_its_bytes = {one["weights_bytes"] for one in files} == {None}
+    said = [
+        (README, "The files that ship have no commit, and their bytes are computed from the config"),
+        (PLANNER_PAGE, "None of the shipped files has a commit yet, and their bytes are computed from the config"),
+        ((ROOT / "CHANGELOG.md").read_text(), "no shipped model has its commit locked yet"),
+    ]
+    for page, sentence in said:
+        assert (sentence in " ".join(page.split())) == (none_has_a_commit and none_has_its_bytes), sentence
 
 
 def test_the_worked_example_is_what_the_planner_says() -> None:

@@ -126,6 +126,29 @@ def test_nothing_but_the_pods_own_scripts_changes_where_python_looks() -> None:
     assert changing <= {"tests/e2e/engine_lab.py", "tests/e2e/real_pods.py", "tests/house/test_layers.py"}
 
 
+def loaded_with(file: Path, seen: set[Path]) -> set[str]:
+    """Return the packages that importing one of our modules loads; what is imported inside functions is left out."""
+    seen.add(file)
+    found: set[str] = set()
+    for node in ast.parse(file.read_text()).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        found |= {name.partition(".")[0] for name in names}
+        ours = (ROOT / f"{name.replace('.', '/')}.py" for name in names)
+        for other in (one for one in ours if one.is_file() and one not in seen):
+            found |= loaded_with(other, seen)
+    return found
+
+
+def test_a_wrong_stack_file_is_judged_before_pulumi_is_loaded() -> None:
+    judging = ("vllm_eks/cli/main.py", "vllm_eks/cli/preview.py", "config/checked_stack.py")
+    loaded = set().union(*(loaded_with(ROOT / file, set()) for file in judging))
+    assert {"config", "pydantic"} <= loaded
+    assert not {name for name in loaded if name.startswith("pulumi")}
+    assert "pulumi" in loaded_with(ROOT / "vllm_eks" / "preview" / "recording.py", set())
+
+
 @pytest.mark.parametrize(
     ("source", "roots"),
     [

@@ -1,4 +1,4 @@
-"""The rows of docs/explanation/security.md that are met inside the cluster, asked of rendered and registered objects."""
+"""The rows of docs/explanation/security.md met inside the cluster, asked of rendered and registered objects."""
 
 import ast
 import base64

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_235B, SCOUT
-from vllm_eks.cli.preview import EVERYTHING_SHORT, Wanted, run_preview
+from vllm_eks.cli.preview import EVERYTHING_SHORT, Wanted, _run, run_preview
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
+from vllm_eks.stack_files.stack_file import StackFile
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml", "__main__.py", "charts")
@@ -32,14 +33,23 @@ class Shown:
 
 @pytest.fixture
 def preview(capsys: pytest.CaptureFixture[str], recorded_stack: Callable[[str], Recording]) -> Callable[..., Shown]:
-    """The command in this process; the project's own stacks run once for all tests, but for those that ask for more."""
+    """The command in this process. A stack runs once: our own for all tests, another one for its test."""
+    ran: dict[str, Recording] = {}
+
+    def run_once(folder: Path, file: StackFile) -> Recording:
+        if folder == ROOT:
+            return recorded_stack(file.stack)
+        key = f"{folder} {file}"
+        if key not in ran:
+            ran[key] = _run(folder, file)
+        return ran[key]
 
     def run(
         folder: Path = ROOT, stack: str = "dev", wanted: Wanted = EVERYTHING_SHORT, *, again: bool = False
     ) -> Shown:
         with pytest.MonkeyPatch.context() as patch:
-            if folder == ROOT and not again:
-                patch.setattr("vllm_eks.cli.preview._run", lambda _, file: recorded_stack(file.stack))
+            if not again:
+                patch.setattr("vllm_eks.cli.preview._run", run_once)
             status = run_preview(folder, stack, wanted)
         captured = capsys.readouterr()
         return Shown(status, captured.out, captured.err)
@@ -342,3 +352,11 @@ def test_a_wrong_stack_file_or_stack_is_told_without_a_traceback(preview: Callab
 
 def test_the_program_reads_top_to_bottom_on_two_screens() -> None:
     assert len((ROOT / "__main__.py").read_text().splitlines()) < 110
+
+
+def test_a_model_without_a_pinned_commit_is_named(preview: Callable[..., Shown]) -> None:
+    shown = " ".join(preview().stdout.split())
+    assert (
+        "no commit is pinned, so each start on a fresh node downloads the newest one of the model's repository: "
+        "set revision, or run vllm-eks lock ORGANIZATION/NAME"
+    ) in shown

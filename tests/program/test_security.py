@@ -1,4 +1,4 @@
-"""docs/explanation/security.md against the program: each row asked of what the program registers and of what its chart renders.
+"""docs/explanation/security.md against the program: each row asked of what it registers and its chart renders.
 
 `security_checks` and `security_chart_checks` hold the checks of the rows called met. What AWS does is not asked here.
 """

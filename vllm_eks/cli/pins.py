@@ -90,7 +90,9 @@ def _show(pins: Sequence[Pin], version: str, written: Sequence[str], file_name: 
     if not_asked:
         print(f"\nAWS could not be asked: {not_asked}")
     if written:
-        print(f"\n{len(written)} written into {file_name}: docs/how-to/edits.md says what each does; then pulumi preview.")
+        print(
+            f"\n{len(written)} written into {file_name}. docs/how-to/edits.md says what each does; run pulumi preview."
+        )
 
 
 def _as_json(pins: Sequence[Pin], version: str, stack: str, written: Sequence[str]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ FROM_THE_HUB = (
     ),
     Cause(
         code="no_such_path",
-        title="there is no such model: neither a repository nor a folder",
+        title="there is no such model: neither a repository nor a folder with a config.json",
         remedy="correct model (organisation/name), or what extraArgs name",
         signs=r"Repo id must be in the form|Repo id must use alphanumeric|HFValidationError"
         r"|Invalid repository ID or local"
@@ -149,6 +149,14 @@ THE_MODEL = (
         patience_seconds=NEVER,
     ),
     Cause(
+        code="config_file",
+        title="the model's config.json is missing, or cannot be read",
+        remedy="do model, revision and weights.s3Uri name a whole copy of one model?",
+        signs=r"config file at '.{0,300}' is not a valid JSON file|does not appear to have a file named config\.json"
+        r"|Should have a `model_type` key in its config\.json",
+        patience_seconds=NEVER,
+    ),
+    Cause(
         code="no_weights",
         title="there are no weight files where the model is",
         remedy="has the repository safetensors? With weights.s3Uri: is the prefix right, and has the copy ended?",
@@ -171,6 +179,7 @@ THE_MODEL = (
         title="the weight files are not those of this model's config.json",
         remedy="do weights.s3Uri, model and revision name the same model?",
         signs=r"Following weights were not initialized from checkpoint|There is no module or parameter named"
+        r"|start \(\d+\) \+ length \(\d+\) exceeds dimension size"
         r"|size mismatch for|Attempted to load weight \(.{0,60}into parameter",
         patience_seconds=NEVER,
     ),
@@ -190,23 +199,26 @@ THE_COMMAND = (
         title="a flag of vLLM has a value that it does not take",
         remedy="correct that flag in extraArgs, or the key that sets it",
         signs=r"error: argument -\S+:|Invalid JSON string|Could not parse .{0,80}as JSON"
-        r"|\w: Input should .{0,200}\[type=\w+, input_value=|No tokenizer registered for tokenizer_mode="
-        r"|Cannot find the config file for \w+",
+        r"|\w: Input should (?:be|have|match) |Load format `\S+` is not supported"
+        r"|No tokenizer registered for tokenizer_mode="
+        r"|Cannot find the config file for \w+|port must be 0-65535",
         explains=FIRST,
         patience_seconds=NEVER,
     ),
     Cause(
         code="environment",
         title="an environment variable has a value that cannot be read",
-        remedy="correct env",
-        signs=r"Invalid value .{0,80} for VLLM_\w+|invalid literal for int\(\) with base 10.{0,80}VLLM_",
+        remedy="correct that variable in env",
+        signs=r"Invalid value .{0,80} (?:for|in) VLLM_\w+|\(environment variable \w+"
+        r"|VLLM_PORT '.{0,80}' (?:appears|must)",
         patience_seconds=NEVER,
     ),
     Cause(
         code="no_module",
         title="a Python module is not in the image",
         remedy="is the image one of vLLM in its vllmVersion? Else correct what extraArgs name",
-        signs=r"ModuleNotFoundError: No module named|ImportError: cannot import name",
+        signs=r"ModuleNotFoundError: No module named|ImportError: cannot import name"
+        r"|--middleware \S+ cannot be imported",
         explains=OUTER,
         patience_seconds=NEVER,
     ),
@@ -221,7 +233,7 @@ THE_COMMAND = (
         code="settings",
         title="vLLM refuses the settings",
         remedy="correct what the line names",
-        signs=r"^Value error, |\d+ validation errors? for \w*Config|NotImplementedError:",
+        signs=r"(?:^|: )Value error, |\d+ validation errors? for \w*Config|NotImplementedError:",
         explains=OUTER,
         patience_seconds=NEVER,
     ),

@@ -1,8 +1,8 @@
 """Python packages of the image that write into their own folder: a copy of them that may be written to.
 
 FlashInfer takes locks and makes links inside its package of compiled kernels, also where FLASHINFER_CUBIN_DIR names
-another folder (docs/explanation/pod-filesystem.md), and our root is read-only. The image's Python is asked whether it has the
-package: an empty folder of that name, such as a mount would make, breaks FlashInfer's import.
+another folder (docs/explanation/pod-filesystem.md), and our root is read-only. The image's Python is asked whether it
+has the package: an empty folder of that name, such as a mount would make, breaks FlashInfer's import.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+../../charts/vllm/files/bad_variables.py

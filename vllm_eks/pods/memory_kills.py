@@ -1,0 +1,1 @@
+../../charts/vllm/files/memory_kills.py
