@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup preview test accuracy scale check e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup preview test wheel accuracy scale check e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -25,7 +25,11 @@ preview: .venv/.ready
 # worksteal: each process takes a run of files, so that a module's fixtures are made once. What pytest makes of the tests
 # is kept for the next run.
 test: .venv/.ready
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal --ignore=tests/e2e
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal --ignore=tests/e2e --ignore=tests/wheel
+
+# Builds the wheel, and runs every command of it in an environment that holds nothing else.
+wheel: .venv/.ready
+	VLLM_EKS_UV=$(UV) $(BIN)/pytest -q tests/wheel
 
 # Scores the planner on start-ups that people reported (tests/data/vllm_runs).
 accuracy: .venv/.ready

@@ -4,38 +4,52 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vllm_eks.catalog.catalog_file import catalogue_text, read_catalogue, replace_text
+from vllm_eks.catalog.catalog_file import catalogue_text, replace_text
 from vllm_eks.catalog.catalog_merge import Answers, Merged, merge
 from vllm_eks.catalog.catalog_rows import not_known
 from vllm_eks.catalog.ec2_catalog import ClientMaker, ask, new_client
-from vllm_eks.planner.hardware.instances import CATALOGUE, InstanceType
+from vllm_eks.planner.hardware.instances import (
+    InstanceType,
+    known_catalogue,
+    read_catalogue_file,
+    writable_catalogue_file,
+)
 
 
 def run_refresh(
     regions: Sequence[str],
     price_region: str,
     *,
-    file: Path = CATALOGUE,
+    file: Path | None = None,
     client: ClientMaker = new_client,
     today: str | None = None,
 ) -> None:
-    """Rewrite the catalogue from AWS's answers and print the difference; `today` is the date they are put under.
+    """Rewrite the catalogue from AWS's answers and print the difference.
+
+    Args:
+        regions: Whose types and zones are asked.
+        price_region: Whose on-demand prices are asked.
+        file: The catalogue; None: what the planner knows is read, and the checkout's or the user's file is written.
+        client: Makes the clients that ask AWS.
+        today: The date that the answers get; None: the present one.
 
     Raises:
         WrongQuestion: AWS did not answer, or the file cannot be written; it is then unchanged.
     """
-    head, rows = read_catalogue(file)
+    target = file or writable_catalogue_file()
+    known = read_catalogue_file(file) if file else known_catalogue()
+    head, rows = dict(known.head), list(known.types.values())
     date = today or datetime.now(UTC).date().isoformat()
     answers = ask(regions, price_region, client=client)
     merged = merge(rows, answers)
     head["refreshed"] = dict(sorted({**head.get("refreshed", {}), **dict.fromkeys(regions, date)}.items()))
     if answers.prices_usd_per_hour is not None:
         head["prices"] = dict(sorted({**head["prices"], price_region: date}.items()))
-    wrote = replace_text(file, catalogue_text(head, merged.rows))
+    wrote = replace_text(target, catalogue_text(head, merged.rows))
     for line in report(merged, regions):
         print(line)
     print(_price_line(merged, head["prices"], answers))
-    print(f"wrote {file}" if wrote else f"nothing to write: {file} says all this already")
+    print(f"wrote {target}" if wrote else f"nothing to write: {target} says all this already")
 
 
 def report(merged: Merged, regions: Sequence[str]) -> list[str]:

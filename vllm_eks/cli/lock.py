@@ -1,6 +1,5 @@
-"""`vllm-eks lock`: write the facts of a model of the Hugging Face Hub into vllm_eks/data/models."""
+"""`vllm-eks lock`: write the facts of a model of the Hugging Face Hub into a lock file."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.hub.repository import HubRepository, open_repository
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.config_json import parse_config
-from vllm_eks.planner.models.known_models import LOCKED, lock_file_name
+from vllm_eks.planner.models.known_models import lock_file_name, writable_models_folder
 from vllm_eks.planner.models.lock_file import config_facts, lock_document, write_lock
 from vllm_eks.planner.models.tensors import SortedTensors, Tensor, sort_tensors, tensor_bytes
 from vllm_eks.planner.units import gib
@@ -22,8 +21,14 @@ INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 OTHER_WEIGHTS = (".bin", ".gguf", ".pth", ".pt", ".safetensors")
 
 
-def run_lock(model_id: str, revision: str | None, *, folder: Path = LOCKED, api: HfApi | None = None) -> None:
+def run_lock(model_id: str, revision: str | None, *, folder: Path | None = None, api: HfApi | None = None) -> None:
     """Write the lock file of a model and print what it holds.
+
+    Args:
+        model_id: The model's id on the Hub.
+        revision: A branch, tag or commit; None: main.
+        folder: Where the lock file goes; None: the checkout's or the user's folder of models.
+        api: The Hub; None: the one that the environment names.
 
     Raises:
         WrongQuestion: The Hub does not give what is needed, or the planner does not know the architecture. Then no
@@ -43,7 +48,7 @@ def run_lock(model_id: str, revision: str | None, *, folder: Path = LOCKED, api:
         kv_heads=model.num_key_value_heads,
         weight_bits=model.quantization.weight_bits,
     )
-    path = folder / lock_file_name(model_id)
+    path = (folder or writable_models_folder()) / lock_file_name(model_id)
     before = read_json_object(path).get("revision") if path.exists() else None
     document = lock_document(
         model_id,
@@ -122,4 +127,10 @@ def _report(document: dict[str, Any], before: str | None, found: SortedTensors, 
     out.print(made)
     if found.draft_bytes:
         out.print(f"not counted: {gib(found.draft_bytes):.2f} GiB for multi-token prediction", markup=False)
-    out.print(f"written: {os.path.relpath(path)}", markup=False)
+    out.print(f"written: {_short(path)}", markup=False)
+
+
+def _short(path: Path) -> Path:
+    """Return a path as a person writes it: relative where the file is below the working folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -91,7 +91,7 @@ def _show(pins: Sequence[Pin], version: str, written: Sequence[str], file_name: 
         print(f"\nAWS could not be asked: {not_asked}")
     if written:
         print(
-            f"\n{len(written)} written into {file_name}. docs/how-to/edits.md says what each does; run pulumi preview."
+            f"\n{len(written)} written into {file_name}. docs/how-to/edits.md says what each does; run pulumi preview"
         )
 
 

@@ -73,12 +73,31 @@ def _run(folder: Path, file: "StackFile") -> "Recording":
     if not (folder / "__main__.py").is_file():
         where = f"there is no __main__.py in {folder.resolve()}"
         raise WrongQuestion(f"{where}: the preview runs the program; give its folder with --folder")
-    # Imported here: Pulumi's SDK takes seconds to load, and a wrong stack file is told at once.
-    import pulumi
+    try:
+        # Imported here: Pulumi's SDK takes seconds to load, and a wrong stack file is told at once.
+        import pulumi
 
-    from vllm_eks.preview.recording import run_program
-
+        from vllm_eks.preview.recording import run_program
+    except ModuleNotFoundError as error:
+        raise _without_the_sdk(error) from None
     try:
         return run_program(folder, file)
     except pulumi.RunError as error:
         raise WrongQuestion(str(error)) from None
+    except ModuleNotFoundError as error:
+        raise _without_the_sdk(error) from None
+
+
+def _without_the_sdk(error: ModuleNotFoundError) -> WrongQuestion:
+    """Return what to do where a part of Pulumi's SDK is not installed.
+
+    Raises:
+        ModuleNotFoundError: It is another module that is missing: an error of the program.
+    """
+    package = (error.name or "").partition(".")[0]
+    if package != "pulumi" and not package.startswith("pulumi_"):
+        raise error
+    return WrongQuestion(
+        f"the preview runs the program with Pulumi's SDK, and {package} is not installed here: run the vllm-eks of the "
+        "program's own .venv (make setup), or install 'vllm-eks[program]'"
+    )

@@ -71,7 +71,10 @@ def _own_name(stack: str) -> str:
 def _read_project(folder: Path) -> dict[str, Any]:
     path = folder / "Pulumi.yaml"
     if folder.is_dir() and not path.exists():
-        raise StackFileError(f"there is no Pulumi.yaml in {folder.resolve()}: run this in the project's folder")
+        raise StackFileError(
+            f"there is no Pulumi.yaml in {folder.resolve()}: run this in the folder that holds the vllm-eks program, "
+            "or give that folder with --folder"
+        )
     document = _read_yaml(path)
     if not document:
         raise StackFileError(f"{path} is empty: {PROJECT_NEEDS}")

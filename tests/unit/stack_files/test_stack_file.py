@@ -74,7 +74,10 @@ def test_a_missing_stack_file_is_told_with_the_stacks_there_are(folder: Path) ->
 
 
 def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
-    assert fault(tmp_path) == f"there is no Pulumi.yaml in {tmp_path}: run this in the project's folder"
+    assert fault(tmp_path) == (
+        f"there is no Pulumi.yaml in {tmp_path}: run this in the folder that holds the vllm-eks program, or give that "
+        "folder with --folder"
+    )
 
 
 @pytest.mark.parametrize(

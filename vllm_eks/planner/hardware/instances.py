@@ -1,6 +1,5 @@
 """The instance catalogue: GPUs, usable memory and price of every EC2 type the planner knows."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_eks.data import DATA
+from vllm_eks.data.folders import data_folders, writable_data_folder
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.hardware.other_types import why_not_served
@@ -17,6 +17,7 @@ from vllm_eks.planner.hardware.other_types import why_not_served
 REFERENCE_REGION = "us-east-1"
 """The region whose prices are known of every type that is sold there."""
 CATALOGUE = DATA / "instances.json"
+"""The shipped catalogue."""
 ABOVE_ZERO = (
     "gpus",
     "gpu_memory_gib",
@@ -109,14 +110,63 @@ class UnknownInstanceType(WrongQuestion):
         super().__init__(f"instance type {name!r} {lacks}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """The instance types that are known, and where that is from."""
+
+    head: Mapping[str, Any]
+    """Sources, and the dates of prices and of refreshed regions; by the keys of the file."""
+    types: Mapping[str, InstanceType]
+
+
+@cache
+def known_catalogue() -> Catalogue:
+    """Return the shipped catalogue, with what a user's own one has in its place.
+
+    Raises:
+        WrongQuestion: The user's own catalogue cannot be read.
+    """
+    head: dict[str, Any] = {}
+    types: dict[str, InstanceType] = {}
+    for folder in reversed(data_folders()):
+        file = folder / CATALOGUE.name
+        if file.exists():
+            found = read_catalogue_file(file)
+            head |= found.head | {"prices": head.get("prices", {}) | found.head["prices"]}
+            types |= found.types
+    return Catalogue(head=head, types=types)
+
+
+def read_catalogue_file(file: Path) -> Catalogue:
+    """Return what one catalogue file holds.
+
+    Raises:
+        WrongQuestion: It cannot be read, or is not of this version's form.
+    """
+    document = read_json_object(file)
+    try:
+        rows = [InstanceType(**row) for row in document.pop("instances")]
+        document["prices"], document["sources"]
+    except (KeyError, TypeError):
+        raise WrongQuestion(f"{file} is not a catalogue of this version: delete it") from None
+    return Catalogue(head=document, types={row.type: row for row in rows})
+
+
+def writable_catalogue_file() -> Path:
+    """Return the file that a refreshed catalogue is written to; it need not exist yet.
+
+    Raises:
+        WrongQuestion: There is none.
+    """
+    return writable_data_folder() / CATALOGUE.name
+
+
 @cache
 def catalogue(region: str = REFERENCE_REGION) -> dict[str, InstanceType]:
     """Return every known instance type by name, with its price in a region where that is known."""
-    rows = json.loads(CATALOGUE.read_text())["instances"]
-    types = {row["type"]: InstanceType(**row) for row in rows}
     return {
         name: replace(found, usd_per_hour=found.usd_per_hour_by_region.get(region), price_region=region)
-        for name, found in types.items()
+        for name, found in known_catalogue().types.items()
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from vllm_eks.data import DATA
-from vllm_eks.planner.hardware.instances import CATALOGUE, REFERENCE_REGION, InstanceType
+from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, known_catalogue
 
 PRICES = DATA / "prices.json"
 EVERY_COMMERCIAL_REGION = "*"
@@ -42,10 +42,9 @@ def list_prices(region: str) -> Mapping[str, Price]:
     return found
 
 
-@cache
 def price_dates() -> Mapping[str, str]:
     """Return when the catalogue's prices of instance types were listed, by region."""
-    return json.loads(CATALOGUE.read_text())["prices"]
+    return known_catalogue().head["prices"]
 
 
 def partition(region: str) -> str | None:

@@ -1,6 +1,5 @@
-"""Models the planner knows: locked facts in data/models, or a folder with a config.json."""
+"""Models the planner knows: locked facts in the data folders, or a folder with a config.json."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -8,13 +7,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vllm_eks.data import DATA
+from vllm_eks.data.folders import data_folders, writable_data_folder
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.weights import WeightParts, compute_parts, parts_of_headers
 
-LOCKED = DATA / "models"
+MODELS = "models"
+"""The folder of lock files in a data folder."""
+LOCKED = DATA / MODELS
+"""The shipped lock files."""
 
 UNSERVED_FORMS = ("gguf", "exl2", "exl3", "mlx", "onnx")
 """Forms of weights that repositories name, and that are no safetensors which vLLM serves here."""
@@ -24,7 +27,7 @@ WeightsSource = Literal["headers", "index", "computed"]
 
 @dataclass(frozen=True, kw_only=True)
 class LockedModel:
-    """One file of data/models."""
+    """One lock file."""
 
     id: str
     revision: str | None
@@ -104,14 +107,37 @@ class UnknownModel(WrongQuestion):
 
 
 def lock_file_name(model_id: str) -> str:
-    """Return the name of a model's file in data/models."""
+    """Return the name of a model's lock file."""
     return model_id.replace("/", "--") + ".json"
+
+
+def writable_models_folder() -> Path:
+    """Return the folder that lock files are written into; it need not exist yet.
+
+    Raises:
+        WrongQuestion: There is none.
+    """
+    return writable_data_folder() / MODELS
 
 
 @cache
 def locked_model_ids() -> tuple[str, ...]:
     """Return the ids of all locked models, sorted."""
-    return tuple(sorted(path.stem.replace("--", "/", 1) for path in LOCKED.glob("*.json")))
+    return tuple(sorted(_lock_files()))
+
+
+@cache
+def _lock_files() -> Mapping[str, Path]:
+    """Return the lock file of each model id; a user's own one counts before a shipped one."""
+    files = [file for folder in reversed(data_folders()) for file in (folder / MODELS).glob("*.json")]
+    return {file.stem.replace("--", "/", 1): file for file in files}
+
+
+def _read_lock_file(file: Path) -> LockedModel:
+    try:
+        return LockedModel(**read_json_object(file))
+    except TypeError:
+        raise WrongQuestion(f"{file} is not a lock file of this version: delete it and lock the model again") from None
 
 
 @cache
@@ -120,10 +146,11 @@ def find_model(model_id: str) -> ModelFacts:
 
     Raises:
         UnknownModel: There is none of this id; carries the nearest ids.
+        WrongQuestion: Its lock file is not one of this version.
     """
     if model_id not in locked_model_ids():
         raise UnknownModel(model_id, nearest_names(model_id, locked_model_ids()))
-    locked = LockedModel(**json.loads((LOCKED / lock_file_name(model_id)).read_text()))
+    locked = _read_lock_file(_lock_files()[model_id])
     return ModelFacts(
         id=locked.id,
         revision=locked.revision,

@@ -10,30 +10,31 @@ from typing import Any
 
 from vllm_eks.planner.models.tensors import SortedTensors
 
-TEXT_FIELDS = (
-    "model_type", "torch_dtype", "dtype", "hidden_size", "intermediate_size", "intermediate_size_mlp",
-    "moe_intermediate_size", "shared_expert_intermediate_size", "num_hidden_layers", "num_attention_heads",
-    "num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings", "tie_word_embeddings",
-    "attention_bias", "use_qk_norm", "sliding_window", "use_sliding_window", "max_window_layers",
-    "sliding_window_pattern", "layer_types", "full_attention_interval", "linear_conv_kernel_dim",
-    "linear_key_head_dim", "linear_value_head_dim", "linear_num_key_heads", "linear_num_value_heads",
-    "mamba_ssm_dtype", "attn_output_gate", "num_local_experts", "num_experts", "n_routed_experts",
-    "n_shared_experts", "num_experts_per_tok", "first_k_dense_replace", "moe_layer_freq", "decoder_sparse_step",
-    "mlp_only_layers", "moe_layers", "interleave_moe_layer_step", "attention_chunk_size", "no_rope_layers",
-    "no_rope_layer_interval", "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
-    "index_head_dim", "index_n_heads", "num_nextn_predict_layers", "mtp_num_hidden_layers", "rope_scaling",
-    "rope_parameters", "partial_rotary_factor", "rotary_pct", "rotary_emb_fraction", "rotary_dim",
-    "indexer_rope_interleave", "dual_chunk_attention_config", "original_max_position_embeddings",
-)  # fmt: skip
+TEXT_FIELDS = tuple(
+    """
+    model_type torch_dtype dtype hidden_size intermediate_size intermediate_size_mlp moe_intermediate_size
+    shared_expert_intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim vocab_size
+    max_position_embeddings tie_word_embeddings attention_bias use_qk_norm sliding_window use_sliding_window
+    max_window_layers sliding_window_pattern layer_types full_attention_interval linear_conv_kernel_dim
+    linear_key_head_dim linear_value_head_dim linear_num_key_heads linear_num_value_heads mamba_ssm_dtype
+    attn_output_gate num_local_experts num_experts n_routed_experts n_shared_experts num_experts_per_tok
+    first_k_dense_replace moe_layer_freq decoder_sparse_step mlp_only_layers moe_layers interleave_moe_layer_step
+    attention_chunk_size no_rope_layers no_rope_layer_interval q_lora_rank kv_lora_rank qk_nope_head_dim
+    qk_rope_head_dim v_head_dim index_head_dim index_n_heads num_nextn_predict_layers mtp_num_hidden_layers
+    rope_scaling rope_parameters partial_rotary_factor rotary_pct rotary_emb_fraction rotary_dim
+    indexer_rope_interleave dual_chunk_attention_config original_max_position_embeddings
+    """.split()
+)
 """What config_json reads of a decoder."""
-VISION_FIELDS = (
-    "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "depth",
-    "num_heads", "image_size", "patch_size", "num_channels", "in_channels", "pixel_shuffle_ratio",
-    "projector_input_dim", "projector_output_dim", "spatial_merge_size", "temporal_patch_size", "out_hidden_size",
-    "num_position_embeddings", "deepstack_visual_indexes", "vt_hidden_size", "vt_intermediate_size",
-    "vt_num_hidden_layers", "vt_num_attention_heads", "merge_kernel_size", "init_pos_emb_height",
-    "init_pos_emb_width",
-)  # fmt: skip
+VISION_FIELDS = tuple(
+    """
+    model_type hidden_size intermediate_size num_hidden_layers num_attention_heads depth num_heads image_size
+    patch_size num_channels in_channels pixel_shuffle_ratio projector_input_dim projector_output_dim
+    spatial_merge_size temporal_patch_size out_hidden_size num_position_embeddings deepstack_visual_indexes
+    vt_hidden_size vt_intermediate_size vt_num_hidden_layers vt_num_attention_heads merge_kernel_size
+    init_pos_emb_height init_pos_emb_width
+    """.split()
+)
 """What vision reads of a tower."""
 
 
@@ -77,10 +78,11 @@ def lock_document(
 
 
 def write_lock(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a lock file whole or not at all."""
+    """Write a lock file whole or not at all; its folder is made."""
     text = json.dumps(document, indent=1)
     # Lists of numbers or names read better, and differ better, on one line.
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: "[" + re.sub(r"\s*\n\s*", " ", found[1]) + "]", text)
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.")
     try:
         with os.fdopen(handle, "w") as file:
