@@ -15,12 +15,15 @@ import pulumi
 import pytest
 from pulumi.runtime.proto import source_pb2
 
+from tests.support.no_network import close_sockets
 from vllm_eks.preview.mock_cloud import RecordingMonitor, Registration
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files import read as stack_file
 from vllm_eks.stack_files.read import read_stack_file
 
 ROOT = Path(__file__).parent.parent
+
+close_sockets()
 
 # What moto and the SDKs load lives as long as the process: looking through all of it often is a third of the time.
 gc.set_threshold(500_000, 50, 1000)
