@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup preview test wheel accuracy scale check e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test wheel accuracy scale check e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -18,6 +18,10 @@ setup: .venv/.ready
 	$(UV) sync --locked --quiet --compile-bytecode $(if $(PYTHON),--python $(PYTHON))
 	$(BIN)/python -m compileall -q checks components config vllm_eks
 	@touch $@
+
+# Writes what is generated from the code: the schema of stack files, Pulumi.yaml's descriptions, docs/reference.
+generate: .venv/.ready
+	@$(BIN)/python -m tools.generate
 
 preview: .venv/.ready
 	@$(BIN)/vllm-eks preview --stack $(STACK)

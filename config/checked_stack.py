@@ -20,6 +20,7 @@ from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from config.settings.stack import StackSettings
+from config.stack_keys import SECRETS, SECTIONS
 from config.stray_keys import is_explained, unknown_keys
 from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region
@@ -28,9 +29,6 @@ from vllm_eks.stack_files.stack_file import NOT_SET_PLACEHOLDER, StackFile
 from vllm_eks.stack_files.wording import key_path
 
 Item = TypeVar("Item")
-
-SECTIONS = ("network", "cluster", "models", "tags", "charts", "images", "iam")
-SECRETS = ("huggingFaceToken", "apiKey", "secondApiKey")
 
 
 class WrongStack(WrongQuestion):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from config.settings.base import InSchema, Settings, absent
 from config.settings.existing import ExistingClusterSettings
@@ -24,6 +24,10 @@ Principal = Annotated[str, AfterValidator(aws_names.principal_arn), InSchema(pat
 class ClusterSettings(Settings):
     """The control plane and what its nodes run."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["publicAccessCidrs"]}, {"required": ["existing"]}]}
+    )
+
     existing: ExistingClusterSettings | None = Field(
         default=None,
         description=(
@@ -32,7 +36,7 @@ class ClusterSettings(Settings):
         ),
         examples=["platform", {"name": "platform", "securityGroupIds": ["sg-0123456789abcdef0"]}],
         json_schema_extra=absent("the stack creates a cluster")
-        | {"type": ["object", "string"], "pattern": aws_names.CLUSTER_NAME.pattern},
+        | {"type": ["object", "string"], "pattern": f"^{aws_names.CLUSTER_NAME.pattern}$"},
     )
     # Required of a new cluster, which only a cross check can say.
     public_access_cidrs: Annotated[

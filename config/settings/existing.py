@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from config.settings.base import InSchema, Settings, Zone, absent
 from config.values import rules
@@ -17,10 +17,12 @@ SecurityGroupId = Annotated[
 class ExistingNetworkSettings(Settings):
     """A VPC that exists already, and the private subnets to use in it: by id, or by their tags."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["subnets"]}, {"required": ["subnetTags"]}]})
+
     vpc_id: Annotated[str, AfterValidator(aws_names.vpc_id), InSchema(pattern=aws_names.VPC_ID)] = Field(
         description="The VPC's id, such as vpc-0123456789abcdef0.", examples=["vpc-0123456789abcdef0"]
     )
-    subnets: dict[Zone, SubnetId] = Field(
+    subnets: Annotated[dict[Zone, SubnetId], InSchema(additionalProperties=False, minProperties=2)] = Field(
         default={},
         description=(
             "The private subnet of each zone, in two or more zones. Its keys are the stack's zones: leave out "

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import ConfigDict
+
 from config.settings.images import ImagesSettings
 from config.settings.model_keys.endpoint import EndpointKeys
 from config.settings.model_keys.engine import EngineKeys
@@ -19,6 +21,14 @@ from vllm_eks.planner.search.serving import Serving
 
 class ModelSettings(EndpointKeys, SourceKeys, EngineKeys, NodeKeys):
     """One served model and the GPU nodes under it. Bases are named last first: errors follow the order of fields."""
+
+    # `config.cross_field` checks what the schema says here, with better words.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["zone"]}, {"required": ["zones"]}],
+            "dependencies": {"image": ["vllmVersion"], "vllmVersion": ["image"]},
+        }
+    )
 
     @property
     def node_zones(self) -> tuple[str, ...]:

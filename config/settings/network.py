@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from config.settings.base import InSchema, Settings, Zone, absent
 from config.settings.existing import ExistingNetworkSettings
@@ -11,6 +11,8 @@ from config.values import rules
 
 class NetworkSettings(Settings):
     """The VPC: a new one, or an existing one."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["zones"]}, {"required": ["existing"]}]})
 
     # strict=False on tuples only: a list of the file becomes a tuple; its items stay strict.
     given_zones: Annotated[tuple[Zone, ...], AfterValidator(rules.zones), InSchema(minItems=2, uniqueItems=True)] = (

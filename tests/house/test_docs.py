@@ -6,16 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from pydantic.alias_generators import to_camel
 
-from config.settings.base import Settings
-from config.settings.charts import ChartsSettings
-from config.settings.cluster import ClusterSettings
-from config.settings.existing import ExistingClusterSettings, ExistingNetworkSettings
-from config.settings.iam import IamSettings
-from config.settings.images import ImagesSettings
-from config.settings.model import ModelSettings
-from config.settings.network import NetworkSettings
 from tests.accuracy.score import middle, scored, worst
 from tests.support.plans import SCOUT, planned
 from vllm_eks.cli.main import main
@@ -25,7 +16,6 @@ from vllm_eks.planner.units import gib
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PLANNER_PAGE = (ROOT / "docs" / "explanation" / "planner.md").read_text()
-STACK_FILE_PAGE = (ROOT / "docs" / "stack-file.md").read_text()
 PLAN_COMMANDS = re.findall(r"^vllm-eks (plan .*)$", README, re.MULTILINE)
 MAKE_TARGETS = sorted(set(re.findall(r"`?make ([a-z0-9]+)", README)))
 
@@ -62,24 +52,6 @@ def test_every_page_and_example_the_readme_names_is_there() -> None:
 def test_ci_calls_the_readme_s_test_command() -> None:
     assert "make test" in README
     assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text()
-
-
-@pytest.mark.parametrize(
-    "section",
-    [
-        NetworkSettings,
-        ExistingNetworkSettings,
-        ClusterSettings,
-        ExistingClusterSettings,
-        ModelSettings,
-        ChartsSettings,
-        ImagesSettings,
-        IamSettings,
-    ],
-)
-def test_every_key_a_stack_may_have_is_documented(section: type[Settings]) -> None:
-    keys = {info.alias or to_camel(name) for name, info in section.model_fields.items()}
-    assert {key for key in keys if f"`{key}`" not in STACK_FILE_PAGE} == set()
 
 
 def test_what_is_said_of_commits_is_true_of_the_shipped_models() -> None:

@@ -8,10 +8,10 @@ import pulumi
 import pytest
 import yaml
 
-from config.checked_stack import SECTIONS
 from config.errors import Fault, report
 from config.sections import parse_section
 from config.settings.model import ModelSettings
+from config.stack_keys import SECRETS, SECTIONS
 from tests.support.stack_config import load_stack, load_stack_file, model, report_of, write_stack
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.stack_files.read import read_stack_file
@@ -80,7 +80,7 @@ def test_every_key_in_pulumi_yaml_has_a_description_and_a_default() -> None:
     # Pulumi demands a declared key without a default from every stack, in words of its own and one at a time.
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
 
-    assert set(declared) == {*SECTIONS, "huggingFaceToken", "apiKey"}
+    assert set(declared) == {*SECTIONS, *SECRETS}
     assert all(key["description"] and "default" in key for key in declared.values())
 
 

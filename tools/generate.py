@@ -1,0 +1,37 @@
+"""Write every generated file: `make generate`. A test compares them with what this would write."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tools.reference.project_file import project_file
+from tools.reference.stack_file_page import stack_file_page
+from tools.reference.stack_schema import stack_schema
+
+ROOT = Path(__file__).parents[1]
+
+
+def _schema() -> str:
+    return json.dumps(stack_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+GENERATED: Mapping[str, Callable[[], str]] = {
+    "config/schema.json": _schema,
+    "Pulumi.yaml": lambda: project_file((ROOT / "Pulumi.yaml").read_text()),
+    "docs/reference/stack-file.md": stack_file_page,
+}
+"""Each file, by its path in the repository, and what makes its text."""
+
+
+def main() -> None:
+    """Write the files that are out of step, and name them."""
+    for name, text in GENERATED.items():
+        path, wanted = ROOT / name, text()
+        if not path.exists() or path.read_text() != wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted)
+            print(f"wrote {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""`docs/reference/stack-file.md`: every key of a stack file, from config/."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from config.settings.base import ABSENT
+from config.stack_keys import PROVIDER_KEYS, SECRET_KEYS, SECTION_KEYS
+from config.values.rules import MOST_PUBLIC_CIDRS
+from tools.reference.markdown import page, table
+from tools.reference.settings_schema import Schema
+from tools.reference.stack_schema import section_schema
+from vllm_eks.planner.bounds import MOST_REPLICAS
+
+COLUMNS = ("key", "value", "default", "example", "meaning")
+SIMPLE_KINDS = {"boolean": "`true` or `false`", "string": "text", "number": "number", "integer": "whole number"}
+
+
+def stack_file_page() -> str:
+    """Return the page."""
+    schemas = {section.name: section_schema(section) for section in SECTION_KEYS}
+    charts = schemas["charts"]["properties"]["leaderWorkerSet"]
+    keys = {
+        "network": _keys(schemas["network"]),
+        "cluster": _keys(schemas["cluster"]),
+        "models": _keys(schemas["models"]["additionalProperties"]),
+        "charts": _keys(charts),
+        "images": _keys(schemas["images"]),
+        "iam": _keys(schemas["iam"]),
+    }
+    described = ("models", "tags", "charts", "images", "iam")
+    return page(
+        "stack-file.md",
+        {
+            "most_replicas": f"{MOST_REPLICAS:,}",
+            "most_public_cidrs": str(MOST_PUBLIC_CIDRS),
+            "provider": table(
+                ("key", "default", "example", "meaning"),
+                [(f"`{key.name}`", key.absent, f"`{in_yaml(key.example)}`", key.description) for key in PROVIDER_KEYS],
+            ),
+            "secrets": table(
+                ("key", "default", "example", "meaning"),
+                [
+                    (
+                        f"`vllm-eks:{key.name}`",
+                        key.absent,
+                        f"`pulumi config set --secret {key.name}`",
+                        key.description,
+                    )
+                    for key in SECRET_KEYS
+                ],
+            ),
+        }
+        | {name: table(COLUMNS, list(rows)) for name, rows in keys.items()}
+        | {f"{name}_description": schemas[name]["description"] for name in described},
+    )
+
+
+def in_yaml(value: object) -> str:
+    """Show a value as a stack file may have it, on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {in_yaml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(in_yaml, value))}]"
+    if isinstance(value, str):
+        # A version without quotes is a number to YAML, and a flow list ends a word at a comma.
+        return f'"{value}"' if value[:1].isdigit() and value.count(".") < 3 and "/" not in value else value
+    return json.dumps(value)
+
+
+def _keys(schema: Schema, above: str = "") -> Iterator[tuple[str, ...]]:
+    """Yield a row for each key of a section, and for those of sections inside it."""
+    required = schema.get("required", ())
+    for name, key in schema["properties"].items():
+        default = "required" if name in required else _default(key)
+        # Pydantic sorts the keys of an example; one that shows a whole section is clear all the same.
+        yield f"`{above}{name}`", _value(key), default, f"`{in_yaml(key['examples'][0])}`", key["description"]
+        if "properties" in key and name != "limitMmPerPrompt":
+            yield from _keys(key, f"{above}{name}.")
+
+
+def _default(key: Schema) -> str:
+    if ABSENT in key:
+        return str(key[ABSENT])
+    return f"`{in_yaml(key['default'])}`" if "default" in key else "none"
+
+
+def _value(key: Schema) -> str:
+    """Say what kind of value a key takes, with its bounds."""
+    if "enum" in key:
+        return " or ".join(f"`{in_yaml(one)}`" for one in key["enum"])
+    kinds: Any = key.get("type", "object")
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    if kind == "array":
+        least = f", {key['minItems']} or more" if "minItems" in key else ""
+        return f"list of {_value(key['items'])}{least}"
+    if kind == "object":
+        inner = key.get("additionalProperties")
+        section = "section" if "properties" in key else f"map to {_value(inner) if inner else 'text'}"
+        return f"{section}, or text" if kinds == ["object", "string"] else section
+    return f"{SIMPLE_KINDS[kind]}{_bounds(key)}"
+
+
+def _bounds(key: Schema) -> str:
+    if "maximum" in key:
+        return f", {key['minimum']:,} to {key['maximum']:,}"
+    return f", {key['minimum']:,} or more" if "minimum" in key else ""

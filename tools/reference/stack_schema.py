@@ -1,0 +1,143 @@
+"""`config/schema.json`: the JSON Schema of a whole `Pulumi.<stack>.yaml` of this project.
+
+Draft 7, the newest that the YAML language server handles in full. The schema checks what one file shows by itself:
+keys, types, forms and bounds. It refuses nothing that the loader accepts at these places, except values that YAML can
+show better: a number or `true` for a secret, and an empty value inside a nested section. What needs the planner's data,
+the catalogue or the account is for the program.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from config.settings.base import ABSENT
+from config.stack_keys import PROVIDER_KEYS, SECRET_KEYS, SECRETS, SECTION_KEYS, SECTIONS, SectionKey
+from config.stray_keys import PROVIDERS
+from config.values import rules
+from tools.reference.settings_schema import Schema, settings_schema
+from vllm_eks.aws.regions import REGIONS
+
+PROJECT = "vllm-eks"
+JSON_OBJECT, JSON_LIST = r"^\s*(\{|$)", r"^\s*(\[|$)"
+"""A section may be JSON text, as `pulumi config set` without --path writes it."""
+FORMS_OF_PROVIDER_KEYS: Mapping[str, Schema] = {
+    "aws:region": {"type": "string", "enum": list(REGIONS)},
+    "aws:profile": {"type": ["string", "null"]},
+    "aws:assumeRoles": {
+        "type": ["array", "string", "null"],
+        "maxItems": 1,
+        "items": {"type": "object", "required": ["roleArn"], "properties": {"roleArn": {"type": "string"}}},
+        "pattern": JSON_LIST,
+    },
+    "aws:defaultTags": {"type": ["object", "string", "null"], "pattern": JSON_OBJECT},
+}
+
+
+def section_schema(section: SectionKey) -> Schema:
+    """Return the schema of one section, with `x-absent` at its keys."""
+    if section.settings and not section.is_map:
+        return {**settings_schema(section.settings), "description": section.description}
+    values = settings_schema(section.settings) if section.settings else _tag_values()
+    names = _model_names() if section.settings else _tag_names()
+    required = {"minProperties": 1} if section.required else {}
+    return {
+        "type": "object",
+        "description": section.description,
+        "additionalProperties": values,
+        "propertyNames": names,
+        **required,
+    }
+
+
+def stack_schema() -> Schema:
+    """Return the whole schema."""
+    sections = {section.name: _as_in_the_file(section) for section in SECTION_KEYS}
+    secrets = {key.name: _secret(f"{key.description} Default: {key.absent}.") for key in SECRET_KEYS}
+    ours = sections | secrets
+    known = "|".join((*SECTIONS, *SECRETS))
+    required = ["aws:region", *(f"{PROJECT}:{section.name}" for section in SECTION_KEYS if section.required)]
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A stack file of vllm-eks",
+        "description": "Generated from config/ by `make generate`. Edit there.",
+        "definitions": ours,
+        "type": "object",
+        "properties": {
+            "config": {
+                "type": "object",
+                "properties": {f"{PROJECT}:{name}": {"$ref": f"#/definitions/{name}"} for name in ours}
+                | {key.name: _provider_key(key.name, key.description) for key in PROVIDER_KEYS}
+                | {"aws:assumeRole": {"type": ["null"], "description": "Not read: write `aws:assumeRoles`."}},
+                "patternProperties": {
+                    **{f"^({PROJECT}:config:)?{name}$": {"$ref": f"#/definitions/{name}"} for name in ours},
+                    # A key of this project under another project's name.
+                    rf"^(?!({'|'.join((PROJECT, *sorted(PROVIDERS)))}):)[^:]+:(config:)?({known})([.\[].*)?$": False,
+                    rf"^(?!{PROJECT}:)[^:]+:.+$": True,
+                },
+                "additionalProperties": False,
+            },
+            "environment": {"description": "Pulumi ESC environments. The offline preview does not open them."},
+            "encryptionsalt": {"type": "string", "description": "Written by Pulumi."},
+            "encryptedkey": {"type": "string", "description": "Written by Pulumi."},
+            "secretsprovider": {"type": "string", "description": "Written by Pulumi."},
+        },
+        # What an ESC environment adds is not in the file.
+        "if": {"not": {"required": ["environment"]}},
+        "then": {
+            "required": ["config"],
+            "properties": {"config": {"allOf": [_required(name) for name in required]}},
+        },
+    }
+
+
+def _required(full_key: str) -> Schema:
+    namespace, _, name = full_key.partition(":")
+    if namespace != PROJECT:
+        return {"required": [full_key]}
+    spellings = (full_key, name, f"{PROJECT}:config:{name}")
+    return {"anyOf": [{"required": [spelling]} for spelling in spellings]}
+
+
+def _as_in_the_file(section: SectionKey) -> Schema:
+    """Return a section's schema as the file may hold it: also empty where nothing is required, and as JSON text."""
+    schema = _published(section_schema(section))
+    types = ["object", "string"] if section.required else ["object", "string", "null"]
+    return {**schema, "type": types, "pattern": r"^\s*\{" if section.required else JSON_OBJECT}
+
+
+def _published(schema: Schema) -> Schema:
+    """Return a schema with `x-absent` folded into the descriptions."""
+    published = {key: value for key, value in schema.items() if key != ABSENT}
+    if ABSENT in schema:
+        published["description"] = f"{schema['description']} Default: {schema[ABSENT]}."
+    if "properties" in schema:
+        published["properties"] = {name: _published(one) for name, one in schema["properties"].items()}
+    if isinstance(schema.get("additionalProperties"), dict):
+        published["additionalProperties"] = _published(schema["additionalProperties"])
+    return published
+
+
+def _secret(description: str) -> Schema:
+    return {
+        "description": f"{description} Set it with `pulumi config set --secret`.",
+        "type": ["object", "string", "null"],
+        "required": ["secure"],
+        "additionalProperties": False,
+        "properties": {"secure": {"type": "string"}},
+    }
+
+
+def _provider_key(name: str, description: str) -> Schema:
+    return {**FORMS_OF_PROVIDER_KEYS[name], "description": description}
+
+
+def _model_names() -> Schema:
+    return {"pattern": f"^{rules.MODEL_NAME.pattern}$", "maxLength": rules.MAX_NAME_LENGTH}
+
+
+def _tag_names() -> Schema:
+    # `secure` makes Pulumi read the section as one secret.
+    return {"minLength": 1, "maxLength": 128, "not": {"pattern": "^([Aa][Ww][Ss]:.*|secure)$"}}
+
+
+def _tag_values() -> dict[str, Any]:
+    return {"type": "string", "maxLength": 256}
