@@ -4,16 +4,42 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
+
 from vllm_eks.catalog.catalog_file import catalogue_text, replace_text
-from vllm_eks.catalog.catalog_merge import Answers, Merged, merge
-from vllm_eks.catalog.catalog_rows import not_known
+from vllm_eks.catalog.catalog_merge import merge
 from vllm_eks.catalog.ec2_catalog import ClientMaker, ask, new_client
+from vllm_eks.cli.views.catalog import price_line, refresh_lines
 from vllm_eks.planner.hardware.instances import (
-    InstanceType,
     known_catalogue,
     read_catalogue_file,
     writable_catalogue_file,
 )
+
+
+@click.group("catalog")
+def command() -> None:
+    """Keep the catalogue of GPU instance types up to date."""
+
+
+@command.command(
+    short_help="Ask AWS for types, zones and prices.",
+    epilog="\b\nExample:\n  vllm-eks catalog refresh --region eu-central-1\n",
+)
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    default=("us-west-2",),
+    help="Whose types and zones are asked; may be repeated.",
+)
+@click.option("--price-region", metavar="REGION", help="Whose on-demand prices are asked. Default: the first --region.")
+def refresh(regions: tuple[str, ...], price_region: str | None) -> None:
+    """Rebuild the catalogue from AWS's answers. Usable GPU memory that was measured stays.
+
+    A checkout has its catalogue in vllm_eks/data; an installed vllm-eks writes a user's own one, as `lock` does.
+    """
+    run_refresh(list(regions), price_region or regions[0])
 
 
 def run_refresh(
@@ -46,41 +72,7 @@ def run_refresh(
     if answers.prices_usd_per_hour is not None:
         head["prices"] = dict(sorted({**head["prices"], price_region: date}.items()))
     wrote = replace_text(target, catalogue_text(head, merged.rows))
-    for line in report(merged, regions):
+    for line in refresh_lines(merged, regions):
         print(line)
-    print(_price_line(merged, head["prices"], answers))
+    print(price_line(merged, head["prices"], answers))
     print(f"wrote {target}" if wrote else f"nothing to write: {target} says all this already")
-
-
-def report(merged: Merged, regions: Sequence[str]) -> list[str]:
-    """Return what is different, a line for each type, and what to look at."""
-    lines = [_added(row) for row in merged.added]
-    lines += [f"changed {type_}: {'; '.join(found)}" for type_, found in merged.changed.items()]
-    if merged.kept:
-        lines.append(f"kept, not listed in {' or '.join(regions)}: {', '.join(merged.kept)}")
-    lines += [f"left out {', '.join(types)}: {reason}" for reason, types in merged.left_out.items()]
-    lines += [f"look at {remark}" for remark in merged.remarks]
-    same = len(merged.rows) - len(merged.added) - len(merged.changed)
-    lines.append(f"{len(merged.added)} added, {len(merged.changed)} changed, {same} as before")
-    return lines
-
-
-def _added(row: InstanceType) -> str:
-    prices = [f"{usd} USD/h in {region}" for region, usd in row.usd_per_hour_by_region.items()]
-    price = ", ".join(prices) or "no price"
-    memory = f"{row.gpu_memory_gib:.2f} GiB usable each ({row.gpu_memory_source})"
-    gaps = not_known(row)
-    return f"added {row.type}: {row.gpus} x {row.gpu}, {memory}, {price}" + (
-        f"; not known: {', '.join(gaps)}" if gaps else ""
-    )
-
-
-def _price_line(merged: Merged, dates: dict[str, str], answers: Answers) -> str:
-    region = answers.price_region
-    if answers.why_no_prices:
-        before = f"as before, of {dates[region]}" if region in dates else "none are known"
-        return f"prices in {region}: {before}: {answers.why_no_prices}"
-    without = [row.type for row in merged.rows if region not in row.usd_per_hour_by_region]
-    return f"prices in {region}: on demand, Linux, {dates[region]}" + (
-        f"; none for {', '.join(without)}" if without else ""
-    )

@@ -6,18 +6,33 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+import click
 
-from vllm_eks.cli.views.screen import console, table
+from vllm_eks.cli.options import PATH, as_json, exit_with, stack_folder
+from vllm_eks.cli.views.doctor import show_findings
+from vllm_eks.cli.views.screen import console
 from vllm_eks.doctor.diagnosis import diagnose
-from vllm_eks.doctor.facts import Facts, Finding, ModelFacts
+from vllm_eks.doctor.facts import Facts, ModelFacts
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.stack_files.read import StackFile, StackFileError, read_stack_file
 
 ALL_WELL, NOT_ALL_WELL = 0, 1
 PORT = 8000
 SECONDS_BETWEEN_LOOKS = 5.0
-MARKS = {"ok": "ok", "problem": "PROBLEM", "unknown": "unknown"}
+
+
+@click.command(
+    "doctor",
+    epilog="Exit status: 0 all models serve, 1 one does not or could not be asked, 2 the question is wrong.",
+)
+@click.option("--stack", metavar="STACK", required=True, help="The stack whose models are looked at.")
+@stack_folder
+@click.option("--kubeconfig", metavar="FILE", type=PATH, help="Of the stack's cluster. Default: kubectl's own.")
+@click.option("--context", metavar="NAME", help="In the kubeconfig. Default: the current one.")
+@as_json
+def command(stack: str, folder: Path, kubeconfig: Path | None, context: str | None, as_json: bool) -> None:
+    """Say why a model does not serve, and what to do. It only reads."""
+    exit_with(run_doctor(folder, stack, kubeconfig=kubeconfig, context=context, json_wanted=as_json))
 
 
 def run_doctor(
@@ -38,14 +53,14 @@ def run_doctor(
         file = read_stack_file(folder, stack)
     except StackFileError as error:
         raise WrongQuestion(str(error)) from None
-    names = list(_section(file, "models"))
+    names = list(file.section("models"))
     if not names:
         raise WrongQuestion(f"Pulumi.{stack}.yaml has no model to look for")
     findings = diagnose(gather(file, names, kubeconfig=kubeconfig, context=context, seconds=seconds))
     if json_wanted:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        show(findings, console())
+        show_findings(findings, console())
     return NOT_ALL_WELL if any(finding.severity != "ok" for finding in findings) else ALL_WELL
 
 
@@ -84,29 +99,10 @@ def _node_groups(file: StackFile, names: list[str], unknown: list[tuple[str, str
 
     try:
         account = Account(place_of(file.config, f"Pulumi.{file.stack}.yaml"))
-        existing = _section(file, "cluster").get("existing")
+        existing = file.section("cluster").get("existing")
         name = existing.get("name") if isinstance(existing, dict) else existing
         cluster = name or f"{file.project}-{file.stack}"
         return read_node_groups(account, cluster, names)
     except WrongQuestion as error:
         unknown.append(("the node groups", str(error)))
         return []
-
-
-def show(findings: list[Finding], out: Console) -> None:
-    """Print a line a finding, with what shows it and what to do below."""
-    made = table(out, "", "what", "finding")
-    for finding in findings:
-        lines = [finding.title]
-        lines += [f"seen: {finding.evidence}"] if finding.evidence else []
-        lines += [f"do: {finding.remedy}"] if finding.remedy else []
-        made.add_row(MARKS[finding.severity], finding.subject, "\n".join(lines))
-    out.print(made)
-
-
-def _section(file: StackFile, name: str) -> dict[str, Any]:
-    try:
-        section = json.loads(file.config.get(f"{file.project}:{name}") or "{}")
-    except json.JSONDecodeError:
-        return {}
-    return section if isinstance(section, dict) else {}

@@ -1,20 +1,35 @@
 """`vllm-eks leftovers`: what AWS still holds of a stack after `pulumi destroy`. It reads, and changes nothing."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import click
 
 from vllm_eks.aws.account import Account, place_of
 from vllm_eks.aws.names import CLUSTER_NAME
+from vllm_eks.cli.options import as_json, exit_with, stack_folder
+from vllm_eks.cli.views.leftovers import leftovers_json, show_leftovers
 from vllm_eks.cli.views.screen import console
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.leftovers.owner import Owner
 from vllm_eks.leftovers.search import search
-from vllm_eks.leftovers.view import as_json, show
 from vllm_eks.stack_files.read import StackFile, StackFileError, read_stack_file
 
 NOTHING_LEFT, SOMETHING_LEFT = 0, 1
+
+
+@click.command(
+    "leftovers",
+    epilog="Exit status: 0 nothing is left, 1 something may be left, 2 the question is wrong.",
+)
+@click.option(
+    "--stack", metavar="STACK", required=True, help="The stack that was destroyed; its Pulumi.<stack>.yaml is read."
+)
+@stack_folder
+@as_json
+def command(stack: str, folder: Path, as_json: bool) -> None:
+    """List what AWS still holds of a destroyed stack. It only reads."""
+    exit_with(run_leftovers(folder, stack, json_wanted=as_json))
 
 
 def run_leftovers(folder: Path, stack: str, *, json_wanted: bool = False) -> int:
@@ -29,12 +44,12 @@ def run_leftovers(folder: Path, stack: str, *, json_wanted: bool = False) -> int
         raise WrongQuestion(str(error)) from None
     place = place_of(file.config, f"Pulumi.{stack}.yaml")
     owner = owner_of(file)
-    kept = _section(file.config, f"{file.project}:cluster").get("keepLogs") is True
+    kept = file.section("cluster").get("keepLogs") is True
     found = search(Account(place), owner, profile=place.profile, logs_are_kept=kept)
     if json_wanted:
-        print(json.dumps(as_json(found), indent=2))
+        print(json.dumps(leftovers_json(found), indent=2))
     else:
-        show(found, console())
+        show_leftovers(found, console())
     return NOTHING_LEFT if found.is_clean else SOMETHING_LEFT
 
 
@@ -47,8 +62,8 @@ def owner_of(file: StackFile) -> Owner:
     name = f"{file.project}-{file.stack}"
     if not CLUSTER_NAME.fullmatch(name):
         raise WrongQuestion(f"EKS refuses {name!r} as a cluster's name, so there was never such a stack")
-    network = _section(file.config, f"{file.project}:network").get("existing")
-    cluster = _section(file.config, f"{file.project}:cluster").get("existing")
+    network = file.section("network").get("existing")
+    cluster = file.section("cluster").get("existing")
     return Owner(
         name=name,
         # By its name alone, or as {name, securityGroupIds}.
@@ -59,12 +74,3 @@ def owner_of(file: StackFile) -> Owner:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _section(config: Mapping[str, str], key: str) -> dict[str, Any]:
-    """Return a section of the stack file; one that is wrong counts as empty: it is not judged here."""
-    try:
-        section = json.loads(config.get(key) or "{}")
-    except json.JSONDecodeError:
-        return {}
-    return section if isinstance(section, dict) else {}

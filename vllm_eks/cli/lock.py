@@ -3,22 +3,40 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
 
+import click
 from huggingface_hub import HfApi
+from rich.progress import track
 
-from vllm_eks.cli.views.screen import console, table
+from vllm_eks.cli.views.lock import show_lock, show_warnings
+from vllm_eks.cli.views.screen import console
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.hub.repository import HubRepository, open_repository
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.known_models import lock_file_name, writable_models_folder
 from vllm_eks.planner.models.lock_file import config_facts, lock_document, write_lock
-from vllm_eks.planner.models.tensors import SortedTensors, Tensor, sort_tensors, tensor_bytes
-from vllm_eks.planner.units import gib
+from vllm_eks.planner.models.tensors import Tensor, sort_tensors, tensor_bytes
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 OTHER_WEIGHTS = (".bin", ".gguf", ".pth", ".pt", ".safetensors")
+
+
+@click.command(
+    "lock",
+    epilog="""\b
+Example:
+  vllm-eks lock Qwen/Qwen3-32B
+The lock file goes into vllm_eks/data/models of a checkout. An installed
+vllm-eks writes into $XDG_DATA_HOME/vllm-eks, or the platform's own folder
+for a user's data. The last line of the output names the file.
+""",
+)
+@click.argument("model", help="A model id of the Hugging Face Hub: ORGANIZATION/NAME.")
+@click.option("--revision", metavar="REVISION", help="Branch, tag or commit. Default: main.")
+def command(model: str, revision: str | None) -> None:
+    """Write a MODEL's facts into a lock file: config, bytes by part, commit. Reads headers, never weights."""
+    run_lock(model, revision)
 
 
 def run_lock(model_id: str, revision: str | None, *, folder: Path | None = None, api: HfApi | None = None) -> None:
@@ -59,8 +77,8 @@ def run_lock(model_id: str, revision: str | None, *, folder: Path | None = None,
         endpoint=repository.api.endpoint,
     )
     write_lock(path, document)
-    _warn(found, said_bytes, sum(tensor_bytes(name, tensor) for name, tensor in tensors.items()), sys.stderr)
-    _report(document, before, found, path)
+    show_warnings(found, said_bytes, sum(tensor_bytes(name, tensor) for name, tensor in tensors.items()), sys.stderr)
+    show_lock(document, before, found, path)
 
 
 def _files_and_size(repository: HubRepository) -> tuple[Sequence[str], int | None]:
@@ -92,45 +110,4 @@ def _tensors(repository: HubRepository, names: Sequence[str]) -> Iterator[tuple[
 
 def _with_progress(names: Sequence[str]) -> Iterable[str]:
     """Return the names, with a bar on a terminal while they are gone through."""
-    from rich.progress import track
-
     return track(names, description="reading headers", console=console(sys.stderr), disable=not sys.stderr.isatty())
-
-
-def _warn(found: SortedTensors, said_bytes: int | None, held_bytes: int, stream: TextIO) -> None:
-    if said_bytes is not None and said_bytes != held_bytes:
-        print(
-            f"warning: the index says {said_bytes:,} bytes, the headers {held_bytes:,}: the headers are taken",
-            file=stream,
-        )
-    if found.unknown:
-        names = ", ".join(found.unknown[:3]) + (", ..." if len(found.unknown) > 3 else "")
-        print(
-            f"warning: {len(found.unknown)} tensors of unknown modules count as whole on every rank: {names}",
-            file=stream,
-        )
-
-
-def _report(document: dict[str, Any], before: str | None, found: SortedTensors, path: Path) -> None:
-    out, parts = console(), document["parts"]
-    commit = document["revision"]
-    moved = f" (was {before})" if before and before != commit else ""
-    out.print(f"{document['id']} at {commit}{moved}", markup=False)
-    made = table(out, "GiB", "part", "layers", right=frozenset({"GiB"}))
-    for part in ("embedding", "head", "final_norm", "vision"):
-        if parts[f"{part}_bytes"]:
-            made.add_row(f"{gib(parts[f'{part}_bytes']):.2f}", part.replace("_", " "), "")
-    for kind in parts["layers"]:
-        size = sum(value for key, value in kind.items() if key != "indices")
-        made.add_row(f"{gib(size):.2f}", "each layer", kind["indices"])
-    made.add_row(f"{gib(document['weights_bytes']):.2f}", f"in all, {parts['parameters'] / 1e9:.2f} B parameters", "")
-    out.print(made)
-    if found.draft_bytes:
-        out.print(f"not counted: {gib(found.draft_bytes):.2f} GiB for multi-token prediction", markup=False)
-    out.print(f"written: {_short(path)}", markup=False)
-
-
-def _short(path: Path) -> Path:
-    """Return a path as a person writes it: relative where the file is below the working folder."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

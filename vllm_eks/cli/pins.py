@@ -4,10 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+import click
 
 from vllm_eks.aws.account import Account, place_of
-from vllm_eks.cli.views.screen import console, table
+from vllm_eks.cli.options import as_json, exit_with, stack_folder
+from vllm_eks.cli.views.pins import pins_json, show_pins
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.pins.eks import DEFAULT_KUBERNETES_VERSION, SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.pins.offered import with_offers
@@ -17,6 +19,24 @@ from vllm_eks.program import check_stack_file
 from vllm_eks.stack_files.read import read_stack_file
 
 NOTHING_TO_MOVE, SOMETHING_TO_MOVE = 0, 1
+
+
+@click.command(
+    "pins",
+    epilog="Exit status: 0 all pins are the newest, 1 one is not or could not be asked, 2 the question is wrong.",
+)
+@click.option("--stack", metavar="STACK", default="dev", help="The stack whose Pulumi.<stack>.yaml is read.")
+@stack_folder
+@click.option(
+    "--kubernetes-version",
+    metavar="VERSION",
+    help="The minor version the set is for, such as 1.36. Default: the stack's.",
+)
+@click.option("--write", is_flag=True, help="Write what is offered into the stack file.")
+@as_json
+def command(stack: str, folder: Path, kubernetes_version: str | None, write: bool, as_json: bool) -> None:
+    """Show what is pinned and what AWS offers; --write moves the pins."""
+    exit_with(run_pins(folder, stack, kubernetes_version=kubernetes_version, write=write, json_wanted=as_json))
 
 
 def run_pins(
@@ -63,10 +83,10 @@ def run_pins(
     everything = [*pins, *other_pins(file)]
     if json_wanted:
         print(
-            json.dumps(_as_json(everything, version, file.stack, written) | {"not_asked": not_asked or None}, indent=2)
+            json.dumps(pins_json(everything, version, file.stack, written) | {"not_asked": not_asked or None}, indent=2)
         )
     else:
-        _show(everything, version, written, f"Pulumi.{file.stack}.yaml", not_asked)
+        show_pins(everything, version, written, f"Pulumi.{file.stack}.yaml", not_asked)
     may_move = any(pin.moves or pin.offered is None for pin in pins if pin.key not in written)
     return SOMETHING_TO_MOVE if may_move else NOTHING_TO_MOVE
 
@@ -77,39 +97,3 @@ def _must_be_known(chosen: Sequence[Pin]) -> None:
     if unknown:
         lines = "".join(f"\n  {line}" for line in unknown)
         raise WrongQuestion(f"nothing is written, since a part of the set is not known:{lines}")
-
-
-def _show(pins: Sequence[Pin], version: str, written: Sequence[str], file_name: str, not_asked: str) -> None:
-    out = console()
-    print(f"Pins for Kubernetes {version}: of this release, in {file_name}, and the newest that AWS offers.\n")
-    rows = table(out, "pin", "this release", "stack file", "offered", "remark")
-    for pin in pins:
-        remark = f"written; {pin.remark}".rstrip("; ") if pin.key in written else pin.remark
-        rows.add_row(pin.key, pin.released or "-", pin.in_stack or "-", pin.offered or "?", remark)
-    out.print(rows)
-    if not_asked:
-        print(f"\nAWS could not be asked: {not_asked}")
-    if written:
-        print(
-            f"\n{len(written)} written into {file_name}. docs/how-to/edits.md says what each does; run pulumi preview"
-        )
-
-
-def _as_json(pins: Sequence[Pin], version: str, stack: str, written: Sequence[str]) -> dict[str, Any]:
-    """Return the whole as one object: its keys are a contract, others may be added, none goes away."""
-    return {
-        "stack": stack,
-        "kubernetes_version": version,
-        "pins": [
-            {
-                "key": pin.key,
-                "this_release": pin.released,
-                "stack_file": pin.in_stack,
-                "offered": pin.offered,
-                "moves": pin.moves,
-                "written": pin.key in written,
-                "remark": pin.remark or None,
-            }
-            for pin in pins
-        ],
-    }

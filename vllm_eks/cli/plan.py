@@ -5,18 +5,136 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
+from vllm_eks.aws.regions import known_region
+from vllm_eks.cli.options import PATH, as_json, exit_with
 from vllm_eks.cli.views.plan_json import model_json, plan_json
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner import bounds
+from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.options import ServingOptions
-from vllm_eks.planner.hardware.instances import InstanceType, find_instance, read_instance_file
+from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, find_instance, read_instance_file
 from vllm_eks.planner.models.known_models import ModelFacts, load_model
 from vllm_eks.planner.search.suggest import compare, nothing_fits_lines, plan
 
 FITS, DOES_NOT_FIT = 0, 3
+AT_LEAST_1 = click.IntRange(1)
+TOKENS = click.IntRange(1, bounds.MOST_TOKENS)
+
+
+@click.command(
+    "plan",
+    epilog="""\b
+Examples:
+  vllm-eks plan Qwen/Qwen3-32B
+  vllm-eks plan Qwen/Qwen3-32B --instance-type g6e.12xlarge --json
+  vllm-eks plan ./folder-with-config-json --max-model-len 32768
+Exit status: 0 it fits, 3 it does not, 2 the question is wrong.
+""",
+)
+@click.argument("model", help="The id of a locked model, or a folder with a config.json.")
+@click.option("--instance-type", metavar="TYPE", help="One EC2 type. Without it all types are compared.")
+@click.option("--instance-file", type=PATH, metavar="FILE", help="JSON file of a type the catalogue lacks.")
+@click.option(
+    "--tensor-parallel-size",
+    type=click.IntRange(1, bounds.MOST_GPUS_PER_NODE),
+    metavar="N",
+    help="GPUs of one node that share each layer (TP).",
+)
+@click.option(
+    "--pipeline-parallel-size",
+    type=click.IntRange(1, bounds.MOST_STAGES),
+    metavar="N",
+    help="Stages of layers, one a node (PP).",
+)
+@click.option(
+    "--max-model-len", type=TOKENS, metavar="N", help="Tokens of context. Default: the model's limit, at most 8192."
+)
+@click.option("--gpu-memory-utilization", type=float, metavar="PART", help="Part of a GPU's memory that vLLM may use.")
+@click.option(
+    "--max-num-seqs",
+    type=click.IntRange(1, bounds.MOST_SEQUENCES),
+    metavar="N",
+    help="Requests that one step may hold.",
+)
+@click.option("--max-num-batched-tokens", type=TOKENS, metavar="N", help="Tokens that one step may hold.")
+@click.option("--kv-cache-dtype", metavar="TYPE", default="auto", help="Type of the KV cache's values, such as fp8.")
+@click.option("--enforce-eager", is_flag=True, help="Plan without CUDA graphs.")
+@click.option("--enable-expert-parallel", is_flag=True, help="Keep each expert whole on one GPU.")
+@click.option(
+    "--decode-context-parallel-size", type=AT_LEAST_1, metavar="N", default=1, help="GPUs that share the KV cache."
+)
+@click.option(
+    "--vllm-version", metavar="VERSION", default=DEFAULT_VLLM_VERSION, help="The version whose memory use is planned."
+)
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, bounds.MOST_REPLICAS),
+    metavar="N",
+    default=1,
+    help="Whole copies of the model.",
+)
+@click.option("--assume-dense", is_flag=True, help="Estimate an unknown architecture as a plain dense decoder.")
+@click.option(
+    "--region", metavar="REGION", default=REFERENCE_REGION, help="The region whose zones and prices are shown."
+)
+@as_json
+def command(
+    model: str,
+    instance_type: str | None,
+    instance_file: Path | None,
+    tensor_parallel_size: int | None,
+    pipeline_parallel_size: int | None,
+    max_model_len: int | None,
+    gpu_memory_utilization: float | None,
+    max_num_seqs: int | None,
+    max_num_batched_tokens: int | None,
+    kv_cache_dtype: str,
+    enforce_eager: bool,
+    enable_expert_parallel: bool,
+    decode_context_parallel_size: int,
+    vllm_version: str,
+    replicas: int,
+    assume_dense: bool,
+    region: str,
+    as_json: bool,
+) -> None:
+    """Say whether a MODEL fits an instance type, how it is split, and what it costs."""
+    options = ServingOptions(
+        tensor_parallel_size=tensor_parallel_size,
+        pipeline_parallel_size=pipeline_parallel_size,
+        max_model_len=max_model_len,
+        gpu_memory_utilization=gpu_memory_utilization,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
+        kv_cache_dtype=kv_cache_dtype,
+        enforce_eager=enforce_eager,
+        enable_expert_parallel=enable_expert_parallel,
+        decode_context_parallel_size=decode_context_parallel_size,
+        vllm_version=vllm_version,
+        replicas=replicas,
+    )
+    request = PlanRequest(
+        model=model,
+        instance_type=instance_type,
+        instance_file=instance_file,
+        assume_dense=assume_dense,
+        region=_region(region),
+        options=options,
+    )
+    exit_with(run_plan(request, as_json=as_json))
+
+
+def _region(name: str) -> str:
+    try:
+        return known_region(name)
+    except ValueError as error:
+        raise WrongQuestion(f"--region: {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class PlanRequest:
     """What `vllm-eks plan` was asked."""
 
     model: str
@@ -28,25 +146,25 @@ class Question:
     options: ServingOptions
 
 
-def run_plan(question: Question, *, as_json: bool) -> int:
+def run_plan(request: PlanRequest, *, as_json: bool) -> int:
     """Print the plan of a model and return the exit status.
 
     Raises:
-        WrongQuestion: An unknown model or type, both kinds of type, or options that are no question.
+        WrongQuestion: An unknown model or type, both kinds of type, or options that are no request.
     """
-    if question.instance_type and question.instance_file:
+    if request.instance_type and request.instance_file:
         raise WrongQuestion("give either --instance-type or --instance-file, not both")
-    model = load_model(question.model, assume_dense=question.assume_dense)
-    instance = read_instance_file(question.instance_file) if question.instance_file else None
-    if question.instance_type:
-        instance = find_instance(question.instance_type, question.region)
+    model = load_model(request.model, assume_dense=request.assume_dense)
+    instance = read_instance_file(request.instance_file) if request.instance_file else None
+    if request.instance_type:
+        instance = find_instance(request.instance_type, request.region)
     if instance is None:
-        return _compare(model, question, as_json=as_json)
-    return _plan_one(model, instance, question, as_json=as_json)
+        return _compare(model, request, as_json=as_json)
+    return _plan_one(model, instance, request, as_json=as_json)
 
 
-def _plan_one(model: ModelFacts, instance: InstanceType, question: Question, *, as_json: bool) -> int:
-    result = plan(model, instance, question.options)
+def _plan_one(model: ModelFacts, instance: InstanceType, request: PlanRequest, *, as_json: bool) -> int:
+    result = plan(model, instance, request.options)
     if as_json:
         print(json.dumps(plan_json(result), indent=2))
     if result.fits and as_json:
@@ -57,21 +175,21 @@ def _plan_one(model: ModelFacts, instance: InstanceType, question: Question, *, 
     if not result.fits:
         show_refusal(result, sys.stderr)
         return DOES_NOT_FIT
-    show_plan(result, region=question.region)
+    show_plan(result, region=request.region)
     return FITS
 
 
-def _compare(model: ModelFacts, question: Question, *, as_json: bool) -> int:
-    plans = compare(model, question.options, question.region)
+def _compare(model: ModelFacts, request: PlanRequest, *, as_json: bool) -> int:
+    plans = compare(model, request.options, request.region)
     if as_json:
         print(json.dumps({"model": model_json(model), "candidates": [plan_json(p) for p in plans]}, indent=2))
     elif any(p.fits for p in plans):
         from vllm_eks.cli.views.comparison import show_comparison
 
-        show_comparison(model, plans, region=question.region)
+        show_comparison(model, plans, region=request.region)
     if any(p.fits for p in plans):
         return FITS
     print(f"{model.id} fits no instance type of the catalogue:", file=sys.stderr)
-    for line in nothing_fits_lines(model, plans, question.options):
+    for line in nothing_fits_lines(model, plans, request.options):
         print(f"  {line}", file=sys.stderr)
     return DOES_NOT_FIT

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from vllm_eks.cli.options import as_json, exit_with, stack_folder
 from vllm_eks.cli.views.screen import console
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.program import check_stack_file
@@ -31,6 +34,29 @@ class Wanted:
 
 
 EVERYTHING_SHORT = Wanted()
+
+
+@click.command(
+    "preview",
+    epilog="""\b
+Examples:
+  vllm-eks preview
+  vllm-eks preview --stack prod --resources
+The first line answers: may I run pulumi up? Exit status:
+  0  the stack fits, and no check refuses it; warnings, and questions that
+     only your account can answer, do not change that
+  3  a check refuses it, such as a model that does not fit
+  2  the stack file is wrong
+""",
+)
+@click.option("--stack", metavar="STACK", default="dev", help="The stack whose Pulumi.<stack>.yaml is shown.")
+@stack_folder
+@click.option("--resources", is_flag=True, help="List every resource as well.")
+@click.option("--values", is_flag=True, help="Print the Helm values as well.")
+@as_json
+def command(stack: str, folder: Path, resources: bool, values: bool, as_json: bool) -> None:
+    """Show what `pulumi up` would build, without an AWS account, a cluster or the Pulumi CLI."""
+    exit_with(run_preview(folder, stack, Wanted(resources=resources, values=values, as_json=as_json)))
 
 
 def run_preview(folder: Path, stack: str, wanted: Wanted = EVERYTHING_SHORT) -> int:

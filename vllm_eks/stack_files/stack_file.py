@@ -1,7 +1,9 @@
 """A stack's configuration as Pulumi hands it to a program: text by full key."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 SECRET_PLACEHOLDER = "[secret]"
 """In place of every `secure:` value."""
@@ -21,6 +23,14 @@ class StackFile:
     secret_keys: list[str]
     environments: Sequence[str] = ()
     """Pulumi ESC environments the file imports; what they set is not known offline."""
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return a section of the project's; one that is missing or wrong counts as empty, and is not judged here."""
+        try:
+            section = json.loads(self.config.get(f"{self.project}:{name}") or "{}")
+        except json.JSONDecodeError:
+            return {}
+        return section if isinstance(section, dict) else {}
 
     def for_offline_preview(self) -> "StackFile":
         """Fill in a missing huggingFaceToken, so that a fresh clone can preview a gated model.

@@ -216,8 +216,8 @@ def test_a_region_that_cannot_be_reached_is_told(
 )  # fmt: skip
 def test_the_command_s_options_and_that_boto3_waits_for_it(arguments: tuple[str, ...], asked: str) -> None:
     found = command(
-        "import sys, types\nfrom vllm_eks.cli.main import main\nassert 'boto3' not in sys.modules\n"
-        "sys.modules['vllm_eks.cli.catalog'] = types.SimpleNamespace(run_refresh=print)\nmain()",
+        "import sys\nfrom vllm_eks.cli.main import main\nassert 'boto3' not in sys.modules\n"
+        "from vllm_eks.cli import catalog\ncatalog.run_refresh = print\nmain()",
         *arguments,
     )
     assert (found.returncode, found.stderr, found.stdout) == (0, "", asked + "\n")

@@ -1,26 +1,22 @@
 """The command line itself: help that is whole at 80 columns, guesses, version, completion."""
 
-from collections.abc import Iterator
+import ast
+import subprocess
+import sys
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from vllm_eks.cli.main import app
+from vllm_eks.cli.lazy_group import every_command
+from vllm_eks.cli.main import COMMANDS, app
 
 
 def run(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(app, arguments, prog_name="vllm-eks", env=environment, terminal_width=80)
 
 
-def commands(group: click.Group = app, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
-        yield (*names, name), command
-        if isinstance(command, click.Group):
-            yield from commands(command, (*names, name))
-
-
-EVERY_COMMAND = dict(commands())
+EVERY_COMMAND = dict(every_command(app))
 
 
 @pytest.mark.parametrize("names", EVERY_COMMAND, ids=" ".join)
@@ -54,3 +50,24 @@ def test_the_version_is_the_package_s() -> None:
 def test_the_shell_completes_commands() -> None:
     found = run(_VLLM_EKS_COMPLETE="bash_complete", COMP_WORDS="vllm-eks pre", COMP_CWORD="1")
     assert found.output == "plain,preview\n"
+
+
+def test_the_list_and_a_guess_import_no_command() -> None:
+    program = (
+        "import sys\nfrom click.testing import CliRunner\nfrom vllm_eks.cli.main import app\n"
+        "for line in (['-h'], ['pla'], ['--version']):\n    CliRunner().invoke(app, line)\n"
+        "print(sorted(name for name in sys.modules if name.startswith('vllm_eks.')))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ast.literal_eval(found.stdout) == [
+        "vllm_eks.cli",
+        "vllm_eks.cli.lazy_group",
+        "vllm_eks.cli.main",
+        "vllm_eks.errors",
+    ]
+
+
+def test_each_command_is_a_module_of_its_name() -> None:
+    assert {names[0] for names in EVERY_COMMAND} == set(COMMANDS)
+    for names, command in EVERY_COMMAND.items():
+        assert command.name == names[-1]

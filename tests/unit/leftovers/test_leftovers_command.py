@@ -67,9 +67,9 @@ def test_without_credentials_the_command_ends_with_status_2(
 
 def test_the_command_s_options_and_that_boto3_waits_for_it() -> None:
     program = (
-        "import sys, types\nfrom vllm_eks.cli.main import main\nassert 'boto3' not in sys.modules\n"
-        "run = lambda *a, **k: print(*a, k) or 1\n"
-        "sys.modules['vllm_eks.cli.leftovers'] = types.SimpleNamespace(run_leftovers=run)\nmain()"
+        "import sys\nfrom vllm_eks.cli.main import main\nassert 'boto3' not in sys.modules\n"
+        "from vllm_eks.cli import leftovers\n"
+        "leftovers.run_leftovers = lambda *a, **k: print(*a, k) or 1\nmain()"
     )
     found = command(program, "--stack", "dev", "--folder", "docs", "--json")
     assert (found.returncode, found.stderr, found.stdout) == (1, "", "docs dev {'json_wanted': True}\n")

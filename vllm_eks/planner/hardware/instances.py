@@ -132,7 +132,7 @@ def known_catalogue() -> Catalogue:
         file = folder / CATALOGUE.name
         if file.exists():
             found = read_catalogue_file(file)
-            head |= found.head | {"prices": head.get("prices", {}) | found.head["prices"]}
+            head |= {**found.head, "prices": {**head.get("prices", {}), **found.head["prices"]}}
             types |= found.types
     return Catalogue(head=head, types=types)
 
@@ -146,7 +146,8 @@ def read_catalogue_file(file: Path) -> Catalogue:
     document = read_json_object(file)
     try:
         rows = [InstanceType(**row) for row in document.pop("instances")]
-        document["prices"], document["sources"]
+        if not (isinstance(document["prices"], dict) and isinstance(document["sources"], dict)):
+            raise TypeError
     except (KeyError, TypeError):
         raise WrongQuestion(f"{file} is not a catalogue of this version: delete it") from None
     return Catalogue(head=document, types={row.type: row for row in rows})

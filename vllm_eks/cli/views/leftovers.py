@@ -12,7 +12,7 @@ from vllm_eks.leftovers.prices import REGION, Price
 COLUMNS = ("kind", "id", "USD/h", "USD/month", "why it is the stack's")
 
 
-def show(leftovers: Leftovers, out: Console) -> None:
+def show_leftovers(leftovers: Leftovers, out: Console) -> None:
     """Print what is left, why, what it costs, how to remove it, and what could not be asked."""
     if leftovers.in_use:
         _line(out, leftovers.in_use)
@@ -38,7 +38,7 @@ def show(leftovers: Leftovers, out: Console) -> None:
             _line(out, f"  {price.text}")
 
 
-def as_json(leftovers: Leftovers) -> dict[str, Any]:
+def leftovers_json(leftovers: Leftovers) -> dict[str, Any]:
     """Return the whole as one object: its keys are a contract, others may be added, none goes away."""
     return {
         "name": leftovers.name,

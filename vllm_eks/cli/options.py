@@ -1,0 +1,21 @@
+"""Options that several commands have, and how a command ends."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+stack_folder = click.option(
+    "--folder",
+    type=PATH,
+    default=Path(),
+    show_default=False,
+    help="The folder that holds Pulumi.yaml. Default: here.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+def exit_with(status: int) -> None:
+    """End the command with an exit status."""
+    click.get_current_context().exit(status)

@@ -1,0 +1,56 @@
+"""A lock file for people: bytes by part, and what is odd about them."""
+
+from pathlib import Path
+from typing import Any, TextIO
+
+from vllm_eks.cli.views.screen import console, table
+from vllm_eks.planner.models.tensors import SortedTensors
+from vllm_eks.planner.units import gib
+
+
+def show_warnings(found: SortedTensors, said_bytes: int | None, held_bytes: int, stream: TextIO) -> None:
+    """Print what a reader of the lock file should know of its numbers.
+
+    Args:
+        found: The tensors, sorted into parts.
+        said_bytes: The bytes that the index names; None: there is no index.
+        held_bytes: The bytes that the headers name.
+        stream: Where the lines go.
+    """
+    if said_bytes is not None and said_bytes != held_bytes:
+        print(
+            f"warning: the index says {said_bytes:,} bytes, the headers {held_bytes:,}: the headers are taken",
+            file=stream,
+        )
+    if found.unknown:
+        names = ", ".join(found.unknown[:3]) + (", ..." if len(found.unknown) > 3 else "")
+        print(
+            f"warning: {len(found.unknown)} tensors of unknown modules count as whole on every rank: {names}",
+            file=stream,
+        )
+
+
+def show_lock(document: dict[str, Any], before: str | None, found: SortedTensors, path: Path) -> None:
+    """Print what a lock file holds and where it is; `before` is the commit that it had before."""
+    out, parts = console(), document["parts"]
+    commit = document["revision"]
+    moved = f" (was {before})" if before and before != commit else ""
+    out.print(f"{document['id']} at {commit}{moved}", markup=False)
+    made = table(out, "GiB", "part", "layers", right=frozenset({"GiB"}))
+    for part in ("embedding", "head", "final_norm", "vision"):
+        if parts[f"{part}_bytes"]:
+            made.add_row(f"{gib(parts[f'{part}_bytes']):.2f}", part.replace("_", " "), "")
+    for kind in parts["layers"]:
+        size = sum(value for key, value in kind.items() if key != "indices")
+        made.add_row(f"{gib(size):.2f}", "each layer", kind["indices"])
+    made.add_row(f"{gib(document['weights_bytes']):.2f}", f"in all, {parts['parameters'] / 1e9:.2f} B parameters", "")
+    out.print(made)
+    if found.draft_bytes:
+        out.print(f"not counted: {gib(found.draft_bytes):.2f} GiB for multi-token prediction", markup=False)
+    out.print(f"written: {_short(path)}", markup=False)
+
+
+def _short(path: Path) -> Path:
+    """Return a path as a person writes it: relative where the file is below the working folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
