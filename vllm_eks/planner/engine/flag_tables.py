@@ -96,18 +96,6 @@ def all_flags(version: str) -> Mapping[str, Flag]:
     return ChainMap(dict(nearest.by_spelling), *(dict(table.by_spelling) for table in reversed(others)))
 
 
-def has_flag(version: str, flag: str) -> bool:
-    """Say whether a vLLM release surely has a flag: False also where that is not known.
-
-    A release without a table has what the tables before and after it have; one newer than all tables has what the
-    newest has; of one older than all tables nothing is known.
-    """
-    wanted, known = parse_version(version), table_versions()
-    before = [one for one in known if one <= wanted][-1:]
-    after = [one for one in known if one >= wanted][:1]
-    return bool(before) and all(flag in _read(one).by_spelling for one in {*before, *after})
-
-
 @cache
 def _read(version: Version) -> FlagTable:
     document = json.loads((TABLES / f"{'.'.join(map(str, version))}.json").read_text())

@@ -7,7 +7,7 @@ import pytest
 
 from tests.flag_tables.make_runs import trials
 from vllm_eks.planner.engine.flag_reading import read_flags
-from vllm_eks.planner.engine.flag_tables import flag_table, has_flag, nearest_table, table_versions
+from vllm_eks.planner.engine.flag_tables import flag_table, nearest_table, table_versions
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 
 RUNS = Path(__file__).parents[3] / "data" / "vllm_flag_runs"
@@ -25,25 +25,6 @@ def test_every_table_names_its_version_and_how_it_was_got() -> None:
         table = nearest_table(version)
         assert table.version == version
         assert table.source.startswith("live parser of vllm")
-
-
-@pytest.mark.parametrize(
-    ("version", "flag", "has"),
-    [
-        ("0.21.0", "--disable-access-log-for-endpoints", True),
-        ("0.27.0", "--disable-access-log-for-endpoints", True),
-        ("0.24.0", "--disable-access-log-for-endpoints", True),
-        ("0.33.4", "--disable-access-log-for-endpoints", True),
-        ("0.20.2", "--disable-access-log-for-endpoints", False),  # older than all tables: not known
-        ("0.33.0", "--disable-chunked-prefill", True),
-        ("0.32.0", "--disable-chunked-prefill", False),
-        ("0.32.1", "--disable-chunked-prefill", False),  # 0.33 has it, 0.32 has not
-        ("0.33.0", "-tp", True),
-        ("0.33.0", "--no-such-flag", False),
-    ],
-)
-def test_a_version_has_a_flag_only_where_that_is_known(version: str, flag: str, has: bool) -> None:
-    assert has_flag(version, flag) is has
 
 
 @pytest.mark.parametrize(
