@@ -16,7 +16,7 @@ from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory.stages import Layout, build_layout
 from vllm_eks.planner.models.config_json import UnknownArchitecture
 from vllm_eks.planner.models.known_models import ModelFacts, read_model_folder
-from vllm_eks.planner.search.layouts import attempt
+from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.units import BYTES_PER_GIB, gib
 
 RUNS = Path(__file__).parents[1] / "data" / "vllm_runs"
@@ -84,7 +84,7 @@ class Run:
         )
 
     @property
-    def wishes(self) -> ServingOptions:
+    def requested(self) -> ServingOptions:
         row = self.row
         version = row["vllm_version"] or UNKNOWN_VERSION
         return ServingOptions(
@@ -183,9 +183,9 @@ def runs() -> list[Run]:
 def score(run: Run) -> Score:
     """Return the planner's answer to a run that can be mapped."""
     row, machine = run.row, run.machine
-    options = resolve(run.wishes, machine, context_limit_tokens=row["max_model_len"])
+    options = resolve(run.requested, machine, context_limit_tokens=row["max_model_len"])
     layout = build_layout(run.model, machine, options, tensor_parallel_size=row["tp"], pipeline_parallel_size=row["pp"])
-    return Score(run=run, layout=layout, options=options, fits=attempt(run.model, machine, run.wishes).fits)
+    return Score(run=run, layout=layout, options=options, fits=try_layouts(run.model, machine, run.requested).fits)
 
 
 def scored() -> tuple[list[Score], list[Score], list[Run]]:

@@ -20,8 +20,8 @@ MIXTRAL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
 ALL_MODELS = (SCOUT, SCOUT_W4A16, LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_32B, QWEN_235B, MIXTRAL)
 
 
-def planned(model: str, instance: str = "g5.48xlarge", **wishes: Any) -> Plan:
-    return plan(find_model(model), find_instance(instance), ServingOptions(**wishes))
+def planned(model: str, instance: str = "g5.48xlarge", **requested: Any) -> Plan:
+    return plan(find_model(model), find_instance(instance), ServingOptions(**requested))
 
 
 def laid_out(plan: Plan) -> Layout:

@@ -1,11 +1,11 @@
-"""A number that nobody knows exactly: its likely value, and the ends it stays within nine times in ten."""
+"""An estimate with its 90 % range."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Range:
-    """A number with its likely value and the ends it stays within."""
+    """An estimate: the best value and the low and high ends of its 90 % range."""
 
     low: float
     best: float
@@ -15,17 +15,17 @@ class Range:
         return Range(self.low * factor, self.best * factor, self.high * factor)
 
     def __add__(self, other: "Range") -> "Range":
-        """Add end to end: the cautious side takes every term at its worst."""
+        """Add the ends separately, so that the low end assumes the worst of every term."""
         return Range(self.low + other.low, self.best + other.best, self.high + other.high)
 
     def __neg__(self) -> "Range":
         return Range(-self.high, -self.best, -self.low)
 
     def at_least(self, floor: "Range") -> "Range":
-        """Return the larger of two numbers that share one place in memory."""
+        """Return the larger of two estimates, end by end, for two uses of the same memory."""
         return Range(max(self.low, floor.low), max(self.best, floor.best), max(self.high, floor.high))
 
 
 def exactly(value: float) -> Range:
-    """Return a number that is known."""
+    """Return a known number as a range of width zero."""
     return Range(value, value, value)

@@ -1,4 +1,4 @@
-"""The units every name in this package ends in. GiB is 2**30 bytes."""
+"""Memory units. GiB is 2**30 bytes."""
 
 BYTES_PER_GIB = 2**30
 BYTES_PER_MIB = 2**20

@@ -184,7 +184,7 @@ def test_an_unknown_architecture_is_planned_only_when_it_may_be_assumed(ask: Ask
     assert (refused.returncode, assumed.returncode) == (2, 0)
     assert "the planner does not know the architecture NovelForCausalLM; it knows Llama" in refused.stderr
     assert "can be estimated with --assume-dense" in refused.stderr
-    assert "note: NovelForCausalLM is read as a plain dense decoder: every number is an estimate" in assumed.stdout
+    assert "note: NovelForCausalLM is planned as a plain dense decoder: every number is an estimate" in assumed.stdout
 
 
 def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
     found = ask(str(tmp_path))
     assert found.returncode == 3
     assert "fits no instance type of the catalogue:" in found.stderr
-    assert "58 types: host_too_small: the largest, p6-b300.48xlarge: each node downloads" in found.stderr
+    assert "58 types: host_too_small: the largest, p6-b300.48xlarge: each node needs" in found.stderr
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
         (("Qwen/Qwen3-8C",), "vllm-eks: model 'Qwen/Qwen3-8C' is not one of the locked models; did you mean Qwen/Qwen3-8B"),  # noqa: E501
         ((LLAMA_8B, "--instance-type", "g5.48xlrge"), "instance type 'g5.48xlrge' is not in the catalogue; did you mean g5.48x"),  # noqa: E501
         ((LLAMA_8B, "--instance-type", "g5.xlarge", "--instance-file", "x"), "give either --instance-type or --instance-file"),  # noqa: E501
-        ((LLAMA_8B, "--vllm-version", "0.7.3"), "vLLM 0.7.3 is outside what the planner has read: 0.8 to 0.33"),
+        ((LLAMA_8B, "--vllm-version", "0.7.3"), "vLLM 0.7.3 is not supported: use 0.8 to 0.33"),
         ((LLAMA_8B, "--tensor-parallel-size", "0"), "Invalid value for '--tensor-parallel-size'"),
         ((LLAMA_8B, "--gpu-memory-utilization", "1.5"), "gpu memory utilization 1.5 must be above 0 and at most 1"),
     ],

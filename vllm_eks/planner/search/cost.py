@@ -1,4 +1,4 @@
-"""What a stack costs by the hour and the month, by part, from list prices each with its date and source."""
+"""Hourly and monthly costs of a stack, part by part, from dated and sourced list prices."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from vllm_eks.planner.search.gpu_nodes import SPOT, GpuNodes
 from vllm_eks.planner.search.plan import Plan
 
 HOURS_PER_MONTH = 730
-"""As AWS's own calculator counts: 365 x 24 / 12."""
+"""365 x 24 / 12, as in the AWS Pricing Calculator."""
 BYTES_PER_GB = 1e9
 """Data transfer is billed in GB, not GiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Infrastructure:
-    """What a stack makes beside its GPU nodes, as numbers of things billed."""
+    """Counts of the billed resources of a stack, except its GPU nodes."""
 
     control_planes: int = 0
     system_nodes: int = 0
@@ -25,7 +25,7 @@ class Infrastructure:
     nat_gateways: int = 0
     public_addresses: int = 0
     root_volumes_gib: int = 0
-    """Of all nodes that run, GPU nodes too."""
+    """Total over all running nodes, GPU nodes included."""
     kms_keys: int = 0
 
 
@@ -36,28 +36,28 @@ class CostPart:
     part: str
     what: str
     usd_per_hour: float | None
-    """None: not known."""
+    """None when the price is unknown."""
     price_of: str
-    """Where and when the price is from."""
+    """Source and date of the price."""
 
     @property
     def usd_per_month(self) -> float | None:
-        """The same for a month of 730 hours."""
+        """Cost of a 730-hour month."""
         return None if self.usd_per_hour is None else self.usd_per_hour * HOURS_PER_MONTH
 
 
 def cost_parts(fleet: Mapping[str, GpuNodes], made: Infrastructure, region: str) -> list[CostPart]:
-    """Return the bill by part: the GPU nodes of each model, then what the cluster and the network cost all the same."""
+    """Return the cost of each part: the GPU nodes of each model, then the cluster and the network."""
     return [*(_gpu_nodes(name, nodes) for name, nodes in fleet.items()), *_infrastructure(made, region)]
 
 
 def known_usd(parts: Sequence[CostPart]) -> float:
-    """Return the sum an hour of the parts whose price is known."""
+    """Return the hourly cost of all parts with a known price."""
     return sum(part.usd_per_hour for part in parts if part.usd_per_hour is not None)
 
 
 def total_usd(parts: Sequence[CostPart]) -> float | None:
-    """Return the sum of all parts an hour; None where one is unknown."""
+    """Return the hourly cost of all parts, or None when a price is unknown."""
     return None if any(part.usd_per_hour is None for part in parts) else known_usd(parts)
 
 
@@ -74,7 +74,7 @@ def _gpu_nodes(name: str, nodes: GpuNodes) -> CostPart:
 
 
 def _infrastructure(made: Infrastructure, region: str) -> Iterator[CostPart]:
-    """Yield the parts that are there; a price by the month is spread over its hours."""
+    """Yield each part that the stack has. Monthly prices are divided by the hours of a month."""
     a_month = 1 / HOURS_PER_MONTH
     for part, number, unit, name, factor in (
         ("control plane", made.control_planes, "EKS", "control_plane_hour", 1.0),
@@ -85,40 +85,40 @@ def _infrastructure(made: Infrastructure, region: str) -> Iterator[CostPart]:
         ("keys", made.kms_keys, "KMS key", "kms_key_month", a_month),
     ):
         if number:
-            found, reference = list_prices(region).get(name), list_prices(REFERENCE_REGION).get(name)
+            price, reference = list_prices(region).get(name), list_prices(REFERENCE_REGION).get(name)
             yield CostPart(
                 part=part,
                 what=f"{number} x {unit}",
-                usd_per_hour=number * found.usd * factor if found else None,
-                price_of=found.where_from if found else unknown_price(region, reference.usd if reference else None),
+                usd_per_hour=number * price.usd * factor if price else None,
+                price_of=price.where_from if price else unknown_price(region, reference.usd if reference else None),
             )
 
 
 def saved_usd_per_hour(nodes: GpuNodes) -> float | None:
-    """Return what a parked model saves: the on-demand price of its nodes; None where that is unknown."""
+    """Return the on-demand price of a parked model's nodes, 0 when it runs, or None when the price is unknown."""
     return nodes.plan.usd_per_hour if nodes.parked else 0.0
 
 
 def s3_usd_per_month(plan: Plan, region: str) -> float | None:
-    """Return what a bucket with one copy of the weights costs a month; None where the price is unknown."""
+    """Return the monthly S3 cost of one copy of the weights, or None when the price is unknown."""
     return _usd(plan.model.weights_bytes / BYTES_PER_GB, "s3_gb_month", region)
 
 
 def copy_nat_usd(plan: Plan, region: str) -> float | None:
-    """Return what NAT charges for the one copy from the Hub into a bucket; None where the price is unknown."""
+    """Return the NAT cost of copying the weights from the Hub to S3 once, or None when the price is unknown."""
     return _usd(plan.model.weights_bytes / BYTES_PER_GB, "nat_gateway_gb", region)
 
 
 def start_gb(plan: Plan) -> float:
-    """Return the GB (10**9 bytes) that one start of all replicas fetches: the whole repository on each node."""
+    """Return the GB (10**9 bytes) downloaded when all replicas start: each node downloads the whole repository."""
     return plan.model.weights_bytes * DOWNLOAD_FACTOR * plan.total_nodes / BYTES_PER_GB
 
 
 def start_nat_usd(plan: Plan, region: str) -> float | None:
-    """Return what NAT charges for the data of one start of all replicas; None where the price is unknown."""
+    """Return the NAT cost of the downloads when all replicas start, or None when the price is unknown."""
     return _usd(start_gb(plan), "nat_gateway_gb", region)
 
 
 def _usd(number: float, name: str, region: str) -> float | None:
-    found = list_prices(region).get(name)
-    return number * found.usd if found else None
+    price = list_prices(region).get(name)
+    return number * price.usd if price else None

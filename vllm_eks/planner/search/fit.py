@@ -1,4 +1,4 @@
-"""Whether a layout holds its model: GPU memory, host memory, local disks, and the model's own context limit."""
+"""Whether a model fits a layout: GPU memory, host memory, local disks, and the model's context limit."""
 
 from collections.abc import Iterator
 
@@ -14,29 +14,29 @@ from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.units import BYTES_PER_GIB, gib
 
 DOWNLOAD_FACTOR = 1.05
-"""The repository holds more than its tensors: tokenizer, configs, lock files of the download."""
+"""The download is larger than the tensors: it includes the tokenizer, configs and the downloader's lock files."""
 UNPACKED_IMAGE_GB = 35.0
-"""Upper end of a vLLM container with CUDA 13 once unpacked. Estimate."""
+"""Upper bound for an unpacked vLLM image with CUDA 13. An estimate."""
 DISK_BEFORE_EVICTION = 0.9
 """The kubelet evicts pods when less than 10 % of nodefs is free (EKS AMI, nodeadm)."""
 
 
 def check_version(model: ModelFacts, options: ResolvedOptions) -> None:
-    """Refuse a vLLM that came before the architecture.
+    """Check that the vLLM version supports the architecture.
 
     Raises:
-        WrongQuestion: It did.
+        WrongQuestion: The version is older than the first one that supports it.
     """
     since = model.architecture.since
     if options.version < since:
         raise WrongQuestion(
-            f"{model.id}: vLLM {'.'.join(map(str, options.version))} does not know {model.architecture.name}; "
-            f"it came with {'.'.join(map(str, since))}"
+            f"{model.id}: vLLM {'.'.join(map(str, options.version))} does not support {model.architecture.name}: "
+            f"use {'.'.join(map(str, since))} or later"
         )
 
 
 def context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Refusal]:
-    """Yield a refusal when more context is asked than the model itself has."""
+    """Yield a refusal when the requested context exceeds the model's limit."""
     limit = model.architecture.max_position_embeddings
     if options.max_model_len > limit:
         message = f"max model len {options.max_model_len:,} is above the model's own limit of {limit:,} tokens"
@@ -44,27 +44,27 @@ def context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Re
 
 
 def disk_refusals(model: ModelFacts, instance: InstanceType, options: ResolvedOptions) -> Iterator[Refusal]:
-    """Yield a refusal when the local disks do not hold the whole repository, which every node fetches from the Hub."""
+    """Yield a refusal when a node's local disks are too small for the repository that it downloads from the Hub."""
     if options.weights_source == S3:
         return
     needed_gb = model.weights_bytes * DOWNLOAD_FACTOR / GB + UNPACKED_IMAGE_GB
     if instance.nvme_gb and needed_gb > instance.nvme_gb * DISK_BEFORE_EVICTION:
         yield Refusal(
             code="host_too_small",
-            message=f"each node downloads {model.weights_bytes / GB:.0f} GB of weights and unpacks the image: "
-            f"{needed_gb:.0f} GB do not fit the {instance.nvme_gb:.0f} GB of local NVMe of {instance.type}",
+            message=f"each node needs {needed_gb:.0f} GB for {model.weights_bytes / GB:.0f} GB of weights and the "
+            f"unpacked image, and {instance.type} has {instance.nvme_gb:.0f} GB of local NVMe",
         )
 
 
 STREAMER_BUFFER_BYTES = 40 * GB
-"""What runai_streamer holds in host memory, a worker; ranks that share hold all they read (run-ai env-vars.md)."""
+"""Host memory of runai_streamer per worker. Ranks that share reads hold the whole checkpoint (run-ai env-vars.md)."""
 
 
 def host_memory_bytes(model: ModelFacts, *, workers: int) -> float:
-    """Return the host memory that loading takes on a node, page cache aside (vllm#16916: full Scout, 8 workers).
+    """Return the host memory that loading needs on a node, without page cache (vllm#16916: full Scout, 8 workers).
 
-    Every worker is a process with its own CUDA libraries, and stacks the experts of one layer before it copies its
-    shard to the GPU.
+    Each worker is a process with its own CUDA libraries. It stacks the experts of one layer before it copies its shard
+    to the GPU.
     """
     largest_layer = max(layer.total_bytes for layer in model.parts.layers)
     each = constants.HOST_BYTES_PER_WORKER.high + largest_layer
@@ -74,8 +74,8 @@ def host_memory_bytes(model: ModelFacts, *, workers: int) -> float:
 def host_refusals(
     model: ModelFacts, instance: InstanceType, options: ResolvedOptions, *, workers: int
 ) -> Iterator[Refusal]:
-    """Yield a refusal when a node's host memory may not last while its workers load their shards."""
-    # Ranks that share hold the checkpoint once between them; the buffers of one that reads alone are its own.
+    """Yield a refusal when a node may run out of host memory while its workers load their shards."""
+    # Ranks that share reads hold one checkpoint between them. Ranks that read separately each have a buffer.
     needed = host_memory_bytes(model, workers=workers)
     if options.weights_source == S3:
         shares = workers > 1 and not options.enforce_eager
@@ -83,13 +83,13 @@ def host_refusals(
     if instance.memory_gib is not None and needed > instance.memory_gib * BYTES_PER_GIB:
         yield Refusal(
             code="host_too_small",
-            message=f"{workers} workers may take {gib(needed):.0f} GiB of host memory while they load, "
+            message=f"{workers} workers may need {gib(needed):.0f} GiB of host memory while they load, and "
             f"{instance.type} has {instance.memory_gib:.0f} GiB",
         )
 
 
 def largest_context(layout: Layout, options: ResolvedOptions, *, limit_tokens: int) -> int:
-    """Return the longest request, in tokens, that the cautious number of blocks holds; 0 when there is none."""
+    """Return the longest request, in tokens, that fits the low estimate of KV cache blocks; 0 when none fits."""
     blocks = layout.blocks[0] - layout.cache.reserved_blocks(options.version)
     low, high = 0, limit_tokens
     while low < high:
@@ -102,9 +102,9 @@ def largest_context(layout: Layout, options: ResolvedOptions, *, limit_tokens: i
 
 
 def memory_refusal(layout: Layout, options: ResolvedOptions) -> Refusal | None:
-    """Return why the tightest rank may not hold the model and one request, or None when it does.
+    """Return a refusal when the tightest rank may not hold the model and one request, or None when it does.
 
-    Judged on the cautious side: with the low end of what is left for the KV cache.
+    The check uses the low estimate of the KV cache.
     """
     stage = layout.tightest
     where = f"{layout.label}: stage {stage.index + 1} of {layout.pipeline_parallel_size}"
@@ -127,15 +127,15 @@ def memory_refusal(layout: Layout, options: ResolvedOptions) -> Refusal | None:
         longest = largest_context(layout, options, limit_tokens=options.max_model_len)
         return Refusal(
             code="kv_cache_too_small",
-            message=f"{where} has {gib(stage.kv_cache.best):.2f} GiB of KV cache left, {gib(stage.kv_cache.low):.2f} "
-            f"on the cautious side ({needs_and_has}): {longest:,} of the {options.max_model_len:,} tokens of one "
-            "request",
+            message=f"{where} has {gib(stage.kv_cache.best):.2f} GiB left for the KV cache, "
+            f"{gib(stage.kv_cache.low):.2f} by the low estimate ({needs_and_has}): {longest:,} of the "
+            f"{options.max_model_len:,} tokens of one request",
         )
     return _all_layers_refusal(layout, options, where)
 
 
 def _all_layers_refusal(layout: Layout, options: ResolvedOptions, where: str) -> Refusal | None:
-    """Return why vLLM itself would refuse a pipeline in the versions that count the layers of every stage."""
+    """Return a refusal when vLLM would reject the pipeline, in versions whose check counts the layers of all stages."""
     since, until = PIPELINE_CHECK_OF_ALL_LAYERS
     if not since <= options.version < until:
         return None
@@ -146,6 +146,7 @@ def _all_layers_refusal(layout: Layout, options: ResolvedOptions, where: str) ->
         return None
     return Refusal(
         code="kv_cache_too_small",
-        message=f"{where}: vLLM {'.'.join(map(str, options.version))} asks each rank for the KV cache of all layers, "
-        f"{gib(needed):.2f} GiB, and {gib(least):.2f} are there; 0.17 and later ask for their own layers only",
+        message=f"{where}: vLLM {'.'.join(map(str, options.version))} requires KV cache for all layers on each rank, "
+        f"{gib(needed):.2f} GiB, and {gib(least):.2f} GiB are free: use 0.17 or later, which counts only the layers "
+        "of the rank",
     )

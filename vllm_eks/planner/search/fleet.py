@@ -1,4 +1,4 @@
-"""What several models of a stack pay for together: each has nodes of its own, however few GPUs it uses."""
+"""Idle GPUs across the models of a stack. Models never share nodes, however few GPUs each uses."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -7,9 +7,9 @@ from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 
 def shared_node_warnings(fleet: Mapping[str, GpuNodes]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the models whose pods would share fewer nodes than they have, and what that costs, with both prices.
+    """Yield groups of models whose pods would fit on fewer shared nodes, with a message that has both prices.
 
-    Counted for models of one instance type, zone and way of paying, whose replicas are each on one node.
+    Compares models with the same instance type, zones and capacity type, and one node for each replica.
     """
     alike: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for name, nodes in fleet.items():
@@ -24,9 +24,9 @@ def shared_node_warnings(fleet: Mapping[str, GpuNodes]) -> Iterator[tuple[tuple[
             idle = sum(nodes.plan.idle_gpus for nodes in members)
             yield (
                 tuple(names),
-                f"{' and '.join(names)} have nodes of their own, {_machines(apart, members[0])} with {idle} of "
-                f"{apart * instance.gpus} GPUs idle, where {_machines(together, members[0])} would hold them: models "
-                "share no nodes; take a type with fewer GPUs, or more replicas",
+                f"{' and '.join(names)} use separate nodes, {_machines(apart, members[0])} with {idle} of "
+                f"{apart * instance.gpus} GPUs idle, although {_machines(together, members[0])} would hold them: "
+                "models do not share nodes. Choose a type with fewer GPUs, or more replicas",
             )
 
 
@@ -37,7 +37,7 @@ def _pods(nodes: GpuNodes) -> list[int]:
 
 
 def _nodes_for(pods: list[int], nodes: GpuNodes) -> int:
-    """Return how many nodes hold these pods, the largest placed first."""
+    """Return the number of nodes that hold these pods, with the largest pods placed first."""
     free: list[int] = []
     for gpus in sorted(pods, reverse=True):
         place = next((index for index, room in enumerate(free) if room >= gpus), None)

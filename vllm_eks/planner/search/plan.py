@@ -1,4 +1,4 @@
-"""A plan: the layout of one model on one instance type with its memory, or every layout tried and why not."""
+"""A plan: one model on one instance type, with a layout and its memory, or with the reasons that no layout fits."""
 
 from dataclasses import dataclass, field, replace
 
@@ -14,32 +14,33 @@ from vllm_eks.planner.search.roofline import Roofline, roofline, usd_per_million
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one model on one instance type comes to."""
+    """The plan for one model on one instance type."""
 
     model: ModelFacts
     instance: InstanceType
     options: ResolvedOptions
     replicas: int
     zones: int = 1
-    """Zones that the replicas are spread over evenly."""
+    """Number of zones. Each has the same number of replicas."""
     layout: Layout | None
-    """The layout chosen; where nothing fits, the last one whose memory was counted, if any."""
+    """The chosen layout. When none fits, the last one whose memory was computed, if any."""
     refusals: tuple[Refusal, ...]
-    """Empty when it fits."""
+    """Empty when the model fits."""
     notes: tuple[str, ...] = field(default=())
-    """What helps to judge the plan."""
+    """Estimates and changed defaults that the reader should know."""
     warnings: tuple[str, ...] = field(default=())
-    """What the plan costs beyond what the user named, each a full sentence with the prices."""
+    """Costs that the user did not ask for, each a full sentence with prices."""
     suggestions: tuple[str, ...] = field(default=())
+    """Changes that would make a refused plan fit."""
 
     @property
     def fits(self) -> bool:
-        """Whether the plan can be built."""
+        """Whether the model fits."""
         return not self.refusals
 
     @property
     def stages_per_node(self) -> int:
-        """Pipeline stages that share a node: all of them where its GPUs are enough, else one."""
+        """Pipeline stages on one node: all of them if the node has enough GPUs, otherwise one."""
         if self.layout is None:
             return 0
         stages = self.layout.pipeline_parallel_size
@@ -47,29 +48,29 @@ class Plan:
 
     @property
     def nodes_per_replica(self) -> int:
-        """Nodes of one replica: as many as it has pods."""
+        """Nodes of one replica, which is also its number of pods."""
         return self.layout.pipeline_parallel_size // self.stages_per_node if self.layout else 0
 
     @property
     def gpus_per_pod(self) -> int:
-        """GPUs of one pod, which are those of one replica on one node."""
+        """GPUs of one pod: the GPUs that one replica uses on one node."""
         return self.layout.tensor_parallel_size * self.stages_per_node if self.layout else 0
 
     @property
     def replicas_per_node(self) -> int:
-        """Replicas that have room on one node; a node of a replica over several holds one of its pods only."""
+        """Replicas that fit on one node; 1 when a replica spans several nodes."""
         if self.nodes_per_replica != 1:
             return 1
         return max(1, self.instance.gpus // self.gpus_per_pod)
 
     @property
     def in_one_zone(self) -> "Plan":
-        """The share of one zone: an equal part of the replicas."""
+        """The same plan for one zone, with that zone's replicas."""
         return replace(self, replicas=self.replicas // self.zones, zones=1)
 
     @property
     def nodes_per_zone(self) -> int:
-        """Nodes of one zone. Replicas on one node each share a node's GPUs; of others every pod has its own."""
+        """Nodes in one zone. Replicas share nodes only when each fits on one node."""
         replicas = self.replicas // self.zones
         return -(-replicas // self.replicas_per_node) * self.nodes_per_replica
 
@@ -80,19 +81,19 @@ class Plan:
 
     @property
     def usd_per_hour(self) -> float | None:
-        """Price of the GPU nodes of all replicas; None where the price is unknown."""
+        """Price of the GPU nodes of all replicas, or None when it is unknown."""
         if self.instance.usd_per_hour is None or not self.layout:
             return None
         return round(self.total_nodes * self.instance.usd_per_hour, 4)
 
     @property
     def kv_cache_tokens(self) -> int:
-        """Likely tokens of KV cache of one replica, as vLLM prints them."""
+        """Best estimate of one replica's KV cache in tokens, the number that vLLM logs."""
         return self._tokens(1)
 
     @property
     def kv_cache_tokens_range(self) -> tuple[int, int]:
-        """Fewest and most tokens of KV cache that one replica has nine times in ten."""
+        """90 % range of one replica's KV cache in tokens."""
         return self._tokens(0), self._tokens(2)
 
     def _tokens(self, which: int) -> int:
@@ -102,7 +103,7 @@ class Plan:
 
     @property
     def max_concurrency(self) -> float:
-        """Requests of the full context that one replica holds at once."""
+        """Requests of the full context length that fit in one replica's KV cache at once."""
         if self.layout is None:
             return 0.0
         needed = self.layout.cache.blocks_per_request(self.options.max_model_len, self.options)
@@ -110,7 +111,7 @@ class Plan:
 
     @property
     def margin_bytes(self) -> float:
-        """KV cache of the tightest GPU beyond one request of the full context, on the cautious side."""
+        """KV cache bytes that remain on the tightest GPU after one full-length request, by the low estimate."""
         if self.layout is None:
             return 0.0
         needed = self.layout.cache.blocks_per_request(self.options.max_model_len, self.options)
@@ -119,21 +120,21 @@ class Plan:
 
     @property
     def largest_context_tokens(self) -> int:
-        """The longest --max-model-len that this layout holds on the cautious side, up to the model's own limit."""
+        """The longest --max-model-len that fits this layout by the low estimate, up to the model's limit."""
         if self.layout is None:
             return 0
         return largest_context(self.layout, self.options, limit_tokens=self.model.architecture.max_position_embeddings)
 
     @property
     def roofline(self) -> Roofline | None:
-        """Estimate of the decode tokens per second of one replica; None where a bandwidth is unknown."""
+        """Estimated decode tokens per second of one replica, or None when a bandwidth is unknown."""
         if self.layout is None:
             return None
         return roofline(self.model, self.instance, self.layout, self.options, concurrency=self.max_concurrency)
 
     @property
     def usd_per_million_tokens(self) -> float | None:
-        """Estimate of the price of a million decoded tokens: the GPU nodes at the roofline."""
+        """Estimated price of a million output tokens: the GPU nodes at the roofline rate."""
         estimate = self.roofline
         if estimate is None or self.usd_per_hour is None:
             return None
@@ -141,7 +142,7 @@ class Plan:
 
     @property
     def idle_gpus(self) -> int:
-        """GPUs of all nodes that no replica uses."""
+        """GPUs that no replica uses, over all nodes."""
         if self.layout is None:
             return 0
         used = self.replicas * self.layout.tensor_parallel_size * self.layout.pipeline_parallel_size
@@ -149,7 +150,7 @@ class Plan:
 
     @property
     def startup(self) -> StartupBudget:
-        """How long a replica may take to its first token."""
+        """Time allowed for a replica to start and return its first token."""
         return startup_budget(
             weights_bytes=self.model.weights_bytes,
             network_gbps=self.instance.network_gbps,
@@ -159,8 +160,8 @@ class Plan:
 
     @property
     def reads_once(self) -> bool:
-        """Whether the ranks of a node share what one of them reads from S3 (runai_streamer's distributed mode).
+        """Whether the ranks of a node share one read from S3 (runai_streamer's distributed mode).
 
-        It needs more than one rank; the EKS user guide has it in conflict with --enforce-eager.
+        This mode needs more than one rank and, by the EKS user guide, conflicts with --enforce-eager.
         """
         return self.gpus_per_pod > 1 and not self.options.enforce_eager

@@ -1,4 +1,4 @@
-"""What a plan that fits costs beyond what the user named, each as one sentence with the prices."""
+"""Warnings about costs of a plan that the user did not ask for, each one sentence with prices."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,25 +7,25 @@ from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION
 from vllm_eks.planner.hardware.prices import partition
 from vllm_eks.planner.memory.stages import Layout
-from vllm_eks.planner.search.layouts import SMALLER_BATCHES, attempt
+from vllm_eks.planner.search.layouts import SMALLER_BATCHES, try_layouts
 from vllm_eks.planner.search.plan import Plan
 
 
-def warnings_on(plan: Plan, wishes: ServingOptions) -> Iterator[str]:
-    """Yield what the user of a plan that fits pays without having asked for it."""
+def warnings_on(plan: Plan, requested: ServingOptions) -> Iterator[str]:
+    """Yield a warning for each cost of the plan that the user did not ask for."""
     if plan.layout is None:
         return
-    adds_nodes = plan.nodes_per_replica > 1 and wishes.pipeline_parallel_size is None
+    adds_nodes = plan.nodes_per_replica > 1 and requested.pipeline_parallel_size is None
     if plan.idle_gpus:
         yield _idle_gpus(plan)
     if plan.idle_gpus or adds_nodes:
-        yield from _expert_parallel(plan, plan.layout, wishes)
+        yield from _expert_parallel(plan, plan.layout, requested)
     if adds_nodes:
-        yield _added_nodes(plan, plan.layout, wishes)
+        yield _added_nodes(plan, plan.layout, requested)
 
 
 def machines(plan: Plan) -> str:
-    """Return the nodes of a plan and their price; where that is unknown, with the reference region's."""
+    """Return the nodes of a plan and their price, or the reference region's price when theirs is unknown."""
     price = f"${plan.usd_per_hour:.2f}/h" if plan.usd_per_hour is not None else _unknown(plan)
     return f"{plan.total_nodes} x {plan.instance.type} ({price})"
 
@@ -47,45 +47,45 @@ def _idle_gpus(plan: Plan) -> str:
     return idle
 
 
-def _expert_parallel(plan: Plan, layout: Layout, wishes: ServingOptions) -> Iterator[str]:
-    """Yield the layout that experts kept whole allow, where it uses more GPUs of a node or fewer nodes."""
-    if not plan.model.architecture.experts or wishes.enable_expert_parallel or wishes.tensor_parallel_size:
+def _expert_parallel(plan: Plan, layout: Layout, requested: ServingOptions) -> Iterator[str]:
+    """Yield the layout with expert parallelism, if it uses more GPUs of a node or fewer nodes."""
+    if not plan.model.architecture.experts or requested.enable_expert_parallel or requested.tensor_parallel_size:
         return
-    whole = attempt(plan.model, plan.instance, replace(wishes, enable_expert_parallel=True))
+    whole = try_layouts(plan.model, plan.instance, replace(requested, enable_expert_parallel=True))
     if not whole.fits or whole.layout is None:
         return
     larger = whole.layout.tensor_parallel_size > layout.tensor_parallel_size
     if whole.total_nodes < plan.total_nodes or (larger and whole.total_nodes == plan.total_nodes):
         yield (
-            f"--enable-expert-parallel keeps experts whole, which allows {whole.layout.label} on {machines(whole)} "
-            f"instead of {layout.label} on {machines(plan)}"
+            f"--enable-expert-parallel keeps each expert on one GPU, which allows {whole.layout.label} on "
+            f"{machines(whole)} instead of {layout.label} on {machines(plan)}"
         )
 
 
-def _added_nodes(plan: Plan, layout: Layout, wishes: ServingOptions) -> str:
-    """Return that one instance does not hold a replica, with the price of one a replica and of what is planned."""
+def _added_nodes(plan: Plan, layout: Layout, requested: ServingOptions) -> str:
+    """Return a warning that a replica needs several instances, with the price of one instance and of the plan."""
     one = replace(plan, layout=replace(layout, pipeline_parallel_size=1, stages=layout.stages[:1]))
-    fewer = attempt(plan.model, plan.instance, replace(wishes, pipeline_parallel_size=1))
+    fewer = try_layouts(plan.model, plan.instance, replace(requested, pipeline_parallel_size=1))
     code = f" ({fewer.refusals[-1].code})" if fewer.refusals else ""
-    smaller = smaller_batch(plan, replace(wishes, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
+    smaller = smaller_batch(plan, replace(requested, pipeline_parallel_size=layout.pipeline_parallel_size - 1))
     return (
-        f"one {plan.instance.type} does not hold a replica{code}: {layout.label} takes {machines(plan)} instead of "
-        f"{machines(one)}; " + (f"{smaller}; " if smaller else "") + "to ask for it without this warning write "
+        f"one {plan.instance.type} does not hold a replica{code}: {layout.label} needs {machines(plan)} instead of "
+        f"{machines(one)}; " + (f"{smaller}; " if smaller else "") + "to accept this without a warning, set "
         f"--pipeline-parallel-size {layout.pipeline_parallel_size}"
     )
 
 
-def smaller_batch(plan: Plan, wishes: ServingOptions) -> str | None:
-    """Return the largest --max-num-seqs below the one asked for that fits the wished nodes, as a sentence.
+def smaller_batch(plan: Plan, requested: ServingOptions) -> str | None:
+    """Return a suggestion with the largest smaller --max-num-seqs that fits the requested nodes, or None.
 
-    None where the default was asked for: the search lowers that by itself.
+    None when the user set no --max-num-seqs: the search already lowers the default.
     """
-    if wishes.max_num_seqs is None:
+    if requested.max_num_seqs is None:
         return None
     for seqs in SMALLER_BATCHES:
         if seqs >= plan.options.max_num_seqs:
             continue
-        smaller = attempt(plan.model, plan.instance, replace(wishes, max_num_seqs=seqs))
-        if smaller.fits and smaller.nodes_per_replica <= max(1, wishes.pipeline_parallel_size or 1):
+        smaller = try_layouts(plan.model, plan.instance, replace(requested, max_num_seqs=seqs))
+        if smaller.fits and smaller.nodes_per_replica <= max(1, requested.pipeline_parallel_size or 1):
             return f"--max-num-seqs {seqs} (instead of {plan.options.max_num_seqs}) fits {machines(smaller)}"
     return None

@@ -1,8 +1,8 @@
-"""A roofline estimate of tokens per second: memory and links, as if nothing else cost time.
+"""A roofline estimate of tokens per second from memory and interconnect bandwidth alone.
 
-One decode step reads the weights and the KV cache of every running request once, and adds up activations over the
-ranks twice a layer (Megatron-style tensor parallelism). Arithmetic, scheduling and prefill come on top, while caches,
-prefix hits and shorter requests help: it ranks machines, and is no bound in either direction.
+One decode step reads the weights and the KV cache of every running request once, and all-reduces activations twice a
+layer (Megatron-style tensor parallelism). Arithmetic, scheduling and prefill make real runs slower. Prefix cache hits
+and shorter requests make them faster. The estimate ranks machines and is not a bound in either direction.
 """
 
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ class Roofline:
 def roofline(
     model: ModelFacts, instance: InstanceType, layout: Layout, options: ResolvedOptions, *, concurrency: float
 ) -> Roofline | None:
-    """Return the estimated decode tokens per second of one replica, None where the GPU's bandwidth is unknown.
+    """Return the estimated decode tokens per second of one replica, or None when the GPU's bandwidth is unknown.
 
     Args:
         model: The model, for its experts and hidden size.
         instance: The type, for memory bandwidth and interconnect of a GPU in GB/s.
-        layout: The layout, for weights and KV bytes of each stage.
+        layout: The layout, for the weights and KV bytes of each stage.
         options: For max_num_seqs and max_model_len.
         concurrency: Requests of max_model_len tokens that the KV cache holds.
     """
@@ -62,14 +62,14 @@ def _step_seconds(
     seconds = read / (bandwidth_gbytes_per_second * GB)
     tp, link = layout.tensor_parallel_size, instance.gpu_interconnect_gbytes_per_second
     if tp > 1 and link:
-        # A ring sends and receives 2 (tp - 1) / tp of the data on every rank.
+        # In a ring all-reduce each rank sends and receives 2 (tp - 1) / tp of the data.
         one = 2 * running * model.architecture.hidden_size * 2 * (tp - 1) / tp
         seconds = max(seconds, 2 * stage.layers * one / (link * GB))
     return seconds
 
 
 def weights_read_share(model: ModelFacts, running: int) -> float:
-    """Return the part of the weights that a step of so many requests touches: experts nobody asked for stay unread."""
+    """Return the share of the weights that one step reads with this many requests. Unrouted experts are not read."""
     experts = model.architecture.experts
     if experts is None:
         return 1.0
@@ -79,5 +79,5 @@ def weights_read_share(model: ModelFacts, running: int) -> float:
 
 
 def usd_per_million_tokens(usd_per_hour: float, tokens_per_second: float) -> float:
-    """Return the price of a million tokens at this rate."""
+    """Return the price of a million tokens in US dollars."""
     return usd_per_hour / 3600 / tokens_per_second * 1e6

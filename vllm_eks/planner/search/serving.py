@@ -1,4 +1,4 @@
-"""What one model's pods need beside the plan."""
+"""The settings of one model's pods that are not part of the plan."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from vllm_eks.planner.engine.serving_flags import ServingFlags
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """What the chart needs beside the plan."""
+    """The chart's inputs for one model, besides the plan."""
 
     name: str
     image: str = DEFAULT_IMAGE
@@ -18,8 +18,8 @@ class Serving:
     flags: ServingFlags = field(default_factory=ServingFlags)
     extra_args: Sequence[str] = field(default=())
     env: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables of vLLM's containers, beside the chart's own."""
+    """Environment variables of vLLM's containers, added to the chart's own."""
     further_names: Sequence[str] = field(default=())
-    """What clients may send in place of `name`."""
+    """Other model names that clients may send instead of `name`."""
     client_namespaces: Sequence[str] = field(default=())
-    """Namespaces whose pods may call the model; none: all."""
+    """Namespaces whose pods may call the model. Empty means all."""

@@ -1,4 +1,4 @@
-"""What vLLM refuses once it knows its KV cache: rules of the start, beside those of shards and of memory."""
+"""Start-up checks that vLLM makes after it has sized the KV cache."""
 
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.validity import Refusal
@@ -13,10 +13,10 @@ from vllm_eks.planner.models.known_models import ModelFacts
 
 
 def most_sequences(model: ModelFacts, layout: Layout, options: ResolvedOptions) -> int | None:
-    """Return the largest --max-num-seqs that the layout starts with; None where nothing limits it.
+    """Return the largest --max-num-seqs that vLLM accepts for the layout, or None when nothing limits it.
 
-    A hybrid keeps a block of states for each sequence, and vLLM refuses to capture full CUDA graphs for more sequences
-    than it has blocks (config/compilation.py). Counted on the cautious side.
+    A hybrid model keeps one block of states per sequence, and vLLM refuses to capture full CUDA graphs for more
+    sequences than it has blocks (config/compilation.py). The number of blocks is the low estimate.
     """
     captures = not options.enforce_eager and options.version >= max(STATES_COUNTED_BEFORE_GRAPHS, FULL_GRAPHS_TOO)
     if not model.architecture.linear or not captures:
@@ -25,23 +25,23 @@ def most_sequences(model: ModelFacts, layout: Layout, options: ResolvedOptions) 
 
 
 def state_refusal(model: ModelFacts, layout: Layout, options: ResolvedOptions) -> Refusal | None:
-    """Return why vLLM would not start with so many sequences, or None when it does."""
+    """Return a refusal when vLLM would not start with this --max-num-seqs, or None when it would."""
     most = most_sequences(model, layout, options)
     if most is None or options.max_num_seqs <= most:
         return None
     return Refusal(
         code="engine_refuses",
         message=f"{layout.label}: vLLM {version_text(options)} refuses more sequences than blocks of linear-attention "
-        f"state: --max-num-seqs {options.max_num_seqs:,} with {most:,} blocks on the cautious side; write {most} or "
-        "less, or use --enforce-eager",
+        f"state: --max-num-seqs is {options.max_num_seqs:,} and the low estimate is {most:,} blocks; set it to {most} "
+        "or less, or use --enforce-eager",
     )
 
 
 def batch_for_states(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_size: int) -> int:
-    """Return the smallest --max-num-batched-tokens that the version starts with.
+    """Return the smallest --max-num-batched-tokens that the vLLM version accepts.
 
-    With prefix caching some versions ask that a hybrid's block, enlarged until its states fit a page, is no larger than
-    a batch (config/vllm.py, Mamba cache align mode).
+    With prefix caching, some versions require a batch at least as large as a block of a hybrid model, which is enlarged
+    until its states fit a page (config/vllm.py, Mamba cache align mode).
     """
     since, until = STATE_BLOCK_IN_A_BATCH
     if not (model.architecture.linear and options.caches_prefixes and since <= options.version < until):
@@ -50,18 +50,18 @@ def batch_for_states(model: ModelFacts, options: ResolvedOptions, *, tensor_para
 
 
 def batch_refusal(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_size: int) -> Refusal | None:
-    """Return why vLLM would not start with so small a batch, or None when it does."""
+    """Return a refusal when vLLM would not start with this small a batch, or None when it would."""
     least = batch_for_states(model, options, tensor_parallel_size=tensor_parallel_size)
     if options.max_num_batched_tokens >= least:
         return None
     return Refusal(
         code="engine_refuses",
-        message=f"TP={tensor_parallel_size}: with prefix caching vLLM {version_text(options)} asks for a batch as "
-        f"large as one block of linear-attention state: --max-num-batched-tokens {options.max_num_batched_tokens:,} "
-        f"is below {least:,}; write {least} or more",
+        message=f"TP={tensor_parallel_size}: with prefix caching, vLLM {version_text(options)} requires a batch at "
+        "least as large as one block of linear-attention state: --max-num-batched-tokens "
+        f"{options.max_num_batched_tokens:,} is below {least:,}; set it to {least} or more",
     )
 
 
 def version_text(options: ResolvedOptions) -> str:
-    """Return the version as people write it."""
+    """Return the vLLM version with dots, such as 0.21.0."""
     return ".".join(map(str, options.version))

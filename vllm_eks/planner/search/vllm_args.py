@@ -1,4 +1,4 @@
-"""The vLLM flags of a plan, in the forms its command line takes."""
+"""The `vllm serve` flags of a plan."""
 
 import json
 
@@ -8,9 +8,9 @@ from vllm_eks.planner.search.plan import Plan
 
 
 def vllm_args(plan: Plan) -> list[str]:
-    """Return the arguments of `vllm serve MODEL` that the plan decides; empty when there is no layout.
+    """Return the arguments of `vllm serve MODEL` that the plan sets, or none when there is no layout.
 
-    Every size is given, also where it equals vLLM's default: what was planned is what runs.
+    Sizes that equal vLLM's defaults are set too, so that the pods run exactly the plan.
     """
     layout, options = plan.layout, plan.options
     if layout is None:
@@ -44,7 +44,7 @@ def vllm_args(plan: Plan) -> list[str]:
         if plan.reads_once:
             args += ["--model-loader-extra-config", json.dumps({"distributed": True})]
     if layout.pipeline_parallel_size > 1:
-        # vLLM's own multi-node start knows only the backends mp, uni and external_launcher.
+        # vLLM's multi-node start supports only the backends mp, uni and external_launcher.
         args += ["--distributed-executor-backend", "mp"]
     return args
 

@@ -12,7 +12,7 @@ from vllm_eks.planner.hardware.instances import InstanceType, find_instance
 from vllm_eks.planner.models.known_models import find_model
 from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.search.fit import host_memory_bytes
-from vllm_eks.planner.search.layouts import attempt
+from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.units import gib
 
 R1 = "deepseek-ai/DeepSeek-R1"
@@ -124,22 +124,22 @@ def test_a_version_that_does_not_know_the_architecture_is_a_wrong_question() -> 
     with pytest.raises(WrongQuestion) as caught:
         planned("Qwen/Qwen3.5-27B", "p5.48xlarge", vllm_version="0.16.0")
     assert str(caught.value) == (
-        "Qwen/Qwen3.5-27B: vLLM 0.16.0 does not know Qwen3_5ForConditionalGeneration; it came with 0.17.0"
+        "Qwen/Qwen3.5-27B: vLLM 0.16.0 does not support Qwen3_5ForConditionalGeneration: use 0.17.0 or later"
     )
 
 
 @pytest.mark.parametrize(("version", "fits"), [("0.12.0", True), ("0.15.1", False), ("0.21.0", True)])
 def test_some_versions_ask_each_stage_for_the_cache_of_all_layers(version: str, fits: bool) -> None:
-    wishes = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2, "max_model_len": 131072}
+    requested = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2, "max_model_len": 131072}
     found = planned(
-        LLAMA_70B, "g6.48xlarge", vllm_version=version, gpu_memory_utilization=0.72, max_num_seqs=256, **wishes
+        LLAMA_70B, "g6.48xlarge", vllm_version=version, gpu_memory_utilization=0.72, max_num_seqs=256, **requested
     )
     assert found.fits is fits
     if not fits:
         assert codes(found) == ["kv_cache_too_small"]
         assert found.refusals[0].message.endswith(
-            "vLLM 0.15.1 asks each rank for the KV cache of all layers, 5.00 GiB, and 4.15 are there; "
-            "0.17 and later ask for their own layers only"
+            "vLLM 0.15.1 requires KV cache for all layers on each rank, 5.00 GiB, and 4.15 GiB are free: "
+            "use 0.17 or later, which counts only the layers of the rank"
         )
 
 
@@ -148,11 +148,11 @@ def test_host_memory_must_last_while_every_worker_loads() -> None:
     layer = max(layer.total_bytes for layer in model.parts.layers)
     assert gib(host_memory_bytes(model, workers=8)) == pytest.approx(4 + 8 * (4 + gib(layer)))
     small = replace(find_instance("g6e.48xlarge"), memory_gib=64.0)
-    found = attempt(model, small, ServingOptions())
+    found = try_layouts(model, small, ServingOptions())
     assert [(r.code, r.message) for r in found.refusals] == [
-        ("host_too_small", "8 workers may take 69 GiB of host memory while they load, g6e.48xlarge has 64 GiB")
+        ("host_too_small", "8 workers may need 69 GiB of host memory while they load, and g6e.48xlarge has 64 GiB")
     ]
-    assert attempt(model, replace(small, memory_gib=None), ServingOptions()).fits
+    assert try_layouts(model, replace(small, memory_gib=None), ServingOptions()).fits
 
 
 def test_the_memory_of_a_layout_that_only_a_version_refuses_is_counted_all_the_same() -> None:

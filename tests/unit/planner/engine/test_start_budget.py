@@ -68,8 +68,8 @@ def test_from_s3_the_rate_of_s3_counts_and_the_hubs_does_not(monkeypatch: pytest
 
 
 def test_ranks_that_do_not_share_read_everything_each() -> None:
-    def seconds(**wishes: Any) -> float:
-        return planned(QWEN_8B, weights_source=S3, **wishes).startup.steps_seconds["stream the weights"]
+    def seconds(**requested: Any) -> float:
+        return planned(QWEN_8B, weights_source=S3, **requested).startup.steps_seconds["stream the weights"]
 
     assert seconds(enforce_eager=True) == pytest.approx(8 * seconds())
 
@@ -84,8 +84,8 @@ def test_both_ways_are_told_whichever_is_taken() -> None:
 
 
 def test_streamed_weights_need_no_room_on_a_disk() -> None:
-    def values(**wishes: Any) -> dict:
-        nodes = GpuNodes(plan=planned(SCOUT, **wishes), zones=("us-west-2a",))
+    def values(**requested: Any) -> dict:
+        nodes = GpuNodes(plan=planned(SCOUT, **requested), zones=("us-west-2a",))
         return release_values(nodes, Serving(name="scout"))
 
     assert values()["weights"] == {"nodePath": "/mnt/k8s-disks/0/vllm-eks-weights"}

@@ -73,13 +73,13 @@ def chart_flags() -> tuple[set[str], set[str]]:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("case", WISHES)
 def test_every_argument_of_a_plan_is_one_vllm_takes(case: str, version: str) -> None:
-    model, instance, wishes = WISHES[case]
-    plan = planned(model, instance, **wishes, vllm_version=version)
+    model, instance, requested = WISHES[case]
+    plan = planned(model, instance, **requested, vllm_version=version)
     args = vllm_args(plan)
 
     assert plan.fits, plan.refusals
     assert read_flags(args, table(version).by_spelling).errors == []
-    for name in wishes:
+    for name in requested:
         assert f"--{name.replace('_', '-')}" in args
 
 
@@ -100,8 +100,8 @@ def test_what_the_chart_writes_is_its_own() -> None:
 def test_what_a_plan_writes_is_the_planner_s_own() -> None:
     written = {
         arg
-        for model, instance, wishes in WISHES.values()
-        for arg in vllm_args(planned(model, instance, **wishes))
+        for model, instance, requested in WISHES.values()
+        for arg in vllm_args(planned(model, instance, **requested))
         if arg.startswith("--")
     }
     assert written - {"--decode-context-parallel-size"} <= dispositions().owned

@@ -17,12 +17,12 @@ NEXT_35 = "Qwen/Qwen3.5-397B-A17B"
 GEMMA_27B = "google/gemma-3-27b-it"
 
 
-def asked(**wishes: Any) -> ResolvedOptions:
-    return resolve(ServingOptions(**wishes), find_instance("p5.48xlarge"), context_limit_tokens=131072)
+def asked(**requested: Any) -> ResolvedOptions:
+    return resolve(ServingOptions(**requested), find_instance("p5.48xlarge"), context_limit_tokens=131072)
 
 
-def cache(model: str, tp: int = 1, **wishes: Any) -> CacheLayout:
-    return cache_layout(find_model(model).architecture, asked(**wishes), tensor_parallel_size=tp)
+def cache(model: str, tp: int = 1, **requested: Any) -> CacheLayout:
+    return cache_layout(find_model(model).architecture, asked(**requested), tensor_parallel_size=tp)
 
 
 def all_layers(model: str) -> range:
@@ -106,9 +106,9 @@ def test_a_pipeline_s_windows_leave_the_tokens_that_0_32_counts_for_8_gib(
 
 
 def test_a_window_of_one_stage_holds_two_batches_from_0_26() -> None:
-    wishes = {"max_model_len": 16384, "max_num_batched_tokens": 2048, "max_num_seqs": 256}
+    requested = {"max_model_len": 16384, "max_num_batched_tokens": 2048, "max_num_seqs": 256}
     needed = [
-        cache(GPT_OSS, tp=4, vllm_version=version).blocks_per_request(16384, asked(vllm_version=version, **wishes))
+        cache(GPT_OSS, tp=4, vllm_version=version).blocks_per_request(16384, asked(vllm_version=version, **requested))
         for version in ("0.25.1", "0.26.0")
     ]
     assert needed == [1161, 1024 + 265]
@@ -144,8 +144,8 @@ def test_a_hybrid_s_state_is_split_over_tp_until_its_attention_page_stops_shrink
 
 
 def test_llama_4_keeps_all_chunks_before_0_13_and_frees_them_since() -> None:
-    wishes = {"max_model_len": 65536, "max_num_batched_tokens": 2048, "max_num_seqs": 256}
-    old, new = (asked(vllm_version=version, **wishes) for version in ("0.12.0", "0.21.0"))
+    requested = {"max_model_len": 65536, "max_num_batched_tokens": 2048, "max_num_seqs": 256}
+    old, new = (asked(vllm_version=version, **requested) for version in ("0.12.0", "0.21.0"))
     model = find_model(SCOUT).architecture
     before, since = (cache_layout(model, options, tensor_parallel_size=8) for options in (old, new))
     assert (len(before.groups), len(since.groups)) == (1, 4)

@@ -13,8 +13,8 @@ from vllm_eks.planner.units import BYTES_PER_GIB, gib
 A10G = find_instance("g5.48xlarge")
 
 
-def resolved(instance: str = "g5.48xlarge", **wishes: object):
-    options = ServingOptions(**wishes)  # pyright: ignore[reportArgumentType]
+def resolved(instance: str = "g5.48xlarge", **requested: object):
+    options = ServingOptions(**requested)  # pyright: ignore[reportArgumentType]
     return resolve(options, find_instance(instance), context_limit_tokens=131072)
 
 
@@ -206,9 +206,9 @@ def test_the_ends_of_a_peak_are_those_of_whichever_may_be_largest() -> None:
 
 
 def test_graphs_outside_the_budget_must_fit_beside_it_at_their_largest() -> None:
-    wishes = {"tensor_parallel_size": 1, "pipeline_parallel_size": 1}
+    requested = {"tensor_parallel_size": 1, "pipeline_parallel_size": 1}
     old, new = (
-        build_layout(find_model(LLAMA_8B), A10G, resolved(vllm_version=version), **wishes).tightest
+        build_layout(find_model(LLAMA_8B), A10G, resolved(vllm_version=version), **requested).tightest
         for version in ("0.19.1", "0.21.0")
     )
     slack = old.activations.bytes.high - old.activations.bytes.best
@@ -216,4 +216,4 @@ def test_graphs_outside_the_budget_must_fit_beside_it_at_their_largest() -> None
     assert old.graphs_overflow_bytes == pytest.approx(old.outside_budget.high + slack - free)
     assert new.graphs_overflow_bytes == 0.0
     eager = resolved(vllm_version="0.19.1", gpu_memory_utilization=1.0, enforce_eager=True)
-    assert build_layout(find_model(LLAMA_8B), A10G, eager, **wishes).tightest.graphs_overflow_bytes == 0.0
+    assert build_layout(find_model(LLAMA_8B), A10G, eager, **requested).tightest.graphs_overflow_bytes == 0.0

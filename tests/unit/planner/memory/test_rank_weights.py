@@ -17,8 +17,8 @@ from vllm_eks.planner.models.layer_weights import absorbed_bytes
 A10G = find_instance("g5.48xlarge")
 
 
-def resolved(**wishes: Any) -> ResolvedOptions:
-    return resolve(ServingOptions(**wishes), A10G, context_limit_tokens=131072)
+def resolved(**requested: Any) -> ResolvedOptions:
+    return resolve(ServingOptions(**requested), A10G, context_limit_tokens=131072)
 
 
 def test_embedding_stands_first_the_head_last_and_vision_on_every_stage() -> None:

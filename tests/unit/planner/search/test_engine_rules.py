@@ -16,8 +16,8 @@ def test_a_hybrid_s_default_number_of_sequences_stays_within_its_state_blocks() 
     assert plan.fits
     assert plan.options.max_num_seqs == 512 <= laid_out(plan).blocks[0] < 1024
     assert plan.notes[0] == (
-        "--max-num-seqs 512 is chosen for 1 x g7e.2xlarge ($3.36/h): vLLM's default of 1024 takes 2 x g7e.2xlarge "
-        "($6.73/h)"
+        "--max-num-seqs is lowered to 512 to fit 1 x g7e.2xlarge ($3.36/h): vLLM's default of 1024 needs 2 x "
+        "g7e.2xlarge ($6.73/h)"
     )
 
 
@@ -28,8 +28,8 @@ def test_more_sequences_than_state_blocks_are_refused_where_they_were_asked_for(
     assert codes(plan) == ["engine_refuses"]
     most = laid_out(plan).blocks[0]
     assert plan.refusals[0].message == (
-        f"TP=1 PP=1: vLLM {version} refuses more sequences than blocks of linear-attention state: --max-num-seqs 1,024 "
-        f"with {most} blocks on the cautious side; write {most} or less, or use --enforce-eager"
+        f"TP=1 PP=1: vLLM {version} refuses more sequences than blocks of linear-attention state: --max-num-seqs is "
+        f"1,024 and the low estimate is {most} blocks; set it to {most} or less, or use --enforce-eager"
     )
     assert plan.suggestions[0].startswith("--max-num-seqs 512 (instead of 1024) fits 1 x g7e.2xlarge")
     assert planned(HYBRID, "g7e.2xlarge", **{**asked, "max_num_seqs": 512}).fits
@@ -58,16 +58,16 @@ def test_with_prefix_caching_some_versions_need_a_batch_as_large_as_a_block_of_s
     block = laid_out(plan).cache.block_tokens
     assert plan.options.max_num_batched_tokens == max(block, 2048) == block
     assert any(
-        note == f"--max-num-batched-tokens {block} is chosen: vLLM's default of 2048 is below one block of "
-        "linear-attention state, which this version refuses"
+        note == f"--max-num-batched-tokens is raised to {block}: this version refuses vLLM's default of 2048, which is "
+        "below one block of linear-attention state"
         for note in plan.notes
     )
     small = planned(LARGE_HYBRID, "g6e.48xlarge", vllm_version="0.21.0", max_num_batched_tokens=2000, **asked)
     assert [(r.code, r.message) for r in small.refusals] == [
         (
             "engine_refuses",
-            "TP=1: with prefix caching vLLM 0.21.0 asks for a batch as large as one block of linear-attention state: "
-            f"--max-num-batched-tokens 2,000 is below {block:,}; write {block} or more",
+            "TP=1: with prefix caching, vLLM 0.21.0 requires a batch at least as large as one block of "
+            f"linear-attention state: --max-num-batched-tokens 2,000 is below {block:,}; set it to {block} or more",
         )
     ]
     for free in ({"vllm_version": "0.27.0"}, {"vllm_version": "0.17.1"}, {"enable_prefix_caching": False}):

@@ -5,9 +5,9 @@ from vllm_eks.planner.search.fleet import shared_node_warnings
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 
-def nodes(model: str, instance: str = "g5.12xlarge", *, zone: str = "us-west-2a", **wishes: object) -> GpuNodes:
-    parked = bool(wishes.pop("parked", False))
-    return GpuNodes(plan=planned(model, instance, **wishes), zones=(zone,), parked=parked)
+def nodes(model: str, instance: str = "g5.12xlarge", *, zone: str = "us-west-2a", **requested: object) -> GpuNodes:
+    parked = bool(requested.pop("parked", False))
+    return GpuNodes(plan=planned(model, instance, **requested), zones=(zone,), parked=parked)
 
 
 def test_two_models_of_half_a_node_each_are_told_with_both_prices() -> None:
@@ -15,8 +15,9 @@ def test_two_models_of_half_a_node_each_are_told_with_both_prices() -> None:
     ((names, text),) = shared_node_warnings(fleet)
     assert names == ("chat", "code")
     assert text == (
-        "chat and code have nodes of their own, 2 x g5.12xlarge ($11.34/h) with 4 of 8 GPUs idle, where 1 x "
-        "g5.12xlarge ($5.67/h) would hold them: models share no nodes; take a type with fewer GPUs, or more replicas"
+        "chat and code use separate nodes, 2 x g5.12xlarge ($11.34/h) with 4 of 8 GPUs idle, although 1 x "
+        "g5.12xlarge ($5.67/h) would hold them: models do not share nodes. Choose a type with fewer GPUs, or more "
+        "replicas"
     )
 
 

@@ -13,28 +13,28 @@ COMPUTED = "weight bytes are computed from the config, not read from the files"
 
 
 @pytest.mark.parametrize(
-    ("model", "instance", "wishes", "note"),
+    ("model", "instance", "requested", "note"),
     [
         (QWEN_235B, "g5.48xlarge", {}, "4 KV heads are replicated over TP=8: more GPUs than KV heads save weights, not "
          "KV cache"),
         ("deepseek-ai/DeepSeek-V2-Lite", "p5.48xlarge", {}, "latent attention keeps the whole KV cache on each of 8 "
-         "ranks: TP divides weights only"),
-        (LLAMA_70B, "g5.48xlarge", {}, "--max-num-seqs 64 is chosen for 1 x g5.48xlarge ($16.29/h): "
-         "vLLM's default of 256 takes 2 x g5.48xlarge ($32.58/h)"),
-        ("Qwen/Qwen3.5-397B-A17B", "g6e.48xlarge", {}, "pipeline parallel with linear attention is experimental: vLLM "
-         "has had run-time faults there (#36861)"),
-        (LLAMA_8B, "g4dn.12xlarge", {}, "a T4 has no bfloat16: vLLM casts the model to float16"),
+         "ranks: TP divides only the weights"),
+        (LLAMA_70B, "g5.48xlarge", {}, "--max-num-seqs is lowered to 64 to fit 1 x g5.48xlarge ($16.29/h): "
+         "vLLM's default of 256 needs 2 x g5.48xlarge ($32.58/h)"),
+        ("Qwen/Qwen3.5-397B-A17B", "g6e.48xlarge", {}, "pipeline parallelism with linear attention is experimental: "
+         "vLLM has had runtime errors (#36861)"),
+        (LLAMA_8B, "g4dn.12xlarge", {}, "the T4 does not support bfloat16: vLLM casts the model to float16"),
         (LLAMA_8B, "g5.xlarge", {"vllm_version": "0.9.2", "max_num_seqs": 64},
-         "vLLM 0.8 and 0.9 are accounted as 0.10: an estimate"),
+         "vLLM 0.8 and 0.9 use the memory rules of 0.10: an estimate"),
         (SCOUT, "g6e.48xlarge", {"vllm_version": "0.12.0"},
-         "before 0.13 vLLM keeps the whole KV cache of chunked layers"),
+         "vLLM before 0.13 keeps the whole KV cache of chunked layers"),
         (LLAMA_8B, "g5.xlarge", {}, COMPUTED),
     ],
 )  # fmt: skip
 def test_a_plan_says_what_its_reader_should_know(
-    model: str, instance: str, wishes: dict[str, object], note: str
+    model: str, instance: str, requested: dict[str, object], note: str
 ) -> None:
-    found = planned(model, instance, **wishes)
+    found = planned(model, instance, **requested)
     assert found.fits
     assert note in found.notes
 
@@ -52,8 +52,8 @@ def test_more_replicas_of_a_smaller_tp_are_named_with_what_they_could_serve() ->
         f"{found.kv_cache_tokens:,}"
     ) in found.notes
     small = "deepseek-ai/DeepSeek-V2-Lite"
-    for wishes in ({"tensor_parallel_size": 4, "replicas": 2}, {"pipeline_parallel_size": 2}):
-        asked = planned(small, "p5.48xlarge", **wishes)
+    for requested in ({"tensor_parallel_size": 4, "replicas": 2}, {"pipeline_parallel_size": 2}):
+        asked = planned(small, "p5.48xlarge", **requested)
         assert not [note for note in asked.notes if "could serve more" in note], "the sizes were asked for"
 
 
@@ -75,9 +75,9 @@ def facts(**changes: object) -> ModelFacts:
 def test_an_assumed_architecture_is_called_an_estimate_and_has_a_wide_range() -> None:
     assumed = plan(facts(), find_instance("g5.48xlarge"), ServingOptions())
     known = planned(LLAMA_8B)
-    assert "NovelForCausalLM is read as a plain dense decoder: every number is an estimate" in assumed.notes
+    assert "NovelForCausalLM is planned as a plain dense decoder: every number is an estimate" in assumed.notes
     split = plan(facts(), find_instance("g5.48xlarge"), ServingOptions(pipeline_parallel_size=2))
-    assert "whether vLLM splits NovelForCausalLM over pipeline stages is not known: look for SupportsPP" in split.notes
+    assert "pipeline support for NovelForCausalLM is unknown: check its vLLM class for SupportsPP" in split.notes
     widths = [high - low for low, high in (assumed.kv_cache_tokens_range, known.kv_cache_tokens_range)]
     assert widths[0] > widths[1]
 
@@ -85,5 +85,5 @@ def test_an_assumed_architecture_is_called_an_estimate_and_has_a_wide_range() ->
 def test_an_index_that_the_config_does_not_explain_is_questioned() -> None:
     doubtful = facts(weights_source="index", known_weights_bytes=20 * 10**9)
     found = plan(doubtful, find_instance("g5.48xlarge"), ServingOptions())
-    assert any(note.startswith("the index counts 1.2") for note in found.notes)
+    assert any(note.startswith("the index lists 1.2") for note in found.notes)
     assert COMPUTED not in found.notes

@@ -19,7 +19,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.memory import stages
 from vllm_eks.planner.models.known_models import find_model
-from vllm_eks.planner.search.layouts import attempt
+from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.suggest import compare
 from vllm_eks.planner.units import gib
 
@@ -92,9 +92,9 @@ def test_a_context_that_memory_does_not_hold_says_how_far_it_could_go() -> None:
     assert [(r.code, r.message) for r in plan.refusals] == [
         (
             "kv_cache_too_small",
-            "TP=4 PP=1: stage 1 of 1 has 6.56 GiB of KV cache left, 5.30 on the cautious side (32.89 GiB weights and "
-            "tables + 0.40 activations + 0.91 overhead = 34.20 of 40.77 GiB a GPU): 69,488 of the 131,072 tokens of "
-            "one request (even with --max-num-seqs 32)",
+            "TP=4 PP=1: stage 1 of 1 has 6.56 GiB left for the KV cache, 5.30 by the low estimate (32.89 GiB weights "
+            "and tables + 0.40 activations + 0.91 overhead = 34.20 of 40.77 GiB a GPU): 69,488 of the 131,072 tokens "
+            "of one request (even with --max-num-seqs 32)",
         )
     ]
     assert plan.suggestions[0] == "--max-model-len 69488 fits this layout"
@@ -129,14 +129,13 @@ def test_local_disks_must_hold_what_every_node_downloads() -> None:
     plan = planned(SCOUT, "g6.xlarge")
     assert plan.refusals[0].code == "host_too_small"
     assert plan.refusals[0].message == (
-        "each node downloads 217 GB of weights and unpacks the image: 263 GB do not fit the 250 GB of local NVMe "
-        "of g6.xlarge"
+        "each node needs 263 GB for 217 GB of weights and the unpacked image, and g6.xlarge has 250 GB of local NVMe"
     )
 
 
 def test_cuda_graphs_outside_the_budget_need_memory_beside_it() -> None:
-    wishes = {"vllm_version": "0.19.1", "gpu_memory_utilization": 0.99, "pipeline_parallel_size": 1}
-    plan = planned(QWEN_8B, "g5.xlarge", max_num_seqs=256, **wishes)
+    requested = {"vllm_version": "0.19.1", "gpu_memory_utilization": 0.99, "pipeline_parallel_size": 1}
+    plan = planned(QWEN_8B, "g5.xlarge", max_num_seqs=256, **requested)
     assert codes(plan)[0] == "weights_do_not_fit"
     assert "captures up to 1.06 GiB of CUDA graphs outside the budget" in plan.refusals[0].message
 
@@ -147,10 +146,10 @@ def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "message"),
+    ("requested", "message"),
     [
-        ({"vllm_version": "0.7.3"}, "vLLM 0.7.3 is outside what the planner has read: 0.8 to 0.33"),
-        ({"vllm_version": "latest"}, "vLLM version 'latest' is not of the form \"0.21.0\""),
+        ({"vllm_version": "0.7.3"}, "vLLM 0.7.3 is not supported: use 0.8 to 0.33"),
+        ({"vllm_version": "latest"}, "vLLM version 'latest' must look like \"0.21.0\""),
         ({"gpu_memory_utilization": 0}, "gpu memory utilization 0 must be above 0 and at most 1"),
         ({"tensor_parallel_size": 0, "replicas": 0},
          "tensor parallel size 0 must be 1 or more; replicas 0 must be 1 or more"),
@@ -160,9 +159,9 @@ def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
          "kv cache dtype 'int4' is not one of auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2"),
     ],
 )  # fmt: skip
-def test_a_wrong_question_is_no_refusal(wishes: dict[str, Any], message: str) -> None:
+def test_a_wrong_question_is_no_refusal(requested: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
-        planned(LLAMA_8B, **wishes)
+        planned(LLAMA_8B, **requested)
     assert str(caught.value) == message
 
 
@@ -191,7 +190,7 @@ def test_the_same_question_has_the_same_answer() -> None:
 
 
 def test_an_attempt_never_offers_more_than_was_asked() -> None:
-    plan = attempt(find_model(QWEN_8B), planned(QWEN_8B).instance, ServingOptions(pipeline_parallel_size=2))
+    plan = try_layouts(find_model(QWEN_8B), planned(QWEN_8B).instance, ServingOptions(pipeline_parallel_size=2))
     assert plan.layout is not None
     assert plan.layout.pipeline_parallel_size == 2
 
@@ -213,7 +212,7 @@ def test_more_nodes_than_an_eks_node_group_holds_are_refused() -> None:
     assert [(refusal.code, refusal.message) for refusal in plan.refusals] == [
         (
             "not_enough_gpus",
-            "451 replicas take 451 nodes in one zone, and an EKS managed node group holds 450 at most: lower "
+            "451 replicas need 451 nodes in one zone, and an EKS managed node group can have 450: lower "
             "--replicas, or spread them over zones",
         )
     ]

@@ -10,7 +10,7 @@ from vllm_eks.planner.engine.options import ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.known_models import ModelFacts
-from vllm_eks.planner.search.layouts import attempt
+from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
 
 # What each family needs beside the common fields.
@@ -79,7 +79,7 @@ def machines(draw: st.DrawFn) -> InstanceType:
     )
 
 
-wishes = st.builds(
+requested = st.builds(
     ServingOptions,
     tensor_parallel_size=st.none() | st.integers(1, 32),
     pipeline_parallel_size=st.none() | st.integers(1, 200),
@@ -95,11 +95,11 @@ wishes = st.builds(
 
 
 @settings(max_examples=150, deadline=None)
-@given(models(), machines(), wishes)
+@given(models(), machines(), requested)
 def test_any_question_is_answered_and_the_answer_is_whole(
     model: ModelFacts, machine: InstanceType, options: ServingOptions
 ) -> None:
-    plan = attempt(model, machine, options)
+    plan = try_layouts(model, machine, options)
     assert plan.fits is not bool(plan.refusals)
     found = plan_json(plan)
     memory = found["memory_per_gpu"]
@@ -117,7 +117,7 @@ def test_any_question_is_answered_and_the_answer_is_whole(
 
 
 def at(model: ModelFacts, machine: InstanceType, **options: object) -> Plan:
-    return attempt(model, machine, ServingOptions(pipeline_parallel_size=1, max_model_len=64, **options))  # pyright: ignore[reportArgumentType]
+    return try_layouts(model, machine, ServingOptions(pipeline_parallel_size=1, max_model_len=64, **options))  # pyright: ignore[reportArgumentType]
 
 
 @settings(max_examples=100, deadline=None)
@@ -135,7 +135,7 @@ def test_a_longer_context_never_raises_concurrency(
 ) -> None:
     def concurrency(tokens: int) -> float:
         options = ServingOptions(pipeline_parallel_size=1, max_model_len=tokens)
-        return attempt(model, machine, options).max_concurrency
+        return try_layouts(model, machine, options).max_concurrency
 
     assert concurrency(context + more) <= concurrency(context)
 
