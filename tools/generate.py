@@ -4,6 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tools.reference.chart_values_page import chart_values_page
+from tools.reference.command_line_page import command_line_page
+from tools.reference.planner_pages import json_page, outputs_page, refusal_codes_page
 from tools.reference.project_file import project_file
 from tools.reference.stack_file_page import stack_file_page
 from tools.reference.stack_schema import stack_schema
@@ -19,6 +22,11 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "config/schema.json": _schema,
     "Pulumi.yaml": lambda: project_file((ROOT / "Pulumi.yaml").read_text()),
     "docs/reference/stack-file.md": stack_file_page,
+    "docs/reference/command-line.md": command_line_page,
+    "docs/reference/chart-values.md": chart_values_page,
+    "docs/reference/refusal-codes.md": refusal_codes_page,
+    "docs/reference/outputs.md": outputs_page,
+    "docs/reference/json.md": json_page,
 }
 """Each file, by its path in the repository, and what makes its text."""
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.json_paths import json_paths
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_235B, SCOUT
 from vllm_eks.cli.preview import EVERYTHING_SHORT, Wanted, _run, run_preview
+from vllm_eks.cli.views.json_keys import PREVIEW_KEYS
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 from vllm_eks.stack_files.stack_file import StackFile
@@ -206,6 +208,7 @@ def test_every_warning_of_pulumi_s_log_is_in_the_preview_and_in_its_answer(
 def test_json_is_one_object_with_the_answer_plans_checks_price_and_counts(preview: Callable[..., Shown]) -> None:
     found = preview(ROOT, "dev", Wanted(as_json=True))
     told = json.loads(found.stdout)
+    assert list(json_paths(told, PREVIEW_KEYS)) == list(PREVIEW_KEYS)
     assert (found.returncode, found.stderr) == (0, "")
     assert set(told) == {
         "stack", "region", "verdict", "answer", "models", "checks", "warnings", "price", "resources",

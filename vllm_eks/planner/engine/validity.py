@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.quantized_shards import quantized_shard_faults
+from vllm_eks.planner.engine.refusal_codes import RefusalCode
 from vllm_eks.planner.engine.versions import (
     BITSANDBYTES_REMOVED,
     DECODE_CONTEXT_PARALLEL,
@@ -29,7 +30,7 @@ NEEDS_BFLOAT16 = ("mxfp4",)
 class Refusal:
     """One reason why something does not work; `code` is part of the --json contract."""
 
-    code: str
+    code: RefusalCode
     message: str
 
 

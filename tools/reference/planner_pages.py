@@ -1,0 +1,30 @@
+"""Reference pages from tables in the code: refusal codes, stack outputs, and the keys of `--json`."""
+
+from components.output_texts import MODEL_OUTPUTS, STACK_OUTPUTS
+from tools.reference.markdown import page, table
+from vllm_eks.cli.views.json_keys import PLAN_KEYS, PREVIEW_KEYS
+from vllm_eks.planner.engine.refusal_codes import REFUSAL_CODES
+
+
+def refusal_codes_page() -> str:
+    """Return `docs/reference/refusal-codes.md`."""
+    rows = [(f"`{code}`", text.cause, text.fix) for code, text in REFUSAL_CODES.items()]
+    return page("refusal-codes.md", {"codes": table(("code", "cause", "fix"), rows)})
+
+
+def outputs_page() -> str:
+    """Return `docs/reference/outputs.md`."""
+    places = {
+        name: table(("output", "meaning"), [(f"`{output}`", text) for output, text in outputs.items()])
+        for name, outputs in (("stack", STACK_OUTPUTS), ("model", MODEL_OUTPUTS))
+    }
+    return page("outputs.md", places)
+
+
+def json_page() -> str:
+    """Return `docs/reference/json.md`."""
+    places = {
+        name: table(("key", "meaning"), [(f"`{key}`", text) for key, text in keys.items()])
+        for name, keys in (("plan", PLAN_KEYS), ("preview", PREVIEW_KEYS))
+    }
+    return page("json.md", places)
