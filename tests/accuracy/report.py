@@ -16,19 +16,46 @@ def number(value: float | None) -> str:
 
 def table(title: str, scores: list[Score]) -> Table:
     made = Table(title=title, title_justify="left", box=None)
-    for heading in ("run", "model", "GPU", "TP", "vLLM", "weights", "logged", "KV GiB", "logged", "KV tokens", "range",
-                    "logged", "error", "in", "from GiB", "verdict"):  # fmt: skip
+    for heading in (
+        "run",
+        "model",
+        "GPU",
+        "TP",
+        "vLLM",
+        "weights",
+        "logged",
+        "KV GiB",
+        "logged",
+        "KV tokens",
+        "range",
+        "logged",
+        "error",
+        "in",
+        "from GiB",
+        "verdict",
+    ):
         made.add_column(heading, no_wrap=True, justify="left" if heading in {"run", "model", "verdict"} else "right")
     for one in scores:
         row, truth = one.run.row, one.run.truth
         low, best, high = one.tokens
         made.add_row(
-            one.run.id, row["model"].rpartition("/")[2][:24], row["gpu_class"], str(row["tp"]),
-            row["vllm_version"] or "?", number(one.weights_gib), number(truth["weights_gib_per_gpu"]),
-            number(one.kv_gib[1]), number(truth["kv_cache_gib_per_gpu"]), f"{best:,}", f"{low:,}-{high:,}",
-            f"{truth['kv_cache_tokens']:,}" if truth["kv_cache_tokens"] else "", percent(one.kv_error),
-            {True: "yes", False: "no", None: ""}[one.in_range], percent(one.tokens_of_logged_gib_error), one.verdict,
-        )  # fmt: skip
+            one.run.id,
+            row["model"].rpartition("/")[2][:24],
+            row["gpu_class"],
+            str(row["tp"]),
+            row["vllm_version"] or "?",
+            number(one.weights_gib),
+            number(truth["weights_gib_per_gpu"]),
+            number(one.kv_gib[1]),
+            number(truth["kv_cache_gib_per_gpu"]),
+            f"{best:,}",
+            f"{low:,}-{high:,}",
+            f"{truth['kv_cache_tokens']:,}" if truth["kv_cache_tokens"] else "",
+            percent(one.kv_error),
+            {True: "yes", False: "no", None: ""}[one.in_range],
+            percent(one.tokens_of_logged_gib_error),
+            one.verdict,
+        )
     return made
 
 

@@ -69,9 +69,13 @@ def clients(
     from vllm_eks.catalog.ec2_catalog import new_client
 
     wanted = {
-        "operatingSystem": "Linux", "tenancy": "Shared", "preInstalledSw": "NA",
-        "capacitystatus": "Used", "marketoption": "OnDemand", "regionCode": price_region,
-    }  # fmt: skip
+        "operatingSystem": "Linux",
+        "tenancy": "Shared",
+        "preInstalledSw": "NA",
+        "capacitystatus": "Used",
+        "marketoption": "OnDemand",
+        "regionCode": price_region,
+    }
     asked = {
         "ServiceCode": "AmazonEC2",
         "Filters": [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],

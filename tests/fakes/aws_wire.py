@@ -94,8 +94,11 @@ def written(text: str) -> str:
     Blanks at the ends of lines, which fill up tables, go.
     """
     text = re.sub(r" +$", "", text, flags=re.MULTILINE)
-    for pattern in (r"(?<=[a-z]-)[0-9a-f]{17}\b", r"(?<=k8s-vllm-scout/)[0-9a-f]+|(?<=k8s-vllm-scout-tg/)[0-9a-f]+",
-                    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"):  # fmt: skip
+    for pattern in (
+        r"(?<=[a-z]-)[0-9a-f]{17}\b",
+        r"(?<=k8s-vllm-scout/)[0-9a-f]+|(?<=k8s-vllm-scout-tg/)[0-9a-f]+",
+        r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
+    ):
         numbers: dict[str, str] = {}
         for found in re.findall(pattern, text):
             numbers.setdefault(found, f"{len(numbers) + 1:0{len(found)}d}")

@@ -170,10 +170,19 @@ def serving(hub: Hub) -> Iterator[Hub]:
 
 
 CONFIG = {
-    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "intermediate_size": 128,
-    "num_hidden_layers": 3, "num_attention_heads": 8, "num_key_value_heads": 4, "vocab_size": 256,
-    "max_position_embeddings": 2048, "torch_dtype": "bfloat16", "rope_theta": 500000.0, "_name_or_path": "secret/path",
-}  # fmt: skip
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "vocab_size": 256,
+    "max_position_embeddings": 2048,
+    "torch_dtype": "bfloat16",
+    "rope_theta": 500000.0,
+    "_name_or_path": "secret/path",
+}
 FILES = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 
 
@@ -184,10 +193,16 @@ def bf16(*shape: int) -> dict[str, Any]:
 def layer(index: int) -> dict[str, Any]:
     at = f"model.layers.{index}"
     sizes = {
-        "self_attn.q_proj": (64, 64), "self_attn.k_proj": (32, 64), "self_attn.v_proj": (32, 64),
-        "self_attn.o_proj": (64, 64), "mlp.gate_proj": (128, 64), "mlp.up_proj": (128, 64), "mlp.down_proj": (64, 128),
-        "input_layernorm": (64,), "post_attention_layernorm": (64,),
-    }  # fmt: skip
+        "self_attn.q_proj": (64, 64),
+        "self_attn.k_proj": (32, 64),
+        "self_attn.v_proj": (32, 64),
+        "self_attn.o_proj": (64, 64),
+        "mlp.gate_proj": (128, 64),
+        "mlp.up_proj": (128, 64),
+        "mlp.down_proj": (64, 128),
+        "input_layernorm": (64,),
+        "post_attention_layernorm": (64,),
+    }
     return {f"{at}.{name}.weight": bf16(*shape) for name, shape in sizes.items()}
 
 
@@ -196,8 +211,12 @@ def repository(**changes: Any) -> Hub:
     first = {"__metadata__": {"format": "pt"}, "model.embed_tokens.weight": bf16(256, 64), **layer(0), **layer(1)}
     second = {**layer(2), "model.norm.weight": bf16(64), "lm_head.weight": bf16(256, 64)}
     total = 2 * (2 * 256 * 64 + 64 + 3 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 128 * 64 + 2 * 64))
-    weight_map = {name: file for file, header in zip(FILES, (first, second), strict=True)
-                  for name in header if name != "__metadata__"}  # fmt: skip
+    weight_map = {
+        name: file
+        for file, header in zip(FILES, (first, second), strict=True)
+        for name in header
+        if name != "__metadata__"
+    }
     files = {
         "config.json": json.dumps(CONFIG).encode(),
         "model.safetensors.index.json": json.dumps(

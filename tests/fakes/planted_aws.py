@@ -36,7 +36,7 @@ STRANGE_TAGS: dict[str, dict[str, str]] = {
     "the neighbour's load balancer": {"elbv2.k8s.aws/cluster": NEIGHBOUR},
     "the neighbour's volume": {"ebs.csi.aws.com/cluster-name": NEIGHBOUR, **owned(NEIGHBOUR)},
     "the neighbour's node": {"eks:cluster-name": NEIGHBOUR, "aws:eks:cluster-name": NEIGHBOUR},
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -75,9 +75,13 @@ class Gardener:
 
     def instance(self, tags: dict[str, str], type_: str = "g5.xlarge") -> str:
         made = self.client("ec2").run_instances(
-            ImageId="ami-12c6146b", InstanceType=type_, MinCount=1, MaxCount=1, SubnetId=self.subnet,
+            ImageId="ami-12c6146b",
+            InstanceType=type_,
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=self.subnet,
             **self._spec("instance", tags),
-        )  # fmt: skip
+        )
         return made["Instances"][0]["InstanceId"]
 
     def nat_gateway(self, tags: dict[str, str]) -> tuple[str, str]:
@@ -89,15 +93,19 @@ class Gardener:
     def endpoint(self, tags: dict[str, str], type_: str) -> str:
         subnets = {"SubnetIds": [self.subnet]} if type_ == "Interface" else {}
         return self.client("ec2").create_vpc_endpoint(
-            VpcId=self.vpc, VpcEndpointType=type_, **subnets, **self._spec("vpc-endpoint", tags),
+            VpcId=self.vpc,
+            VpcEndpointType=type_,
+            **subnets,
+            **self._spec("vpc-endpoint", tags),
             ServiceName=f"com.amazonaws.us-west-2.{'sqs' if subnets else 's3'}",
-        )["VpcEndpoint"]["VpcEndpointId"]  # fmt: skip
+        )["VpcEndpoint"]["VpcEndpointId"]
 
     def launch_template(self, tags: dict[str, str], name: str) -> str:
         return self.client("ec2").create_launch_template(
-            LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "g5.xlarge"},
+            LaunchTemplateName=name,
+            LaunchTemplateData={"InstanceType": "g5.xlarge"},
             **self._spec("launch-template", tags),
-        )["LaunchTemplate"]["LaunchTemplateId"]  # fmt: skip
+        )["LaunchTemplate"]["LaunchTemplateId"]
 
     def placement_group(self, tags: dict[str, str], name: str) -> str:
         self.placement_groups.append({"GroupName": name, "State": "available", "Tags": tag_list(tags)})
@@ -132,9 +140,14 @@ class Gardener:
     def auto_scaling_group(self, tags: dict[str, str], name: str) -> str:
         template = self.launch_template({}, f"{name}-template")
         self.client("autoscaling").create_auto_scaling_group(
-            AutoScalingGroupName=name, MinSize=0, MaxSize=1, DesiredCapacity=0, VPCZoneIdentifier=self.subnet,
-            LaunchTemplate={"LaunchTemplateId": template}, **self._tags(tags),
-        )  # fmt: skip
+            AutoScalingGroupName=name,
+            MinSize=0,
+            MaxSize=1,
+            DesiredCapacity=0,
+            VPCZoneIdentifier=self.subnet,
+            LaunchTemplate={"LaunchTemplateId": template},
+            **self._tags(tags),
+        )
         return name
 
     def log_group(self, tags: dict[str, str], name: str) -> str:

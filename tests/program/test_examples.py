@@ -44,8 +44,15 @@ def gpu_groups(recording: Recording) -> dict[str, dict]:
 
 def test_there_are_the_examples_that_people_ask_for() -> None:
     assert EXAMPLES == [
-        "existing-cluster", "existing-network", "parked", "reservation", "s3", "three-zones", "two-models", "two-zones",
-    ]  # fmt: skip
+        "existing-cluster",
+        "existing-network",
+        "parked",
+        "reservation",
+        "s3",
+        "three-zones",
+        "two-models",
+        "two-zones",
+    ]
 
 
 @pytest.mark.parametrize("stack", EXAMPLES)

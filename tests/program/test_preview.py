@@ -211,8 +211,16 @@ def test_json_is_one_object_with_the_answer_plans_checks_price_and_counts(previe
     assert list(json_paths(told, PREVIEW_KEYS)) == list(PREVIEW_KEYS)
     assert (found.returncode, found.stderr) == (0, "")
     assert set(told) == {
-        "stack", "region", "verdict", "answer", "models", "checks", "warnings", "price", "resources",
-    }  # fmt: skip
+        "stack",
+        "region",
+        "verdict",
+        "answer",
+        "models",
+        "checks",
+        "warnings",
+        "price",
+        "resources",
+    }
     page = (ROOT / "docs" / "how-to" / "preview.md").read_text()
     assert [key for key in (*told, *told["price"], *told["models"]["llama-4-scout"]) if f"`{key}`" not in page] == []
     assert (told["stack"], told["region"], told["verdict"]) == ("dev", "us-west-2", "yes")
@@ -275,9 +283,15 @@ def test_gpus_that_no_replica_uses_are_drawn_idle(preview: Callable[..., Shown],
     topology = part(preview(project).stdout, "Topology")
     drawn = [line.split("GPU ")[1].split()[1:3] for line in topology.splitlines() if "GPU " in line]
     assert [words[:1] if words[0] == "idle" else words for words in drawn] == [
-        ["replica", "1"], ["replica", "1"], ["replica", "2"], ["replica", "2"],
-        ["replica", "3"], ["replica", "3"], ["idle"], ["idle"],
-    ]  # fmt: skip
+        ["replica", "1"],
+        ["replica", "1"],
+        ["replica", "2"],
+        ["replica", "2"],
+        ["replica", "3"],
+        ["replica", "3"],
+        ["idle"],
+        ["idle"],
+    ]
 
 
 def test_two_previews_of_one_stack_print_the_same(preview: Callable[..., Shown]) -> None:

@@ -20,10 +20,26 @@ FULL = "us-west-2"
 """The region in which everything is planted; each test that needs another account takes another region."""
 
 KINDS = (
-    "classic load balancer", "load balancer", "target group", "auto scaling group", "instance", "NAT gateway",
-    "VPC endpoint", "network interface", "address", "volume", "security group", "launch template", "placement group",
-    "log group", "subnet", "route table", "internet gateway", "VPC", "KMS key",
-)  # fmt: skip
+    "classic load balancer",
+    "load balancer",
+    "target group",
+    "auto scaling group",
+    "instance",
+    "NAT gateway",
+    "VPC endpoint",
+    "network interface",
+    "address",
+    "volume",
+    "security group",
+    "launch template",
+    "placement group",
+    "log group",
+    "subnet",
+    "route table",
+    "internet gateway",
+    "VPC",
+    "KMS key",
+)
 """All but the cluster and its node groups, in the order of their removal."""
 
 Gardens = Callable[[str], Gardener]

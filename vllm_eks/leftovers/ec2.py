@@ -39,59 +39,98 @@ def _endpoint_cost(record: Record) -> Cost | None:
     return cost(ENDPOINT, len(record.get("SubnetIds", ()))) if record.get("VpcEndpointType") != "Gateway" else None
 
 
-NETWORK = Listing(
-    kind="VPC", operation="describe_vpcs", key="Vpcs", id_key="VpcId", remove=("delete-vpc", "--vpc-id")
-)  # fmt: skip
+NETWORK = Listing(kind="VPC", operation="describe_vpcs", key="Vpcs", id_key="VpcId", remove=("delete-vpc", "--vpc-id"))
 INSTANCES = Listing(
-    kind="instance", operation="describe_instances", key="Reservations", id_key="InstanceId",
-    remove=("terminate-instances", "--instance-ids"), cost=lambda one: instance_cost(one["InstanceType"]),
-)  # fmt: skip
+    kind="instance",
+    operation="describe_instances",
+    key="Reservations",
+    id_key="InstanceId",
+    remove=("terminate-instances", "--instance-ids"),
+    cost=lambda one: instance_cost(one["InstanceType"]),
+)
 INTERFACES = Listing(
-    kind="network interface", operation="describe_network_interfaces", key="NetworkInterfaces",
-    id_key="NetworkInterfaceId", remove=("delete-network-interface", "--network-interface-id"),
-)  # fmt: skip
+    kind="network interface",
+    operation="describe_network_interfaces",
+    key="NetworkInterfaces",
+    id_key="NetworkInterfaceId",
+    remove=("delete-network-interface", "--network-interface-id"),
+)
 LISTINGS = (
     Listing(
-        kind="NAT gateway", operation="describe_nat_gateways", key="NatGateways", id_key="NatGatewayId",
-        remove=("delete-nat-gateway", "--nat-gateway-id"), cost=lambda _: cost(NAT_GATEWAY),
+        kind="NAT gateway",
+        operation="describe_nat_gateways",
+        key="NatGateways",
+        id_key="NatGatewayId",
+        remove=("delete-nat-gateway", "--nat-gateway-id"),
+        cost=lambda _: cost(NAT_GATEWAY),
     ),
     Listing(
-        kind="address", operation="describe_addresses", key="Addresses", id_key="AllocationId",
-        remove=("release-address", "--allocation-id"), cost=lambda _: cost(ADDRESS),
+        kind="address",
+        operation="describe_addresses",
+        key="Addresses",
+        id_key="AllocationId",
+        remove=("release-address", "--allocation-id"),
+        cost=lambda _: cost(ADDRESS),
     ),
     Listing(
-        kind="VPC endpoint", operation="describe_vpc_endpoints", key="VpcEndpoints", id_key="VpcEndpointId",
-        remove=("delete-vpc-endpoints", "--vpc-endpoint-ids"), cost=_endpoint_cost,
+        kind="VPC endpoint",
+        operation="describe_vpc_endpoints",
+        key="VpcEndpoints",
+        id_key="VpcEndpointId",
+        remove=("delete-vpc-endpoints", "--vpc-endpoint-ids"),
+        cost=_endpoint_cost,
     ),
     Listing(
-        kind="volume", operation="describe_volumes", key="Volumes", id_key="VolumeId",
-        remove=("delete-volume", "--volume-id"), cost=lambda one: volume_cost(one["VolumeType"], one["Size"]),
+        kind="volume",
+        operation="describe_volumes",
+        key="Volumes",
+        id_key="VolumeId",
+        remove=("delete-volume", "--volume-id"),
+        cost=lambda one: volume_cost(one["VolumeType"], one["Size"]),
     ),
     Listing(
-        kind="security group", operation="describe_security_groups", key="SecurityGroups", id_key="GroupId",
+        kind="security group",
+        operation="describe_security_groups",
+        key="SecurityGroups",
+        id_key="GroupId",
         remove=("delete-security-group", "--group-id"),
     ),
     Listing(
-        kind="launch template", operation="describe_launch_templates", key="LaunchTemplates",
-        id_key="LaunchTemplateId", remove=("delete-launch-template", "--launch-template-id"),
+        kind="launch template",
+        operation="describe_launch_templates",
+        key="LaunchTemplates",
+        id_key="LaunchTemplateId",
+        remove=("delete-launch-template", "--launch-template-id"),
     ),
     Listing(
-        kind="placement group", operation="describe_placement_groups", key="PlacementGroups", id_key="GroupName",
+        kind="placement group",
+        operation="describe_placement_groups",
+        key="PlacementGroups",
+        id_key="GroupName",
         remove=("delete-placement-group", "--group-name"),
     ),
     Listing(
-        kind="subnet", operation="describe_subnets", key="Subnets", id_key="SubnetId",
+        kind="subnet",
+        operation="describe_subnets",
+        key="Subnets",
+        id_key="SubnetId",
         remove=("delete-subnet", "--subnet-id"),
     ),
     Listing(
-        kind="route table", operation="describe_route_tables", key="RouteTables", id_key="RouteTableId",
+        kind="route table",
+        operation="describe_route_tables",
+        key="RouteTables",
+        id_key="RouteTableId",
         remove=("delete-route-table", "--route-table-id"),
     ),
     Listing(
-        kind="internet gateway", operation="describe_internet_gateways", key="InternetGateways",
-        id_key="InternetGatewayId", remove=("delete-internet-gateway", "--internet-gateway-id"),
+        kind="internet gateway",
+        operation="describe_internet_gateways",
+        key="InternetGateways",
+        id_key="InternetGatewayId",
+        remove=("delete-internet-gateway", "--internet-gateway-id"),
     ),
-)  # fmt: skip
+)
 
 
 def listed(account: Account, owner: Owner, listing: Listing) -> Iterator[Found]:

@@ -54,8 +54,11 @@ def resolve_tagged(tag: str, text: str) -> object:
     if tag == "str":
         return text
     kinds: dict[str, type | tuple[type, ...]] = {
-        "int": int, "float": (int, float), "bool": bool, "null": type(None),
-    }  # fmt: skip
+        "int": int,
+        "float": (int, float),
+        "bool": bool,
+        "null": type(None),
+    }
     if tag not in kinds:
         raise ValueError(f"the tag {tag if tag.startswith('!') else f'!!{tag}'} has no meaning here: remove it")
     value = resolve_plain(text)

@@ -109,13 +109,17 @@ def test_measured_memory_is_never_overwritten(aws: None, file: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("answers", "why"),
     [
-        ({"failing": {"pricing": ("get_products", "AccessDeniedException")}},
-         "these AWS credentials may not call pricing:GetProducts"),
-        ({"failing": {"pricing": ("get_products", "InternalErrorException")}},
-         "AWS answered pricing:GetProducts in us-east-1 with InternalErrorException: Text of AWS"),
+        (
+            {"failing": {"pricing": ("get_products", "AccessDeniedException")}},
+            "these AWS credentials may not call pricing:GetProducts",
+        ),
+        (
+            {"failing": {"pricing": ("get_products", "InternalErrorException")}},
+            "AWS answered pricing:GetProducts in us-east-1 with InternalErrorException: Text of AWS",
+        ),
         ({"listed": [], "price_region": "us-west-1"}, "AWS lists no on-demand Linux prices for region 'us-west-1'"),
     ],
-)  # fmt: skip
+)
 def test_where_aws_gives_no_prices_they_stay_and_the_rest_is_refreshed(
     aws: None, file: Path, capsys: pytest.CaptureFixture[str], answers: dict[str, Any], why: str
 ) -> None:
@@ -132,18 +136,24 @@ def test_where_aws_gives_no_prices_they_stay_and_the_rest_is_refreshed(
 @pytest.mark.parametrize(
     ("answers", "text"),
     [
-        ({"failing": {"ec2": ("describe_instance_types", "UnauthorizedOperation")}},
-         "these AWS credentials may not call ec2:DescribeInstanceTypes in us-west-2: allow that action in their "
-         "IAM policy. The catalogue is unchanged."),
-        ({"failing": {"ec2": ("describe_instance_types", "AuthFailure")}},
-         "AWS refused the credentials in us-west-2 (AuthFailure): they are wrong or expired, or the region is not "
-         "enabled for the account. The catalogue is unchanged."),
-        ({"listed": [], "price_region": "us-eest-1"},
-         "AWS lists no on-demand Linux prices for region 'us-eest-1'; did you mean us-west-1 or us-east-1 or "
-         "us-west-2? The catalogue is unchanged."),
+        (
+            {"failing": {"ec2": ("describe_instance_types", "UnauthorizedOperation")}},
+            "these AWS credentials may not call ec2:DescribeInstanceTypes in us-west-2: allow that action in their "
+            "IAM policy. The catalogue is unchanged.",
+        ),
+        (
+            {"failing": {"ec2": ("describe_instance_types", "AuthFailure")}},
+            "AWS refused the credentials in us-west-2 (AuthFailure): they are wrong or expired, or the region is not "
+            "enabled for the account. The catalogue is unchanged.",
+        ),
+        (
+            {"listed": [], "price_region": "us-eest-1"},
+            "AWS lists no on-demand Linux prices for region 'us-eest-1'; did you mean us-west-1 or us-east-1 or "
+            "us-west-2? The catalogue is unchanged.",
+        ),
         ({"regions": ("us west",)}, "'us west' is not the name of an AWS region. The catalogue is unchanged."),
     ],
-)  # fmt: skip
+)
 def test_a_call_that_fails_is_one_sentence_and_writes_nothing(
     aws: None, file: Path, answers: dict[str, Any], text: str
 ) -> None:
@@ -187,12 +197,18 @@ def test_without_credentials_the_command_says_so_and_ends_with_status_2(no_aws: 
 @pytest.mark.parametrize(
     ("region", "text"),
     [
-        ("us-eest-1", "cannot reach AWS in region 'us-eest-1'; did you mean us-west-1 or us-east-1 or us-west-2? "
-         "The catalogue is unchanged."),
-        ("us-west-2", "cannot reach AWS in region 'us-west-2': Could not connect to the endpoint URL: "
-         '"http://127.0.0.1:9/". The catalogue is unchanged.'),
+        (
+            "us-eest-1",
+            "cannot reach AWS in region 'us-eest-1'; did you mean us-west-1 or us-east-1 or us-west-2? "
+            "The catalogue is unchanged.",
+        ),
+        (
+            "us-west-2",
+            "cannot reach AWS in region 'us-west-2': Could not connect to the endpoint URL: "
+            '"http://127.0.0.1:9/". The catalogue is unchanged.',
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_region_that_cannot_be_reached_is_told(
     aws: None, no_aws: pytest.MonkeyPatch, file: Path, region: str, text: str
 ) -> None:
@@ -210,10 +226,12 @@ def test_a_region_that_cannot_be_reached_is_told(
     [
         ((), "['us-west-2'] us-west-2"),
         (("--price-region", "us-east-1"), "['us-west-2'] us-east-1"),
-        (("--region", "eu-west-1", "--region", "us-east-2", "--price-region", "eu-west-1"),
-         "['eu-west-1', 'us-east-2'] eu-west-1"),
+        (
+            ("--region", "eu-west-1", "--region", "us-east-2", "--price-region", "eu-west-1"),
+            "['eu-west-1', 'us-east-2'] eu-west-1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_command_s_options_and_that_boto3_waits_for_it(arguments: tuple[str, ...], asked: str) -> None:
     found = command(
         "import sys\nfrom vllm_eks.cli.main import main\nassert 'boto3' not in sys.modules\n"

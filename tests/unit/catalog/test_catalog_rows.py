@@ -52,8 +52,14 @@ def test_a_new_type_of_a_measured_gpu_has_its_memory_and_bandwidths() -> None:
     (row,) = merged_with(record("g5.new"), list(catalogue().values())).added
     twin = find_instance("g5.12xlarge")
     assert (row.gpu_memory_gib, row.gpu_memory_source) == (21.98, "measured")
-    same = ("compute_capability", "gpu_memory_bandwidth_gbytes_per_second", "gpu_interconnect",
-            "gpu_interconnect_gbytes_per_second", "quota_code", "quota_name")  # fmt: skip
+    same = (
+        "compute_capability",
+        "gpu_memory_bandwidth_gbytes_per_second",
+        "gpu_interconnect",
+        "gpu_interconnect_gbytes_per_second",
+        "quota_code",
+        "quota_name",
+    )
     assert {name: getattr(row, name) for name in same} == {name: getattr(twin, name) for name in same}
     assert not_known(row) == ["gpudirect_rdma"]
 
@@ -71,10 +77,12 @@ def test_gpus_of_one_name_are_told_apart_by_their_memory(size_mib: int, usable_g
     ("changes", "reason"),
     [
         ({"Name": "M60"}, "vLLM does not run on M60 (compute capability 5.2)"),
-        ({"Name": "Z9"}, "EC2 does not state the compute capability of its GPU, Z9: "
-         "describe the type with --instance-file"),
+        (
+            {"Name": "Z9"},
+            "EC2 does not state the compute capability of its GPU, Z9: describe the type with --instance-file",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_type_that_cannot_be_planned_is_left_out_with_the_reason(changes: dict[str, Any], reason: str) -> None:
     found = merged_with(record("x9.large", **changes), list(catalogue().values()))
     assert (found.added, found.left_out) == ([], {reason: ["x9.large"]})

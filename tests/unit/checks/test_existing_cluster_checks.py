@@ -30,8 +30,13 @@ CALENDAR = dict.fromkeys(("1.34", "1.35", "1.36", "1.37"), ("STANDARD_SUPPORT", 
 
 def rule(group: str, *, egress: bool = False, protocol: str = "-1", port: int = -1, **target: Any) -> dict[str, Any]:
     return {
-        "GroupId": group, "IsEgress": egress, "IpProtocol": protocol, "FromPort": port, "ToPort": port, **target,
-    }  # fmt: skip
+        "GroupId": group,
+        "IsEgress": egress,
+        "IpProtocol": protocol,
+        "FromPort": port,
+        "ToPort": port,
+        **target,
+    }
 
 
 def itself(group: str) -> dict[str, Any]:

@@ -157,8 +157,13 @@ def test_a_quota_that_nobody_ever_changed_has_its_default() -> None:
 # --- addresses, VPCs, gateways, clusters, node groups
 
 EIPS, VPCS, GATEWAYS, CLUSTERS, GROUPS, SIZE = (
-    "L-0263D0A3", "L-F678F1CE", "L-A4707A72", "L-1194D53C", "L-6D54EA21", "L-BD136A63",
-)  # fmt: skip
+    "L-0263D0A3",
+    "L-F678F1CE",
+    "L-A4707A72",
+    "L-1194D53C",
+    "L-6D54EA21",
+    "L-BD136A63",
+)
 MARK = [{"Key": "vllm-eks/stack", "Value": STACK}]
 
 

@@ -20,16 +20,29 @@ FULL_CONTRACT = {
     "instance": {"type", "gpu", "gpus", "gpu_memory_gib"},
     "parallelism": {"tensor_parallel_size", "pipeline_parallel_size", "nodes", "replicas"},
     "memory_per_gpu": {
-        "total_gib", "budget_gib", "weights_gib", "activations_gib", "overhead_gib", "kv_cache_gib",
+        "total_gib",
+        "budget_gib",
+        "weights_gib",
+        "activations_gib",
+        "overhead_gib",
+        "kv_cache_gib",
         "outside_budget_gib",
     },
     "cost": {"usd_per_hour"},
     "startup": {"budget_seconds"},
-}  # fmt: skip
+}
 TOP_LEVEL = {
-    *FULL_CONTRACT, "fits", "kv_cache_tokens", "kv_cache_tokens_low", "kv_cache_tokens_high",
-    "kv_cache_bytes_per_token_per_gpu", "max_model_len", "max_concurrency", "vllm_args", "refusals",
-}  # fmt: skip
+    *FULL_CONTRACT,
+    "fits",
+    "kv_cache_tokens",
+    "kv_cache_tokens_low",
+    "kv_cache_tokens_high",
+    "kv_cache_bytes_per_token_per_gpu",
+    "max_model_len",
+    "max_concurrency",
+    "vllm_args",
+    "refusals",
+}
 
 
 class Answer(NamedTuple):
@@ -74,14 +87,26 @@ def test_a_plan_that_fits_exits_0_with_table_and_picture_on_standard_output() ->
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((LLAMA_8B, "--tensor-parallel-size", "7"), "heads_not_divisible: 32 attention heads cannot be split over TP=7"),  # noqa: E501
-        ((LLAMA_8B, "--tensor-parallel-size", "3"), "heads_not_divisible: 32 attention heads cannot be split over TP=3"),  # noqa: E501
+        (
+            (LLAMA_8B, "--tensor-parallel-size", "7"),
+            "heads_not_divisible: 32 attention heads cannot be split over TP=7",
+        ),  # noqa: E501
+        (
+            (LLAMA_8B, "--tensor-parallel-size", "3"),
+            "heads_not_divisible: 32 attention heads cannot be split over TP=3",
+        ),  # noqa: E501
         ((SCOUT, "--tensor-parallel-size", "16"), "not_enough_gpus: TP=16 needs 16 GPUs in one node"),
-        ((SCOUT, "--pipeline-parallel-size", "1"), "weights_do_not_fit: TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables"),  # noqa: E501
-        ((SCOUT, "--pipeline-parallel-size", "1"), "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)"),  # noqa: E501
+        (
+            (SCOUT, "--pipeline-parallel-size", "1"),
+            "weights_do_not_fit: TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables",
+        ),  # noqa: E501
+        (
+            (SCOUT, "--pipeline-parallel-size", "1"),
+            "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)",
+        ),  # noqa: E501
         ((SCOUT, "--pipeline-parallel-size", "1"), "would work: the cheapest that fits: TP=1 PP=3 on 3 x g7e.2xlarge"),
     ],
-)  # fmt: skip
+)
 def test_a_plan_that_does_not_fit_exits_3_with_the_reasons_on_standard_error(
     ask: Ask, arguments: tuple[str, ...], expected: str
 ) -> None:
@@ -189,9 +214,15 @@ def test_an_unknown_architecture_is_planned_only_when_it_may_be_assumed(ask: Ask
 
 def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, tmp_path: Path) -> None:
     config = {
-        "architectures": ["LlamaForCausalLM"], "hidden_size": 65536, "num_hidden_layers": 400, "vocab_size": 200000,
-        "num_attention_heads": 512, "num_key_value_heads": 8, "intermediate_size": 262144, "max_position_embeddings": 4096,  # noqa: E501
-    }  # fmt: skip
+        "architectures": ["LlamaForCausalLM"],
+        "hidden_size": 65536,
+        "num_hidden_layers": 400,
+        "vocab_size": 200000,
+        "num_attention_heads": 512,
+        "num_key_value_heads": 8,
+        "intermediate_size": 262144,
+        "max_position_embeddings": 4096,  # noqa: E501
+    }
     (tmp_path / "config.json").write_text(json.dumps(config))
     found = ask(str(tmp_path))
     assert found.returncode == 3
@@ -202,14 +233,23 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("Qwen/Qwen3-8C",), "vllm-eks: model 'Qwen/Qwen3-8C' is not one of the locked models; did you mean Qwen/Qwen3-8B"),  # noqa: E501
-        ((LLAMA_8B, "--instance-type", "g5.48xlrge"), "instance type 'g5.48xlrge' is not in the catalogue; did you mean g5.48x"),  # noqa: E501
-        ((LLAMA_8B, "--instance-type", "g5.xlarge", "--instance-file", "x"), "give either --instance-type or --instance-file"),  # noqa: E501
+        (
+            ("Qwen/Qwen3-8C",),
+            "vllm-eks: model 'Qwen/Qwen3-8C' is not one of the locked models; did you mean Qwen/Qwen3-8B",
+        ),  # noqa: E501
+        (
+            (LLAMA_8B, "--instance-type", "g5.48xlrge"),
+            "instance type 'g5.48xlrge' is not in the catalogue; did you mean g5.48x",
+        ),  # noqa: E501
+        (
+            (LLAMA_8B, "--instance-type", "g5.xlarge", "--instance-file", "x"),
+            "give either --instance-type or --instance-file",
+        ),  # noqa: E501
         ((LLAMA_8B, "--vllm-version", "0.7.3"), "vLLM 0.7.3 is not supported: use 0.8 to 0.33"),
         ((LLAMA_8B, "--tensor-parallel-size", "0"), "Invalid value for '--tensor-parallel-size'"),
         ((LLAMA_8B, "--gpu-memory-utilization", "1.5"), "gpu memory utilization 1.5 must be above 0 and at most 1"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_question_exits_2_without_a_traceback(ask: Ask, arguments: tuple[str, ...], message: str) -> None:
     found = ask(*arguments)
     assert (found.returncode, found.stdout) == (2, "")

@@ -73,8 +73,12 @@ def test_flags_are_given_only_where_they_mean_something() -> None:
     assert "--kv-cache-dtype" not in plain
     rich = vllm_args(planned(QWEN_235B, kv_cache_dtype="fp8", enforce_eager=True, enable_expert_parallel=True))
     assert rich[12:] == [
-        "--kv-cache-dtype", "fp8", "--enforce-eager", "--enable-expert-parallel",
-        "--distributed-executor-backend", "mp",
-    ]  # fmt: skip
+        "--kv-cache-dtype",
+        "fp8",
+        "--enforce-eager",
+        "--enable-expert-parallel",
+        "--distributed-executor-backend",
+        "mp",
+    ]
     images = vllm_args(planned(SCOUT, limit_mm_per_prompt={"image": 0}))
     assert images[images.index("--limit-mm-per-prompt") + 1] == '{"image": 0}'

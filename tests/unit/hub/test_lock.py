@@ -41,9 +41,14 @@ def test_a_lock_holds_the_commit_the_facts_and_the_bytes_by_part(
     assert "_name_or_path" not in found.config
     assert found.sources["weights"].endswith(f"org/model at {COMMIT}")
     facts = ModelFacts(
-        id=found.id, revision=found.revision, gated=found.gated, architecture=parse_config(found.config, where="x"),
-        weights_source="headers", known_weights_bytes=found.weights_bytes, header_parts=found.parts,
-    )  # fmt: skip
+        id=found.id,
+        revision=found.revision,
+        gated=found.gated,
+        architecture=parse_config(found.config, where="x"),
+        weights_source="headers",
+        known_weights_bytes=found.weights_bytes,
+        header_parts=found.parts,
+    )
     assert facts.parts.layers == tuple(type(one)(**{**one.__dict__, "parameters": 0}) for one in computed.layers), (
         "the parts read back are the parts computed"
     )
@@ -84,8 +89,14 @@ def test_every_request_is_of_the_one_commit_that_main_stood_for(tmp_path: Path) 
 
 def test_one_file_without_an_index_is_enough(tmp_path: Path) -> None:
     hub = repository()
-    whole = {"model.embed_tokens.weight": bf16(256, 64), **layer(0), **layer(1), **layer(2),
-             "model.norm.weight": bf16(64), "lm_head.weight": bf16(256, 64)}  # fmt: skip
+    whole = {
+        "model.embed_tokens.weight": bf16(256, 64),
+        **layer(0),
+        **layer(1),
+        **layer(2),
+        "model.norm.weight": bf16(64),
+        "lm_head.weight": bf16(256, 64),
+    }
     hub.files = {"config.json": hub.files["config.json"], "model.safetensors": safetensors(whole)}
     with serving(hub):
         assert locked(hub, tmp_path).weights_bytes == compute_parts(parse_config(CONFIG, where="x")).total_bytes
@@ -158,8 +169,12 @@ def test_an_index_that_disagrees_and_unknown_tensors_are_warned_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hub = repository()
-    second = {**layer(2), "model.layers.2.novel.weight": bf16(4), "model.norm.weight": bf16(64),
-              "lm_head.weight": bf16(256, 64)}  # fmt: skip
+    second = {
+        **layer(2),
+        "model.layers.2.novel.weight": bf16(4),
+        "model.norm.weight": bf16(64),
+        "lm_head.weight": bf16(256, 64),
+    }
     hub.files[FILES[1]] = safetensors(second)
     with serving(hub):
         locked(hub, tmp_path)

@@ -25,35 +25,60 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"private": True}, "HUB shows no model org/model without a token that may see it: check the name; for a "
-         "private or gated model set HF_TOKEN"),
+        (
+            {"private": True},
+            "HUB shows no model org/model without a token that may see it: check the name; for a "
+            "private or gated model set HF_TOKEN",
+        ),
         ({"missing": True}, "HUB has no model org/model, or hides it from this account: check the name"),
         ({"status": {"api": 401}}, "HUB does not accept the token in HF_TOKEN: make a new one at HUB/settings/tokens"),
         ({"status": {"api": 503}}, "HUB answered 503 for model information of org/model: try again later"),
-        ({"needs_token": True}, "org/model is gated: ask for access at HUB/org/model, then set HF_TOKEN to a token of "
-         "the account that got it"),
-        ({"status": {"config.json": 403}},
-         "HUB forbids config.json of org/model to this token: give it read access to the repository"),
+        (
+            {"needs_token": True},
+            "org/model is gated: ask for access at HUB/org/model, then set HF_TOKEN to a token of "
+            "the account that got it",
+        ),
+        (
+            {"status": {"config.json": 403}},
+            "HUB forbids config.json of org/model to this token: give it read access to the repository",
+        ),
         ({"status": {FILES[1]: 500}}, f"HUB answered 500 for {FILES[1]} of org/model: try again later"),
         ({"files": {"config.json": b"[]"}}, "org/model: config.json is no JSON object"),
-        ({"files": {"config.json": json.dumps({**CONFIG, "hidden_size": None}).encode()}},
-         "org/model: config.json lacks a whole number above 0 for hidden_size"),
-        ({"files": {"model.safetensors.index.json": b"{}"}},
-         "org/model: model.safetensors.index.json has no weight_map"),
-        ({"files": {FILES[0]: b"{not a length}" + b" " * 99}},
-         f"org/model: {FILES[0]} is no safetensors file: its header would have 7791334147371265659 bytes"),
-        ({"files": {FILES[0]: (9).to_bytes(8, "little") + b"not json!" + b" " * 99}},
-         f"org/model: the header of {FILES[0]} is no safetensors header"),
-        ({"files": {FILES[0]: (999).to_bytes(8, "little") + b"{}"}},
-         f"org/model: {FILES[0]} ends after 10 bytes, within its header"),
-        ({"files": {FILES[0]: safetensors({"model.layers.0.mlp.gate_proj.weight": {"dtype": "F3", "shape": [2]}})}},
-         "tensor model.layers.0.mlp.gate_proj.weight has the dtype F3, which the planner cannot size"),
-        ({"files": {FILES[1]: safetensors({"lm_head.weight": bf16(256, 64)})}},
-         "the files hold no tensor of layer 2: is the repository complete?"),
-        ({"cuts_off": frozenset({FILES[0]})}, f"HUB cannot be reached, or broke off, for {FILES[0]} of org/model "
-         "(RemoteProtocolError): check the network and HF_ENDPOINT"),
+        (
+            {"files": {"config.json": json.dumps({**CONFIG, "hidden_size": None}).encode()}},
+            "org/model: config.json lacks a whole number above 0 for hidden_size",
+        ),
+        (
+            {"files": {"model.safetensors.index.json": b"{}"}},
+            "org/model: model.safetensors.index.json has no weight_map",
+        ),
+        (
+            {"files": {FILES[0]: b"{not a length}" + b" " * 99}},
+            f"org/model: {FILES[0]} is no safetensors file: its header would have 7791334147371265659 bytes",
+        ),
+        (
+            {"files": {FILES[0]: (9).to_bytes(8, "little") + b"not json!" + b" " * 99}},
+            f"org/model: the header of {FILES[0]} is no safetensors header",
+        ),
+        (
+            {"files": {FILES[0]: (999).to_bytes(8, "little") + b"{}"}},
+            f"org/model: {FILES[0]} ends after 10 bytes, within its header",
+        ),
+        (
+            {"files": {FILES[0]: safetensors({"model.layers.0.mlp.gate_proj.weight": {"dtype": "F3", "shape": [2]}})}},
+            "tensor model.layers.0.mlp.gate_proj.weight has the dtype F3, which the planner cannot size",
+        ),
+        (
+            {"files": {FILES[1]: safetensors({"lm_head.weight": bf16(256, 64)})}},
+            "the files hold no tensor of layer 2: is the repository complete?",
+        ),
+        (
+            {"cuts_off": frozenset({FILES[0]})},
+            f"HUB cannot be reached, or broke off, for {FILES[0]} of org/model "
+            "(RemoteProtocolError): check the network and HF_ENDPOINT",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_is_one_clear_message_and_nothing_is_written(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
@@ -66,11 +91,14 @@ def test_a_fault_is_one_clear_message_and_nothing_is_written(
     ("name", "message"),
     [
         ("config.json", "org/model has no config.json: is it a model of transformers' form?"),
-        ("model.safetensors.index.json", "org/model has neither model.safetensors.index.json nor model.safetensors "
-         "(it holds .bin, .safetensors): the planner reads weights from safetensors only; a folder with its "
-         "config.json can be planned from computed bytes"),
+        (
+            "model.safetensors.index.json",
+            "org/model has neither model.safetensors.index.json nor model.safetensors "
+            "(it holds .bin, .safetensors): the planner reads weights from safetensors only; a folder with its "
+            "config.json can be planned from computed bytes",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_repository_lacks_is_told(tmp_path: Path, name: str, message: str) -> None:
     hub = repository(files={"pytorch_model.bin": b""})
     del hub.files[name]

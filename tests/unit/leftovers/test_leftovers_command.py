@@ -49,11 +49,14 @@ def command(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("profile", "told"),
     [
-        ("", "no usable AWS credentials: Unable to locate credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-         "AWS_SECRET_ACCESS_KEY."),
+        (
+            "",
+            "no usable AWS credentials: Unable to locate credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY.",
+        ),
         ("nobody", "no usable AWS credentials: The config profile (nobody) could not be found."),
     ],
-)  # fmt: skip
+)
 def test_without_credentials_the_command_ends_with_status_2(
     no_aws: pytest.MonkeyPatch, folder: Path, capsys: pytest.CaptureFixture[str], profile: str, told: str
 ) -> None:

@@ -35,8 +35,12 @@ def kept(garden: Gardens) -> dict[str, str]:
     stranger = gardener.interface({"Name": "someone-s"}, "ELB app/theirs/1f")
     gardener.interface(MARK)
     return {
-        "vpc": gardener.vpc, "subnet": gardener.subnet, "group": group, "endpoint": endpoint, "stranger": stranger,
-    }  # fmt: skip
+        "vpc": gardener.vpc,
+        "subnet": gardener.subnet,
+        "group": group,
+        "endpoint": endpoint,
+        "stranger": stranger,
+    }
 
 
 def test_what_keeps_the_vpc_is_named_with_whose_it_is(ask: Ask, kept: dict[str, str]) -> None:

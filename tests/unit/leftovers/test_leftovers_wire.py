@@ -27,17 +27,23 @@ DENIED = {
     "ec2.DescribeInstances": ("instance", "UnauthorizedOperation", "ec2:DescribeInstances"),
     "eks.ListClusters": ("cluster", "AccessDeniedException", "eks:ListClusters"),
     "elastic-load-balancing.DescribeTags": (
-        "classic load balancer", "AccessDenied", "elasticloadbalancing:DescribeTags",
+        "classic load balancer",
+        "AccessDenied",
+        "elasticloadbalancing:DescribeTags",
     ),
     "elastic-load-balancing-v2.DescribeLoadBalancers": (
-        "load balancer", "AccessDenied", "elasticloadbalancing:DescribeLoadBalancers",
+        "load balancer",
+        "AccessDenied",
+        "elasticloadbalancing:DescribeLoadBalancers",
     ),
     "auto-scaling.DescribeAutoScalingGroups": (
-        "auto scaling group", "AccessDenied", "autoscaling:DescribeAutoScalingGroups",
+        "auto scaling group",
+        "AccessDenied",
+        "autoscaling:DescribeAutoScalingGroups",
     ),
     "cloudwatch-logs.DescribeLogGroups": ("log group", "AccessDeniedException", "logs:DescribeLogGroups"),
     "kms.ListAliases": ("KMS key", "AccessDeniedException", "kms:ListAliases"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("call", DENIED)
@@ -85,9 +91,15 @@ def test_every_call_only_reads(ask: Ask, wire: Wire, ours: Any) -> None:
     assert [call for call in wire.calls if not READS.search(call)] == []
     services = {call.partition(".")[0] for call in wire.calls}
     assert services == {
-        "sts", "ec2", "eks", "kms", "auto-scaling", "cloudwatch-logs", "elastic-load-balancing",
+        "sts",
+        "ec2",
+        "eks",
+        "kms",
+        "auto-scaling",
+        "cloudwatch-logs",
+        "elastic-load-balancing",
         "elastic-load-balancing-v2",
-    }  # fmt: skip
+    }
 
 
 def interface(number: int) -> dict[str, Any]:
@@ -133,8 +145,9 @@ def test_more_load_balancers_than_one_question_takes(ask: Ask, wire: Wire, garde
         gardener.target_group({"elbv2.k8s.aws/cluster": OURS}, f"tg-{number}")
     gardener.classic_load_balancer(owned(OURS), "classic")
     assert {kind: len(ids) for kind, ids in ask(region).ids.items()} == {
-        "classic load balancer": 1, "target group": 21,
-    }  # fmt: skip
+        "classic load balancer": 1,
+        "target group": 21,
+    }
     # AWS takes 20 in one question; moto takes any number.
     assert wire.calls.count("elastic-load-balancing-v2.DescribeTags") == 2
 
@@ -151,12 +164,16 @@ def test_a_page_of_ec2_has_a_size(ask: Ask, wire: Wire) -> None:
     [
         (("aws:region: us west",), "'us west' is not the name of an AWS region."),
         (("aws:region: ''",), "Pulumi.dev.yaml has no aws:region: there is no telling where the stack was"),
-        (("aws:region: us-west-2", "aws:assumeRoles: [{roleArn: a}, {roleArn: b}]"),
-         "aws:assumeRoles of Pulumi.dev.yaml must be one role, [{roleArn: ...}]"),
-        (("aws:region: us-west-2", "aws:assumeRoles: none"),
-         "aws:assumeRoles of Pulumi.dev.yaml must be one role, [{roleArn: ...}]"),
+        (
+            ("aws:region: us-west-2", "aws:assumeRoles: [{roleArn: a}, {roleArn: b}]"),
+            "aws:assumeRoles of Pulumi.dev.yaml must be one role, [{roleArn: ...}]",
+        ),
+        (
+            ("aws:region: us-west-2", "aws:assumeRoles: none"),
+            "aws:assumeRoles of Pulumi.dev.yaml must be one role, [{roleArn: ...}]",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_stack_file_that_says_no_place_is_told(ask: Ask, lines: tuple[str, ...], told: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
         ask(*lines)

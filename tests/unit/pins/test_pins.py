@@ -241,8 +241,11 @@ def test_a_section_that_others_share_is_left_alone(pins: Pins, folder: Path) -> 
 
 def test_another_minor_version_is_written_as_a_whole_set(pins: Pins, folder: Path) -> None:
     newest = {name: version.replace("1.36", "1.35") for name, version in NEWEST.items()}
-    pins(offering(newest=newest, GetParameter={"Parameter": {"Value": "1.35.6-20261105"}}), write=True,
-         kubernetes_version="1.35")  # fmt: skip
+    pins(
+        offering(newest=newest, GetParameter={"Parameter": {"Value": "1.35.6-20261105"}}),
+        write=True,
+        kubernetes_version="1.35",
+    )
     cluster = json.loads(read_stack_file(folder, "dev").config["vllm-eks:cluster"])
     assert (cluster["kubernetesVersion"], cluster["nodeReleaseVersion"]) == ("1.35", "1.35.6-20261105")
     assert cluster["addonVersions"] == newest

@@ -16,13 +16,35 @@ REQUIRED_LINEAR = (
     "linear_conv_kernel_dim",
 )
 COUNTS = (
-    *REQUIRED, *REQUIRED_LATENT, *REQUIRED_LINEAR, "num_key_value_heads", "head_dim", "intermediate_size",
-    "intermediate_size_mlp", "moe_intermediate_size", "shared_expert_intermediate_size", "sliding_window",
-    "sliding_window_pattern", "max_window_layers", "full_attention_interval", "num_local_experts", "num_experts",
-    "n_routed_experts", "n_shared_experts", "num_experts_per_tok", "first_k_dense_replace", "decoder_sparse_step",
-    "interleave_moe_layer_step", "attention_chunk_size", "no_rope_layer_interval", "q_lora_rank", "index_n_heads",
-    "index_head_dim", "num_nextn_predict_layers", "mtp_num_hidden_layers",
-)  # fmt: skip
+    *REQUIRED,
+    *REQUIRED_LATENT,
+    *REQUIRED_LINEAR,
+    "num_key_value_heads",
+    "head_dim",
+    "intermediate_size",
+    "intermediate_size_mlp",
+    "moe_intermediate_size",
+    "shared_expert_intermediate_size",
+    "sliding_window",
+    "sliding_window_pattern",
+    "max_window_layers",
+    "full_attention_interval",
+    "num_local_experts",
+    "num_experts",
+    "n_routed_experts",
+    "n_shared_experts",
+    "num_experts_per_tok",
+    "first_k_dense_replace",
+    "decoder_sparse_step",
+    "interleave_moe_layer_step",
+    "attention_chunk_size",
+    "no_rope_layer_interval",
+    "q_lora_rank",
+    "index_n_heads",
+    "index_head_dim",
+    "num_nextn_predict_layers",
+    "mtp_num_hidden_layers",
+)
 """Fields that hold a whole number, or nothing."""
 PER_LAYER = ("layer_types", "no_rope_layers")
 """Lists with an entry for each layer."""

@@ -13,9 +13,24 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 
 BYTES_OF_DTYPE = {
-    "F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "BF16": 2, "F16": 2, "I16": 2, "U16": 2,
-    "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I8": 1, "U8": 1, "BOOL": 1, "F4": 0.5,
-}  # fmt: skip
+    "F64": 8,
+    "I64": 8,
+    "U64": 8,
+    "F32": 4,
+    "I32": 4,
+    "U32": 4,
+    "BF16": 2,
+    "F16": 2,
+    "I16": 2,
+    "U16": 2,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
+    "F8_E8M0": 1,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+    "F4": 0.5,
+}
 """safetensors format, dtypes of a header."""
 
 LAYER_PARTS: tuple[str, ...] = (
@@ -28,16 +43,33 @@ LAYER_PARTS: tuple[str, ...] = (
 END_PARTS: tuple[str, ...] = ("embedding_bytes", "head_bytes", "final_norm_bytes", "vision_bytes")
 
 VISION = {
-    "visual", "vision_tower", "vision_model", "vision_encoder", "multi_modal_projector", "mm_projector",
-    "patch_merger", "vision_adapter", "vision_language_adapter", "merging_layer",
-}  # fmt: skip
+    "visual",
+    "vision_tower",
+    "vision_model",
+    "vision_encoder",
+    "multi_modal_projector",
+    "mm_projector",
+    "patch_merger",
+    "vision_adapter",
+    "vision_language_adapter",
+    "merging_layer",
+}
 QUERY_OUTPUT = {"q_proj", "o_proj", "q_b_proj", "kv_b_proj", "out_proj", "conv1d"}
 KEY_VALUE = {"k_proj", "v_proj"}
 MLP = {"gate_proj", "up_proj", "down_proj", "gate_up_proj", "w1", "w2", "w3"}
 REPLICATED = {
-    "gate", "router", "shared_expert_gate", "q_a_proj", "kv_a_proj_with_mqa", "indexer", "sinks", "A_log", "dt_bias",
-    "rotary_emb", "e_score_correction_bias",
-}  # fmt: skip
+    "gate",
+    "router",
+    "shared_expert_gate",
+    "q_a_proj",
+    "kv_a_proj_with_mqa",
+    "indexer",
+    "sinks",
+    "A_log",
+    "dt_bias",
+    "rotary_emb",
+    "e_score_correction_bias",
+}
 SCALES = ("scale", "scale_inv", "scales", "qzeros", "g_idx", "shape", "zero_point", "scale_2", "absmax", "quant_map")
 
 Tensor = tuple[str, Sequence[int]]

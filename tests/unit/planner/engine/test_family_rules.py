@@ -62,10 +62,14 @@ def test_bitsandbytes_left_with_0_28(version: str, refused: bool) -> None:
 
 @pytest.mark.parametrize(
     ("model", "ranks", "reason"),
-    [(R1, 8, None), (R1, 3, "TP=8 is no multiple of it"), (QWEN_8B, 2, "at TP=8 only 1 ranks hold the same KV heads"),
-     ("Qwen/Qwen3-235B-A22B", 2, None), ("Qwen/Qwen3-235B-A22B", 4, "at TP=8 only 2 ranks hold the same KV heads"),
-     ],
-)  # fmt: skip
+    [
+        (R1, 8, None),
+        (R1, 3, "TP=8 is no multiple of it"),
+        (QWEN_8B, 2, "at TP=8 only 1 ranks hold the same KV heads"),
+        ("Qwen/Qwen3-235B-A22B", 2, None),
+        ("Qwen/Qwen3-235B-A22B", 4, "at TP=8 only 2 ranks hold the same KV heads"),
+    ],
+)
 def test_decode_context_parallel_needs_ranks_that_hold_the_same_heads(
     model: str, ranks: int, reason: str | None
 ) -> None:

@@ -69,11 +69,14 @@ def test_qwen_moe_takes_no_more_ranks_than_experts() -> None:
 @pytest.mark.parametrize(
     ("fields", "tp", "message"),
     [
-        ({"vocab_size": 152064, "num_attention_heads": 28, "num_key_value_heads": 7, "intermediate_size": 14 * 128},
-         7, "padded vocabulary 152064 cannot be split over TP=7"),
+        (
+            {"vocab_size": 152064, "num_attention_heads": 28, "num_key_value_heads": 7, "intermediate_size": 14 * 128},
+            7,
+            "padded vocabulary 152064 cannot be split over TP=7",
+        ),
         ({"intermediate_size": 14340}, 8, "intermediate size 14340 cannot be split over TP=8"),
     ],
-)  # fmt: skip
+)
 def test_every_column_and_row_parallel_size_must_divide(fields: dict[str, object], tp: int, message: str) -> None:
     assert asked(changed(LLAMA_8B, **fields), tp=tp) == (Refusal(code="shard_not_divisible", message=message),)
 

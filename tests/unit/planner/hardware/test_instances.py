@@ -24,10 +24,19 @@ def test_the_catalogue_holds_every_type_and_each_row_has_the_right_types() -> No
 
 @pytest.mark.parametrize(
     ("name", "usable_gib"),
-    [("g4dn.xlarge", 14.56), ("g5.48xlarge", 21.98), ("g6.xlarge", 22.03), ("g6e.48xlarge", 44.31),
-     ("p4d.24xlarge", 39.38), ("p4de.24xlarge", 79.10), ("p5.48xlarge", 79.10), ("p5en.48xlarge", 139.72),
-     ("p6-b200.48xlarge", 178.35), ("g7e.24xlarge", 94.97)],
-)  # fmt: skip
+    [
+        ("g4dn.xlarge", 14.56),
+        ("g5.48xlarge", 21.98),
+        ("g6.xlarge", 22.03),
+        ("g6e.48xlarge", 44.31),
+        ("p4d.24xlarge", 39.38),
+        ("p4de.24xlarge", 79.10),
+        ("p5.48xlarge", 79.10),
+        ("p5en.48xlarge", 139.72),
+        ("p6-b200.48xlarge", 178.35),
+        ("g7e.24xlarge", 94.97),
+    ],
+)
 def test_memory_is_what_the_driver_reports_not_the_nameplate(name: str, usable_gib: float) -> None:
     assert find_instance(name).gpu_memory_gib == usable_gib
     assert find_instance(name).gpu_memory_source == "measured"
@@ -96,14 +105,18 @@ def test_an_instance_file_describes_a_type_the_catalogue_lacks(tmp_path: Path) -
         ([], "must hold one JSON object"),
         ({**GIVEN, "gpus": 0}, "gpus: must be above 0"),
         ({**GIVEN, "gpu_memory_gib": -1}, "gpu_memory_gib: must be above 0"),
-        ({**GIVEN, "gpu_memory_bandwidth_gbytes_per_second": 0},
-         "gpu_memory_bandwidth_gbytes_per_second: must be above 0"),
+        (
+            {**GIVEN, "gpu_memory_bandwidth_gbytes_per_second": 0},
+            "gpu_memory_bandwidth_gbytes_per_second: must be above 0",
+        ),
         ({**GIVEN, "compute_capability": "86"}, "compute_capability: '86' is not of the form 8.6"),
         ({**GIVEN, "colour": "red"}, "colour: is not a known key"),
-        ({"gpu": "A10G"}, "type: is missing; gpus: is missing; "
-         "gpu_memory_gib: is missing; compute_capability: is missing"),
+        (
+            {"gpu": "A10G"},
+            "type: is missing; gpus: is missing; gpu_memory_gib: is missing; compute_capability: is missing",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_instance_file_is_one_clear_sentence(tmp_path: Path, document: object, message: str) -> None:
     path = written(tmp_path, document)
     with pytest.raises(WrongQuestion) as caught:

@@ -31,10 +31,21 @@ def all_layers(model: str) -> range:
 
 @pytest.mark.parametrize(
     ("model", "tp", "bytes_per_token"),
-    [(LLAMA_8B, 1, 131072), (LLAMA_8B, 8, 16384), (QWEN_8B, 1, 147456), (QWEN_235B, 4, 48128), (QWEN_235B, 8, 48128),
-     (DEEPSEEK, 1, 70272), (DEEPSEEK, 8, 70272), ("deepseek-ai/DeepSeek-V3.2", 8, 78324), (GPT_OSS, 1, 73728),
-     (NEXT_35, 1, 30720), (SCOUT, 8, 24576), ("microsoft/phi-4", 1, 204800)],
-)  # fmt: skip
+    [
+        (LLAMA_8B, 1, 131072),
+        (LLAMA_8B, 8, 16384),
+        (QWEN_8B, 1, 147456),
+        (QWEN_235B, 4, 48128),
+        (QWEN_235B, 8, 48128),
+        (DEEPSEEK, 1, 70272),
+        (DEEPSEEK, 8, 70272),
+        ("deepseek-ai/DeepSeek-V3.2", 8, 78324),
+        (GPT_OSS, 1, 73728),
+        (NEXT_35, 1, 30720),
+        (SCOUT, 8, 24576),
+        ("microsoft/phi-4", 1, 204800),
+    ],
+)
 def test_bytes_per_token_and_gpu_with_replication_and_latent_attention(
     model: str, tp: int, bytes_per_token: int
 ) -> None:
@@ -79,11 +90,20 @@ def test_from_0_20_the_printed_tokens_are_concurrency_times_length() -> None:
 @pytest.mark.parametrize(
     ("model", "version", "pp", "batches"),
     [
-        (GPT_OSS, "0.25.1", 3, 1), (GPT_OSS, "0.27.0", 1, 2), (GPT_OSS, "0.27.0", 2, 2), (GPT_OSS, "0.27.0", 3, 3),
-        (GPT_OSS, "0.32.0", 1, 2), (GPT_OSS, "0.32.0", 3, 4), (GEMMA_27B, "0.25.1", 2, 1), (GEMMA_27B, "0.27.0", 2, 3),
-        (GEMMA_27B, "0.28.0", 3, 4), (SCOUT, "0.27.0", 2, 2), (SCOUT, "0.29.0", 2, 3), (NEXT_35, "0.28.0", 3, 3),
+        (GPT_OSS, "0.25.1", 3, 1),
+        (GPT_OSS, "0.27.0", 1, 2),
+        (GPT_OSS, "0.27.0", 2, 2),
+        (GPT_OSS, "0.27.0", 3, 3),
+        (GPT_OSS, "0.32.0", 1, 2),
+        (GPT_OSS, "0.32.0", 3, 4),
+        (GEMMA_27B, "0.25.1", 2, 1),
+        (GEMMA_27B, "0.27.0", 2, 3),
+        (GEMMA_27B, "0.28.0", 3, 4),
+        (SCOUT, "0.27.0", 2, 2),
+        (SCOUT, "0.29.0", 2, 3),
+        (NEXT_35, "0.28.0", 3, 3),
     ],
-)  # fmt: skip
+)
 def test_a_window_holds_the_batches_in_flight(model: str, version: str, pp: int, batches: int) -> None:
     architecture, options = find_model(model).architecture, asked(vllm_version=version, max_num_batched_tokens=2048)
     found = cache_layout(architecture, options, tensor_parallel_size=8, pipeline_parallel_size=pp)
@@ -92,9 +112,13 @@ def test_a_window_holds_the_batches_in_flight(model: str, version: str, pp: int,
 
 @pytest.mark.parametrize(
     ("model", "pp", "blocks", "tokens"),
-    [("openai/gpt-oss-20b", 2, 349_525, 3_163_877), ("openai/gpt-oss-20b", 3, 524_288, 4_190_211),
-     (GEMMA_27B, 2, 104_857, 267_931), (GEMMA_27B, 3, 131_072, 299_092)],
-)  # fmt: skip
+    [
+        ("openai/gpt-oss-20b", 2, 349_525, 3_163_877),
+        ("openai/gpt-oss-20b", 3, 524_288, 4_190_211),
+        (GEMMA_27B, 2, 104_857, 267_931),
+        (GEMMA_27B, 3, 131_072, 299_092),
+    ],
+)
 def test_a_pipeline_s_windows_leave_the_tokens_that_0_32_counts_for_8_gib(
     model: str, pp: int, blocks: int, tokens: int
 ) -> None:

@@ -59,9 +59,16 @@ def test_an_fp8_cache_halves_the_bytes_of_a_token() -> None:
 
 @pytest.mark.parametrize(
     ("version", "seqs", "sizes"),
-    [("0.21.0", 1, 2), ("0.21.0", 4, 4), ("0.21.0", 64, 19), ("0.21.0", 128, 35), ("0.21.0", 256, 51),
-     ("0.21.0", 1024, 51), ("0.11.0", 256, 67)],
-)  # fmt: skip
+    [
+        ("0.21.0", 1, 2),
+        ("0.21.0", 4, 4),
+        ("0.21.0", 64, 19),
+        ("0.21.0", 128, 35),
+        ("0.21.0", 256, 51),
+        ("0.21.0", 1024, 51),
+        ("0.11.0", 256, 67),
+    ],
+)
 def test_captured_batch_sizes(version: str, seqs: int, sizes: int) -> None:
     assert len(memory.graph_capture_sizes(resolved("p5.48xlarge", vllm_version=version, max_num_seqs=seqs))) == sizes
 
@@ -146,11 +153,14 @@ def test_nvlink_is_known_from_the_gpu_s_name_where_a_file_says_no_more() -> None
 def test_cuda_graphs_come_off_the_budget_from_0_20_and_stand_outside_before() -> None:
     old, new = (
         build_layout(
-            find_model(LLAMA_8B), A10G, resolved(vllm_version=version),
-            tensor_parallel_size=8, pipeline_parallel_size=1,
+            find_model(LLAMA_8B),
+            A10G,
+            resolved(vllm_version=version),
+            tensor_parallel_size=8,
+            pipeline_parallel_size=1,
         ).tightest
         for version in ("0.19.1", "0.20.2")
-    )  # fmt: skip
+    )
     graphs = memory.cuda_graph_term(memory.captured_graphs(resolved()), layers=32).size_bytes
     assert (old.outside_budget_bytes, new.outside_budget_bytes) == (graphs, 0)
     assert new.overhead_bytes - old.overhead_bytes == pytest.approx(graphs)

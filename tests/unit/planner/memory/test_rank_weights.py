@@ -89,9 +89,14 @@ def test_up_projections_of_latent_attention_are_kept_twice_only_where_they_are_q
 
 @pytest.mark.parametrize(
     ("sm", "shards", "growth"),
-    [(80, 1, 2944 * 3072), (90, 4, 4 * 768 * 3072), (120, 1, 2944 * 3072), (100, 1, 3072 * 3072),
-     (100, 8, 8 * 512 * 3072)],
-)  # fmt: skip
+    [
+        (80, 1, 2944 * 3072),
+        (90, 4, 4 * 768 * 3072),
+        (120, 1, 2944 * 3072),
+        (100, 1, 3072 * 3072),
+        (100, 8, 8 * 512 * 3072),
+    ],
+)
 def test_mxfp4_experts_grow_to_what_the_kernels_of_the_gpu_want(sm: int, shards: int, growth: int) -> None:
     model = find_model("openai/gpt-oss-120b").architecture
     assert expert_growth(model, sm, shards) == pytest.approx(growth / 2880**2)

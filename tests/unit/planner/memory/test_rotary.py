@@ -83,8 +83,11 @@ def test_positions_of_videos_are_held_four_times_until_0_32() -> None:
     config = next(row["config"] for row in ROWS if row["model"] == "Qwen/Qwen3.5-27B")
     sizes = {version: table_bytes(config, version, range(64)) for version in ("0.21.0", "0.27.0", "0.31.0", "0.32.0")}
     assert {version: size / BYTES_PER_MIB for version, size in sizes.items()} == {
-        "0.21.0": 128, "0.27.0": 128, "0.31.0": 128, "0.32.0": 32,
-    }  # fmt: skip
+        "0.21.0": 128,
+        "0.27.0": 128,
+        "0.31.0": 128,
+        "0.32.0": 32,
+    }
 
 
 def test_a_stage_whose_layers_rotate_nothing_has_no_table() -> None:

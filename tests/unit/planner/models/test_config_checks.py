@@ -78,7 +78,7 @@ LLAMA, SCOUT = LLAMA_70B.replace("/", "--"), "meta-llama--Llama-4-Scout-17B-16E-
             "the quantization_config of fp8 lacks or garbles a field: list index out of range",
         ),
     ],
-)  # fmt: skip
+)
 def test_all_faults_of_a_config_are_told_at_once(name: str, change: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
         parse_config(config_of(name) | change, where="x")
@@ -108,7 +108,11 @@ def test_a_garbled_config_is_planned_or_refused_and_never_raises_anything_else(d
     options = ServingOptions(vllm_version=data.draw(st.sampled_from(["0.10.2", "0.21.0", "0.33.0"])))
     with suppress(WrongQuestion):
         model = ModelFacts(
-            id="x", revision=None, gated=False, architecture=parse_config(config, where="x"),
-            weights_source="computed", known_weights_bytes=None,
-        )  # fmt: skip
+            id="x",
+            revision=None,
+            gated=False,
+            architecture=parse_config(config, where="x"),
+            weights_source="computed",
+            known_weights_bytes=None,
+        )
         json.dumps(plan_json(plan(model, machine, options)))

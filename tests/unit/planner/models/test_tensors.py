@@ -12,29 +12,62 @@ Q, K, M, E, R = LAYER_PARTS
 
 # name of a module in a decoder layer -> its part
 FAMILIES: dict[str, dict[str, str]] = {
-    "llama": {"self_attn.q_proj.weight": Q, "self_attn.k_proj.weight": K, "self_attn.v_proj.weight": K,
-              "self_attn.o_proj.weight": Q, "mlp.gate_proj.weight": M, "mlp.down_proj.weight": M,
-              "input_layernorm.weight": R, "post_attention_layernorm.weight": R},
+    "llama": {
+        "self_attn.q_proj.weight": Q,
+        "self_attn.k_proj.weight": K,
+        "self_attn.v_proj.weight": K,
+        "self_attn.o_proj.weight": Q,
+        "mlp.gate_proj.weight": M,
+        "mlp.down_proj.weight": M,
+        "input_layernorm.weight": R,
+        "post_attention_layernorm.weight": R,
+    },
     "qwen": {"self_attn.q_proj.bias": Q, "self_attn.k_proj.bias": K, "self_attn.q_norm.weight": R},
     "qwen moe": {"mlp.experts.7.up_proj.weight": E, "mlp.gate.weight": R},
-    "qwen hybrid": {"linear_attn.in_proj_qkvz.weight": Q, "linear_attn.out_proj.weight": Q,
-                    "linear_attn.conv1d.weight": Q, "linear_attn.A_log": R, "linear_attn.dt_bias": R,
-                    "linear_attn.norm.weight": R, "mlp.shared_expert.up_proj.weight": M,
-                    "mlp.shared_expert_gate.weight": R},
+    "qwen hybrid": {
+        "linear_attn.in_proj_qkvz.weight": Q,
+        "linear_attn.out_proj.weight": Q,
+        "linear_attn.conv1d.weight": Q,
+        "linear_attn.A_log": R,
+        "linear_attn.dt_bias": R,
+        "linear_attn.norm.weight": R,
+        "mlp.shared_expert.up_proj.weight": M,
+        "mlp.shared_expert_gate.weight": R,
+    },
     "mixtral": {"block_sparse_moe.experts.0.w1.weight": E, "block_sparse_moe.gate.weight": R},
-    "llama 4": {"feed_forward.experts.gate_up_proj": E, "feed_forward.router.weight": R,
-                "feed_forward.shared_expert.down_proj.weight": M},
+    "llama 4": {
+        "feed_forward.experts.gate_up_proj": E,
+        "feed_forward.router.weight": R,
+        "feed_forward.shared_expert.down_proj.weight": M,
+    },
     "gemma": {"pre_feedforward_layernorm.weight": R, "post_feedforward_layernorm.weight": R},
     "phi": {"self_attn.qkv_proj.weight": Q, "mlp.gate_up_proj.weight": M},
-    "deepseek": {"self_attn.q_a_proj.weight": R, "self_attn.q_b_proj.weight": Q, "self_attn.kv_b_proj.weight": Q,
-                 "self_attn.kv_a_proj_with_mqa.weight": R, "self_attn.kv_a_layernorm.weight": R,
-                 "self_attn.indexer.wq_b.weight": R, "mlp.gate.e_score_correction_bias": R,
-                 "mlp.shared_experts.up_proj.weight": M, "mlp.experts.255.down_proj.weight_scale_inv": E},
-    "gpt-oss": {"self_attn.sinks": R, "mlp.experts.gate_up_proj_blocks": E, "mlp.experts.gate_up_proj_scales": E,
-                "mlp.experts.down_proj_bias": E, "mlp.router.weight": R},
-    "packed": {"mlp.up_proj.weight_packed": M, "mlp.up_proj.weight_scale": M, "mlp.up_proj.qweight": M,
-               "mlp.up_proj.qzeros": M, "self_attn.k_proj.scales": K},
-}  # fmt: skip
+    "deepseek": {
+        "self_attn.q_a_proj.weight": R,
+        "self_attn.q_b_proj.weight": Q,
+        "self_attn.kv_b_proj.weight": Q,
+        "self_attn.kv_a_proj_with_mqa.weight": R,
+        "self_attn.kv_a_layernorm.weight": R,
+        "self_attn.indexer.wq_b.weight": R,
+        "mlp.gate.e_score_correction_bias": R,
+        "mlp.shared_experts.up_proj.weight": M,
+        "mlp.experts.255.down_proj.weight_scale_inv": E,
+    },
+    "gpt-oss": {
+        "self_attn.sinks": R,
+        "mlp.experts.gate_up_proj_blocks": E,
+        "mlp.experts.gate_up_proj_scales": E,
+        "mlp.experts.down_proj_bias": E,
+        "mlp.router.weight": R,
+    },
+    "packed": {
+        "mlp.up_proj.weight_packed": M,
+        "mlp.up_proj.weight_scale": M,
+        "mlp.up_proj.qweight": M,
+        "mlp.up_proj.qzeros": M,
+        "self_attn.k_proj.scales": K,
+    },
+}
 
 
 def sorted_of(tensors: dict[str, Tensor], layers: int = 1):
@@ -55,14 +88,18 @@ def test_a_module_of_a_decoder_layer_has_its_part(prefix: str, module: str, part
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        (EMBEDDING, "embedding_bytes"), ("language_model.model.embed_tokens.weight", "embedding_bytes"),
-        (HEAD, "head_bytes"), ("language_model.lm_head.weight", "head_bytes"), (NORM, "final_norm_bytes"),
+        (EMBEDDING, "embedding_bytes"),
+        ("language_model.model.embed_tokens.weight", "embedding_bytes"),
+        (HEAD, "head_bytes"),
+        ("language_model.lm_head.weight", "head_bytes"),
+        (NORM, "final_norm_bytes"),
         ("visual.blocks.0.attn.qkv.weight", "vision_bytes"),
         ("vision_model.model.layers.0.mlp.fc1.weight", "vision_bytes"),
         ("vision_tower.vision_model.encoder.layers.0.self_attn.q_proj.weight", "vision_bytes"),
-        ("multi_modal_projector.linear_1.weight", "vision_bytes"), ("mm_projector.proj.0.weight", "vision_bytes"),
+        ("multi_modal_projector.linear_1.weight", "vision_bytes"),
+        ("mm_projector.proj.0.weight", "vision_bytes"),
     ],
-)  # fmt: skip
+)
 def test_what_stands_beside_the_layers_has_its_part(name: str, part: str) -> None:
     found = sorted_of({name: ("BF16", (5, 7)), "model.layers.0.mlp.gate.weight": ("BF16", (1,))})
     assert found.parts[part] == 70
@@ -78,8 +115,14 @@ def test_every_byte_is_in_exactly_one_part() -> None:
     assert found.weights_bytes == sum(tensor_bytes(name, tensor) for name, tensor in tensors.items())
 
 
-@pytest.mark.parametrize("name", ["model.layers.2.mlp.gate_proj.weight", "mtp.layers.0.mlp.gate_proj.weight",
-                                  "model.layers.2.shared_head.head.weight"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.layers.2.mlp.gate_proj.weight",
+        "mtp.layers.0.mlp.gate_proj.weight",
+        "model.layers.2.shared_head.head.weight",
+    ],
+)
 def test_layers_for_multi_token_prediction_do_not_count(name: str) -> None:
     kept: dict[str, Tensor] = {f"model.layers.{index}.mlp.gate_proj.weight": ("BF16", (4,)) for index in (0, 1)}
     found = sorted_of({**kept, name: ("BF16", (100,))}, layers=2)
@@ -98,12 +141,15 @@ def test_equal_layers_are_one_kind() -> None:
 @pytest.mark.parametrize(
     ("name", "tensor", "parameters"),
     [
-        ("mlp.up_proj.weight", ("BF16", (4, 8)), 32), ("mlp.up_proj.weight_packed", ("I32", (4, 1)), 32),
-        ("mlp.up_proj.qweight", ("I32", (1, 4)), 32), ("mlp.experts.down_proj_blocks", ("U8", (16,)), 32),
-        ("mlp.up_proj.weight_scale", ("BF16", (4,)), 0), ("mlp.up_proj.qzeros", ("I32", (4,)), 0),
+        ("mlp.up_proj.weight", ("BF16", (4, 8)), 32),
+        ("mlp.up_proj.weight_packed", ("I32", (4, 1)), 32),
+        ("mlp.up_proj.qweight", ("I32", (1, 4)), 32),
+        ("mlp.experts.down_proj_blocks", ("U8", (16,)), 32),
+        ("mlp.up_proj.weight_scale", ("BF16", (4,)), 0),
+        ("mlp.up_proj.qzeros", ("I32", (4,)), 0),
         ("mlp.up_proj.weight_scale_inv", ("F32", (4,)), 0),
     ],
-)  # fmt: skip
+)
 def test_packed_weights_count_every_parameter_and_scales_none(name: str, tensor: Tensor, parameters: int) -> None:
     assert sorted_of({f"model.layers.0.{name}": tensor}).parts["parameters"] == parameters
 

@@ -79,9 +79,15 @@ def test_with_prefix_caching_some_versions_need_a_batch_as_large_as_a_block_of_s
 
 @pytest.mark.parametrize(
     ("version", "wish", "pages"),
-    [("0.21.0", None, 1), ("0.21.0", True, 2), ("0.27.0", None, 1), ("0.27.0", True, 2), ("0.28.0", None, 2),
-     ("0.28.0", False, 1)],
-)  # fmt: skip
+    [
+        ("0.21.0", None, 1),
+        ("0.21.0", True, 2),
+        ("0.27.0", None, 1),
+        ("0.27.0", True, 2),
+        ("0.28.0", None, 2),
+        ("0.28.0", False, 1),
+    ],
+)
 def test_prefix_caching_of_a_hybrid_keeps_a_second_state_where_it_is_on(
     version: str, wish: bool | None, pages: int
 ) -> None:

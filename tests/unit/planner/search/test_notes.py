@@ -15,22 +15,47 @@ COMPUTED = "weight bytes are computed from the config, not read from the files"
 @pytest.mark.parametrize(
     ("model", "instance", "requested", "note"),
     [
-        (QWEN_235B, "g5.48xlarge", {}, "4 KV heads are replicated over TP=8: more GPUs than KV heads save weights, not "
-         "KV cache"),
-        ("deepseek-ai/DeepSeek-V2-Lite", "p5.48xlarge", {}, "latent attention keeps the whole KV cache on each of 8 "
-         "ranks: TP divides only the weights"),
-        (LLAMA_70B, "g5.48xlarge", {}, "--max-num-seqs is lowered to 64 to fit 1 x g5.48xlarge ($16.29/h): "
-         "vLLM's default of 256 needs 2 x g5.48xlarge ($32.58/h)"),
-        ("Qwen/Qwen3.5-397B-A17B", "g6e.48xlarge", {}, "pipeline parallelism with linear attention is experimental: "
-         "vLLM has had runtime errors (#36861)"),
+        (
+            QWEN_235B,
+            "g5.48xlarge",
+            {},
+            "4 KV heads are replicated over TP=8: more GPUs than KV heads save weights, not KV cache",
+        ),
+        (
+            "deepseek-ai/DeepSeek-V2-Lite",
+            "p5.48xlarge",
+            {},
+            "latent attention keeps the whole KV cache on each of 8 ranks: TP divides only the weights",
+        ),
+        (
+            LLAMA_70B,
+            "g5.48xlarge",
+            {},
+            "--max-num-seqs is lowered to 64 to fit 1 x g5.48xlarge ($16.29/h): "
+            "vLLM's default of 256 needs 2 x g5.48xlarge ($32.58/h)",
+        ),
+        (
+            "Qwen/Qwen3.5-397B-A17B",
+            "g6e.48xlarge",
+            {},
+            "pipeline parallelism with linear attention is experimental: vLLM has had runtime errors (#36861)",
+        ),
         (LLAMA_8B, "g4dn.12xlarge", {}, "the T4 does not support bfloat16: vLLM casts the model to float16"),
-        (LLAMA_8B, "g5.xlarge", {"vllm_version": "0.9.2", "max_num_seqs": 64},
-         "vLLM 0.8 and 0.9 use the memory rules of 0.10: an estimate"),
-        (SCOUT, "g6e.48xlarge", {"vllm_version": "0.12.0"},
-         "vLLM before 0.13 keeps the whole KV cache of chunked layers"),
+        (
+            LLAMA_8B,
+            "g5.xlarge",
+            {"vllm_version": "0.9.2", "max_num_seqs": 64},
+            "vLLM 0.8 and 0.9 use the memory rules of 0.10: an estimate",
+        ),
+        (
+            SCOUT,
+            "g6e.48xlarge",
+            {"vllm_version": "0.12.0"},
+            "vLLM before 0.13 keeps the whole KV cache of chunked layers",
+        ),
         (LLAMA_8B, "g5.xlarge", {}, COMPUTED),
     ],
-)  # fmt: skip
+)
 def test_a_plan_says_what_its_reader_should_know(
     model: str, instance: str, requested: dict[str, object], note: str
 ) -> None:
@@ -59,9 +84,15 @@ def test_more_replicas_of_a_smaller_tp_are_named_with_what_they_could_serve() ->
 
 def facts(**changes: object) -> ModelFacts:
     config = {
-        "architectures": ["NovelForCausalLM"], "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
-        "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256, "max_position_embeddings": 8192,
-    }  # fmt: skip
+        "architectures": ["NovelForCausalLM"],
+        "hidden_size": 4096,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "intermediate_size": 14336,
+        "vocab_size": 128256,
+        "max_position_embeddings": 8192,
+    }
     known = {"weights_source": "computed", "known_weights_bytes": None, **changes}
     return ModelFacts(
         id="novel",

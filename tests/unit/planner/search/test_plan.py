@@ -45,9 +45,15 @@ def test_the_guide_s_second_stack_full_scout_takes_two_nodes() -> None:
 
 @pytest.mark.parametrize(
     ("model", "label", "nodes", "weights_gib"),
-    [(LLAMA_8B, "TP=8 PP=1", 1, 1.87), (LLAMA_70B, "TP=8 PP=1", 1, 16.43), (SCOUT, "TP=8 PP=2", 2, 12.75),
-     (QWEN_235B, "TP=8 PP=4", 4, 14.24), (MIXTRAL, "TP=8 PP=1", 1, 10.88), (QWEN_8B, "TP=8 PP=1", 1, 1.91)],
-)  # fmt: skip
+    [
+        (LLAMA_8B, "TP=8 PP=1", 1, 1.87),
+        (LLAMA_70B, "TP=8 PP=1", 1, 16.43),
+        (SCOUT, "TP=8 PP=2", 2, 12.75),
+        (QWEN_235B, "TP=8 PP=4", 4, 14.24),
+        (MIXTRAL, "TP=8 PP=1", 1, 10.88),
+        (QWEN_8B, "TP=8 PP=1", 1, 1.91),
+    ],
+)
 def test_models_on_the_same_instance_type(model: str, label: str, nodes: int, weights_gib: float) -> None:
     plan = planned(model)
     assert plan.fits
@@ -151,14 +157,20 @@ def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
         ({"vllm_version": "0.7.3"}, "vLLM 0.7.3 is not supported: use 0.8 to 0.33"),
         ({"vllm_version": "latest"}, "vLLM version 'latest' must look like \"0.21.0\""),
         ({"gpu_memory_utilization": 0}, "gpu memory utilization 0 must be above 0 and at most 1"),
-        ({"tensor_parallel_size": 0, "replicas": 0},
-         "tensor parallel size 0 must be 1 or more; replicas 0 must be 1 or more"),
-        ({"max_num_seqs": 4096},
-         "max num seqs 4096 is more than max num batched tokens 2048: vLLM refuses that; raise the second"),
-        ({"kv_cache_dtype": "int4"},
-         "kv cache dtype 'int4' is not one of auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2"),
+        (
+            {"tensor_parallel_size": 0, "replicas": 0},
+            "tensor parallel size 0 must be 1 or more; replicas 0 must be 1 or more",
+        ),
+        (
+            {"max_num_seqs": 4096},
+            "max num seqs 4096 is more than max num batched tokens 2048: vLLM refuses that; raise the second",
+        ),
+        (
+            {"kv_cache_dtype": "int4"},
+            "kv cache dtype 'int4' is not one of auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_question_is_no_refusal(requested: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
         planned(LLAMA_8B, **requested)

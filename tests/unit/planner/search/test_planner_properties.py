@@ -22,22 +22,38 @@ FAMILY_FIELDS: dict[str, dict[str, object]] = {
     "Gemma3ForCausalLM": {"sliding_window": 512},
     "MixtralForCausalLM": {"num_local_experts": 8, "num_experts_per_tok": 2},
     "GptOssForCausalLM": {
-        "num_local_experts": 32, "num_experts_per_tok": 4, "sliding_window": 128,
+        "num_local_experts": 32,
+        "num_experts_per_tok": 4,
+        "sliding_window": 128,
         "quantization_config": {"quant_method": "mxfp4"},
     },
     "Llama4ForCausalLM": {"num_local_experts": 16, "attention_chunk_size": 1024, "intermediate_size_mlp": 4096},
     "Qwen3NextForCausalLM": {
-        "num_experts": 64, "num_experts_per_tok": 8, "moe_intermediate_size": 512,
-        "shared_expert_intermediate_size": 512, "linear_num_key_heads": 16, "linear_num_value_heads": 32,
-        "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_conv_kernel_dim": 4,
+        "num_experts": 64,
+        "num_experts_per_tok": 8,
+        "moe_intermediate_size": 512,
+        "shared_expert_intermediate_size": 512,
+        "linear_num_key_heads": 16,
+        "linear_num_value_heads": 32,
+        "linear_key_head_dim": 128,
+        "linear_value_head_dim": 128,
+        "linear_conv_kernel_dim": 4,
     },
     "DeepseekV3ForCausalLM": {
-        "n_routed_experts": 64, "num_experts_per_tok": 8, "moe_intermediate_size": 1024, "n_shared_experts": 1,
-        "first_k_dense_replace": 1, "q_lora_rank": 512, "kv_lora_rank": 256, "qk_nope_head_dim": 128,
-        "qk_rope_head_dim": 64, "v_head_dim": 128, "num_nextn_predict_layers": 1,
+        "n_routed_experts": 64,
+        "num_experts_per_tok": 8,
+        "moe_intermediate_size": 1024,
+        "n_shared_experts": 1,
+        "first_k_dense_replace": 1,
+        "q_lora_rank": 512,
+        "kv_lora_rank": 256,
+        "qk_nope_head_dim": 128,
+        "qk_rope_head_dim": 64,
+        "v_head_dim": 128,
+        "num_nextn_predict_layers": 1,
         "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]},
     },
-}  # fmt: skip
+}
 
 
 @st.composite
