@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from config.values import rules
+from config.values import network_rules, rules
 
 ABSENT = "x-absent"
 """The keyword of `config/schema.json` for what a missing key means, where the default value does not show it."""
@@ -31,7 +31,7 @@ def absent(meaning: str) -> dict[str, Any]:
     return {ABSENT: meaning}
 
 
-Zone = Annotated[str, AfterValidator(rules.zone), InSchema(pattern=rules.ZONE_IN_ADDRESS_PLAN)]
+Zone = Annotated[str, AfterValidator(network_rules.zone), InSchema(pattern=network_rules.ZONE_IN_ADDRESS_PLAN)]
 Image = Annotated[str, AfterValidator(rules.image), InSchema(pattern=rules.IMAGE)]
 
 

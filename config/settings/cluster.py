@@ -6,7 +6,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from config.settings.base import InSchema, Settings, absent
 from config.settings.existing import ExistingClusterSettings
-from config.values import rules
+from config.values import network_rules, rules
 from vllm_eks.aws import names as aws_names
 from vllm_eks.pins.eks import (
     ADDON_VERSIONS,
@@ -17,7 +17,7 @@ from vllm_eks.pins.eks import (
 )
 
 AddonVersion = Annotated[str, AfterValidator(rules.addon_version), InSchema(pattern=rules.ADDON_VERSION)]
-PublicCidr = Annotated[str, AfterValidator(rules.public_access_cidr), InSchema(pattern=rules.IPV4_CIDR)]
+PublicCidr = Annotated[str, AfterValidator(network_rules.public_access_cidr), InSchema(pattern=network_rules.IPV4_CIDR)]
 Principal = Annotated[str, AfterValidator(aws_names.principal_arn), InSchema(pattern=aws_names.PRINCIPAL)]
 
 
@@ -41,8 +41,8 @@ class ClusterSettings(Settings):
     # Required of a new cluster, which only a cross check can say.
     public_access_cidrs: Annotated[
         tuple[PublicCidr, ...],
-        AfterValidator(rules.public_access_cidrs),
-        InSchema(maxItems=rules.MOST_PUBLIC_CIDRS, uniqueItems=True),
+        AfterValidator(network_rules.public_access_cidrs),
+        InSchema(maxItems=network_rules.MOST_PUBLIC_CIDRS, uniqueItems=True),
     ] = Field(
         default=(),
         strict=False,

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from config.settings.base import InSchema, Settings, Zone, absent
 from config.settings.existing import ExistingNetworkSettings
-from config.values import rules
+from config.values import network_rules
 
 
 class NetworkSettings(Settings):
@@ -15,20 +15,20 @@ class NetworkSettings(Settings):
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["zones"]}, {"required": ["existing"]}]})
 
     # strict=False on tuples only: a list of the file becomes a tuple; its items stay strict.
-    given_zones: Annotated[tuple[Zone, ...], AfterValidator(rules.zones), InSchema(minItems=2, uniqueItems=True)] = (
-        Field(
-            default=(),
-            strict=False,
-            alias="zones",
-            description=(
-                "Two or more availability zones of `aws:region`. A zone's subnets follow from its letter, so to add, "
-                "remove or reorder zones moves no other zone's subnets."
-            ),
-            examples=[["us-west-2a", "us-west-2b"]],
-            json_schema_extra=absent("required, unless `existing.subnets` is set"),
-        )
+    given_zones: Annotated[
+        tuple[Zone, ...], AfterValidator(network_rules.zones), InSchema(minItems=2, uniqueItems=True)
+    ] = Field(
+        default=(),
+        strict=False,
+        alias="zones",
+        description=(
+            "Two or more availability zones of `aws:region`. A zone's subnets follow from its letter, so to add, "
+            "remove or reorder zones moves no other zone's subnets."
+        ),
+        examples=[["us-west-2a", "us-west-2b"]],
+        json_schema_extra=absent("required, unless `existing.subnets` is set"),
     )
-    cidr: Annotated[str, AfterValidator(rules.network_cidr), InSchema(pattern=rules.VPC_CIDR)] = Field(
+    cidr: Annotated[str, AfterValidator(network_rules.network_cidr), InSchema(pattern=network_rules.VPC_CIDR)] = Field(
         default="10.0.0.0/16",
         description="The private IPv4 range of the VPC, from /16 to /20.",
         examples=["10.20.0.0/16"],

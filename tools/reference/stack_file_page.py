@@ -6,7 +6,7 @@ from typing import Any
 
 from config.settings.base import ABSENT
 from config.stack_keys import PROVIDER_KEYS, SECRET_KEYS, SECTION_KEYS
-from config.values.rules import MOST_PUBLIC_CIDRS
+from config.values.network_rules import MOST_PUBLIC_CIDRS
 from tools.reference.markdown import page, table
 from tools.reference.settings_schema import Schema
 from tools.reference.stack_schema import section_schema

@@ -13,7 +13,8 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.stack_files.stack_file import SECRET_PLACEHOLDER, StackFile
 from vllm_eks.stack_files.wording import shown
-from vllm_eks.stack_files.yaml_document import YamlFaults, parse_document
+from vllm_eks.stack_files.yaml_builder import YamlFaults
+from vllm_eks.stack_files.yaml_document import parse_document
 from vllm_eks.stack_files.yaml_scalars import plain_text
 from vllm_eks.text_files import read_text_file
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from config.settings.base import InSchema, Settings, Zone, absent
 from config.settings.bounds import Replicas
-from config.values import rules
+from config.values import network_rules
 from vllm_eks.aws import names as aws_names
 from vllm_eks.planner.search.gpu_nodes import ON_DEMAND, CapacityType
 
@@ -34,18 +34,18 @@ class NodeKeys(Settings):
         examples=["us-west-2a"],
         json_schema_extra=absent("required, unless `zones` is set"),
     )
-    zones: Annotated[tuple[Zone, ...], AfterValidator(rules.node_zones), InSchema(minItems=2, uniqueItems=True)] = (
-        Field(
-            default=(),
-            strict=False,
-            description=(
-                "Two or more of `network.zones`, for a model with replicas. Each zone gets its own node group and an "
-                "equal part of the replicas; no replica spans two zones. The first zone is the home zone: add others "
-                "after it."
-            ),
-            examples=[["us-west-2a", "us-west-2b"]],
-            json_schema_extra=absent("the one zone of `zone`"),
-        )
+    zones: Annotated[
+        tuple[Zone, ...], AfterValidator(network_rules.node_zones), InSchema(minItems=2, uniqueItems=True)
+    ] = Field(
+        default=(),
+        strict=False,
+        description=(
+            "Two or more of `network.zones`, for a model with replicas. Each zone gets its own node group and an "
+            "equal part of the replicas; no replica spans two zones. The first zone is the home zone: add others "
+            "after it."
+        ),
+        examples=[["us-west-2a", "us-west-2b"]],
+        json_schema_extra=absent("the one zone of `zone`"),
     )
     capacity_type: CapacityType = Field(
         default=ON_DEMAND,

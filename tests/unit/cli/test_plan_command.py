@@ -90,20 +90,20 @@ def test_a_plan_that_fits_exits_0_with_table_and_picture_on_standard_output() ->
         (
             (LLAMA_8B, "--tensor-parallel-size", "7"),
             "heads_not_divisible: 32 attention heads cannot be split over TP=7",
-        ),  # noqa: E501
+        ),
         (
             (LLAMA_8B, "--tensor-parallel-size", "3"),
             "heads_not_divisible: 32 attention heads cannot be split over TP=3",
-        ),  # noqa: E501
+        ),
         ((SCOUT, "--tensor-parallel-size", "16"), "not_enough_gpus: TP=16 needs 16 GPUs in one node"),
         (
             (SCOUT, "--pipeline-parallel-size", "1"),
             "weights_do_not_fit: TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables",
-        ),  # noqa: E501
+        ),
         (
             (SCOUT, "--pipeline-parallel-size", "1"),
             "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)",
-        ),  # noqa: E501
+        ),
         ((SCOUT, "--pipeline-parallel-size", "1"), "would work: the cheapest that fits: TP=1 PP=3 on 3 x g7e.2xlarge"),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
         "num_attention_heads": 512,
         "num_key_value_heads": 8,
         "intermediate_size": 262144,
-        "max_position_embeddings": 4096,  # noqa: E501
+        "max_position_embeddings": 4096,
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
     found = ask(str(tmp_path))
@@ -236,15 +236,15 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
         (
             ("Qwen/Qwen3-8C",),
             "vllm-eks: model 'Qwen/Qwen3-8C' is not one of the locked models; did you mean Qwen/Qwen3-8B",
-        ),  # noqa: E501
+        ),
         (
             (LLAMA_8B, "--instance-type", "g5.48xlrge"),
             "instance type 'g5.48xlrge' is not in the catalogue; did you mean g5.48x",
-        ),  # noqa: E501
+        ),
         (
             (LLAMA_8B, "--instance-type", "g5.xlarge", "--instance-file", "x"),
             "give either --instance-type or --instance-file",
-        ),  # noqa: E501
+        ),
         ((LLAMA_8B, "--vllm-version", "0.7.3"), "vLLM 0.7.3 is not supported: use 0.8 to 0.33"),
         ((LLAMA_8B, "--tensor-parallel-size", "0"), "Invalid value for '--tensor-parallel-size'"),
         ((LLAMA_8B, "--gpu-memory-utilization", "1.5"), "gpu memory utilization 1.5 must be above 0 and at most 1"),

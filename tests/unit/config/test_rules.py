@@ -10,7 +10,7 @@ from config.cross_field.stack import Draft, cross_faults
 from config.sections import parse_section
 from config.settings.cluster import ClusterSettings
 from config.settings.model import ModelSettings
-from config.values import rules
+from config.values import network_rules, rules
 from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region
 from vllm_eks.pins.eks import ADDON_VERSIONS
@@ -22,10 +22,10 @@ DIGEST = "sha256:" + "0" * 64
     ("rule", "value"),
     [
         (known_region, "us-gov-west-1"),
-        (rules.zone, "ap-southeast-2c"),
-        (rules.network_cidr, "100.64.0.0/16"),
-        (rules.network_cidr, "172.16.0.0/20"),
-        (rules.public_access_cidr, "0.0.0.0/0"),
+        (network_rules.zone, "ap-southeast-2c"),
+        (network_rules.network_cidr, "100.64.0.0/16"),
+        (network_rules.network_cidr, "172.16.0.0/20"),
+        (network_rules.public_access_cidr, "0.0.0.0/0"),
         (aws_names.principal_arn, "arn:aws-us-gov:iam::123456789012:role/path/to/admin"),
         (aws_names.principal_arn, "arn:aws:iam::123456789012:user/jane"),
         (rules.image, "localhost:5000/vllm:dev"),
@@ -45,13 +45,21 @@ def test_a_good_value_is_taken_as_it_is(rule: Callable[[str], str], value: str) 
     [
         (known_region, "us-west", "'us-west' is not a region: did you mean us-west-2?"),
         (
-            rules.zone,
+            network_rules.zone,
             "us-west-2-lax-1a",
             "'us-west-2-lax-1a' is not an availability zone: write a region and a letter, such as us-west-2a",
         ),
-        (rules.network_cidr, "10.0.0.0/8", "'10.0.0.0/8' has the wrong size: write a prefix length from /16 to /20"),
-        (rules.network_cidr, "10.0.0.0/21", "'10.0.0.0/21' has the wrong size: write a prefix length from /16 to /20"),
-        (rules.network_cidr, "10.0.1.0/16", "'10.0.1.0/16' has bits set after its prefix: write 10.0.0.0/16"),
+        (
+            network_rules.network_cidr,
+            "10.0.0.0/8",
+            "'10.0.0.0/8' has the wrong size: write a prefix length from /16 to /20",
+        ),
+        (
+            network_rules.network_cidr,
+            "10.0.0.0/21",
+            "'10.0.0.0/21' has the wrong size: write a prefix length from /16 to /20",
+        ),
+        (network_rules.network_cidr, "10.0.1.0/16", "'10.0.1.0/16' has bits set after its prefix: write 10.0.0.0/16"),
         (
             rules.kubernetes_version,
             "1.37",

@@ -32,9 +32,9 @@ from vllm_eks.cli.views.plan_json import plan_json
             "g5.48xlarge",
             {"max_num_seqs": 256},
             [
-                "one g5.48xlarge does not hold a replica (kv_cache_too_small): TP=8 PP=2 needs 2 x g5.48xlarge ($32.58/h) "
-                "instead of 1 x g5.48xlarge ($16.29/h); --max-num-seqs 64 (instead of 256) fits 1 x g5.48xlarge ($16.29/h); "
-                "to accept this without a warning, set --pipeline-parallel-size 2"
+                "one g5.48xlarge does not hold a replica (kv_cache_too_small): TP=8 PP=2 needs 2 x g5.48xlarge "
+                "($32.58/h) instead of 1 x g5.48xlarge ($16.29/h); --max-num-seqs 64 (instead of 256) fits 1 x "
+                "g5.48xlarge ($16.29/h); to accept this without a warning, set --pipeline-parallel-size 2"
             ],
         ),
         (LLAMA_70B, "g5.48xlarge", {"pipeline_parallel_size": 2}, []),
@@ -45,8 +45,8 @@ from vllm_eks.cli.views.plan_json import plan_json
             {},
             [
                 "2 of 4 GPUs of 1 x g5.12xlarge ($5.67/h) stay idle: 2 replicas cost no more",
-                "--enable-expert-parallel keeps each expert on one GPU, which allows TP=4 PP=1 on 1 x g5.12xlarge ($5.67/h) "
-                "instead of TP=2 PP=1 on 1 x g5.12xlarge ($5.67/h)",
+                "--enable-expert-parallel keeps each expert on one GPU, which allows TP=4 PP=1 on 1 x g5.12xlarge "
+                "($5.67/h) instead of TP=2 PP=1 on 1 x g5.12xlarge ($5.67/h)",
             ],
         ),
     ],
