@@ -3,22 +3,21 @@
 import pulumi
 from pulumi import ResourceOptions
 
-from checks.api import Place, open_account
+from checks.api import open_account
 from checks.result import stop_on_failures
 from checks.stack import StackFacts, run_checks
-from components.cluster.access import AccessArgs
 from components.cluster.cluster import ClusterArgs
 from components.cluster.existing_cluster import cluster_of
-from components.controllers.accelerators import AcceleratorImages, Accelerators, AcceleratorsArgs
-from components.controllers.chart_sources import mirrored
+from components.controllers.accelerators import Accelerators, AcceleratorsArgs
 from components.iam.iam_roles import IamArgs
+from components.network.cluster_subnets import cluster_subnets
 from components.network.existing_network import network_of
 from components.network.network import NetworkArgs
-from components.nodes.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs
-from components.serving.chart_folder import VLLM_CHART, chart_digest, chart_path
-from components.serving.helm_values import release_values, rollout_seconds
+from components.nodes.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs, model_label
+from components.serving.chart_folder import VLLM_CHART, local_chart
+from components.serving.helm_values import model_release
 from components.serving.model_server import ModelServer, ModelServerArgs
-from components.stack_outputs import plan_sizes, total_usd_per_hour
+from components.stack_outputs import model_outputs, total_usd_per_hour
 from components.weights.model_weights import ModelWeightsArgs, weights_of
 from components.weights.weights_bucket import WeightsBucketArgs, bucket_of
 from config.load import load
@@ -26,67 +25,84 @@ from vllm_eks.planner.search.suggest import plan_named
 from vllm_eks.preview.planned_stack import PlannedStack, publish
 
 config = load()
-stack, region, settings, tags, mark = config.cluster_name, config.region, config.settings, config.tags, config.mark
-vpc, eks, charts, models = settings.network, settings.cluster, settings.charts, settings.models
-images = settings.images
+stack, region, settings, tags = config.cluster_name, config.deployer.region, config.settings, config.tags
+network_spec, cluster_spec = settings.network.spec, settings.cluster.spec
 iam = IamArgs(permissions_boundary=settings.iam.permissions_boundary, role_path=settings.iam.role_path)
 
 # Pure arithmetic, then questions to the account: what does not fit or is not allowed stops here, with the numbers.
 fleet = {
-    name: m.gpu_nodes(plan_named(m.model, m.instance_type, m.serving_options(), region=region))
-    for name, m in models.items()
+    name: model.gpu_nodes(plan_named(model.model, model.instance_type, model.serving_options(), region=region))
+    for name, model in settings.models.items()
 }
-account = open_account(Place(region=region, profile=config.aws_profile, role_arn=config.aws_role_arn))
-found = run_checks(StackFacts(
-    stack=stack, fleet=fleet, region=region, open_questions=config.open_questions,
-    copies_weights=settings.any_copied_weights, permissions_boundary=iam.permissions_boundary,
-    **vpc.facts, **eks.facts), account)  # fmt: skip
-publish(PlannedStack(
-    region=region, fleet=fleet, checks=found.checks, vpc_id=found.vpc_id, private_subnets=found.private_subnets,
-))  # fmt: skip
-stop_on_failures(found.checks)
-network = network_of(stack, NetworkArgs(
-    cidr=vpc.cidr, zones=vpc.zones, region=region, nat_gateways=vpc.nat_gateways, keep_logs=eks.keep_logs,
-    iam=iam, tags=tags,
-), vpc_id=found.vpc_id, private_subnets=found.private_subnets)  # fmt: skip
-cluster = cluster_of(stack, ClusterArgs(
-    access=AccessArgs(**config.cluster_access), vpc_id=network.vpc_id, addon_versions=eks.addon_versions, iam=iam,
-    kubernetes_version=eks.kubernetes_version, node_release_version=eks.node_release_version,
-    public_subnet_ids=network.public_subnet_ids, private_subnet_ids=network.private_subnet_ids,
-    system_subnet_ids=[network.private_subnet_id(zone) for zone in vpc.system_zones],
-    system_instance_type=eks.system_instance_type, public_access_cidrs=eks.public_access_cidrs, admins=eks.admins,
-    tags=tags, template_tags=mark, deletion_protection=eks.deletion_protection, keep_logs=eks.keep_logs,
-), existing=found.cluster, node_security_group_ids=eks.node_security_group_ids,
-    opts=ResourceOptions(depends_on=[network]))  # fmt: skip
-controller_images = AcceleratorImages(
-    nvidia_device_plugin=images.nvidia_device_plugin,
-    leader_worker_set=images.leader_worker_set,
-    efa_device_plugin=images.efa_device_plugin,
+facts = StackFacts(
+    stack=stack,
+    fleet=fleet,
+    region=region,
+    network=network_spec,
+    cluster=cluster_spec,
+    permissions_boundary=iam.permissions_boundary,
+    copies_weights=settings.any_copied_weights,
+    open_questions=config.open_questions,
 )
-accelerators = Accelerators(
-    stack, AcceleratorsArgs(**mirrored(charts.overrides), efa=settings.any_efa, images=controller_images),
-    ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
-outputs, chart, digest = {}, chart_path(VLLM_CHART), chart_digest(VLLM_CHART)
+found = run_checks(facts, open_account(config.deployer))
+publish(PlannedStack(region=region, fleet=fleet, checks=found.checks, existing_vpc=found.vpc))
+stop_on_failures(found.checks)
+
+network_args = NetworkArgs(network=network_spec, region=region, keep_logs=cluster_spec.keep_logs, iam=iam, tags=tags)
+network = network_of(stack, network_args, existing=found.vpc)
+cluster_args = ClusterArgs(
+    cluster=cluster_spec,
+    subnets=cluster_subnets(network, network_spec.system_zones),
+    access=config.cluster_access,
+    iam=iam,
+    tags=tags,
+    template_tags=config.mark,
+)
+cluster = cluster_of(stack, cluster_args, existing=found.control_plane, opts=ResourceOptions(depends_on=[network]))
+in_cluster = ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster])
+accelerators_args = AcceleratorsArgs(
+    charts=settings.charts.sources, images=settings.images.of_controllers, efa=settings.any_efa
+)
+accelerators = Accelerators(stack, accelerators_args, in_cluster)
 bucket = bucket_of(stack, WeightsBucketArgs(tags=tags), wanted=settings.any_copied_weights)
-for name, model in models.items():
-    weights = weights_of(name, ModelWeightsArgs(
-        **model.weights_settings(name, fleet[name].plan), bucket=bucket, region=region, tags=tags,
-        cluster_name=cluster.connection.cluster_name, hugging_face_token=config.hugging_face_token,
-        copy_image=images.weights_copy, iam=iam,
-    ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster]))  # fmt: skip
+chart = local_chart(VLLM_CHART)
+
+outputs = {}
+for name, model in settings.models.items():
+    weights_args = ModelWeightsArgs(
+        weights=model.weights_spec(fleet[name].plan),
+        bucket=bucket,
+        cluster_name=cluster.connection.cluster_name,
+        region=region,
+        hugging_face_token=config.secrets.hugging_face_token,
+        copy_image=settings.images.weights_copy,
+        iam=iam,
+        tags=tags,
+    )
+    weights = weights_of(name, weights_args, in_cluster)
     # GPU nodes that wait for a copy would be paid for meanwhile.
-    before_nodes = [cluster, network, *([weights] if weights else [])]
-    groups = [GpuNodeGroup(group_name, GpuNodeGroupArgs(
-        cluster=cluster.connection, nodes=fleet[name].spec_per_zone, subnet_id=network.private_subnet_id(zone),
-        labels={"vllm-eks/model": name}, tags=tags, template_tags=mark,
-    ), ResourceOptions(depends_on=before_nodes))
-        for zone, group_name in fleet[name].group_names(stack, name)]  # fmt: skip
-    server = ModelServer(name, ModelServerArgs(
-        namespace=f"vllm-{name}", chart=chart, chart_digest=digest, weights=weights, **config.secrets,
-        nodes=[group.nodes for group in groups], values=release_values(fleet[name], model.serving(name, images)),
-        timeout_seconds=rollout_seconds(fleet[name].plan), protect=eks.deletion_protection,
-    ), ResourceOptions(providers=[cluster.kubernetes], depends_on=[accelerators, *groups]))  # fmt: skip
-    outputs[name] = plan_sizes(fleet[name]) | server.outputs
+    before_nodes = ResourceOptions(depends_on=[cluster, network, *([weights] if weights else [])])
+    groups = []
+    for zone, group_name in fleet[name].group_names(stack, name):
+        group_args = GpuNodeGroupArgs(
+            cluster=cluster.connection,
+            nodes=fleet[name].spec_per_zone,
+            subnet_id=network.private_subnet_id(zone),
+            labels=model_label(name),
+            tags=tags,
+            template_tags=config.mark,
+        )
+        groups.append(GpuNodeGroup(group_name, group_args, before_nodes))
+    server_args = ModelServerArgs(
+        release=model_release(fleet[name], model.serving_spec(name, settings.images)),
+        chart=chart,
+        nodes=[group.nodes for group in groups],
+        secrets=config.secrets,
+        weights=weights,
+        protect=cluster_spec.deletion_protection,
+    )
+    after_nodes = ResourceOptions(providers=[cluster.kubernetes], depends_on=[accelerators, *groups])
+    outputs[name] = model_outputs(fleet[name], ModelServer(name, server_args, after_nodes))
 
 pulumi.export("models", outputs)
 pulumi.export("usdPerHour", total_usd_per_hour(fleet.values()))

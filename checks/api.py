@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 import pulumi_aws as aws
 
 from vllm_eks.check import NOBODY_TO_ASK
+from vllm_eks.specs.access import Deployer
 
 Record = Mapping[str, Any]
 """A part of an answer of AWS, in AWS's own spelling."""
@@ -32,15 +33,6 @@ SESSION_NAME = "vllm-eks-checks"
 
 class NoAccountError(Exception):
     """No account can be asked; the message says why."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where the stack's provider deploys, and as whom."""
-
-    region: str
-    profile: str | None = None
-    role_arn: str | None = None
 
 
 class Api(Protocol):
@@ -125,27 +117,27 @@ class Account:
             return self._clients[service]
 
 
-def open_account(place: Place) -> Api:
+def open_account(deployer: Deployer) -> Api:
     """Return the account that Pulumi's AWS provider deploys to, or what says why it cannot be asked."""
     try:
-        deployer = aws.get_caller_identity()
+        deploys_as = aws.get_caller_identity()
     except Exception as error:  # pulumi raises no narrower kind for what the provider says
         offline = NOBODY_TO_ASK in str(error)
         return NoAccount(NOBODY_TO_ASK if offline else f"no AWS credentials that work: {error}")
     try:
-        client = _clients_at(place)
+        client = _clients_of(deployer)
         found = client("sts").get_caller_identity()["Account"]
     except Exception as error:
         return NoAccount(f"boto3 has no AWS credentials that work: {error}")
-    if found != deployer.account_id:
+    if found != deploys_as.account_id:
         return NoAccount(
-            f"boto3 finds credentials of account {found}, and Pulumi deploys to {deployer.account_id}: name the same "
+            f"boto3 finds credentials of account {found}, and Pulumi deploys to {deploys_as.account_id}: name the same "
             "profile or role in aws:profile, aws:assumeRoles or the environment"
         )
-    return Account(client, deployer.arn)
+    return Account(client, deploys_as.arn)
 
 
-def _clients_at(place: Place) -> Callable[[str], Client]:
+def _clients_of(deployer: Deployer) -> Callable[[str], Client]:
     # Loaded here: boto3 takes half a second, and an offline preview asks nobody.
     import boto3
     from botocore.config import Config
@@ -155,15 +147,15 @@ def _clients_at(place: Place) -> Callable[[str], Client]:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
-    session = boto3.Session(profile_name=place.profile, region_name=place.region)
-    if place.role_arn:
+    session = boto3.Session(profile_name=deployer.profile, region_name=deployer.region)
+    if deployer.role_arn:
         sts = session.client("sts", config=limits)
-        taken = sts.assume_role(RoleArn=place.role_arn, RoleSessionName=SESSION_NAME)["Credentials"]
+        taken = sts.assume_role(RoleArn=deployer.role_arn, RoleSessionName=SESSION_NAME)["Credentials"]
         session = boto3.Session(
             aws_access_key_id=taken["AccessKeyId"],
             aws_secret_access_key=taken["SecretAccessKey"],
             aws_session_token=taken["SessionToken"],
-            region_name=place.region,
+            region_name=deployer.region,
         )
     return lambda service: session.client(service, config=limits)
 

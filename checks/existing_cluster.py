@@ -1,7 +1,7 @@
 """A cluster that is there already: found, and held against the list of what it must have (docs/how-to/existing.md)."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from checks.account import version_check
 from checks.api import Record
@@ -9,6 +9,7 @@ from checks.asking import Question, ask, error_code, why_unknown
 from checks.security_groups import reach_checks
 from checks.site import Site
 from vllm_eks.check import Check
+from vllm_eks.specs.cluster import ExistingClusterSpec, FoundControlPlane
 
 KEY = "cluster.existing"
 NEEDED_ADDONS = ("vpc-cni", "kube-proxy", "coredns")
@@ -20,30 +21,35 @@ NO_SUCH_ADDON = "ResourceNotFoundException"
 class ClusterWish:
     """What the stack file says of an existing cluster, and what the stack will do in it."""
 
-    name: str
+    cluster: ExistingClusterSpec
     kubernetes_version: str
     """What the stack's nodes will run, such as 1.36."""
     known_versions: Sequence[str] = ()
     """What the stack file may say there; oldest first."""
     vpc_id: str = ""
     """Of the stack's subnets."""
-    security_group_ids: Sequence[str] = ()
-    """Those the GPU nodes get beside the cluster's own."""
     copies_weights: bool = False
     """Whether pods need AWS credentials, which only Pod Identity gives them."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        return self.cluster.name
+
+
+NOT_LOOKED_UP = FoundControlPlane(
+    endpoint="https://not-looked-up.invalid",
+    certificate_authority="",
+    security_group_id="security-group-of-the-cluster",
+)
+"""In place of an existing control plane that an offline preview cannot ask for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundCluster:
     """What GPU nodes and a kubeconfig need of the cluster, and what there is to say about it."""
 
-    facts: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "endpoint": "https://not-looked-up.invalid",
-            "certificate_authority": "",
-            "security_group_id": "security-group-of-the-cluster",
-        }
-    )
+    control_plane: FoundControlPlane = NOT_LOOKED_UP
     checks: tuple[Check, ...]
 
 
@@ -64,19 +70,19 @@ def find_cluster(wish: ClusterWish, site: Site) -> FoundCluster:
     faults = tuple(_failed(text) for text in _mismatches(found, wish, site))
     passed = Check(subject=question.subject, status="passed", text=f"ACTIVE, {found['version']}, in {wish.vpc_id}")
     place = found.get("resourcesVpcConfig", {})
-    facts = {
-        "endpoint": found.get("endpoint", ""),
-        "certificate_authority": found.get("certificateAuthority", {}).get("data", ""),
-        "security_group_id": place.get("clusterSecurityGroupId", ""),
-    }
+    control_plane = FoundControlPlane(
+        endpoint=found.get("endpoint", ""),
+        certificate_authority=found.get("certificateAuthority", {}).get("data", ""),
+        security_group_id=place.get("clusterSecurityGroupId", ""),
+    )
     checks = (
         *(faults or (passed,)),
         version_check(found["version"], site, is_existing=True),
         *_warnings(found),
         *_addons(wish, site),
-        *reach_checks(name, [facts["security_group_id"], *wish.security_group_ids], wish.vpc_id, site),
+        *reach_checks(name, [control_plane.security_group_id, *wish.cluster.security_group_ids], wish.vpc_id, site),
     )
-    return FoundCluster(facts=facts, checks=checks)
+    return FoundCluster(control_plane=control_plane, checks=checks)
 
 
 def _mismatches(found: Record, wish: ClusterWish, site: Site) -> Iterator[str]:

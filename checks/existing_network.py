@@ -8,6 +8,7 @@ from checks.api import Record
 from checks.asking import Question, ask
 from checks.site import Site, clusters, own_instances
 from vllm_eks.check import Check
+from vllm_eks.specs.network import ExistingVpcSpec
 
 CONTROL_PLANE_ADDRESSES = 16
 """EKS asks for 6 free addresses in each subnet of a control plane and recommends 16 (EKS user guide)."""
@@ -24,11 +25,8 @@ KEY = "network.existing"
 class NetworkWish:
     """What the stack file says of an existing network."""
 
-    vpc_id: str
+    vpc: ExistingVpcSpec
     zones: Sequence[str]
-    subnets: Mapping[str, str] = field(default_factory=dict)
-    """Zone -> id of its private subnet; where empty, `subnet_tags` find them."""
-    subnet_tags: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Zone -> the instance type of each GPU node that will run there."""
     has_control_plane: bool = True
@@ -47,29 +45,29 @@ class FoundNetwork:
 def find_network(wish: NetworkWish, site: Site) -> FoundNetwork:
     """Return the private subnet of each zone, with the checks of VPC, zones, addresses and routes."""
     subnets = {zone: _subnet(wish, zone, site) for zone in wish.zones}
-    checks = [*_vpc(wish, site)]
+    checks = [*_vpc(wish.vpc.vpc_id, site)]
     for zone, found in subnets.items():
         if isinstance(found, Check):
             checks.append(found)
         else:
             checks += _subnet_checks(found, wish, zone, site)
     ids = {
-        zone: wish.subnets.get(zone, f"subnet-of-{zone}") if isinstance(found, Check) else found["SubnetId"]
+        zone: wish.vpc.subnets.get(zone, f"subnet-of-{zone}") if isinstance(found, Check) else found["SubnetId"]
         for zone, found in subnets.items()
     }
     return FoundNetwork(private_subnets=ids, checks=checks)
 
 
 def _subnet(wish: NetworkWish, zone: str, site: Site) -> Record | Check:
-    given = wish.subnets.get(zone)
+    given = wish.vpc.subnets.get(zone)
     if given:
         command = f"aws ec2 describe-subnets --subnet-ids {given} --region {site.region}"
         question = Question(subject=f"{given} suits {zone}", actions="ec2:DescribeSubnets", command=command)
         return ask(question, lambda: site.api.pages("ec2", "describe_subnets", "Subnets", SubnetIds=[given])[0])
     filters = {
-        "vpc-id": wish.vpc_id,
+        "vpc-id": wish.vpc.vpc_id,
         "availability-zone": zone,
-        **{f"tag:{key}": text for key, text in wish.subnet_tags.items()},
+        **{f"tag:{key}": text for key, text in wish.vpc.subnet_tags.items()},
     }
     listed = " ".join(f"Name={name},Values={text}" for name, text in filters.items())
     question = Question(
@@ -85,22 +83,20 @@ def _subnet(wish: NetworkWish, zone: str, site: Site) -> Record | Check:
     if len(found) != 1:
         ids = ", ".join(sorted(one["SubnetId"] for one in found))
         which = f"{len(found)} subnets ({ids})" if found else "no subnet"
-        tags = ", ".join(f"{key}={text}" for key, text in wish.subnet_tags.items())
-        text = f"{which} of {wish.vpc_id} in {zone} {'have' if len(found) > 1 else 'has'} the tags {tags}; exactly "
+        tags = ", ".join(f"{key}={text}" for key, text in wish.vpc.subnet_tags.items())
+        text = f"{which} of {wish.vpc.vpc_id} in {zone} {'have' if len(found) > 1 else 'has'} the tags {tags}; exactly "
         return _failed(f"{KEY}.subnetTags", text + "one is needed: write subnets with their ids, or other tags")
     return found[0]
 
 
-def _vpc(wish: NetworkWish, site: Site) -> Iterator[Check]:
-    command = (
-        f"aws ec2 describe-vpc-attribute --attribute enableDnsHostnames --vpc-id {wish.vpc_id} --region {site.region}"
-    )
-    question = Question(subject=f"{wish.vpc_id} resolves names", actions="ec2:DescribeVpcAttribute", command=command)
+def _vpc(vpc_id: str, site: Site) -> Iterator[Check]:
+    command = f"aws ec2 describe-vpc-attribute --attribute enableDnsHostnames --vpc-id {vpc_id} --region {site.region}"
+    question = Question(subject=f"{vpc_id} resolves names", actions="ec2:DescribeVpcAttribute", command=command)
 
     def switched_off() -> list[str]:
         asked = ("enableDnsHostnames", "enableDnsSupport")
         answers = {
-            name: site.api.answer("ec2", "describe_vpc_attribute", VpcId=wish.vpc_id, Attribute=name) for name in asked
+            name: site.api.answer("ec2", "describe_vpc_attribute", VpcId=vpc_id, Attribute=name) for name in asked
         }
         return [name for name, answer in answers.items() if not answer[name[0].upper() + name[1:]]["Value"]]
 
@@ -108,18 +104,18 @@ def _vpc(wish: NetworkWish, site: Site) -> Iterator[Check]:
     if isinstance(off, Check):
         yield off
     elif off:
-        text = f"{wish.vpc_id} has {' and '.join(off)} off, and nodes find the control plane by name: turn it on"
+        text = f"{vpc_id} has {' and '.join(off)} off, and nodes find the control plane by name: turn it on"
         yield _failed(f"{KEY}.vpcId", text)
     else:
         yield Check(subject=question.subject, status="passed", text="DNS support and hostnames are on")
 
 
 def _subnet_checks(found: Record, wish: NetworkWish, zone: str, site: Site) -> Iterator[Check]:
-    key = f"{KEY}.subnets.{zone}" if wish.subnets else f"{KEY}.subnetTags"
+    key = f"{KEY}.subnets.{zone}" if wish.vpc.subnets else f"{KEY}.subnetTags"
     id_ = found["SubnetId"]
     faults = []
-    if found["VpcId"] != wish.vpc_id:
-        faults.append(f"{id_} is in {found['VpcId']}, not in {wish.vpc_id}")
+    if found["VpcId"] != wish.vpc.vpc_id:
+        faults.append(f"{id_} is in {found['VpcId']}, not in {wish.vpc.vpc_id}")
     if found["AvailabilityZone"] != zone:
         faults.append(f"{id_} is in {found['AvailabilityZone']}, not in {zone}")
     yield from (_failed(key, text) for text in faults)

@@ -1,7 +1,7 @@
 """Every check of a stack, in the order people read them, and what the lookups on the way found."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from checks.account import offering_checks, system_type_checks, version_check, zone_checks
@@ -19,10 +19,10 @@ from checks.reservations import reservation_checks
 from checks.site import Site
 from checks.taken import admin_checks, boundary_check, log_group_check
 from vllm_eks.check import OPEN_QUESTION, Check
+from vllm_eks.pins.eks import SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
-
-SYSTEM_ZONES = 2
-"""The system nodes are in the first two zones."""
+from vllm_eks.specs.cluster import ClusterSpec, ExistingClusterSpec, FoundControlPlane
+from vllm_eks.specs.network import ExistingVpcSpec, FoundVpc, NetworkSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,31 +34,11 @@ class StackFacts:
     fleet: Mapping[str, GpuNodes]
     """The GPU nodes of each model, by its name in the stack file."""
     region: str
-    kubernetes_version: str
-    zones: Sequence[str]
-    """Of the network."""
-    vpc_id: str | None = None
-    """Of an existing network; None: a new one."""
-    subnets: Mapping[str, str] = field(default_factory=dict)
-    """Zone -> private subnet of an existing network; where empty, `subnet_tags` find them."""
-    subnet_tags: Mapping[str, str] = field(default_factory=dict)
-    nat_gateways: int = 0
-    """Of a new network; each has an address."""
-    existing_cluster: str | None = None
-    security_group_ids: Sequence[str] = ()
-    """Those the GPU nodes get beside an existing cluster's own."""
-    known_versions: Sequence[str] = ()
-    """The Kubernetes versions that a stack file may name, oldest first."""
-    node_release_version: str = ""
-    """The AMI release of the nodes."""
-    system_instance_type: str | None = None
-    """Of a new cluster."""
-    admins: Sequence[str] = ()
+    network: NetworkSpec
+    cluster: ClusterSpec
     permissions_boundary: str | None = None
     copies_weights: bool = False
     """Whether pods need AWS credentials for the weights."""
-    public_access_cidrs: Sequence[str] = ()
-    """Who may reach the API server of a new cluster from outside."""
     open_questions: Sequence[str] = ()
     """What the stack file leaves open for an offline preview."""
 
@@ -68,17 +48,17 @@ class Findings:
     """The checks, and what was found of what exists already."""
 
     checks: Sequence[Check]
-    vpc_id: str | None = None
-    private_subnets: Mapping[str, str] | None = None
-    """Zone -> subnet id of an existing network."""
-    cluster: Mapping[str, str] | None = None
-    """Endpoint, certificate authority and security group of an existing cluster."""
+    vpc: FoundVpc | None = None
+    """Of an existing network."""
+    control_plane: FoundControlPlane | None = None
+    """Of an existing cluster."""
 
 
 def run_checks(stack: StackFacts, account: Api) -> Findings:
     """Ask and answer everything there is to ask about a stack, so that all errors are reported at once."""
     site = Site(api=account, region=stack.region, stack=stack.stack)
     answers = in_parallel(_parts(stack, site))
+    existing_vpc = stack.network.existing
     network, cluster = answers.pop(NETWORK, None), answers.pop(CLUSTER, None)
     groups = answers.pop(GROUPS)
     found = groups if isinstance(groups, FoundGroups) else FoundGroups(checks=tuple(checks_of(groups)))
@@ -88,10 +68,10 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
             *(warning for name, nodes in stack.fleet.items() for warning in plan_warnings(name, nodes)),
             *(warning for name, nodes in stack.fleet.items() for warning in capacity_warnings(name, nodes)),
             *fleet_warnings(stack.fleet),
-            *release_checks(stack.fleet, stack.node_release_version),
-            *_open_to_all(stack.public_access_cidrs),
+            *release_checks(stack.fleet, stack.cluster.node_release_version),
+            *_open_to_all(stack.cluster.public_access_cidrs),
             *(Check(subject=OPEN_QUESTION, status="unknown", text=question) for question in stack.open_questions),
-            *_checks_of_lookup(network, has_ids=bool(stack.subnets)),
+            *_checks_of_lookup(network, has_ids=bool(existing_vpc and existing_vpc.subnets)),
             *_checks_of_lookup(cluster),
             *(check for answer in answers.values() for check in checks_of(answer)),
             *found.checks,
@@ -100,12 +80,11 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
                 site,
                 own_groups=found.own,
                 other_groups=found.others,
-                system_groups=0 if stack.existing_cluster else 1,
+                system_groups=0 if stack.cluster.existing else 1,
             ),
         ),
-        vpc_id=stack.vpc_id,
-        private_subnets=_subnets(stack, network),
-        cluster=cluster.facts if isinstance(cluster, FoundCluster) else None,
+        vpc=_found_vpc(existing_vpc, network) if existing_vpc else None,
+        control_plane=cluster.control_plane if isinstance(cluster, FoundCluster) else None,
     )
 
 
@@ -114,15 +93,15 @@ NETWORK, CLUSTER, GROUPS = "network.existing", "cluster.existing", "node groups"
 
 def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Any]]:
     """Return what is asked at once, by a name for the part that fails."""
-    fleet = stack.fleet
+    fleet, existing_cluster, existing_vpc = stack.fleet, stack.cluster.existing, stack.network.existing
     parts: dict[str, Callable[[], Any]] = {}
-    if stack.vpc_id is not None:
-        wish = _network_wish(stack)
+    if existing_vpc is not None:
+        wish = _network_wish(stack, existing_vpc)
         parts[NETWORK] = lambda: find_network(wish, site)
     else:
-        parts["network.zones"] = lambda: list(zone_checks(stack.zones, site))
-    if stack.existing_cluster is not None:
-        cluster_wish = _cluster_wish(stack, stack.existing_cluster)
+        parts["network.zones"] = lambda: list(zone_checks(stack.network.zones, site))
+    if existing_cluster is not None:
+        cluster_wish = _cluster_wish(stack, existing_cluster)
         parts[CLUSTER] = lambda: find_cluster(cluster_wish, site)
     else:
         parts |= _of_a_new_cluster(stack, site)
@@ -130,26 +109,24 @@ def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Any]]:
     parts["capacity reservations"] = lambda: list(reservation_checks(fleet, site))
     parts["reservation groups"] = lambda: list(reservation_group_checks(_reservation_groups(fleet), fleet, site))
     parts["vCPU quotas"] = lambda: list(vcpu_checks(fleet, site))
-    if stack.vpc_id is None:
-        parts["network quotas"] = lambda: list(network_limit_checks(stack.nat_gateways, site))
+    if existing_vpc is None:
+        parts["network quotas"] = lambda: list(network_limit_checks(stack.network.nat_gateway_count, site))
     if stack.permissions_boundary:
         boundary = stack.permissions_boundary
         parts["permissions boundary"] = lambda: boundary_check(boundary, site)
-    parts[GROUPS] = lambda: find_node_groups(stack.existing_cluster or stack.stack, site)
+    parts[GROUPS] = lambda: find_node_groups(existing_cluster.name if existing_cluster else stack.stack, site)
     return parts
 
 
 def _of_a_new_cluster(stack: StackFacts, site: Site) -> dict[str, Callable[[], Any]]:
-    parts: dict[str, Callable[[], Any]] = {
-        "cluster.kubernetesVersion": lambda: version_check(stack.kubernetes_version, site),
-        "log group": lambda: log_group_check(site, new_network=stack.vpc_id is None),
-        "cluster.admins": lambda: list(admin_checks(stack.admins, site)),
+    cluster, network = stack.cluster, stack.network
+    return {
+        "cluster.kubernetesVersion": lambda: version_check(cluster.kubernetes_version, site),
+        "log group": lambda: log_group_check(site, new_network=network.existing is None),
+        "cluster.admins": lambda: list(admin_checks(cluster.admins, site)),
         "cluster quota": lambda: cluster_limit_check(site),
+        "system nodes": lambda: list(system_type_checks(cluster.system_instance_type, network.system_zones, site)),
     }
-    if stack.system_instance_type:
-        type_, zones = stack.system_instance_type, sorted(stack.zones)[:SYSTEM_ZONES]
-        parts["system nodes"] = lambda: list(system_type_checks(type_, zones, site))
-    return parts
 
 
 def _reservation_groups(fleet: Mapping[str, GpuNodes]) -> dict[str, str]:
@@ -166,28 +143,25 @@ def _open_to_all(public_access_cidrs: Sequence[str]) -> Iterator[Check]:
         )
 
 
-def _network_wish(stack: StackFacts) -> NetworkWish:
+def _network_wish(stack: StackFacts, vpc: ExistingVpcSpec) -> NetworkWish:
     types_by_zone: dict[str, list[str]] = {}
     for nodes in stack.fleet.values():
         for zone in nodes.zones:
             types_by_zone.setdefault(zone, []).extend([nodes.plan.instance.type] * nodes.per_zone)
     return NetworkWish(
-        vpc_id=stack.vpc_id or "",
-        zones=stack.zones,
-        subnets=stack.subnets,
-        subnet_tags=stack.subnet_tags,
+        vpc=vpc,
+        zones=stack.network.zones,
         nodes=types_by_zone,
-        has_control_plane=stack.existing_cluster is None,
+        has_control_plane=stack.cluster.existing is None,
     )
 
 
-def _cluster_wish(stack: StackFacts, name: str) -> ClusterWish:
+def _cluster_wish(stack: StackFacts, cluster: ExistingClusterSpec) -> ClusterWish:
     return ClusterWish(
-        name=name,
-        kubernetes_version=stack.kubernetes_version,
-        known_versions=stack.known_versions,
-        vpc_id=stack.vpc_id or "",
-        security_group_ids=stack.security_group_ids,
+        cluster=cluster,
+        kubernetes_version=stack.cluster.kubernetes_version,
+        known_versions=SUPPORTED_KUBERNETES_VERSIONS,
+        vpc_id=stack.network.existing.vpc_id if stack.network.existing else "",
         copies_weights=stack.copies_weights,
     )
 
@@ -199,7 +173,6 @@ def _checks_of_lookup(found: FoundNetwork | FoundCluster | Check | None, *, has_
     return found.checks if found else ()
 
 
-def _subnets(stack: StackFacts, network: FoundNetwork | Check | None) -> Mapping[str, str] | None:
-    if isinstance(network, FoundNetwork):
-        return network.private_subnets
-    return None if network is None else dict(stack.subnets)
+def _found_vpc(vpc: ExistingVpcSpec, network: FoundNetwork | Check | None) -> FoundVpc:
+    subnets = network.private_subnets if isinstance(network, FoundNetwork) else vpc.subnets
+    return FoundVpc(vpc_id=vpc.vpc_id, private_subnets=subnets)

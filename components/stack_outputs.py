@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from components.serving.model_server import ModelServer
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 
@@ -21,6 +22,11 @@ def plan_sizes(nodes: GpuNodes) -> dict[str, Any]:
         "kvCacheTokens": plan.kv_cache_tokens,
         "usdPerHour": nodes.usd_per_hour,
     }
+
+
+def model_outputs(nodes: GpuNodes, server: ModelServer) -> dict[str, Any]:
+    """Return what the stack gives out about one model: its sizes, and how to reach it."""
+    return plan_sizes(nodes) | server.outputs
 
 
 def total_usd_per_hour(fleet: Iterable[GpuNodes]) -> float | None:

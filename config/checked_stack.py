@@ -25,6 +25,7 @@ from config.stray_keys import is_explained, unknown_keys
 from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.specs.access import Deployer
 from vllm_eks.stack_files.stack_file import NOT_SET_PLACEHOLDER, StackFile
 from vllm_eks.stack_files.wording import key_path
 
@@ -40,9 +41,8 @@ class CheckedStack:
     """What the stack says, checked; all of it but the secrets."""
 
     settings: StackSettings
-    region: str
-    aws_profile: str | None
-    aws_role_arn: str | None
+    deployer: Deployer
+    """Region, profile and role of `aws:region`, `aws:profile` and `aws:assumeRoles`."""
     needs_no_token: bool
     """Whether the token is a preview's placeholder that no model asks for."""
     open_questions: tuple[str, ...]
@@ -87,9 +87,7 @@ def check_stack(given: StackFile) -> CheckedStack:
         settings=StackSettings(
             network=network, cluster=cluster, models=models, tags=tags, charts=charts, images=images, iam=iam
         ),
-        region=region,
-        aws_profile=profile,
-        aws_role_arn=role,
+        deployer=Deployer(region=region, profile=profile, role_arn=role),
         # A token that nobody set and no model needs is not there, in a preview as in earnest.
         needs_no_token=token_text == NOT_SET_PLACEHOLDER and not open_questions,
         open_questions=open_questions,

@@ -5,13 +5,14 @@ without a traceback.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 
 from config.checked_stack import WrongStack, check_stack
 from config.settings.stack import StackSettings
+from vllm_eks.specs.access import ClusterAccess, Deployer
+from vllm_eks.specs.secrets import Secrets
 from vllm_eks.stack_files.stack_file import StackFile
 
 STACK_TAG = "vllm-eks/stack"
@@ -24,12 +25,8 @@ class StackConfig:
     project: str
     stack: str
     settings: StackSettings
-    region: str
-    aws_profile: str | None
-    aws_role_arn: str | None
-    """The role that `aws:assumeRoles` has the AWS provider take, for the kubeconfig to take too."""
-    hugging_face_token: pulumi.Output[str] | None
-    api_keys: tuple[pulumi.Output[str] | None, pulumi.Output[str] | None]
+    deployer: Deployer
+    secrets: Secrets
     open_questions: tuple[str, ...] = ()
     """What an offline preview passes over and `pulumi up` will refuse."""
 
@@ -49,22 +46,14 @@ class StackConfig:
         return {**self.settings.tags, **self.mark}
 
     @property
-    def secrets(self) -> dict[str, pulumi.Output[str] | None]:
-        """The stack's secrets, as a model's server takes them."""
-        first, second = self.api_keys
-        return {"hugging_face_token": self.hugging_face_token, "api_key": first, "second_api_key": second}
-
-    @property
-    def cluster_access(self) -> dict[str, Any]:
+    def cluster_access(self) -> ClusterAccess:
         """Who talks to the API server of the stack's cluster, and from where."""
         existing = self.settings.cluster.existing
-        return {
-            "cluster_name": existing.name if existing else self.cluster_name,
-            "region": self.region,
-            "aws_profile": self.aws_profile,
-            "aws_role_arn": self.aws_role_arn,
-            "kubeconfig_path": self.settings.cluster.kubeconfig_path,
-        }
+        return ClusterAccess(
+            cluster_name=existing.name if existing else self.cluster_name,
+            deployer=self.deployer,
+            kubeconfig_path=self.settings.cluster.kubeconfig_path,
+        )
 
 
 def load() -> StackConfig:
@@ -84,11 +73,12 @@ def load() -> StackConfig:
         project=given.project,
         stack=given.stack,
         settings=checked.settings,
-        region=checked.region,
-        aws_profile=checked.aws_profile,
-        aws_role_arn=checked.aws_role_arn,
-        hugging_face_token=None if checked.needs_no_token else _secret(given, "huggingFaceToken"),
-        api_keys=(_secret(given, "apiKey"), _secret(given, "secondApiKey")),
+        deployer=checked.deployer,
+        secrets=Secrets(
+            hugging_face_token=None if checked.needs_no_token else _secret(given, "huggingFaceToken"),
+            api_key=_secret(given, "apiKey"),
+            second_api_key=_secret(given, "secondApiKey"),
+        ),
         open_questions=checked.open_questions,
     )
 

@@ -1,7 +1,7 @@
 """The control plane, its add-ons, its system nodes, and the way to talk to it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
@@ -9,15 +9,18 @@ import pulumi_aws as aws
 import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 
-from components.cluster.access import AccessArgs, cluster_kubeconfig, kubernetes_provider
+from components.cluster.access import cluster_kubeconfig, kubernetes_provider
 from components.cluster.cni_role import CniRole, CniRoleArgs
 from components.cluster.system_node_group import SystemNodeGroup, SystemNodeGroupArgs
 from components.edges import known_after
 from components.iam.iam_roles import IamArgs, for_roles_inside
 from components.iam.partitions import aws_partition
+from components.network.cluster_subnets import ClusterSubnets
 from components.nodes.cluster_connection import ClusterConnection
 from components.nodes.gpu_taint import ADDON_CONFIGURATION
 from components.nodes.node_role import NodeRole, NodeRoleArgs
+from vllm_eks.specs.access import ClusterAccess
+from vllm_eks.specs.cluster import ClusterSpec
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 LOG_RETENTION_DAYS = 90
@@ -27,27 +30,10 @@ LOG_RETENTION_DAYS = 90
 class ClusterArgs:
     """What a Cluster needs. Values another resource may produce are Inputs."""
 
-    kubernetes_version: str
-    node_release_version: str
-    """The AL2023 image's release, such as 1.36.2-20260714."""
-    vpc_id: pulumi.Input[str]
-    public_subnet_ids: Sequence[pulumi.Input[str]]
-    private_subnet_ids: Sequence[pulumi.Input[str]]
-    system_subnet_ids: Sequence[pulumi.Input[str]]
-    """Private subnets of two zones, for the system nodes."""
-    public_access_cidrs: Sequence[str]
-    """Who may reach the API server from outside; none makes it private."""
-    admins: Sequence[str] = ()
-    """Principals' ARNs. Not the one that creates the cluster: EKS makes it an admin, and refuses to do so twice."""
-    addon_versions: Mapping[str, str]
-    """Of vpc-cni, kube-proxy, coredns, eks-pod-identity-agent and eks-node-monitoring-agent."""
-    system_instance_type: str
-    access: AccessArgs
+    cluster: ClusterSpec
+    subnets: ClusterSubnets
+    access: ClusterAccess
     iam: IamArgs = field(default_factory=IamArgs)
-    deletion_protection: bool = False
-    """Whether EKS refuses to delete the cluster; to be switched off, by an update, before a destroy."""
-    keep_logs: bool = False
-    """Whether the control plane's logs outlive the stack."""
     tags: Mapping[str, str] = field(default_factory=dict)
     template_tags: Mapping[str, str] = field(default_factory=dict)
     """On the nodes' launch template and all it makes. Never to change: another template replaces every node."""
@@ -79,7 +65,7 @@ class Cluster(pulumi.ComponentResource):
         self._after_control_plane = pulumi.ResourceOptions(parent=self, depends_on=[control_plane])
 
         pod_identity_agent = self._addon("eks-pod-identity-agent", self._after_control_plane)
-        partition = aws_partition(args.access.region)
+        partition = aws_partition(args.access.deployer.region)
         node_role = NodeRoleArgs(partition=partition, iam=args.iam, tags=args.tags)
         role = NodeRole(f"{name}-node", node_role, opts=self._child)
         cni = CniRole(
@@ -99,8 +85,8 @@ class Cluster(pulumi.ComponentResource):
             cluster_name=self.cluster_name,
             node_role_arn=self.node_role_arn,
             security_group_ids=[self.node_security_group_id],
-            kubernetes_version=args.kubernetes_version,
-            node_release_version=args.node_release_version,
+            kubernetes_version=args.cluster.kubernetes_version,
+            node_release_version=args.cluster.node_release_version,
         )
         self.kubeconfig = cluster_kubeconfig(
             args.access,
@@ -142,35 +128,35 @@ class Cluster(pulumi.ComponentResource):
             name=f"/aws/eks/{self._args.access.cluster_name}/cluster",
             retention_in_days=LOG_RETENTION_DAYS,
             tags=self._args.tags,
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=self._args.keep_logs),
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=self._args.cluster.keep_logs),
         )
 
     def _control_plane(self, key: aws.kms.Key, logs: aws.cloudwatch.LogGroup) -> eks.Cluster:
-        args = self._args
+        args, spec = self._args, self._args.cluster
         return eks.Cluster(
             f"{self._name}-control-plane",
             name=args.access.cluster_name,
-            version=args.kubernetes_version,
+            version=spec.kubernetes_version,
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
-            vpc_id=args.vpc_id,
-            public_subnet_ids=args.public_subnet_ids or None,
-            private_subnet_ids=args.private_subnet_ids,
+            vpc_id=args.subnets.vpc_id,
+            public_subnet_ids=args.subnets.public or None,
+            private_subnet_ids=args.subnets.private,
             authentication_mode=eks.AuthenticationMode.API,
-            access_entries={_entry_name(arn): self._admin_access(arn) for arn in args.admins},
+            access_entries={_entry_name(arn): self._admin_access(arn) for arn in spec.admins},
             endpoint_private_access=True,
-            endpoint_public_access=bool(args.public_access_cidrs),
-            public_access_cidrs=args.public_access_cidrs or None,
+            endpoint_public_access=bool(spec.public_access_cidrs),
+            public_access_cidrs=spec.public_access_cidrs or None,
             encryption_config_key_arn=key.arn,
-            deletion_protection=args.deletion_protection,
+            deletion_protection=spec.deletion_protection,
             enabled_cluster_log_types=CONTROL_PLANE_LOGS,
             # All add-ons are EKS's, at pinned versions: pulumi-eks looks up the newest at each run otherwise.
             bootstrap_self_managed_addons=False,
             vpc_cni_options=eks.VpcCniOptionsArgs(
-                addon_version=args.addon_versions["vpc-cni"],
+                addon_version=spec.addon_versions["vpc-cni"],
                 # Without its agent every NetworkPolicy is taken, and does nothing.
                 enable_network_policy=True,
             ),
-            kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(version=args.addon_versions["kube-proxy"]),
+            kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(version=spec.addon_versions["kube-proxy"]),
             coredns_addon_options=eks.CoreDnsAddonOptionsArgs(enabled=False),
             skip_default_node_group=True,
             skip_default_security_groups=True,
@@ -179,15 +165,14 @@ class Cluster(pulumi.ComponentResource):
                 parent=self,
                 depends_on=[logs],
                 # Nothing waits for the add-ons inside: a destroy that models refuse would begin with vpc-cni.
-                protect=args.deletion_protection,
+                protect=spec.deletion_protection,
                 transforms=for_roles_inside(args.iam) or None,
             ),
         )
 
     def _admin_access(self, principal_arn: str) -> eks.AccessEntryArgs:
-        policy = (
-            f"arn:{aws_partition(self._args.access.region)}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
-        )
+        partition = aws_partition(self._args.access.deployer.region)
+        policy = f"arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
         admin = eks.AccessPolicyAssociationArgs(
             policy_arn=policy,
             access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
@@ -199,7 +184,7 @@ class Cluster(pulumi.ComponentResource):
             f"{self._name}-{addon_name}",
             cluster_name=self.cluster_name,
             addon_name=addon_name,
-            addon_version=self._args.addon_versions[addon_name],
+            addon_version=self._args.cluster.addon_versions[addon_name],
             configuration_values=ADDON_CONFIGURATION.get(addon_name),
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
@@ -214,10 +199,10 @@ class Cluster(pulumi.ComponentResource):
             SystemNodeGroupArgs(
                 cluster_name=self.cluster_name,
                 node_role_arn=self.node_role_arn,
-                subnet_ids=args.system_subnet_ids,
-                kubernetes_version=args.kubernetes_version,
-                node_release_version=args.node_release_version,
-                instance_type=args.system_instance_type,
+                subnet_ids=args.subnets.of_system_nodes,
+                kubernetes_version=args.cluster.kubernetes_version,
+                node_release_version=args.cluster.node_release_version,
+                instance_type=args.cluster.system_instance_type,
                 tags=args.tags,
                 template_tags=args.template_tags,
             ),

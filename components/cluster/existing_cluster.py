@@ -1,34 +1,29 @@
 """A cluster that is there already, with the same face as a new one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.cluster.access import AccessArgs, cluster_kubeconfig, kubernetes_provider
+from components.cluster.access import cluster_kubeconfig, kubernetes_provider
 from components.cluster.cluster import Cluster, ClusterArgs
 from components.cluster.cni_role import CNI_POLICY
 from components.iam.iam_roles import IamArgs
 from components.iam.partitions import aws_partition
 from components.nodes.cluster_connection import ClusterConnection
 from components.nodes.node_role import NODE_POLICIES, NodeRole, NodeRoleArgs
+from vllm_eks.specs.access import ClusterAccess
+from vllm_eks.specs.cluster import ClusterSpec, FoundControlPlane
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingClusterArgs:
     """What an ExistingCluster needs."""
 
-    endpoint: str
-    certificate_authority: str
-    """Base64."""
-    security_group_id: str
-    """The cluster's own group, which EKS made."""
-    node_security_group_ids: Sequence[str]
-    """Further groups of its nodes, whose rules let nodes and pods talk to each other."""
-    kubernetes_version: str
-    node_release_version: str
-    access: AccessArgs
+    control_plane: FoundControlPlane
+    cluster: ClusterSpec
+    access: ClusterAccess
     iam: IamArgs
     tags: Mapping[str, str]
 
@@ -49,7 +44,7 @@ class ExistingCluster(pulumi.ComponentResource):
             f"{name}-node",
             # Whether its CNI has a role of its own is not known here, so our nodes bring the policy.
             NodeRoleArgs(
-                partition=aws_partition(args.access.region),
+                partition=aws_partition(args.access.deployer.region),
                 policies=(*NODE_POLICIES, CNI_POLICY),
                 iam=args.iam,
                 tags=args.tags,
@@ -57,45 +52,36 @@ class ExistingCluster(pulumi.ComponentResource):
             opts=child,
         )
         self.kubeconfig = cluster_kubeconfig(
-            args.access, endpoint=args.endpoint, certificate_authority=args.certificate_authority
+            args.access,
+            endpoint=args.control_plane.endpoint,
+            certificate_authority=args.control_plane.certificate_authority,
         )
         self.kubernetes = kubernetes_provider(f"{name}-kubernetes", args.access, self.kubeconfig, child)
+        node_groups = args.cluster.existing.security_group_ids if args.cluster.existing else ()
         self.connection = ClusterConnection(
             cluster_name=args.access.cluster_name,
             node_role_arn=role.arn,
-            security_group_ids=[args.security_group_id, *args.node_security_group_ids],
-            kubernetes_version=args.kubernetes_version,
-            node_release_version=args.node_release_version,
+            security_group_ids=[args.control_plane.security_group_id, *node_groups],
+            kubernetes_version=args.cluster.kubernetes_version,
+            node_release_version=args.cluster.node_release_version,
         )
         self.register_outputs({"kubeconfig": self.kubeconfig, "node_role_arn": role.arn})
 
 
 def cluster_of(
-    name: str,
-    args: ClusterArgs,
-    *,
-    existing: Mapping[str, str] | None,
-    node_security_group_ids: Sequence[str],
-    opts: pulumi.ResourceOptions,
+    name: str, args: ClusterArgs, *, existing: FoundControlPlane | None, opts: pulumi.ResourceOptions
 ) -> Cluster | ExistingCluster:
-    """Return the cluster of a stack: the existing one where its facts are given, else a new one.
+    """Return the cluster of a stack: the existing one where its control plane was found, else a new one.
 
     Args:
         name: The name of its resources.
-        args: What a new cluster needs; an existing one takes access, versions and tags from it.
-        existing: Endpoint, certificate_authority and security_group_id of an existing cluster.
-        node_security_group_ids: Further security groups for GPU nodes of an existing cluster.
+        args: What a new cluster needs; an existing one takes access, versions, groups and tags from it.
+        existing: The control plane of an existing cluster.
         opts: Of either.
     """
     if existing is None:
         return Cluster(name, args, opts)
-    facts = ExistingClusterArgs(
-        **existing,
-        kubernetes_version=args.kubernetes_version,
-        node_release_version=args.node_release_version,
-        node_security_group_ids=node_security_group_ids,
-        access=args.access,
-        iam=args.iam,
-        tags=args.tags,
+    existing_args = ExistingClusterArgs(
+        control_plane=existing, cluster=args.cluster, access=args.access, iam=args.iam, tags=args.tags
     )
-    return ExistingCluster(name, facts, opts)
+    return ExistingCluster(name, existing_args, opts)

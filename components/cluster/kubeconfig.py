@@ -2,37 +2,29 @@
 
 import json
 
+from vllm_eks.specs.access import ClusterAccess
 
-def eks_kubeconfig(
-    *,
-    cluster_name: str,
-    endpoint: str,
-    certificate_authority: str,
-    region: str,
-    profile: str | None = None,
-    role_arn: str | None = None,
-) -> str:
+
+def eks_kubeconfig(access: ClusterAccess, *, endpoint: str, certificate_authority: str) -> str:
     """Return a kubeconfig (JSON, which is YAML) that gets its tokens from the `aws` command.
 
     The token must be asked for by the same identity that Pulumi uses: the one pulumi-eks writes names no profile,
     and authenticates as whoever the shell happens to be.
 
     Args:
-        cluster_name: The cluster's name in EKS.
+        access: The cluster, and the profile and the role that ask for its token.
         endpoint: The API server's URL.
         certificate_authority: Its certificate, base64.
-        region: The cluster's region.
-        profile: The AWS profile to use, when not the surrounding one.
-        role_arn: The role to take on before asking for a token.
     """
-    arguments = ["eks", "get-token", "--cluster-name", cluster_name, "--region", region, "--output", "json"]
-    if role_arn:
-        arguments += ["--role-arn", role_arn]
+    cluster_name, deployer = access.cluster_name, access.deployer
+    arguments = ["eks", "get-token", "--cluster-name", cluster_name, "--region", deployer.region, "--output", "json"]
+    if deployer.role_arn:
+        arguments += ["--role-arn", deployer.role_arn]
     token_command = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",
         "args": arguments,
-        "env": [{"name": "AWS_PROFILE", "value": profile}] if profile else [],
+        "env": [{"name": "AWS_PROFILE", "value": deployer.profile}] if deployer.profile else [],
         "interactiveMode": "Never",
     }
     cluster = {"server": endpoint, "certificate-authority-data": certificate_authority}

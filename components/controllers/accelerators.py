@@ -1,38 +1,27 @@
 """The controllers that let pods ask for GPUs, for EFA, and for groups of pods."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.controllers.chart_sources import RELEASE_HISTORY
 from components.controllers.images import split_image
+from components.helm_releases import RELEASE_HISTORY
 from components.nodes.gpu_taint import GPU_TOLERATION
-from vllm_eks.pins.charts import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
+from vllm_eks.pins.charts import ChartSource, ControllerCharts, ControllerImages
 
 TIMEOUT_SECONDS = 600
 LEADER_WORKER_SET_NAMESPACE = "lws-system"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AcceleratorImages:
-    """The images of the charts, in place of their own; a full reference each."""
-
-    nvidia_device_plugin: str | None = None
-    leader_worker_set: str | None = None
-    efa_device_plugin: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class AcceleratorsArgs:
-    """What Accelerators needs. A chart that is None is there already: two controllers of a kind would fight."""
+    """What Accelerators needs."""
 
-    images: AcceleratorImages = AcceleratorImages()
-    nvidia_device_plugin: ChartSource | None = NVIDIA_DEVICE_PLUGIN
-    leader_worker_set: ChartSource | None = LEADER_WORKER_SET
-    efa_device_plugin: ChartSource | None = EFA_DEVICE_PLUGIN
+    charts: ControllerCharts = field(default_factory=ControllerCharts)
+    images: ControllerImages = field(default_factory=ControllerImages)
     efa: bool = False
     """Whether any model asks for EFA, so that its device plugin is needed."""
 
@@ -43,17 +32,17 @@ class Accelerators(pulumi.ComponentResource):
     def __init__(self, name: str, args: AcceleratorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Accelerators", name, {}, opts)
         self._name = name
-        images = args.images
+        charts, images = args.charts, args.images
         # The image has NVIDIA's driver and container toolkit, but not the plugin.
-        if args.nvidia_device_plugin:
+        if charts.nvidia_device_plugin:
             values = image_values(images.nvidia_device_plugin)
-            self._release("nvidia-device-plugin", args.nvidia_device_plugin, "kube-system", values)
-        if args.efa and args.efa_device_plugin:
+            self._release("nvidia-device-plugin", charts.nvidia_device_plugin, "kube-system", values)
+        if args.efa and charts.efa_device_plugin:
             values = {"tolerations": [GPU_TOLERATION], **image_values(images.efa_device_plugin)}
-            self._release("aws-efa-k8s-device-plugin", args.efa_device_plugin, "kube-system", values)
-        if args.leader_worker_set:
+            self._release("aws-efa-k8s-device-plugin", charts.efa_device_plugin, "kube-system", values)
+        if charts.leader_worker_set:
             values = leader_worker_set_values(images.leader_worker_set)
-            self._release("lws", args.leader_worker_set, self._leader_worker_set_namespace(), values)
+            self._release("lws", charts.leader_worker_set, self._leader_worker_set_namespace(), values)
         self.register_outputs({})
 
     def _leader_worker_set_namespace(self) -> pulumi.Output[str]:

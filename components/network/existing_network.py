@@ -1,10 +1,9 @@
 """A network that is there already, with the same face as a new one."""
 
-from collections.abc import Mapping
-
 import pulumi
 
 from components.network.network import Network, NetworkArgs
+from vllm_eks.specs.network import FoundVpc
 
 
 class ExistingNetwork(pulumi.ComponentResource):
@@ -15,16 +14,13 @@ class ExistingNetwork(pulumi.ComponentResource):
     public_subnet_ids: list[pulumi.Output[str]]
     """None: the stack puts nothing into public subnets."""
 
-    def __init__(
-        self, name: str, vpc_id: str, private_subnets: Mapping[str, str], opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        """Take a VPC's id and the private subnet of each zone."""
+    def __init__(self, name: str, vpc: FoundVpc, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ExistingNetwork", name, {}, opts)
-        self._private_subnets = private_subnets
-        self.vpc_id = pulumi.Output.from_input(vpc_id)
-        self.private_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in private_subnets.values()]
+        self._private_subnets = vpc.private_subnets
+        self.vpc_id = pulumi.Output.from_input(vpc.vpc_id)
+        self.private_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in vpc.private_subnets.values()]
         self.public_subnet_ids = []
-        self.register_outputs({"vpc_id": self.vpc_id, "private_subnets": dict(private_subnets)})
+        self.register_outputs({"vpc_id": self.vpc_id, "private_subnets": dict(vpc.private_subnets)})
 
     def private_subnet_id(self, zone: str) -> pulumi.Output[str]:
         """Return the id of the private subnet in a zone.
@@ -37,10 +33,6 @@ class ExistingNetwork(pulumi.ComponentResource):
         return pulumi.Output.from_input(self._private_subnets[zone])
 
 
-def network_of(
-    name: str, args: NetworkArgs, *, vpc_id: str | None, private_subnets: Mapping[str, str] | None
-) -> Network | ExistingNetwork:
-    """Return the network of a stack: the existing one where its VPC and subnets are given, else a new one."""
-    if vpc_id and private_subnets:
-        return ExistingNetwork(name, vpc_id, private_subnets)
-    return Network(name, args)
+def network_of(name: str, args: NetworkArgs, *, existing: FoundVpc | None) -> Network | ExistingNetwork:
+    """Return the network of a stack: the existing VPC where there is one, else a new one."""
+    return ExistingNetwork(name, existing) if existing else Network(name, args)

@@ -1,7 +1,8 @@
 """The VPC: a private and a public subnet in each zone, and the ways out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import get_args
 
 import pulumi
 import pulumi_aws as aws
@@ -9,21 +10,15 @@ import pulumi_aws as aws
 from components.iam.iam_roles import IamArgs
 from components.network.flow_logs import FlowLogs, FlowLogsArgs
 from components.network.subnets import private_subnet_cidr, public_subnet_cidr
-
-NAT_GATEWAY_CHOICES = ("single", "perZone")
+from vllm_eks.specs.network import NatGateways, NetworkSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
     """What a Network needs. All of it decides how many resources there are, so all of it is plain."""
 
-    cidr: str
-    """The VPC's range, /16 to /20."""
-    zones: Sequence[str]
-    """Availability zones, such as us-west-2a; their order changes nothing but the order of the outputs."""
+    network: NetworkSpec
     region: str
-    nat_gateways: str = "single"
-    """`single`: one, in the first zone of the alphabet, for all; `perZone`: one in each zone."""
     keep_logs: bool = False
     """Whether the flow logs outlive the stack."""
     iam: IamArgs = field(default_factory=IamArgs)
@@ -41,15 +36,17 @@ class Network(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Network", name, {}, opts)
-        if args.nat_gateways not in NAT_GATEWAY_CHOICES:
-            raise ValueError(f"nat_gateways is {args.nat_gateways!r}; it must be one of {NAT_GATEWAY_CHOICES}")
+        if args.network.nat_gateways not in get_args(NatGateways):
+            raise ValueError(
+                f"nat_gateways is {args.network.nat_gateways!r}; it must be one of {get_args(NatGateways)}"
+            )
         self._name = name
-        self._args = args
+        self._args, self._network = args, args.network
         self._child = pulumi.ResourceOptions(parent=self)
 
         vpc = aws.ec2.Vpc(
             f"{name}-vpc",
-            cidr_block=args.cidr,
+            cidr_block=args.network.cidr,
             enable_dns_hostnames=True,
             enable_dns_support=True,
             tags=self._tags("vpc"),
@@ -81,8 +78,8 @@ class Network(pulumi.ComponentResource):
         FlowLogs(f"{name}-flow-logs", flow_logs, opts=self._child)
 
         self.vpc_id = vpc.id
-        self.private_subnet_ids = [private_subnets[zone].id for zone in args.zones]
-        self.public_subnet_ids = [public_subnets[zone].id for zone in args.zones]
+        self.private_subnet_ids = [private_subnets[zone].id for zone in args.network.zones]
+        self.public_subnet_ids = [public_subnets[zone].id for zone in args.network.zones]
         self.register_outputs(
             {
                 "vpc_id": self.vpc_id,
@@ -97,9 +94,9 @@ class Network(pulumi.ComponentResource):
         Raises:
             ValueError: The network has no such zone.
         """
-        if zone not in self._args.zones:
-            raise ValueError(f"zone {zone!r} is not one of the network's zones {list(self._args.zones)}")
-        return self.private_subnet_ids[list(self._args.zones).index(zone)]
+        if zone not in self._network.zones:
+            raise ValueError(f"zone {zone!r} is not one of the network's zones {list(self._network.zones)}")
+        return self.private_subnet_ids[list(self._network.zones).index(zone)]
 
     def _tags(self, role: str) -> dict[str, str]:
         return {**self._args.tags, "Name": f"{self._name}-{role}"}
@@ -110,13 +107,13 @@ class Network(pulumi.ComponentResource):
                 f"{self._name}-public-{zone}",
                 vpc_id=vpc.id,
                 availability_zone=zone,
-                cidr_block=public_subnet_cidr(self._args.cidr, zone),
+                cidr_block=public_subnet_cidr(self._network.cidr, zone),
                 # NAT gateways and load balancers bring their own addresses; nothing else belongs here.
                 map_public_ip_on_launch=False,
                 tags={**self._tags(f"public-{zone}"), "kubernetes.io/role/elb": "1"},
                 opts=self._child,
             )
-            for zone in self._args.zones
+            for zone in self._network.zones
         }
 
     def _public_routes(self, vpc: aws.ec2.Vpc, subnets: dict[str, aws.ec2.Subnet]) -> list[pulumi.Resource]:
@@ -145,7 +142,7 @@ class Network(pulumi.ComponentResource):
     ) -> dict[str, aws.ec2.NatGateway]:
         """Make the NAT gateways and return the one that each zone uses."""
         # The smallest name, not the first given: reordering the zones must not move the gateway.
-        homes = [min(subnets)] if self._args.nat_gateways == "single" else list(subnets)
+        homes = [min(subnets)] if self._network.nat_gateways == "single" else list(subnets)
         gateways = {zone: self._nat_gateway(zone, subnets[zone], public_routes) for zone in homes}
         return {zone: gateways.get(zone, gateways[homes[0]]) for zone in subnets}
 
@@ -175,13 +172,13 @@ class Network(pulumi.ComponentResource):
         """Make each zone's private subnet with a route table of its own, so that a change of NAT is one route."""
         subnets: dict[str, aws.ec2.Subnet] = {}
         tables: list[aws.ec2.RouteTable] = []
-        for zone in self._args.zones:
+        for zone in self._network.zones:
             child_name = f"{self._name}-private-{zone}"
             subnets[zone] = aws.ec2.Subnet(
                 child_name,
                 vpc_id=vpc.id,
                 availability_zone=zone,
-                cidr_block=private_subnet_cidr(self._args.cidr, zone),
+                cidr_block=private_subnet_cidr(self._network.cidr, zone),
                 map_public_ip_on_launch=False,
                 tags={**self._tags(f"private-{zone}"), "kubernetes.io/role/internal-elb": "1"},
                 opts=self._child,

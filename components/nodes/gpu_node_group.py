@@ -32,6 +32,11 @@ GPU_LABELS = {"nvidia.com/gpu.present": "true"}
 """What the device plugin's chart looks for. The image sets it by itself, but only from some release on."""
 
 
+def model_label(model_name: str) -> dict[str, str]:
+    """Return the label that says which model's pods a node is for."""
+    return {"vllm-eks/model": model_name}
+
+
 @dataclass(frozen=True, kw_only=True)
 class GpuNodeGroupArgs:
     """What a GpuNodeGroup needs. Values another resource may produce are Inputs."""

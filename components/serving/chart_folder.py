@@ -1,10 +1,29 @@
 """A Helm chart as a folder on this machine: what is in it, and how to name it."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 VLLM_CHART = Path(__file__).parents[2] / "charts" / "vllm"
 """Our own chart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalChart:
+    """A chart on this machine, as a Release takes it."""
+
+    path: str
+    digest: str
+    """Of its files: among a Release's values it shows that a template changed."""
+
+
+def local_chart(folder: Path) -> LocalChart:
+    """Return the chart in a folder.
+
+    Raises:
+        FileNotFoundError: The folder has no file.
+    """
+    return LocalChart(path=chart_path(folder), digest=chart_digest(folder))
 
 
 def chart_digest(folder: Path) -> str:

@@ -1,16 +1,21 @@
 """The values of charts/vllm, from a plan and plain strings: a dict, so that a test can hold every line of it."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
 
+import pulumi
+
 from components.nodes.user_data import NODE_WEIGHTS_FOLDER
+from components.weights.model_weights import ModelWeights
 from vllm_eks.planner.engine.serving_flags import serving_flags
 from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
 from vllm_eks.planner.memory.stages import Layout
 from vllm_eks.planner.search.fit import DOWNLOAD_FACTOR
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.search.serving import Serving
+from vllm_eks.planner.search.serving import ServingSpec
 from vllm_eks.planner.search.vllm_args import vllm_args
 from vllm_eks.planner.units import BYTES_PER_GIB
 
@@ -29,12 +34,75 @@ JOB_SLACK_SECONDS = 300
 PORT = 8000
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelRelease:
+    """What the Helm release of one model is made from."""
+
+    values: Mapping[str, Any]
+    """The chart's values: everything but names of Secrets and of cloud resources."""
+    port: int
+    """Of the model's Service."""
+    further_names: Sequence[str]
+    """What clients may send in place of the model's name."""
+    timeout_seconds: int
+    """How long Helm waits for the model to answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretNames:
+    """The Secrets of one model, by name."""
+
+    api_key: pulumi.Input[str]
+    hugging_face_token: pulumi.Input[str] | None
+
+
+def model_release(nodes: GpuNodes, serving: ServingSpec) -> ModelRelease:
+    """Return what one model's Helm release is made from.
+
+    Raises:
+        ValueError: The plan does not fit.
+    """
+    return ModelRelease(
+        values=release_values(nodes, serving),
+        port=PORT,
+        further_names=serving.further_names,
+        timeout_seconds=rollout_seconds(nodes.plan),
+    )
+
+
+def whole_values(
+    planned: Mapping[str, Any],
+    *,
+    secrets: SecretNames,
+    weights: ModelWeights | None,
+    chart_digest: str,
+    nodes: Sequence[pulumi.Input[str]],
+) -> dict[str, Any]:
+    """Return the chart's values with what only the cluster and the cloud know.
+
+    Args:
+        planned: The values from the plan.
+        secrets: The names of the model's Secrets.
+        weights: Weights that vLLM streams from S3; None: it fetches them from the Hub.
+        chart_digest: Of the chart's files.
+        nodes: What changes whenever the model's GPU nodes do, a text for each group.
+    """
+    s3 = {"s3Uri": weights.uri, "region": weights.region} if weights else {}
+    return {
+        **planned,
+        "weights": {**planned["weights"], **s3},
+        "secrets": {"apiKey": secrets.api_key, "huggingFaceToken": secrets.hugging_face_token},
+        # A change of any of these has the model asked again, without restarting it.
+        "recheck": {"chartDigest": chart_digest, "nodes": pulumi.Output.all(*nodes).apply(",".join)},
+    }
+
+
 def rollout_seconds(plan: Plan) -> int:
     """Return how long a whole rollout may take: groups are replaced one after the other, each within the budget."""
     return plan.startup.budget_seconds * max(1, plan.replicas) + JOB_SLACK_SECONDS
 
 
-def release_values(nodes: GpuNodes, serving: Serving) -> dict[str, Any]:
+def release_values(nodes: GpuNodes, serving: ServingSpec) -> dict[str, Any]:
     """Return the Helm values of one model: everything but names of Secrets and of cloud resources.
 
     Raises:

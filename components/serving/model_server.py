@@ -3,14 +3,17 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.controllers.chart_sources import RELEASE_HISTORY
+from components.helm_releases import RELEASE_HISTORY
 from components.serving.access_outputs import access_outputs
+from components.serving.chart_folder import LocalChart
+from components.serving.helm_values import ModelRelease, SecretNames, whole_values
+from components.serving.namespaces import model_namespace
 from components.weights.model_weights import ModelWeights
+from vllm_eks.specs.secrets import Secrets
 
 ENGINE_MARGIN_SECONDS = 120
 """How much longer Pulumi waits than Helm, whose message says more."""
@@ -20,25 +23,15 @@ ENGINE_MARGIN_SECONDS = 120
 class ModelServerArgs:
     """What a ModelServer needs."""
 
-    namespace: str
-    chart: str
-    """The path of charts/vllm, as `chart_path` gives it."""
-    chart_digest: str
-    values: Mapping[str, Any]
-    """The chart's values, worked out from the plan; names of Secrets and `recheck` are added here."""
+    release: ModelRelease
+    chart: LocalChart
     nodes: Sequence[pulumi.Input[str]]
     """What changes whenever its GPU nodes do, a text for each group."""
-    hugging_face_token: pulumi.Output[str] | None = None
-    api_key: pulumi.Output[str] | None = None
-    """What clients must show; None has one made."""
-    second_api_key: pulumi.Output[str] | None = None
-    """What they may show as well, while keys are changed."""
+    secrets: Secrets
     weights: ModelWeights | None = None
     """Weights in S3; None: vLLM fetches them from the Hugging Face Hub."""
     protect: bool = False
     """Whether Pulumi refuses to delete the release, and with it to destroy the stack."""
-    timeout_seconds: int
-    """How long Helm waits for the model to answer."""
 
 
 class ModelServer(pulumi.ComponentResource):
@@ -50,10 +43,11 @@ class ModelServer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ModelServer", name, {}, opts)
+        namespace_name = model_namespace(name)
         namespace = kubernetes.core.v1.Namespace(
             f"{name}-namespace",
             metadata={
-                "name": args.namespace,
+                "name": namespace_name,
                 "labels": {
                     "pod-security.kubernetes.io/enforce": "restricted",
                     "pod-security.kubernetes.io/warn": "restricted",
@@ -63,24 +57,25 @@ class ModelServer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         api_key_secret = self._api_keys(name, args, namespace)
-        given_secrets = {"apiKey": api_key_secret, "huggingFaceToken": None}
+        token_secret = None
         # Pods that read S3 have no use for the token.
-        if args.hugging_face_token is not None and args.weights is None:
-            given_secrets["huggingFaceToken"] = self._secret(
+        if args.secrets.hugging_face_token is not None and args.weights is None:
+            token_secret = self._secret(
                 f"{name}-hugging-face-token",
-                {"token": args.hugging_face_token},
+                {"token": args.secrets.hugging_face_token},
                 namespace,
                 pulumi.ResourceOptions(parent=self),
                 immutable=True,
             )
-        self._release(name, args, namespace, given_secrets)
+        secret_names = SecretNames(api_key=api_key_secret, hugging_face_token=token_secret)
+        self._release(name, args, namespace, secret_names)
 
         self.outputs = access_outputs(
             name,
-            namespace=args.namespace,
-            port=args.values["port"],
+            namespace=namespace_name,
+            port=args.release.port,
             api_key_secret=api_key_secret,
-            further_names=args.values.get("model", {}).get("furtherNames", ()),
+            further_names=args.release.further_names,
         )
         self.endpoint = self.outputs["endpoint"]
         self.register_outputs(self.outputs)
@@ -89,9 +84,9 @@ class ModelServer(pulumi.ComponentResource):
         self, name: str, args: ModelServerArgs, namespace: kubernetes.core.v1.Namespace
     ) -> pulumi.Output[str]:
         """Make the Secret whose every value is a key that clients may show. It changes in place: pods read it again."""
-        keys = {"apiKey": self._made_key(name) if args.api_key is None else args.api_key}
-        if args.second_api_key is not None:
-            keys["secondApiKey"] = args.second_api_key
+        keys = {"apiKey": self._made_key(name) if args.secrets.api_key is None else args.secrets.api_key}
+        if args.secrets.second_api_key is not None:
+            keys["secondApiKey"] = args.secrets.second_api_key
         return self._secret(f"{name}-api-key", keys, namespace, pulumi.ResourceOptions(parent=self), immutable=False)
 
     def _made_key(self, name: str) -> pulumi.Output[str]:
@@ -134,22 +129,22 @@ class ModelServer(pulumi.ComponentResource):
         name: str,
         args: ModelServerArgs,
         namespace: kubernetes.core.v1.Namespace,
-        given_secrets: Mapping[str, pulumi.Output[str] | None],
+        secret_names: SecretNames,
     ) -> None:
-        # A change of any of these has the model asked again, without restarting it.
-        recheck = {
-            "chartDigest": args.chart_digest,
-            "nodes": pulumi.Output.all(*args.nodes).apply(",".join),
-        }
-        weights = {**args.values["weights"], **(args.weights.values if args.weights else {})}
-        engine_timeout = f"{args.timeout_seconds + ENGINE_MARGIN_SECONDS}s"
+        engine_timeout = f"{args.release.timeout_seconds + ENGINE_MARGIN_SECONDS}s"
         kubernetes.helm.v3.Release(
             f"{name}-release",
             name=name,
             namespace=namespace.metadata["name"],
-            chart=args.chart,
-            values={**args.values, "weights": weights, "secrets": given_secrets, "recheck": recheck},
-            timeout=args.timeout_seconds,
+            chart=args.chart.path,
+            values=whole_values(
+                args.release.values,
+                secrets=secret_names,
+                weights=args.weights,
+                chart_digest=args.chart.digest,
+                nodes=args.nodes,
+            ),
+            timeout=args.release.timeout_seconds,
             max_history=RELEASE_HISTORY,
             opts=pulumi.ResourceOptions(
                 parent=self,

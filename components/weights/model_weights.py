@@ -9,8 +9,10 @@ import pulumi_aws as aws
 from components.cluster.cni_role import pod_identity_trust
 from components.iam.iam_roles import IamArgs, make_role
 from components.iam.partitions import aws_partition
+from components.serving.namespaces import model_namespace
 from components.weights.copy_job import CopyJob, CopyJobArgs
 from vllm_eks.pods import PODS
+from vllm_eks.specs.weights import WeightsSpec
 
 READ_ACTIONS = ("s3:GetObject",)
 WRITE_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
@@ -19,23 +21,22 @@ SCRIPTS = ("checked_file.py", "copy_weights.py", "hub_files.py", "s3_files.py")
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServiceAccount:
+    """Who, of the pods in a cluster, gets AWS credentials."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelWeightsArgs:
     """What a ModelWeights needs."""
 
-    model: str
-    """The Hugging Face id."""
-    revision: str | None
-    """The commit that is copied."""
-    from_s3: bool = True
-    s3_uri: str | None
-    """Weights that are there already; None: they are copied into `bucket`."""
+    weights: WeightsSpec
     bucket: pulumi.Output[str] | None
+    """The stack's own, into which weights are copied."""
     cluster_name: pulumi.Input[str]
     region: str
-    reader: tuple[str, str]
-    """Namespace and service account of the pods that read."""
-    copy_seconds: int
-    """How long the copy may take."""
     hugging_face_token: pulumi.Output[str] | None = None
     copy_image: str
     iam: IamArgs = field(default_factory=IamArgs)
@@ -47,26 +48,28 @@ class ModelWeights(pulumi.ComponentResource):
 
     uri: pulumi.Output[str]
     """s3://bucket/prefix, known once everything is there and may be read."""
-    values: dict[str, pulumi.Input[str]]
-    """Where vLLM streams them from, as values of the chart."""
+    region: str
 
     def __init__(self, name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ModelWeights", name, {}, opts)
         self._name, self._args = name, args
-        if args.s3_uri:
-            bucket, _, prefix = args.s3_uri.removeprefix("s3://").partition("/")
+        spec = args.weights
+        if spec.s3_uri:
+            bucket, _, prefix = spec.s3_uri.removeprefix("s3://").partition("/")
             where = pulumi.Output.from_input(bucket)
             whole: Sequence[pulumi.Resource] = ()
         else:
-            if args.bucket is None or args.revision is None:
+            if args.bucket is None or spec.revision is None:
                 raise ValueError(f"{name}: weights are copied from a revision into a bucket; one of them is missing")
-            where, prefix = args.bucket, f"{args.model}/{args.revision}"
-            whole = (self._copy(where, prefix, args.revision),)
-        reads = self._association(f"{name}-read", args.reader, where, prefix, READ_ACTIONS)
+            where, prefix = args.bucket, f"{spec.model}/{spec.revision}"
+            whole = (self._copy(where, prefix, spec.revision),)
+        # The chart names the service account of a model's pods after the release, which is the model's name.
+        reader = ServiceAccount(namespace=model_namespace(name), name=name)
+        reads = self._association(f"{name}-read", reader, where, prefix, READ_ACTIONS)
         self.uri = pulumi.Output.all(where, reads.id, *[one.urn for one in whole]).apply(
             lambda values: f"s3://{values[0]}/{prefix}"
         )
-        self.values = {"s3Uri": self.uri, "region": args.region}
+        self.region = args.region
         self.register_outputs({"uri": self.uri})
 
     def _copy(self, bucket: pulumi.Output[str], prefix: str, revision: str) -> pulumi.Resource:
@@ -74,18 +77,19 @@ class ModelWeights(pulumi.ComponentResource):
         name, args = self._name, self._args
         namespace = f"vllm-{name}-weights"
         # The manifest lies beside the weights: whatever is below the prefix, vLLM takes for the model's.
-        writes = self._association(f"{name}-write", (namespace, "copy-weights"), bucket, prefix, WRITE_ACTIONS)
+        writer = ServiceAccount(namespace=namespace, name="copy-weights")
+        writes = self._association(f"{name}-write", writer, bucket, prefix, WRITE_ACTIONS)
         return CopyJob(
             f"{name}-copy",
             CopyJobArgs(
-                namespace=namespace,
-                service_account="copy-weights",
-                model=args.model,
+                namespace=writer.namespace,
+                service_account=writer.name,
+                model=args.weights.model,
                 revision=revision,
                 bucket=bucket,
                 prefix=prefix,
                 region=args.region,
-                seconds=args.copy_seconds,
+                seconds=args.weights.copy_seconds,
                 hugging_face_token=args.hugging_face_token,
                 image=args.copy_image,
                 scripts={name: (PODS / name).read_text() for name in SCRIPTS},
@@ -96,14 +100,13 @@ class ModelWeights(pulumi.ComponentResource):
     def _association(
         self,
         name: str,
-        who: tuple[str, str],
+        who: ServiceAccount,
         bucket: pulumi.Output[str],
         prefix: str,
         actions: Sequence[str],
     ) -> aws.eks.PodIdentityAssociation:
         """Let one service account do so much, and nothing else, below one prefix of one bucket."""
         args, child = self._args, pulumi.ResourceOptions(parent=self)
-        namespace, service_account = who
         role = make_role(f"{name}-role", trust=pod_identity_trust(), iam=args.iam, tags=args.tags, opts=child)
         policy = aws.iam.RolePolicy(
             f"{name}-policy",
@@ -116,8 +119,8 @@ class ModelWeights(pulumi.ComponentResource):
         return aws.eks.PodIdentityAssociation(
             f"{name}-association",
             cluster_name=args.cluster_name,
-            namespace=namespace,
-            service_account=service_account,
+            namespace=who.namespace,
+            service_account=who.name,
             role_arn=role.arn,
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
@@ -147,4 +150,4 @@ def bucket_policy(
 
 def weights_of(name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions) -> ModelWeights | None:
     """Return a model's weights in S3; None: its pods fetch them from the Hub."""
-    return ModelWeights(name, args, opts) if args.from_s3 else None
+    return ModelWeights(name, args, opts) if args.weights.from_s3 else None

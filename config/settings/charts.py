@@ -1,12 +1,18 @@
 """Where the third-party charts of a stack come from."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from config.settings.base import InSchema, Settings, absent
 from config.values import rules
+from vllm_eks.pins.charts import (
+    EFA_DEVICE_PLUGIN,
+    LEADER_WORKER_SET,
+    NVIDIA_DEVICE_PLUGIN,
+    ChartSource,
+    ControllerCharts,
+)
 
 
 class ChartOverride(Settings):
@@ -39,8 +45,8 @@ class ChartOverride(Settings):
         json_schema_extra=absent("the chart comes from a repository"),
     )
 
-    def over(self, *, chart: str, repository: str | None, version: str | None) -> dict[str, str | None] | None:
-        """Return the chart source to use in place of the publisher's, under the same three names; None: no chart.
+    def over(self, published: ChartSource) -> ChartSource | None:
+        """Return the chart's source in place of the published one, with the same name; None: no chart.
 
         A chart of an OCI registry is named by its whole address (`oci://host/folder/name`), without a
         repository; elsewhere by its name, beside a repository. A local folder has neither.
@@ -48,13 +54,13 @@ class ChartOverride(Settings):
         if not self.install:
             return None
         if self.path:
-            return {"chart": self.path, "repository": None, "version": None}
-        name, wanted = chart.rpartition("/")[2], self.version or version
+            return ChartSource(chart=self.path)
+        name, version = published.chart.rpartition("/")[2], self.version or published.version
         if self.repository is None:
-            return {"chart": chart, "repository": repository, "version": wanted}
+            return ChartSource(chart=published.chart, repository=published.repository, version=version)
         if self.repository.startswith("oci://"):
-            return {"chart": f"{self.repository}/{name}", "repository": None, "version": wanted}
-        return {"chart": name, "repository": self.repository, "version": wanted}
+            return ChartSource(chart=f"{self.repository}/{name}", version=version)
+        return ChartSource(chart=name, repository=self.repository, version=version)
 
 
 PUBLISHERS_CHART = absent("the publisher's chart, at the pinned version")
@@ -83,6 +89,10 @@ class ChartsSettings(Settings):
     )
 
     @property
-    def overrides(self) -> dict[str, Callable[..., dict[str, str | None] | None]]:
-        """What each chart's source becomes, by the chart's name."""
-        return {name: getattr(self, name).over for name in ChartsSettings.model_fields}
+    def sources(self) -> ControllerCharts:
+        """Where each chart comes from: the stack's own source, else the publisher's."""
+        return ControllerCharts(
+            nvidia_device_plugin=self.nvidia_device_plugin.over(NVIDIA_DEVICE_PLUGIN),
+            leader_worker_set=self.leader_worker_set.over(LEADER_WORKER_SET),
+            efa_device_plugin=self.efa_device_plugin.over(EFA_DEVICE_PLUGIN),
+        )

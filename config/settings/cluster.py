@@ -1,6 +1,6 @@
 """What a stack may say about its cluster."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -15,6 +15,7 @@ from vllm_eks.pins.eks import (
     SUPPORTED_KUBERNETES_VERSIONS,
     SYSTEM_INSTANCE_TYPE,
 )
+from vllm_eks.specs.cluster import ClusterSpec
 
 AddonVersion = Annotated[str, AfterValidator(rules.addon_version), InSchema(pattern=rules.ADDON_VERSION)]
 PublicCidr = Annotated[str, AfterValidator(network_rules.public_access_cidr), InSchema(pattern=network_rules.IPV4_CIDR)]
@@ -123,23 +124,19 @@ class ClusterSettings(Settings):
     )
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """What the checks ask about."""
-        return {
-            "kubernetes_version": self.kubernetes_version,
-            "known_versions": SUPPORTED_KUBERNETES_VERSIONS,
-            "node_release_version": self.node_release_version,
-            "system_instance_type": self.system_instance_type,
-            "existing_cluster": self.existing.name if self.existing else None,
-            "security_group_ids": self.node_security_group_ids,
-            "admins": self.admins,
-            "public_access_cidrs": self.public_access_cidrs,
-        }
-
-    @property
-    def node_security_group_ids(self) -> tuple[str, ...]:
-        """Further security groups of GPU nodes in an existing cluster."""
-        return self.existing.security_group_ids if self.existing else ()
+    def spec(self) -> ClusterSpec:
+        """What the checks and the cluster's components take."""
+        return ClusterSpec(
+            kubernetes_version=self.kubernetes_version,
+            node_release_version=self.node_release_version,
+            addon_versions=self.addon_versions,
+            system_instance_type=self.system_instance_type,
+            public_access_cidrs=self.public_access_cidrs,
+            admins=self.admins,
+            deletion_protection=self.deletion_protection,
+            keep_logs=self.keep_logs,
+            existing=self.existing.spec if self.existing else None,
+        )
 
     @property
     def addon_versions(self) -> dict[str, str]:

@@ -7,6 +7,8 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from config.settings.base import InSchema, Settings, Zone, absent
 from config.values import rules
 from vllm_eks.aws import names as aws_names
+from vllm_eks.specs.cluster import ExistingClusterSpec
+from vllm_eks.specs.network import ExistingVpcSpec
 
 SubnetId = Annotated[str, AfterValidator(aws_names.subnet_id), InSchema(pattern=aws_names.SUBNET_ID)]
 SecurityGroupId = Annotated[
@@ -38,6 +40,11 @@ class ExistingNetworkSettings(Settings):
         json_schema_extra=absent("the subnets of `subnets`"),
     )
 
+    @property
+    def spec(self) -> ExistingVpcSpec:
+        """What the checks take."""
+        return ExistingVpcSpec(vpc_id=self.vpc_id, subnets=self.subnets, subnet_tags=self.subnet_tags)
+
 
 class ExistingClusterSettings(Settings):
     """A cluster that exists already: its name alone, or with the security groups of its nodes."""
@@ -53,6 +60,11 @@ class ExistingClusterSettings(Settings):
         description="The security groups that the cluster's nodes share; the GPU nodes get them too.",
         examples=[["sg-0123456789abcdef0"]],
     )
+
+    @property
+    def spec(self) -> ExistingClusterSpec:
+        """What the checks and the cluster's components take."""
+        return ExistingClusterSpec(name=self.name, security_group_ids=self.security_group_ids)
 
     @model_validator(mode="before")
     @classmethod

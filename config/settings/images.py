@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from config.settings.base import Image, Settings, absent
+from vllm_eks.pins.charts import ControllerImages
 from vllm_eks.pins.eks import COPY_IMAGE
 from vllm_eks.planner.engine.images import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION, READINESS_IMAGE
 
@@ -48,3 +49,12 @@ class ImagesSettings(Settings):
         examples=["registry.example.com/aws-efa-k8s-device-plugin:v0.5.7"],
         json_schema_extra=CHARTS_OWN,
     )
+
+    @property
+    def of_controllers(self) -> ControllerImages:
+        """The images of the third-party charts."""
+        return ControllerImages(
+            nvidia_device_plugin=self.nvidia_device_plugin,
+            leader_worker_set=self.leader_worker_set,
+            efa_device_plugin=self.efa_device_plugin,
+        )

@@ -1,7 +1,5 @@
 """What a stack may say about one served model, as a pydantic model."""
 
-from typing import Any
-
 from pydantic import ConfigDict
 
 from config.settings.images import ImagesSettings
@@ -16,7 +14,8 @@ from vllm_eks.planner.engine.serving_flags import ServingFlags
 from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.search.serving import Serving
+from vllm_eks.planner.search.serving import ServingSpec
+from vllm_eks.specs.weights import WeightsSpec
 
 
 class ModelSettings(EndpointKeys, SourceKeys, EngineKeys, NodeKeys):
@@ -42,27 +41,27 @@ class ModelSettings(EndpointKeys, SourceKeys, EngineKeys, NodeKeys):
 
     def serving_options(self) -> ServingOptions:
         """Return the wishes the planner takes, with its own defaults for what the stack does not say."""
-        wishes = {
-            "tensor_parallel_size": self.tensor_parallel_size,
-            "pipeline_parallel_size": self.pipeline_parallel_size,
-            "max_model_len": self.max_model_len,
-            "gpu_memory_utilization": self.gpu_memory_utilization,
-            "max_num_seqs": self.max_num_seqs,
-            "max_num_batched_tokens": self.max_num_batched_tokens,
-            "kv_cache_dtype": self.kv_cache_dtype,
-            "limit_mm_per_prompt": option_rules.mm_counts(self.limit_mm_per_prompt),
-            "mm_profile_sizes": option_rules.mm_sizes(self.limit_mm_per_prompt),
-            "enforce_eager": self.enforce_eager,
-            "enable_expert_parallel": self.enable_expert_parallel,
-            "vllm_version": self.vllm_version,
-            "enable_prefix_caching": self.enable_prefix_caching,
-            "replicas": self.replicas,
-            "zones": len(self.node_zones),
-            "weights_source": self.weights.source,
-            "max_loras": self.lora_slots or None,
-            "max_lora_rank": self.max_lora_rank,
-        }
-        return ServingOptions(**{name: wish for name, wish in wishes.items() if wish is not None})
+        default = ServingOptions()
+        return ServingOptions(
+            tensor_parallel_size=self.tensor_parallel_size,
+            pipeline_parallel_size=self.pipeline_parallel_size,
+            max_model_len=self.max_model_len,
+            gpu_memory_utilization=self.gpu_memory_utilization,
+            max_num_seqs=self.max_num_seqs,
+            max_num_batched_tokens=self.max_num_batched_tokens,
+            kv_cache_dtype=default.kv_cache_dtype if self.kv_cache_dtype is None else self.kv_cache_dtype,
+            limit_mm_per_prompt=option_rules.mm_counts(self.limit_mm_per_prompt),
+            mm_profile_sizes=option_rules.mm_sizes(self.limit_mm_per_prompt),
+            enforce_eager=self.enforce_eager,
+            enable_expert_parallel=self.enable_expert_parallel,
+            vllm_version=self.vllm_version,
+            enable_prefix_caching=self.enable_prefix_caching,
+            replicas=self.replicas,
+            zones=len(self.node_zones),
+            weights_source=self.weights.source,
+            max_loras=self.lora_slots,
+            max_lora_rank=default.max_lora_rank if self.max_lora_rank is None else self.max_lora_rank,
+        )
 
     def gpu_nodes(self, plan: Plan) -> GpuNodes:
         """Return where the plan's nodes stand and how they are paid for."""
@@ -87,20 +86,19 @@ class ModelSettings(EndpointKeys, SourceKeys, EngineKeys, NodeKeys):
         """Whether the stack copies its weights into a bucket."""
         return self.weights.source == S3 and self.weights.s3_uri is None
 
-    def weights_settings(self, name: str, plan: Plan) -> dict[str, Any]:
-        """Return what its weights in S3 need to be told."""
-        return {
-            "model": self.model,
-            "revision": self.revision or plan.model.revision,
-            "from_s3": self.weights.source == S3,
-            "s3_uri": self.weights.s3_uri,
-            "reader": (f"vllm-{name}", name),
-            "copy_seconds": plan.startup.copy_seconds,
-        }
+    def weights_spec(self, plan: Plan) -> WeightsSpec:
+        """Return where its weights come from."""
+        return WeightsSpec(
+            model=self.model,
+            revision=self.revision or plan.model.revision,
+            from_s3=self.weights.source == S3,
+            s3_uri=self.weights.s3_uri,
+            copy_seconds=plan.startup.copy_seconds,
+        )
 
-    def serving(self, name: str, images: ImagesSettings) -> Serving:
+    def serving_spec(self, name: str, images: ImagesSettings) -> ServingSpec:
         """Return what the chart needs beside the plan; the model's own image comes before the stack's."""
-        return Serving(
+        return ServingSpec(
             name=name,
             image=self.own_image or images.vllm,
             hook_image=images.hook,

@@ -1,12 +1,13 @@
 """What a stack may say about its network."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from config.settings.base import InSchema, Settings, Zone, absent
 from config.settings.existing import ExistingNetworkSettings
 from config.values import network_rules
+from vllm_eks.specs.network import NatGateways, NetworkSpec
 
 
 class NetworkSettings(Settings):
@@ -33,7 +34,7 @@ class NetworkSettings(Settings):
         description="The private IPv4 range of the VPC, from /16 to /20.",
         examples=["10.20.0.0/16"],
     )
-    nat_gateways: Literal["single", "perZone"] = Field(
+    nat_gateways: NatGateways = Field(
         default="single",
         description=(
             "`single`: one NAT gateway for all zones, and its zone's failure cuts off the others. `perZone`: one in "
@@ -54,14 +55,11 @@ class NetworkSettings(Settings):
         return tuple(sorted(self.given_zones or (self.existing.subnets if self.existing else ())))
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """Zones, and VPC and subnets where they exist already, as the checks take them."""
-        found = self.existing
-        existing = {"vpc_id": found.vpc_id, "subnets": found.subnets, "subnet_tags": found.subnet_tags} if found else {}
-        nat_gateways = len(self.zones) if self.nat_gateways == "perZone" else 1
-        return {"zones": self.zones, "nat_gateways": nat_gateways, **existing}
-
-    @property
-    def system_zones(self) -> tuple[str, ...]:
-        """The two zones of the system nodes: the first of the alphabet."""
-        return self.zones[:2]
+    def spec(self) -> NetworkSpec:
+        """What the checks and the network's components take."""
+        return NetworkSpec(
+            zones=self.zones,
+            cidr=self.cidr,
+            nat_gateways=self.nat_gateways,
+            existing=self.existing.spec if self.existing else None,
+        )

@@ -46,7 +46,7 @@ def stack_values(stack: str) -> dict[str, Any]:
     model = settings.models[NAME]
     plan = plan_named(model.model, model.instance_type, model.serving_options())
     names = {"apiKey": "vllm-api-key", "huggingFaceToken": "vllm-hugging-face-token"}
-    values = {**release_values(model.gpu_nodes(plan), model.serving(NAME, settings.images)), "secrets": names}
+    values = {**release_values(model.gpu_nodes(plan), model.serving_spec(NAME, settings.images)), "secrets": names}
     return with_value(values, "placement.zones", [ZONES[stack]])
 
 

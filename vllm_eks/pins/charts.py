@@ -1,8 +1,6 @@
 """The third-party Helm charts that this release installs: their publishers and pinned versions."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,14 +10,6 @@ class ChartSource:
     chart: str
     repository: str | None = None
     version: str | None = None
-
-    def mirrored(self, over: Callable[..., Mapping[str, Any] | None]) -> Self | None:
-        """Return the source that `over` puts in this one's place, given and giving chart, repository and version.
-
-        None where `over` gives nothing: the chart is not to be installed.
-        """
-        instead = over(**asdict(self))
-        return None if instead is None else replace(self, **instead)
 
 
 NVIDIA_DEVICE_PLUGIN = ChartSource(
@@ -34,3 +24,21 @@ EFA_DEVICE_PLUGIN = ChartSource(
 
 LEADER_WORKER_SET = ChartSource(chart="oci://registry.k8s.io/lws/charts/lws", version="0.10.0")
 """Not below 0.8: the upgrade across it deletes the CRD, and with it every LeaderWorkerSet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControllerCharts:
+    """Where the controllers' charts come from; None: the controller is there already, and two of a kind would fight."""
+
+    nvidia_device_plugin: ChartSource | None = NVIDIA_DEVICE_PLUGIN
+    leader_worker_set: ChartSource | None = LEADER_WORKER_SET
+    efa_device_plugin: ChartSource | None = EFA_DEVICE_PLUGIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControllerImages:
+    """The controllers' images, a full reference each; None: the one that the chart names."""
+
+    nvidia_device_plugin: str | None = None
+    leader_worker_set: str | None = None
+    efa_device_plugin: str | None = None

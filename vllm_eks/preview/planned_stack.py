@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vllm_eks.check import Check
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
+from vllm_eks.specs.network import FoundVpc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,10 +17,8 @@ class PlannedStack:
     fleet: Mapping[str, GpuNodes]
     """Each model's nodes, by the model's name."""
     checks: Sequence[Check]
-    vpc_id: str | None
-    """Of an existing network."""
-    private_subnets: Mapping[str, str] | None
-    """Zone -> id of an existing network's subnet."""
+    existing_vpc: FoundVpc | None
+    """None: the stack makes its own."""
 
 
 _listeners: list[Callable[[PlannedStack], None]] = []

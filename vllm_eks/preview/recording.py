@@ -22,6 +22,7 @@ from vllm_eks.preview.mock_cloud import (
     Registration,
 )
 from vllm_eks.preview.planned_stack import published_stacks
+from vllm_eks.specs.network import FoundVpc
 from vllm_eks.stack_files.read import StackFile
 
 
@@ -33,10 +34,8 @@ class Recording:
     fleet: Mapping[str, GpuNodes]
     checks: Sequence[Check]
     region: str
-    vpc_id: str | None = None
-    """Of an existing network."""
-    private_subnets: Mapping[str, str] | None = None
-    """Zone -> id of an existing network's subnet."""
+    existing_vpc: FoundVpc | None = None
+    """None: the stack makes its own."""
     outputs: Mapping[str, Any]
     """The stack's outputs; secrets are opened: do not print them."""
     log: Sequence[LogLine] = ()
@@ -149,8 +148,7 @@ def run_program(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody
         fleet=planned.fleet,
         checks=planned.checks,
         region=planned.region,
-        vpc_id=planned.vpc_id,
-        private_subnets=planned.private_subnets,
+        existing_vpc=planned.existing_vpc,
         outputs=outputs,
         log=log.beside(planned.checks),
         refusal=refusal,

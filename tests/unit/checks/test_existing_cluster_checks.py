@@ -1,14 +1,15 @@
 """Clusters that exist: what EKS and EC2 answer about one, and each error with its exact words."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from checks.existing_cluster import ClusterWish, FoundCluster, find_cluster
 from tests.fakes.aws_account import STACK_TAG, Account, instance
+from tests.support.nested import replaced
 from vllm_eks.check import Check
+from vllm_eks.specs.cluster import ExistingClusterSpec, FoundControlPlane
 
 pytestmark = pytest.mark.usefixtures("moto_account")
 
@@ -23,7 +24,12 @@ CLUSTER: dict[str, Any] = {
     "accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"},
     "computeConfig": {"enabled": False},
 }
-WISH = ClusterWish(name="theirs", kubernetes_version="1.36", known_versions=("1.35", "1.36"), vpc_id="vpc-1")
+WISH = ClusterWish(
+    cluster=ExistingClusterSpec(name="theirs"),
+    kubernetes_version="1.36",
+    known_versions=("1.35", "1.36"),
+    vpc_id="vpc-1",
+)
 ADDONS = {name: {"addonVersion": "v1.0.0-eksbuild.1"} for name in ("vpc-cni", "kube-proxy", "coredns")}
 CALENDAR = dict.fromkeys(("1.34", "1.35", "1.36", "1.37"), ("STANDARD_SUPPORT", "2027-08-02"))
 
@@ -75,7 +81,7 @@ def account(
 
 
 def looked_up(asked: Account, **wish: Any) -> FoundCluster:
-    return find_cluster(replace(WISH, **wish), asked.site)
+    return find_cluster(replaced(WISH, **wish), asked.site)
 
 
 def texts(asked: Account, status: str = "failed", **wish: Any) -> list[str]:
@@ -88,11 +94,9 @@ def test_a_cluster_with_what_is_needed_passes_and_gives_its_facts() -> None:
     assert found.checks[0] == Check(
         subject="cluster theirs has what the stack needs", status="passed", text="ACTIVE, 1.36, in vpc-1"
     )
-    assert found.facts == {
-        "endpoint": "https://theirs.example",
-        "certificate_authority": "Q0E=",
-        "security_group_id": "sg-cluster",
-    }
+    assert found.control_plane == FoundControlPlane(
+        endpoint="https://theirs.example", certificate_authority="Q0E=", security_group_id="sg-cluster"
+    )
 
 
 # --- the cluster itself

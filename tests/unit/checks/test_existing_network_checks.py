@@ -1,6 +1,6 @@
 """Networks that exist: looked up in moto's account, each error with its exact words."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,7 +8,9 @@ import pytest
 from checks.existing_network import FoundNetwork, NetworkWish, find_network
 from tests.fakes import aws_account as account_module
 from tests.fakes.aws_account import Account
+from tests.support.nested import replaced
 from vllm_eks.check import Check
+from vllm_eks.specs.network import ExistingVpcSpec
 
 pytestmark = pytest.mark.usefixtures("moto_account")
 
@@ -28,7 +30,7 @@ class Place:
 
     @property
     def wish(self) -> NetworkWish:
-        return NetworkWish(vpc_id=self.vpc, zones=ZONES, subnets=self.subnets, nodes=NODES)
+        return NetworkWish(vpc=ExistingVpcSpec(vpc_id=self.vpc, subnets=self.subnets), zones=ZONES, nodes=NODES)
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def test_a_network_with_all_it_needs_passes_and_its_subnets_are_taken(place: Pla
 
 
 def test_subnets_are_found_by_their_tags(place: Place) -> None:
-    wish = replace(place.wish, subnets={}, subnet_tags={"tier": "private"})
+    wish = replaced(place.wish, subnets={}, subnet_tags={"tier": "private"})
     assert found(wish).private_subnets == place.subnets
 
 
@@ -92,7 +94,7 @@ def test_tags_that_name_no_subnet_or_two_are_refused(place: Place, client: Any) 
     other = client.create_subnet(VpcId=place.vpc, CidrBlock="10.0.9.0/24", AvailabilityZone="us-west-2b")
     twin = other["Subnet"]["SubnetId"]
     client.create_tags(Resources=[twin], Tags=[{"Key": "tier", "Value": "private"}])
-    wish = replace(place.wish, subnets={}, subnet_tags={"tier": "private"}, zones=(*ZONES, "us-west-2c"))
+    wish = replaced(place.wish, subnets={}, subnet_tags={"tier": "private"}, zones=(*ZONES, "us-west-2c"))
     both = ", ".join(sorted([twin, place.subnets["us-west-2b"]]))
     texts = [check.text for check in found(wish).checks if check.status == "failed"]
     assert texts == [
@@ -112,7 +114,7 @@ def test_without_permission_ids_go_on_unknown_and_tags_cannot(place: Place) -> N
         "no permission to ask: allow ec2:DescribeSubnets, or run aws ec2 describe-subnets --subnet-ids "
         f"{place.subnets['us-west-2a']} --region us-west-2"
     )
-    by_tag = found(replace(place.wish, subnets={}, subnet_tags={"tier": "private"}), denied)
+    by_tag = found(replaced(place.wish, subnets={}, subnet_tags={"tier": "private"}), denied)
     assert failures(by_tag.checks) == {
         "network.existing.subnetTags": "us-west-2b: no permission to ask: allow ec2:DescribeSubnets, or run aws ec2 "
         f"describe-subnets --filters Name=vpc-id,Values={place.vpc} Name=availability-zone,Values=us-west-2b "
@@ -124,7 +126,7 @@ def test_a_subnet_of_another_zone_or_vpc_is_refused(place: Place, client: Any) -
     other_vpc = client.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnet = client.create_subnet(VpcId=other_vpc, CidrBlock="10.1.0.0/24", AvailabilityZone="us-west-2c")
     stranger = subnet["Subnet"]["SubnetId"]
-    network = found(replace(place.wish, subnets={**place.subnets, "us-west-2b": stranger}))
+    network = found(replaced(place.wish, subnets={**place.subnets, "us-west-2b": stranger}))
     texts = [check.text for check in network.checks if check.status == "failed"]
     assert texts[:2] == [
         f"{stranger} is in {other_vpc}, not in {place.vpc}",
@@ -136,7 +138,7 @@ def test_too_few_free_addresses_are_refused_with_the_number_needed(place: Place,
     subnet = client.create_subnet(VpcId=place.vpc, CidrBlock="10.0.8.0/28", AvailabilityZone="us-west-2a")
     small = subnet["Subnet"]["SubnetId"]
     client.associate_route_table(RouteTableId=place.tables["us-west-2a"], SubnetId=small)
-    network = found(replace(place.wish, subnets={**place.subnets, "us-west-2a": small}))
+    network = found(replaced(place.wish, subnets={**place.subnets, "us-west-2a": small}))
     assert failures(network.checks) == {
         "network.existing.subnets.us-west-2a": f"{small} has 11 free addresses, and 2 more GPU nodes beside the "
         "control plane need 126 or more (the VPC CNI takes up to 100 for each): free some, or use a larger subnet"
@@ -150,7 +152,7 @@ def free_in(place: Place, count: int, account: Account | None = None, **wish: An
     listed = account_module.client_of("ec2", "us-west-2").describe_subnets(SubnetIds=[subnet])["Subnets"]
     asked.answers = {**asked.answers, "DescribeSubnets": {"Subnets": [{**listed[0], "AvailableIpAddressCount": count}]}}
     only_one = {"zones": ["us-west-2a"], "subnets": {"us-west-2a": subnet}}
-    return [one for one in found(replace(place.wish, **only_one, **wish), asked).checks if one.status != "passed"]
+    return [one for one in found(replaced(place.wish, **only_one, **wish), asked).checks if one.status != "passed"]
 
 
 @pytest.mark.parametrize(("count", "types"), [(126, 2), (26, 1), (16, 0)])
@@ -221,7 +223,7 @@ def test_a_route_to_what_is_gone_is_no_way_out(place: Place, client: Any) -> Non
 def test_a_subnet_without_a_route_table_of_its_own_uses_the_main_one(place: Place, client: Any) -> None:
     subnet = client.create_subnet(VpcId=place.vpc, CidrBlock="10.0.7.0/24", AvailabilityZone="us-west-2a")
     plain = subnet["Subnet"]["SubnetId"]
-    network = found(replace(place.wish, subnets={**place.subnets, "us-west-2a": plain}))
+    network = found(replaced(place.wish, subnets={**place.subnets, "us-west-2a": plain}))
     (text,) = failures(network.checks).values()
     assert text.startswith(f"{plain} has no route to 0.0.0.0/0 (in rtb-")
 

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from checks import api
-from checks.api import NoAccount, Place, open_account
+from checks.api import NoAccount, open_account
 from checks.parallel import in_parallel
 from checks.result import StackRefused, stop_on_failures
 from tests.fakes import aws_account as account_module
 from tests.fakes.aws_account import NUMBER, Account
 from vllm_eks.check import Check, Status
 from vllm_eks.preview.recording import Recording, record
+from vllm_eks.specs.access import Deployer
 from vllm_eks.stack_files.read import read_stack_file
 
 pytestmark = pytest.mark.usefixtures("moto_account")
@@ -30,7 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
     """Run the program of the prod stack against an account."""
 
     def run(asked: Account, stack: str = "prod") -> Recording:
-        monkeypatch.setattr(api, "_clients_at", lambda place: asked.client)
+        monkeypatch.setattr(api, "_clients_of", lambda deployer: asked.client)
         return record(ROOT, read_stack_file(ROOT, stack).for_offline_preview(), asked.answer)
 
     return run
@@ -146,8 +147,8 @@ def test_a_provider_without_credentials_leaves_all_unknown(run) -> None:
 
 def test_the_role_of_the_stack_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pulumi_aws.get_caller_identity", lambda: DEPLOYER)
-    place = Place(region="us-west-2", role_arn=f"arn:aws:iam::{NUMBER}:role/deployer")
-    opened = open_account(place)
+    deployer = Deployer(region="us-west-2", role_arn=f"arn:aws:iam::{NUMBER}:role/deployer")
+    opened = open_account(deployer)
     assert not isinstance(opened, NoAccount)
     session = opened.answer("sts", "get_caller_identity")["Arn"]
     assert session.startswith(f"arn:aws:sts::{NUMBER}:assumed-role/deployer/")
@@ -155,14 +156,14 @@ def test_the_role_of_the_stack_is_taken(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_profile_that_is_not_there_leaves_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pulumi_aws.get_caller_identity", lambda: DEPLOYER)
-    opened = open_account(Place(region="us-west-2", profile="nobody-s"))
+    opened = open_account(Deployer(region="us-west-2", profile="nobody-s"))
     assert opened == NoAccount(
         "boto3 has no AWS credentials that work: The config profile (nobody-s) could not be found"
     )
 
 
 def test_clients_have_limits_of_time() -> None:
-    client = api._clients_at(Place(region="us-west-2"))("sts")
+    client = api._clients_of(Deployer(region="us-west-2"))("sts")
     config = client.meta.config
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (5, 15, 3)
 

@@ -5,8 +5,14 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.controllers.accelerators import AcceleratorImages, Accelerators, AcceleratorsArgs
-from vllm_eks.pins.charts import LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
+from components.controllers.accelerators import Accelerators, AcceleratorsArgs
+from vllm_eks.pins.charts import (
+    LEADER_WORKER_SET,
+    NVIDIA_DEVICE_PLUGIN,
+    ChartSource,
+    ControllerCharts,
+    ControllerImages,
+)
 
 TWO_CONTROLLERS = {
     "replicaCount": 2,
@@ -25,6 +31,7 @@ TWO_CONTROLLERS = {
         }
     },
 }
+NO_CHARTS = ControllerCharts(nvidia_device_plugin=None, leader_worker_set=None, efa_device_plugin=None)
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
@@ -54,7 +61,7 @@ def test_without_efa_there_are_two_controllers(engine) -> None:
 
 
 def test_a_controller_the_cluster_has_already_is_not_installed_again(engine) -> None:
-    engine.run(lambda: build(nvidia_device_plugin=None, leader_worker_set=None, efa_device_plugin=None, efa=True))
+    engine.run(lambda: build(charts=NO_CHARTS, efa=True))
 
     assert engine.children() == {"vllm-eks-test": {"Accelerators accelerators"}}
 
@@ -111,7 +118,7 @@ def test_the_efa_plugin_tolerates_the_gpu_taint(engine) -> None:
 
 
 def test_a_local_folder_needs_neither_repository_nor_version(engine) -> None:
-    engine.run(lambda: build(leader_worker_set=ChartSource(chart="./mirror/lws")))
+    engine.run(lambda: build(charts=ControllerCharts(leader_worker_set=ChartSource(chart="./mirror/lws"))))
 
     release = releases(engine)["accelerators-lws"]
     assert release["chart"] == "./mirror/lws"
@@ -154,7 +161,7 @@ def test_every_chart_takes_its_image_from_a_registry_of_one_s_own(engine) -> Non
         "leader_worker_set": "registry.example.com:5000/lws@sha256:" + "0" * 64,
         "efa_device_plugin": "registry.example.com/efa:v0.5.20",
     }
-    engine.run(lambda: build(efa=True, images=AcceleratorImages(**references)))
+    engine.run(lambda: build(efa=True, images=ControllerImages(**references)))
 
     by_chart = {one["chart"].rpartition("/")[2]: one["values"] for one in releases(engine).values()}
     for name, fact in FACTS["image_values"].items():

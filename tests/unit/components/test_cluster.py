@@ -1,14 +1,16 @@
 """What goes into pulumi-eks's Cluster and what stands beside it. Its own children no mock can show."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pulumi
 import pytest
 
-from components.cluster.access import AccessArgs
 from components.cluster.cluster import Cluster, ClusterArgs
+from components.network.cluster_subnets import ClusterSubnets
+from tests.support.nested import replaced
+from vllm_eks.specs.access import ClusterAccess, Deployer
+from vllm_eks.specs.cluster import ClusterSpec
 
 ADDONS = {
     "vpc-cni": "v1.23.0-eksbuild.1",
@@ -17,18 +19,22 @@ ADDONS = {
     "eks-pod-identity-agent": "v1.4.0-eksbuild.1",
     "eks-node-monitoring-agent": "v1.7.0-eksbuild.1",
 }
-ACCESS = AccessArgs(cluster_name="vllm-dev", region="us-west-2")
+ACCESS = ClusterAccess(cluster_name="vllm-dev", deployer=Deployer(region="us-west-2"))
 ARGS = ClusterArgs(
     access=ACCESS,
-    kubernetes_version="1.36",
-    node_release_version="1.36.2-20260714",
-    vpc_id="vpc-1",
-    public_subnet_ids=["subnet-pub-a", "subnet-pub-b"],
-    private_subnet_ids=["subnet-a", "subnet-b", "subnet-c"],
-    system_subnet_ids=["subnet-a", "subnet-b"],
-    public_access_cidrs=["203.0.113.7/32"],
-    system_instance_type="m7i.large",
-    addon_versions=ADDONS,
+    cluster=ClusterSpec(
+        kubernetes_version="1.36",
+        node_release_version="1.36.2-20260714",
+        public_access_cidrs=["203.0.113.7/32"],
+        system_instance_type="m7i.large",
+        addon_versions=ADDONS,
+    ),
+    subnets=ClusterSubnets(
+        vpc_id="vpc-1",
+        public=["subnet-pub-a", "subnet-pub-b"],
+        private=["subnet-a", "subnet-b", "subnet-c"],
+        of_system_nodes=["subnet-a", "subnet-b"],
+    ),
     tags={"team": "serving"},
     template_tags={"vllm-eks/stack": "vllm-dev"},
 )
@@ -38,7 +44,7 @@ PROVIDER = "pulumi:providers:kubernetes"
 
 
 def build(**changes: object) -> Cluster:
-    return Cluster("main", replace(ARGS, **changes))
+    return Cluster("main", replaced(ARGS, **changes))
 
 
 def test_exactly_these_resources_hang_under_the_cluster(engine) -> None:
@@ -126,7 +132,7 @@ def test_without_public_ranges_the_api_server_is_private(engine) -> None:
 
 def test_each_admin_gets_an_entry_of_its_own_even_with_equal_role_names(engine) -> None:
     arns = [f"arn:aws-us-gov:iam::{account}:role/platform/Admin" for account in ("111111111111", "222222222222")]
-    engine.run(lambda: build(admins=arns, access=replace(ACCESS, region="us-gov-west-1")))
+    engine.run(lambda: build(admins=arns, access=replaced(ACCESS, region="us-gov-west-1")))
 
     entries = engine.only(CONTROL_PLANE).inputs["accessEntries"]
     assert sorted(entry["principalArn"] for entry in entries.values()) == arns
@@ -227,7 +233,7 @@ def test_whoever_uses_the_node_role_waits_for_its_policies_and_the_pod_identity_
 
 
 def test_the_kubernetes_provider_uses_a_secret_kubeconfig_and_a_fixed_identity(engine) -> None:
-    engine.run(lambda: build(access=replace(ACCESS, aws_profile="gpu", aws_role_arn="arn:aws:iam::1:role/deploy")))
+    engine.run(lambda: build(access=replaced(ACCESS, profile="gpu", role_arn="arn:aws:iam::1:role/deploy")))
 
     provider = engine.only(PROVIDER)
     user = json.loads(provider.inputs["kubeconfig"])["users"][0]["user"]["exec"]
@@ -243,7 +249,7 @@ def test_a_kubeconfig_of_the_user_s_own_is_given_by_its_whole_path(
     engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    engine.run(lambda: build(access=replace(ACCESS, kubeconfig_path="tunnel.yaml")))
+    engine.run(lambda: build(access=replaced(ACCESS, kubeconfig_path="tunnel.yaml")))
 
     assert engine.only(PROVIDER).inputs["kubeconfig"] == str(tmp_path / "tunnel.yaml")
     assert engine.only(PROVIDER).inputs["clusterIdentifier"] == "us-west-2/vllm-dev"

@@ -1,7 +1,6 @@
 """A network and a cluster that exist already: the same face as new ones, and nothing of them is made or deleted."""
 
 import json
-from dataclasses import replace
 
 import pulumi
 import pytest
@@ -9,31 +8,34 @@ import pytest
 from components.cluster.existing_cluster import ExistingCluster, cluster_of
 from components.network.existing_network import ExistingNetwork, network_of
 from components.network.network import Network, NetworkArgs
+from tests.support.nested import replaced
 from tests.unit.components.test_cluster import ACCESS, ARGS
+from vllm_eks.specs.cluster import ExistingClusterSpec, FoundControlPlane
+from vllm_eks.specs.network import FoundVpc, NetworkSpec
 
 SUBNETS = {"us-west-2a": "subnet-a", "us-west-2b": "subnet-b"}
-FACTS = {"endpoint": "https://api.example", "certificate_authority": "Q0E=", "security_group_id": "sg-theirs"}
-NEW = NetworkArgs(cidr="10.0.0.0/16", zones=list(SUBNETS), region="us-west-2")
+VPC = FoundVpc(vpc_id="vpc-1", private_subnets=SUBNETS)
+FOUND = FoundControlPlane(endpoint="https://api.example", certificate_authority="Q0E=", security_group_id="sg-theirs")
+NEW = NetworkArgs(network=NetworkSpec(zones=list(SUBNETS)), region="us-west-2")
 
 
 def existing_cluster(**changes: object) -> ExistingCluster:
-    args = replace(ARGS, access=replace(ACCESS, cluster_name="theirs"), **changes)
-    found = cluster_of(
-        "vllm-dev", args, existing=FACTS, node_security_group_ids=["sg-nodes"], opts=pulumi.ResourceOptions()
-    )
+    theirs = ExistingClusterSpec(name="theirs", security_group_ids=["sg-nodes"])
+    args = replaced(ARGS, access=replaced(ACCESS, cluster_name="theirs"), existing=theirs, **changes)
+    found = cluster_of("vllm-dev", args, existing=FOUND, opts=pulumi.ResourceOptions())
     assert isinstance(found, ExistingCluster)
     return found
 
 
 def test_nothing_is_made_in_an_existing_network(engine) -> None:
-    engine.run(lambda: network_of("vllm-dev", NEW, vpc_id="vpc-1", private_subnets=SUBNETS))
+    engine.run(lambda: network_of("vllm-dev", NEW, existing=VPC))
 
     assert [one.type for one in engine.registrations] == ["vllm-eks:index:ExistingNetwork"]
 
 
 def test_an_existing_network_gives_its_subnets_by_zone_and_no_public_one(engine) -> None:
     def program() -> pulumi.Output:
-        network = ExistingNetwork("vllm-dev", "vpc-1", SUBNETS)
+        network = ExistingNetwork("vllm-dev", VPC)
         assert network.public_subnet_ids == []
         return pulumi.Output.all(
             network.vpc_id, network.private_subnet_id("us-west-2b"), pulumi.Output.all(*network.private_subnet_ids)
@@ -45,13 +47,13 @@ def test_an_existing_network_gives_its_subnets_by_zone_and_no_public_one(engine)
 def test_a_zone_an_existing_network_lacks_is_told(engine) -> None:
     def program() -> None:
         with pytest.raises(ValueError, match="zone 'us-west-2d' is not one of the network's zones"):
-            ExistingNetwork("vllm-dev", "vpc-1", SUBNETS).private_subnet_id("us-west-2d")
+            ExistingNetwork("vllm-dev", VPC).private_subnet_id("us-west-2d")
 
     engine.run(program)
 
 
 def test_without_one_a_network_is_made(engine) -> None:
-    engine.run(lambda: network_of("vllm-dev", NEW, vpc_id=None, private_subnets=None))
+    engine.run(lambda: network_of("vllm-dev", NEW, existing=None))
 
     assert engine.of_type("vllm-eks:index:Network")
     assert issubclass(Network, pulumi.ComponentResource)

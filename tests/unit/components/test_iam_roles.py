@@ -13,6 +13,7 @@ from components.weights.model_weights import ModelWeights
 from tests.unit.components.test_cluster import ARGS as CLUSTER
 from tests.unit.components.test_existing import existing_cluster
 from tests.unit.components.test_model_weights import ARGS as WEIGHTS
+from vllm_eks.specs.network import NetworkSpec
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 IAM = IamArgs(permissions_boundary=BOUNDARY, role_path="/platform/")
@@ -20,7 +21,7 @@ ROLE = "aws:iam/role:Role"
 
 
 def everything(iam: IamArgs) -> None:
-    Network("net", NetworkArgs(cidr="10.0.0.0/16", zones=["us-west-2a", "us-west-2b"], region="us-west-2", iam=iam))
+    Network("net", NetworkArgs(network=NetworkSpec(zones=["us-west-2a", "us-west-2b"]), region="us-west-2", iam=iam))
     Cluster("main", replace(CLUSTER, iam=iam))
     existing_cluster(iam=iam)
     bucket = pulumi.Output.from_input("bucket")

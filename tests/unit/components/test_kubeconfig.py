@@ -1,17 +1,17 @@
 import json
+from typing import Any
 
 from components.cluster.kubeconfig import eks_kubeconfig
+from vllm_eks.specs.access import ClusterAccess, Deployer
 
-FACTS = {
-    "cluster_name": "vllm-dev",
-    "endpoint": "https://abc.eks.amazonaws.com",
-    "certificate_authority": "Y2E=",
-    "region": "us-west-2",
-}
+
+def kubeconfig(deployer: Deployer) -> dict[str, Any]:
+    access = ClusterAccess(cluster_name="vllm-dev", deployer=deployer)
+    return json.loads(eks_kubeconfig(access, endpoint="https://abc.eks.amazonaws.com", certificate_authority="Y2E="))
 
 
 def test_it_asks_the_aws_command_for_a_token_in_the_cluster_s_region() -> None:
-    assert json.loads(eks_kubeconfig(**FACTS)) == {
+    assert kubeconfig(Deployer(region="us-west-2")) == {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
@@ -49,7 +49,7 @@ def test_it_asks_the_aws_command_for_a_token_in_the_cluster_s_region() -> None:
 
 
 def test_it_authenticates_with_the_same_profile_and_role_as_pulumi() -> None:
-    config = json.loads(eks_kubeconfig(**FACTS, profile="gpu", role_arn="arn:aws:iam::1:role/deploy"))
+    config = kubeconfig(Deployer(region="us-west-2", profile="gpu", role_arn="arn:aws:iam::1:role/deploy"))
 
     command = config["users"][0]["user"]["exec"]
     assert command["env"] == [{"name": "AWS_PROFILE", "value": "gpu"}]

@@ -1,10 +1,12 @@
-from dataclasses import replace
-
 import pulumi
 
+from components.serving.chart_folder import LocalChart
+from components.serving.helm_values import ModelRelease
 from components.serving.model_server import ModelServer, ModelServerArgs
 from components.weights.model_weights import ModelWeights
+from tests.support.nested import replaced
 from tests.unit.components.test_model_weights import ARGS as WEIGHTS
+from vllm_eks.specs.secrets import Secrets
 
 VALUES = {
     "port": 8000,
@@ -14,12 +16,10 @@ VALUES = {
     "secrets": {"apiKey": "somebody-else-s", "huggingFaceToken": None},
 }
 ARGS = ModelServerArgs(
-    namespace="vllm-llama-4-scout",
-    chart="./charts/vllm",
-    chart_digest="abc123",
-    values=VALUES,
+    release=ModelRelease(values=VALUES, port=8000, further_names=(), timeout_seconds=3000),
+    chart=LocalChart(path="./charts/vllm", digest="abc123"),
     nodes=["made-from-1"],
-    timeout_seconds=3000,
+    secrets=Secrets(),
 )
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
@@ -27,7 +27,7 @@ STASH = "pulumi:index:Stash"
 
 
 def build(**changes: object) -> ModelServer:
-    return ModelServer("llama-4-scout", replace(ARGS, **changes))
+    return ModelServer("llama-4-scout", replaced(ARGS, **changes))
 
 
 def with_both_secrets() -> ModelServer:
@@ -213,7 +213,7 @@ def test_a_second_key_beside_one_that_was_made_does_not_change_that_one(engine) 
 
 
 def test_pods_that_stream_from_s3_are_told_where_and_get_no_token(engine) -> None:
-    weights = replace(WEIGHTS, s3_uri="s3://bucket/model")
+    weights = replaced(WEIGHTS, s3_uri="s3://bucket/model")
     token = pulumi.Output.from_input("hf_abc")
     engine.run(lambda: build(weights=ModelWeights("scout-weights", weights), hugging_face_token=token))
 

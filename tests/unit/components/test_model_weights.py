@@ -1,7 +1,6 @@
 """Weights in S3: the bucket, who may do what, and the Job that copies."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -9,17 +8,15 @@ import pytest
 
 from components.weights.model_weights import ModelWeights, ModelWeightsArgs, weights_of
 from components.weights.weights_bucket import WeightsBucket, WeightsBucketArgs, bucket_of
+from tests.support.nested import replaced
+from vllm_eks.specs.weights import WeightsSpec
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ARGS = ModelWeightsArgs(
-    model="org/model",
-    revision=COMMIT,
-    s3_uri=None,
+    weights=WeightsSpec(model="org/model", revision=COMMIT, s3_uri=None, copy_seconds=3600),
     bucket=None,
     cluster_name="cluster",
     region="us-west-2",
-    reader=("vllm-scout", "scout"),
-    copy_seconds=3600,
     copy_image="public.ecr.aws/lambda/python:3.13.2026.06.05.14",
     tags={"team": "a"},
 )
@@ -30,7 +27,7 @@ POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 def build(**changes: Any) -> ModelWeights:
     bucket = pulumi.Output.from_input("the-bucket")
-    return ModelWeights("scout", replace(ARGS, **{"bucket": bucket, **changes}))
+    return ModelWeights("scout", replaced(ARGS, **{"bucket": bucket, **changes}))
 
 
 def copied(engine: Any, **changes: Any) -> dict[str, Any]:
@@ -187,7 +184,7 @@ def test_weights_of_the_teams_own_are_read_and_not_copied(engine) -> None:
 
 
 def test_from_the_hub_there_is_nothing_to_make(engine) -> None:
-    engine.run(lambda: weights_of("scout", replace(ARGS, from_s3=False), pulumi.ResourceOptions()))
+    engine.run(lambda: weights_of("scout", replaced(ARGS, from_s3=False), pulumi.ResourceOptions()))
     assert not engine.of_type("vllm-eks:index:ModelWeights")
 
 

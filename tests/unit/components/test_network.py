@@ -1,12 +1,12 @@
-from dataclasses import replace
-
 import pulumi
 import pytest
 
 from components.network.network import Network, NetworkArgs
+from tests.support.nested import replaced
+from vllm_eks.specs.network import NetworkSpec
 
 ZONES = ("us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d")
-ARGS = NetworkArgs(cidr="10.0.0.0/16", zones=ZONES, region="us-west-2", tags={"team": "serving"})
+ARGS = NetworkArgs(network=NetworkSpec(cidr="10.0.0.0/16", zones=ZONES), region="us-west-2", tags={"team": "serving"})
 
 
 def build(args: NetworkArgs = ARGS) -> Network:
@@ -102,7 +102,7 @@ def test_other_zones_or_another_order_change_no_remaining_subnet(start_engine, z
     before = start_engine()
     before.run(build)
     after = start_engine()
-    after.run(lambda: build(replace(ARGS, zones=zones)))
+    after.run(lambda: build(replaced(ARGS, zones=zones)))
 
     assert subnets(after) == {
         name: subnet for name, subnet in subnets(before).items() if subnet["availabilityZone"] in zones
@@ -110,7 +110,7 @@ def test_other_zones_or_another_order_change_no_remaining_subnet(start_engine, z
 
 
 def test_one_nat_gateway_serves_all_zones_from_the_first_one(engine) -> None:
-    engine.run(lambda: build(replace(ARGS, zones=ZONES[::-1])))
+    engine.run(lambda: build(replaced(ARGS, zones=ZONES[::-1])))
 
     assert engine.only("aws:ec2/natGateway:NatGateway").name == "net-nat-us-west-2a"
     assert engine.only("aws:ec2/natGateway:NatGateway").inputs["subnetId"] == "net-public-us-west-2a-id"
@@ -120,7 +120,7 @@ def test_one_nat_gateway_serves_all_zones_from_the_first_one(engine) -> None:
 
 
 def test_a_nat_gateway_per_zone_serves_its_own(engine) -> None:
-    engine.run(lambda: build(replace(ARGS, nat_gateways="perZone")))
+    engine.run(lambda: build(replaced(ARGS, nat_gateways="perZone")))
 
     routes = {one.name: one.inputs for one in engine.of_type("aws:ec2/route:Route")}
     assert len(engine.of_type("aws:ec2/eip:Eip")) == 4
@@ -142,7 +142,7 @@ def test_a_nat_gateway_that_could_not_be_made_is_made_anew_and_gives_its_address
 
 def test_any_other_choice_of_nat_is_refused(engine) -> None:
     with pytest.raises(ValueError, match="nat_gateways") as caught:
-        engine.run(lambda: build(replace(ARGS, nat_gateways="none")))
+        engine.run(lambda: build(replaced(ARGS, nat_gateways="none")))
 
     assert str(caught.value) == "nat_gateways is 'none'; it must be one of ('single', 'perZone')"
 
@@ -203,7 +203,7 @@ def test_subnet_ids_come_in_the_order_of_the_zones(engine) -> None:
     zones = ("us-west-2c", "us-west-2a")
 
     def program() -> pulumi.Output:
-        network = build(replace(ARGS, zones=zones))
+        network = build(replaced(ARGS, zones=zones))
         return pulumi.Output.all(
             *network.private_subnet_ids, *network.public_subnet_ids, network.private_subnet_id("us-west-2a")
         )
@@ -219,6 +219,6 @@ def test_subnet_ids_come_in_the_order_of_the_zones(engine) -> None:
 
 def test_a_zone_without_a_subnet_is_refused(engine) -> None:
     with pytest.raises(ValueError, match="is not one of") as caught:
-        engine.run(lambda: build(replace(ARGS, zones=("us-west-2a",))).private_subnet_id("us-west-2b"))
+        engine.run(lambda: build(replaced(ARGS, zones=("us-west-2a",))).private_subnet_id("us-west-2b"))
 
     assert str(caught.value) == "zone 'us-west-2b' is not one of the network's zones ['us-west-2a']"

@@ -10,7 +10,7 @@ from components.serving.helm_values import release_values, rollout_seconds
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16, planned
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.search.serving import Serving
+from vllm_eks.planner.search.serving import ServingSpec
 from vllm_eks.planner.search.vllm_args import vllm_args
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -20,7 +20,7 @@ PROD = {"max_model_len": 16384, "pipeline_parallel_size": 2, "limit_mm_per_promp
 
 def values(plan: Plan, *, efa: bool = False, parked: bool = False, **fields: Any) -> dict:
     nodes = GpuNodes(plan=plan, zones=("us-west-2a",), efa=efa, parked=parked)
-    return release_values(nodes, Serving(name="llama-4-scout", **fields))
+    return release_values(nodes, ServingSpec(name="llama-4-scout", **fields))
 
 
 @pytest.mark.parametrize(("stack", "model", "wishes"), [("dev", SCOUT_W4A16, DEV), ("prod", SCOUT, PROD)])

@@ -14,6 +14,7 @@ from config.settings.model import ModelSettings
 from config.stack_keys import SECRETS, SECTIONS
 from tests.support.stack_config import load_stack, load_stack_file, model, report_of, write_stack
 from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.specs.secrets import Secrets
 from vllm_eks.stack_files.read import read_stack_file
 from vllm_eks.stack_files.stack_file import SECRET_PLACEHOLDER
 from vllm_eks.stack_files.wording import key_path, shown
@@ -29,11 +30,11 @@ def test_the_dev_stack_is_accepted_as_it_stands() -> None:
     stack = load_stack(ROOT, "dev")
 
     scout = stack.settings.models["llama-4-scout"]
-    assert (stack.region, stack.cluster_name) == ("us-west-2", "vllm-eks-dev")
+    assert (stack.deployer.region, stack.cluster_name) == ("us-west-2", "vllm-eks-dev")
     assert stack.settings.network.zones == ("us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d")
     assert scout.model == "RedHatAI/Llama-4-Scout-17B-16E-Instruct-quantized.w4a16"
     assert (scout.instance_type, scout.zone, scout.max_model_len) == ("g5.48xlarge", "us-west-2a", 16384)
-    assert (stack.hugging_face_token, stack.api_keys, stack.open_questions) == (None, (None, None), ())
+    assert (stack.secrets, stack.open_questions) == (Secrets(), ())
 
 
 def test_the_prod_stack_is_refused_until_its_token_is_set() -> None:
@@ -44,7 +45,7 @@ def test_the_prod_stack_previews_offline_with_its_token_as_an_open_question() ->
     stack = load_stack_file(read_stack_file(ROOT, "prod").for_offline_preview())
 
     scout = stack.settings.models["llama-4-scout"]
-    assert stack.hugging_face_token is not None
+    assert stack.secrets.hugging_face_token is not None
     assert stack.open_questions == (
         f"huggingFaceToken is not set, and {SCOUT} is gated on Hugging Face: pulumi up will refuse until you run: "
         "pulumi config set --secret huggingFaceToken",
@@ -59,7 +60,7 @@ def test_an_offline_preview_without_gated_models_makes_no_token_up(folder: Path)
 
     stack = load_stack_file(read_stack_file(folder, "test").for_offline_preview())
 
-    assert (stack.hugging_face_token, stack.open_questions) == (None, ())
+    assert (stack.secrets.hugging_face_token, stack.open_questions) == (None, ())
 
 
 def test_an_offline_preview_leaves_a_token_that_is_set_alone(folder: Path) -> None:
@@ -94,11 +95,11 @@ def test_secrets_are_outputs_that_stay_secret(folder: Path) -> None:
 
     async def check() -> None:
         stack = load_stack_file(replace(file, config=values))
-        assert stack.api_keys[0] is not None
-        assert stack.hugging_face_token is not None
-        assert await stack.api_keys[0].is_secret()
-        assert await stack.hugging_face_token.is_secret()
-        assert await stack.api_keys[0].future() == "hunter2"
+        assert stack.secrets.api_key is not None
+        assert stack.secrets.hugging_face_token is not None
+        assert await stack.secrets.api_key.is_secret()
+        assert await stack.secrets.hugging_face_token.is_secret()
+        assert await stack.secrets.api_key.future() == "hunter2"
 
     pulumi.runtime.test(check)()
 

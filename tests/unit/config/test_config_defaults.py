@@ -102,7 +102,7 @@ def test_every_section_is_listed() -> None:
 def test_what_the_defaults_come_to() -> None:
     cluster = ClusterSettings()
 
-    assert (cluster.addon_versions, cluster.node_security_group_ids) == (dict(ADDON_VERSIONS), ())
+    assert (cluster.addon_versions, cluster.spec.existing) == (dict(ADDON_VERSIONS), None)
     assert ModelSettings.model_validate(MUST[ModelSettings]).lora_slots == 0
 
 

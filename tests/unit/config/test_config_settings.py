@@ -9,8 +9,10 @@ from config.settings.cluster import ClusterSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
 from tests.support.stack_config import load_stack, model, report_of, write_stack
+from vllm_eks.pins.charts import ChartSource
 from vllm_eks.pins.eks import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
 from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.specs.access import Deployer
 
 ROOT = Path(__file__).parents[3]
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
@@ -39,7 +41,7 @@ def test_a_model_passes_every_wish_on_to_the_planner(folder: Path) -> None:
 
     scout = load_stack(folder, "test").settings.models["scout"]
 
-    assert scout.serving("scout", ImagesSettings()).image == "docker.io/vllm/vllm-openai:v0.20.2"
+    assert scout.serving_spec("scout", ImagesSettings()).image == "docker.io/vllm/vllm-openai:v0.20.2"
     assert scout.serving_options() == ServingOptions(
         replicas=2,
         tensor_parallel_size=4,
@@ -123,9 +125,11 @@ def test_the_kubeconfig_path_is_expanded(folder: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_a_mirrored_chart_keeps_its_name_and_version(override: dict[str, str], source: tuple[str | None, ...]) -> None:
-    default = {"chart": "oci://registry.k8s.io/lws/charts/lws", "repository": None, "version": "0.10.0"}
+    published = ChartSource(chart="oci://registry.k8s.io/lws/charts/lws", version="0.10.0")
+    found = ChartOverride.model_validate(override).over(published)
 
-    assert tuple((ChartOverride.model_validate(override).over(**default) or {}).values()) == source
+    assert found is not None
+    assert (found.chart, found.repository, found.version) == source
 
 
 def test_a_local_chart_has_neither_repository_nor_version(folder: Path) -> None:
@@ -133,9 +137,9 @@ def test_a_local_chart_has_neither_repository_nor_version(folder: Path) -> None:
     (folder / "lws" / "Chart.yaml").touch()
     local = ChartOverride.model_validate({"path": "./lws"})
 
-    source = local.over(chart="nvidia-device-plugin", repository="https://nvidia.example", version="0.20.0")
+    published = ChartSource(chart="nvidia-device-plugin", repository="https://nvidia.example", version="0.20.0")
 
-    assert source == {"chart": "./lws", "repository": None, "version": None}
+    assert local.over(published) == ChartSource(chart="./lws")
 
 
 def test_a_local_chart_beside_a_repository_is_refused(folder: Path) -> None:
@@ -155,7 +159,9 @@ def test_the_role_and_profile_of_the_aws_provider_are_handed_on(folder: Path) ->
 
     stack = load_stack(folder, "test")
 
-    assert (stack.aws_profile, stack.aws_role_arn) == ("work", "arn:aws:iam::123456789012:role/deploy")
+    assert stack.deployer == Deployer(
+        region="us-west-2", profile="work", role_arn="arn:aws:iam::123456789012:role/deploy"
+    )
 
 
 def test_a_stack_name_that_no_cluster_may_bear_is_refused(folder: Path) -> None:

@@ -52,7 +52,7 @@ def test_leader_and_workers_get_the_same_variables(folder: Path) -> None:
     settings = load_stack(folder, "test").settings
     values = release_values(
         GpuNodes(plan=planned(QWEN_8B), zones=("us-west-2a",)),
-        settings.models["qwen3"].serving("qwen3", settings.images),
+        settings.models["qwen3"].serving_spec("qwen3", settings.images),
     )
     assert values["env"] == env
     rendered = Rendered(render_text(model_values(pipeline=2, env=env)))

@@ -7,6 +7,7 @@ import pytest
 
 from config.checked_stack import CheckedStack, WrongStack, check_stack
 from vllm_eks.aws.names import system_instance_type
+from vllm_eks.specs.cluster import ExistingClusterSpec
 from vllm_eks.stack_files.stack_file import StackFile
 
 MODEL = {"model": "Qwen/Qwen3-8B", "instanceType": "g6.12xlarge", "zone": "us-west-2a"}
@@ -36,8 +37,8 @@ def test_an_existing_cluster_is_a_name_alone_or_with_the_groups_of_its_nodes() -
         checked(cluster={"existing": existing}).settings.cluster
         for existing in ("platform", {"name": "platform", "securityGroupIds": ["sg-0123456789abcdef0"]})
     )
-    assert (alone.facts["existing_cluster"], alone.node_security_group_ids) == ("platform", ())
-    assert (both.facts["existing_cluster"], both.node_security_group_ids) == ("platform", ("sg-0123456789abcdef0",))
+    assert alone.spec.existing == ExistingClusterSpec(name="platform")
+    assert both.spec.existing == ExistingClusterSpec(name="platform", security_group_ids=("sg-0123456789abcdef0",))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ NAMES = ["Qwen/Qwen3-8B", "gpt-4o", "qwen3:8b"]
 def test_further_names_reach_the_chart_s_values(folder: Path) -> None:
     write_stack(folder, {"qwen3": model(servedNames=NAMES)})
     settings = load_stack(folder, "test").settings
-    serving = settings.models["qwen3"].serving("qwen3", settings.images)
+    serving = settings.models["qwen3"].serving_spec("qwen3", settings.images)
     values = release_values(GpuNodes(plan=planned(QWEN_8B), zones=("us-west-2a",)), serving)
     assert values["model"]["servedName"] == "qwen3"
     assert values["model"]["furtherNames"] == NAMES

@@ -27,12 +27,6 @@ from vllm_eks.planner.search.plan import Plan
 from vllm_eks.preview.recording import Recording
 
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
-COUNTED = {
-    "control_planes": "eks:index:Cluster",
-    "nat_gateways": "aws:ec2/natGateway:NatGateway",
-    "public_addresses": "aws:ec2/eip:Eip",
-    "kms_keys": "aws:kms/key:Key",
-}
 
 
 def infrastructure(recording: Recording) -> Infrastructure:
@@ -46,8 +40,15 @@ def infrastructure(recording: Recording) -> Infrastructure:
         if "vllm-eks/model" not in (group.inputs.get("labels") or {}):
             system += nodes
             system_type = group.inputs["instanceTypes"][0]
-    counted = {name: len(recording.of_type(type_)) for name, type_ in COUNTED.items()}
-    return Infrastructure(**counted, system_nodes=system, system_instance_type=system_type, root_volumes_gib=gib)
+    return Infrastructure(
+        control_planes=len(recording.of_type("eks:index:Cluster")),
+        nat_gateways=len(recording.of_type("aws:ec2/natGateway:NatGateway")),
+        public_addresses=len(recording.of_type("aws:ec2/eip:Eip")),
+        kms_keys=len(recording.of_type("aws:kms/key:Key")),
+        system_nodes=system,
+        system_instance_type=system_type,
+        root_volumes_gib=gib,
+    )
 
 
 def _root_gib(template: object) -> int:

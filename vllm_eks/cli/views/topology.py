@@ -35,8 +35,8 @@ def topology(recording: Recording, out: Console) -> Tree:
     root = Tree(Text(f"region {recording.region}", style="bold"))
     for line in _control_plane(recording):
         root.add(Text(line))
-    vpcs = recording.of_type(VPC)
-    name = vpcs[0].inputs["cidrBlock"] if vpcs else f"{recording.vpc_id} (existing)"
+    existing = recording.existing_vpc
+    name = f"{existing.vpc_id} (existing)" if existing else recording.of_type(VPC)[0].inputs["cidrBlock"]
     vpc = root.add(Text(f"VPC {name}", style="bold"))
     subnets = _subnets(recording)
     zone_of = {subnet.id: subnet.zone for subnet in subnets}
@@ -102,8 +102,9 @@ def _groups(recording: Recording, *, of_models: bool) -> list[Registration]:
 
 
 def _subnets(recording: Recording) -> list[Subnet]:
-    if recording.private_subnets is not None:
-        return [Subnet(zone, id_, f"private {id_} (existing)") for zone, id_ in recording.private_subnets.items()]
+    if recording.existing_vpc is not None:
+        subnets = recording.existing_vpc.private_subnets
+        return [Subnet(zone, id_, f"private {id_} (existing)") for zone, id_ in subnets.items()]
     homes_of_nat = {gateway.inputs["subnetId"] for gateway in recording.of_type(NAT_GATEWAY)}
     found = []
     for one in recording.of_type(SUBNET):

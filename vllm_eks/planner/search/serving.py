@@ -8,7 +8,7 @@ from vllm_eks.planner.engine.serving_flags import ServingFlags
 
 
 @dataclass(frozen=True, kw_only=True)
-class Serving:
+class ServingSpec:
     """The chart's inputs for one model, besides the plan."""
 
     name: str

@@ -12,7 +12,7 @@ from tests.support.plans import QWEN_8B, SCOUT, planned
 from vllm_eks.planner.engine import startup
 from vllm_eks.planner.engine.startup import S3, startup_budget
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
-from vllm_eks.planner.search.serving import Serving
+from vllm_eks.planner.search.serving import ServingSpec
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -86,7 +86,7 @@ def test_both_ways_are_told_whichever_is_taken() -> None:
 def test_streamed_weights_need_no_room_on_a_disk() -> None:
     def values(**requested: Any) -> dict:
         nodes = GpuNodes(plan=planned(SCOUT, **requested), zones=("us-west-2a",))
-        return release_values(nodes, Serving(name="scout"))
+        return release_values(nodes, ServingSpec(name="scout"))
 
     assert values()["weights"] == {"nodePath": "/mnt/k8s-disks/0/vllm-eks-weights"}
     streamed = values(weights_source=S3)

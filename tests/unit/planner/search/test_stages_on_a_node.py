@@ -8,7 +8,7 @@ from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_8B, codes, laid_out, p
 from vllm_eks.cli.views.plan import gpu_lines, node_contents, summary_lines
 from vllm_eks.cli.views.screen import console
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
-from vllm_eks.planner.search.serving import Serving
+from vllm_eks.planner.search.serving import ServingSpec
 
 HALVES = {"tensor_parallel_size": 4, "pipeline_parallel_size": 2}
 
@@ -61,7 +61,7 @@ def test_host_memory_counts_the_workers_of_every_stage_on_the_node() -> None:
 @pytest.mark.skipif(tool("helm") is None, reason="needs helm (make tools)")
 def test_the_chart_makes_one_pod_with_all_gpus_and_vllm_s_own_sizes() -> None:
     plan = planned(LLAMA_70B, "g6.48xlarge", **HALVES)
-    values = release_values(GpuNodes(plan=plan, zones=("us-west-2a",)), Serving(name="llama"))
+    values = release_values(GpuNodes(plan=plan, zones=("us-west-2a",)), ServingSpec(name="llama"))
     chart = Rendered(render_text(with_value(values, "secrets.apiKey", "api-key-1")))
     container = chart.container("leader")
     arguments = container["args"]
