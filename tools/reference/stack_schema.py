@@ -17,6 +17,8 @@ from tools.reference.settings_schema import Schema, settings_schema
 from vllm_eks.aws.regions import REGIONS
 
 PROJECT = "vllm-eks"
+PATTERN_ERROR = "patternErrorMessage"
+"""The YAML language server's keyword for what it says in place of a regular expression."""
 JSON_OBJECT, JSON_LIST = r"^\s*(\{|$)", r"^\s*(\[|$)"
 """A section may be JSON text, as `pulumi config set` without --path writes it."""
 FORMS_OF_PROVIDER_KEYS: Mapping[str, Schema] = {
@@ -65,13 +67,14 @@ def stack_schema() -> Schema:
             "config": {
                 "type": "object",
                 "properties": {f"{PROJECT}:{name}": {"$ref": f"#/definitions/{name}"} for name in ours}
-                | {key.name: _provider_key(key.name, key.description) for key in PROVIDER_KEYS}
-                | {"aws:assumeRole": {"type": ["null"], "description": "Not read: write `aws:assumeRoles`."}},
+                | {key.name: _provider_key(key.name, key.description) for key in PROVIDER_KEYS},
                 "patternProperties": {
                     **{f"^({PROJECT}:config:)?{name}$": {"$ref": f"#/definitions/{name}"} for name in ours},
                     # A key of this project under another project's name.
                     rf"^(?!({'|'.join((PROJECT, *sorted(PROVIDERS)))}):)[^:]+:(config:)?({known})([.\[].*)?$": False,
                     rf"^(?!{PROJECT}:)[^:]+:.+$": True,
+                    # pulumi-aws 7 does not read it.
+                    "^aws:assumeRole$": False,
                 },
                 "additionalProperties": False,
             },
@@ -105,10 +108,16 @@ def _as_in_the_file(section: SectionKey) -> Schema:
 
 
 def _published(schema: Schema) -> Schema:
-    """Return a schema with `x-absent` folded into the descriptions."""
+    """Return a schema as editors read it: plain descriptions with the default, and words for what a pattern refuses."""
     published = {key: value for key, value in schema.items() if key != ABSENT}
-    if ABSENT in schema:
-        published["description"] = f"{schema['description']} Default: {schema[ABSENT]}."
+    if "description" in schema:
+        default = f" Default: {schema[ABSENT]}." if ABSENT in schema else ""
+        published["description"] = _plain_text(f"{schema['description']}{default}")
+    for example in schema.get("examples", ())[:1]:
+        if "pattern" in schema:
+            published[PATTERN_ERROR] = f"Write one such as {example}."
+        elif "pattern" in schema.get("items", {}) and example:
+            published["items"] = {**schema["items"], PATTERN_ERROR: f"Write one such as {example[0]}."}
     if "properties" in schema:
         published["properties"] = {name: _published(one) for name, one in schema["properties"].items()}
     if isinstance(schema.get("additionalProperties"), dict):
@@ -116,9 +125,14 @@ def _published(schema: Schema) -> Schema:
     return published
 
 
+def _plain_text(text: str) -> str:
+    # The language server shows a description as it is, marks and all.
+    return text.replace("`", "")
+
+
 def _secret(description: str) -> Schema:
     return {
-        "description": f"{description} Set it with `pulumi config set --secret`.",
+        "description": _plain_text(f"{description} Set it with pulumi config set --secret."),
         "type": ["object", "string", "null"],
         "required": ["secure"],
         "additionalProperties": False,
@@ -127,11 +141,15 @@ def _secret(description: str) -> Schema:
 
 
 def _provider_key(name: str, description: str) -> Schema:
-    return {**FORMS_OF_PROVIDER_KEYS[name], "description": description}
+    return {**FORMS_OF_PROVIDER_KEYS[name], "description": _plain_text(description)}
 
 
 def _model_names() -> Schema:
-    return {"pattern": f"^{rules.MODEL_NAME.pattern}$", "maxLength": rules.MAX_NAME_LENGTH}
+    return {
+        "pattern": f"^{rules.MODEL_NAME.pattern}$",
+        "maxLength": rules.MAX_NAME_LENGTH,
+        PATTERN_ERROR: "A model's name has lower-case letters, digits and -, and begins with a letter.",
+    }
 
 
 def _tag_names() -> Schema:
