@@ -112,7 +112,7 @@ class ClusterSettings(Settings):
     deletion_protection: bool = Field(
         default=False,
         description=(
-            "Makes Pulumi refuse to delete the stack or a model before anything goes, and EKS to delete the cluster. "
+            "Makes Pulumi refuse to delete the cluster or a model before anything goes, and EKS to delete the cluster. "
             "Set it to `false` and run `pulumi up` to lift it."
         ),
         examples=[True],

@@ -53,6 +53,11 @@ def files_of(room: str) -> list[Path]:
     return [ROOT / room] if room.endswith(".py") else sorted((ROOT / room).rglob("*.py"))
 
 
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_no_room_imports_what_is_for_developers_only(room: str) -> None:
+    assert [file for file in files_of(room) if roots_imported_by(file.read_text()) & {"tests", "tools"}] == []
+
+
 @pytest.mark.parametrize("room", MAY_NOT_IMPORT)
 def test_a_room_imports_only_what_it_may(room: str) -> None:
     files = files_of(room)

@@ -21,7 +21,7 @@ class EndpointKeys(Settings):
             "an own `image` another name passes with a warning, with `--tool-parser-plugin` in `extraArgs` without one."
         ),
         examples=["auto", "hermes"],
-        json_schema_extra=absent("no tool calls"),
+        json_schema_extra=absent("vLLM does not parse tool calls"),
     )
     reasoning_parser: (
         Annotated[str, AfterValidator(option_rules.parser_name), InSchema(pattern=option_rules.PARSER_NAME)] | None
@@ -33,7 +33,7 @@ class EndpointKeys(Settings):
             "without one."
         ),
         examples=["auto", "qwen3"],
-        json_schema_extra=absent("reasoning stays in the answer"),
+        json_schema_extra=absent("reasoning stays in the text of the answer"),
     )
     enable_prefix_caching: bool | None = Field(
         default=None,

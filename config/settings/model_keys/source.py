@@ -26,7 +26,7 @@ class WeightsSettings(Settings):
         default=None,
         description="The folder of `config.json` and the weights in S3, for weights that are there already.",
         examples=["s3://models/llama-4-scout"],
-        json_schema_extra=absent("the stack copies the weights"),
+        json_schema_extra=absent("with `source: s3`, the stack copies the weights"),
     )
 
 
