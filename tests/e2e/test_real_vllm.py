@@ -1,6 +1,6 @@
 """One group of pods with a real vLLM of each version, through all that a group survives, in the order of this file.
 
-Skips, with a word, where no vLLM has been built (real_pods.py). The times follow from what docs/how-to/operations.md
+Skips, with a word, where no vLLM has been built (real_pods.py). The times follow from what docs/explanation/health.md
 promises. How fast the machine computes decides nothing: while the engine moves, the tests wait. A start takes 40 s of
 CPU time a pod, so the group is started once.
 """

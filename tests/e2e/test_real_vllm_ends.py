@@ -1,7 +1,7 @@
 """How pods with a real vLLM end: broken while they serve or start, or given a bad setting.
 
 Each end is a start of its own (real_pods.py); exit code, termination message and the cause that the hook Job and the
-doctor find in it are what docs/how-to/operations.md says.
+doctor find in it are what docs/explanation/health.md says.
 """
 
 from typing import Any

@@ -8,7 +8,7 @@ from tests.program.security_stacks import PAGE, Stack
 
 Hole = tuple[str, str, str, str]
 """Who, to, port, rule: as the page spells them."""
-TABLE = PAGE.partition("## Holes")[2]
+TABLE = PAGE.partition("## Allowed traffic")[2]
 NO_POLICY: Hole = ("the node itself", "its pods", "all", "none")
 NAME, INDEX = "leaderworkerset.sigs.k8s.io/name", "leaderworkerset.sigs.k8s.io/worker-index"
 BLOCKS = {"0.0.0.0/0": "anywhere", "169.254.170.23/32": "the node's Pod Identity agent"}
