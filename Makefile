@@ -47,6 +47,7 @@ check: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/codespell
 
 # Needs a Kubernetes API server with LeaderWorkerSet and GPU nodes, helm, kubectl and kubeconform (contributing/testing.md).
 e2e: .venv/.ready

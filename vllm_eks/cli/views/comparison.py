@@ -56,8 +56,8 @@ def _prices(plans: Sequence[Plan], region: str) -> str:
     if not unknown:
         return listed
     return (
-        f"{listed} unknown in {region} for {len(unknown)} types, which stand where their price in {REFERENCE_REGION} "
-        f"puts them; vllm-eks catalog refresh --region {region} asks AWS"
+        f"{listed} unknown in {region} for {len(unknown)} types, sorted by their price in {REFERENCE_REGION}; "
+        f"vllm-eks catalog refresh --region {region} asks AWS"
     )
 
 

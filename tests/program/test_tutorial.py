@@ -1,0 +1,70 @@
+"""Numbers of the tutorial and of the README's table: those that the preview prints."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.program import test_preview
+from tests.program.test_preview import Shown
+
+ROOT = Path(__file__).parents[2]
+TUTORIAL = " ".join((ROOT / "docs" / "tutorial" / "first-model.md").read_text().split())
+README = (ROOT / "README.md").read_text()
+
+# Fixtures are found in the module that uses them.
+preview = test_preview.preview
+
+
+@pytest.fixture
+def dev(preview: Callable[..., Shown]) -> str:
+    return preview(ROOT, "dev").stdout
+
+
+def prices(text: str) -> tuple[str, str]:
+    """Return the hourly price of the GPU nodes and that of everything."""
+    gpu, all_parts = (re.search(rf"^ *([\d.]+) .* {part}", text, re.MULTILINE) for part in ("GPU nodes", "together"))
+    assert gpu
+    assert all_parts
+    return gpu[1], all_parts[1]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_readme_has_the_prices_of_both_stacks(preview: Callable[..., Shown], stack: str) -> None:
+    gpu, together = prices(preview(ROOT, stack).stdout)
+    row = re.search(rf"^\| `{stack}` .*$", README, re.MULTILINE)
+    assert row
+    assert row[0].endswith(f"| ${gpu} an hour | ${together} an hour |")
+
+
+def test_the_tutorial_quotes_the_first_line(dev: str) -> None:
+    assert dev.splitlines()[0] in TUTORIAL
+
+
+def test_the_tutorial_has_the_preview_s_numbers(dev: str) -> None:
+    shown = {
+        "KV cache": re.search(r"KV cache +([\d,]+) tokens", dev),
+        "requests": re.search(r"([\d.]+) requests of 16,384 tokens", dev),
+        "budget": re.search(r"start +(\d+ s) budget", dev),
+        "gigabytes": re.search(r"on fresh nodes: (\d+ GB)", dev),
+        "NAT": re.search(r"of weights, (\$[\d.]+) through NAT", dev),
+        "start from the Hub": re.search(r"that have them; (\d+ s)", dev),
+        "start from S3": re.search(r"nothing a start; (\d+ s)", dev),
+    }
+    assert {name for name, match in shown.items() if match is None or match[1] not in TUTORIAL} == set()
+
+
+def test_the_tutorial_has_the_prices_with_and_without_gpu_nodes(dev: str) -> None:
+    gpu, together = prices(dev)
+    rest = float(together) - float(gpu)
+    assert f"${gpu} an hour for the GPU node and ${rest:.2f} for the rest" in TUTORIAL
+    assert f"Parking saves ${gpu} an hour" in TUTORIAL
+    assert f"${together} for the stack" in TUTORIAL
+
+
+def test_the_steps_of_the_start_add_up() -> None:
+    rows = re.findall(r"\| ([\w ]+(?:\(\d+ GB\) )?)\| (\d+) (?=\|)", TUTORIAL.partition("| step | seconds |")[2])
+    steps = {name.strip(): int(seconds) for name, seconds in rows}
+    assert steps.pop("sum") == sum(steps.values())
+    assert len(steps) == 4
