@@ -4,8 +4,6 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.accuracy.score import middle, scored, worst
 from tests.support.plans import SCOUT, planned
 from vllm_eks.planner.ranges import Range
