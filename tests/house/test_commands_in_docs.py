@@ -20,7 +20,9 @@ BLOCKS = {
     for name, text in TEXT.items()
 }
 LINES = [(name, line.strip()) for name, blocks in BLOCKS.items() for block in blocks for line in block.splitlines()]
-COMMANDS = sorted({line.split("#")[0].strip() for _, line in LINES if re.match(r"vllm-eks [a-z]", line)})
+COMMANDS = sorted(
+    {line.split("#")[0].strip() for _, line in LINES if re.match(r"vllm-eks [a-z]", line) and "[OPTIONS]" not in line}
+)
 INLINE = sorted({code for text in TEXT.values() for code in re.findall(r"`(vllm-eks [a-z][^`]*)`", text)})
 README_PLANS = re.findall(r"^(vllm-eks plan .*)$", TEXT["README.md"], re.MULTILINE)
 MAKE_TARGETS = sorted({target for text in TEXT.values() for target in re.findall(r"[`\n]make ([a-z][a-z0-9-]*)", text)})
