@@ -44,7 +44,7 @@ PLAN_KEYS: Mapping[str, str] = {
     "max_concurrency": "The number of requests of the maximum length that run at once.",
     "cost.usd_per_hour": "The on-demand price of the GPU nodes of all replicas, in US dollars per hour.",
     "cost.usd_per_million_tokens_estimate": "The price of a million output tokens under full load: an estimate.",
-    "throughput_estimate": "A roofline estimate for one replica: `tokens_per_second`, `running_requests` and the `formula`.",
+    "throughput_estimate": "One replica's roofline estimate: `tokens_per_second`, `running_requests` and the `formula`.",
     "idle_gpus": "The number of GPUs that the layout does not use.",
     "zone_ids": "The ids of the zones known to offer the type, by region.",
     "gpudirect_rdma": "Whether the type has GPUDirect RDMA.",
