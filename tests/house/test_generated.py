@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tools.generate import GENERATED
-from tools.reference.markdown import page
+from tools.reference.chart_values_page import comments
+from tools.reference.markdown import page, table
 
 ROOT = Path(__file__).parents[2]
 STACK_FILES = sorted([*ROOT.glob("Pulumi.*.yaml"), *(ROOT / "examples").glob("*.yaml")])
@@ -38,3 +39,20 @@ def test_the_first_line_of_a_stack_file_names_the_schema(path: Path) -> None:
 
     assert found is not None
     assert (path.parent / found[1]).resolve() == ROOT / "config" / "schema.json"
+
+
+def test_the_comment_above_a_value_of_the_chart_is_its_text_also_where_the_value_is_commented_out() -> None:
+    text = "# About the file.\n\n# The image\n# of vLLM.\n# image: x:1\n\n# Limits.\nlimits:\n  # In GiB: a number.\n"
+    text += "  # size: 3\n# Where.\n# place:\n#   The zone.\n#   zone: a\n"
+
+    assert comments(text, {"image", "limits", "limits.size", "place", "place.zone"}) == {
+        "image": "The image of vLLM.",
+        "limits": "Limits.",
+        "limits.size": "In GiB: a number.",
+        "place": "Where.",
+        "place.zone": "The zone.",
+    }
+
+
+def test_a_cell_of_a_table_shows_bars_and_angle_brackets() -> None:
+    assert table(["a"], [["x | `<stack>` of <project>"]]).splitlines()[-1] == r"| x \| `<stack>` of &lt;project> |"

@@ -53,7 +53,7 @@ PLAN_KEYS: Mapping[str, str] = {
     "startup.other_ways_seconds": "How long loading takes from other sources, in seconds.",
     "vllm_version": "The planned vLLM version.",
     "vllm_args": "The arguments of `vllm serve`; empty where the model does not fit.",
-    "refusals": "Why it does not fit: a list of `code` (`docs/reference/refusal-codes.md`) and `message`.",
+    "refusals": "Why it does not fit: a list of `code` ([refusal codes](refusal-codes.md)) and `message`.",
     "suggestions": "What would fit instead.",
     "notes": "What else the plan says.",
     "warnings": "What to know before you build it.",
