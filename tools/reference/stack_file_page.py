@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from config.cross_field.limits import DEFAULT_NODE_GROUPS, MOST_NODE_GROUPS, MOST_TAGS, OWN_TAGS
 from config.settings.base import ABSENT
 from config.stack_keys import PROVIDER_KEYS, SECRET_KEYS, SECTION_KEYS
 from config.values.network_rules import MOST_PUBLIC_CIDRS
@@ -11,8 +12,26 @@ from tools.reference.markdown import page, table
 from tools.reference.settings_schema import Schema
 from tools.reference.stack_schema import section_schema
 from vllm_eks.planner.bounds import MOST_REPLICAS
+from vllm_eks.stack_files.read import MOST_BYTES
+from vllm_eks.stack_files.yaml_builder import MOST_LEVELS, MOST_VALUES
 
 COLUMNS = ("key", "value", "default", "example", "meaning")
+LIMITS = (
+    (
+        "size of the file",
+        f"{MOST_BYTES // 1024} KiB, {MOST_LEVELS} levels, {MOST_VALUES:,} values with aliases followed",
+    ),
+    ("replicas of a model", f"{MOST_REPLICAS:,}"),
+    ("ranges in `publicAccessCidrs`", f"{MOST_PUBLIC_CIDRS} (EKS)"),
+    (
+        "tags on a resource",
+        f"{MOST_TAGS} (AWS): the stack's own, those of `aws:defaultTags`, and {len(OWN_TAGS)} that vllm-eks sets",
+    ),
+    (
+        "GPU node groups in a stack",
+        f"{MOST_NODE_GROUPS}; EKS allows {DEFAULT_NODE_GROUPS} by default, and `pulumi preview` checks the quota",
+    ),
+)
 SIMPLE_KINDS = {"boolean": "`true` or `false`", "string": "text", "number": "number", "integer": "whole number"}
 
 
@@ -32,8 +51,7 @@ def stack_file_page() -> str:
     return page(
         "stack-file.md",
         {
-            "most_replicas": f"{MOST_REPLICAS:,}",
-            "most_public_cidrs": str(MOST_PUBLIC_CIDRS),
+            "limits": table(("limit", "value"), LIMITS),
             "provider": table(
                 ("key", "default", "example", "meaning"),
                 [(f"`{key.name}`", key.absent, f"`{in_yaml(key.example)}`", key.description) for key in PROVIDER_KEYS],
