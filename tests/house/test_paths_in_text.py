@@ -24,7 +24,9 @@ def text_of(name: str) -> str:
 
 
 def pages() -> list[str]:
-    return [name for name in tracked_files() if name.endswith(".md")]
+    # A template's links are those of the page that is made from it, in docs/reference.
+    listed = (name for name in tracked_files() if not name.startswith("tools/reference/templates/"))
+    return [name for name in listed if name.endswith(".md")]
 
 
 def anchors_of(page: Path) -> set[str]:
