@@ -7,23 +7,18 @@ after Pulumi's provider has said which account it deploys to.
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import pulumi_aws as aws
 
+from vllm_eks.aws.session import Client, Place, Record, open_session
 from vllm_eks.check import NOBODY_TO_ASK
 from vllm_eks.specs.access import Deployer
 
-Record = Mapping[str, Any]
-"""A part of an answer of AWS, in AWS's own spelling."""
-
 Told = TypeVar("Told")
-
-Client = Any
-"""boto3 gives its clients no static type."""
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 15, 3
 """Limits of one request: a service that is not reachable (no VPC endpoint, a proxy) costs at most a minute."""
@@ -72,7 +67,7 @@ class NoAccount:
         raise NoAccountError(self.reason)
 
 
-class Account:
+class CachedAccount:
     """Asks each question once, from whichever thread, and keeps the answer."""
 
     def __init__(self, client: Callable[[str], Client], caller_arn: str) -> None:
@@ -134,12 +129,11 @@ def open_account(deployer: Deployer) -> Api:
             f"boto3 finds credentials of account {found}, and Pulumi deploys to {deploys_as.account_id}: name the same "
             "profile or role in aws:profile, aws:assumeRoles or the environment"
         )
-    return Account(client, deploys_as.arn)
+    return CachedAccount(client, deploys_as.arn)
 
 
 def _clients_of(deployer: Deployer) -> Callable[[str], Client]:
     # Loaded here: boto3 takes half a second, and an offline preview asks nobody.
-    import boto3
     from botocore.config import Config
 
     limits = Config(
@@ -147,19 +141,6 @@ def _clients_of(deployer: Deployer) -> Callable[[str], Client]:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
-    session = boto3.Session(profile_name=deployer.profile, region_name=deployer.region)
-    if deployer.role_arn:
-        sts = session.client("sts", config=limits)
-        taken = sts.assume_role(RoleArn=deployer.role_arn, RoleSessionName=SESSION_NAME)["Credentials"]
-        session = boto3.Session(
-            aws_access_key_id=taken["AccessKeyId"],
-            aws_secret_access_key=taken["SecretAccessKey"],
-            aws_session_token=taken["SessionToken"],
-            region_name=deployer.region,
-        )
+    place = Place(region=deployer.region, profile=deployer.profile, role_arn=deployer.role_arn)
+    session = open_session(place, session_name=SESSION_NAME, config=limits)
     return lambda service: session.client(service, config=limits)
-
-
-def tags_of(listed: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
-    """Return tags as a mapping; EC2 lists them."""
-    return {tag["Key"]: tag.get("Value", "") for tag in listed or ()}

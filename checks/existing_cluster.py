@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.account import version_check
-from checks.api import Record
 from checks.asking import Question, ask, error_code, why_unknown
 from checks.security_groups import reach_checks
 from checks.site import Site
+from vllm_eks.aws.session import Record
 from vllm_eks.check import Check
 from vllm_eks.specs.cluster import ExistingClusterSpec, FoundControlPlane
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from checks.api import Record
 from checks.asking import Question, ask
 from checks.site import Site, clusters, own_instances
+from vllm_eks.aws.session import Record
 from vllm_eks.check import Check
 from vllm_eks.specs.network import ExistingVpcSpec
 

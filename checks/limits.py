@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from checks.api import tags_of
 from checks.asking import Question
 from checks.quotas import Quota, room_check
 from checks.site import STACK_TAG, Site, clusters
+from vllm_eks.aws.session import tags_of
 from vllm_eks.check import Check
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 

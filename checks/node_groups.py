@@ -7,9 +7,9 @@ the model's pods wait for nodes that never come.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from checks.api import Record
 from checks.asking import Question, ask, error_code
 from checks.site import STACK_TAG, Site
+from vllm_eks.aws.session import Record
 from vllm_eks.check import Check
 
 MODEL_LABEL = "vllm-eks/model"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from checks.api import Record
 from checks.asking import Question, ask, error_code
 from checks.site import Instance, Site, own_instances
+from vllm_eks.aws.session import Record
 from vllm_eks.check import Check
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 

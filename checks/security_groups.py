@@ -8,9 +8,9 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from checks.api import Record, tags_of
 from checks.asking import Question, ask
 from checks.site import STACK_TAG, Site
+from vllm_eks.aws.session import Record, tags_of
 from vllm_eks.check import Check
 
 KEY = "cluster.existing"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from checks.api import Api, Record
+from checks.api import Api
+from vllm_eks.aws.session import Record
 
 STACK_TAG = "vllm-eks/stack"
 """On all that the stack makes, launched instances too; `config.load` writes it."""

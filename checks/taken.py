@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from checks.api import tags_of
 from checks.asking import Question, ask, error_code, why_unknown
 from checks.site import STACK_TAG, Site, clusters
+from vllm_eks.aws.session import tags_of
 from vllm_eks.check import Check
 
 ASSUMED_ROLE = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+")

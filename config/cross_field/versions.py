@@ -20,7 +20,7 @@ SIXTEEN_BITS = ("bfloat16", "float16")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class VersionFault:
     """A fault where it refuses, a warning where it does not."""
 
     fault: Fault
@@ -37,7 +37,7 @@ def version_warnings(model: ModelSettings, facts: ModelFacts | None, key: str) -
     return (found.fault for found in _findings(model, facts, key) if not found.refuses)
 
 
-def _findings(model: ModelSettings, facts: ModelFacts | None, key: str) -> Iterator[Finding]:
+def _findings(model: ModelSettings, facts: ModelFacts | None, key: str) -> Iterator[VersionFault]:
     table = nearest_table(model.vllm_version)
     has_table = flag_table(model.vllm_version) is not None
     for fault, needs_table in (
@@ -47,11 +47,11 @@ def _findings(model: ModelSettings, facts: ModelFacts | None, key: str) -> Itera
     ):
         refuses = has_table or not needs_table
         text = fault.text if refuses else f"{fault.text} (held against vLLM {table.version}, the nearest with a table)"
-        yield Finding(fault=Fault(key=fault.key, text=text), refuses=refuses)
+        yield VersionFault(fault=Fault(key=fault.key, text=text), refuses=refuses)
     yield from _own_images_parsers(model, table, key)
     if model.limit_mm_per_prompt and any(isinstance(limit, dict) for limit in model.limit_mm_per_prompt.values()):
         text = "sizes are what vLLM holds memory back for, and it takes larger items all the same: give the largest"
-        yield Finding(fault=Fault(key=key_path(key, "limitMmPerPrompt"), text=text), refuses=False)
+        yield VersionFault(fault=Fault(key=key_path(key, "limitMmPerPrompt"), text=text), refuses=False)
 
 
 Told = Iterator[tuple[Fault, bool]]
@@ -68,12 +68,12 @@ def _parsers(model: ModelSettings, facts: ModelFacts | None, table: FlagTable, k
             yield Fault(key=key_path(key, name), text=_unknown(wish, known, what, model.vllm_version)), True
 
 
-def _own_images_parsers(model: ModelSettings, table: FlagTable, key: str) -> Iterator[Finding]:
+def _own_images_parsers(model: ModelSettings, table: FlagTable, key: str) -> Iterator[VersionFault]:
     for name, wish, known, what, plugin in _wishes(model, table):
         if wish and wish not in (AUTO, *known) and _is_own(model, table, name) and not names_plugin(model, plugin):
             version = model.vllm_version if flag_table(model.vllm_version) else table.version
             text = f"{_unknown(wish, known, what, version)}, unless the image brings it"
-            yield Finding(fault=Fault(key=key_path(key, name), text=text), refuses=False)
+            yield VersionFault(fault=Fault(key=key_path(key, name), text=text), refuses=False)
 
 
 def _is_own(model: ModelSettings, table: FlagTable, name: str) -> bool:

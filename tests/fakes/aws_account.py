@@ -16,7 +16,7 @@ import boto3
 from botocore.exceptions import ClientError
 from pulumi.runtime.mocks import MockCallArgs
 
-from checks.api import Account as AskedAccount
+from checks.api import CachedAccount
 from checks.site import STACK_TAG, Site
 from tests.fakes.aws_shapes import must_fit
 from vllm_eks.preview.mock_cloud import CallFailedError
@@ -57,7 +57,7 @@ class Account:
     @property
     def site(self) -> Site:
         """Where the checks ask; each time anew, with nothing remembered."""
-        api = AskedAccount(self.client, self.caller)
+        api = CachedAccount(self.client, self.caller)
         return Site(api=api, region=self.region, stack=STACK)
 
     def client(self, service: str) -> Any:

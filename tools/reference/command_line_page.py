@@ -22,7 +22,8 @@ def command_line_page() -> str:
 def _section(command: click.Command, path: Sequence[str]) -> Iterator[str]:
     """Yield what the page says of one command."""
     name = " ".join(path)
-    context = click.Context(command, info_name=name)
+    # A command keeps its help option once it is made, so it must be the one that the group gives it.
+    context = click.Context(command, info_name=name, help_option_names=app.context_settings["help_option_names"])
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     yield f"## {name}"
     yield from (_one_paragraph(paragraph) for paragraph in (command.help or "").split("\n\n"))

@@ -2,36 +2,22 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
 from vllm_eks.aws.errors import told
+from vllm_eks.aws.session import Client, Place, Record, open_session
 from vllm_eks.errors import WrongQuestion
 
-Client = Any
-"""boto3 gives its clients no static type."""
-
-Record = Mapping[str, Any]
-"""A part of what AWS answers."""
+SESSION_NAME = "vllm-eks-leftovers"
+RETRIES = Config(retries={"mode": "standard"})
 
 IAM_PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
 """Where IAM calls a service otherwise than boto3 does."""
 
 PAGE_SIZES = {"ec2": 200}
 """Where an answer comes whole, and may be too much for one, unless a size is asked for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a stack lives, as its stack file says."""
-
-    region: str
-    profile: str | None = None
-    role_arn: str | None = None
-    external_id: str | None = None
 
 
 def place_of(config: Mapping[str, str], file_name: str) -> Place:
@@ -53,7 +39,11 @@ def place_of(config: Mapping[str, str], file_name: str) -> Place:
 
 
 class Account:
-    """Asks AWS as the stack's own provider does: same region, profile and role."""
+    """Asks AWS as the stack's own provider does: same region, profile and role. For commands: errors are sentences.
+
+    The checks of a deployment have a reader of their own (`checks.api`): theirs asks each question once, from several
+    threads, within seconds, and hands on what boto3 raises, since a check says of each error what it means there.
+    """
 
     def __init__(self, place: Place) -> None:
         """Open a session at a place.
@@ -64,9 +54,7 @@ class Account:
         self.region = place.region
         self._clients: dict[str, Any] = {}
         with told("sts:AssumeRole", place.region):
-            self._session = boto3.Session(profile_name=place.profile, region_name=place.region)
-        if place.role_arn:
-            self._take_role(place.role_arn, place.external_id)
+            self._session = open_session(place, session_name=SESSION_NAME, config=RETRIES)
 
     def pages(self, service: str, operation: str, key: str, **asked: object) -> Iterator[Record]:
         """Yield what stands under `key` on every page of an answer.
@@ -104,21 +92,8 @@ class Account:
 
     def _client(self, service: str) -> Client:
         if service not in self._clients:
-            retries = Config(retries={"mode": "standard"})
-            self._clients[service] = self._session.client(service, region_name=self.region, config=retries)
+            self._clients[service] = self._session.client(service, region_name=self.region, config=RETRIES)
         return self._clients[service]
-
-    def _take_role(self, role_arn: str, external_id: str | None) -> None:
-        asked = {"RoleArn": role_arn, "RoleSessionName": "vllm-eks-leftovers"}
-        taken = self.answer("sts", "assume_role", **asked, **({"ExternalId": external_id} if external_id else {}))
-        given = taken["Credentials"]
-        self._clients = {}
-        self._session = boto3.Session(
-            aws_access_key_id=given["AccessKeyId"],
-            aws_secret_access_key=given["SecretAccessKey"],
-            aws_session_token=given["SessionToken"],
-            region_name=self.region,
-        )
 
 
 def _decoded(text: str) -> object:
@@ -126,8 +101,3 @@ def _decoded(text: str) -> object:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
-
-
-def tags_of(listed: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
-    """Return tags as a mapping; AWS lists them."""
-    return {tag["Key"]: tag.get("Value", "") for tag in listed or ()}

@@ -34,7 +34,7 @@ def new_client(service: str, region: str) -> Client:
     return boto3.Session().client(service, region_name=region, config=Config(retries={"mode": "standard"}))
 
 
-def ask(regions: Sequence[str], price_region: str, *, client: ClientMaker = new_client) -> Answers:
+def ask_aws(regions: Sequence[str], price_region: str, *, client: ClientMaker = new_client) -> Answers:
     """Ask AWS for every NVIDIA type of the regions, the zones that offer it, and its price in the price region.
 
     Raises:

@@ -8,7 +8,7 @@ import click
 
 from vllm_eks.catalog.catalog_file import catalogue_text, replace_text
 from vllm_eks.catalog.catalog_merge import merge
-from vllm_eks.catalog.ec2_catalog import ClientMaker, ask, new_client
+from vllm_eks.catalog.ec2_catalog import ClientMaker, ask_aws, new_client
 from vllm_eks.cli.views.catalog import price_line, refresh_lines
 from vllm_eks.planner.hardware.instances import (
     known_catalogue,
@@ -66,7 +66,7 @@ def run_refresh(
     known = read_catalogue_file(file) if file else known_catalogue()
     head, rows = dict(known.head), list(known.types.values())
     date = today or datetime.now(UTC).date().isoformat()
-    answers = ask(regions, price_region, client=client)
+    answers = ask_aws(regions, price_region, client=client)
     merged = merge(rows, answers)
     head["refreshed"] = dict(sorted({**head.get("refreshed", {}), **dict.fromkeys(regions, date)}.items()))
     if answers.prices_usd_per_hour is not None:

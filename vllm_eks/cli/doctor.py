@@ -12,7 +12,7 @@ from vllm_eks.cli.options import PATH, as_json, exit_with, stack_folder
 from vllm_eks.cli.views.doctor import show_findings
 from vllm_eks.cli.views.screen import console
 from vllm_eks.doctor.diagnosis import diagnose
-from vllm_eks.doctor.facts import Facts, ModelFacts
+from vllm_eks.doctor.facts import Facts, ServedModel
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.stack_files.read import StackFile, StackFileError, read_stack_file
 
@@ -74,21 +74,21 @@ def gather(file: StackFile, names: list[str], *, kubeconfig: Path | None, contex
 
 def _in_cluster(
     names: list[str], kubeconfig: Path | None, context: str | None, seconds: float, unknown: list[tuple[str, str]]
-) -> tuple[list[ModelFacts], list[Any]]:
+) -> tuple[list[ServedModel], list[Any]]:
     """Return the models and their nodes; the first question without an answer ends it: the next would wait as long."""
-    from vllm_eks.doctor.api import Cluster, NotToldError
+    from vllm_eks.doctor.api import KubernetesApi, UnreadableAnswerError
     from vllm_eks.doctor.cluster import read_model, read_nodes
 
-    models: list[ModelFacts] = []
+    models: list[ServedModel] = []
     try:
-        cluster = Cluster(kubeconfig, context)
+        cluster = KubernetesApi(kubeconfig, context)
         models += [read_model(cluster, name, port=PORT, seconds=seconds) for name in names]
-    except NotToldError as error:
+    except UnreadableAnswerError as error:
         unknown.append(("the Kubernetes API", str(error)))
         return models, []
     try:
         return models, read_nodes(cluster, names)
-    except NotToldError as error:
+    except UnreadableAnswerError as error:
         unknown.append(("the nodes in Kubernetes", str(error)))
         return models, []
 

@@ -8,7 +8,7 @@ import click
 from huggingface_hub import HfApi
 from rich.progress import track
 
-from vllm_eks.cli.views.lock import show_lock, show_warnings
+from vllm_eks.cli.views.lock import show_lock, show_lock_warnings
 from vllm_eks.cli.views.screen import console
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.hub.repository import HubRepository, open_repository
@@ -77,7 +77,9 @@ def run_lock(model_id: str, revision: str | None, *, folder: Path | None = None,
         endpoint=repository.api.endpoint,
     )
     write_lock(path, document)
-    show_warnings(found, said_bytes, sum(tensor_bytes(name, tensor) for name, tensor in tensors.items()), sys.stderr)
+    show_lock_warnings(
+        found, said_bytes, sum(tensor_bytes(name, tensor) for name, tensor in tensors.items()), sys.stderr
+    )
     show_lock(document, before, found, path)
 
 

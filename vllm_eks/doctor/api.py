@@ -32,7 +32,7 @@ REFUSALS = {
 T = TypeVar("T")
 
 
-class NotToldError(Exception):
+class UnreadableAnswerError(Exception):
     """The API gave no answer; its text says why, and its status what it answered instead."""
 
     def __init__(self, text: str, status: int = 0) -> None:
@@ -40,14 +40,15 @@ class NotToldError(Exception):
         self.status = status
 
 
-class Cluster:
+class KubernetesApi:
     """Asks one API server."""
 
     def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
         """Read the kubeconfig, and run the command for credentials that it may name.
 
         Raises:
-            NotToldError: There is none, it is no kubeconfig, it names no such context, or its command gave nothing.
+            UnreadableAnswerError: There is none, it is no kubeconfig, it names no such context, or its command gave
+                nothing.
         """
         said = _Said()
         root = logging.getLogger()
@@ -55,14 +56,18 @@ class Cluster:
         try:
             self._api = _within(COMMAND_SECONDS, lambda: _client(kubeconfig, context))
         except _UNUSABLE as error:
-            raise NotToldError(f"no usable kubeconfig ({_reason(error, kubeconfig)}): {HOW_TO_GET_ONE}") from None
+            raise UnreadableAnswerError(
+                f"no usable kubeconfig ({_reason(error, kubeconfig)}): {HOW_TO_GET_ONE}"
+            ) from None
         finally:
             root.removeHandler(said)
         if said.errors:
-            raise NotToldError(f"the kubeconfig's command gave no credentials ({said.errors[0]}): run it by hand")
+            raise UnreadableAnswerError(
+                f"the kubeconfig's command gave no credentials ({said.errors[0]}): run it by hand"
+            )
 
     def text(self, path: str, accept: str = "*/*", **query: str | int | bool) -> str:
-        """Return what stands at a path. Raises NotToldError."""
+        """Return what stands at a path. Raises UnreadableAnswerError."""
         try:
             asked = self._api.param_serialize(
                 "GET",
@@ -74,24 +79,26 @@ class Cluster:
             answer = self._api.call_api(*asked, _request_timeout=(CONNECT_SECONDS, ANSWER_SECONDS))
             body = answer.read()
         except (ApiException, urllib3.exceptions.HTTPError, OSError, ConfigException, ValueError, TypeError) as error:
-            raise NotToldError(f"no answer ({_of_the_line(error)})") from None
+            raise UnreadableAnswerError(f"no answer ({_of_the_line(error)})") from None
         if answer.status != 200:
             more = f": {REFUSALS[answer.status]}" if answer.status in REFUSALS else ""
-            raise NotToldError(f"HTTP {answer.status} {answer.reason}{more}", answer.status)
+            raise UnreadableAnswerError(f"HTTP {answer.status} {answer.reason}{more}", answer.status)
         return body.decode(errors="replace")
 
     def object(self, path: str, accept: str = "application/json", **query: str | int | bool) -> Any:  # noqa: ANN401  (JSON)
-        """Return the object at a path. Raises NotToldError."""
+        """Return the object at a path. Raises UnreadableAnswerError."""
         try:
             found = json.loads(self.text(path, accept, **query))
         except json.JSONDecodeError:
-            raise NotToldError("what answers there is no Kubernetes API: look at the kubeconfig's server") from None
+            raise UnreadableAnswerError(
+                "what answers there is no Kubernetes API: look at the kubeconfig's server"
+            ) from None
         if not isinstance(found, dict):
-            raise NotToldError("what answers there is no Kubernetes API: look at the kubeconfig's server")
+            raise UnreadableAnswerError("what answers there is no Kubernetes API: look at the kubeconfig's server")
         return found
 
     def items(self, path: str, accept: str = "application/json", **query: str | int | bool) -> list[Any]:
-        """Return the objects of a list. Raises NotToldError."""
+        """Return the objects of a list. Raises UnreadableAnswerError."""
         return self.object(path, accept, **query).get("items") or []
 
 
@@ -119,7 +126,7 @@ def _client(kubeconfig: Path | None, context: str | None) -> Any:  # noqa: ANN40
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T:
-    """Return what some work gives. Raises what it raises, or NotToldError when it takes longer."""
+    """Return what some work gives. Raises what it raises, or UnreadableAnswerError when it takes longer."""
     given: list[T] = []
     raised: list[Exception] = []
 
@@ -135,7 +142,7 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
     if raised:
         raise raised[0]
     if not given:
-        raise NotToldError(f"the kubeconfig's command did not end within {seconds:g} s: run it by hand")
+        raise UnreadableAnswerError(f"the kubeconfig's command did not end within {seconds:g} s: run it by hand")
     return given[0]
 
 

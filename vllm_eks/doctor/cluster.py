@@ -3,8 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from vllm_eks.doctor.api import Cluster, NotToldError
-from vllm_eks.doctor.facts import EngineLooks, ModelFacts, Object
+from vllm_eks.doctor.api import KubernetesApi, UnreadableAnswerError
+from vllm_eks.doctor.facts import EngineLooks, Object, ServedModel
 from vllm_eks.pods.crashes import crash_of, is_restarted
 from vllm_eks.pods.engine import EngineState, state_of
 from vllm_eks.pods.rollout import is_ready
@@ -17,14 +17,14 @@ METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Without what a Secret holds."""
 
 
-def read_nodes(cluster: Cluster, names: Sequence[str]) -> list[Object]:
-    """Return the GPU nodes of the models. Raises NotToldError."""
+def read_nodes(cluster: KubernetesApi, names: Sequence[str]) -> list[Object]:
+    """Return the GPU nodes of the models. Raises UnreadableAnswerError."""
     nodes = cluster.items("/api/v1/nodes")
     return [node for node in nodes if (node["metadata"].get("labels") or {}).get(MODEL_LABEL) in names]
 
 
-def read_model(cluster: Cluster, name: str, *, port: int, seconds: float) -> ModelFacts:
-    """Look at one model. Raises NotToldError where the API does not answer at all."""
+def read_model(cluster: KubernetesApi, name: str, *, port: int, seconds: float) -> ServedModel:
+    """Look at one model. Raises UnreadableAnswerError where the API does not answer at all."""
     namespace = f"vllm-{name}"
     core = f"/api/v1/namespaces/{namespace}"
     group = _group(cluster, namespace, name)
@@ -33,7 +33,7 @@ def read_model(cluster: Cluster, name: str, *, port: int, seconds: float) -> Mod
     job_pods = {job["metadata"]["name"]: _job_pods(cluster, job) for job in jobs}
     bad = [pod for pod in pods if not is_ready(pod) or crash_of(pod, "")]
     leaders = [pod for pod in pods if is_ready(pod) and pod["metadata"]["labels"].get(INDEX_LABEL) == "0"]
-    return ModelFacts(
+    return ServedModel(
         name=name,
         namespace=namespace,
         group=group,
@@ -48,49 +48,49 @@ def read_model(cluster: Cluster, name: str, *, port: int, seconds: float) -> Mod
     )
 
 
-def _group(cluster: Cluster, namespace: str, name: str) -> Object | None:
+def _group(cluster: KubernetesApi, namespace: str, name: str) -> Object | None:
     path = f"/apis/leaderworkerset.x-k8s.io/v1/namespaces/{namespace}/leaderworkersets/{name}"
     try:
         return cluster.object(path)
-    except NotToldError as error:
+    except UnreadableAnswerError as error:
         if error.status == 404:
             return None
         raise
 
 
-def _jobs(cluster: Cluster, namespace: str) -> list[Object]:
+def _jobs(cluster: KubernetesApi, namespace: str) -> list[Object]:
     return cluster.items(f"/apis/batch/v1/namespaces/{namespace}/jobs")
 
 
-def _releases(cluster: Cluster, namespace: str) -> list[Object]:
+def _releases(cluster: KubernetesApi, namespace: str) -> list[Object]:
     try:
         return cluster.items(f"/api/v1/namespaces/{namespace}/secrets", METADATA, labelSelector=PENDING)
-    except NotToldError:
+    except UnreadableAnswerError:
         return []  # who may not list Secrets is not told of interrupted releases
 
 
-def _log(cluster: Cluster, pod: Object) -> str:
+def _log(cluster: KubernetesApi, pod: Object) -> str:
     meta = pod["metadata"]
     query = {"tailLines": 400, **({"previous": True} if is_restarted(pod) else {})}
     try:
         return cluster.text(f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/log", **query)
-    except NotToldError:
+    except UnreadableAnswerError:
         return ""  # no container has run yet
 
 
-def _job_pods(cluster: Cluster, job: Object) -> list[Object]:
+def _job_pods(cluster: KubernetesApi, job: Object) -> list[Object]:
     """Return the newest pod of a Job, if it has one."""
     meta = job["metadata"]
     path = f"/api/v1/namespaces/{meta['namespace']}/pods"
     try:
         pods = cluster.items(path, labelSelector=f"batch.kubernetes.io/job-name={meta['name']}")
-    except NotToldError:
+    except UnreadableAnswerError:
         return []
     return sorted(pods, key=lambda pod: pod["metadata"].get("creationTimestamp", ""))[-1:]
 
 
 def _engines(
-    cluster: Cluster, core: str, leaders: list[Object], *, port: int, seconds: float
+    cluster: KubernetesApi, core: str, leaders: list[Object], *, port: int, seconds: float
 ) -> Mapping[str, EngineLooks]:
     """Look at each leader's engine twice, through the API server."""
     paths = {pod["metadata"]["name"]: f"{core}/pods/{pod['metadata']['name']}:{port}/proxy" for pod in leaders}
@@ -103,11 +103,11 @@ def _engines(
     }
 
 
-def _engine(cluster: Cluster, path: str) -> EngineState:
+def _engine(cluster: KubernetesApi, path: str) -> EngineState:
     try:
         cluster.text(f"{path}/health")
         return state_of(cluster.text(f"{path}/metrics"))
-    except NotToldError as error:
+    except UnreadableAnswerError as error:
         if error.status == 503:
             return EngineState(trouble="/health says 503: the engine is dead", dead=True)
         return EngineState(trouble=str(error))

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from vllm_eks.doctor.facts import EngineLooks, Facts, Finding, ModelFacts, Object
+from vllm_eks.doctor.facts import EngineLooks, Facts, Finding, Object, ServedModel
 from vllm_eks.doctor.job_findings import of_jobs, of_releases
 from vllm_eks.doctor.node_findings import of_node, of_node_group
 from vllm_eks.pods.causes import cause_of, last_words, masked, telling_line
@@ -34,7 +34,7 @@ def diagnose(facts: Facts) -> list[Finding]:
     return found
 
 
-def _model(model: ModelFacts) -> Iterator[Finding]:
+def _model(model: ServedModel) -> Iterator[Finding]:
     yield from of_jobs(model)
     if model.group is None:
         yield Finding(
@@ -65,12 +65,12 @@ def _model(model: ModelFacts) -> Iterator[Finding]:
         yield from _engine(name, looks)
 
 
-def _missing(model: ModelFacts) -> int:
+def _missing(model: ServedModel) -> int:
     spec = model.group["spec"] if model.group else {}
     return spec.get("replicas", 0) * spec.get("leaderWorkerTemplate", {}).get("size", 1) - len(model.pods)
 
 
-def _pod(model: ModelFacts, pod: Object, warning: str) -> Iterator[Finding]:
+def _pod(model: ServedModel, pod: Object, warning: str) -> Iterator[Finding]:
     name = pod["metadata"]["name"]
     log, said, crash = model.logs.get(name, ""), trouble(pod, warning), crash_of(pod, warning)
     if not crash and "not ready yet" in said:
@@ -85,7 +85,7 @@ def _pod(model: ModelFacts, pod: Object, warning: str) -> Iterator[Finding]:
     yield _finding(name, log if crash else "", crash or said, otherwise=said, evidence=last_words(log) if crash else "")
 
 
-def planned_of(model: ModelFacts) -> Planned:
+def planned_of(model: ServedModel) -> Planned:
     """Return the plan's memory, which the hook Job was given."""
     for job in model.jobs:
         for container in job.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
@@ -104,7 +104,7 @@ def _planned(values: Mapping[str, float]) -> Planned:
     )
 
 
-def _gone(model: ModelFacts, complaints: Mapping[str, Complaint], seen: set[str]) -> Iterator[Finding]:
+def _gone(model: ServedModel, complaints: Mapping[str, Complaint], seen: set[str]) -> Iterator[Finding]:
     """Yield what ended pods that are no more: their events outlive them for an hour."""
     present = {pod["metadata"].get("uid") for pod in model.pods}
     of_the_model = re.compile(rf"{re.escape(model.name)}-\d+(?:-\d+)?")
@@ -122,7 +122,7 @@ def _members(indexes: list[str]) -> str:
     return ", ".join("its leader" if index == "0" else f"worker {index}" for index in indexes)
 
 
-def _half_groups(model: ModelFacts) -> Iterator[Finding]:
+def _half_groups(model: ServedModel) -> Iterator[Finding]:
     """Yield the groups of which some pods stand ready and others do not exist."""
     size = model.group["spec"]["leaderWorkerTemplate"].get("size", 1) if model.group else 1
     groups: dict[str, list[Object]] = {}
@@ -191,6 +191,6 @@ def _finding(subject: str, *texts: str, otherwise: str, evidence: str = "") -> F
     )
 
 
-def _well(model: ModelFacts) -> Finding:
+def _well(model: ServedModel) -> Finding:
     parked = model.group is not None and not model.group["spec"].get("replicas")
     return Finding(subject=model.name, severity="ok", title="is parked" if parked else "is well")

@@ -20,7 +20,7 @@ class EngineLooks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelFacts:
+class ServedModel:
     """What the cluster has of one model."""
 
     name: str
@@ -58,7 +58,7 @@ class NodeGroupFacts:
 class Facts:
     """All of a stack."""
 
-    models: Sequence[ModelFacts] = ()
+    models: Sequence[ServedModel] = ()
     node_groups: Sequence[NodeGroupFacts] = ()
     nodes: Sequence[Object] = ()
     """The GPU nodes of all models, as Kubernetes has them."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from vllm_eks.doctor.facts import Finding, ModelFacts, Object
+from vllm_eks.doctor.facts import Finding, Object, ServedModel
 from vllm_eks.pods.causes import cause_of, last_words, masked, telling_line
 from vllm_eks.pods.complaints import complaint_about, complaints_by_uid
 from vllm_eks.pods.rollout import trouble
@@ -11,7 +11,7 @@ RELEASE_SECONDS = 3600
 """A release that is pending for longer was interrupted, where no hook Job tells how long it may take."""
 
 
-def of_jobs(model: ModelFacts) -> Iterator[Finding]:
+def of_jobs(model: ServedModel) -> Iterator[Finding]:
     """Yield the Jobs that failed, and those whose pod cannot run."""
     complaints = complaints_by_uid(model.events)
     for job in model.jobs:
@@ -26,7 +26,7 @@ def of_jobs(model: ModelFacts) -> Iterator[Finding]:
                     yield from _of_pending(name, trouble(pod, complaint_about(pod, complaints)))
 
 
-def of_releases(model: ModelFacts, now: float) -> Iterator[Finding]:
+def of_releases(model: ServedModel, now: float) -> Iterator[Finding]:
     """Yield the releases that an interrupted `pulumi up` left pending, so that every next one fails."""
     for record in model.releases:
         meta = record["metadata"]
@@ -43,7 +43,7 @@ def of_releases(model: ModelFacts, now: float) -> Iterator[Finding]:
         )
 
 
-def _longest(model: ModelFacts) -> float:
+def _longest(model: ServedModel) -> float:
     seconds = [job.get("spec", {}).get("activeDeadlineSeconds") or 0 for job in model.jobs if _is_ready_job(job)]
     return max(seconds, default=0) or RELEASE_SECONDS
 

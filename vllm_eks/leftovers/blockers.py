@@ -7,7 +7,8 @@ stack's tag (terraform-provider-aws #46747).
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vllm_eks.aws.account import Account, Record, tags_of
+from vllm_eks.aws.account import Account
+from vllm_eks.aws.session import Record, tags_of
 
 GUARDDUTY = "GuardDuty's runtime monitoring, which makes it anew as long as the VPC has instances"
 GUARDDUTY_SERVICE = ".guardduty-data"

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from vllm_eks.aws.account import Account, Record, tags_of
+from vllm_eks.aws.account import Account
+from vllm_eks.aws.session import Record, tags_of
 from vllm_eks.leftovers.found import Found
 from vllm_eks.leftovers.owner import Owner
 from vllm_eks.leftovers.prices import (

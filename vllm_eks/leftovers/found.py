@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vllm_eks.leftovers.blockers import Blocker
-from vllm_eks.leftovers.prices import Cost, Price
+from vllm_eks.leftovers.prices import Cost, UnitPrice
 
 IN_ORDER_OF_REMOVAL = (
     "node group",
@@ -98,7 +98,7 @@ class Leftovers:
         return sum(one.cost.usd_per_hour for one in self.left if one.cost)
 
     @property
-    def prices(self) -> list[Price]:
+    def prices(self) -> list[UnitPrice]:
         """The prices that the costs are reckoned by, each once."""
         return list(dict.fromkeys(one.cost.price for one in self.left if one.cost))
 

@@ -11,7 +11,7 @@ NOT_READ = "not looked up"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Price:
+class UnitPrice:
     """A price of one thing; what AWS bills on top by use is not in it."""
 
     of: str
@@ -32,7 +32,7 @@ class Cost:
     """What one thing costs, and the price it is reckoned by."""
 
     usd_per_month: float
-    price: Price
+    price: UnitPrice
 
     @property
     def usd_per_hour(self) -> float:
@@ -40,21 +40,21 @@ class Cost:
         return self.usd_per_month / HOURS_PER_MONTH
 
 
-NAT_GATEWAY = Price(of="NAT gateway", usd=0.045, per="hour", source="cloudburn.io, 2026-02-24")
-ADDRESS = Price(of="public IPv4 address", usd=0.005, per="hour", source="cloudburn.io, 2026-02-24")
-CONTROL_PLANE = Price(of="EKS control plane", usd=0.10, per="hour", source="cloudburn.io, 2026-04-01")
-ENDPOINT = Price(of="interface endpoint, each zone,", usd=0.01, per="hour", source="cloudcostkit.com, 2026-01-29")
-KEY = Price(of="KMS key", usd=1.0, per="month", source="cloudburn.io, 2026-03-14")
-LOGS = Price(of="stored logs", usd=0.03, per="GB-month", source=NOT_READ)
-LOAD_BALANCER = Price(of="ALB or NLB, without LCUs and addresses,", usd=0.0225, per="hour", source=NOT_READ)
-CLASSIC_LOAD_BALANCER = Price(of="classic load balancer", usd=0.025, per="hour", source=NOT_READ)
+NAT_GATEWAY = UnitPrice(of="NAT gateway", usd=0.045, per="hour", source="cloudburn.io, 2026-02-24")
+ADDRESS = UnitPrice(of="public IPv4 address", usd=0.005, per="hour", source="cloudburn.io, 2026-02-24")
+CONTROL_PLANE = UnitPrice(of="EKS control plane", usd=0.10, per="hour", source="cloudburn.io, 2026-04-01")
+ENDPOINT = UnitPrice(of="interface endpoint, each zone,", usd=0.01, per="hour", source="cloudcostkit.com, 2026-01-29")
+KEY = UnitPrice(of="KMS key", usd=1.0, per="month", source="cloudburn.io, 2026-03-14")
+LOGS = UnitPrice(of="stored logs", usd=0.03, per="GB-month", source=NOT_READ)
+LOAD_BALANCER = UnitPrice(of="ALB or NLB, without LCUs and addresses,", usd=0.0225, per="hour", source=NOT_READ)
+CLASSIC_LOAD_BALANCER = UnitPrice(of="classic load balancer", usd=0.025, per="hour", source=NOT_READ)
 VOLUMES = {
-    "gp3": Price(of="gp3", usd=0.08, per="GB-month", source=NOT_READ),
-    "gp2": Price(of="gp2", usd=0.10, per="GB-month", source=NOT_READ),
+    "gp3": UnitPrice(of="gp3", usd=0.08, per="GB-month", source=NOT_READ),
+    "gp2": UnitPrice(of="gp2", usd=0.10, per="GB-month", source=NOT_READ),
 }
 
 
-def cost(price: Price, amount: float = 1) -> Cost:
+def cost(price: UnitPrice, amount: float = 1) -> Cost:
     """Return the cost of `amount` things, or of `amount` GB."""
     months = HOURS_PER_MONTH if price.per == "hour" else 1
     return Cost(usd_per_month=price.usd * amount * months, price=price)
@@ -71,5 +71,5 @@ def instance_cost(type_: str) -> Cost | None:
     if known is None or known.usd_per_hour is None:
         return None
     return cost(
-        Price(of=type_, usd=known.usd_per_hour, per="hour", source=f"the catalogue: {instance_price_source(known)}")
+        UnitPrice(of=type_, usd=known.usd_per_hour, per="hour", source=f"the catalogue: {instance_price_source(known)}")
     )

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from vllm_eks.aws.account import Account, Record, tags_of
+from vllm_eks.aws.account import Account
 from vllm_eks.aws.errors import NotAllowed
+from vllm_eks.aws.session import Record, tags_of
 from vllm_eks.leftovers.found import Found
 from vllm_eks.leftovers.owner import Owner
 from vllm_eks.leftovers.prices import (

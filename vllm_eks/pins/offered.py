@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from vllm_eks.aws.account import Account, Record
+from vllm_eks.aws.account import Account
+from vllm_eks.aws.session import Record
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.pins.eks import SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.pins.pinned import ADDONS, KUBERNETES, NODE_RELEASE, Pin, numbers

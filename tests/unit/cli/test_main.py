@@ -22,7 +22,7 @@ EVERY_COMMAND = dict(every_command(app))
 @pytest.mark.parametrize("names", EVERY_COMMAND, ids=" ".join)
 def test_help_names_every_option_in_full_with_words_for_each(names: tuple[str, ...]) -> None:
     found = run(*names, "-h")
-    assert found.exit_code == 0
+    assert found.exit_code == 0, found.output
     assert found.output == run(*names, "--help").output
     assert max(map(len, found.output.splitlines())) <= 80
     for parameter in EVERY_COMMAND[names].params:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.kube_server import kubernetes_stub, write_kubeconfig
 from vllm_eks.doctor import api
-from vllm_eks.doctor.api import Cluster, NotToldError
+from vllm_eks.doctor.api import KubernetesApi, UnreadableAnswerError
 
 TOKEN = "hunter2-planted"
 
@@ -33,8 +33,8 @@ def plugin(path: Path, script: str) -> dict[str, Any]:
 
 def told(file: Path | None, context: str | None = None) -> str:
     """Ask something; return why there is no answer."""
-    with pytest.raises(NotToldError) as caught:
-        Cluster(file, context).text("/version")
+    with pytest.raises(UnreadableAnswerError) as caught:
+        KubernetesApi(file, context).text("/version")
     said = str(caught.value)
     assert "\n" not in said
     assert TOKEN not in said
@@ -133,6 +133,6 @@ def test_what_the_server_refuses_is_told(tmp_path: Path, status: int, said: str)
 def test_a_server_that_is_no_kubernetes_is_told(tmp_path: Path) -> None:
     with kubernetes_stub() as stub:
         stub.logs["scout-0"] = "<html>Sign in</html>"
-        cluster = Cluster(write_kubeconfig(tmp_path / "kubeconfig", stub.port), None)
-        with pytest.raises(NotToldError, match="no Kubernetes API: look at the kubeconfig's server"):
+        cluster = KubernetesApi(write_kubeconfig(tmp_path / "kubeconfig", stub.port), None)
+        with pytest.raises(UnreadableAnswerError, match="no Kubernetes API: look at the kubeconfig's server"):
             cluster.object("/api/v1/namespaces/x/pods/scout-0/log")

@@ -82,7 +82,7 @@ def pins(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
     def run(account: Account, text: str = STACK, **options: Any) -> tuple[int, str]:
         session = SimpleNamespace(client=lambda service, **_: account.client(service))
-        monkeypatch.setattr("vllm_eks.aws.account.boto3", SimpleNamespace(Session=lambda **_: session))
+        monkeypatch.setattr("vllm_eks.aws.account.open_session", lambda *_, **__: session)
         file = folder / "Pulumi.dev.yaml"
         if not file.exists():
             file.write_text(text)

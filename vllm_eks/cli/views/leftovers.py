@@ -7,7 +7,7 @@ from rich.console import Console
 
 from vllm_eks.cli.views.screen import Table, table
 from vllm_eks.leftovers.found import Found, Leftovers
-from vllm_eks.leftovers.prices import REGION, Price
+from vllm_eks.leftovers.prices import REGION, UnitPrice
 
 COLUMNS = ("kind", "id", "USD/h", "USD/month", "why it is the stack's")
 
@@ -115,7 +115,7 @@ def _entry(one: Found, leftovers: Leftovers) -> dict[str, Any]:
     }
 
 
-def _price(price: Price) -> dict[str, Any]:
+def _price(price: UnitPrice) -> dict[str, Any]:
     return {"of": price.of.rstrip(","), "usd": price.usd, "per": price.per, "source": price.source}
 
 

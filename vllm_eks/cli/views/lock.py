@@ -8,7 +8,7 @@ from vllm_eks.planner.models.tensors import SortedTensors
 from vllm_eks.planner.units import gib
 
 
-def show_warnings(found: SortedTensors, said_bytes: int | None, held_bytes: int, stream: TextIO) -> None:
+def show_lock_warnings(found: SortedTensors, said_bytes: int | None, held_bytes: int, stream: TextIO) -> None:
     """Print what a reader of the lock file should know of its numbers.
 
     Args:

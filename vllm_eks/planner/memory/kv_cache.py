@@ -43,7 +43,7 @@ class LayerCache:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class CacheGroup:
     """Layers that share block numbers."""
 
     layers: tuple[int, ...]
@@ -59,7 +59,7 @@ class Group:
 class CacheLayout:
     """The groups of a model at one TP size."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[CacheGroup, ...]
     block_tokens: int
     page_bytes: int | None
     """Of one block and layer; None where layers of one group differ and each has its own page."""
@@ -150,7 +150,7 @@ def _cache_layout(model: Architecture, tp: int, kv_bytes: int, version: Version,
     caches = [_layer_cache(model, index, tp, kv_bytes, version) for index in range(model.num_hidden_layers)]
     tokens = tuple(one.token_bytes for one in caches)
     if all(not one.state_bytes and one.window_tokens == caches[0].window_tokens for one in caches):
-        whole = Group(layers=tuple(range(len(caches))), cache=caches[0])
+        whole = CacheGroup(layers=tuple(range(len(caches))), cache=caches[0])
         return CacheLayout(groups=(whole,), block_tokens=BLOCK_TOKENS, page_bytes=None, layer_token_bytes=tokens)
     block = _hybrid_block_tokens(caches)
     return CacheLayout(
@@ -196,7 +196,7 @@ def _hybrid_block_tokens(caches: Sequence[LayerCache]) -> int:
     return BLOCK_TOKENS * max(1, ceil(state / (BLOCK_TOKENS * token)))
 
 
-def _groups(caches: Sequence[LayerCache], version: Version) -> tuple[Group, ...]:
+def _groups(caches: Sequence[LayerCache], version: Version) -> tuple[CacheGroup, ...]:
     """Return the groups of _get_kv_cache_groups_uniform_page_size: as large as the rarest kind of layer."""
     kinds: dict[LayerCache, list[int]] = {}
     for index, one in enumerate(caches):
@@ -206,7 +206,7 @@ def _groups(caches: Sequence[LayerCache], version: Version) -> tuple[Group, ...]
     groups = []
     for kind, layers in kinds.items():
         count = ceil(len(layers) / size)
-        groups += [Group(layers=tuple(layers[start::count]), cache=kind) for start in range(count)]
+        groups += [CacheGroup(layers=tuple(layers[start::count]), cache=kind) for start in range(count)]
     return tuple(groups)
 
 
