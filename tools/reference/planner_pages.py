@@ -2,7 +2,7 @@
 
 from components.output_texts import MODEL_OUTPUTS, STACK_OUTPUTS
 from tools.reference.markdown import page, table
-from vllm_eks.cli.views.json_keys import PLAN_KEYS, PREVIEW_KEYS
+from vllm_eks.cli.views.json_keys import DOCTOR_KEYS, LEFTOVERS_KEYS, PINS_KEYS, PLAN_KEYS, PREVIEW_KEYS
 from vllm_eks.planner.engine.refusal_codes import REFUSAL_CODES
 
 
@@ -23,8 +23,15 @@ def outputs_page() -> str:
 
 def json_page() -> str:
     """Return `docs/reference/json.md`."""
+    commands = {
+        "plan": PLAN_KEYS,
+        "preview": PREVIEW_KEYS,
+        "doctor": DOCTOR_KEYS,
+        "leftovers": LEFTOVERS_KEYS,
+        "pins": PINS_KEYS,
+    }
     places = {
         name: table(("key", "meaning"), [(f"`{key}`", text) for key, text in keys.items()])
-        for name, keys in (("plan", PLAN_KEYS), ("preview", PREVIEW_KEYS))
+        for name, keys in commands.items()
     }
     return page("json.md", places)

@@ -20,6 +20,7 @@ from tests.fakes.planted_aws import (
 )
 from tests.support import leftovers_asking
 from tests.support.leftovers_asking import FULL, KINDS, PLACEMENT_GROUPS, Ask, Gardens, full_account
+from vllm_eks.cli.views.json_keys import LEFTOVERS_KEYS
 
 ROOT = Path(__file__).parents[3]
 
@@ -92,6 +93,7 @@ def test_where_only_strangers_are_nothing_is_left(ask: Ask, wire: Wire, garden: 
     assert said.out == f"{OURS} in {EMPTY}, account 123456789012: nothing is left.\n"
     assert said.status == 0
     assert ask(EMPTY).json["clean"] is True
+    assert list(ask(EMPTY).json) == list(LEFTOVERS_KEYS)
 
 
 def test_a_key_that_waits_out_its_window_is_mentioned_and_is_no_leftover(ask: Ask, garden: Gardens) -> None:

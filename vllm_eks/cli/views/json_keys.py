@@ -44,7 +44,7 @@ PLAN_KEYS: Mapping[str, str] = {
     "max_concurrency": "The number of requests of the maximum length that run at once.",
     "cost.usd_per_hour": "The on-demand price of the GPU nodes of all replicas, in US dollars per hour.",
     "cost.usd_per_million_tokens_estimate": "The price of a million output tokens under full load: an estimate.",
-    "throughput_estimate": "One replica's roofline estimate: `tokens_per_second`, `running_requests` and the `formula`.",
+    "throughput_estimate": "A roofline estimate of one replica: `tokens_per_second`, `running_requests`, `formula`.",
     "idle_gpus": "The number of GPUs that the layout does not use.",
     "zone_ids": "The ids of the zones known to offer the type, by region.",
     "gpudirect_rdma": "Whether the type has GPUDirect RDMA.",
@@ -75,4 +75,46 @@ PREVIEW_KEYS: Mapping[str, str] = {
     "price.usd_per_hour_at_least": "The price of the known parts, in US dollars per hour.",
     "price.parts": "A list of `part`, `what`, `usd_per_hour` and `price_of`.",
     "resources": "The number of resources by type; empty for a refused stack.",
+}
+
+DOCTOR_KEYS: Mapping[str, str] = {
+    "subject": "What the finding is about: the cluster, a node group, a model or a pod.",
+    "severity": "`ok`, `problem` or `unknown`.",
+    "title": "The finding in one sentence.",
+    "evidence": "What it rests on; empty where the title says all.",
+    "remedy": "What to do; empty where there is nothing to do.",
+    "code": "A name of the cause that does not change; empty where it has none.",
+}
+"""Of each finding: `doctor --json` prints a list."""
+
+LEFTOVERS_KEYS: Mapping[str, str] = {
+    "name": "The project and the stack, `<project>-<stack>`.",
+    "region": "The AWS region that was searched.",
+    "account": "The AWS account that was searched.",
+    "in_use": "Why the stack counts as in use; null where it does not.",
+    "clean": "Whether nothing is left and everything could be asked.",
+    "left": (
+        "What is left: a list of `kind`, `id`, `why` (the tag or name that makes it the stack's), `remark`, "
+        "`usd_per_hour`, `usd_per_month` and `commands` (that remove it)."
+    ),
+    "in_the_way": (
+        "What others have in the stack's VPC: a list of `vpc`, `kind`, `id`, `made_by` and `commands`. EC2 deletes the "
+        "VPC only after it."
+    ),
+    "going_by_themselves": "What AWS removes by itself, such as a key in its waiting period: as `left`.",
+    "not_asked": "What could not be asked: a list of `kind` and `reason`.",
+    "usd_per_hour_at_least": "The known price of what is left, in US dollars per hour.",
+    "usd_per_month_at_least": "The known price of what is left, in US dollars per month.",
+    "price_region": "The region of the prices.",
+    "prices": "The prices used: a list of `of`, `usd`, `per` and `source`.",
+}
+
+PINS_KEYS: Mapping[str, str] = {
+    "stack": "The stack's name.",
+    "kubernetes_version": "The Kubernetes minor version that the pins are for.",
+    "pins": (
+        "A list of `key` (of the stack file), `this_release`, `stack_file`, `offered` (null where not known), `moves` "
+        "(whether the offer differs from what runs), `written` and `remark`."
+    ),
+    "not_asked": "Why AWS could not be asked; null where it could.",
 }
