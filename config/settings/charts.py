@@ -40,13 +40,13 @@ class ChartOverride(Settings):
     )
     path: Annotated[str, AfterValidator(rules.chart_folder)] | None = Field(
         default=None,
-        description="The folder of an unpacked chart, in place of `repository` and `version`.",
+        description="The folder of an unpacked chart, instead of `repository` and `version`.",
         examples=["../mirror/lws"],
         json_schema_extra=absent("the chart comes from a repository"),
     )
 
     def over(self, published: ChartSource) -> ChartSource | None:
-        """Return the chart's source in place of the published one, with the same name; None: no chart.
+        """Return the chart's source instead of the published one, with the same name; None: no chart.
 
         A chart of an OCI registry is named by its whole address (`oci://host/folder/name`), without a
         repository; elsewhere by its name, beside a repository. A local folder has neither.

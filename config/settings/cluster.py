@@ -32,7 +32,7 @@ class ClusterSettings(Settings):
     existing: ExistingClusterSettings | None = Field(
         default=None,
         description=(
-            "A cluster that exists already, in place of a new one: its name, or `name` and `securityGroupIds`. It "
+            "A cluster that exists already, instead of a new one: its name, or `name` and `securityGroupIds`. It "
             "needs `network.existing`."
         ),
         examples=["platform", {"name": "platform", "securityGroupIds": ["sg-0123456789abcdef0"]}],
@@ -103,7 +103,7 @@ class ClusterSettings(Settings):
     kubeconfig_path: Annotated[str, AfterValidator(rules.kubeconfig_path)] | None = Field(
         default=None,
         description=(
-            "The path of a kubeconfig to use in place of the cluster's own, for a tunnel or a rehearsal. Its current "
+            "The path of a kubeconfig to use instead of the cluster's own, for a tunnel or a rehearsal. Its current "
             "context must name a cluster, a user and a server."
         ),
         examples=["~/.kube/tunnel"],

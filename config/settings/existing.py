@@ -1,4 +1,4 @@
-"""A network and a cluster that exist already, in place of new ones."""
+"""A network and a cluster that exist already, instead of new ones."""
 
 from typing import Annotated
 

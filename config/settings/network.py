@@ -44,7 +44,7 @@ class NetworkSettings(Settings):
     )
     existing: ExistingNetworkSettings | None = Field(
         default=None,
-        description="A VPC that exists already, in place of a new one.",
+        description="A VPC that exists already, instead of a new one.",
         examples=[{"vpcId": "vpc-0123456789abcdef0", "subnetTags": {"tier": "private"}}],
         json_schema_extra=absent("the stack creates a VPC"),
     )

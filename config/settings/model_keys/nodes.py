@@ -67,7 +67,7 @@ class NodeKeys(Settings):
     ) = Field(
         default=None,
         description=(
-            "The ARN of a resource group of capacity reservations that provides every node, in place of "
+            "The ARN of a resource group of capacity reservations that provides every node, instead of "
             "`capacityReservationId`."
         ),
         examples=["arn:aws:resource-groups:us-west-2:123456789012:group/gpu-reservations"],

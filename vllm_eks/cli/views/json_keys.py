@@ -94,8 +94,8 @@ LEFTOVERS_KEYS: Mapping[str, str] = {
     "in_use": "Why the stack counts as in use; null where it does not.",
     "clean": "Whether nothing is left and everything could be asked.",
     "left": (
-        "What is left: a list of `kind`, `id`, `why` (the tag or name that makes it the stack's), `remark`, "
-        "`usd_per_hour`, `usd_per_month` and `commands` (that remove it)."
+        "The resources that AWS still holds: a list of `kind`, `id`, `why` (the tag or name that makes it the "
+        "stack's), `remark`, `usd_per_hour`, `usd_per_month` and `commands` (that remove it)."
     ),
     "in_the_way": (
         "What others have in the stack's VPC: a list of `vpc`, `kind`, `id`, `made_by` and `commands`. EC2 deletes the "
@@ -103,8 +103,8 @@ LEFTOVERS_KEYS: Mapping[str, str] = {
     ),
     "going_by_themselves": "What AWS removes by itself, such as a key in its waiting period: as `left`.",
     "not_asked": "What could not be asked: a list of `kind` and `reason`.",
-    "usd_per_hour_at_least": "The known price of what is left, in US dollars per hour.",
-    "usd_per_month_at_least": "The known price of what is left, in US dollars per month.",
+    "usd_per_hour_at_least": "The known price of these resources, in US dollars per hour.",
+    "usd_per_month_at_least": "The known price of these resources, in US dollars per month.",
     "price_region": "The region of the prices.",
     "prices": "The prices used: a list of `of`, `usd`, `per` and `source`.",
 }

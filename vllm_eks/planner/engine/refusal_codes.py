@@ -52,7 +52,7 @@ REFUSAL_CODES: Mapping[RefusalCode, CodeText] = {
     "weights_do_not_fit": CodeText(
         cause=(
             "The weights, activations and overhead of the fullest GPU take all the memory that vLLM may use, or CUDA "
-            "graphs need more than what is left outside it."
+            "graphs need more than the memory outside it."
         ),
         fix=(
             "Add GPUs (a larger instance type, or more pipeline stages), choose a quantized model, or lower "
