@@ -76,7 +76,7 @@ MODEL: list[tuple[str, Any, str]] = [
     ("maxLoras", 10**6, "each holds GPU memory"),
     ("extraArgs", "--seed 1", "not a list"),
     ("extraArgs", ["--api-key", "x"], "would show a secret"),
-    ("extraArgs", ["--seed 1"], "is two words in one"),
+    ("extraArgs", ["--seed 1"], "is one item: split it into --seed and 1"),
     ("clientNamespaces", ["A_B"], "'A_B' is not the name of a namespace"),
     ("efa", None, "has no value"),
     ("maxmodellen", 1, "did you mean maxModelLen?"),

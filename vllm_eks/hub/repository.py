@@ -76,7 +76,7 @@ class HubRepository:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise WrongQuestion(f"{self.id}: {name} is no JSON object")
+            raise WrongQuestion(f"{self.id}: {name} is not a JSON object")
         return document
 
     def read_header(self, name: str) -> dict[str, tuple[str, list[int]]]:

@@ -207,7 +207,7 @@ def test_an_unknown_architecture_is_planned_only_when_it_may_be_assumed(ask: Ask
     asked = (str(tmp_path), "--instance-type", "g6.xlarge")
     refused, assumed = ask(*asked), ask(*asked, "--assume-dense")
     assert (refused.returncode, assumed.returncode) == (2, 0)
-    assert "the planner does not know the architecture NovelForCausalLM; it knows Llama" in refused.stderr
+    assert "the planner does not support the architecture NovelForCausalLM; it supports Llama" in refused.stderr
     assert "can be estimated with --assume-dense" in refused.stderr
     assert "note: NovelForCausalLM is planned as a plain dense decoder: every number is an estimate" in assumed.stdout
 
@@ -235,7 +235,7 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
     [
         (
             ("Qwen/Qwen3-8C",),
-            "vllm-eks: model 'Qwen/Qwen3-8C' is not one of the locked models; did you mean Qwen/Qwen3-8B",
+            "vllm-eks: model 'Qwen/Qwen3-8C' is not locked; did you mean Qwen/Qwen3-8B",
         ),
         (
             (LLAMA_8B, "--instance-type", "g5.48xlrge"),

@@ -7,7 +7,7 @@ import pytest
 from config.cross_field.extra_args import extra_args_faults, extra_args_warnings
 from config.settings.model import ModelSettings
 from tests.support.stack_config import load_stack, model, report_of, write_stack
-from vllm_eks.planner.engine.flag_dispositions import JUDGES, dispositions
+from vllm_eks.planner.engine.flag_dispositions import VALUE_RULES, dispositions
 from vllm_eks.planner.engine.flag_tables import flag_table, nearest_table, table_versions
 from vllm_eks.planner.models.known_models import find_model
 
@@ -51,7 +51,7 @@ def test_a_flag_has_one_disposition_for_each_of_its_values() -> None:
     both = rows[0] & rows[1]
     # These are refused with some values, and warned of with others.
     assert both == {"--speculative-config", "--spec-method", "--spec-model", "--spec-tokens", "--load-format"}
-    assert {row.judge for row in (*table.refused, *table.warned)} - {""} == set(JUDGES)
+    assert {row.judge for row in (*table.refused, *table.warned)} - {""} == set(VALUE_RULES)
 
 
 def test_every_key_that_is_named_for_a_flag_is_one_of_the_stack_file() -> None:
@@ -77,10 +77,10 @@ def test_an_owned_flag_is_refused_in_every_spelling(version: str) -> None:
 @pytest.mark.parametrize(
     ("args", "fault"),
     [
-        (["7"], "m.extraArgs[0]: '7' is not a flag: begin the list with one, such as --seed"),
+        (["7"], "m.extraArgs[0]: '7' is not a flag: start the list with a flag, such as --seed"),
         (["--seed", "7", ""], "m.extraArgs[2]: is empty: remove it"),
-        (["--seed 7"], "m.extraArgs[0]: '--seed 7' is two words in one: write --seed, then 7 as an item"),
-        (["--seed", "7", "8"], "m.extraArgs[2]: '8' belongs to no flag: remove it"),
+        (["--seed 7"], "m.extraArgs[0]: '--seed 7' is one item: split it into --seed and 7"),
+        (["--seed", "7", "8"], "m.extraArgs[2]: '8' does not belong to a flag: remove it"),
         (["--port=1"], "m.extraArgs[0]: --port is set by vllm-eks itself: remove it"),
         (
             ["--no_enforce_eager"],
@@ -100,7 +100,7 @@ def test_an_owned_flag_is_refused_in_every_spelling(version: str) -> None:
             "m.extraArgs[0]: -t, short for -tp, is set by vllm-eks itself: use tensorParallelSize of the model",
         ),
         (["-n2"], "m.extraArgs[0]: -n2, short for --nnodes, is set by vllm-eks itself: remove it"),
-        (["-p", "2"], "m.extraArgs[0]: -p may mean -pcp or -pp: write the whole name"),
+        (["-p", "2"], "m.extraArgs[0]: -p may mean -pcp or -pp: write the full name"),
         (["--enable-lora"], "m.extraArgs[0]: --enable-lora is set by vllm-eks itself: use loraModules of the model"),
         (
             ["--served-model-name", "gpt-4o"],
@@ -133,29 +133,29 @@ def test_an_owned_flag_is_refused_in_every_spelling(version: str) -> None:
             "m.extraArgs[0]: --disable-log-requests is not a flag of vLLM 0.27.0: requests are logged only with "
             "--enable-log-requests, so remove it",
         ),
-        (["--seed", "x"], "m.extraArgs[0]: --seed: 'x' is not a whole number: write one such as 4"),
+        (["--seed", "x"], "m.extraArgs[0]: --seed: 'x' is not a whole number: write for example 4"),
         (["--seed"], "m.extraArgs[0]: --seed: has no value: add it as the next item"),
         (
             ["--scheduling-policy", "priorty"],
-            "m.extraArgs[0]: --scheduling-policy: 'priorty' is not one of its choices: did you mean priority?",
+            "m.extraArgs[0]: --scheduling-policy: 'priorty' is not a valid choice: did you mean priority?",
         ),
         (
             ["--override-generation-config", "temperature=1"],
             "m.extraArgs[0]: --override-generation-config: 'temperature=1' is not JSON: write it in single quotes, "
-            "such as '{\"key\": 1}'",
+            "for example '{\"key\": 1}'",
         ),
         (
             ["--structured-outputs-config.backened", "xgrammar"],
-            "m.extraArgs[0]: --structured-outputs-config.backened: has no key 'backened': did you mean backend?",
+            "m.extraArgs[0]: --structured-outputs-config.backened: unknown key 'backened': did you mean backend?",
         ),
         (["--enable-log-requests=true"], "m.extraArgs[0]: --enable-log-requests takes no value: remove =true"),
         (
             ["--seed", "1", "--seed=2"],
-            "m.extraArgs[2]: --seed is given twice, before as --seed: remove one",
+            "m.extraArgs[2]: --seed is given twice, first as --seed: remove one",
         ),
         (
             ["--enable-log-requests", "--no-enable-log-requests"],
-            "m.extraArgs[1]: --no-enable-log-requests is given twice, before as --enable-log-requests: remove one",
+            "m.extraArgs[1]: --no-enable-log-requests is given twice, first as --enable-log-requests: remove one",
         ),
     ],
 )
@@ -244,7 +244,7 @@ def test_what_the_plan_does_not_count_or_the_chart_relies_on_is_refused(
         (["--language-model-only"], "the plan still counts the encoder, so it may take more GPUs than needed"),
         (["-cc.cudagraph_mode=NONE"], "the plan counts CUDA graphs of vLLM's default sizes"),
         (["--moe-backend", "triton"], "the work space of this backend is not in the plan"),
-        (["--load-format", "fastsafetensors"], "the host memory that this loader takes is not in the plan"),
+        (["--load-format", "fastsafetensors"], "this loader's host memory is not in the plan"),
     ],
 )
 def test_what_is_not_quite_in_the_plan_is_warned_of(args: list[str], warning: str, version: str) -> None:
@@ -277,13 +277,12 @@ def test_a_version_without_a_table_refuses_nothing_that_it_may_have() -> None:
         "m.extraArgs: there is no table of the flags of vLLM 0.29.0 here: they are held against those of 0.27.0, and "
         "an unknown one is not refused",
         "m.extraArgs[2]: --brand-new is not a flag of vLLM 0.29.0: remove it",
-        "m.extraArgs[4]: --scheduling-policy: 'newest' is not one of its choices: write fcfs, priority",
+        "m.extraArgs[4]: --scheduling-policy: 'newest' is not a valid choice: use one of fcfs, priority",
     ]
     # What vllm-eks owns or relies on is the same in every version.
     assert said("--port", "1", "--disable-log-stats", version="0.29.0")[0] == [
         "m.extraArgs[0]: --port is set by vllm-eks itself: remove it",
-        "m.extraArgs[2]: --disable-log-stats: the probes and the drain read the metrics that it switches off: "
-        "remove it",
+        "m.extraArgs[2]: --disable-log-stats: the probes and the drain read the metrics that it disables: remove it",
     ]
 
 

@@ -62,7 +62,7 @@ NEED_TWO_KEYS = {
 FORMS_OF_THE_LOADER = (
     *("Qwen/Qwen4", "is not a model", "m5.large", "is not in the catalogue", "data type of the KV cache"),
     *("is a shortened commit", "did you mean hermes?", "not a reasoning parser", "is no name for an adapter"),
-    *("is the name of the model too", "is not a rank", "would show a secret", "is two words in one"),
+    *("is the name of the model too", "is not a rank", "would show a secret", "is one item: split it"),
     *("is a private range", "has characters AWS refuses", "60 tags are too many", "holds no Chart.yaml"),
     "is not the path of a file",
 )

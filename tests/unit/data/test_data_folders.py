@@ -98,7 +98,7 @@ def test_a_users_own_files_count_before_the_shipped_ones(installed: Path, tmp_pa
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        ("instances.json", "{}", "is not a catalogue of this version: delete it"),
+        ("instances.json", "{}", "is not a catalogue file of this version: delete it"),
         ("instances.json", "{", "is not JSON"),
         (f"models/{lock_file_name(QWEN)}", "{}", "is not a lock file of this version: delete it and lock"),
         (f"models/{lock_file_name(QWEN)}", "", "is empty"),

@@ -43,10 +43,10 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
             "HUB forbids config.json of org/model to this token: give it read access to the repository",
         ),
         ({"status": {FILES[1]: 500}}, f"HUB answered 500 for {FILES[1]} of org/model: try again later"),
-        ({"files": {"config.json": b"[]"}}, "org/model: config.json is no JSON object"),
+        ({"files": {"config.json": b"[]"}}, "org/model: config.json is not a JSON object"),
         (
             {"files": {"config.json": json.dumps({**CONFIG, "hidden_size": None}).encode()}},
-            "org/model: config.json lacks a whole number above 0 for hidden_size",
+            "org/model: config.json needs a whole number above 0 for hidden_size",
         ),
         (
             {"files": {"model.safetensors.index.json": b"{}"}},
@@ -66,11 +66,11 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             {"files": {FILES[0]: safetensors({"model.layers.0.mlp.gate_proj.weight": {"dtype": "F3", "shape": [2]}})}},
-            "tensor model.layers.0.mlp.gate_proj.weight has the dtype F3, which the planner cannot size",
+            "tensor model.layers.0.mlp.gate_proj.weight has dtype F3, which the planner does not support",
         ),
         (
             {"files": {FILES[1]: safetensors({"lm_head.weight": bf16(256, 64)})}},
-            "the files hold no tensor of layer 2: is the repository complete?",
+            "the files have no tensors for layer 2: check that all files are there",
         ),
         (
             {"cuts_off": frozenset({FILES[0]})},
@@ -115,7 +115,9 @@ def test_an_unknown_architecture_is_refused_by_name(tmp_path: Path) -> None:
     config = json.dumps({**CONFIG, "architectures": ["NovelForCausalLM"]}).encode()
     with serving(repository(files={"config.json": config})) as hub:
         message = refused(hub, tmp_path)
-    assert message.startswith("org/model: the planner does not know the architecture NovelForCausalLM; it knows Llama")
+    assert message.startswith(
+        "org/model: the planner does not support the architecture NovelForCausalLM; it supports Llama"
+    )
 
 
 def test_a_disk_that_fills_while_it_is_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of each flag of `vllm serve` in `extraArgs`: data/vllm_flags/dispositions.json, read and applied."""
+"""How each `vllm serve` flag in `extraArgs` is handled, from data/vllm_flags/dispositions.json."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,31 +10,31 @@ from vllm_eks.planner.engine.flag_reading import GivenFlag
 from vllm_eks.planner.engine.flag_tables import TABLES
 
 WITHOUT_DRAFT_MODEL = frozenset({"ngram", "ngram_gpu", "suffix"})
-"""Methods of speculative decoding that need no weights of their own (vllm/config/speculative.py)."""
+"""Speculative decoding methods that need no draft weights (vllm/config/speculative.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Flags that are refused or warned of, for one reason."""
+    """Flags that are refused or cause a warning, for one reason."""
 
     flags: tuple[str, ...]
     reason: str
     do: str = ""
-    """What to do, of a row that refuses."""
+    """The fix, for a row that refuses."""
     only: tuple[str, ...] = ()
-    """The values that it is about; none: all but `but`."""
+    """The values that the row applies to. Empty means all values except `but`."""
     but: tuple[str, ...] = ()
-    """Values that pass, beside the flag's own default."""
+    """Accepted values, besides the flag's default."""
     judge: str = ""
-    """A rule of JUDGES that says which values it is about."""
+    """The name of a function in VALUE_RULES that decides which values the row applies to."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dispositions:
-    """All of them, by main spelling."""
+    """How all flags are handled, by main spelling."""
 
     keys: Mapping[str, str]
-    """Flags with a key of their own in the stack file."""
+    """Flags that have their own key in the stack file."""
     plan: frozenset[str]
     chart: frozenset[str]
     secrets: frozenset[str]
@@ -42,7 +42,7 @@ class Dispositions:
     warned: tuple[Row, ...]
     harmless: frozenset[str]
     gone: Mapping[str, str]
-    """Flags of older versions, and what to do in place of each."""
+    """Flags that vLLM removed, each with its replacement."""
 
     @property
     def owned(self) -> frozenset[str]:
@@ -51,7 +51,7 @@ class Dispositions:
 
     @property
     def known(self) -> frozenset[str]:
-        """Every flag that somebody has decided on."""
+        """Every flag that the table covers."""
         rows = {flag for row in (*self.refused, *self.warned) for flag in row.flags}
         return self.owned | self.secrets | self.harmless | rows
 
@@ -74,13 +74,13 @@ def dispositions() -> Dispositions:
 
 
 def refusals_of(given: GivenFlag, checkpoint_quantization: str) -> Iterator[Row]:
-    """Yield the rows that refuse a flag with the value it has."""
-    return (row for row in dispositions().refused if _is_about(row, given, checkpoint_quantization))
+    """Yield the rows that refuse a flag with its given value."""
+    return (row for row in dispositions().refused if _applies(row, given, checkpoint_quantization))
 
 
 def warnings_of(given: GivenFlag, checkpoint_quantization: str) -> Iterator[Row]:
-    """Yield the rows that warn of a flag with the value it has."""
-    return (row for row in dispositions().warned if _is_about(row, given, checkpoint_quantization))
+    """Yield the rows that warn about a flag with its given value."""
+    return (row for row in dispositions().warned if _applies(row, given, checkpoint_quantization))
 
 
 def _row(row: Mapping[str, Any]) -> Row:
@@ -88,7 +88,7 @@ def _row(row: Mapping[str, Any]) -> Row:
     return Row(**values)
 
 
-def _is_about(row: Row, given: GivenFlag, checkpoint_quantization: str) -> bool:
+def _applies(row: Row, given: GivenFlag, checkpoint_quantization: str) -> bool:
     if given.flag.name not in row.flags:
         return False
     if given.flag.form == "flag":
@@ -97,7 +97,7 @@ def _is_about(row: Row, given: GivenFlag, checkpoint_quantization: str) -> bool:
         return False
     if row.only:
         return any(value.lower() in row.only for value in given.values)
-    return JUDGES[row.judge](given, checkpoint_quantization) if row.judge else True
+    return VALUE_RULES[row.judge](given, checkpoint_quantization) if row.judge else True
 
 
 def _is_default(given: GivenFlag, value: str) -> bool:
@@ -122,7 +122,7 @@ def _is_other_quantization(given: GivenFlag, checkpoint_quantization: str) -> bo
 
 
 def _plain(method: str) -> str:
-    """Return a method without what only says which kernels run it: awq_marlin and auto_awq are awq."""
+    """Return a quantization method without its kernel prefix or suffix: awq_marlin and auto_awq are awq."""
     return method.lower().replace("-", "_").removeprefix("auto_").removesuffix("_marlin")
 
 
@@ -131,7 +131,7 @@ def _has_draft_model(given: GivenFlag, _: str) -> bool:
 
 
 def _has_no_draft_model(given: GivenFlag, _: str) -> bool:
-    if given.flag.name == "--spec-tokens":  # says how many, not of what
+    if given.flag.name == "--spec-tokens":  # sets only the number of tokens
         return True
     return all(_method(value) in WITHOUT_DRAFT_MODEL for value in given.values)
 
@@ -143,9 +143,9 @@ def _method(value: str) -> str:
         return value
     if not isinstance(document, dict):
         return value
-    named = document.get("model")
-    # Without a method, the word ngram in place of a model names one.
-    return str(document.get("method", named)) if named in (None, "ngram", "[ngram]") else ""
+    model = document.get("model")
+    # Without a method, vLLM takes the model name ngram as the method.
+    return str(document.get("method", model)) if model in (None, "ngram", "[ngram]") else ""
 
 
 def _is_more_than_default(given: GivenFlag, _: str) -> bool:
@@ -154,7 +154,7 @@ def _is_more_than_default(given: GivenFlag, _: str) -> bool:
     return any(number is None or number < 0 or number > float(default or 0) for number in numbers)
 
 
-JUDGES: Mapping[str, Callable[[GivenFlag, str], bool]] = {
+VALUE_RULES: Mapping[str, Callable[[GivenFlag, str], bool]] = {
     "other_quantization": _is_other_quantization,
     "draft_model": _has_draft_model,
     "no_draft_model": _has_no_draft_model,

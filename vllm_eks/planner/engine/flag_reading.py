@@ -1,7 +1,7 @@
-"""Read arguments the way `vllm serve` does: spellings, beginnings of names, values.
+"""Parses arguments the way `vllm serve` does: spellings, abbreviations, values.
 
-Source: vllm/utils/argparse_utils.py (FlexibleArgumentParser) of 0.21.0 to 0.33.0, and argparse of Python 3.12. Held
-against the live parsers by tests/data/vllm_flag_runs.json.
+Source: vllm/utils/argparse_utils.py (FlexibleArgumentParser) of 0.21.0 to 0.33.0, and argparse of Python 3.12. Tested
+against recorded runs of the real parsers in tests/data/vllm_flag_runs.json.
 """
 
 import json
@@ -18,20 +18,20 @@ NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 
 @dataclass(frozen=True, kw_only=True)
 class GivenFlag:
-    """A flag that some version has, as it is given."""
+    """A flag as the user wrote it, and the vLLM flag that it matches."""
 
     index: int
-    """Of its argument in the list."""
+    """Position of its argument in the list."""
     written: str
-    """As in the list, without a value: --no_enforce_eager, -tp, --limit-mm-per-prompt.image."""
+    """The flag as written, without a value: --no_enforce_eager, -tp, --limit-mm-per-prompt.image."""
     spelling: str
-    """The whole name that vLLM takes it for."""
+    """The full name that vLLM resolves it to."""
     flag: Flag
     values: tuple[str, ...] = ()
 
     @property
     def is_off(self) -> bool:
-        """Whether it switches off what the flag switches on."""
+        """Whether it is an inverse spelling, such as --no-enforce-eager."""
         return self.spelling in self.flag.inverses
 
     @property
@@ -43,40 +43,40 @@ class GivenFlag:
 
 @dataclass(frozen=True, kw_only=True)
 class Misread:
-    """An argument that vLLM does not take."""
+    """An argument that vLLM rejects."""
 
     index: int
     text: str
     no_flag: str | None = None
-    """The name, where it is not that of one flag."""
+    """The name, when it matches no flag or several."""
     by_table: bool = True
-    """Whether another version might take it."""
+    """Whether another vLLM version might accept it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a list of arguments says."""
+    """The flags and errors in a list of arguments."""
 
     flags: Sequence[GivenFlag]
     errors: Sequence[Misread]
 
 
 def read_flags(args: Sequence[str], flags: Mapping[str, Flag]) -> Reading:
-    """Read the arguments after the model's name; `flags` holds each flag under all of its spellings."""
+    """Parse the arguments after the model's name. `flags` maps every spelling to its flag."""
     reader = _Reader(args, flags)
     while reader.at < len(args):
         reader.read_one()
     given = _merged(reader.given)
-    errors = [*reader.errors, *_twice(given)]
-    for one in given:
-        error = value_error(one.flag, one.values)
+    errors = [*reader.errors, *_duplicates(given)]
+    for flag in given:
+        error = value_error(flag.flag, flag.values)
         if error:
-            errors.append(Misread(index=one.index, text=f"{one.written}: {error}"))
+            errors.append(Misread(index=flag.index, text=f"{flag.written}: {error}"))
     return Reading(flags=given, errors=sorted(errors, key=lambda error: error.index))
 
 
 class _Reader:
-    """Walks through the arguments."""
+    """Parses the arguments one by one."""
 
     def __init__(self, args: Sequence[str], flags: Mapping[str, Flag]) -> None:
         self.args, self.flags, self.at = args, flags, 0
@@ -84,19 +84,19 @@ class _Reader:
         self.errors: list[Misread] = []
 
     def read_one(self) -> None:
-        """Read the argument at hand, and the values that follow it."""
+        """Parse the next argument and the values that follow it."""
         index, arg = self.at, self.args[self.at]
         self.at += 1
         written, equals, value = arg.partition("=")
         if not arg:
-            self._wrong(index, "is empty: remove it")
+            self._add_error(index, "is empty: remove it")
         elif index == 0 and not arg.startswith("-"):
-            self._wrong(index, f"{arg!r} is not a flag: begin the list with one, such as --seed")
+            self._add_error(index, f"{arg!r} is not a flag: start the list with a flag, such as --seed")
         elif not arg.startswith("-") or arg in ("-", "--"):
-            self._wrong(index, f"{arg!r} belongs to no flag: remove it", by_table=True)
+            self._add_error(index, f"{arg!r} does not belong to a flag: remove it", by_table=True)
         elif " " in written:
             first, _, rest = arg.partition(" ")
-            self._wrong(index, f"{arg!r} is two words in one: write {first}, then {rest.strip()} as an item")
+            self._add_error(index, f"{arg!r} is one item: split it into {first} and {rest.strip()}")
         elif written.startswith("-O"):
             self._read_optimization(index, written, value)
         else:
@@ -106,21 +106,21 @@ class _Reader:
         name = name_of(written)
         candidates = _candidates(name, self.flags)
         if len(candidates) != 1:
-            self._words(None)  # whatever follows belongs to it
+            self._take_values(None)  # the values that follow belong to it
             self.errors.append(Misread(index=index, text=_ambiguity(written, candidates), no_flag=name))
             return
-        spelling, glued = candidates[0]
+        spelling, attached = candidates[0]
         flag = self.flags[spelling]
         if flag.form == "flag" and value is not None:
-            self._wrong(index, f"{written} takes no value: remove ={value[0]}", by_table=True)
+            self._add_error(index, f"{written} takes no value: remove ={value[0]}", by_table=True)
             value = []
-        values = value if value is not None else [glued] if glued else self._words(flag)
+        values = value if value is not None else [attached] if attached else self._take_values(flag)
         if "." in written:
             values = [_dotted(written, values[0] if values else "")]
         self.given.append(GivenFlag(index=index, written=written, spelling=spelling, flag=flag, values=tuple(values)))
 
     def _read_optimization(self, index: int, written: str, value: str) -> None:
-        """Read -O3, -O=3 and -O 3, which stand for --optimization-level."""
+        """Parse -O3, -O=3 and -O 3, which mean --optimization-level."""
         level = written[2:] or value
         if level:
             self._read_flag(index, "--optimization-level", [level])
@@ -129,18 +129,18 @@ class _Reader:
         else:
             self._read_flag(index, written, None)
 
-    def _words(self, flag: Flag | None) -> list[str]:
-        """Take the values that follow: as many as the flag takes, or all of them."""
-        most = {"flag": 0}.get(flag.form, None if flag.nargs == "+" else 1) if flag else None
-        words: list[str] = []
+    def _take_values(self, flag: Flag | None) -> list[str]:
+        """Take the values that follow: as many as the flag accepts, or all of them."""
+        limit = {"flag": 0}.get(flag.form, None if flag.nargs == "+" else 1) if flag else None
+        values: list[str] = []
         while self.at < len(self.args) and not _is_flag_like(self.args[self.at]):
-            if most is not None and len(words) == most:
+            if limit is not None and len(values) == limit:
                 break
-            words.append(self.args[self.at])
+            values.append(self.args[self.at])
             self.at += 1
-        return words
+        return values
 
-    def _wrong(self, index: int, text: str, *, by_table: bool = False) -> None:
+    def _add_error(self, index: int, text: str, *, by_table: bool = False) -> None:
         self.errors.append(Misread(index=index, text=text, by_table=by_table))
 
 
@@ -148,33 +148,33 @@ def _ambiguity(written: str, candidates: Sequence[tuple[str, str]]) -> str:
     names = sorted(spelling for spelling, _ in candidates)
     if not names:
         return f"{written} is not a flag"
-    return f"{written} may mean {' or '.join(names[:3])}{' or others' * (len(names) > 3)}: write the whole name"
+    return f"{written} may mean {' or '.join(names[:3])}{' or others' * (len(names) > 3)}: write the full name"
 
 
 def name_of(written: str) -> str:
-    """Return the name that vLLM looks up: dashes for underscores, and nothing after a dot."""
+    """Return the name that vLLM looks up, with dashes for underscores and without the part after a dot."""
     name = written.partition(".")[0]
     return f"--{name[2:].replace('_', '-')}" if name.startswith("--") else name
 
 
 def _candidates(name: str, flags: Mapping[str, Flag]) -> list[tuple[str, str]]:
-    """Return the spellings a name may mean, each with a value that is glued to it (-n2)."""
+    """Return the spellings that a name may mean, each with the value attached to it (-n2)."""
     if name in flags:
         return [(name, "")]
-    found = [(spelling, "") for spelling in flags if spelling.startswith(name)]
+    matches = [(spelling, "") for spelling in flags if spelling.startswith(name)]
     if not name.startswith("--") and name[:2] in flags:
-        found.append((name[:2], name[2:]))
-    return found
+        matches.append((name[:2], name[2:]))
+    return matches
 
 
 def _is_flag_like(arg: str) -> bool:
-    # vLLM takes "--seed 7" in one item for a value; nobody means that.
+    # vLLM takes "--seed 7" in one item as a value, which is never intended.
     is_value = NUMBER.fullmatch(arg) or (" " in arg.partition("=")[0] and not arg.startswith("--"))
     return arg.startswith("-") and len(arg) > 1 and not is_value
 
 
 def _dotted(written: str, value: str) -> str:
-    """Return the JSON that `--x.a.b value` stands for."""
+    """Return the JSON that `--x.a.b value` means."""
     keys = written.rstrip("+").split(".")[1:]
     inner: Any = value.split(",") if written.endswith("+") else _json_or_text(value)
     for key in reversed(keys):
@@ -190,28 +190,28 @@ def _json_or_text(value: str) -> Any:  # noqa: ANN401  (whatever JSON holds)
 
 
 def _merged(given: Sequence[GivenFlag]) -> list[GivenFlag]:
-    """Put the dotted forms of a flag together: vLLM makes one JSON object of them."""
-    kept: list[GivenFlag] = []
+    """Merge the dotted forms of each flag into one JSON object, as vLLM does."""
+    merged: list[GivenFlag] = []
     first: dict[str, int] = {}
-    for one in given:
-        if "." not in one.written:
-            kept.append(one)
-        elif one.flag.name not in first:
-            first[one.flag.name] = len(kept)
-            kept.append(one)
+    for flag in given:
+        if "." not in flag.written:
+            merged.append(flag)
+        elif flag.flag.name not in first:
+            first[flag.flag.name] = len(merged)
+            merged.append(flag)
         else:
-            at = first[one.flag.name]
-            together = _together(json.loads(kept[at].values[0]), json.loads(one.values[0]))
-            kept[at] = replace(kept[at], values=(json.dumps(together),))
-    return kept
+            at = first[flag.flag.name]
+            document = _merge_json(json.loads(merged[at].values[0]), json.loads(flag.values[0]))
+            merged[at] = replace(merged[at], values=(json.dumps(document),))
+    return merged
 
 
-def _together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    result = dict(one)
+def _merge_json(first: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    result = dict(first)
     for key, value in other.items():
         match (result.get(key), value):
             case (dict() as known, dict()):
-                result[key] = _together(known, value)
+                result[key] = _merge_json(known, value)
             case (list() as known, list()):
                 result[key] = known + value
             case _:
@@ -219,13 +219,13 @@ def _together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _twice(given: Sequence[GivenFlag]) -> list[Misread]:
-    """Name the second of two: vLLM takes the last without an error, which hides a mistake."""
+def _duplicates(given: Sequence[GivenFlag]) -> list[Misread]:
+    """Return an error for each flag given twice. vLLM silently uses the last one, which hides a mistake."""
     seen: dict[str, GivenFlag] = {}
     errors = []
-    for one in given:
-        before = seen.setdefault(one.flag.name, one)
-        if before is not one and not one.flag.repeats:
-            text = f"{one.written} is given twice, before as {before.written}: remove one"
-            errors.append(Misread(index=one.index, text=text))
+    for flag in given:
+        earlier = seen.setdefault(flag.flag.name, flag)
+        if earlier is not flag and not flag.flag.repeats:
+            text = f"{flag.written} is given twice, first as {earlier.written}: remove one"
+            errors.append(Misread(index=flag.index, text=text))
     return errors

@@ -1,6 +1,6 @@
-"""What `vllm serve` takes in each version: tables read off real parsers, in data/vllm_flags.
+"""The `vllm serve` flags of each version, from tables in data/vllm_flags that were generated from the real parsers.
 
-`tests/flag_tables/make_table.py` makes a table. Between two tables a version is judged by both of its neighbours.
+`tests/flag_tables/make_table.py` makes a table. A version between two tables is checked against both.
 """
 
 import json
@@ -26,19 +26,19 @@ class Flag:
     """flag (takes no value), choice, string, json, integer, human_integer, human_integer_or_auto or float."""
     aliases: tuple[str, ...] = ()
     inverses: tuple[str, ...] = ()
-    """Spellings that switch it off, such as --no-enforce-eager."""
+    """Spellings that turn it off, such as --no-enforce-eager."""
     choices: tuple[str, ...] = ()
     folds_case: bool = False
-    """The choices are compared in lower case, with - for _."""
+    """Whether choices are compared in lower case with _ for -."""
     nargs: str | None = None
-    """None: one value; + and ?: as in argparse."""
+    """As in argparse: None for one value, or + or ?."""
     none: bool = False
-    """Takes the word None, for no value."""
+    """Whether the word None is accepted as no value."""
     repeats: bool = False
-    """May be given more than once."""
+    """Whether it may be given more than once."""
     default: bool | float | str | None = None
     keys: tuple[str, ...] = ()
-    """The keys of a JSON value, where vLLM checks them."""
+    """The accepted keys of a JSON value. Empty when vLLM does not check them."""
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class FlagTable:
 
     @cached_property
     def by_spelling(self) -> Mapping[str, Flag]:
-        """Each flag under all of its spellings."""
+        """Map every spelling to its flag."""
         return {spelling: flag for flag in self.flags.values() for spelling in flag.spellings}
 
 
@@ -73,24 +73,24 @@ def table_versions() -> tuple[Version, ...]:
 
 
 def flag_table(version: str) -> FlagTable | None:
-    """Return the table of exactly this release (0.21.0.post1 counts as 0.21.0); None where there is none."""
+    """Return the table of exactly this release (0.21.0.post1 counts as 0.21.0), or None when there is none."""
     parsed = parse_version(version)
     return _read(parsed) if parsed in table_versions() else None
 
 
 def nearest_table(version: str) -> FlagTable:
-    """Return the table of this release, else that of the release next to it: the older one of two as near."""
-    wanted = parse_version(version)
+    """Return the table of this release or of the nearest release, the older one when two are equally near."""
+    requested = parse_version(version)
 
     def distance(known: Version) -> tuple[int, int]:
-        return (abs(known[1] - wanted[1]), abs(known[2] - wanted[2]))
+        return (abs(known[1] - requested[1]), abs(known[2] - requested[2]))
 
     return _read(min(table_versions(), key=distance))
 
 
 @cache
 def all_flags(version: str) -> Mapping[str, Flag]:
-    """Return every flag of any table, by spelling; where two differ, as the nearest table has it."""
+    """Return the flags of all tables, by spelling. Where tables differ, the nearest one wins."""
     nearest = nearest_table(version)
     others = [_read(known) for known in table_versions()]
     return ChainMap(dict(nearest.by_spelling), *(dict(table.by_spelling) for table in reversed(others)))

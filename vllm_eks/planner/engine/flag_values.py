@@ -1,4 +1,4 @@
-"""Which values a flag of vLLM takes; the forms were tried out on the live parsers (tests/flag_tables/make_table.py)."""
+"""The values that a vLLM flag accepts, as tested with the real parsers (tests/flag_tables/make_table.py)."""
 
 import json
 import re
@@ -16,7 +16,7 @@ WORDS = {
 
 
 def value_error(flag: Flag, values: Sequence[str]) -> str | None:
-    """Return what is wrong with the values of a flag, and what to write; None where vLLM takes them."""
+    """Return the error in the values of a flag with a fix, or None when vLLM accepts them."""
     if flag.form == "flag":
         return None
     if not values:
@@ -35,16 +35,16 @@ def _error_of(flag: Flag, value: str) -> str | None:
     if flag.form in WORDS:
         pattern, what, example = WORDS[flag.form]
         if not pattern.fullmatch(value):
-            return f"{value!r} is not {what}: write one such as {example}"
+            return f"{value!r} is not {what}: write for example {example}"
     return None
 
 
 def _choice_error(flag: Flag, value: str) -> str | None:
-    asked = value.lower().replace("-", "_") if flag.folds_case else value
-    if asked in flag.choices:
+    given = value.lower().replace("-", "_") if flag.folds_case else value
+    if given in flag.choices:
         return None
     near = closest_name(value, flag.choices)
-    return f"{value!r} is not one of its choices: " + (f"did you mean {near}?" if near else f"write {_list(flag)}")
+    return f"{value!r} is not a valid choice: " + (f"did you mean {near}?" if near else f"use one of {_list(flag)}")
 
 
 def _list(flag: Flag) -> str:
@@ -55,13 +55,13 @@ def _json_error(flag: Flag, value: str) -> str | None:
     try:
         document = json.loads(value)
     except ValueError:
-        return f"{value!r} is not JSON: write it in single quotes, such as '{{\"key\": 1}}'"
+        return f"{value!r} is not JSON: write it in single quotes, for example '{{\"key\": 1}}'"
     if not flag.keys:
         return None
     if not isinstance(document, dict):
-        return f"{value!r} is not a JSON object: write one such as '{{\"{flag.keys[0]}\": ...}}'"
+        return f"{value!r} is not a JSON object: write for example '{{\"{flag.keys[0]}\": ...}}'"
     for key in document:
         if key not in flag.keys:
             near = closest_name(key, flag.keys)
-            return f"has no key {key!r}: " + (f"did you mean {near}?" if near else "remove it")
+            return f"unknown key {key!r}: " + (f"did you mean {near}?" if near else "remove it")
     return None

@@ -1,4 +1,4 @@
-"""What the user wishes for one model, and vLLM's own defaults where there is no wish."""
+"""The options requested for one model, and vLLM's defaults for the others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.vllm_version import Version, parse_version
 
 DEFAULT_CONTEXT_TOKENS = 8192
-"""Our default of --max-model-len, capped by the model's own limit: vLLM's default is that limit, up to 10M tokens."""
+"""Our default of --max-model-len, capped at the model's limit. vLLM's default is that limit, up to 10M tokens."""
 
 KV_CACHE_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2")
-"""Those whose memory is planned: one byte a value for fp8 kinds, two for the others."""
+"""The supported types: fp8 types take one byte per value, the others two."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServingOptions:
-    """Wishes for one model, under vLLM's own names. None means vLLM's default, or the planner's choice."""
+    """The options requested for one model, with vLLM's names. None means vLLM's default or the planner's choice."""
 
     tensor_parallel_size: int | None = None
     pipeline_parallel_size: int | None = None
@@ -32,23 +32,23 @@ class ServingOptions:
     enable_expert_parallel: bool = False
     limit_mm_per_prompt: Mapping[str, int] | None = None
     mm_profile_sizes: Mapping[str, Mapping[str, int]] | None = None
-    """Modality -> sizes, under vLLM's names, that it holds memory back for; the plan counts its defaults."""
+    """Modality -> sizes, with vLLM's names, for which vLLM reserves memory. The plan assumes vLLM's default sizes."""
     enable_prefix_caching: bool | None = None
     decode_context_parallel_size: int = 1
     vllm_version: str = DEFAULT_VLLM_VERSION
     replicas: int = 1
     zones: int = 1
-    """Availability zones that the replicas are spread over evenly; each zone has nodes of its own."""
+    """Number of availability zones. Each has the same number of replicas and its own nodes."""
     weights_source: str = HUGGING_FACE
-    """HUGGING_FACE or S3 of planner.startup."""
+    """HUGGING_FACE or S3, from planner.engine.startup."""
     max_loras: int = 0
-    """Slots for LoRA adapters; 0: no adapters."""
+    """LoRA adapters per batch, or 0 for none."""
     max_lora_rank: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedOptions:
-    """Every size that vLLM will use, for one version and one GPU."""
+    """All sizes that vLLM will use, for one version and one GPU."""
 
     max_model_len: int
     gpu_memory_utilization: float
@@ -58,12 +58,12 @@ class ResolvedOptions:
     enforce_eager: bool
     enable_expert_parallel: bool
     mm_limits: tuple[tuple[str, int], ...]
-    """--limit-mm-per-prompt as (modality, most of it in a request)."""
+    """--limit-mm-per-prompt as (modality, largest number in a request)."""
     version: Version
     mm_sizes: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = ()
     """The sizes of --limit-mm-per-prompt, by modality."""
     prefix_caching: bool | None = None
-    """None: as the version does for the model."""
+    """None means the version's default for the model."""
     decode_context_parallel_size: int = 1
     weights_source: str = HUGGING_FACE
     max_loras: int = 0
@@ -71,18 +71,18 @@ class ResolvedOptions:
 
     @property
     def images_per_prompt(self) -> int | None:
-        """None: no limit was given, so vLLM profiles as many as its encoder budget holds."""
+        """The limit of images, or None when none is set and vLLM profiles as many as its encoder budget holds."""
         return dict(self.mm_limits).get("image")
 
     @property
     def caches_prefixes(self) -> bool:
-        """Whether a hybrid keeps the state before last as well, for prefix caching."""
+        """Whether prefix caching is on for a hybrid model, which then keeps one more state."""
         by_default = self.version >= HYBRID_PREFIX_CACHING
         return by_default if self.prefix_caching is None else self.prefix_caching
 
     @property
     def kv_dtype_bytes(self) -> int:
-        """Bytes of one KV value: FP8 halves the 16-bit default (vllm_memory 3.5)."""
+        """Bytes of one KV value: 1 for FP8, otherwise 2 (vllm_memory 3.5)."""
         return 1 if self.kv_cache_dtype.startswith("fp8") else 2
 
 
@@ -104,10 +104,10 @@ def default_utilization(version: Version) -> float:
 
 
 def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_tokens: int) -> ResolvedOptions:
-    """Fill in the defaults of the wished vLLM version on this GPU.
+    """Return the options with the defaults of the requested vLLM version on this GPU.
 
     Raises:
-        WrongQuestion: A value that vLLM itself would refuse on the command line; all of them at once.
+        WrongQuestion: vLLM would refuse an option on the command line. The message lists all such options.
     """
     version = parse_version(options.vllm_version)
     tokens, seqs = batch_defaults(instance, version)
@@ -131,13 +131,13 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
         max_loras=options.max_loras,
         max_lora_rank=options.max_lora_rank,
     )
-    faults = list(_faults(options, resolved))
-    if faults:
-        raise WrongQuestion("; ".join(faults))
+    errors = _errors(options, resolved)
+    if errors:
+        raise WrongQuestion("; ".join(errors))
     return resolved
 
 
-def _faults(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
+def _errors(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
     positive = {
         "tensor parallel size": options.tensor_parallel_size,
         "pipeline parallel size": options.pipeline_parallel_size,
@@ -148,18 +148,18 @@ def _faults(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
         "replicas": options.replicas,
         "zones": options.zones,
     }
-    faults = [
+    errors = [
         f"{name} {value} must be 1 or more" for name, value in positive.items() if value is not None and value < 1
     ]
     if not 0 < resolved.gpu_memory_utilization <= 1:
-        faults.append(f"gpu memory utilization {resolved.gpu_memory_utilization} must be above 0 and at most 1")
+        errors.append(f"gpu memory utilization {resolved.gpu_memory_utilization} must be above 0 and at most 1")
     if resolved.max_num_seqs > resolved.max_num_batched_tokens:
-        faults.append(
+        errors.append(
             f"max num seqs {resolved.max_num_seqs} is more than max num batched tokens "
-            f"{resolved.max_num_batched_tokens}: vLLM refuses that; raise the second"
+            f"{resolved.max_num_batched_tokens}, which vLLM refuses: raise max num batched tokens"
         )
     if options.zones > 0 and options.replicas % options.zones:
-        faults.append(f"replicas {options.replicas} cannot be spread evenly over {options.zones} zones")
+        errors.append(f"replicas {options.replicas} cannot be spread evenly over {options.zones} zones: use a multiple")
     if options.kv_cache_dtype not in KV_CACHE_DTYPES:
-        faults.append(f"kv cache dtype {options.kv_cache_dtype!r} is not one of {', '.join(KV_CACHE_DTYPES)}")
-    return faults
+        errors.append(f"kv cache dtype {options.kv_cache_dtype!r} is not one of {', '.join(KV_CACHE_DTYPES)}")
+    return errors

@@ -1,4 +1,4 @@
-"""Flags of `vllm serve` that change what clients can ask for, not how the model is split."""
+"""`vllm serve` flags that change what clients can request, not how the model is split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,57 +28,57 @@ FAMILY_PARSERS: Mapping[str, tuple[str | None, str | None]] = {
     "GptOssForCausalLM": ("openai", "openai_gptoss"),
     "MiniMaxM2ForCausalLM": ("minimax_m2", "minimax_m2"),
 }
-"""Architecture -> tool-call parser, reasoning parser: which fits its usual chat template. General knowledge; a
-fine-tune may speak otherwise, and then its parser is named."""
+"""Architecture -> (tool-call parser, reasoning parser) for its usual chat template, from general knowledge. A
+fine-tune with another template needs its parser set by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServingFlags:
-    """Wishes about what clients can ask for; None leaves vLLM's own default."""
+    """Requested settings for what clients can request. None means vLLM's default."""
 
     tool_call_parser: str | None = None
-    """A parser's name, or AUTO for the family's."""
+    """The name of a parser, or AUTO for the family's parser."""
     reasoning_parser: str | None = None
     enable_prefix_caching: bool | None = None
     enable_chunked_prefill: bool | None = None
     lora_modules: Mapping[str, str] = field(default_factory=dict)
-    """Name that clients ask for -> the adapter's Hugging Face id."""
+    """Model name in requests -> Hugging Face id of the adapter."""
     max_loras: int = 1
     max_lora_rank: int = 16
 
 
 def family_parsers(architecture: str) -> tuple[str | None, str | None]:
-    """Return the tool-call and the reasoning parser of a family; None where none is known."""
+    """Return the tool-call parser and the reasoning parser of a family, each None when unknown."""
     return FAMILY_PARSERS.get(architecture, (None, None))
 
 
 def serving_flags(flags: ServingFlags, architecture: str) -> Sequence[str]:
-    """Return the arguments of `vllm serve` for the wishes.
+    """Return the arguments of `vllm serve` for the settings.
 
     Raises:
-        ValueError: AUTO was wished, and no parser of the family is known.
+        ValueError: A parser is AUTO, and none is known for the family.
     """
     tool, reasoning = family_parsers(architecture)
     args: list[str] = []
     if flags.tool_call_parser:
-        args += ["--enable-auto-tool-choice", "--tool-call-parser", _chosen(flags.tool_call_parser, tool)]
+        args += ["--enable-auto-tool-choice", "--tool-call-parser", _parser(flags.tool_call_parser, tool)]
     if flags.reasoning_parser:
-        args += ["--reasoning-parser", _chosen(flags.reasoning_parser, reasoning)]
-    for name, wish in (
+        args += ["--reasoning-parser", _parser(flags.reasoning_parser, reasoning)]
+    for name, enabled in (
         ("prefix-caching", flags.enable_prefix_caching),
         ("chunked-prefill", flags.enable_chunked_prefill),
     ):
-        if wish is not None:
-            args.append(f"--enable-{name}" if wish else f"--no-enable-{name}")
+        if enabled is not None:
+            args.append(f"--enable-{name}" if enabled else f"--no-enable-{name}")
     if flags.lora_modules:
         args += ["--enable-lora", "--max-loras", str(flags.max_loras), "--max-lora-rank", str(flags.max_lora_rank)]
         args += ["--lora-modules", *(f"{name}={path}" for name, path in flags.lora_modules.items())]
     return args
 
 
-def _chosen(wish: str, of_family: str | None) -> str:
-    if wish != AUTO:
-        return wish
+def _parser(requested: str, of_family: str | None) -> str:
+    if requested != AUTO:
+        return requested
     if of_family is None:
-        raise ValueError("no parser of this family is known")
+        raise ValueError("no parser is known for this family: set its name")
     return of_family

@@ -1,15 +1,15 @@
-"""What vLLM refuses whatever the memory: shards that do not divide, forms a GPU cannot run.
+"""Layouts that vLLM refuses regardless of memory: sizes that do not divide, and types that a GPU does not support.
 
-Each rule is a function that yields refusals; `rule_refusals` asks them all. Sources: vLLM config/model.py,
-config/parallel.py, layers/linear.py, layers/vocab_parallel_embedding.py, layers/quantization/*, as read in the
-wheels of 0.10 to 0.33.
+Each rule is a function that yields refusals, and `rule_refusals` runs them all. Sources: vLLM config/model.py,
+config/parallel.py, layers/linear.py, layers/vocab_parallel_embedding.py and layers/quantization/* in the wheels of
+0.10 to 0.33.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vllm_eks.planner.engine.options import ResolvedOptions
-from vllm_eks.planner.engine.quantized_shards import quantized_shard_faults
+from vllm_eks.planner.engine.quantized_shards import quantized_shard_errors
 from vllm_eks.planner.engine.refusal_codes import RefusalCode
 from vllm_eks.planner.engine.versions import (
     BITSANDBYTES_REMOVED,
@@ -22,13 +22,13 @@ from vllm_eks.planner.models.architecture import Architecture, GroupedQuery
 from vllm_eks.planner.models.weights import padded_vocab_size
 
 EXPERTS_BOUND_TP = ("Qwen2Moe", "Qwen3Moe", "Qwen3VLMoe", "Qwen3Next", "Qwen3_5Moe", "MiniMaxM2")
-"""Architectures whose class refuses more ranks than experts (models/qwen3_moe.py and its like)."""
+"""Architectures whose class refuses more ranks than experts (such as models/qwen3_moe.py)."""
 NEEDS_BFLOAT16 = ("mxfp4",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """One reason why something does not work; `code` is part of the --json contract."""
+    """One reason that a plan is refused. `code` is part of the --json contract."""
 
     code: RefusalCode
     message: str
@@ -42,7 +42,7 @@ def rule_refusals(
     tensor_parallel_size: int,
     pipeline_parallel_size: int,
 ) -> tuple[Refusal, ...]:
-    """Return every rule that this layout breaks, in the order people look for them."""
+    """Return a refusal for each rule that the layout breaks, the most likely first."""
     tp, pp = tensor_parallel_size, pipeline_parallel_size
     return (
         *_gpus(instance, tp),
@@ -50,7 +50,7 @@ def rule_refusals(
         *_shards(model, tp, options),
         *(
             Refusal(code="shard_not_divisible", message=text)
-            for text in quantized_shard_faults(model, instance, tp, options)
+            for text in quantized_shard_errors(model, instance, tp, options)
         ),
         *_stages(model, pp, options, in_one_node=tp * pp <= instance.gpus),
         *_generation(model, instance, options),
@@ -62,8 +62,8 @@ def _gpus(instance: InstanceType, tp: int) -> Iterator[Refusal]:
     if tp > instance.gpus:
         yield Refusal(
             code="not_enough_gpus",
-            message=f"TP={tp} needs {tp} GPUs in one node, {instance.type} has {instance.gpus}; "
-            "tensor parallelism stays inside a node, use pipeline parallelism over nodes",
+            message=f"TP={tp} needs {tp} GPUs in one node, and {instance.type} has {instance.gpus}: use pipeline "
+            "parallelism across nodes",
         )
 
 
@@ -71,11 +71,11 @@ def _heads(model: Architecture, tp: int) -> Iterator[Refusal]:
     heads, kv_heads = model.num_attention_heads, model.num_key_value_heads
     if heads % tp:
         yield Refusal(code="heads_not_divisible", message=f"{heads} attention heads cannot be split over TP={tp}")
-    # Latent attention has one compressed KV vector, whole on every rank: nothing to divide.
+    # Latent attention keeps one compressed KV vector whole on every rank, so no KV heads are split.
     if not model.latent and ((kv_heads >= tp and kv_heads % tp) or (kv_heads < tp and tp % kv_heads)):
         yield Refusal(
             code="kv_heads_not_divisible",
-            message=f"{kv_heads} KV heads can neither be split over nor replicated to TP={tp}",
+            message=f"{kv_heads} KV heads cannot be split or replicated evenly over TP={tp}",
         )
     if model.linear:
         for name, count in (("key", model.linear.key_heads), ("value", model.linear.value_heads)):
@@ -94,7 +94,7 @@ def _heads(model: Architecture, tp: int) -> Iterator[Refusal]:
 def _shards(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:
     sizes = {"padded vocabulary": padded_vocab_size(model.vocab_size)}
     experts = model.experts
-    # MXFP4 rounds the shard of an expert up, so any size goes.
+    # MXFP4 rounds expert shards up, so every size works.
     if experts and not options.enable_expert_parallel and model.quantization.method != "mxfp4":
         sizes["expert intermediate size"] = experts.intermediate_size
     if experts and experts.shared_intermediate_size:
@@ -119,20 +119,21 @@ def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_no
     if pp > 1 and not in_one_node and options.version < NATIVE_MULTI_NODE:
         yield Refusal(
             code="pipeline_unsupported",
-            message=f"PP={pp} over nodes needs vLLM's own multi-node start, which exists from 0.11.1",
+            message=f"PP={pp} across nodes needs vLLM's multi-node start: use 0.11.1 or later",
         )
 
 
 def _generation(model: Architecture, instance: InstanceType, options: ResolvedOptions) -> Iterator[Refusal]:
-    """Yield what this GPU generation, or this version of vLLM, cannot run (get_min_capability of each class)."""
+    """Yield what this GPU generation or vLLM version does not support (get_min_capability of each class)."""
     quantization, sm = model.quantization, instance.sm
     gpu = f"{instance.gpu} (compute capability {instance.compute_capability})"
     if sm < 70:
         yield Refusal(code="dtype_unsupported", message=f"vLLM does not run on {gpu}")
     if quantization.method == "compressed-tensors" and sm < 80 and quantization.uses_marlin:
-        # WNA16 schemes of compressed-tensors ask for Ampere (get_min_capability 80).
+        # WNA16 schemes of compressed-tensors require Ampere (get_min_capability 80).
         yield Refusal(
-            code="quantization_unsupported", message=f"compressed-tensors weights need 8.0 or more, not {gpu}"
+            code="quantization_unsupported",
+            message=f"compressed-tensors weights need compute capability 8.0 or higher, not {gpu}",
         )
     elif quantization.is_fp8 and (sm < 75 or (sm < 80 and options.version < FP8_ON_TURING)):
         yield Refusal(code="quantization_unsupported", message=f"FP8 weights do not run on {gpu}")
@@ -141,7 +142,7 @@ def _generation(model: Architecture, instance: InstanceType, options: ResolvedOp
     elif quantization.is_quantized and sm < 75:
         yield Refusal(code="quantization_unsupported", message=f"{quantization.method} weights do not run on {gpu}")
     if quantization.method == "bitsandbytes" and options.version >= BITSANDBYTES_REMOVED:
-        yield Refusal(code="quantization_unsupported", message="bitsandbytes left vLLM with 0.28; 0.27 still has it")
+        yield Refusal(code="quantization_unsupported", message="vLLM 0.28 removed bitsandbytes: use 0.27")
     if options.kv_cache_dtype.startswith("fp8") and sm < 80:
         yield Refusal(code="dtype_unsupported", message=f"an FP8 KV cache does not run on {gpu}")
     if options.enable_expert_parallel and not model.experts:
@@ -149,22 +150,22 @@ def _generation(model: Architecture, instance: InstanceType, options: ResolvedOp
 
 
 def _context_parallel(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:
-    """Yield why decode context parallel cannot spread the KV cache: it uses ranks that hold copies of it."""
+    """Yield a refusal when decode context parallelism cannot split the KV cache over ranks that hold copies of it."""
     ranks = options.decode_context_parallel_size
     if ranks == 1:
         return
     copies = tp if model.latent else max(1, tp // model.num_key_value_heads)
     queries_per_head = ranks if model.latent else model.num_attention_heads // model.num_key_value_heads
     reasons = {
-        "vLLM has it since 0.10.2": options.version < DECODE_CONTEXT_PARALLEL,
-        f"TP={tp} is no multiple of it": tp % ranks != 0,
+        "needs vLLM 0.10.2 or later": options.version < DECODE_CONTEXT_PARALLEL,
+        f"TP={tp} is not a multiple of it": tp % ranks != 0,
         f"at TP={tp} only {copies} ranks hold the same KV heads": ranks > copies,
-        f"{queries_per_head} queries of a KV head cannot be split": queries_per_head % ranks != 0,
-        "layers with a sliding window cannot be spread": any(
-            isinstance(one, GroupedQuery) and one.window_tokens for one in model.attention
+        f"{queries_per_head} queries per KV head cannot be split": queries_per_head % ranks != 0,
+        "layers with a sliding window cannot be split": any(
+            isinstance(layer, GroupedQuery) and layer.window_tokens for layer in model.attention
         ),
     }
-    for reason, holds in reasons.items():
-        if holds:
+    for reason, applies in reasons.items():
+        if applies:
             yield Refusal(code="shard_not_divisible", message=f"--decode-context-parallel-size {ranks}: {reason}")
             return

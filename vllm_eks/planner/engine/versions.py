@@ -1,7 +1,7 @@
-"""vLLM versions: which one a plan speaks of, and at which version a rule came or went.
+"""The vLLM versions in which rules changed.
 
-Read from the wheels of vLLM 0.8.5 to 0.33.0, one patch release per minor; "since 0.20" means in 0.20.2 and
-not in 0.19.1.
+Source: the wheels of vLLM 0.8.5 to 0.33.0, one patch release per minor. "Since 0.20" means in 0.20.2 but not in
+0.19.1.
 """
 
 from vllm_eks.planner.vllm_version import Version
@@ -9,54 +9,56 @@ from vllm_eks.planner.vllm_version import Version
 NATIVE_MULTI_NODE: Version = (0, 11, 1)
 """`--nnodes --node-rank --master-addr --headless` exist since this version."""
 CUDA_GRAPHS_IN_BUDGET: Version = (0, 20, 0)
-"""Since then the CUDA-graph estimate is subtracted before the KV cache is sized."""
+"""Since then vLLM subtracts its CUDA-graph estimate before it sizes the KV cache."""
 UTILIZATION_RAISED: Version = (0, 20, 0)
-"""The default of --gpu-memory-utilization went from 0.90 to 0.92."""
+"""The default of --gpu-memory-utilization rose from 0.90 to 0.92."""
 BIG_GPU_BATCH: Version = (0, 28, 0)
-"""GPUs of 160 GiB and more got larger batch defaults."""
+"""GPUs with 160 GiB or more have larger batch defaults."""
 FP8_BLOCK_REFINED: Version = (0, 29, 0)
 """Block scales of FP8 experts may be refined to a common divisor (Triton, sm89 and up)."""
 FP8_ON_TURING: Version = (0, 14, 0)
-"""Weight-only FP8 (Marlin) reached compute capability 7.5."""
+"""Weight-only FP8 (Marlin) supports compute capability 7.5."""
 FP8_BLOCK_OF_MERGED_LAYERS: Version = (0, 14, 0)
-"""Merged qkv and gate_up layers may cut an FP8 block (linear.py, _maybe_allow_fp8_block_shape_mismatch)."""
+"""Merged qkv and gate_up layers may split an FP8 block (linear.py, _maybe_allow_fp8_block_shape_mismatch)."""
 MARLIN_PADS: Version = (0, 33, 0)
-"""Marlin pads tiles that a shard does not fill; the quantization group must still divide it."""
+"""Marlin pads tiles that a shard does not fill. The quantization group must still divide the shard."""
 DECODE_CONTEXT_PARALLEL: Version = (0, 10, 2)
 """--decode-context-parallel-size exists since this version."""
 CONCURRENCY_IS_CAPACITY: Version = (0, 20, 0)
 """Since then "GPU KV cache size" is concurrency x max_model_len (kv_cache_utils.py, _report_kv_cache_config)."""
 GROUPS_OF_LARGER_SIZE: Version = (0, 12, 0)
-"""Cache groups take the larger layer count where it is less than 1.25 times the smaller one."""
+"""Cache groups use the larger layer count when it is less than 1.25 times the smaller one."""
 GROUPS_OF_MUCH_LARGER_SIZE: Version = (0, 17, 0)
-"""... less than 1.5 times (seen in 0.18.1, not in 0.16.0)."""
+"""Cache groups use the larger layer count up to 1.5 times the smaller one (in 0.18.1, not in 0.16.0)."""
 CHUNKED_ATTENTION_IN_HYBRID: Version = (0, 13, 0)
-"""Llama 4's chunked layers free what lies behind their chunk (VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE is 1
-in 0.14.1, 0 in 0.12.0); before, they are counted in full."""
+"""Llama 4's chunked layers free the KV cache before their chunk (VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE is
+1 in 0.14.1, 0 in 0.12.0). Earlier versions keep all of it."""
 BATCHES_IN_FLIGHT: Version = (0, 26, 0)
 """Windows hold every batch in flight: max_in_flight_tokens (in 0.26.0, not in 0.25.1)."""
 SECOND_RUNNER_FOR_ALL: Version = (0, 29, 0)
-"""The second model runner runs every model; from 0.25.1 to 0.28.0 dense ones and a few more (config/vllm.py)."""
+"""The second model runner runs every model. From 0.25.1 to 0.28.0 it runs dense and a few other models
+(config/vllm.py)."""
 HYBRID_PREFIX_CACHING: Version = (0, 28, 0)
-"""Prefix caching is on for hybrids unless it is switched off: two state pages a request (in 0.28.0; in 0.27.0 it must
-be asked for)."""
+"""Prefix caching is on by default for hybrids and takes two state pages per request (in 0.28.0; in 0.27.0 it is off by
+default)."""
 STATE_BLOCK_IN_A_BATCH: tuple[Version, Version] = ((0, 18, 0), (0, 27, 0))
-"""Between these a hybrid with prefix caching refuses a block larger than a batch (config/vllm.py; in 0.18.1 to 0.26.0,
+"""In this range a hybrid with prefix caching refuses a block larger than a batch (config/vllm.py; in 0.18.1 to 0.26.0,
 not in 0.17.1 and 0.27.0)."""
 STATES_COUNTED_BEFORE_GRAPHS: Version = (0, 20, 0)
-"""Hybrids refuse to start with more sequences than state blocks where full CUDA graphs are captured
+"""Hybrids that capture full CUDA graphs refuse to start with more sequences than state blocks
 (config/compilation.py; in 0.20.2, not in 0.19.1, which captured fewer sizes instead)."""
 IMAGE_POSITIONS_NOT_REPEATED: Version = (0, 32, 0)
-"""Multimodal rotary tables hold every position once (in 0.32.0, not in 0.31.0)."""
+"""Multimodal rotary tables hold each position once (in 0.32.0, not in 0.31.0)."""
 NULL_BLOCK_RESERVED: Version = (0, 29, 0)
-"""The start-up check sets one block aside."""
+"""The start-up check reserves one block."""
 GRAPH_SIZES_THINNED: Version = (0, 11, 1)
-"""CUDA graphs above 256 rows are captured every 16 instead of every 8."""
+"""CUDA graphs above 256 rows are captured every 16 rows instead of every 8."""
 FULL_GRAPHS_TOO: Version = (0, 11, 0)
-"""FULL_AND_PIECEWISE: decode batches get a full graph beside the piecewise one."""
+"""FULL_AND_PIECEWISE: decode batches get a full graph in addition to the piecewise one."""
 PIPELINE_CHECK_OF_ALL_LAYERS: tuple[Version, Version] = ((0, 13, 0), (0, 17, 0))
-"""Between these the start-up check charges each rank with the layers of all stages (vllm#34076)."""
+"""In this range the start-up check counts the layers of all stages on each rank (vllm#34076)."""
 ENCODER_OUTPUTS_PACKED: Version = (0, 13, 0)
-"""Profiling no longer spreads each encoder output over the whole encoder budget (in 0.12.0, not in 0.14.1)."""
+"""Since then profiling does not spread each encoder output over the whole encoder budget (it does in 0.12.0, not in
+0.14.1)."""
 BITSANDBYTES_REMOVED: Version = (0, 28, 0)
-"""bitsandbytes left the core: 0.27.1 is the last version with it."""
+"""bitsandbytes was removed from vLLM. 0.27.1 is the last version with it."""

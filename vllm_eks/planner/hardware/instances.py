@@ -1,4 +1,4 @@
-"""The instance catalogue: GPUs, usable memory and price of every EC2 type the planner knows."""
+"""The instance catalogue: GPUs, usable memory and price of each EC2 type that the planner supports."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.hardware.other_types import why_not_served
 
 REFERENCE_REGION = "us-east-1"
-"""The region whose prices are known of every type that is sold there."""
+"""The region in which the price of every type on sale is known."""
 CATALOGUE = DATA / "instances.json"
 """The shipped catalogue."""
 ABOVE_ZERO = (
@@ -31,7 +31,7 @@ NVLINK_GPUS = ("A100", "H100", "H200", "H800", "B200", "B300", "GB200")
 
 @dataclass(frozen=True)
 class Gpu:
-    """What the memory account needs of one GPU: types that differ only in host or disk share it."""
+    """The properties of a GPU that decide memory. Instance types that differ only in host or disk have equal ones."""
 
     memory_gib: float
     sm: int
@@ -40,21 +40,21 @@ class Gpu:
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceType:
-    """One EC2 instance type. Sources stand at the head of data/instances.json."""
+    """One EC2 instance type. data/instances.json lists the sources."""
 
     type: str
     gpu: str
     gpus: int
     gpu_memory_gib: float
-    """Total of one GPU as cudaMemGetInfo reports it, in GiB: below the nameplate."""
+    """Total memory of one GPU in GiB as cudaMemGetInfo reports it, which is below the nameplate."""
     gpu_memory_source: str = "given"
-    """`measured` (read in public logs), `estimate`, or `given` (by an instance file)."""
+    """`measured` (from public logs), `estimate`, or `given` (by an instance file)."""
     compute_capability: str
     gpu_memory_bandwidth_gbytes_per_second: float | None = None
-    """Of one GPU, as its datasheet says; of a share of a GPU, that share. 10**9 bytes; None: not known."""
+    """Of one GPU, from its datasheet, or the share of a fractional GPU, in 10**9 bytes. None when unknown."""
     gpu_interconnect: str = "PCIe"
     gpu_interconnect_gbytes_per_second: float | None = None
-    """Of one GPU, one direction. 10**9 bytes; over PCIe an upper bound; None: a single GPU, or not known."""
+    """Of one GPU in one direction, in 10**9 bytes. An upper bound for PCIe. None for a single GPU or when unknown."""
     vcpus: int | None = None
     memory_gib: float | None = None
     nvme_gb: float = 0
@@ -63,36 +63,36 @@ class InstanceType:
     efa_interfaces: int = 0
     gpudirect_rdma: bool | None = None
     usd_per_hour: float | None = None
-    """On demand, Linux, in `price_region`; None: not known there. Of an instance file: what the file says."""
+    """On-demand Linux price in `price_region`, or the price in the instance file. None when unknown."""
     price_region: str | None = None
-    """None: of an instance file."""
+    """None for an instance file."""
     usd_per_hour_by_region: Mapping[str, float] = field(default_factory=dict, hash=False)
-    """Every list price that is known; no key: not known there."""
+    """All known list prices. Regions with an unknown price have no key."""
     quota_code: str | None = None
     quota_name: str | None = None
     zone_ids: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
-    """Region -> ids of the zones known to offer the type; no key: none is known there."""
+    """Region -> ids of the zones known to offer the type. Regions without a known zone have no key."""
 
     @property
     def ranking_usd_per_hour(self) -> float:
-        """What the type is ranked by: its price, else that of the reference region, else the dearest."""
+        """The price for ranking: that of its region, else of the reference region, else infinity."""
         if self.usd_per_hour is not None:
             return self.usd_per_hour
         return self.usd_per_hour_by_region.get(REFERENCE_REGION, inf)
 
     @property
     def sm(self) -> int:
-        """The compute capability as vLLM compares it: 8.6 is 86."""
+        """The compute capability as an integer: 8.6 is 86."""
         return int(self.compute_capability.replace(".", ""))
 
     @property
     def has_nvlink(self) -> bool:
-        """Whether the GPUs of a node talk over NVLink; an instance file often names only the GPU."""
+        """Whether the GPUs of a node are connected by NVLink. An instance file often gives only the GPU's name."""
         return "NVLink" in self.gpu_interconnect or self.gpu.upper().startswith(NVLINK_GPUS)
 
     @property
     def one_gpu(self) -> Gpu:
-        """One of its GPUs, for the memory account."""
+        """One of its GPUs, for the memory model."""
         return Gpu(memory_gib=self.gpu_memory_gib, sm=self.sm, has_nvlink=self.has_nvlink)
 
 
@@ -102,46 +102,46 @@ class UnknownInstanceType(WrongQuestion):
     def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
         self.name = name
         self.why = why_not_served(name)
-        """What a real type of EC2 lacks; None where the name may be a slip of the pen."""
+        """Why an existing EC2 type is not supported, or None when the name may be a typo."""
         self.nearest = () if self.why else nearest
-        lacks = self.why or (
-            f"is not in the catalogue{did_you_mean(nearest)} (a type it lacks can be described with --instance-file)"
+        reason = self.why or (
+            f"is not in the catalogue{did_you_mean(nearest)} (describe a type that is missing with --instance-file)"
         )
-        super().__init__(f"instance type {name!r} {lacks}")
+        super().__init__(f"instance type {name!r} {reason}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """The instance types that are known, and where that is from."""
+    """The known instance types and their sources."""
 
     head: Mapping[str, Any]
-    """Sources, and the dates of prices and of refreshed regions; by the keys of the file."""
+    """Sources, and the dates of prices and of refreshed regions, with the keys of the file."""
     types: Mapping[str, InstanceType]
 
 
 @cache
 def known_catalogue() -> Catalogue:
-    """Return the shipped catalogue, with what a user's own one has in its place.
+    """Return the shipped catalogue, updated with the user's own catalogue.
 
     Raises:
-        WrongQuestion: The user's own catalogue cannot be read.
+        WrongQuestion: The user's catalogue cannot be read.
     """
     head: dict[str, Any] = {}
     types: dict[str, InstanceType] = {}
     for folder in reversed(data_folders()):
         file = folder / CATALOGUE.name
         if file.exists():
-            found = read_catalogue_file(file)
-            head |= {**found.head, "prices": {**head.get("prices", {}), **found.head["prices"]}}
-            types |= found.types
+            read = read_catalogue_file(file)
+            head |= {**read.head, "prices": {**head.get("prices", {}), **read.head["prices"]}}
+            types |= read.types
     return Catalogue(head=head, types=types)
 
 
 def read_catalogue_file(file: Path) -> Catalogue:
-    """Return what one catalogue file holds.
+    """Return the contents of a catalogue file.
 
     Raises:
-        WrongQuestion: It cannot be read, or is not of this version's form.
+        WrongQuestion: The file cannot be read, or another version wrote it.
     """
     document = read_json_object(file)
     try:
@@ -149,33 +149,33 @@ def read_catalogue_file(file: Path) -> Catalogue:
         if not (isinstance(document["prices"], dict) and isinstance(document["sources"], dict)):
             raise TypeError
     except (KeyError, TypeError):
-        raise WrongQuestion(f"{file} is not a catalogue of this version: delete it") from None
+        raise WrongQuestion(f"{file} is not a catalogue file of this version: delete it") from None
     return Catalogue(head=document, types={row.type: row for row in rows})
 
 
 def writable_catalogue_file() -> Path:
-    """Return the file that a refreshed catalogue is written to; it need not exist yet.
+    """Return the file to write a refreshed catalogue to. It may not exist yet.
 
     Raises:
-        WrongQuestion: There is none.
+        WrongQuestion: There is no writable data folder.
     """
     return writable_data_folder() / CATALOGUE.name
 
 
 @cache
 def catalogue(region: str = REFERENCE_REGION) -> dict[str, InstanceType]:
-    """Return every known instance type by name, with its price in a region where that is known."""
+    """Return all known instance types by name, with their prices in a region where known."""
     return {
-        name: replace(found, usd_per_hour=found.usd_per_hour_by_region.get(region), price_region=region)
-        for name, found in known_catalogue().types.items()
+        name: replace(instance, usd_per_hour=instance.usd_per_hour_by_region.get(region), price_region=region)
+        for name, instance in known_catalogue().types.items()
     }
 
 
 def find_instance(name: str, region: str = REFERENCE_REGION) -> InstanceType:
-    """Return the instance type of this name, with its price in a region where that is known.
+    """Return the instance type with this name, with its price in a region if known.
 
     Raises:
-        UnknownInstanceType: It is not in the catalogue; carries the nearest names.
+        UnknownInstanceType: The type is not in the catalogue. The error has the nearest names.
     """
     if name not in catalogue(region):
         raise UnknownInstanceType(name, nearest_names(name, catalogue(region)))
@@ -186,36 +186,36 @@ def read_instance_file(path: Path) -> InstanceType:
     """Return the instance type that a JSON file describes.
 
     Raises:
-        WrongQuestion: The file is missing, is no JSON object, or lacks a field; all faults at once.
+        WrongQuestion: The file is missing, is not a JSON object, or has wrong fields. The message lists all errors.
     """
     document = read_json_object(path, called="--instance-file")
     return instance_of(document, where=f"--instance-file {path}")
 
 
 def instance_of(document: dict[str, Any], *, where: str) -> InstanceType:
-    """Return the instance type that plain fields describe.
+    """Return the instance type that a JSON object describes.
 
     Raises:
-        WrongQuestion: Fields that are missing, unknown or out of range; all of them at once.
+        WrongQuestion: Fields are missing, unknown or out of range. The message lists all of them.
     """
-    from pydantic import TypeAdapter, ValidationError  # loaded only here: it costs a fifth of the answer's time
+    from pydantic import TypeAdapter, ValidationError  # imported here because it takes a fifth of a plan's run time
 
     capability = str(document.get("compute_capability", ""))
-    faults = []
+    errors = []
     if "compute_capability" in document and not re.fullmatch(r"\d+\.\d", capability):
-        faults.append(f"compute_capability: {capability!r} is not of the form 8.6")
+        errors.append(f"compute_capability: {capability!r} must look like 8.6")
     try:
-        found = TypeAdapter(InstanceType).validate_python(
+        instance = TypeAdapter(InstanceType).validate_python(
             {**document, **({"compute_capability": capability} if capability else {})}, extra="forbid"
         )
     except ValidationError as error:
         words = {"missing": "is missing", "unexpected_keyword_argument": "is not a known key"}
-        for fault in error.errors():
-            faults.append(f"{'.'.join(map(str, fault['loc']))}: {words.get(fault['type'], fault['msg'])}")
-        raise WrongQuestion(f"{where}: {'; '.join(faults)}") from None
-    faults += [
-        f"{key}: must be above 0" for key in ABOVE_ZERO if (value := getattr(found, key)) is not None and value <= 0
+        for item in error.errors():
+            errors.append(f"{'.'.join(map(str, item['loc']))}: {words.get(item['type'], item['msg'])}")
+        raise WrongQuestion(f"{where}: {'; '.join(errors)}") from None
+    errors += [
+        f"{key}: must be above 0" for key in ABOVE_ZERO if (value := getattr(instance, key)) is not None and value <= 0
     ]
-    if faults:
-        raise WrongQuestion(f"{where}: {'; '.join(faults)}")
-    return found
+    if errors:
+        raise WrongQuestion(f"{where}: {'; '.join(errors)}")
+    return instance

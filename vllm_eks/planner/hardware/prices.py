@@ -1,4 +1,4 @@
-"""List prices by region, each with its date and source. Where a region's price is not known, it is not another's."""
+"""List prices by region, each with its date and source. Prices of other regions are never substituted."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, 
 PRICES = DATA / "prices.json"
 EVERY_COMMERCIAL_REGION = "*"
 OTHER_PARTITIONS = {"cn-": "AWS China", "us-gov-": "AWS GovCloud", "us-iso": "AWS's isolated regions"}
-"""Regions whose prices the commercial price list says nothing about, by how their names begin."""
+"""Prefixes of regions that are not in the commercial price list."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,29 +26,29 @@ class Price:
 
     @property
     def where_from(self) -> str:
-        """Region, date and source, for people to read."""
+        """Region, date and source, as text."""
         return f"{self.region}, {self.date}, {self.source}"
 
 
 @cache
 def list_prices(region: str) -> Mapping[str, Price]:
-    """Return what is known of a region, by the name in data/prices.json."""
-    found = {}
+    """Return the known prices in a region, by their names in data/prices.json."""
+    prices = {}
     for name, row in json.loads(PRICES.read_text())["prices"].items():
         by_region = row["usd_by_region"]
-        one = by_region.get(region) or (None if partition(region) else by_region.get(EVERY_COMMERCIAL_REGION))
-        if one:
-            found[name] = Price(of=row["of"], region=region, **one)
-    return found
+        price = by_region.get(region) or (None if partition(region) else by_region.get(EVERY_COMMERCIAL_REGION))
+        if price:
+            prices[name] = Price(of=row["of"], region=region, **price)
+    return prices
 
 
 def price_dates() -> Mapping[str, str]:
-    """Return when the catalogue's prices of instance types were listed, by region."""
+    """Return the dates of the instance prices, by region."""
     return known_catalogue().head["prices"]
 
 
 def partition(region: str) -> str | None:
-    """Return the part of AWS with prices of its own that a region belongs to; None: commercial AWS.
+    """Return the AWS partition of a region if it has its own price list, or None for commercial AWS.
 
     >>> partition("us-gov-west-1"), partition("us-west-2")
     ('AWS GovCloud', None)
@@ -57,24 +57,24 @@ def partition(region: str) -> str | None:
 
 
 def instance_price_source(instance: InstanceType) -> str:
-    """Return where the price of an instance type is from, or that it is not known, for people to read."""
+    """Return the source of an instance type's price, or that it is unknown, as text."""
     region = instance.price_region
     if region is None:
-        return "as the instance file says" if instance.usd_per_hour is not None else "the instance file names no price"
+        return "from the instance file" if instance.usd_per_hour is not None else "not in the instance file"
     if instance.usd_per_hour is not None:
         return f"{region}, on demand, Linux, {price_dates()[region]}"
     return unknown_price(region, instance.usd_per_hour_by_region.get(REFERENCE_REGION))
 
 
 def unknown_price(region: str, reference_usd: float | None) -> str:
-    """Return that a price is not known in a region, with what it is in the reference region.
+    """Return a note that a price is unknown in a region, with the price in the reference region.
 
     >>> unknown_price("eu-central-1", 16.288)
     'unknown in eu-central-1 (16.29 in us-east-1)'
     """
     own = partition(region)
     if own:
-        return f"unknown in {region}: {own} has a price list of its own"
+        return f"unknown in {region}: {own} has its own price list"
     if reference_usd is None or region == REFERENCE_REGION:
         return f"unknown in {region}"
     return f"unknown in {region} ({_figure(reference_usd)} in {REFERENCE_REGION})"

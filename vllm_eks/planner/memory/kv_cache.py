@@ -1,7 +1,7 @@
-"""KV-cache blocks: how vLLM groups layers, how many blocks a rank holds, and how many one request needs.
+"""KV-cache blocks: how vLLM groups layers, how many blocks fit on a rank, and how many one request needs.
 
-Follows v1/core/kv_cache_utils.py (0.33: kv_cache_planning.py) and v1/kv_cache_interface.py, read in the wheels of 0.10
-to 0.33. Layers with the same need share a group; all groups draw blocks of one size from one pool. A block of a group
+Follows v1/core/kv_cache_utils.py (0.33: kv_cache_planning.py) and v1/kv_cache_interface.py in the wheels of 0.10 to
+0.33. Layers of the same kind form a group. All groups take blocks of one size from one pool, and a block of a group
 holds one page for each of its layers.
 """
 
@@ -26,17 +26,17 @@ from vllm_eks.planner.models.architecture import Architecture, GroupedQuery, Lat
 from vllm_eks.planner.vllm_version import Version
 
 INDEXER_BYTES_PER_TOKEN = 132
-"""DeepSeek V3.2's sparse indexer: 128 FP8 values and a 4-byte scale a token and layer."""
+"""DeepSeek V3.2's sparse indexer: 128 FP8 values and a 4-byte scale per token and layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCache:
-    """What one layer keeps on one rank."""
+    """The cache of one layer on one rank."""
 
     token_bytes: int
-    """Of one token; 0 for a layer that keeps a state."""
+    """Bytes per token; 0 for a layer that keeps a state."""
     state_bytes: int = 0
-    """Of one request, whatever its length."""
+    """Bytes per request, independent of its length."""
     window_tokens: int | None = None
     is_chunked: bool = False
     """Whether the window is one of Llama 4's fixed chunks."""
@@ -51,7 +51,7 @@ class CacheGroup:
     cache: LayerCache
 
     def layers_within(self, layers: range) -> int:
-        """Return how many of the group's layers a stage holds."""
+        """Return the number of the group's layers on a stage."""
         return bisect_left(self.layers, layers.stop) - bisect_left(self.layers, layers.start)
 
 
@@ -62,38 +62,38 @@ class CacheLayout:
     groups: tuple[CacheGroup, ...]
     block_tokens: int
     page_bytes: int | None
-    """Of one block and layer; None where layers of one group differ and each has its own page."""
+    """Bytes per block and layer, or None when the layers of a group differ and each has its own page."""
     layer_token_bytes: tuple[int, ...]
     batches_in_flight: int = 1
-    """Batches whose tokens a window still holds, for async scheduling and for the stages of a pipeline."""
+    """Batches whose tokens a window still holds, because of async scheduling and pipeline stages."""
 
     def block_bytes(self, layers: range) -> int:
         """Return the bytes of one block on the rank that holds these layers."""
         if self.page_bytes is None:
             return self.block_tokens * sum(self.layer_token_bytes[index] for index in layers)
-        # Layers of different groups share the same memory, so the longest group counts.
+        # Groups share the same memory, so the one with the most layers decides.
         return self.page_bytes * max(group.layers_within(layers) for group in self.groups)
 
     def token_bytes(self, layers: range) -> int:
-        """Return the bytes of one token over these layers, while every window still holds it."""
+        """Return the bytes of one token over these layers, as long as it is inside every window."""
         return sum(self.layer_token_bytes[index] for index in layers)
 
     def blocks_per_request(self, length_tokens: int, options: ResolvedOptions) -> int:
-        """Return the blocks that one request of this length may need, over all groups."""
+        """Return the number of blocks that a request of this length may need, over all groups."""
         return sum(
             _blocks_needed(group.cache, length_tokens, self.block_tokens, self.batches_in_flight, options)
             for group in self.groups
         )
 
     def reserved_blocks(self, version: Version) -> int:
-        """Return the blocks that the start-up check sets aside: the null block, from 0.29."""
+        """Return the number of blocks that the start-up check reserves: the null block, since 0.29."""
         return 1 if version >= NULL_BLOCK_RESERVED else 0
 
     def printed_tokens(self, blocks: int, options: ResolvedOptions) -> int:
-        """Return what vLLM prints as "GPU KV cache size", in tokens.
+        """Return the "GPU KV cache size" that vLLM logs, in tokens.
 
-        From 0.20 concurrency x max_model_len; before, blocks // groups x block size, which is too low for models with
-        windows or states.
+        Since 0.20 this is concurrency x max_model_len. Earlier versions log blocks // groups x block size, which is too
+        low for models with windows or states.
         """
         length = options.max_model_len
         ranks = options.decode_context_parallel_size
@@ -106,7 +106,7 @@ def _blocks_needed(
     cache: LayerCache, length_tokens: int, block_tokens: int, batches: int, options: ResolvedOptions
 ) -> int:
     if cache.state_bytes:
-        # Prefix caching keeps the state before last as well ("align" mode).
+        # Prefix caching also keeps the previous state ("align" mode).
         return 2 if options.caches_prefixes else 1
     if cache.window_tokens is None:
         return ceil(ceil(length_tokens / options.decode_context_parallel_size) / block_tokens)
@@ -117,22 +117,22 @@ def _blocks_needed(
 
 
 SECOND_RUNNER_FIRST = ("DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM")
-"""Mixtures that the second model runner took before it took all (DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES of 0.27.0)."""
+"""MoE models on the second model runner before it ran all (DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES of 0.27.0)."""
 
 
 def cache_layout(
     model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int, pipeline_parallel_size: int = 1
 ) -> CacheLayout:
-    """Return how vLLM groups the layers of a model at these sizes."""
+    """Return the cache groups of a model at these parallel sizes."""
     is_32bit = model.dtype == "float32"
-    found = _cache_layout(model, tensor_parallel_size, options.kv_dtype_bytes, options.version, is_32bit)
-    return replace(found, batches_in_flight=batches_in_flight(model, options.version, pipeline_parallel_size))
+    layout = _cache_layout(model, tensor_parallel_size, options.kv_dtype_bytes, options.version, is_32bit)
+    return replace(layout, batches_in_flight=batches_in_flight(model, options.version, pipeline_parallel_size))
 
 
 def batches_in_flight(model: Architecture, version: Version, pipeline_parallel_size: int) -> int:
-    """Return how many batches are scheduled and not settled at once (config/vllm.py, max_concurrent_batches).
+    """Return the number of batches in flight at once (config/vllm.py, max_concurrent_batches).
 
-    Async scheduling overlaps two; a pipeline holds one a stage, and with the second model runner one more.
+    Async scheduling overlaps two batches. A pipeline has one per stage, and one more with the second model runner.
     """
     if version < BATCHES_IN_FLIGHT:
         return 1
@@ -164,7 +164,7 @@ def _cache_layout(model: Architecture, tp: int, kv_bytes: int, version: Version,
 def _layer_cache(model: Architecture, index: int, tp: int, kv_bytes: int, version: Version) -> LayerCache:
     attention = model.attention[index]
     if isinstance(attention, Latent):
-        # One compressed vector for all heads: every rank keeps the whole of it.
+        # One compressed vector serves all heads, so every rank keeps all of it.
         token = (attention.kv_lora_rank + attention.qk_rope_head_dim) * kv_bytes
         return LayerCache(token_bytes=token + (INDEXER_BYTES_PER_TOKEN if attention.index_heads else 0))
     if isinstance(attention, LinearState):
@@ -182,22 +182,22 @@ def _layer_cache(model: Architecture, index: int, tp: int, kv_bytes: int, versio
 
 
 def kv_bytes_per_token(attention: GroupedQuery, *, tensor_parallel_size: int, kv_dtype_bytes: int) -> int:
-    """Return the bytes of one token's keys and values in one layer on one rank: max(1, KV heads // TP) heads."""
+    """Return the bytes of one token's keys and values per layer and rank, with max(1, KV heads // TP) heads."""
     heads = max(1, attention.kv_heads // tensor_parallel_size)
     return 2 * heads * attention.head_dim * kv_dtype_bytes
 
 
 def _hybrid_block_tokens(caches: Sequence[LayerCache]) -> int:
-    """Return the block size at which an attention page is at least as large as a state: a multiple of 16."""
+    """Return the smallest multiple of 16 tokens whose attention page is at least as large as a state."""
     state = max(one.state_bytes for one in caches)
     token = max(one.token_bytes for one in caches)
     if not token:
-        return BLOCK_TOKENS  # states alone: nothing grows with length
+        return BLOCK_TOKENS  # only states, which do not grow with the length
     return BLOCK_TOKENS * max(1, ceil(state / (BLOCK_TOKENS * token)))
 
 
 def _groups(caches: Sequence[LayerCache], version: Version) -> tuple[CacheGroup, ...]:
-    """Return the groups of _get_kv_cache_groups_uniform_page_size: as large as the rarest kind of layer."""
+    """Return the groups of _get_kv_cache_groups_uniform_page_size, each as large as the rarest kind of layer."""
     kinds: dict[LayerCache, list[int]] = {}
     for index, one in enumerate(caches):
         kinds.setdefault(one, []).append(index)
@@ -211,7 +211,7 @@ def _groups(caches: Sequence[LayerCache], version: Version) -> tuple[CacheGroup,
 
 
 def _padding_limit(version: Version) -> float:
-    """Return up to which ratio of layer counts vLLM pads the smaller kind instead of cutting the larger one."""
+    """Return the ratio of layer counts up to which vLLM pads the smaller kind instead of splitting the larger one."""
     if version >= GROUPS_OF_MUCH_LARGER_SIZE:
         return 1.5
     return 1.25 if version >= GROUPS_OF_LARGER_SIZE else 1.0

@@ -1,4 +1,4 @@
-"""What LoRA adapters take of a GPU: the slots that vLLM allocates at start, whatever is loaded into them later."""
+"""GPU memory of LoRA adapters: the slots that vLLM allocates at start, whether or not they are used."""
 
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.memory.terms import Term
@@ -6,16 +6,16 @@ from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.ranges import Range
 
 BYTES_PER_VALUE = 2
-"""Adapters are kept in 16 bits (lora_dtype auto)."""
+"""vLLM keeps adapters in 16 bits (lora_dtype auto)."""
 DEVIATION = Range(0.5, 1.0, 1.2)
-"""The best value counts every B matrix whole, which vLLM splits over the ranks of some layers; buffers come on top."""
+"""The best value counts each B matrix whole, although vLLM splits some of them over the ranks. Buffers add to it."""
 
 
 def lora_term(model: Architecture, options: ResolvedOptions, *, layers: int) -> Term:
-    """Return the memory of the adapter slots of a stage, on the cautious side: nothing is taken as split.
+    """Return the memory of the adapter slots of a stage, without any split over ranks.
 
-    Source: vLLM lora/layers: each linear layer has a stacked A of (slots, rank, in) and B of (slots, out, rank) for
-    each of its slices (q, k, v; gate, up), and the head one pair for the vocabulary.
+    Source: vLLM lora/layers. Each linear layer has a stacked A of (slots, rank, in) and B of (slots, out, rank) for
+    each slice (q, k, v, gate, up). The head has one pair for the vocabulary.
     """
     values = model.hidden_size + model.vocab_size + layers * _values_per_layer(model)
     size = options.max_loras * options.max_lora_rank * values * BYTES_PER_VALUE
@@ -27,7 +27,7 @@ def lora_term(model: Architecture, options: ResolvedOptions, *, layers: int) -> 
 
 
 def _values_per_layer(model: Architecture) -> int:
-    """Return in + out, summed over the slices of a layer's linears."""
+    """Return in + out, summed over the slices of a layer's linear modules."""
     hidden, query = model.hidden_size, model.num_attention_heads * model.head_dim
     key_value = 2 * model.num_key_value_heads * model.head_dim
     attention = (3 * hidden + query + key_value) + (query + hidden)
@@ -36,5 +36,5 @@ def _values_per_layer(model: Architecture) -> int:
 
 
 def can_count_lora(model: Architecture) -> bool:
-    """Whether the slots of this architecture can be counted: plain attention and no experts."""
+    """Return whether the planner can size the slots: only for plain attention without experts."""
     return not (model.experts or model.latent or model.linear)

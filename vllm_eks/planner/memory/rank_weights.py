@@ -1,4 +1,4 @@
-"""Weights of one rank: which parts stand on its pipeline stage, and how tensor parallelism splits them."""
+"""Weights of one rank: the parts on its pipeline stage, and how tensor parallelism splits them."""
 
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.hardware.instances import Gpu
@@ -21,7 +21,7 @@ def weights_term(
     is_first: bool,
     is_last: bool,
 ) -> Term:
-    """Return the weights of one rank: its layers' shards, and embedding, head and vision tower where they stand."""
+    """Return the weights of one rank: the shards of its layers, and the embedding, head and vision tower if present."""
     architecture, parts, tp = model.architecture, model.parts, tensor_parallel_size
     share = expert_share(architecture.experts.count, tp, options) if architecture.experts else 1 / tp
     share *= expert_growth(architecture, gpu.sm, 1 if options.enable_expert_parallel else tp)
@@ -29,39 +29,40 @@ def weights_term(
     size = sum(
         parts.layers[i].rank_bytes(tensor_parallel_size=tp, kv_heads=kv_heads, expert_share=share) for i in layers
     )
-    beside = _beside_layers(model, is_first=is_first, is_last=is_last)
+    other_parts = _other_parts_layers(model, is_first=is_first, is_last=is_last)
     if architecture.vision:
-        # Every stage makes the tower: only 0.33's second model runner leaves it to the first.
-        beside["vision tower"] = parts.vision_bytes if architecture.vision.is_sharded else parts.vision_bytes * tp
-    size += sum(beside.values()) / tp + (parts.final_norm_bytes if is_last else 0)
+        # Every stage creates the tower, except with the second model runner of 0.33, where only the first does.
+        other_parts["vision tower"] = parts.vision_bytes if architecture.vision.is_sharded else parts.vision_bytes * tp
+    size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)
     size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)
     return Term(
         name="weights",
         bytes=weights_deviation(model) * size,
         rule=f"layers {layers.start}-{layers.stop - 1} over TP={tp}"
-        + (f", {', '.join(beside)}" if beside else "")
-        + f" ({model.weights_source}: {gib(model.weights_bytes):.2f} GiB in all)",
+        + (f", {', '.join(other_parts)}" if other_parts else "")
+        + f" ({model.weights_source}: {gib(model.weights_bytes):.2f} GiB in total)",
     )
 
 
-def _beside_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> dict[str, float]:
-    """Return the vocabulary's parts on a stage, by name, in bytes before TP splits them.
+def _other_parts_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> dict[str, float]:
+    """Return the embedding and the head on a stage, by name, in bytes before TP splits them.
 
-    Some classes make them on every stage, though only the ends use them; a tied embedding serves as the head.
+    Some classes create them on every stage, although only the first and last use them. A tied embedding is also the
+    head.
     """
     architecture, parts = model.architecture, model.parts
-    held: dict[str, float] = {}
+    on_stage: dict[str, float] = {}
     if is_first or architecture.embedding_everywhere or (is_last and parts.tied):
-        held["embedding"] = parts.embedding_bytes
+        on_stage["embedding"] = parts.embedding_bytes
     if (is_last or architecture.head_everywhere) and not parts.tied:
-        held["head"] = parts.head_bytes
-    return held
+        on_stage["head"] = parts.head_bytes
+    return on_stage
 
 
 def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptions) -> float:
-    """Return the part of the routed experts that the fullest rank holds.
+    """Return the largest share of the routed experts on any rank.
 
-    With expert parallel the experts stay whole and the remainder goes to the first ranks.
+    With expert parallelism each expert stays whole, and the first ranks hold the remainder.
     """
     if options.enable_expert_parallel:
         return -(-experts // tensor_parallel_size) / experts
@@ -69,7 +70,7 @@ def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptio
 
 
 def weights_deviation(model: ModelFacts) -> Range:
-    """Return how far the loaded bytes may differ from the bytes counted, as factors."""
+    """Return the range of loaded bytes over computed bytes."""
     if model.architecture.is_assumed:
         return constants.WEIGHTS_ASSUMED
     if model.weights_source == "headers":

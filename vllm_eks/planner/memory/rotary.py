@@ -1,8 +1,8 @@
-"""Rotary tables: the cosines and sines of every position, whole on each GPU of each stage, whatever --max-model-len is.
+"""Memory of the rotary tables: the cosines and sines of all positions of the model.
 
-vLLM makes them when it makes the model (model_executor/layers/rotary_embedding, `get_rope`, read in 0.21, 0.27 and
-0.32): one table for each set of rope parameters, which all layers with these parameters share. They are buffers, so
-they are in no checkpoint, and vLLM logs them with the weights.
+Each GPU holds them whole, whatever --max-model-len is. vLLM creates one table for each set of rope parameters when it
+creates the model (model_executor/layers/rotary_embedding, `get_rope`, in 0.21, 0.27 and 0.32). The tables are buffers:
+they are not in the checkpoint, and vLLM logs them as part of the weights.
 """
 
 from typing import Literal
@@ -14,7 +14,7 @@ from vllm_eks.planner.models.architecture import Architecture, GroupedQuery, Lin
 from vllm_eks.planner.ranges import exactly
 
 IMAGE_POSITIONS_FACTOR = 4
-"""Multimodal rotary tables hold four times the positions, for videos (mrope.py, cache_max_position_num)."""
+"""Multimodal rotary tables hold four times as many positions, for videos (mrope.py, cache_max_position_num)."""
 
 
 def rotary_term(model: Architecture, options: ResolvedOptions, *, layers: range) -> Term:
@@ -26,7 +26,7 @@ def rotary_term(model: Architecture, options: ResolvedOptions, *, layers: range)
     return Term(
         name="rotary tables",
         bytes=exactly(size),
-        rule=f"{rows}: every position of the model, whole on each GPU" if tables else "no layer of the stage rotates",
+        rule=f"{rows}: all positions of the model, on each GPU" if tables else "no layer of the stage uses one",
     )
 
 
@@ -40,7 +40,7 @@ def _table_bytes(table: RotaryTable, options: ResolvedOptions) -> int:
 
 
 def _kinds(model: Architecture, layers: range) -> set[Literal["all", "full", "sliding"]]:
-    """Return which tables these layers use: linear attention and Llama 4's global layers rotate nothing."""
+    """Return the kinds of tables that these layers use. Linear attention and Llama 4's global layers use none."""
     kinds: set[Literal["all", "full", "sliding"]] = set()
     for index in layers:
         attention = model.attention[index]

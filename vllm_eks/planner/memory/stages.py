@@ -1,4 +1,4 @@
-"""Memory of each pipeline stage of one layout; the tightest stage decides for all."""
+"""Memory of each pipeline stage of a layout. The tightest stage decides the KV cache of all."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -19,9 +19,9 @@ from vllm_eks.planner.units import BYTES_PER_GIB
 
 
 def stage_layers(num_layers: int, pipeline_parallel_size: int) -> tuple[int, ...]:
-    """Return how many layers each stage holds: vLLM distributed/utils.py, get_pp_indices.
+    """Return the number of layers of each stage, as get_pp_indices in vLLM's distributed/utils.py.
 
-    The remainder goes one each to stages from the second last backwards, never to the last one.
+    The remainder goes to the stages before the last one, one layer each, backwards.
 
     >>> stage_layers(126, 4), stage_layers(61, 2), stage_layers(94, 4)
     ((31, 32, 32, 31), (31, 30), (23, 24, 24, 23))
@@ -35,7 +35,7 @@ def stage_layers(num_layers: int, pipeline_parallel_size: int) -> tuple[int, ...
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One rank of one pipeline stage (all its ranks are alike)."""
+    """One rank of a pipeline stage. All ranks of a stage are the same."""
 
     index: int
     first_layer: int
@@ -44,14 +44,14 @@ class Stage:
     budget_bytes: int
     weights: Term
     tables: Term
-    """Rotary tables, which vLLM makes and logs with the weights."""
+    """Rotary tables, which vLLM logs as part of the weights."""
     activations: Term
     overheads: tuple[Term, ...]
     outside_budget: Range
-    """CUDA graphs, in the versions that capture them after and beside the budget, in bytes."""
+    """Bytes of CUDA graphs, in versions that capture them outside the budget."""
     cache: CacheLayout
     kv_cache: Range
-    """Bytes left for the KV cache; below zero when the rank does not even start. The low end is the cautious one."""
+    """Bytes left for the KV cache, negative when the rank cannot start."""
 
     @property
     def layer_range(self) -> range:
@@ -60,32 +60,32 @@ class Stage:
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """Everything that comes off the budget before the KV cache."""
+        """All memory that the budget pays for before the KV cache."""
         return (self.weights, self.tables, self.activations, *self.overheads)
 
     @property
     def loaded_bytes(self) -> float:
-        """Likely what vLLM logs as the memory of the loaded model: weights and rotary tables."""
+        """Best estimate of the model memory that vLLM logs: weights and rotary tables."""
         return self.weights.size_bytes + self.tables.size_bytes
 
     @property
     def overhead_bytes(self) -> float:
-        """Everything in the budget that is neither weights, activations nor KV cache."""
+        """The part of the budget that is not weights, activations or KV cache."""
         return sum(term.size_bytes for term in self.overheads)
 
     @property
     def needed_bytes(self) -> float:
-        """What the rank takes before the first token of KV cache, most likely."""
+        """Best estimate of the memory in the budget without the KV cache."""
         return self.loaded_bytes + self.activations.size_bytes + self.overhead_bytes
 
     @property
     def kv_cache_bytes(self) -> float:
-        """What is most likely left for the KV cache."""
+        """Best estimate of the KV cache."""
         return self.kv_cache.best
 
     @property
     def outside_budget_bytes(self) -> float:
-        """The likely size of CUDA graphs outside the budget."""
+        """Best estimate of the CUDA graphs outside the budget."""
         return self.outside_budget.best
 
     @property
@@ -99,14 +99,14 @@ class Stage:
         return self.cache.block_bytes(self.layer_range)
 
     def blocks(self, kv_cache_bytes: float) -> int:
-        """Return the whole KV-cache blocks in so many bytes."""
+        """Return the number of whole KV-cache blocks that fit in this many bytes."""
         return int(kv_cache_bytes // self.block_bytes) if kv_cache_bytes > 0 else 0
 
     @property
     def graphs_overflow_bytes(self) -> float:
-        """How far, on the cautious side, memory outside the budget exceeds what the budget leaves free.
+        """Bytes by which the CUDA graphs exceed the memory outside the budget, by their high estimate.
 
-        The activation peak may turn out larger when the graphs are captured than when vLLM measured it (fragments).
+        Because of fragmentation, the activation peak may be higher during graph capture than when vLLM measured it.
         """
         slack = self.activations.bytes.high - self.activations.bytes.best
         if not self.outside_budget.high:
@@ -116,7 +116,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """One way to split the model, with the memory of each stage."""
+    """A split of the model, with the memory of each stage."""
 
     tensor_parallel_size: int
     pipeline_parallel_size: int
@@ -124,12 +124,12 @@ class Layout:
 
     @cached_property
     def tightest(self) -> Stage:
-        """The stage with the fewest blocks: vLLM gives every rank as many as it has."""
+        """The stage with the fewest blocks. vLLM gives all ranks the same number."""
         return min(self.stages, key=lambda stage: (stage.blocks(stage.kv_cache.best), stage.kv_cache.best))
 
     @cached_property
     def blocks(self) -> tuple[int, int, int]:
-        """Blocks of every rank: the fewest, the likely number, the most."""
+        """Blocks of each rank: low, best and high estimate."""
         return (
             min(stage.blocks(stage.kv_cache.low) for stage in self.stages),
             min(stage.blocks(stage.kv_cache.best) for stage in self.stages),
@@ -138,12 +138,12 @@ class Layout:
 
     @property
     def cache(self) -> CacheLayout:
-        """How layers are grouped; the same on every stage."""
+        """The cache groups, which are the same on all stages."""
         return self.stages[0].cache
 
     @property
     def label(self) -> str:
-        """How people name the layout."""
+        """The layout's name, such as TP=8 PP=2."""
         return f"TP={self.tensor_parallel_size} PP={self.pipeline_parallel_size}"
 
 
@@ -155,13 +155,13 @@ def build_layout(
     tensor_parallel_size: int,
     pipeline_parallel_size: int,
 ) -> Layout:
-    """Return the memory of every stage of a layout whose rules hold."""
+    """Return the memory of each stage of a layout that breaks no rule."""
     return _layout(model, instance.one_gpu, options, tensor_parallel_size, pipeline_parallel_size)
 
 
 @lru_cache(maxsize=4096)
 def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: int) -> Layout:
-    # Kept, since a comparison meets the same GPU in many types, and what every stage shares is computed once.
+    # Cached: many instance types have the same GPU. Terms that all stages share are computed once.
     architecture = model.architecture
     counts = stage_layers(architecture.num_hidden_layers, pp)
     cache = cache_layout(architecture, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
@@ -184,7 +184,7 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
             is_last=index == pp - 1,
         )
         adapters = (lora_term(architecture, options, layers=count),) if options.max_loras else ()
-        # With adapters every graph is captured a second time, without them.
+        # With adapters vLLM captures each graph twice, with and without them.
         graphs = memory.cuda_graph_term(captured * (2 if adapters else 1), layers=count)
         tables = rotary_term(architecture, options, layers=range(first, first + count))
         buffers = memory.buffers_term(architecture, options, groups=len(cache.groups), is_first=index == 0)
@@ -201,7 +201,7 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
 
 @dataclass(frozen=True, kw_only=True)
 class _Terms:
-    """What one rank holds beside its KV cache."""
+    """The memory of one rank, except its KV cache."""
 
     weights: Term
     tables: Term
@@ -226,12 +226,12 @@ def _stage(gpu: Gpu, options: ResolvedOptions, cache: CacheLayout, layers: range
         overheads=overheads,
         outside_budget=exactly(0.0) if inside else terms.graphs.bytes,
         cache=cache,
-        kv_cache=_left_over(budget, (terms.weights, terms.tables, terms.activations, *overheads)),
+        kv_cache=_remaining(budget, (terms.weights, terms.tables, terms.activations, *overheads)),
     )
 
 
-def _left_over(budget_bytes: int, terms: tuple[Term, ...]) -> Range:
-    """Return what the terms leave of the budget."""
+def _remaining(budget_bytes: int, terms: tuple[Term, ...]) -> Range:
+    """Return the budget minus the terms."""
     left = constants.TOTAL_MEMORY * budget_bytes
     for term in terms:
         left = left + -term.bytes

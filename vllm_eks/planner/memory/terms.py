@@ -1,7 +1,7 @@
-"""GPU memory of one rank, term by term: what vLLM takes before it sizes the KV cache.
+"""GPU memory of one rank, term by term, before vLLM sizes the KV cache.
 
-The order is vLLM's own (v1/worker/gpu_worker.py, determine_available_memory): total x utilization is the budget;
-weights, the activation peak, memory outside torch and, from 0.20, CUDA graphs come off it; the KV cache gets the rest.
+The order follows vLLM (v1/worker/gpu_worker.py, determine_available_memory). The budget is total x utilization. vLLM
+subtracts weights, the activation peak, memory outside torch and, since 0.20, CUDA graphs. The rest is the KV cache.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from vllm_eks.planner.units import BYTES_PER_GIB
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """One line of the sum: its bytes, and the rule that a reader can redo it with."""
+    """One term of the sum: its bytes, and the rule that it is computed by."""
 
     name: str
     bytes: Range
@@ -30,17 +30,17 @@ class Term:
 
     @property
     def size_bytes(self) -> float:
-        """The likely size."""
+        """Best estimate of the size."""
         return self.bytes.best
 
 
 def budget_bytes(gpu_memory_gib: float, utilization: float) -> int:
-    """Return ceil(total x utilization), as vLLM's v1/worker/utils.py request_memory."""
+    """Return ceil(total x utilization), as request_memory in vLLM's v1/worker/utils.py."""
     return ceil(gpu_memory_gib * BYTES_PER_GIB * utilization)
 
 
 def sampler_bytes_per_logit(options: ResolvedOptions) -> Range:
-    """Return what the sampler holds at its peak for each row and vocabulary entry, by version."""
+    """Return the sampler's peak bytes per row and vocabulary entry in this version."""
     if options.version >= constants.SORT_REPLACED_SINCE:
         return constants.MASKING_SAMPLER
     if options.version >= constants.SORT_ALWAYS_SINCE:
@@ -49,18 +49,18 @@ def sampler_bytes_per_logit(options: ResolvedOptions) -> Range:
 
 
 def sampler_bytes(model: Architecture, options: ResolvedOptions) -> Range:
-    """Return the peak of the dummy sampler run on the last stage: logits of max_num_seqs rows, beside the hidden state.
+    """Return the peak of the dummy sampler run on the last stage: logits of max_num_seqs rows, and the hidden state.
 
-    Every rank samples over the whole vocabulary: TP gathers the logits first.
+    Each rank samples over the whole vocabulary, because TP gathers the logits first.
     """
     hidden = exactly(2 * options.max_num_batched_tokens * model.hidden_size)
     return sampler_bytes_per_logit(options) * (options.max_num_seqs * model.vocab_size) + hidden
 
 
 def forward_bytes(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
-    """Return the peak of a forward pass over max_num_batched_tokens: the widest layer's buffers in 16 bits.
+    """Return the peak of a forward pass over max_num_batched_tokens: the buffers of the widest layer in 16 bits.
 
-    Hidden state, residual and norm output are whole on every rank; attention and MLP buffers are split.
+    Each rank holds the hidden state, residual and norm output whole. Attention and MLP buffers are split.
     """
     tp = tensor_parallel_size
     values = options.max_num_batched_tokens * (4 * model.hidden_size + _attention_values(model, tp))
@@ -75,7 +75,7 @@ def forward_bytes(model: Architecture, options: ResolvedOptions, *, tensor_paral
 
 
 def _attention_values(model: Architecture, tp: int) -> float:
-    """Values of one token in the attention of the widest kind of layer."""
+    """Return the values per token in the attention of the widest kind of layer."""
     sizes = [(model.num_attention_heads + 2 * model.num_key_value_heads) * model.head_dim / tp]
     if model.latent:
         latent = model.latent
@@ -87,7 +87,7 @@ def _attention_values(model: Architecture, tp: int) -> float:
 
 
 def profiled_images(vision: Vision, options: ResolvedOptions) -> int:
-    """Return how many largest images vLLM runs through the encoder at once when it profiles memory."""
+    """Return the number of largest images that vLLM runs through the encoder at once when it profiles memory."""
     images = max(1, options.max_num_batched_tokens // vision.profile_tokens)
     if options.images_per_prompt is None:
         return images
@@ -95,29 +95,29 @@ def profiled_images(vision: Vision, options: ResolvedOptions) -> int:
 
 
 def encoder_bytes(vision: Vision, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
-    """Return the peak of the vision encoder over as many largest images as one batch holds."""
+    """Return the peak of the vision encoder for a batch of largest images."""
     tp = tensor_parallel_size if vision.is_sharded else 1
     patches = profiled_images(vision, options) * vision.profile_patches
     mlp = exactly(2 * patches * (3 * vision.hidden_size + 2 * vision.intermediate_size / tp))
-    # Residual, norm and output are whole on every rank; what stands by head is split.
+    # Each rank holds residual, norm and output whole. Values per head are split.
     attention = constants.ENCODER_ATTENTION_VALUES * (2 * patches * vision.hidden_size * (3 + 21 / tp) / 24)
     return attention.at_least(mlp)
 
 
 def encoder_output_bytes(vision: Vision, options: ResolvedOptions) -> Range:
-    """Return the encoder's outputs, which vLLM keeps while it profiles the decoder.
+    """Return the bytes of the encoder outputs, which vLLM keeps while it profiles the decoder.
 
-    Up to 0.12 each of them is spread over the whole encoder budget.
+    Up to 0.12 each output is padded to the whole encoder budget.
     """
-    each = vision.profile_tokens
+    output_tokens = vision.profile_tokens
     if options.version < ENCODER_OUTPUTS_PACKED:
-        each = max(each, options.max_num_batched_tokens)
-    tokens = profiled_images(vision, options) * each
+        output_tokens = max(output_tokens, options.max_num_batched_tokens)
+    tokens = profiled_images(vision, options) * output_tokens
     return exactly(2 * tokens * vision.output_size)
 
 
 def activation_term(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int, is_last: bool) -> Term:
-    """Return the activation peak of a stage: the largest of forward, encoder and, on the last one, sampler.
+    """Return the activation peak of a stage: the largest of forward, encoder and, on the last stage, sampler.
 
     vLLM runs the vision encoder on every stage when it profiles.
     """
@@ -136,16 +136,16 @@ def activation_term(model: Architecture, options: ResolvedOptions, *, tensor_par
         "forward": f"{options.max_num_batched_tokens} batched tokens through the widest layer, at least 0.4 GiB",
         "sampler": f"{sampler_bytes_per_logit(options).best:g} B x {options.max_num_seqs} seqs x "
         f"{model.vocab_size} vocabulary, and the hidden state",
-        "encoder": "largest images of one batch through the vision tower",
+        "encoder": "a batch of largest images through the vision tower",
     }[largest]
     return Term(name=f"activations ({largest})", bytes=size, rule=rule)
 
 
 def buffers_term(model: Architecture, options: ResolvedOptions, *, groups: int, is_first: bool) -> Term:
-    """Return what the model runner keeps between steps: embedded inputs, what a stage receives, block tables.
+    """Return the model runner's persistent buffers: input embeddings, inputs from the previous stage, block tables.
 
-    v1/worker/gpu_model_runner.py and block_table.py; the second model runner keeps block tables twice, and makes them
-    after the KV cache is sized.
+    Source: v1/worker/gpu_model_runner.py and block_table.py. The second model runner keeps block tables twice and
+    creates them after it sizes the KV cache.
     """
     embedded = 2 * options.max_num_batched_tokens * model.hidden_size
     received = 0 if is_first else 2 * embedded
@@ -178,7 +178,7 @@ def non_torch_term(gpu: Gpu, *, tensor_parallel_size: int, pipeline_parallel_siz
 
 
 def graph_capture_sizes(options: ResolvedOptions) -> tuple[int, ...]:
-    """Return the batch sizes vLLM captures: 1, 2, 4, 8..256 by 8, then by 16, up to min(2 x seqs, 512)."""
+    """Return the batch sizes that vLLM captures: 1, 2, 4, 8..256 by 8, then by 16, up to min(2 x seqs, 512)."""
     largest = min(2 * options.max_num_seqs, 512)
     by_8, by_16 = 8, 16 if options.version >= GRAPH_SIZES_THINNED else 8
     sizes = [1, 2, 4, *range(8, min(largest + 1, 256), by_8), *range(256, largest + 1, by_16)]
@@ -186,9 +186,9 @@ def graph_capture_sizes(options: ResolvedOptions) -> tuple[int, ...]:
 
 
 def captured_graphs(options: ResolvedOptions) -> int:
-    """Return how many CUDA graphs vLLM captures: none with --enforce-eager.
+    """Return the number of CUDA graphs that vLLM captures, 0 with --enforce-eager.
 
-    One piecewise graph a size; from 0.11 also a full graph for each size that a decode batch can have.
+    vLLM captures one piecewise graph per size and, since 0.11, a full graph for each size of a decode batch.
     """
     if options.enforce_eager:
         return 0
@@ -198,7 +198,7 @@ def captured_graphs(options: ResolvedOptions) -> int:
 
 
 def cuda_graph_term(graphs: int, *, layers: int) -> Term:
-    """Return the memory of so many CUDA graphs on a stage of so many layers."""
+    """Return the memory of the CUDA graphs on a stage with this number of layers."""
     return Term(
         name="CUDA graphs",
         bytes=constants.GRAPH_BYTES_PER_LAYER * (layers * graphs),

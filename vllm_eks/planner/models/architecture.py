@@ -1,4 +1,4 @@
-"""What a model is made of: the facts that decide parallel sizes and memory. Pure data, read by config_json."""
+"""The properties of a model that decide parallel sizes and memory, as data. config_json.py reads them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +10,15 @@ from vllm_eks.planner.vllm_version import OLDEST, Version
 
 @dataclass(frozen=True, kw_only=True)
 class GroupedQuery:
-    """Attention with query heads in groups that share keys and values; multi-head where both counts are equal."""
+    """Grouped-query attention, or multi-head attention when both head counts are equal."""
 
     heads: int
     kv_heads: int
     head_dim: int
     window_tokens: int | None = None
-    """Sliding window; None attends to the whole context."""
+    """Sliding window, or None for the whole context."""
     has_output_gate: bool = False
-    """Qwen3-Next and Qwen3.5: q_proj makes a gate as large as the query beside it."""
+    """Qwen3-Next and Qwen3.5: q_proj also outputs a gate as large as the query."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +32,13 @@ class Latent:
     qk_rope_head_dim: int
     v_head_dim: int
     index_heads: int = 0
-    """Heads of the sparse indexer (DeepSeek V3.2); 0 where there is none."""
+    """Heads of the sparse indexer (DeepSeek V3.2), or 0 without one."""
     index_head_dim: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearState:
-    """Gated delta net (Qwen3-Next, Qwen3.5): a state of fixed size a request instead of a growing KV cache."""
+    """Gated delta net (Qwen3-Next, Qwen3.5): a fixed-size state per request instead of a growing KV cache."""
 
     key_heads: int
     value_heads: int
@@ -46,16 +46,16 @@ class LinearState:
     value_head_dim: int
     conv_kernel: int
     state_value_bytes: int
-    """Bytes of one value of the recurrent state; the convolution's state is 16-bit."""
+    """Bytes of one value of the recurrent state. The convolution's state is 16-bit."""
 
     @property
     def key_size(self) -> int:
-        """Values of all keys."""
+        """Total size of the keys."""
         return self.key_heads * self.key_head_dim
 
     @property
     def value_size(self) -> int:
-        """Values of all values."""
+        """Total size of the values."""
         return self.value_heads * self.value_head_dim
 
     @property
@@ -75,13 +75,13 @@ class Experts:
     per_token: int
     intermediate_size: int
     shared_intermediate_size: int
-    """All shared experts together; 0 where there is none."""
+    """Total size of the shared experts, or 0 without any."""
     has_bias: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vision:
-    """The vision part: what it weighs, and what vLLM runs through it when it profiles memory."""
+    """The vision tower: its size, and the input that vLLM profiles memory with."""
 
     kind: str
     """Kind of tower: llama4, qwen3, siglip, pixtral or kimi."""
@@ -92,7 +92,7 @@ class Vision:
     profile_patches: int
     """Patches of the largest item that vLLM profiles with."""
     profile_tokens: int
-    """Tokens which that item becomes in the decoder."""
+    """Decoder tokens of that item."""
     output_size: int
     """Values of one such token, deep-stack features included."""
     is_sharded: bool = True
@@ -101,22 +101,22 @@ class Vision:
 
 @dataclass(frozen=True, kw_only=True)
 class RotaryTable:
-    """Cosines and sines of every position that layers with the same rope parameters share (planner.rotary)."""
+    """A table of cosines and sines, shared by layers with the same rope parameters (planner/models/rotary.py)."""
 
     positions: int
     dim: int
     value_bytes: int
     layers: Literal["all", "full", "sliding"] = "all"
-    """Which layers use it: all that rotate, those that attend to everything, or those with a window."""
+    """The layers that use it: all with rotary embedding, those with full attention, or those with a window."""
     repeats_positions: bool = False
-    """Whether some versions of vLLM hold every position several times, for videos."""
+    """Whether some vLLM versions repeat each position for videos."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Architecture:
     """The config fields that decide parallel sizes and memory.
 
-    Compared by identity: it is read once, and is the key of what is computed from it.
+    Compared by identity, because it is parsed once and used as a cache key.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Architecture:
     head_dim: int
     vocab_size: int
     intermediate_size: int
-    """Of the dense layers; 0 where every layer is a mixture of experts."""
+    """Size of the dense layers, or 0 when all layers are mixtures of experts."""
     max_position_embeddings: int
     tie_word_embeddings: bool
     has_qkv_bias: bool
@@ -142,21 +142,21 @@ class Architecture:
     quantization: Quantization = NONE
     expert_module: str = "mlp.experts"
     draft_layers: int = 0
-    """Layers for multi-token prediction that the repository may hold and that vLLM does not load by default."""
+    """Layers for multi-token prediction, which the repository may contain and vLLM does not load by default."""
     since: Version = OLDEST
-    """First vLLM version that knows the architecture."""
+    """First vLLM version that supports the architecture."""
     chunk_tokens: int | None = None
     """Llama 4: local layers attend inside fixed chunks of this length."""
     unchunked_layers: frozenset[int] = frozenset()
     """Llama 4's global layers (no_rope_layers)."""
     embedding_everywhere: bool = False
-    """Whether vLLM makes the embedding on every pipeline stage; else on the first (tied: also on the last)."""
+    """Whether vLLM creates the embedding on all pipeline stages, not only on the first (and the last, if tied)."""
     head_everywhere: bool = False
-    """Whether vLLM makes the head on every pipeline stage; else on the last."""
+    """Whether vLLM creates the head on all pipeline stages, not only on the last."""
     has_prefix_images: bool = False
-    """Gemma 3: images attend in both directions, so one image must fit into a batch."""
+    """Gemma 3: images attend in both directions, so one image must fit in a batch."""
     is_assumed: bool = False
-    """An architecture the planner does not know, read as a dense decoder: everything about it is an estimate."""
+    """Whether an unsupported architecture is planned as a dense decoder, which makes all numbers estimates."""
 
     @property
     def dense_layers(self) -> int:
@@ -165,18 +165,18 @@ class Architecture:
 
     @cached_property
     def latent(self) -> Latent | None:
-        """The latent attention, which all layers of such a model share."""
+        """The latent attention if the model has it. All its layers are the same."""
         first = self.attention[0]
         return first if isinstance(first, Latent) else None
 
     @cached_property
     def linear(self) -> LinearState | None:
-        """The linear attention of a hybrid model."""
+        """The linear attention if the model is a hybrid."""
         return next((a for a in self.attention if isinstance(a, LinearState)), None)
 
     @property
     def kind(self) -> Literal["dense", "mixture of experts", "hybrid"]:
-        """What the model is, in the field's words."""
+        """The kind of model."""
         if self.linear:
             return "hybrid"
         return "mixture of experts" if self.experts else "dense"

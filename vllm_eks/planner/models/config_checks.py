@@ -1,4 +1,4 @@
-"""What must hold of a config.json before anything is computed from it: every fault of it, told at once."""
+"""Checks of a config.json before anything is computed from it. All errors are reported at once."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -45,15 +45,15 @@ COUNTS = (
     "num_nextn_predict_layers",
     "mtp_num_hidden_layers",
 )
-"""Fields that hold a whole number, or nothing."""
+"""Fields with a whole number, or without a value."""
 PER_LAYER = ("layer_types", "no_rope_layers")
-"""Lists with an entry for each layer."""
+"""Lists with one entry per layer."""
 LAYER_NUMBERS = ("moe_layers", "mlp_only_layers")
-MOST_LAYERS = 4096
-"""Far above any model: what a slip of the pen must not turn into hours of counting."""
+MAX_LAYERS = 4096
+"""Far above any model, so that a typo does not cause hours of computation."""
 LARGEST_NUMBER = 10**9
 LONGEST_VALUE = 60
-"""Characters of a value in a message."""
+"""Longest part of a value shown in a message, in characters."""
 
 
 def is_count(value: object) -> bool:
@@ -61,12 +61,12 @@ def is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def config_faults(text: Mapping[str, Any], family: Family) -> Iterator[str]:
-    """Yield what is wrong with the decoder's part of a config.json, in words that follow `config.json`."""
+def config_errors(text: Mapping[str, Any], family: Family) -> Iterator[str]:
+    """Yield each error in the decoder's part of a config.json, worded to follow `config.json`."""
     missing = _missing(text, family)
     absent = [key for key in missing if text.get(key) is None]
     if absent:
-        yield f"lacks a whole number above 0 for {', '.join(absent)}"
+        yield f"needs a whole number above 0 for {', '.join(absent)}"
     for key in missing:
         if key not in absent:
             yield f"has {key} {_shown(text[key])}: write a whole number above 0{_without_quotes(text[key])}"
@@ -75,20 +75,20 @@ def config_faults(text: Mapping[str, Any], family: Family) -> Iterator[str]:
         if value is None or key in missing:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_NUMBER:
-            yield f"has {key} {_shown(value)}, which is no whole number from 0 to {LARGEST_NUMBER:,}"
+            yield f"has {key} {_shown(value)}: write a whole number from 0 to {LARGEST_NUMBER:,}"
     if not missing and not text.get("head_dim") and text["hidden_size"] < text["num_attention_heads"]:
-        yield f"has {text['num_attention_heads']} heads for a hidden_size of {text['hidden_size']}"
+        yield f"has more attention heads ({text['num_attention_heads']}) than hidden_size ({text['hidden_size']})"
     layers = text.get("num_hidden_layers")
     if not is_count(layers) or not isinstance(layers, int):
         return
-    if layers > MOST_LAYERS:
+    if layers > MAX_LAYERS:
         yield f"has num_hidden_layers {layers}, which is more than any model has"
         return
     yield from _lists(text, layers)
 
 
 def _shown(value: object) -> str:
-    """Return a value as the file has it, cut where it is long."""
+    """Return a value as JSON, cut if it is long."""
     text = json.dumps(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
@@ -115,8 +115,8 @@ def _lists(text: Mapping[str, Any], layers: int) -> Iterator[str]:
     for key in PER_LAYER:
         value = text.get(key)
         if value and (not isinstance(value, list) or len(value) != layers):
-            yield f"has a {key} that is no list of {layers} entries, one for each layer"
+            yield f"has a {key} that is not a list of {layers} entries, one for each layer"
     for key in LAYER_NUMBERS:
         value = text.get(key)
         if value and not (isinstance(value, list) and all(isinstance(item, int) for item in value)):
-            yield f"has {key} {value!r}, which is no list of layer numbers"
+            yield f"has {key} {value!r}, which is not a list of layer numbers"

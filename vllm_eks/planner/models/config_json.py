@@ -1,4 +1,4 @@
-"""Read a Hugging Face config.json into an Architecture: locked models and folders go through the same reading."""
+"""Parses a Hugging Face config.json, of a locked model or a folder, into an Architecture."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +12,14 @@ from vllm_eks.planner.models.architecture import (
     Latent,
     LinearState,
 )
-from vllm_eks.planner.models.config_checks import config_faults, is_count
+from vllm_eks.planner.models.config_checks import config_errors, is_count
 from vllm_eks.planner.models.families import ASSUMED_DENSE, FAMILIES, Family
 from vllm_eks.planner.models.quantization import parse_quantization
 from vllm_eks.planner.models.rotary import parse_rotary
 from vllm_eks.planner.models.vision import parse_vision
 
 GEMMA_3_PATTERN = 6
-"""Every sixth layer of Gemma 3 attends to everything (transformers Gemma3TextConfig, sliding_window_pattern)."""
+"""Every sixth layer of Gemma 3 has full attention (transformers Gemma3TextConfig, sliding_window_pattern)."""
 HYBRID_INTERVAL = 4
 """Every fourth layer of Qwen3-Next and Qwen3.5 has full attention (full_attention_interval)."""
 LLAMA_4_GLOBAL_INTERVAL = 4
@@ -28,18 +28,15 @@ DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class UnknownArchitecture(WrongQuestion):
-    """config.json names an architecture that the planner does not know."""
+    """config.json names an architecture that the planner does not support."""
 
     def __init__(self, where: str, name: str | None) -> None:
         estimate = "A decoder with grouped-query attention and a dense MLP can be estimated with --assume-dense"
         if name is None:
-            super().__init__(
-                f'{where}: config.json names no architecture: it needs architectures, such as ["LlamaForCausalLM"]. '
-                f"{estimate}"
-            )
+            super().__init__(f'{where}: config.json has no "architectures", such as ["LlamaForCausalLM"]. {estimate}')
             return
         super().__init__(
-            f"{where}: the planner does not know the architecture {name[:100]}; it knows {', '.join(FAMILIES)}. "
+            f"{where}: the planner does not support the architecture {name[:100]}; it supports {', '.join(FAMILIES)}. "
             f"{estimate}"
         )
 
@@ -48,13 +45,13 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
     """Return the architecture that a config.json describes.
 
     Args:
-        config: The whole document; multimodal models keep the decoder under `text_config`.
+        config: The whole document. Multimodal models keep the decoder under `text_config`.
         where: The model id or folder, for messages.
-        assume_dense: Read an unknown architecture as a plain dense decoder, and mark it as an assumption.
+        assume_dense: Treat an unknown architecture as a plain dense decoder, and mark it as an assumption.
 
     Raises:
-        UnknownArchitecture: A family the planner does not know, without `assume_dense`.
-        WrongQuestion: Fields that are missing or no whole numbers, all at once.
+        UnknownArchitecture: The planner does not support the family, and `assume_dense` is not set.
+        WrongQuestion: Fields are missing or not whole numbers. The message lists all of them.
     """
     names = config.get("architectures")
     name = str(names[0]) if isinstance(names, list) and names else None
@@ -63,9 +60,9 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
         raise UnknownArchitecture(where, name)
     family = known or ASSUMED_DENSE
     text = {**config, **_section(config, "text_config", where)}
-    faults = list(config_faults(text, family))
-    if faults:
-        raise WrongQuestion(f"{where}: config.json {'; it '.join(faults)}")
+    errors = list(config_errors(text, family))
+    if errors:
+        raise WrongQuestion(f"{where}: config.json {'; it '.join(errors)}")
     heads, layers = int(text["num_attention_heads"]), int(text["num_hidden_layers"])
     experts = _experts(family, text, where)
     moe_layers = _moe_layers(family, text, layers) if experts else frozenset[int]()
@@ -80,7 +77,7 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
         vocab_size=int(text["vocab_size"]),
         intermediate_size=_dense_size(family, text) if len(moe_layers) < layers else 0,
         max_position_embeddings=int(text["max_position_embeddings"]),
-        tie_word_embeddings=_ties(config, text, family),
+        tie_word_embeddings=_has_tied_embeddings(config, text, family),
         has_qkv_bias=family.qkv_bias or bool(text.get("attention_bias", False)),
         norm_values_per_layer=_norm_values(family, text),
         dtype=str(text.get("torch_dtype") or text.get("dtype") or "bfloat16"),
@@ -105,7 +102,7 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
 def _section(config: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
     section = config.get(name) or {}
     if not isinstance(section, dict):
-        raise WrongQuestion(f"{where}: config.json has a {name} that is no JSON object")
+        raise WrongQuestion(f"{where}: config.json has a {name} that is not a JSON object")
     return section
 
 
@@ -114,13 +111,13 @@ def _head_dim(text: Mapping[str, Any]) -> int:
 
 
 def _dense_size(family: Family, text: Mapping[str, Any]) -> int:
-    # Llama 4 keeps the dense layers' size under its own name; intermediate_size is that of an expert.
+    # Llama 4 has intermediate_size_mlp for its dense layers, and intermediate_size is the size of an expert.
     return int(text.get("intermediate_size_mlp") or text.get("intermediate_size") or 0)
 
 
-def _ties(config: Mapping[str, Any], text: Mapping[str, Any], family: Family) -> bool:
-    said = (config.get("text_config") or {}).get("tie_word_embeddings", config.get("tie_word_embeddings"))
-    return family.ties_by_default if said is None else bool(said)
+def _has_tied_embeddings(config: Mapping[str, Any], text: Mapping[str, Any], family: Family) -> bool:
+    setting = (config.get("text_config") or {}).get("tie_word_embeddings", config.get("tie_word_embeddings"))
+    return family.ties_by_default if setting is None else bool(setting)
 
 
 def _norm_values(family: Family, text: Mapping[str, Any]) -> int:
@@ -173,7 +170,7 @@ def _is_full(text: Mapping[str, Any], index: int) -> bool:
 
 
 def _global_layers(text: Mapping[str, Any], layers: int) -> frozenset[int]:
-    """Return Llama 4's layers without rotary embedding, which attend to everything: every fourth by default."""
+    """Return Llama 4's layers without rotary embedding, which have full attention: every fourth by default."""
     marks = text.get("no_rope_layers")
     if isinstance(marks, list) and len(marks) == layers:
         return frozenset(index for index, has_rope in enumerate(marks) if not has_rope)
@@ -182,7 +179,7 @@ def _global_layers(text: Mapping[str, Any], layers: int) -> frozenset[int]:
 
 
 def _window(family: Family, text: Mapping[str, Any], index: int) -> int | None:
-    """Return the sliding window of a layer, None where it attends to everything."""
+    """Return the sliding window of a layer, or None for full attention."""
     window = text.get("sliding_window")
     if family.window == "none" or not is_count(window) or text.get("use_sliding_window") is False:
         return None
@@ -195,7 +192,7 @@ def _window(family: Family, text: Mapping[str, Any], index: int) -> int | None:
         slides = index % 2 == 0
     else:
         slides = index >= int(text.get("max_window_layers") or 0) if "use_sliding_window" in text else True
-    # A window as long as the model's whole context is none (Phi-4-mini says 262144 of 131072).
+    # A window as long as the context is full attention (Phi-4-mini has 262144 of 131072).
     limit = int(text["max_position_embeddings"])
     return int(window or 0) if slides and int(window or 0) < limit else None
 
@@ -206,7 +203,7 @@ def _experts(family: Family, text: Mapping[str, Any], where: str) -> Experts | N
     keys = ("n_routed_experts", "num_local_experts", "num_experts")
     count = next((text[key] for key in keys if is_count(text.get(key))), None)
     if count is None:
-        raise WrongQuestion(f"{where}: config.json lacks a whole number above 0 for one of {', '.join(keys)}")
+        raise WrongQuestion(f"{where}: config.json needs a whole number above 0 for one of {', '.join(keys)}")
     size = int(text.get("moe_intermediate_size") or text["intermediate_size"])
     shared = {
         "none": 0,
@@ -224,7 +221,7 @@ def _experts(family: Family, text: Mapping[str, Any], where: str) -> Experts | N
 
 
 def _moe_layers(family: Family, text: Mapping[str, Any], layers: int) -> frozenset[int]:
-    """Return the layers with experts: every one, but for the first few or those between (per family)."""
+    """Return the layers with experts: all, except the first ones or those in between in some families."""
     if text.get("moe_layers") and isinstance(text["moe_layers"], list):
         return frozenset(int(index) for index in text["moe_layers"])
     if "interleave_moe_layer_step" in text:

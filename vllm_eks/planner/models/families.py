@@ -1,6 +1,6 @@
-"""The families of models the planner knows: what their config.json leaves unsaid.
+"""The supported model families, with the properties that their config.json does not state.
 
-Each row was read from vLLM's class of that name (model_executor/models) and its registry in the wheels of 0.10 to 0.33.
+Source of each row: vLLM's class with that name (model_executor/models) and its registry in the wheels of 0.10 to 0.33.
 All of them implement SupportsPP.
 """
 
@@ -12,38 +12,38 @@ from vllm_eks.planner.vllm_version import OLDEST, Version
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """One architecture name of config.json."""
+    """The properties of one architecture name in config.json."""
 
     since: Version = OLDEST
     mixture: bool = False
     attention: Literal["grouped", "latent", "hybrid"] = "grouped"
     window: Literal["none", "optional", "every other", "pattern"] = "none"
-    """`optional`: all layers, where sliding_window is set; `every other`: even layers; `pattern`: five of six."""
+    """`optional`: all layers if sliding_window is set. `every other`: even layers. `pattern`: five of six layers."""
     qkv_bias: bool = False
-    """True where q, k and v always have a bias; else config.json's attention_bias says so."""
+    """Whether q, k and v always have a bias. Otherwise config.json's attention_bias decides."""
     qk_norm: Literal["none", "head", "projection"] = "none"
     norms: int = 2
-    """RMSNorms of hidden size in each layer."""
+    """RMSNorms of hidden size per layer."""
     ties_by_default: bool = False
     """Whether transformers omits `tie_word_embeddings: true` from the file."""
     default_shared_experts: Literal["none", "n_shared_experts", "same size", "own size"] = "none"
     expert_bias: bool = False
     embedding_everywhere: bool = False
-    """Whether the class makes the embedding on every pipeline stage, not only where it is used."""
+    """Whether the class creates the embedding on all pipeline stages, not only where it is used."""
     head_everywhere: bool = False
     mlp_module: str = "mlp"
     vision: Literal["none", "llama4", "qwen3", "siglip", "pixtral", "kimi"] = "none"
-    """Kind of vision tower: some vision_config name none."""
+    """Kind of vision tower, because some vision_config sections do not name it."""
     prefix_images: bool = False
     rotary_share: float = 1.0
-    """Part of a head that is rotated, where the class's default is not the whole of it."""
+    """The class's default for the rotated share of a head."""
     rotary_32bit: bool = False
     local_rotary: bool = False
-    """Gemma 3: layers with a window have rope parameters of their own."""
+    """Gemma 3: layers with a window have their own rope parameters."""
     image_positions: bool = False
-    """Whether the rotary embedding is a multimodal one (`mrope_section`)."""
+    """Whether the rotary embedding is multimodal (`mrope_section`)."""
     indexer_interleaves: bool = False
-    """Whether the sparse indexer rotates as the attention does, where the config does not say."""
+    """Whether the sparse indexer rotates in the same order as the attention, when the config does not state it."""
     chunked_attention: bool = False
 
 
@@ -160,4 +160,4 @@ FAMILIES: dict[str, Family] = {
 }
 
 ASSUMED_DENSE = Family()
-"""How an unknown architecture is read with --assume-dense: a plain decoder with grouped-query attention."""
+"""An unknown architecture with --assume-dense: a plain decoder with grouped-query attention."""

@@ -1,4 +1,4 @@
-"""Models the planner knows: locked facts in the data folders, or a folder with a config.json."""
+"""The models that can be planned: lock files in the data folders, or a folder with a config.json."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ LOCKED = DATA / MODELS
 """The shipped lock files."""
 
 UNSERVED_FORMS = ("gguf", "exl2", "exl3", "mlx", "onnx")
-"""Forms of weights that repositories name, and that are no safetensors which vLLM serves here."""
+"""Weight formats that are not supported, as they appear in repository names."""
 
 WeightsSource = Literal["headers", "index", "computed"]
 
@@ -31,21 +31,21 @@ class LockedModel:
 
     id: str
     revision: str | None
-    """The commit that is served with --revision; null where nobody could look it up yet."""
+    """The commit that vLLM serves with --revision, or null when it was not looked up."""
     gated: bool
     weights_source: WeightsSource
     weights_bytes: int | None
-    """Sum of the safetensors tensors, when weights_source is not `computed`."""
+    """Total size of the safetensors tensors, unless weights_source is `computed`."""
     config: dict[str, Any]
-    """The fields of config.json that matter, spelt as there."""
+    """The fields of config.json that the planner reads, with their original names."""
     sources: dict[str, str]
     parts: dict[str, Any] | None = None
-    """Bytes by part as the safetensors headers say, when weights_source is `headers`."""
+    """Bytes by part from the safetensors headers, when weights_source is `headers`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelFacts:
-    """Everything about a model that a plan depends on. Compared by identity, as its architecture."""
+    """All properties of a model that a plan depends on. Compared by identity, like its architecture."""
 
     id: str
     revision: str | None
@@ -57,26 +57,26 @@ class ModelFacts:
 
     @cached_property
     def parts(self) -> WeightParts:
-        """Bytes by part: as the files' headers say, else computed from the config."""
+        """Bytes by part, from the files' headers or else computed from the config."""
         if self.header_parts:
             return parts_of_headers(self.header_parts, self.architecture)
         return compute_parts(self.architecture)
 
     @property
     def weights_bytes(self) -> int:
-        """Bytes of the checkpoint: as its index says, else computed."""
+        """Bytes of the checkpoint, from its headers or index or else computed."""
         return self.known_weights_bytes or round(self.parts.total_bytes)
 
     @cached_property
     def weights_scale(self) -> float:
-        """Known bytes over computed bytes; parts are scaled by it so that they add up to the known sum.
+        """Known bytes over computed bytes. The parts are scaled by it so that they add up to the known total.
 
-        An index also counts layers for multi-token prediction where the repository holds them (DeepSeek: 641.3 GiB in
-        the files, 637 loaded): the sum that is nearer to the index is taken.
+        An index also counts layers for multi-token prediction if the repository contains them (DeepSeek: 641.3 GiB in
+        the files, 637 loaded). The ratio uses the computed total, with or without them, that is nearer to the index.
         """
         computed, drafts = self.parts.total_bytes, self.parts.draft_bytes
         if not self.known_weights_bytes or self.architecture.quantization.method == "mxfp4":
-            return 1.0  # MXFP4 is rounded up when it is loaded: what counts are the config's sizes
+            return 1.0  # vLLM rounds MXFP4 sizes up when it loads them, so only the config's sizes count
         return self.known_weights_bytes / min(
             (computed, computed + drafts), key=lambda size: abs(size - (self.known_weights_bytes or 0))
         )
@@ -94,14 +94,14 @@ class UnknownModel(WrongQuestion):
         self.name = name
         form = next((form for form in UNSERVED_FORMS if form in name.lower()), None)
         self.why = (
-            form and f"{form.upper()} is not served: take the model's safetensors repository, or an AWQ or FP8 one"
+            form and f"{form.upper()} is not supported: use the model's safetensors repository, or an AWQ or FP8 one"
         )
-        """Why no model of this name can be added; None where one may."""
+        """Why a model with this name cannot be added, or None when it may be."""
         self.nearest = () if self.why else nearest
         self.to_add = f"vllm-eks lock {name if '/' in name else '<organization>/<name>'}"
         unknown = (
-            f" is not one of the locked models{did_you_mean(nearest)} (another model of a known family: {self.to_add} "
-            "adds it, or give a folder with its config.json)"
+            f" is not locked{did_you_mean(nearest)} (add a model of a supported family with {self.to_add}, or give a "
+            "folder with its config.json)"
         )
         super().__init__(f"model {name!r}" + (f": {self.why}" if self.why else unknown))
 
@@ -112,10 +112,10 @@ def lock_file_name(model_id: str) -> str:
 
 
 def writable_models_folder() -> Path:
-    """Return the folder that lock files are written into; it need not exist yet.
+    """Return the folder to write lock files to. It may not exist yet.
 
     Raises:
-        WrongQuestion: There is none.
+        WrongQuestion: There is no writable data folder.
     """
     return writable_data_folder() / MODELS
 
@@ -128,7 +128,7 @@ def locked_model_ids() -> tuple[str, ...]:
 
 @cache
 def _lock_files() -> Mapping[str, Path]:
-    """Return the lock file of each model id; a user's own one counts before a shipped one."""
+    """Return the lock file of each model id. The user's lock files override the shipped ones."""
     files = [file for folder in reversed(data_folders()) for file in (folder / MODELS).glob("*.json")]
     return {file.stem.replace("--", "/", 1): file for file in files}
 
@@ -145,8 +145,8 @@ def find_model(model_id: str) -> ModelFacts:
     """Return the facts of a locked model.
 
     Raises:
-        UnknownModel: There is none of this id; carries the nearest ids.
-        WrongQuestion: Its lock file is not one of this version.
+        UnknownModel: No locked model has this id. The error has the nearest ids.
+        WrongQuestion: Another version wrote its lock file.
     """
     if model_id not in locked_model_ids():
         raise UnknownModel(model_id, nearest_names(model_id, locked_model_ids()))
@@ -166,7 +166,7 @@ def read_model_folder(folder: Path, *, assume_dense: bool = False) -> ModelFacts
     """Return the facts of a model from its config.json and, if there is one, its safetensors index.
 
     Raises:
-        WrongQuestion: No config.json, no JSON, a family the planner does not know, or missing fields.
+        WrongQuestion: config.json is missing, is not JSON, lacks fields, or has an unsupported architecture.
     """
     config = read_json_object(folder / "config.json")
     index_path = folder / "model.safetensors.index.json"
@@ -185,11 +185,11 @@ def read_model_folder(folder: Path, *, assume_dense: bool = False) -> ModelFacts
 
 
 def load_model(reference: str, *, assume_dense: bool = False) -> ModelFacts:
-    """Return the model of a locked id, or of a folder that holds a config.json.
+    """Return the model with a locked id, or in a folder with a config.json.
 
     Raises:
-        WrongQuestion: There is neither, or the config.json cannot be planned; without `assume_dense` also where its
-            architecture is not one of the known families.
+        WrongQuestion: There is neither, or the config.json cannot be planned. Without `assume_dense` an unsupported
+            architecture is an error too.
     """
     if reference in locked_model_ids():
         return find_model(reference)

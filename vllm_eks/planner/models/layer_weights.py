@@ -1,8 +1,8 @@
 """Bytes of one decoder layer, by how tensor parallelism splits them.
 
-Splits follow vLLM's layers: column and row parallel linears over TP, K and V at most as many ways as there are KV
-heads, experts over TP (or dealt out whole with expert parallel); norms, routers and MLA's down-projections stand whole
-on every rank (ReplicatedLinear).
+The splits follow vLLM's layers. TP splits column-parallel and row-parallel linear layers, and K and V at most as many
+ways as there are KV heads. It splits experts too, or distributes them whole with expert parallelism. Each rank holds
+norms, routers and MLA's down-projections whole (ReplicatedLinear).
 """
 
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ BYTES_PER_16BIT = 2
 
 @dataclass(frozen=True, kw_only=True)
 class LayerWeights:
-    """Bytes of one decoder layer, by how they are split."""
+    """Bytes of one decoder layer, by type of split."""
 
     query_output_bytes: float
     key_value_bytes: float
     mlp_bytes: float
     """Dense MLP or shared expert: split over TP."""
     expert_bytes: float
-    """Routed experts: split over TP, or dealt out whole with expert parallel."""
+    """Routed experts: split over TP, or distributed whole with expert parallelism."""
     replicated_bytes: float
     """Norms, router, MLA down-projections: whole on every rank."""
     parameters: int = 0
 
     def rank_bytes(self, *, tensor_parallel_size: int, kv_heads: int, expert_share: float) -> float:
-        """Return the bytes of this layer on one rank; `expert_share` is the rank's part of the experts."""
+        """Return the bytes of this layer on one rank, with `expert_share` of its experts."""
         return (
             (self.query_output_bytes + self.mlp_bytes) / tensor_parallel_size
             + self.key_value_bytes / min(tensor_parallel_size, kv_heads)
@@ -46,7 +46,7 @@ class LayerWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class _Attention:
-    """Parameters of the attention part, by split."""
+    """Parameters of the attention, by type of split."""
 
     split: int
     key_value: int
@@ -80,7 +80,7 @@ def _layer(model: Architecture, index: int, is_moe: bool) -> LayerWeights:
         mlp, routed, router = 3 * hidden * model.intermediate_size, 0, 0
         of_mlp = _linear_bytes(model, f"{prefix}.{mlp_module}.gate_proj")
     whole = model.norm_values_per_layer + router + attention.replicated
-    # DeepSeek's down-projections are quantized like the rest of its linears; norms and routers never are.
+    # DeepSeek's down-projections are quantized like its other linear layers. Norms and routers never are.
     down = attention.replicated * of_attention if model.latent else attention.replicated * BYTES_PER_16BIT
     return LayerWeights(
         query_output_bytes=attention.split * of_attention + attention.unquantized * BYTES_PER_16BIT,
@@ -140,10 +140,10 @@ def _latent_parameters(attention: Latent, hidden: int) -> _Attention:
 
 
 def absorbed_bytes(model: Architecture) -> float:
-    """Return the bytes of one layer that MLA makes after loading, before TP splits them.
+    """Return the bytes per layer that MLA adds after loading, before TP splits them.
 
-    A quantized up-projection of keys and values is kept a second time in 16 bits, cut into W_UK and W_UV
-    (mla_attention.py, process_weights_after_loading); of a 16-bit one these are views.
+    vLLM keeps a quantized up-projection of keys and values a second time in 16 bits, as W_UK and W_UV
+    (mla_attention.py, process_weights_after_loading). For a 16-bit one these are views.
     """
     if model.latent is None or not model.quantization.covers("model.layers.0.self_attn.kv_b_proj"):
         return 0.0

@@ -1,4 +1,4 @@
-"""The document that `vllm-eks lock` writes: config facts, bytes by part, commit, and where each is from."""
+"""The lock file of `vllm-eks lock`: config fields, bytes by part, commit, and the source of each."""
 
 import json
 import os
@@ -25,7 +25,7 @@ TEXT_FIELDS = tuple(
     indexer_rope_interleave dual_chunk_attention_config original_max_position_embeddings
     """.split()
 )
-"""What config_json reads of a decoder."""
+"""The fields of a decoder that config_json.py reads."""
 VISION_FIELDS = tuple(
     """
     model_type hidden_size intermediate_size num_hidden_layers num_attention_heads depth num_heads image_size
@@ -35,11 +35,11 @@ VISION_FIELDS = tuple(
     init_pos_emb_height init_pos_emb_width
     """.split()
 )
-"""What vision reads of a tower."""
+"""The fields of a vision tower that vision.py reads."""
 
 
 def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a config.json that the planner reads, spelt and nested as there."""
+    """Return the fields of a config.json that the planner reads, with their names and nesting."""
     facts: dict[str, Any] = {"architectures": config.get("architectures"), **_pick(config, TEXT_FIELDS)}
     for section, fields in (("text_config", TEXT_FIELDS), ("vision_config", VISION_FIELDS)):
         if isinstance(config.get(section), dict):
@@ -58,7 +58,7 @@ def _pick(section: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]
 def lock_document(
     model_id: str, commit: str, *, gated: bool, config: Mapping[str, Any], tensors: SortedTensors, endpoint: str
 ) -> dict[str, Any]:
-    """Return the lock file's document."""
+    """Return the content of the lock file."""
     place = f"{endpoint}/{model_id} at {commit}"
     return {
         "id": model_id,
@@ -78,10 +78,10 @@ def lock_document(
 
 
 def write_lock(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a lock file whole or not at all; its folder is made."""
+    """Write a lock file atomically, and create its folder if needed."""
     text = json.dumps(document, indent=1)
-    # Lists of numbers or names read better, and differ better, on one line.
-    text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: "[" + re.sub(r"\s*\n\s*", " ", found[1]) + "]", text)
+    # Lists of numbers or names are easier to read and compare on one line.
+    text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda match: "[" + re.sub(r"\s*\n\s*", " ", match[1]) + "]", text)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.")
     try:

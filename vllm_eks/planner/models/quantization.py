@@ -1,7 +1,7 @@
-"""How a checkpoint stores its linear layers, and which GPUs and shards take that form.
+"""The quantization of a checkpoint's linear layers.
 
-Sources: the classes in vllm/model_executor/layers/quantization (get_min_capability, create_weights), read in the
-wheels of vLLM 0.10 to 0.33.
+Sources: the classes in vllm/model_executor/layers/quantization (get_min_capability, create_weights) in the wheels of
+vLLM 0.10 to 0.33.
 """
 
 import re
@@ -14,22 +14,22 @@ from vllm_eks.errors import WrongQuestion
 
 MARLIN_OUTPUT_TILE = 64
 MARLIN_INPUT_TILE = 128
-MOST_BITS = 16
+MAX_BITS = 16
 MXFP4_GROUP = 32
 NVFP4_GROUP = 16
 BITSANDBYTES_BLOCK = 64
-"""Values that share one absolute maximum in bitsandbytes' 4-bit form."""
+"""Values that share one absolute maximum in bitsandbytes' 4-bit format."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
-    """The stored form of the quantized linear layers; everything else stays 16-bit."""
+    """The format of the quantized linear layers. All other layers are 16-bit."""
 
     method: str
-    """vLLM's name: compressed-tensors, fp8, auto_awq, auto_gptq; `none` for 16-bit checkpoints."""
+    """vLLM's name: compressed-tensors, fp8, auto_awq, auto_gptq, or `none` for 16-bit checkpoints."""
     weight_bits: int = 16
     group_size: int | None = None
-    """Input values that share one scale; None is one scale a channel (or a block, below)."""
+    """Input values that share one scale, or None for one scale per channel or per `block`."""
     block: tuple[int, int] | None = None
     """FP8 block scales: (output, input) values that share one scale."""
     is_float: bool = True
@@ -37,9 +37,9 @@ class Quantization:
     scale_bytes: float = 2
     """Bytes of one scale: 16-bit, or 8-bit for the micro-scaled 4-bit floats."""
     experts_only: bool = False
-    """MXFP4 as gpt-oss has it: only the routed experts are quantized."""
+    """MXFP4 in gpt-oss: only the routed experts are quantized."""
     ignored: tuple[str, ...] = field(default=())
-    """Module names, globs or `re:` patterns, that stay 16-bit."""
+    """Modules that stay 16-bit: names, globs or `re:` patterns."""
 
     @property
     def is_quantized(self) -> bool:
@@ -57,13 +57,13 @@ class Quantization:
         return not self.is_float and self.weight_bits in (4, 8) and self.is_quantized
 
     def covers(self, module: str) -> bool:
-        """Return whether a module of this name (say `layers.0.self_attn.q_proj`) is quantized."""
+        """Return whether the module with this name (such as `layers.0.self_attn.q_proj`) is quantized."""
         if not self.is_quantized or (self.experts_only and ".experts." not in module):
             return False
         return not any(_matches(pattern, module) for pattern in self.ignored)
 
     def bytes_per_parameter(self) -> float:
-        """Return stored bytes of one parameter of a quantized layer, scales and zero points included."""
+        """Return the stored bytes per parameter of a quantized layer, with scales and zero points."""
         stored = self.weight_bits / 8
         if self.block:
             return stored + 4 / (self.block[0] * self.block[1])
@@ -81,37 +81,39 @@ def _matches(pattern: str, module: str) -> bool:
         return re.match(pattern[3:], module) is not None
     if "*" in pattern:
         return fnmatch(module, pattern) or fnmatch(module, pattern + ".*")
-    # Multimodal checkpoints put `language_model.` before the decoder's names.
+    # Multimodal checkpoints prefix the decoder's modules with `language_model.`.
     names = (pattern, pattern.removeprefix("language_model."))
     return any(name == module or module.endswith("." + name) or module.startswith(name + ".") for name in names)
 
 
 def parse_quantization(config: Mapping[str, Any]) -> Quantization:
-    """Return the stored form that a config.json's `quantization_config` describes.
+    """Return the quantization that a config.json's `quantization_config` describes.
 
     Raises:
-        WrongQuestion: A method whose bytes this planner cannot count; it is named.
+        WrongQuestion: The planner does not support the method, or the section is invalid.
     """
     section = config.get("quantization_config") or config.get("compression_config")
     if not section:
         return NONE
     if not isinstance(section, dict):
-        raise WrongQuestion(f"quantization_config {section!r} is no JSON object")
+        raise WrongQuestion(f"quantization_config {section!r} is not a JSON object")
     method = str(section.get("quant_method", ""))
-    read = _METHODS.get(method)
-    if read is None:
+    parse_method = _METHODS.get(method)
+    if parse_method is None:
         raise WrongQuestion(
-            f"quantization method {method or section!r} is not one the planner can size; it knows {', '.join(_METHODS)}"
+            f"quantization method {method or section!r} is not supported; supported methods: {', '.join(_METHODS)}"
         )
     try:
-        found = read(section)
+        parsed = parse_method(section)
     except WrongQuestion:
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise WrongQuestion(f"the quantization_config of {method} lacks or garbles a field: {error}") from None
-    if not 1 <= found.weight_bits <= MOST_BITS or (found.block and min(found.block) < 1):
-        raise WrongQuestion(f"the quantization_config of {method} says {found.weight_bits} bits, blocks {found.block}")
-    return found
+        raise WrongQuestion(f"the quantization_config of {method} has a missing or invalid field: {error}") from None
+    if not 1 <= parsed.weight_bits <= MAX_BITS or (parsed.block and min(parsed.block) < 1):
+        raise WrongQuestion(
+            f"the quantization_config of {method} has invalid sizes: {parsed.weight_bits} bits, block {parsed.block}"
+        )
+    return parsed
 
 
 def _fp8(section: Mapping[str, Any]) -> Quantization:
@@ -160,7 +162,7 @@ def _modelopt(section: Mapping[str, Any]) -> Quantization:
         return Quantization(
             method="modelopt_fp4", weight_bits=4, group_size=NVFP4_GROUP, scale_bytes=1, ignored=ignored
         )
-    raise WrongQuestion(f"modelopt with quant_algo {algorithm!r} cannot be sized; FP8 and NVFP4 can")
+    raise WrongQuestion(f"modelopt with quant_algo {algorithm!r} is not supported: FP8 and NVFP4 are")
 
 
 def _bitsandbytes(section: Mapping[str, Any]) -> Quantization:
@@ -178,9 +180,9 @@ def _compressed_tensors(section: Mapping[str, Any]) -> Quantization:
     groups = list((section.get("config_groups") or {}).values())
     weights = [group.get("weights") for group in groups if group.get("weights")]
     if not weights:
-        raise WrongQuestion("compressed-tensors without config_groups.*.weights cannot be sized")
+        raise WrongQuestion("compressed-tensors without config_groups.*.weights is not supported")
     if len({(w.get("num_bits"), w.get("group_size"), w.get("type")) for w in weights}) > 1:
-        raise WrongQuestion("compressed-tensors with several weight schemes in one checkpoint cannot be sized")
+        raise WrongQuestion("compressed-tensors with several weight schemes in one checkpoint is not supported")
     scheme = weights[0]
     block = scheme.get("block_structure")
     return Quantization(
@@ -189,7 +191,7 @@ def _compressed_tensors(section: Mapping[str, Any]) -> Quantization:
         group_size=int(scheme["group_size"]) if scheme.get("group_size") else None,
         block=(int(block[0]), int(block[1])) if isinstance(block, list) else None,
         is_float=scheme.get("type") == "float",
-        # NVFP4: 8-bit scales for groups of 16.
+        # NVFP4 has 8-bit scales for groups of 16.
         scale_bytes=1 if scheme.get("type") == "float" and scheme["num_bits"] == 4 else 2,
         has_zero_points=not scheme.get("symmetric", True),
         ignored=_names(section.get("ignore")),

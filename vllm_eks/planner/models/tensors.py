@@ -1,7 +1,7 @@
-"""Sort the tensors of a checkpoint into the parts the planner counts, from the safetensors headers alone.
+"""Sorts the tensors of a checkpoint into parts, from the safetensors headers alone.
 
-Every byte that is loaded lands in exactly one part. A tensor of a module nobody named here counts as replicated, the
-cautious reading, and is reported.
+Each loaded byte belongs to exactly one part. A tensor of an unknown module counts as replicated, which is the cautious
+choice, and is reported.
 """
 
 import itertools
@@ -31,7 +31,7 @@ BYTES_OF_DTYPE = {
     "BOOL": 1,
     "F4": 0.5,
 }
-"""safetensors format, dtypes of a header."""
+"""Bytes per value of the dtypes in the safetensors format."""
 
 LAYER_PARTS: tuple[str, ...] = (
     "query_output_bytes",
@@ -73,17 +73,17 @@ REPLICATED = {
 SCALES = ("scale", "scale_inv", "scales", "qzeros", "g_idx", "shape", "zero_point", "scale_2", "absmax", "quant_map")
 
 Tensor = tuple[str, Sequence[int]]
-"""dtype as the header spells it, and shape."""
+"""A header's dtype and shape."""
 
 
 @dataclass
 class SortedTensors:
-    """What a checkpoint holds, by part."""
+    """The tensors of a checkpoint, by part."""
 
     parts: dict[str, Any]
     """The `parts` of a lock file."""
     weights_bytes: int
-    """Sum of the parts: what is loaded."""
+    """Total of the parts, all of which are loaded."""
     draft_bytes: int
     """Layers for multi-token prediction, not loaded."""
     unknown: list[str] = field(default_factory=list)
@@ -93,28 +93,28 @@ def tensor_bytes(name: str, tensor: Tensor) -> int:
     """Return the bytes of one tensor.
 
     Raises:
-        WrongQuestion: A dtype that this planner does not know.
+        WrongQuestion: The planner does not support the dtype.
     """
     dtype, shape = tensor
     if dtype not in BYTES_OF_DTYPE:
-        raise WrongQuestion(f"tensor {name} has the dtype {dtype}, which the planner cannot size")
+        raise WrongQuestion(f"tensor {name} has dtype {dtype}, which the planner does not support")
     return int(prod(shape) * BYTES_OF_DTYPE[dtype])
 
 
 def sort_tensors(
     tensors: Mapping[str, Tensor], *, layers: int, heads: int, kv_heads: int, weight_bits: int = 4
 ) -> SortedTensors:
-    """Return the bytes of every part of a checkpoint.
+    """Return the bytes of each part of a checkpoint.
 
     Args:
         tensors: Name -> dtype and shape, of all files that vLLM loads.
-        layers: num_hidden_layers: a layer beyond them is for multi-token prediction.
-        heads: Attention heads, to share out a fused qkv_proj.
+        layers: num_hidden_layers. Later layers are for multi-token prediction.
+        heads: Attention heads, to split the bytes of a fused qkv_proj.
         kv_heads: KV heads, likewise.
         weight_bits: Bits of a packed weight, to count parameters.
 
     Raises:
-        WrongQuestion: An unknown dtype, or a layer without any tensor.
+        WrongQuestion: A dtype is unknown, or a layer has no tensor.
     """
     ends = dict.fromkeys(END_PARTS, 0)
     by_layer = [dict.fromkeys(LAYER_PARTS, 0) for _ in range(layers)]
@@ -138,14 +138,14 @@ def sort_tensors(
             by_layer[index][part] += size - key_value
     empty = [str(index) for index, layer in enumerate(by_layer) if not any(layer.values())]
     if empty:
-        raise WrongQuestion(f"the files hold no tensor of layer {', '.join(empty)}: is the repository complete?")
+        raise WrongQuestion(f"the files have no tensors for layer {', '.join(empty)}: check that all files are there")
     parts = {**ends, "parameters": parameters, "layers": _kinds(by_layer)}
     total = sum(ends.values()) + sum(sum(layer.values()) for layer in by_layer)
     return SortedTensors(parts=parts, weights_bytes=total, draft_bytes=drafts, unknown=unknown)
 
 
 def _layer_index(words: Sequence[str]) -> int | None:
-    """Return the decoder layer of a tensor's name; the layers of a vision tower are none."""
+    """Return the decoder layer of a tensor, or None when it belongs to no decoder layer."""
     if VISION & set(words):
         return None
     for word, following in itertools.pairwise(words):
@@ -165,7 +165,7 @@ def _end_of_model(words: Sequence[str], name: str, unknown: list[str]) -> str:
 
 
 def _layer_part(words: Sequence[str], name: str, unknown: list[str]) -> str:
-    """Return the part of a decoder layer's tensor; of a fused qkv_proj the caller takes k and v out."""
+    """Return the part that a decoder layer's tensor belongs to. The caller splits a fused qkv_proj."""
     kinds = set(words)
     if kinds & REPLICATED or any(word.endswith("norm") for word in words):
         return "replicated_bytes"
@@ -182,7 +182,7 @@ def _layer_part(words: Sequence[str], name: str, unknown: list[str]) -> str:
 
 
 def _parameters(words: Sequence[str], tensor: Tensor, weight_bits: int) -> int:
-    """Return the parameters of a tensor: none of a scale, several of each word of a packed weight."""
+    """Return the number of parameters of a tensor: 0 for scales, and several per word of a packed weight."""
     dtype, shape = tensor
     last = words[-1]
     if last.endswith(SCALES) and last not in ("weight", "bias"):
@@ -194,7 +194,7 @@ def _parameters(words: Sequence[str], tensor: Tensor, weight_bits: int) -> int:
 
 
 def _kinds(by_layer: Sequence[Mapping[str, int]]) -> list[dict[str, Any]]:
-    """Return the kinds of layers with the indices of each, as "0-2,5"."""
+    """Return each kind of layer, with its indices as "0-2,5"."""
     kinds: dict[tuple[int, ...], list[int]] = {}
     for index, layer in enumerate(by_layer):
         kinds.setdefault(tuple(layer[part] for part in LAYER_PARTS), []).append(index)

@@ -1,7 +1,7 @@
 """Vision towers: their parameters, and the largest item that vLLM profiles memory with.
 
-Layers are read from vLLM's model files (mllama4, qwen3_vl, siglip, pixtral, kimi_k25_vit); the largest item from each
-processor's default limits, which is what profile_run asks for.
+Sources: vLLM's model files (mllama4, qwen3_vl, siglip, pixtral, kimi_k25_vit) for the layers, and the default limits of
+each processor, which profile_run uses, for the largest item.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,18 +12,18 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.architecture import Vision
 
 LLAMA4_TILES = 17
-"""Llama 4 cuts one image into at most 16 tiles, and adds one of the whole."""
+"""Llama 4 splits an image into up to 16 tiles, and adds one tile for the whole image."""
 QWEN_LONGEST_EDGE_PIXELS = 16_777_216
-"""Qwen3-VL preprocessor_config.json, size.longest_edge: most pixels of one image."""
+"""Largest number of pixels in an image (Qwen3-VL preprocessor_config.json, size.longest_edge)."""
 KIMI_PATCH_LIMIT = 16_384
-"""Kimi K2.5 preprocessor: most patches of one image."""
+"""Largest number of patches in an image (Kimi K2.5 preprocessor)."""
 GEMMA_TOKENS_PER_IMAGE = 256
 """Gemma 3, mm_tokens_per_image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Sizes:
-    """The fields that every kind of tower has, under their several names."""
+    """The fields that all kinds of towers have, under different names."""
 
     hidden: int
     intermediate: int
@@ -35,33 +35,33 @@ class _Sizes:
 
     @property
     def layer_parameters(self) -> int:
-        """A transformer layer with biases, two linears in its MLP and two layer norms."""
+        """Parameters of a transformer layer with biases, two linear layers in its MLP, and two layer norms."""
         attention = 4 * (self.hidden * self.hidden + self.hidden)
         mlp = 2 * self.hidden * self.intermediate + self.intermediate + self.hidden
         return attention + mlp + 4 * self.hidden
 
     @property
     def patch_parameters(self) -> int:
-        """The convolution that makes patches."""
+        """Parameters of the patch convolution."""
         return self.channels * self.patch**2 * self.hidden
 
 
 def parse_vision(config: Mapping[str, Any], tower: str, *, where: str) -> Vision | None:
-    """Return the vision part of a multimodal config.json, None where it has no `vision_config`.
+    """Return the vision tower of a multimodal config.json, or None without `vision_config`.
 
     Args:
         config: The whole document.
-        tower: Kind of tower, as the family says; `none` for text models.
+        tower: The family's kind of tower, `none` for text models.
         where: The model id or folder, for messages.
 
     Raises:
-        WrongQuestion: A field is missing or no number.
+        WrongQuestion: A field is missing or not a number.
     """
     section = config.get("vision_config")
     if not section or tower == "none":
         return None
     if not isinstance(section, dict):
-        raise WrongQuestion(f"{where}: config.json has a vision_config that is no JSON object")
+        raise WrongQuestion(f"{where}: config.json has a vision_config that is not a JSON object")
     text_hidden = int((config.get("text_config") or config)["hidden_size"])
     try:
         sizes = _Sizes(
@@ -75,7 +75,7 @@ def parse_vision(config: Mapping[str, Any], tower: str, *, where: str) -> Vision
         )
         return _TOWERS[tower](tower, sizes, section)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise WrongQuestion(f"{where}: vision_config lacks or garbles {error}") from None
+        raise WrongQuestion(f"{where}: vision_config has a missing or invalid field: {error}") from None
 
 
 def _first(section: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401  (JSON)

@@ -1,7 +1,4 @@
-"""Bytes of a whole checkpoint, by part: what stands on which pipeline stage.
-
-Embeddings are on the first stage, the head on the last (a tied embedding on both), the vision tower on the first.
-"""
+"""Bytes of a whole checkpoint, by part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +9,11 @@ from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.layer_weights import BYTES_PER_16BIT, LayerWeights, compute_layer
 
 VOCAB_PADDING = 64
-"""vLLM layers/vocab_parallel_embedding.py, DEFAULT_VOCAB_PADDING_SIZE."""
+"""DEFAULT_VOCAB_PADDING_SIZE in vLLM's layers/vocab_parallel_embedding.py."""
 
 
 def padded_vocab_size(vocab_size: int) -> int:
-    """Return the vocabulary as vLLM stores it: rounded up to a multiple of 64."""
+    """Return the vocabulary size rounded up to a multiple of 64, as vLLM stores it."""
     return -(-vocab_size // VOCAB_PADDING) * VOCAB_PADDING
 
 
@@ -26,7 +23,7 @@ class WeightParts:
 
     embedding_bytes: float
     head_bytes: float
-    """0 in the checkpoint where the embedding is tied; the last stage holds a copy all the same."""
+    """0 when the embedding is tied, although the last stage also holds a copy."""
     final_norm_bytes: float
     layers: tuple[LayerWeights, ...]
     vision_bytes: float
@@ -38,7 +35,7 @@ class WeightParts:
 
     @cached_property
     def total_bytes(self) -> float:
-        """Bytes of every tensor that is loaded."""
+        """Bytes of all loaded tensors."""
         return (
             self.embedding_bytes
             + self.head_bytes
@@ -49,9 +46,9 @@ class WeightParts:
 
 
 def compute_parts(model: Architecture) -> WeightParts:
-    """Return the bytes of each part of the model, from its config alone.
+    """Return the bytes of each part of the model, computed from its config alone.
 
-    Text parts of dense Llama and Qwen models agree with the files to 0.01 GiB.
+    For the text parts of dense Llama and Qwen models, this agrees with the files to 0.01 GiB.
     """
     vocabulary = model.vocab_size * model.hidden_size
     head = 0 if model.tie_word_embeddings else vocabulary
@@ -72,7 +69,7 @@ def compute_parts(model: Architecture) -> WeightParts:
 
 
 def _same_layer(model: Architecture, index: int, kinds: dict[tuple[object, bool, bool], LayerWeights]) -> LayerWeights:
-    """Return a layer's bytes, counted once for each kind of layer: a comparison asks for thousands."""
+    """Return a layer's bytes, computed once per kind of layer, because a comparison needs thousands of layers."""
     names_layers = any(f"layers.{index}." in name for name in model.quantization.ignored)
     key = (model.attention[index], index in model.moe_layers, names_layers)
     if names_layers or key not in kinds:
@@ -81,7 +78,7 @@ def _same_layer(model: Architecture, index: int, kinds: dict[tuple[object, bool,
 
 
 def _draft_bytes(model: Architecture, layers: Sequence[LayerWeights]) -> float:
-    """Return the bytes of layers for multi-token prediction: one more layer, a projection, own embedding and head."""
+    """Return the bytes of multi-token prediction: for each a decoder layer, a projection, an embedding and a head."""
     if not model.draft_layers:
         return 0.0
     vocabulary = 2 * model.vocab_size * model.hidden_size if model.latent else 0
@@ -90,7 +87,7 @@ def _draft_bytes(model: Architecture, layers: Sequence[LayerWeights]) -> float:
 
 
 def parts_of_headers(parts: Mapping[str, Any], model: Architecture) -> WeightParts:
-    """Return the parts that `vllm-eks lock` wrote, in bytes as the safetensors headers say."""
+    """Return the parts in a lock file, with the bytes in the safetensors headers."""
     layers: dict[int, LayerWeights] = {}
     for row in parts["layers"]:
         bytes_by_part = {key: value for key, value in row.items() if key != "indices"}
@@ -109,7 +106,7 @@ def parts_of_headers(parts: Mapping[str, Any], model: Architecture) -> WeightPar
 
 
 def layer_indices(text: str) -> list[int]:
-    """Return the numbers that "0-2,5" stands for.
+    """Return the numbers in a text such as "0-2,5".
 
     >>> layer_indices("0-2,5")
     [0, 1, 2, 5]

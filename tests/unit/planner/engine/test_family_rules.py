@@ -27,7 +27,7 @@ def test_latent_attention_has_no_kv_heads_to_divide_and_its_own_output_size() ->
     assert odd.latent is not None
     halves = replace(odd, attention=(replace(odd.latent, v_head_dim=12),) * 61)
     assert [r.message for r in asked(halves, tp=8, on="p5en.48xlarge")] == [
-        "attention output size 1536 over TP=8 leaves 192, no multiple of the FP8 block 128"
+        "attention output size 1536 over TP=8 gives 192 per rank, which is not a multiple of the FP8 block 128"
     ]
 
 
@@ -57,14 +57,14 @@ def test_mxfp4_is_rounded_up_so_any_expert_size_goes_but_not_on_a_t4() -> None:
 def test_bitsandbytes_left_with_0_28(version: str, refused: bool) -> None:
     model = changed(LLAMA_8B, quantization=Quantization(method="bitsandbytes", weight_bits=4, group_size=64))
     found = asked(model, options=ServingOptions(vllm_version=version))
-    assert [r.message for r in found] == (["bitsandbytes left vLLM with 0.28; 0.27 still has it"] if refused else [])
+    assert [r.message for r in found] == (["vLLM 0.28 removed bitsandbytes: use 0.27"] if refused else [])
 
 
 @pytest.mark.parametrize(
     ("model", "ranks", "reason"),
     [
         (R1, 8, None),
-        (R1, 3, "TP=8 is no multiple of it"),
+        (R1, 3, "TP=8 is not a multiple of it"),
         (QWEN_8B, 2, "at TP=8 only 1 ranks hold the same KV heads"),
         ("Qwen/Qwen3-235B-A22B", 2, None),
         ("Qwen/Qwen3-235B-A22B", 4, "at TP=8 only 2 ranks hold the same KV heads"),
@@ -85,7 +85,7 @@ def test_windows_cannot_be_spread_by_decode_context_parallel() -> None:
     few_heads = changed(GPT_OSS, num_key_value_heads=4)
     two = ServingOptions(decode_context_parallel_size=2)
     assert [r.message for r in asked(few_heads, tp=8, on="p5en.48xlarge", options=two)] == [
-        "--decode-context-parallel-size 2: layers with a sliding window cannot be spread"
+        "--decode-context-parallel-size 2: layers with a sliding window cannot be split"
     ]
 
 
@@ -97,11 +97,11 @@ def test_decode_context_parallel_divides_the_queries_of_a_kv_head_and_came_with_
     odd_queries = changed("Qwen/Qwen3-235B-A22B", num_attention_heads=40, num_key_value_heads=8)
     assert [r.message for r in asked(odd_queries, tp=16, on=wide(), options=two)] == [
         "40 attention heads cannot be split over TP=16",
-        "--decode-context-parallel-size 2: 5 queries of a KV head cannot be split",
+        "--decode-context-parallel-size 2: 5 queries per KV head cannot be split",
     ]
     early = ServingOptions(decode_context_parallel_size=8, vllm_version="0.10.1")
     assert [r.message for r in asked(R1, tp=8, on="p5en.48xlarge", options=early)] == [
-        "--decode-context-parallel-size 8: vLLM has it since 0.10.2"
+        "--decode-context-parallel-size 8: needs vLLM 0.10.2 or later"
     ]
 
 
@@ -110,7 +110,7 @@ def test_before_0_14_the_keys_of_a_rank_must_fill_whole_fp8_blocks(version: str,
     small_heads = changed(LLAMA_8B, head_dim=64, num_attention_heads=64, quantization=FP8_BLOCK)
     found = asked(small_heads, tp=8, on="p5.48xlarge", options=ServingOptions(vllm_version=version))
     assert [r.message for r in found] == (
-        ["key size 512 over TP=8 leaves 64, no multiple of the FP8 block 128"] if refused else []
+        ["key size 512 over TP=8 gives 64 per rank, which is not a multiple of the FP8 block 128"] if refused else []
     )
 
 

@@ -33,11 +33,11 @@ EVERYTHING = ServingFlags(
 )
 
 
-def test_no_wish_gives_no_flag() -> None:
+def test_no_auto_gives_no_flag() -> None:
     assert serving_flags(ServingFlags(), LLAMA) == []
 
 
-def test_every_wish_has_its_flags() -> None:
+def test_every_auto_has_its_flags() -> None:
     assert serving_flags(EVERYTHING, LLAMA) == [
         *("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"),
         *("--enable-prefix-caching", "--no-enable-chunked-prefill"),
@@ -54,11 +54,11 @@ def test_every_flag_is_one_of_the_version(version: str) -> None:
 
 
 def test_auto_takes_the_familys_parsers() -> None:
-    wish = ServingFlags(tool_call_parser=AUTO, reasoning_parser=AUTO)
-    flags = serving_flags(wish, "Qwen3ForCausalLM")
+    auto = ServingFlags(tool_call_parser=AUTO, reasoning_parser=AUTO)
+    flags = serving_flags(auto, "Qwen3ForCausalLM")
     assert flags == ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"]
-    with pytest.raises(ValueError, match="no parser of this family is known"):
-        serving_flags(wish, LLAMA)
+    with pytest.raises(ValueError, match="no parser is known for this family"):
+        serving_flags(auto, LLAMA)
 
 
 def test_the_table_of_families_names_what_is_known() -> None:

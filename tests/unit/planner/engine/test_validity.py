@@ -45,7 +45,7 @@ def test_32_heads_are_never_split_over_3_or_7(tp: int) -> None:
 
 def test_kv_heads_must_divide_or_be_replicated() -> None:
     ten = changed(LLAMA_8B, num_attention_heads=40, num_key_value_heads=10)
-    assert [r.message for r in asked(ten, tp=4)] == ["10 KV heads can neither be split over nor replicated to TP=4"]
+    assert [r.message for r in asked(ten, tp=4)] == ["10 KV heads cannot be split or replicated evenly over TP=4"]
     assert asked(ten, tp=2) == ()
     assert asked(QWEN_235B, tp=8) == (), "4 KV heads are replicated to 8"
     three = changed(LLAMA_8B, num_attention_heads=24, num_key_value_heads=3)
@@ -88,8 +88,7 @@ def test_a_vocabulary_is_padded_to_64_before_it_is_split() -> None:
 def test_tensor_parallel_stays_inside_a_node() -> None:
     assert [r.code for r in asked(SCOUT, tp=16)] == ["not_enough_gpus", "heads_not_divisible"]
     assert asked(QWEN_8B, tp=8, on="g5.12xlarge")[0].message == (
-        "TP=8 needs 8 GPUs in one node, g5.12xlarge has 4; tensor parallelism stays inside a node, "
-        "use pipeline parallelism over nodes"
+        "TP=8 needs 8 GPUs in one node, and g5.12xlarge has 4: use pipeline parallelism across nodes"
     )
 
 
@@ -126,7 +125,8 @@ def test_fp8_block_experts_need_whole_blocks_or_kernels_that_refine_them(version
 def test_a_quantization_group_must_divide_the_shard() -> None:
     qwen_72b = changed(LLAMA_8B, num_attention_heads=64, head_dim=128, intermediate_size=29568, quantization=AWQ)
     assert [r.message for r in asked(qwen_72b, tp=4)] == [
-        "intermediate size 29568 over TP=4 leaves 7392, no multiple of 128 (group size 128 of the 4-bit weights)"
+        "intermediate size 29568 over TP=4 gives 7392 per rank, which is not a multiple of 128 "
+        "(group size 128 of the 4-bit weights)"
     ]
     assert asked(SCOUT_W4A16, tp=8) == ()
     fine_for_the_output_tile = changed(LLAMA_8B, intermediate_size=8 * 192, quantization=AWQ)

@@ -58,19 +58,19 @@ def test_an_unknown_type_is_told_with_the_nearest_names() -> None:
 @pytest.mark.parametrize(
     ("name", "lacks"),
     [
-        ("inf2.48xlarge", "has AWS Neuron accelerators, no NVIDIA GPU"),
-        ("trn1n.32xlarge", "has AWS Neuron accelerators, no NVIDIA GPU"),
+        ("inf2.48xlarge", "has AWS Neuron accelerators instead of NVIDIA GPUs"),
+        ("trn1n.32xlarge", "has AWS Neuron accelerators instead of NVIDIA GPUs"),
         ("m5.large", "has no GPU"),
         ("m7i-flex.large", "has no GPU"),
         ("c8gd.4xlarge", "has no GPU"),
         ("u7i-12tb.224xlarge", "has no GPU"),
-        ("g5g.xlarge", "has NVIDIA GPUs beside ARM processors, which the images and the node group do not run on"),
+        ("g5g.xlarge", "has ARM processors, which the images and the node group do not support"),
         (
             "p6e-gb200.36xlarge",
-            "has NVIDIA GPUs beside ARM processors, which the images and the node group do not run on",
+            "has ARM processors, which the images and the node group do not support",
         ),
-        ("g4ad.xlarge", "has AMD GPUs, no NVIDIA GPU"),
-        ("p3.2xlarge", "has NVIDIA GPUs older than vLLM's images run on"),
+        ("g4ad.xlarge", "has AMD GPUs instead of NVIDIA GPUs"),
+        ("p3.2xlarge", "has NVIDIA GPUs that are too old for vLLM's images"),
     ],
 )
 def test_a_type_that_cannot_serve_is_told_so_and_no_other_offered_by_its_spelling(name: str, lacks: str) -> None:
@@ -109,7 +109,7 @@ def test_an_instance_file_describes_a_type_the_catalogue_lacks(tmp_path: Path) -
             {**GIVEN, "gpu_memory_bandwidth_gbytes_per_second": 0},
             "gpu_memory_bandwidth_gbytes_per_second: must be above 0",
         ),
-        ({**GIVEN, "compute_capability": "86"}, "compute_capability: '86' is not of the form 8.6"),
+        ({**GIVEN, "compute_capability": "86"}, "compute_capability: '86' must look like 8.6"),
         ({**GIVEN, "colour": "red"}, "colour: is not a known key"),
         (
             {"gpu": "A10G"},

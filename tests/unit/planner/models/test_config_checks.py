@@ -35,47 +35,52 @@ LLAMA, SCOUT = LLAMA_70B.replace("/", "--"), "meta-llama--Llama-4-Scout-17B-16E-
             {"hidden_size": "8192", "vocab_size": 0, "num_key_value_heads": "8", "head_dim": 1.5},
             'x: config.json has hidden_size "8192": write a whole number above 0, without quotes; '
             "it has vocab_size 0: write a whole number above 0; "
-            'it has num_key_value_heads "8", which is no whole number from 0 to 1,000,000,000; '
-            "it has head_dim 1.5, which is no whole number from 0 to 1,000,000,000",
+            'it has num_key_value_heads "8": write a whole number from 0 to 1,000,000,000; '
+            "it has head_dim 1.5: write a whole number from 0 to 1,000,000,000",
         ),
         (
             LLAMA,
             {"num_hidden_layers": 10**8},
             "x: config.json has num_hidden_layers 100000000, which is more than any model has",
         ),
-        (LLAMA, {"hidden_size": 32, "head_dim": None}, "x: config.json has 64 heads for a hidden_size of 32"),
+        (
+            LLAMA,
+            {"hidden_size": 32, "head_dim": None},
+            "x: config.json has more attention heads (64) than hidden_size (32)",
+        ),
         (
             LLAMA,
             {"layer_types": ["full_attention"]},
-            "x: config.json has a layer_types that is no list of 80 entries, one for each layer",
+            "x: config.json has a layer_types that is not a list of 80 entries, one for each layer",
         ),
-        (LLAMA, {"text_config": [1]}, "x: config.json has a text_config that is no JSON object"),
-        (SCOUT, {"vision_config": "large"}, "x: config.json has a vision_config that is no JSON object"),
+        (LLAMA, {"text_config": [1]}, "x: config.json has a text_config that is not a JSON object"),
+        (SCOUT, {"vision_config": "large"}, "x: config.json has a vision_config that is not a JSON object"),
         (
             "Qwen--Qwen3-30B-A3B",
             {"mlp_only_layers": "all"},
-            "x: config.json has mlp_only_layers 'all', which is no list of layer numbers",
+            "x: config.json has mlp_only_layers 'all', which is not a list of layer numbers",
         ),
-        (LLAMA, {"quantization_config": "fp8"}, "quantization_config 'fp8' is no JSON object"),
+        (LLAMA, {"quantization_config": "fp8"}, "quantization_config 'fp8' is not a JSON object"),
         (
             LLAMA,
             {"quantization_config": {"quant_method": "gptq", "bits": "four"}},
-            "the quantization_config of gptq lacks or garbles a field: invalid literal for int() with base 10: 'four'",
+            "the quantization_config of gptq has a missing or invalid field: "
+            "invalid literal for int() with base 10: 'four'",
         ),
         (
             LLAMA,
             {"quantization_config": {"quant_method": "awq", "bits": 64}},
-            "the quantization_config of awq says 64 bits, blocks None",
+            "the quantization_config of awq has invalid sizes: 64 bits, block None",
         ),
         (
             LLAMA,
             {"quantization_config": {"quant_method": "fp8", "weight_block_size": [0, 128]}},
-            "the quantization_config of fp8 says 8 bits, blocks (0, 128)",
+            "the quantization_config of fp8 has invalid sizes: 8 bits, block (0, 128)",
         ),
         (
             LLAMA,
             {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128]}},
-            "the quantization_config of fp8 lacks or garbles a field: list index out of range",
+            "the quantization_config of fp8 has a missing or invalid field: list index out of range",
         ),
     ],
 )

@@ -121,7 +121,7 @@ def test_an_unknown_architecture_is_refused_by_name_or_assumed_dense_and_marked(
         "max_position_embeddings": 8192,
     }
     with pytest.raises(
-        UnknownArchitecture, match=r"novel: the planner does not know the architecture NovelForCausalLM"
+        UnknownArchitecture, match=r"novel: the planner does not support the architecture NovelForCausalLM"
     ):
         parse_config(config, where="novel")
     found = parse_config(config, where="novel", assume_dense=True)
@@ -154,7 +154,7 @@ def test_a_config_that_lacks_its_family_s_fields_names_them_all(architecture: st
     }
     with pytest.raises(WrongQuestion) as caught:
         parse_config(config, where="x")
-    assert str(caught.value) == f"x: config.json lacks a whole number above 0 for {missing}"
+    assert str(caught.value) == f"x: config.json needs a whole number above 0 for {missing}"
 
 
 @pytest.mark.parametrize(

@@ -77,14 +77,15 @@ def test_an_unknown_model_is_told_with_the_nearest_ids() -> None:
     with pytest.raises(UnknownModel) as caught:
         find_model("Qwen/Qwen3-8b-Instruct")
     assert "did you mean Qwen/Qwen3-8B" in str(caught.value)
-    assert "vllm-eks lock Qwen/Qwen3-8b-Instruct adds it, or give a folder" in str(caught.value)
+    assert "with vllm-eks lock Qwen/Qwen3-8b-Instruct, or give a folder" in str(caught.value)
 
 
 def test_a_form_that_vllm_is_not_served_with_is_named_and_nothing_else_offered() -> None:
     with pytest.raises(UnknownModel) as caught:
         find_model("Qwen/Qwen3-14B-GGUF")
     assert str(caught.value) == (
-        "model 'Qwen/Qwen3-14B-GGUF': GGUF is not served: take the model's safetensors repository, or an AWQ or FP8 one"
+        "model 'Qwen/Qwen3-14B-GGUF': GGUF is not supported: use the model's safetensors repository, or an AWQ or "
+        "FP8 one"
     )
     assert caught.value.nearest == ()
 
@@ -107,24 +108,26 @@ def test_a_family_the_planner_does_not_know_is_refused_by_name(tmp_path: Path, n
     folder = folder_with(tmp_path, {**CONFIG, "architectures": [name]})
     with pytest.raises(WrongQuestion) as caught:
         read_model_folder(folder)
-    assert str(caught.value).startswith(f"{folder}: the planner does not know the architecture {name}; it knows Llama")
+    assert str(caught.value).startswith(
+        f"{folder}: the planner does not support the architecture {name}; it supports Llama"
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architectures": None}, "config.json names no architecture: it needs architectures, such as"),
+        ({"architectures": None}, 'config.json has no "architectures", such as'),
         (
             {"hidden_size": None, "vocab_size": "x"},
-            'config.json lacks a whole number above 0 for hidden_size; it has vocab_size "x": write a whole number',
+            'config.json needs a whole number above 0 for hidden_size; it has vocab_size "x": write a whole number',
         ),
         (
             {"quantization_config": {"quant_method": "exl2"}},
-            "quantization method 'exl2' is not one the planner can size",
+            "quantization method 'exl2' is not supported",
         ),
         (
             {"architectures": ["MixtralForCausalLM"]},
-            "config.json lacks a whole number above 0 for one of n_routed_experts, num_local_experts, num_experts",
+            "config.json needs a whole number above 0 for one of n_routed_experts, num_local_experts, num_experts",
         ),
     ],
 )

@@ -161,9 +161,11 @@ def test_an_unknown_module_counts_as_whole_and_is_told() -> None:
 
 
 def test_an_unknown_dtype_and_an_empty_layer_are_told() -> None:
-    with pytest.raises(WrongQuestion, match=r"tensor x has the dtype F3, which the planner cannot size"):
+    with pytest.raises(WrongQuestion, match=r"tensor x has dtype F3, which the planner does not support"):
         tensor_bytes("x", ("F3", (1,)))
-    with pytest.raises(WrongQuestion, match=r"the files hold no tensor of layer 1, 2: is the repository complete\?"):
+    with pytest.raises(
+        WrongQuestion, match=r"the files have no tensors for layer 1, 2: check that all files are there"
+    ):
         sorted_of({"model.layers.0.mlp.gate.weight": ("BF16", (1,))}, layers=3)
 
 

@@ -116,8 +116,8 @@ def test_every_price_has_a_date_and_a_source() -> None:
             "unknown in eu-central-1 (16.29 in us-east-1)",
             "unknown in eu-central-1 (0.045 in us-east-1)",
         ),
-        ("cn-north-1", "unknown in cn-north-1: AWS China has a price list of its own", None),
-        ("us-gov-west-1", "unknown in us-gov-west-1: AWS GovCloud has a price list of its own", None),
+        ("cn-north-1", "unknown in cn-north-1: AWS China has its own price list", None),
+        ("us-gov-west-1", "unknown in us-gov-west-1: AWS GovCloud has its own price list", None),
     ],
 )
 def test_a_price_of_another_region_is_never_taken_for_the_stacks_own(region: str, gpu: str, nat: str | None) -> None:
@@ -134,8 +134,8 @@ def test_a_price_of_another_region_is_never_taken_for_the_stacks_own(region: str
 
 def test_an_instance_file_has_its_own_price() -> None:
     given = replace(find_instance("g5.48xlarge"), price_region=None, usd_per_hour=3.0)
-    assert instance_price_source(given) == "as the instance file says"
-    assert instance_price_source(replace(given, usd_per_hour=None)) == "the instance file names no price"
+    assert instance_price_source(given) == "from the instance file"
+    assert instance_price_source(replace(given, usd_per_hour=None)) == "not in the instance file"
 
 
 def test_the_program_s_registrations_are_counted(recorded_stack: Callable[[str], Recording]) -> None:

@@ -163,7 +163,8 @@ def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
         ),
         (
             {"max_num_seqs": 4096},
-            "max num seqs 4096 is more than max num batched tokens 2048: vLLM refuses that; raise the second",
+            "max num seqs 4096 is more than max num batched tokens 2048, which vLLM refuses: raise max num batched "
+            "tokens",
         ),
         (
             {"kv_cache_dtype": "int4"},

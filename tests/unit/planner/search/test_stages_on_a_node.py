@@ -47,9 +47,7 @@ def test_one_node_needs_no_multi_node_start_of_vllm() -> None:
     assert planned(LLAMA_70B, "g6.48xlarge", vllm_version="0.10.2", **HALVES).fits
     refused = planned(LLAMA_8B, "g6.12xlarge", vllm_version="0.10.2", **HALVES)
     assert codes(refused)[0] == "pipeline_unsupported"
-    assert refused.refusals[0].message == (
-        "PP=2 over nodes needs vLLM's own multi-node start, which exists from 0.11.1"
-    )
+    assert refused.refusals[0].message == ("PP=2 across nodes needs vLLM's multi-node start: use 0.11.1 or later")
 
 
 def test_host_memory_counts_the_workers_of_every_stage_on_the_node() -> None:
