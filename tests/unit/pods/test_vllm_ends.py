@@ -11,7 +11,7 @@ import pytest
 from tests.fakes import kube_server as doctor_cluster
 from tests.fakes.kube_stub import World, pod, run, status
 from vllm_eks.doctor.diagnosis import diagnose
-from vllm_eks.doctor.facts import Facts, ModelFacts
+from vllm_eks.doctor.facts import Facts, ServedModel
 from vllm_eks.pods.causes import CAUSES, cause_of
 
 ENDS: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "vllm_ends.json").read_text())
@@ -46,6 +46,6 @@ def test_the_hook_job_ends_with_the_cause(end: dict[str, Any], tmp_path: Path) -
 def test_the_doctor_names_the_cause(end: dict[str, Any]) -> None:
     one = doctor_cluster.pod(ready=False, last_state=state_of(end))
     group = {"metadata": {"name": "scout"}, "spec": {"replicas": 1, "leaderWorkerTemplate": {"size": 1}}}
-    (found,) = diagnose(Facts(models=(ModelFacts(name="scout", namespace="ns", group=group, pods=(one,)),)))
+    (found,) = diagnose(Facts(models=(ServedModel(name="scout", namespace="ns", group=group, pods=(one,)),)))
     assert (found.severity, found.code) == ("problem", end["cause"])
     assert cause_of(found.evidence) is TITLES[end["cause"]] or end["cause"] == "killed"
