@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test wheel accuracy scale check e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test wheel accuracy scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -48,6 +48,10 @@ check: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/codespell
+
+# Renames every field that crosses a room, in a copy; pyright must report each. Some minutes.
+borders: .venv/.ready
+	@$(BIN)/python -m tools.rename_borders
 
 # Needs a Kubernetes API server with LeaderWorkerSet and GPU nodes, helm, kubectl and kubeconform (contributing/testing.md).
 e2e: .venv/.ready

@@ -207,13 +207,13 @@ ROUTE_TARGETS = (
 
 
 def _route_table(subnet: Record, site: Site) -> Record:
-    def tables(**by: str) -> list[Record]:
-        filters = [{"Name": name.replace("_", "-"), "Values": [text]} for name, text in by.items()]
+    def tables(by: Mapping[str, str]) -> list[Record]:
+        filters = [{"Name": name, "Values": [text]} for name, text in by.items()]
         return site.api.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters)
 
     # A subnet without a table of its own uses its VPC's main one.
-    found = tables(**{"association.subnet-id": subnet["SubnetId"]})
-    return (found or tables(**{"vpc-id": subnet["VpcId"], "association.main": "true"}))[0]
+    found = tables({"association.subnet-id": subnet["SubnetId"]})
+    return (found or tables({"vpc-id": subnet["VpcId"], "association.main": "true"}))[0]
 
 
 def _failed(key: str, text: str) -> Check:

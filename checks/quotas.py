@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from checks.api import Record
 from checks.asking import Question, ask, error_code, why_unknown
 from checks.site import Instance, Site, instances_of_types, own_instances
 from vllm_eks.check import Check
@@ -163,11 +164,14 @@ def room_check(quota: Quota, needed: int, question: Question, use: Callable[[], 
 
 def limit_of(quota: Quota, site: Site) -> int:
     """Return the account's limit, or the default where it was never changed; raises what boto3 raises."""
-    asked = {"ServiceCode": quota.service, "QuotaCode": quota.code}
+
+    def asked(operation: str) -> Record:
+        return site.api.answer("service-quotas", operation, ServiceCode=quota.service, QuotaCode=quota.code)
+
     try:
-        answer = site.api.answer("service-quotas", "get_service_quota", **asked)
+        answer = asked("get_service_quota")
     except Exception as error:
         if error_code(error) != NOT_SET_YET:
             raise
-        answer = site.api.answer("service-quotas", "get_aws_default_service_quota", **asked)
+        answer = asked("get_aws_default_service_quota")
     return int(answer["Quota"]["Value"])

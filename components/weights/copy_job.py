@@ -61,26 +61,24 @@ class CopyJob(pulumi.ComponentResource):
         self.job = kubernetes.batch.v1.Job(
             f"{name}-job",
             metadata={"namespace": namespace, "name": f"weights-{args.revision[:12]}"},
-            spec=kubernetes.batch.v1.JobSpecArgs(
-                **{
-                    # A try that fails goes on, in the next, with the files that are not there yet.
-                    "backoff_limit": 4,
-                    # What no other try changes, such as a refused token, ends the Job at once.
-                    "pod_failure_policy": {
-                        "rules": [
-                            {
-                                "action": "FailJob",
-                                "on_exit_codes": {"container_name": "copy", "operator": "In", "values": [REFUSED]},
-                            }
-                        ]
-                    },
-                    "active_deadline_seconds": args.seconds,
-                    "template": {
-                        "metadata": {"labels": {"app.kubernetes.io/name": "copy-weights"}},
-                        "spec": self._pod(scripts.metadata["name"], self._token_secret(namespace)),
-                    },
-                }
-            ),
+            spec={
+                # A try that fails goes on, in the next, with the files that are not there yet.
+                "backoff_limit": 4,
+                # What no other try changes, such as a refused token, ends the Job at once.
+                "pod_failure_policy": {
+                    "rules": [
+                        {
+                            "action": "FailJob",
+                            "on_exit_codes": {"container_name": "copy", "operator": "In", "values": [REFUSED]},
+                        }
+                    ]
+                },
+                "active_deadline_seconds": args.seconds,
+                "template": {
+                    "metadata": {"labels": {"app.kubernetes.io/name": "copy-weights"}},
+                    "spec": self._pod(scripts.metadata["name"], self._token_secret(namespace)),
+                },
+            },
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[account, policy],

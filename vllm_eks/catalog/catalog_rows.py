@@ -1,10 +1,10 @@
 """EC2's records as rows of the instance catalogue. What EC2 does not say comes from rows with the same GPU."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
-from typing import Any
+from typing import Any, TypeVar
 
 from vllm_eks.planner.hardware.instances import InstanceType
 
@@ -29,14 +29,31 @@ LEAST_CAPABILITY = 7.0
 NOT_KNOWN = "not known"
 
 
+Figure = TypeVar("Figure")
+
+
 class LeftOut(ValueError):  # noqa: N818  (an answer, not an error of the program)
     """The catalogue cannot take this type; the text says why."""
 
 
 def updated(row: InstanceType, record: dict[str, Any]) -> InstanceType:
     """Return the row with EC2's present figures. The GPU, its memory and its bandwidths stay as they are."""
-    said = {name: value for name, value in _hardware(record).items() if value is not None}
-    return replace(row, **{name: value for name, value in said.items() if getattr(row, name) != value})
+    figures = _figures(record)
+    return replace(
+        row,
+        gpus=_latest(row.gpus, figures.gpus),
+        vcpus=_latest(row.vcpus, figures.vcpus),
+        memory_gib=_latest(row.memory_gib, figures.memory_gib),
+        nvme_gb=_latest(row.nvme_gb, figures.nvme_gb),
+        network_gbps=_latest(row.network_gbps, figures.network_gbps),
+        network_cards=_latest(row.network_cards, figures.network_cards),
+        efa_interfaces=_latest(row.efa_interfaces, figures.efa_interfaces),
+    )
+
+
+def _latest(known: Figure, stated: Figure | None) -> Figure:
+    """Return what EC2 states; what is known where it states nothing, or the same in another type of number."""
+    return known if stated is None or stated == known else stated
 
 
 def new_row(record: dict[str, Any], rows: list[InstanceType]) -> InstanceType:
@@ -51,11 +68,11 @@ def new_row(record: dict[str, Any], rows: list[InstanceType]) -> InstanceType:
     if "x86_64" not in record["ProcessorInfo"]["SupportedArchitectures"]:
         raise LeftOut("the nodes here are x86_64")
     capability = _capability(name, rows)
-    hardware = _hardware(record)
+    figures = _figures(record)
     same_gpu = [row for row in rows if row.gpu == name and _same_memory(row.gpu_memory_gib, record)]
     measured = min((row.gpu_memory_gib for row in same_gpu if row.gpu_memory_source == "measured"), default=None)
     estimate = floor(stated_gib(record) * USABLE_SHARE * 100) / 100
-    link, link_speed = _link(same_gpu, hardware["gpus"])
+    link, link_speed = _link(same_gpu, figures.gpus)
     quota = next((row for row in rows if row.type[0] == record["InstanceType"][0] and row.quota_code), None)
     return InstanceType(
         type=record["InstanceType"],
@@ -70,7 +87,13 @@ def new_row(record: dict[str, Any], rows: list[InstanceType]) -> InstanceType:
         gpu_interconnect_gbytes_per_second=link_speed,
         quota_code=quota.quota_code if quota else None,
         quota_name=quota.quota_name if quota else None,
-        **{key: value for key, value in hardware.items() if value is not None},
+        gpus=figures.gpus,
+        vcpus=figures.vcpus,
+        memory_gib=figures.memory_gib,
+        nvme_gb=figures.nvme_gb,
+        network_gbps=figures.network_gbps,
+        network_cards=InstanceType.network_cards if figures.network_cards is None else figures.network_cards,
+        efa_interfaces=figures.efa_interfaces,
     )
 
 
@@ -105,19 +128,31 @@ def stated_gib(record: dict[str, Any]) -> float:
     return record["GpuInfo"]["Gpus"][0]["MemoryInfo"]["SizeInMiB"] / MIB_PER_GIB
 
 
-def _hardware(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that EC2 states; None where its record says nothing."""
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What EC2 states of a type; None where its record says nothing."""
+
+    gpus: int
+    vcpus: int
+    memory_gib: float
+    nvme_gb: float
+    network_gbps: float | None
+    network_cards: int | None
+    efa_interfaces: int
+
+
+def _figures(record: dict[str, Any]) -> Figures:
     gpu, network = record["GpuInfo"]["Gpus"][0], record["NetworkInfo"]
-    return {
+    return Figures(
         # Where a type has only a share of a GPU, EC2 counts 0 GPUs and 1 logical GPU.
-        "gpus": gpu.get("LogicalGpuCount") or gpu["Count"] or 1,
-        "vcpus": record["VCpuInfo"]["DefaultVCpus"],
-        "memory_gib": record["MemoryInfo"]["SizeInMiB"] / MIB_PER_GIB,
-        "nvme_gb": record.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
-        "network_gbps": _network_gbps(network),
-        "network_cards": network.get("MaximumNetworkCards"),
-        "efa_interfaces": network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
-    }
+        gpus=gpu.get("LogicalGpuCount") or gpu["Count"] or 1,
+        vcpus=record["VCpuInfo"]["DefaultVCpus"],
+        memory_gib=record["MemoryInfo"]["SizeInMiB"] / MIB_PER_GIB,
+        nvme_gb=record.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
+        network_gbps=_network_gbps(network),
+        network_cards=network.get("MaximumNetworkCards"),
+        efa_interfaces=network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
+    )
 
 
 def _network_gbps(network: dict[str, Any]) -> float | None:
