@@ -64,6 +64,9 @@ def test_the_accuracy_in_the_documents_is_the_one_that_is_scored() -> None:
     assert f"weights within {100 * worst([one.weights_error for one in new]):.1f} %" in text
     assert f"KV cache {100 * middle([one.kv_error for one in new]):.1f} % off at the median" in text
     assert f"the range holds {sum(held)} of {len(held)}" in text
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"KV cache is {100 * middle([one.kv_error for one in new]):.1f} % off at the median" in readme
+    assert f"{sum(held)} of {len(held)} logged values are inside the planned range" in readme
 
 
 def test_every_family_of_the_planner_is_named() -> None:

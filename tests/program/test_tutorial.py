@@ -12,9 +12,11 @@ from tests.program.test_preview import Shown
 ROOT = Path(__file__).parents[2]
 TUTORIAL = " ".join((ROOT / "docs" / "tutorial" / "first-model.md").read_text().split())
 README = (ROOT / "README.md").read_text()
+CAPACITY = (ROOT / "docs" / "how-to" / "capacity.md").read_text()
 
 # Fixtures are found in the module that uses them.
 preview = test_preview.preview
+project = test_preview.project
 
 
 @pytest.fixture
@@ -38,8 +40,9 @@ def test_the_readme_has_the_prices_of_both_stacks(preview: Callable[..., Shown],
     assert row[0].endswith(f"| ${gpu} an hour | ${together} an hour |")
 
 
-def test_the_tutorial_quotes_the_first_line(dev: str) -> None:
+def test_the_tutorial_and_the_readme_quote_the_first_line(dev: str) -> None:
     assert dev.splitlines()[0] in TUTORIAL
+    assert dev.splitlines()[0] in README
 
 
 def test_the_tutorial_has_the_preview_s_numbers(dev: str) -> None:
@@ -63,8 +66,25 @@ def test_the_tutorial_has_the_prices_with_and_without_gpu_nodes(dev: str) -> Non
     assert f"${together} for the stack" in TUTORIAL
 
 
+def test_the_parked_stack_costs_what_the_pages_say(preview: Callable[..., Shown], dev: str, project: Path) -> None:
+    file = project / "Pulumi.dev.yaml"
+    file.write_text(file.read_text().replace("maxModelLen: 16384", "maxModelLen: 16384\n      parked: true"))
+    _, parked = prices(preview(project, "dev").stdout)
+    gpu, together = prices(dev)
+    volume = float(together) - float(gpu) - float(parked)
+    assert f"and ${volume:.2f} for its root volume. The parked stack costs ${parked} an hour" in TUTORIAL
+    assert f"still costs ${parked} an hour" in " ".join(README.split())
+
+
+def test_the_capacity_page_has_the_start_of_the_dev_model(dev: str) -> None:
+    for pattern in (r"that have them; (\d+ s)", r"of weights, (\$[\d.]+) through NAT", r"nothing a start; (\d+ s)"):
+        match = re.search(pattern, dev)
+        assert match
+        assert match[1] in CAPACITY
+
+
 def test_the_steps_of_the_start_add_up() -> None:
-    rows = re.findall(r"\| ([\w ]+(?:\(\d+ GB\) )?)\| (\d+) (?=\|)", TUTORIAL.partition("| step | seconds |")[2])
+    rows = re.findall(r"\| ([\w ]+(?:\(\d+ GB\) )?)\| (\d+) (?=\|)", TUTORIAL.partition("| stage | seconds |")[2])
     steps = {name.strip(): int(seconds) for name, seconds in rows}
     assert steps.pop("sum") == sum(steps.values())
     assert len(steps) == 4
