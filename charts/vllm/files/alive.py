@@ -1,13 +1,12 @@
-"""Liveness and readiness of a model pod: a server that holds requests must do something with them.
+"""Liveness and readiness probe of a model pod. A server with requests must make progress.
 
-vLLM's /health answers 200 as long as the API server believes in its engine, also when the engine is stuck (vllm#39863).
-So this looks at the engine's progress too. Requests under way and no step of the engine for --stall-seconds is stuck:
-at once where the engine itself said that it has them, and else (it hung while idle, and its numbers are of its last
-step) when one token asked for does not come either: a client that reads slowly keeps a request open, too, and is no
-reason to restart. An idle engine is well, and so is a busy one, however long its answers take.
+vLLM's /health returns 200 even when the engine is stuck (vllm#39863), so the probe also checks the engine's progress.
+The engine is stuck when it has requests and takes no step for --stall-seconds. If only the API server reports the
+requests, because the engine hung while idle, the probe first asks for one token: a slow client also keeps a request
+open and is no reason to restart. An idle engine is healthy, and so is a busy one, however long its answers take.
 
-Workers serve nothing; theirs (without --stall-seconds) asks the leader's /health, so that a group that loads counts as
-disrupted. Exit status 0: well; 1: not, and the last line says why.
+Workers do not serve. Their probe (without --stall-seconds) checks the leader's /health, so that a loading group counts
+as disrupted. Exit status 0 means healthy and 1 unhealthy, with the reason in the last line.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 if __name__ == "__main__":
-    # Run as a file: the package is two folders up, here and where pods mount it.
+    # Run as a script: the package is two folders up, both here and in the pod.
     sys.path[0] = str(Path(__file__).absolute().parents[2])
 
 from vllm_eks.pods.engine import EngineState, answers_a_token, read_engine, read_health
@@ -30,16 +29,16 @@ from vllm_eks.pods.engine import EngineState, answers_a_token, read_engine, read
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What the probe before this one saw: the engine's fingerprint, and since when it is the same."""
+    """The result of the previous probe: the engine's fingerprint, and the time since when it is unchanged."""
 
     fingerprint: str
     since: float
 
 
-def judge(
+def check_progress(
     state: EngineState, before: Memory | None, now: float, stall_seconds: float, *, token_comes: Callable[[], bool]
 ) -> tuple[str, Memory | None]:
-    """Return what is wrong (empty: nothing) and what to remember. `now` is in seconds of a clock that only goes on."""
+    """Return the error, or an empty string, and the state for the next probe. `now` is monotonic, in seconds."""
     if state.trouble:
         return state.trouble, before
     if not state.requests or not state.fingerprint:
@@ -59,32 +58,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one probe and return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="localhost")
-    parser.add_argument("--host-from", help="the environment variable that names the leader, in place of --host")
+    parser.add_argument("--host-from", help="environment variable with the leader's address, instead of --host")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--stall-seconds", type=float, help="none: /health alone")
-    parser.add_argument("--timeout-seconds", type=float, default=10, help="of each of up to four requests")
-    parser.add_argument("--model", default="", help="the name to ask a token of")
+    parser.add_argument("--stall-seconds", type=float, help="without it, only /health is checked")
+    parser.add_argument("--timeout-seconds", type=float, default=10, help="for each of up to four requests")
+    parser.add_argument("--model", default="", help="the model to request a token from")
     parser.add_argument("--keys", type=Path, default=Path("/secrets/api-key"))
-    parser.add_argument("--memory", type=Path, default=Path("/tmp/vllm-eks-engine.json"), help="from probe to probe")
+    parser.add_argument("--memory", type=Path, default=Path("/tmp/vllm-eks-engine.json"), help="state between probes")
     parser.add_argument("--supervisor", type=Path, default=Path("/proc/1"))
     parser.add_argument("--log", type=Path, default=Path("/proc/1/fd/1"), help="the container's own log")
     options = parser.parse_args(arguments)
-    wrong = supervisor_trouble(options.supervisor) or engine_trouble(options)
-    if not wrong:
+    error = supervisor_error(options.supervisor) or engine_error(options)
+    if not error:
         return 0
-    print(wrong)
+    print(error)
     try:
-        # The kubelet keeps a probe's words in an event only; the log is where people look, and what outlives the pod.
+        # The kubelet puts a probe's output only into an event. Users look at the log, which also outlives the pod.
         with options.log.open("a") as log:
-            log.write(f"vllm-eks probe: {wrong}\n")
+            log.write(f"vllm-eks probe: {error}\n")
     except OSError:
         pass
     return 1
 
 
-def engine_trouble(options: argparse.Namespace) -> str:
-    """Return what is wrong with the server or its engine, or an empty string."""
-    # A probe's command is not expanded by Kubernetes as a container's is.
+def engine_error(options: argparse.Namespace) -> str:
+    """Return the error of the server or its engine, or an empty string."""
+    # Kubernetes expands environment variables in a container's command, but not in a probe's.
     host = os.environ.get(options.host_from, options.host) if options.host_from else options.host
     url, seconds = f"http://{host}:{options.port}", options.timeout_seconds
     if options.stall_seconds is None:
@@ -92,28 +91,28 @@ def engine_trouble(options: argparse.Namespace) -> str:
 
     def token_comes() -> bool:
         key = first_key(options.keys)
-        # Who cannot ask does not accuse.
+        # Without a key the engine gets the benefit of the doubt.
         return not key or answers_a_token(url, model=options.model, key=key, timeout_seconds=seconds)
 
     state = read_engine(url, timeout_seconds=seconds)
-    wrong, memory = judge(
+    error, memory = check_progress(
         state, recall(options.memory), time.monotonic(), options.stall_seconds, token_comes=token_comes
     )
     remember(options.memory, memory)
-    return wrong
+    return error
 
 
-def supervisor_trouble(process: Path) -> str:
-    """Say whether PID 1 is stopped: then nobody takes what vLLM logs, and it blocks before long."""
+def supervisor_error(process: Path) -> str:
+    """Return an error when PID 1 is stopped: vLLM's log is then no longer read, and vLLM soon blocks."""
     try:
         state = (process / "stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return ""
-    return "PID 1, which passes on vLLM's log, is stopped" if state in "Tt" else ""
+    return "PID 1, which copies vLLM's log, is stopped" if state in "Tt" else ""
 
 
 def first_key(folder: Path) -> str:
-    """Return one of the API keys, or an empty string."""
+    """Return the first API key, or an empty string."""
     try:
         files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         return next((key for path in files if (key := path.read_text().strip())), "")
@@ -122,16 +121,16 @@ def first_key(folder: Path) -> str:
 
 
 def recall(path: Path) -> Memory | None:
-    """Return the note of the probe before; None where there is none that can be read."""
+    """Return the state from the previous probe, or None when it cannot be read."""
     try:
-        note = json.loads(path.read_text())
-        return Memory(fingerprint=str(note["fingerprint"]), since=float(note["since"]))
+        saved = json.loads(path.read_text())
+        return Memory(fingerprint=str(saved["fingerprint"]), since=float(saved["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def remember(path: Path, memory: Memory | None) -> None:
-    """Leave a note for the next probe. A full disk must not kill an engine: without a note nothing is ever stuck."""
+    """Save the state for the next probe. Errors are ignored, so that a full disk does not kill an engine."""
     try:
         if memory is None:
             path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Which environment variable holds a value that could not be read: Python's own words name the value alone.
+"""Finds the environment variable behind an invalid value, because Python's error shows only the value.
 
-vLLM reads most of its variables with int(), when it first needs them; pydantic then drops the traceback, which would
-have shown the name. The supervisor has the environment, so it can look. Standard library only.
+vLLM parses most of its variables with int() when it first needs them, and pydantic drops the traceback that would show
+the name. The supervisor has the environment, so it can look the value up. Standard library only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ UNREADABLE = re.compile(
 
 
 def bad_variables(words: str, environ: Mapping[str, str]) -> str:
-    """Name the variables with the value that a line complains of, vLLM's own before others; empty where it does not."""
+    """Return the variables with the value in an error line, vLLM's own if any, or an empty string."""
     found = UNREADABLE.search(words)
     if not found:
         return ""

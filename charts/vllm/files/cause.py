@@ -1,4 +1,4 @@
-"""What a known cause is. Standard library only: the chart's scripts run in pods as plain files beside each other."""
+"""The data of a known failure cause. Standard library only, because the chart's scripts run in pods."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 NEVER, MAY_PASS = 0.0, math.inf
 FIRST, ROOT, OUTER, SYMPTOM = 4, 3, 2, 1
-"""How much a cause explains: FIRST brings other errors of its own with it, SYMPTOM is what any cause may end in."""
+"""How much a cause explains. FIRST causes other errors; a SYMPTOM can result from any cause."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """One known cause."""
+    """One known failure cause."""
 
     code: str
     title: str
     remedy: str
     signs: str
-    """A regular expression of a line that is said where this is the cause."""
+    """A regular expression for the log lines or messages of this cause."""
     explains: int = ROOT
     patience_seconds: float = MAY_PASS
-    """How long it is worth waiting for this to pass, in seconds: NEVER for what only an edit mends."""
+    """Seconds to wait for the cause to pass, or NEVER when only an edit fixes it."""
     quiet: bool = False
-    """The line is also a sign where it is logged as information or as a warning."""
+    """Whether a line at level INFO or WARNING also counts."""
 
     @property
     def sentence(self) -> str:
-        """What it is and what to do, as people read it."""
+        """The cause and its fix, as one sentence."""
         return f"{self.title}: {self.remedy}"

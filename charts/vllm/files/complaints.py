@@ -1,4 +1,4 @@
-"""The newest trouble that events tell of each object, without what is over. Pure: no network, no clock."""
+"""The newest unresolved warning event of each object. Pure: no network, no clock."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 Object = Mapping[str, Any]
 CAME_FURTHER = ("Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate", "SuccessfulAttachVolume")
-"""Ordinary events after which an earlier complaint about the same object is over."""
+"""Normal events that resolve an earlier complaint about the same object."""
 OF_THE_PULL = ("Failed", "BackOff", "ErrImageNeverPull", "InspectFailed")
-"""Complaints that another try of the pull ("Pulling") does not end."""
+"""Complaints that another pull attempt ("Pulling") does not resolve."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Complaint:
-    """What is wrong with one object."""
+    """A warning about one object."""
 
     about: str
     """The object's name."""
@@ -26,9 +26,10 @@ class Complaint:
 
 
 def complaints_by_uid(events: Sequence[Object]) -> dict[str, Complaint]:
-    """Return the newest complaint about each object, by its uid (names come back).
+    """Return the newest complaint about each object, by its uid, because names are reused.
 
-    A probe that ended a container is told as a normal event. A failed startup probe is none: every start has some.
+    A probe that ended a container counts, although its event is Normal. A failed startup probe does not count, because
+    every start has some.
     """
     found: dict[str, Complaint] = {}
     for event in sorted(events, key=_time):
@@ -39,19 +40,19 @@ def complaints_by_uid(events: Sequence[Object]) -> dict[str, Complaint]:
         if ended_by_probe or (event.get("type") == "Warning" and not starting):
             text = f"{reason}, {message}"
             found[uid] = Complaint(about=about["name"], kind=about.get("kind", ""), text=text)
-        elif reason in CAME_FURTHER and uid in found and not _goes_on(found[uid], reason):
+        elif reason in CAME_FURTHER and uid in found and not _persists(found[uid], reason):
             del found[uid]
     return found
 
 
 def complaint_about(pod: Object, complaints: Mapping[str, Complaint]) -> str:
-    """Return what is wrong with a pod, or an empty string."""
+    """Return the complaint about a pod, or an empty string."""
     found = complaints.get(pod["metadata"].get("uid", "no uid"))
     return found.text if found else ""
 
 
 def of_controllers(complaints: Mapping[str, Complaint], name: str, pods: Sequence[Object]) -> list[Complaint]:
-    """Return what is wrong with the objects that make a model's pods, such as a quota; those of pods are left out."""
+    """Return the complaints about the controllers of a model's pods, such as a quota, without those about pods."""
     known = {pod["metadata"].get("uid") for pod in pods}
     return [
         one
@@ -60,14 +61,14 @@ def of_controllers(complaints: Mapping[str, Complaint], name: str, pods: Sequenc
     ]
 
 
-def _goes_on(complaint: Complaint, reason: str) -> bool:
+def _persists(complaint: Complaint, reason: str) -> bool:
     word = complaint.text.partition(",")[0]
-    # A probe's verdict is about a container that ran: the next one's start does not take it back.
+    # A failed probe is about a container that ran, so the start of the next one does not resolve it.
     return word in ("Killing", "Unhealthy") or (word in OF_THE_PULL and reason == "Pulling")
 
 
 def _time(event: Object) -> str:
-    # A series of events has its last time in a place of its own.
+    # A series of events has its last time in a separate field.
     return (
         event.get("lastTimestamp")
         or (event.get("series") or {}).get("lastObservedTime")

@@ -1,4 +1,4 @@
-"""What vLLM and its processes write: passed on to the container's log, byte for byte, and its end kept in mind."""
+"""Copies the output of vLLM and its processes to the container's log, byte for byte, and keeps the last lines."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ LONGEST_LINE = 4000
 class ContainerLog:
     """Copies a pipe to the container's standard output.
 
-    vLLM's processes share one pipe for standard output and standard error, so that the order stays as they wrote it.
+    vLLM's processes share one pipe for standard output and standard error, which keeps their order.
     """
 
     def __init__(self, target: int = 1) -> None:
         self._target = target
         self._source, self.pipe = os.pipe()
-        """`pipe` is what the program gets as its standard output and error."""
+        """`pipe` is the program's standard output and standard error."""
         self._lines: deque[bytes] = deque(maxlen=KEPT_LINES)
         self._rest = b""
         self._thread = threading.Thread(target=self._copy, daemon=True)
 
     def start(self) -> None:
-        """Begin to copy, once the program has the pipe."""
+        """Start to copy. Call it after the program has the pipe."""
         os.close(self.pipe)
         self._thread.start()
 
     def finish(self, seconds: float) -> None:
-        """Wait for the rest of what was written; a process that outlives its program may hold the pipe open."""
+        """Wait for the remaining output. A process that outlives its program may keep the pipe open."""
         if self._thread.is_alive():
             self._thread.join(seconds)
 
@@ -39,7 +39,7 @@ class ContainerLog:
         return b"\n".join([*self._lines, self._rest]).decode(errors="replace")
 
     def say(self, text: str) -> None:
-        """Write a line of our own; it is not part of `tail`."""
+        """Write a line of our own, which is not part of `tail`."""
         _write(self._target, f"vllm-eks: {text}\n".encode(errors="replace"))
 
     def _copy(self) -> None:
@@ -51,7 +51,7 @@ class ContainerLog:
 
 
 def _write(target: int, data: bytes) -> None:
-    """Write all of it. A log that takes nothing any more must not stop the program that writes it."""
+    """Write all data. Errors are ignored, so that a broken log does not stop the program."""
     try:
         while data:
             data = data[os.write(target, data) :]

@@ -1,4 +1,4 @@
-"""Containers that ended without being asked to, among what Kubernetes says of a pod. Pure: no network, no clock."""
+"""Finds unexpected ends of containers in a pod's status. Pure: no network, no clock."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from vllm_eks.pods.causes import last_words
 
 Object = Mapping[str, Any]
 ENDED_BY_PROBE = (0, 137, 143)
-"""Exit codes of a program that was told to stop: it obeyed (vLLM says 0), or was killed."""
+"""Exit codes of a stopped program: it ended in order (vLLM exits with 0), or was killed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Crash:
-    """One end of a container, or of a whole pod, that nobody asked for."""
+    """An unexpected end of a container or of a whole pod."""
 
     pod: str
     container: str = ""
-    """Empty where the pod as a whole ended, such as by an eviction."""
+    """Empty when the whole pod ended, such as by an eviction."""
     identity: str = ""
-    """Tells this end apart from the next one of the same container."""
+    """Distinguishes this end from the next end of the same container."""
     before: bool = False
-    """The container runs again, so that its log is the previous one."""
+    """Whether the container runs again, so that its log is the previous one."""
     text: str = ""
-    """The reason, the exit code and the line that tells, in a few words."""
+    """The reason, the exit code and the relevant log line."""
 
 
 def crashes_of(pod: Object, warning: str) -> list[Crash]:
-    """Return the ends of a pod's containers that nobody asked for; `warning` is the newest one about the pod.
+    """Return the unexpected ends of a pod's containers. `warning` is the newest warning about the pod.
 
-    Every end of a serving container counts, also with exit code 0: vLLM ends so when its engine dies. One that ended
-    after its pod's deletion was asked for does not, and neither does an init container that ended well.
+    Each end of a serving container counts, even with exit code 0, because vLLM exits with 0 when its engine dies. An
+    end after the pod's deletion does not count, nor does an init container that succeeded.
     """
     status, name = pod.get("status", {}), pod["metadata"]["name"]
     uid = pod["metadata"].get("uid", "")
@@ -61,7 +61,7 @@ def crashes_of(pod: Object, warning: str) -> list[Crash]:
 
 
 def crash_of(pod: Object, warning: str) -> str:
-    """Name the pod's last crash, with the line of its log that tells, or the probe that ended it; empty for none."""
+    """Return the pod's last crash with the relevant log line, or the probe that ended it, or an empty string."""
     crashes = crashes_of(pod, warning)
     if crashes:
         return crashes[0].text
@@ -69,7 +69,7 @@ def crash_of(pod: Object, warning: str) -> str:
 
 
 def was_asked_for(pod: Object, ended: Object) -> bool:
-    """Tell whether a container ended after the deletion of its pod was asked for."""
+    """Return whether a container ended after the deletion of its pod."""
     meta = pod["metadata"]
     by = meta.get("deletionTimestamp")
     if not by:
@@ -81,18 +81,18 @@ def was_asked_for(pod: Object, ended: Object) -> bool:
 
 
 def is_restarted(pod: Object) -> bool:
-    """Tell whether a container runs again after its crash, so that the log to read is the one before."""
+    """Return whether a container runs again after a crash, so that the log to read is the previous one."""
     return any("running" in one.get("state", {}) and "terminated" in one.get("lastState", {}) for one in serving(pod))
 
 
 def containers_of(pod: Object) -> list[tuple[Object, bool]]:
-    """Return the state of each container, those that must end first last; and whether it is one of these."""
+    """Return the state of each container, and whether it is an init container. Init containers come last."""
     status = pod.get("status", {})
     return [(one, False) for one in serving(pod)] + [(one, True) for one in status.get("initContainerStatuses") or []]
 
 
 def serving(pod: Object) -> Sequence[Object]:
-    """Return the state of each container but those that must end before the others start."""
+    """Return the state of each container that is not an init container."""
     return pod.get("status", {}).get("containerStatuses") or []
 
 
@@ -100,7 +100,7 @@ def _text(ended: Object, warning: str) -> str:
     code = ended.get("exitCode", 0)
     if code in ENDED_BY_PROBE and warning.startswith("Killing"):
         return warning
-    # The supervisor writes the line that tells there; else FallbackToLogsOnError puts the end of the log there.
+    # The message is the supervisor's reason, or the end of the log (FallbackToLogsOnError).
     said = last_words(ended.get("message") or "")
     return f"{ended.get('reason') or 'Error'}, exit code {code}" + (f", last log line: {said}" if said else "")
 

@@ -1,9 +1,9 @@
-"""The preStop hook of every pod of a group: let requests end before anything stops.
+"""The preStop hook of every pod of a group: waits until requests end before the pod stops.
 
-All pods of a group are told to stop at the same time, and the leader's requests need every worker. So each waits until
-the leader's server holds no request, or can no longer get any further, or --limit-seconds are over. A server that
-answers late may be busy, so that ends no wait. First some seconds pass in which new requests may still come: endpoints
-are taken out of the Service while this runs.
+All pods of a group stop at the same time, and the leader's requests need every worker. So each pod waits until the
+leader has no requests, makes no more progress, or --limit-seconds have passed. A server that answers late may be busy,
+so the wait continues. The hook first waits some seconds, because new requests can arrive until the Service drops the
+pod.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if __name__ == "__main__":
 from vllm_eks.pods.engine import EngineState, read_engine
 
 LIMIT_SECONDS = 80
-"""Of the pod's 120 s of grace. The stop after it takes up to 29 s (seen on 0.21.0 and 0.32.0, endless requests)."""
+"""Part of the pod's 120 s of grace. The stop afterwards takes up to 29 s (on 0.21.0 and 0.32.0, endless requests)."""
 
 
 def drain(
@@ -46,7 +46,7 @@ def drain(
         if state.requests == 0:
             return "no request is left"
         if state.requests is None or not state.fingerprint:
-            pass  # late, or without numbers (--disable-log-stats): nobody knows what is under way
+            pass  # late, or without metrics (--disable-log-stats): the number of requests is unknown
         elif state.fingerprint != fingerprint:
             fingerprint, moved_at = state.fingerprint, now
         elif now - moved_at >= stall_seconds:
@@ -56,15 +56,15 @@ def drain(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the wait; whatever ends it, the container stops next."""
+    """Run the wait. Kubernetes stops the container afterwards."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="localhost")
-    parser.add_argument("--host-from", help="the environment variable that names the leader, in place of --host")
+    parser.add_argument("--host-from", help="environment variable with the leader's address, instead of --host")
     parser.add_argument("--port", type=int, required=True)
     for name, seconds in (("--settle-seconds", 5), ("--limit-seconds", LIMIT_SECONDS), ("--stall-seconds", 20)):
         parser.add_argument(name, type=float, default=seconds)
     options = parser.parse_args(arguments)
-    # A hook's command is not expanded by Kubernetes as a container's is.
+    # Kubernetes expands environment variables in a container's command, but not in a hook's.
     host = os.environ.get(options.host_from, options.host) if options.host_from else options.host
     why = drain(
         lambda: read_engine(f"http://{host}:{options.port}", timeout_seconds=5),

@@ -1,4 +1,4 @@
-"""What vLLM's HTTP server says about its engine: whether it lives, and whether it moves. Standard library only."""
+"""Reads the engine's health and progress from vLLM's HTTP server. Standard library only."""
 
 from __future__ import annotations
 
@@ -17,51 +17,50 @@ PROGRESS_METRICS = (
     "vllm:num_requests_running",
     "vllm:num_requests_waiting",
 )
-"""All are set from what the engine sends after a step, never by the API server alone. A long prompt moves the use of
-the cache before its first token. All are in the /metrics of 0.21.0, 0.27.0 and 0.32.0
-(tests/data/metrics)."""
+"""The engine updates all of these after each step, and the API server alone changes none. A long prompt changes the
+cache usage before its first token. All are in the /metrics of 0.21.0, 0.27.0 and 0.32.0 (tests/data/metrics)."""
 REFUSED, LATE = 0, -1
-"""In place of an HTTP status, where there was no answer; LATE: not in time."""
+"""Instead of an HTTP status when there was no answer, or none in time (LATE)."""
 RUNNING, WAITING = "vllm:num_requests_running", "vllm:num_requests_waiting"
 
 SAMPLE = re.compile(r"^(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)(?:\{.*\})?\s+(?P<value>\S+)", re.MULTILINE)
 
 WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""A stack may give vLLM's container a proxy (`env`), which knows neither localhost nor the group's own names."""
+"""A proxy set for vLLM's container (`env`) cannot reach localhost or the group's own names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineState:
-    """One look at a vLLM server. None means that the server does not tell, which is not the same as none."""
+    """The state of a vLLM server at one moment. None means unknown, not zero."""
 
     trouble: str = ""
-    """Why it does not answer, or what it answered in place of 200; empty when /health says 200."""
+    """The error, or an empty string when /health returns 200."""
     dead: bool = False
-    """Whether /health itself said that the engine is gone (HTTP 503), which does not mend."""
+    """Whether /health reports that the engine is dead (HTTP 503), which is final."""
     late: bool = False
-    """Whether no answer came in time: it hangs, or it is busy."""
+    """Whether no answer came in time: the server hangs or is busy."""
     running: int | None = None
-    """Requests in the engine's batches, as of its last step."""
+    """Requests in the engine's batches at its last step."""
     waiting: int | None = None
-    """Requests that had no place in a batch at its last step."""
+    """Requests in the engine's queue at its last step."""
     in_flight: int | None = None
-    """Requests that the API server has taken and not answered in full (/load, --enable-server-load-tracking)."""
+    """Requests that the API server has accepted but not fully answered (/load, --enable-server-load-tracking)."""
     fingerprint: str = ""
-    """Changes whenever the engine has done a step; empty where the metrics do not tell."""
+    """A text that changes with each step of the engine. Empty when the metrics are missing."""
 
     @property
     def requests(self) -> int | None:
-        """How many requests are under way, by what is told; None where nothing is."""
+        """The number of requests in progress, or None when unknown."""
         engine = None if self.running is None and self.waiting is None else (self.running or 0) + (self.waiting or 0)
-        told = [count for count in (engine, self.in_flight) if count is not None]
-        return max(told) if told else None
+        counts = [count for count in (engine, self.in_flight) if count is not None]
+        return max(counts) if counts else None
 
 
 def read_engine(base_url: str, *, timeout_seconds: float) -> EngineState:
-    """Ask /health, then /metrics and /load. None of them needs the API key. Never raises."""
-    trouble = read_health(base_url, timeout_seconds=timeout_seconds)
-    if trouble.trouble:
-        return trouble
+    """Read /health, /metrics and /load, none of which needs the API key. Never raises."""
+    health = read_health(base_url, timeout_seconds=timeout_seconds)
+    if health.trouble:
+        return health
     status, text = _get(f"{base_url}/metrics", timeout_seconds)
     state = state_of(text) if status == 200 else EngineState()
     status, text = _get(f"{base_url}/load", timeout_seconds)
@@ -69,17 +68,17 @@ def read_engine(base_url: str, *, timeout_seconds: float) -> EngineState:
 
 
 def read_health(base_url: str, *, timeout_seconds: float) -> EngineState:
-    """Ask /health alone. Never raises."""
-    status, said = _get(f"{base_url}/health", timeout_seconds)
+    """Read only /health. Never raises."""
+    status, text = _get(f"{base_url}/health", timeout_seconds)
     if status == 200:
         return EngineState()
     dead = status == 503
-    trouble = "/health says 503: the engine is dead" if dead else f"/health: {said or f'HTTP {status}'}"
+    trouble = "/health says 503: the engine is dead" if dead else f"/health: {text or f'HTTP {status}'}"
     return EngineState(trouble=trouble, dead=dead, late=status == LATE)
 
 
 def state_of(metrics: str) -> EngineState:
-    """Read the metrics' text (Prometheus exposition format); engines and API servers are summed up."""
+    """Parse metrics in Prometheus exposition format. Values of several engines and API servers are added."""
     totals: dict[str, float] = {}
     for sample in SAMPLE.finditer(metrics):
         name = sample["name"]
@@ -93,7 +92,7 @@ def state_of(metrics: str) -> EngineState:
 
 
 def load_of(text: str) -> int | None:
-    """Read the answer of /load, such as {"server_load": 5}."""
+    """Parse the answer of /load, such as {"server_load": 5}."""
     try:
         return int(json.loads(text)["server_load"])
     except (ValueError, KeyError, TypeError):
@@ -101,7 +100,7 @@ def load_of(text: str) -> int | None:
 
 
 def answers_a_token(base_url: str, *, model: str, key: str, timeout_seconds: float) -> bool:
-    """Ask the engine for one token; tell whether anything came back that only a working engine or a refusal says."""
+    """Request one token, and return whether any HTTP answer came. A refusal counts too."""
     body = json.dumps({"model": model, "prompt": "Hello", "max_tokens": 1}).encode()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{base_url}/v1/completions", body, headers)
@@ -109,7 +108,7 @@ def answers_a_token(base_url: str, *, model: str, key: str, timeout_seconds: flo
 
 
 def _get(url: str | urllib.request.Request, timeout_seconds: float) -> tuple[int, str]:
-    """Return status and text; REFUSED or LATE with the reason where there was no answer."""
+    """Return the status and text, or REFUSED or LATE and the reason when there was no answer."""
     try:
         with WITHOUT_PROXY.open(url, timeout=timeout_seconds) as answer:
             return answer.status, answer.read().decode(errors="replace")

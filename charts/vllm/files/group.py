@@ -1,10 +1,10 @@
-"""How the pods of one group meet, and how they stay together: TCP connections between their supervisors.
+"""Connects the supervisors of a group's pods over TCP, so that they start and end together.
 
-The leader listens; each worker says hello, and waits. When all are there the leader says go, and every pod starts its
-vLLM: vLLM's ranks look for each other for some minutes only, so nobody starts before everybody can. From then on both
-sides send a beat every BEAT_SECONDS. A member is lost when it says bye, when its connection ends, or when nothing came
-from it for SILENCE_SECONDS (its node or its network vanished). vLLM itself does not notice that (0.21.0, 0.27.0) or
-after minutes only. The beats come from the supervisor, not from vLLM: a busy engine is never silent.
+The leader listens, and each worker sends hello and waits. When all workers are connected, the leader sends go and every
+pod starts vLLM. They start together because vLLM's ranks wait for each other for only a few minutes. From then on both
+sides send a heartbeat every BEAT_SECONDS. A member is lost when it sends bye, when its connection ends, or when it is
+silent for SILENCE_SECONDS (its node or network failed). vLLM does not notice that (0.21.0, 0.27.0), or only after
+minutes. Heartbeats come from the supervisor and not from vLLM, so a busy engine is never silent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import suppress
 BEAT_SECONDS = 5.0
 SILENCE_SECONDS = 60.0
 PAUSE_SECONDS = 15.0
-"""An own gap that long between two ticks means that this process was stopped: what others sent meanwhile is unread."""
+"""A longer gap between two ticks means that this process was suspended and has unread messages."""
 CONNECT_SECONDS = 5.0
 LONGEST_LINE = 4096
 
@@ -25,11 +25,11 @@ Clock = Callable[[], float]
 
 
 class MemberLostError(Exception):
-    """The group is no longer whole. The text says who, and why."""
+    """A pod of the group is lost. The text says which one, and why."""
 
 
 class Connection:
-    """One connection to another pod: lines out, lines in. Never blocks."""
+    """A connection to another pod that sends and receives lines. Never blocks."""
 
     def __init__(self, peer: socket.socket, name: str, now: float) -> None:
         peer.setblocking(False)
@@ -37,12 +37,12 @@ class Connection:
         self._inbox = b""
 
     def send(self, line: str) -> None:
-        """Send a line. What cannot be sent is not missed: the silence that follows says it."""
+        """Send a line. Errors are ignored, because the other side detects the silence."""
         with suppress(OSError):
             self.socket.send(line.encode(errors="replace")[:LONGEST_LINE] + b"\n")
 
     def lines(self, now: float) -> list[str]:
-        """Return the lines that have come.
+        """Return the received lines.
 
         Raises:
             ConnectionError: The other side closed the connection.
@@ -59,7 +59,7 @@ class Connection:
             end = "" if data else "closed the connection"
             self.heard_at = now if data else self.heard_at
             self._inbox += data
-        # What it said last comes before the end. A side that closes with a beat unread ends in a reset.
+        # Return the last lines before the error. Closing with an unread heartbeat causes a reset.
         if end and b"\n" not in self._inbox:
             raise ConnectionError(end)
         *whole, self._inbox = self._inbox.split(b"\n")
@@ -67,21 +67,21 @@ class Connection:
 
 
 class Group:
-    """What leader and worker have in common. `tick` is to be called about once a second."""
+    """The common part of leader and worker. Call `tick` about once a second."""
 
     def __init__(self, clock: Clock) -> None:
         self.whole = False
-        """Whether every pod is there: vLLM may start."""
+        """Whether all pods are connected, so that vLLM may start."""
         self.serving = False
-        """Whether the leader's server answers: set by the leader's supervisor, told to the workers."""
+        """Whether the leader's server answers. The leader's supervisor sets it and sends it to the workers."""
         self._clock = clock
         self._ticked_at = self._beat_at = clock()
 
     def tick(self) -> None:
-        """Read, answer and judge.
+        """Receive messages, send heartbeats, and check the other pods.
 
         Raises:
-            MemberLostError: Once the group was whole, and is no longer.
+            MemberLostError: A pod was lost after the group was complete.
         """
         now = self._clock()
         if now - self._ticked_at > PAUSE_SECONDS:
@@ -97,11 +97,11 @@ class Group:
                 peer.send("serving" if self.serving else "beat")
 
     def missing(self) -> str:
-        """Return whom this pod still waits for."""
+        """Return the pods that this pod still waits for."""
         return ""
 
     def leave(self, reason: str) -> None:
-        """Say goodbye with the reason, and close."""
+        """Send bye with the reason, and close the connections."""
         for peer in self._members():
             peer.send(f"bye {reason}" if reason else "bye")
             peer.socket.close()
@@ -132,7 +132,7 @@ class Group:
 
 
 class Alone(Group):
-    """A group of one pod: whole from the beginning."""
+    """A group of one pod, which is always complete."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         super().__init__(clock)
@@ -158,12 +158,12 @@ class Leader(Group):
         self._workers: dict[str, Connection] = {}
 
     def missing(self) -> str:
-        """Return the numbers of the workers that have not said hello."""
+        """Return the numbers of the workers that are not connected."""
         left = [index for index in self._indexes if index not in self._workers]
         return f"worker {', '.join(left)} of {len(self._indexes)}"
 
     def leave(self, reason: str) -> None:
-        """Say goodbye, and listen no longer."""
+        """Send bye, and stop listening."""
         super().leave(reason)
         self._server.close()
 
@@ -186,7 +186,7 @@ class Leader(Group):
             self._strangers.remove(stranger)
             word, _, index = (lines[0] if lines else "").partition(" ")
             if word == "hello" and index in self._indexes:
-                if index in self._workers:  # one that comes again has lost its first connection
+                if index in self._workers:  # a worker that reconnects has lost its first connection
                     self._workers[index].socket.close()
                 stranger.name = f"worker {index}"
                 self._workers[index] = stranger
@@ -200,7 +200,7 @@ class Leader(Group):
     def _lost(self, peer: Connection, reason: str) -> None:
         if self.whole:
             raise MemberLostError(reason)
-        # Before the start a worker may come and go.
+        # Before the start a worker may disconnect and reconnect.
         peer.socket.close()
         self._workers = {index: other for index, other in self._workers.items() if other is not peer}
 
@@ -215,7 +215,7 @@ class Worker(Group):
         self._trouble = ""
 
     def missing(self) -> str:
-        """Return who is missing: the leader, or workers that only the leader can count."""
+        """Return who is missing: the leader, or other workers, which only the leader knows."""
         if self._leader:
             return "the other workers"
         return f"the leader at {self._address[0]}:{self._address[1]}" + (f" ({self._trouble})" if self._trouble else "")

@@ -1,4 +1,4 @@
-"""Ask the Kubernetes API from inside a pod, with the pod's own service account. Standard library only."""
+"""Reads the Kubernetes API from inside a pod, with the pod's service account. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 API_TIMEOUT_SECONDS = 10
 LOG_LINES = 400
 PASSING_ERRORS = (OSError, ValueError, http.client.HTTPException)
-"""What a call may raise without meaning more than: not now. HTTP statuses are OSErrors to urllib."""
+"""Errors that may be temporary. urllib raises HTTP statuses as OSError."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kubernetes:
-    """One namespace of one API server."""
+    """One namespace of an API server."""
 
     url: str
     credentials: Path
@@ -36,7 +36,7 @@ class Kubernetes:
         )
 
     def log(self, pod: str, *, container: str = "", before: bool = False) -> str:
-        """Get the end of a container's log, `before` of the one that ran before. Raises one of PASSING_ERRORS."""
+        """Get the end of a container's log, or its previous run's with `before`. Raises one of PASSING_ERRORS."""
         query = f"tailLines={LOG_LINES}&limitBytes=1000000" + (f"&container={container}" if container else "")
         query += "&previous=true" if before else ""
         with self._call(f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log?{query}") as answer:
@@ -48,7 +48,7 @@ class Kubernetes:
 
     def _call(self, path: str) -> http.client.HTTPResponse:
         url = self.url + path
-        # The token is read each time: the kubelet renews it.
+        # Read the token each time, because the kubelet renews it.
         token = (self.credentials / "token").read_text().strip()
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
         tls = None

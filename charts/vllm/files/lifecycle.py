@@ -1,4 +1,4 @@
-"""One run of vLLM in one pod: its start when the group is whole, its end, and the exit code that says why."""
+"""One run of vLLM in a pod: its start when the group is complete, its end, and the exit code."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ STOPPED, KILLED = 0, 128 + signal.SIGTERM
 TICK_SECONDS = 0.5
 SAY_EVERY_SECONDS = 30.0
 ORDERLY_SECONDS = 20.0
-"""How long it may take when it serves; a worker waits that long for its leader, too. The drain before it takes 80 s of
-the pod's 120 s at most: on real pods, the stop after it took up to 29 s."""
+"""Time for vLLM to stop while it serves. A worker waits as long for its leader. The drain takes up to 80 s of the pod's
+120 s, and on real pods the stop afterwards took up to 29 s."""
 AFTERMATH_SECONDS = 2.0
 MESSAGE_BYTES = 3000
 """Kubernetes keeps 4096 bytes of a termination message."""
 
 
 class Supervisor:
-    """One run of vLLM in one pod."""
+    """One run of vLLM in a pod."""
 
     def __init__(self, options: argparse.Namespace, group: Group, log: ContainerLog) -> None:
         self._options, self._group, self._log = options, group, log
@@ -46,7 +46,7 @@ class Supervisor:
     # ---- signals
 
     def stop(self, number: int, frame: FrameType | None) -> None:
-        """Note that the pod is to stop (a signal handler). Before vLLM runs there is nothing to wait for."""
+        """Record the request to stop (a signal handler). Before vLLM runs, exit at once."""
         if self._child is None:
             raise SystemExit(KILLED)
         self._asked_at = self._asked_at or time.monotonic()
@@ -54,7 +54,7 @@ class Supervisor:
     # ---- the run
 
     def run(self) -> int:
-        """Meet the others, run vLLM, and return the exit code."""
+        """Wait for the group, run vLLM, and return the exit code."""
         reason = "it was asked to stop"
         try:
             code, reason = self._run()
@@ -65,12 +65,12 @@ class Supervisor:
         return code
 
     def _run(self) -> tuple[int, str]:
-        if found := preflight.faults(self._options.command, os.environ):
-            for fault in found:
-                self._log.say(fault)
-            leave_message(self._options.termination_log, "\n".join(found))
-            return PREFLIGHT, found[0]
-        preflight.forget_other_caches(os.environ)
+        if errors := preflight.errors(self._options.command, os.environ):
+            for error in errors:
+                self._log.say(error)
+            leave_message(self._options.termination_log, "\n".join(errors))
+            return PREFLIGHT, errors[0]
+        preflight.remove_other_caches(os.environ)
         environ = self._environ()
         began = time.monotonic()
         if not self._meet(began + self._options.start_seconds):
@@ -83,7 +83,7 @@ class Supervisor:
             if self._asked_at is not None:
                 return self._stop(), "it was asked to stop"
             if self._status is not None:
-                return self._ended_by_itself(128 - self._status if self._status < 0 else self._status)
+                return self._unexpected_end(128 - self._status if self._status < 0 else self._status)
             try:
                 self._group.tick()
             except MemberLostError as lost:
@@ -98,7 +98,7 @@ class Supervisor:
             self._pause()
 
     def _meet(self, until: float) -> bool:
-        """Wait for the whole group; tell whether it came."""
+        """Wait for the whole group, and return whether it is complete."""
         said_at = float("-inf")
         while not self._group.whole:
             self._group.tick()
@@ -120,8 +120,8 @@ class Supervisor:
         try:
             more = writable_copies(os.environ) if "CACHES_FOLDER" in os.environ else {}
         except OSError as error:
-            # Most models never use these packages.
-            self._log.say(f"a package of the image could not be copied to where it may write: {error}")
+            # Not fatal, because most models never use these packages.
+            self._log.say(f"a package of the image could not be copied to a writable folder: {error}")
             more = {}
         return {**os.environ, **more}
 
@@ -143,7 +143,7 @@ class Supervisor:
             os.read(self._options.wakeup, 4096)
 
     def _reap(self) -> None:
-        """Take note of ended processes: as PID 1 this is the parent of whatever vLLM leaves behind."""
+        """Reap ended processes. As PID 1, this process is the parent of all orphans."""
         try:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if self._child and ended[0] == self._child.pid:
@@ -154,13 +154,13 @@ class Supervisor:
     # ---- ends
 
     def _stop(self) -> int:
-        """End vLLM because the pod was asked to stop; return the exit code."""
+        """Stop vLLM at the pod's request, and return the exit code."""
         began = time.monotonic()
         serving, quick = self._group.serving, self._options.quick_seconds
         # The leader's last requests need every worker.
         waits_for_leader = serving and self._options.index != 0
         limit = began + (ORDERLY_SECONDS + quick * waits_for_leader if serving else quick)
-        told = False
+        signalled = False
         self._reap()
         while self._status is None and time.monotonic() < limit:
             if waits_for_leader:
@@ -169,20 +169,20 @@ class Supervisor:
                 except MemberLostError:
                     waits_for_leader = False
                     limit = min(limit, time.monotonic() + quick)
-            if not waits_for_leader and not told:
-                # In service, vLLM tells its own processes in its own order; while it starts it would not hear.
+            if not waits_for_leader and not signalled:
+                # While it serves, vLLM stops its own processes in order. While it starts, it ignores the signal.
                 self._signal(signal.SIGTERM, whole=not serving)
-                told = True
+                signalled = True
             self._pause()
             self._reap()
         if self._status is None:
-            self._log.say("vLLM has not ended in time: it is killed")
+            self._log.say("vLLM did not end in time and is killed")
             self._kill()
             return KILLED
         self._log.finish(2)
         return STOPPED
 
-    def _ended_by_itself(self, code: int) -> tuple[int, str]:
+    def _unexpected_end(self, code: int) -> tuple[int, str]:
         text = f"vLLM ended by itself with exit code {code}"
         self._kill()
         for other in (killed_since(self._memory_kills), self._lost_meanwhile()):
@@ -190,10 +190,10 @@ class Supervisor:
         return self._end(code if code not in (STOPPED, KILLED) else ENGINE_ENDED, text)
 
     def _lost_meanwhile(self) -> str:
-        """Say who else went: then this pod's end may be only what came of that."""
-        looks = 0 if self._options.size == 1 else int(AFTERMATH_SECONDS / TICK_SECONDS)
+        """Return which other pod is lost, since that may have caused this pod's end, or an empty string."""
+        ticks = 0 if self._options.size == 1 else int(AFTERMATH_SECONDS / TICK_SECONDS)
         try:
-            for _ in range(looks):
+            for _ in range(ticks):
                 self._group.tick()
                 self._pause()
         except MemberLostError as lost:
@@ -201,15 +201,15 @@ class Supervisor:
         return ""
 
     def _end(self, code: int, text: str) -> tuple[int, str]:
-        """Say why the container ends, where people look; return the exit code and what the others should hear."""
+        """Log why the container ends, and return the exit code and the reason for the other pods."""
         self._log.finish(2)
-        # After the loss of another pod, what stands last here is only what came of it; who is killed says nothing.
+        # After the loss of another pod, the last lines here are only consequences. A killed process logs nothing.
         silent = code == MEMBER_LOST or killed_since(self._memory_kills)
-        words = telling_words(self._log.tail()) if self._child and not silent else ""
-        told = masked(f"{text}: {words}" if words else text)
-        self._log.say(f"{told} (exit code {code})")
-        leave_message(self._options.termination_log, told)
-        return code, told
+        words = last_error(self._log.tail()) if self._child and not silent else ""
+        reason = masked(f"{text}: {words}" if words else text)
+        self._log.say(f"{reason} (exit code {code})")
+        leave_message(self._options.termination_log, reason)
+        return code, reason
 
     def _signal(self, number: int, *, whole: bool) -> None:
         assert self._child
@@ -220,12 +220,12 @@ class Supervisor:
                 os.kill(self._child.pid, number)
 
     def _kill(self) -> None:
-        """End whatever vLLM still runs. What left its process group ends with PID 1."""
+        """Kill all of vLLM's processes. Those outside its process group end with PID 1."""
         self._signal(signal.SIGKILL, whole=True)
 
 
-def telling_words(log: str) -> str:
-    """Return the line that tells why vLLM ended, with the cause where the line alone would not show it."""
+def last_error(log: str) -> str:
+    """Return the line that explains why vLLM ended, with the cause if the line alone does not show it."""
     words, cause = last_words(log), cause_of(log)
     if named := bad_variables(words, os.environ):
         return f"{words} ({named})"
@@ -233,7 +233,7 @@ def telling_words(log: str) -> str:
 
 
 def answers(port: int) -> bool:
-    """Tell whether the server listens: vLLM opens its port when its model is loaded."""
+    """Return whether the server listens. vLLM opens its port after it has loaded the model."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -242,7 +242,7 @@ def answers(port: int) -> bool:
 
 
 def leave_message(path: Path, text: str) -> None:
-    """Write the pod's termination message; kubelet has made the file."""
+    """Write the pod's termination message. The kubelet creates the file."""
     try:
         with path.open("r+b") as file:
             file.write(text.encode(errors="replace")[:MESSAGE_BYTES])

@@ -1,8 +1,8 @@
-"""Python packages of the image that write into their own folder: a copy of them that may be written to.
+"""Makes writable copies of Python packages that write into their own folder.
 
-FlashInfer takes locks and makes links inside its package of compiled kernels, also where FLASHINFER_CUBIN_DIR names
-another folder (docs/explanation/pod-filesystem.md), and our root is read-only. The image's Python is asked whether it
-has the package: an empty folder of that name, such as a mount would make, breaks FlashInfer's import.
+FlashInfer creates locks and links inside its package of compiled kernels, even when FLASHINFER_CUBIN_DIR is another
+folder (docs/explanation/pod-filesystem.md), and the pod's root filesystem is read-only. The copy is made only when the
+image has the package, because an empty folder with its name breaks FlashInfer's import.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ WRITERS = ("flashinfer_cubin",)
 ASK = "import importlib.util, sys; found = importlib.util.find_spec(sys.argv[1]); print(found and found.origin or '')"
 ASK_SECONDS = 60
 LARGE = ".cubin"
-"""Files of this ending are linked, not copied: hundreds of megabytes that nobody writes to."""
+"""Files with this suffix are linked and not copied: hundreds of megabytes that are never written."""
 
 
 def writable_copies(environ: Mapping[str, str], *, names: Sequence[str] = WRITERS) -> dict[str, str]:
-    """Copy those that cannot be written to; return what the environment needs for them to be found first.
+    """Copy the read-only packages, and return the environment variables that put the copies first on the path.
 
     Raises:
-        OSError: A copy could not be made.
+        OSError: A copy failed.
     """
     target = Path(environ["CACHES_FOLDER"]) / "python"
-    # Anew at each start: a tag may name another image by now, and FlashInfer refuses a copy of another version.
+    # Copied at each start, because a tag may now refer to another image, and FlashInfer refuses other versions.
     shutil.rmtree(target, ignore_errors=True)
     copied = False
     for name in names:
@@ -44,7 +44,7 @@ def writable_copies(environ: Mapping[str, str], *, names: Sequence[str] = WRITER
 
 
 def _folder_of(name: str, environ: Mapping[str, str]) -> Path | None:
-    """Return where the image's Python has the package, without importing it."""
+    """Return the package's folder in the image, without importing it."""
     try:
         asked = subprocess.run(
             ["python3", "-c", ASK, name], env=dict(environ), capture_output=True, text=True, timeout=ASK_SECONDS

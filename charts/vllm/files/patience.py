@@ -1,4 +1,4 @@
-"""When waiting on is of no use: what never mends was seen again, or stays. Pure: the time is given."""
+"""Decides when to stop waiting: a permanent failure was seen again, or persists. Pure: the caller passes the time."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from vllm_eks.pods.causes import cause_of, last_words
 from vllm_eks.pods.crashes import Crash
 
 CRASHES = 2
-"""So many ends of one pod's container for one cause that only an edit mends end the wait."""
+"""Crashes of a pod with the same permanent cause that end the wait."""
 UNKNOWN_CRASHES = 4
-"""So many of one pod with the same last words do, where the cause is not known."""
+"""Crashes of a pod with the same last log line and an unknown cause that end the wait."""
 FORGOTTEN_AFTER_SECONDS = 60
-"""A trouble that was not seen for so long is over; the kubelet shows some of them only now and then."""
+"""A problem that was not seen for this long is resolved. The kubelet reports some problems only from time to time."""
 
 
 class Patience:
-    """Remembers what was seen, and says when it is enough."""
+    """Records crashes and problems, and decides when to stop waiting."""
 
     def __init__(self) -> None:
         self._crashes: dict[tuple[str, str], set[str]] = {}
@@ -28,7 +28,7 @@ class Patience:
         self._enough = ""
 
     def see_crash(self, crash: Crash, log: str, now: float) -> None:
-        """Count a crash once, for its cause, or for its last words where no cause is known; `now` is in seconds."""
+        """Count a crash once, by its cause or, when that is unknown, its last log line. `now` is in seconds."""
         known = f"{crash.identity} {len(log)}"
         if known not in self._keys:
             cause = cause_of(log, crash.text)
@@ -45,7 +45,7 @@ class Patience:
             self._enough = f"{crash.pod} crashed {len(seen)} times for the same reason, which waiting does not change"
 
     def see_trouble(self, subject: str, text: str, now: float) -> None:
-        """Take note of a trouble that is no crash, such as an image that is not there; `now` is in seconds."""
+        """Record a problem other than a crash, such as a missing image. `now` is in seconds."""
         cause = cause_of(text)
         if cause is None or math.isinf(cause.patience_seconds):
             return
@@ -61,5 +61,5 @@ class Patience:
 
     @property
     def verdict(self) -> str:
-        """Why waiting on is of no use; empty while it may be."""
+        """The reason to stop waiting, or an empty string."""
         return self._enough

@@ -1,6 +1,6 @@
-"""How far a vLLM server is in its start, and what memory it found, in its own log lines. Pure; standard library only.
+"""Reads the stage of a vLLM start, and the measured memory, from vLLM's log. Pure; standard library only.
 
-The lines are the same in 0.21 and 0.32 (tests/data/vllm_failures/*/stopped.log); those of GPUs are read in the sources.
+The lines are the same in 0.21 and 0.32 (tests/data/vllm_failures/*/stopped.log). Lines about GPUs are from the source.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ STAGES = (
 _STAGES = [(re.compile(signs), said) for signs, said in STAGES]
 WEIGHTS = re.compile(r"Model loading took (?P<gib>[\d.]+) ?Gi?B")
 ROUNDING = 1.02
-"""torch's allocator takes whole blocks: so much beyond the plan is not worth a word."""
+"""Tolerance over the plan, because torch's allocator takes whole blocks."""
 KV_CACHE = re.compile(r"KV cache size: (?P<tokens>[\d,]+) tokens")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """What the plan says of one GPU's memory; a bound that is None is not known."""
+    """The planned memory of one GPU. None means unknown."""
 
     weights_gib_high: float | None = None
-    """Weights on the GPU that has most of them, at most."""
+    """Upper bound of the weights on the GPU with the most weights."""
     kv_cache_tokens_low: int | None = None
     kv_cache_tokens_high: int | None = None
 
 
 def stage_of(log: str) -> str:
-    """Return how far a start is, with the percentage where the line has one; empty where the log says nothing yet."""
+    """Return the stage of a start, with a percentage if logged, or an empty string when the log shows none yet."""
     best, said = -1, ""
     for line in re.split(r"[\r\n]+", log):
         for at in range(len(_STAGES) - 1, max(best, 0) - 1, -1):
@@ -72,7 +72,7 @@ def _amount(found: re.Match[str]) -> str:
 
 
 def measured_against(log: str, planned: Planned) -> list[str]:
-    """Return a line for each memory that a log tells, with the plan's; beyond the plan's range it says so."""
+    """Return a line for each measured memory in a log, compared with the plan. Values out of range are warnings."""
     lines = []
     weights = [float(found["gib"]) for found in WEIGHTS.finditer(log)]
     if weights:

@@ -1,4 +1,4 @@
-"""What the objects of one model's rollout mean: is it done, and if not, why not. Pure: no network, no clock."""
+"""Decides from a model's Kubernetes objects whether its rollout is done, or why not. Pure: no network, no clock."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ REVISION_LABEL = "vllm-eks/revision"
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """What one look at the cluster showed."""
+    """The state of a rollout at one moment."""
 
     line: str
     leaders: tuple[tuple[str, str], ...] = ()
-    """Name and IP of the leader pods to ask; empty until all groups are updated and ready."""
+    """Name and IP of the leader pods to test. Empty until all groups are updated and ready."""
     crashes: tuple[Crash, ...] = ()
-    """Of the present pods; to be kept, because the group's restart takes the pods away."""
+    """Crashes of the current pods. Keep them, because a restart of the group deletes the pods."""
     troubles: tuple[tuple[str, str], ...] = ()
-    """Subject and text of what else keeps pods from running."""
+    """Subject and text of other problems that keep pods from running."""
     starting: tuple[str, ...] = ()
-    """Pods whose server starts and says in its log how far it is."""
+    """Pods whose server starts and logs its progress."""
     look_with: str = "get leaderworkersets,pods,events"
-    """What to ask kubectl for when time runs out."""
+    """The kubectl arguments to suggest when time runs out."""
 
 
 def judge(
@@ -39,9 +39,9 @@ def judge(
     revision: str,
     replicas: int,
 ) -> Sight:
-    """Say what the objects mean; `leaders` is filled when there is nothing left to wait for.
+    """Return the state of the rollout. `leaders` is filled when the rollout is done.
 
-    `complaints` are those of complaints_by_uid; `name`, `revision` and `replicas` are the wanted ones.
+    `complaints` is the result of complaints_by_uid. `name`, `revision` and `replicas` are the desired ones.
     """
     status = lws.get("status", {})
     present = [pod for pod in pods if label(pod, REVISION_LABEL) == revision]
@@ -56,10 +56,10 @@ def judge(
     crashed = {crash.pod for crash in crashes}
     refused = []
     if len(present) < replicas * lws.get("spec", {}).get("leaderWorkerTemplate", {}).get("size", 1):
-        # Pods are missing: what the controllers complain about, such as a quota.
+        # Pods are missing, so include complaints about the controllers, such as a quota.
         refused = [(one.about, one.text) for one in of_controllers(complaints, name, pods)]
     parts += [f"{about}: {text}" for about, text in (*said, *refused)]
-    # Controllers before 0.9 may not write observedGeneration; the pods' own revision is checked in any case.
+    # Controllers before 0.9 may not write observedGeneration. The revision of the pods is always checked.
     generation = lws["metadata"].get("generation")
     done = (
         status.get("observedGeneration", generation) == generation
@@ -77,7 +77,7 @@ def judge(
 
 
 def trouble(pod: Object, warning: str) -> str:
-    """Say in a few words why a pod is not ready, the most telling cause first."""
+    """Return the reason that a pod is not ready, the most specific one if there are several."""
     crash = crash_of(pod, warning)
     if pod["metadata"].get("deletionTimestamp"):
         return f"is being deleted, {crash}" if crash else "is being deleted"
@@ -89,9 +89,9 @@ def trouble(pod: Object, warning: str) -> str:
     for container, is_init in containers_of(pod):
         waiting = container.get("state", {}).get("waiting")
         if waiting is None or waiting.get("reason") == "PodInitializing":
-            continue  # an init container has not ended yet, and says more
+            continue  # an init container has not ended yet and gives a better reason
         reason = waiting.get("reason", "waiting")
-        # ContainerCreating is no cause; a volume that cannot be mounted shows in an event alone.
+        # ContainerCreating is not a reason. A volume that cannot be mounted is reported only by an event.
         message = waiting.get("message") or warning
         if message or not is_init:
             return f"{reason}, {message}" if message else reason
@@ -99,7 +99,7 @@ def trouble(pod: Object, warning: str) -> str:
 
 
 def look_with(pod: Object) -> str:
-    """Return what to ask kubectl for to learn more about a pod that is not ready."""
+    """Return the kubectl arguments that show more about a pod that is not ready."""
     if is_restarted(pod):
         return f"logs {name_of(pod)} --previous"
     if is_starting(pod) or any("terminated" in one.get("state", {}) for one in serving(pod)):
@@ -108,7 +108,7 @@ def look_with(pod: Object) -> str:
 
 
 def is_starting(pod: Object) -> bool:
-    """Tell whether a container runs, so that it has a log."""
+    """Return whether a container runs, so that it has a log."""
     return any("running" in one.get("state", {}) for one in serving(pod))
 
 
@@ -123,7 +123,7 @@ def name_of(pod: Object) -> str:
 
 
 def is_ready(pod: Object) -> bool:
-    """Tell whether the pod is Ready and not on its way out."""
+    """Return whether the pod is Ready and not being deleted."""
     conditions = pod.get("status", {}).get("conditions", [])
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
     return ready and not pod["metadata"].get("deletionTimestamp")

@@ -1,19 +1,19 @@
-"""PID 1 of every model pod: starts vLLM when its group is whole, and ends with the pod's true exit code.
+"""PID 1 of every model pod: starts vLLM when its group is complete, and exits with a meaningful exit code.
 
     supervise.py --index 0 --size 2 --leader ADDRESS --port 8000 --start-seconds 2400 -- vllm serve MODEL ...
 
-vLLM alone does not end as Kubernetes needs it: its exit code is 0 when its engine died, it ignores SIGTERM while it
-starts (as PID 1 it even has to), and it waits for a lost rank for minutes or for ever. Exit codes of this script:
+vLLM alone does not end as Kubernetes requires. Its exit code is 0 when its engine dies, it ignores SIGTERM while it
+starts (the default for PID 1), and it waits for a lost rank for minutes or forever. Exit codes of this script:
 
-    0, 143  it was asked to stop (SIGTERM); 143 where vLLM had to be killed
-    70      vLLM ended by itself, and said 0
-    71      another pod of the group ended or vanished
-    72      the other pods did not come within --start-seconds
+    0, 143  the pod was stopped (SIGTERM); 143 when vLLM had to be killed
+    70      vLLM ended unexpectedly with exit code 0
+    71      another pod of the group ended or disappeared
+    72      the other pods did not start within --start-seconds
     73      the server did not answer within --start-seconds
-    78      something is wrong that vLLM would find after minutes (preflight.py)
-    else    what vLLM ended with
+    78      a check before the start failed (preflight.py)
+    other   vLLM's own exit code
 
-The reason goes to the log and to the pod's termination message, which outlives it.
+The reason is written to the log and to the pod's termination message, which outlives the pod.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 if __name__ == "__main__":
-    # Run as a file: the package is two folders up, here and where pods mount it.
+    # Run as a script: the package is two folders up, both here and in the pod.
     sys.path[0] = str(Path(__file__).absolute().parents[2])
 
 from vllm_eks.pods.container_log import ContainerLog
@@ -44,15 +44,15 @@ def group_of(options: argparse.Namespace) -> Group:
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the options; what follows -- is the program."""
+    """Parse the options. The arguments after -- are the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--index", type=int, required=True, help="the pod's number in its group; 0 leads")
-    parser.add_argument("--size", type=int, required=True, help="pods of the group")
+    parser.add_argument("--index", type=int, required=True, help="the pod's number in its group; 0 is the leader")
+    parser.add_argument("--size", type=int, required=True, help="pods in the group")
     parser.add_argument("--leader", required=True, help="the leader's address")
     parser.add_argument("--group-port", type=int, default=29500)
-    parser.add_argument("--port", type=int, required=True, help="where the leader's vLLM will serve")
-    parser.add_argument("--start-seconds", type=float, required=True, help="for the others to come; then for vLLM")
-    parser.add_argument("--quick-seconds", type=float, default=5, help="to end where vLLM holds no requests")
+    parser.add_argument("--port", type=int, required=True, help="the port of the leader's vLLM server")
+    parser.add_argument("--start-seconds", type=float, required=True, help="limit for the group, and again for vLLM")
+    parser.add_argument("--quick-seconds", type=float, default=5, help="limit for a stop without requests")
     parser.add_argument("--termination-log", type=Path, default=Path("/dev/termination-log"))
     parser.add_argument("command", nargs="+")
     return parser.parse_args(arguments)
@@ -68,10 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, supervisor.stop)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler it would not wake anybody
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler, SIGCHLD would not wake the loop
     return supervisor.run()
 
 
 if __name__ == "__main__":
-    # Not sys.exit: the thread that copies the log may wait for a process that holds the pipe.
+    # Not sys.exit, because the thread that copies the log may wait for a process that keeps the pipe open.
     os._exit(main())

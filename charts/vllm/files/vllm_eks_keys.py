@@ -1,8 +1,8 @@
-"""Who may call the model: an ASGI middleware for vLLM's --middleware, with keys read from mounted files.
+"""Checks API keys: an ASGI middleware for vLLM's --middleware, with keys from mounted files.
 
-vLLM's own guard knows one key from its environment, or several on its command line, which it also logs. This one
-takes every file of the folder as a key and reads it again when it changes, so that keys rotate while the model runs.
-All paths but OPEN_PATHS need a key; vLLM's own guard leaves all outside /v1 open, /invocations and /tokenize too.
+vLLM's own check takes one key from its environment, or several on its command line, which it also logs. This one reads
+each file in the folder as a key, and reads them again when they change, so that keys rotate while the model runs. All
+paths except OPEN_PATHS need a key. vLLM's own check leaves all paths outside /v1 open, even /invocations and /tokenize.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 OPEN_PATHS = frozenset({"/health", "/load", "/metrics", "/ping", "/version"})
-"""What the probes ask, and no more than what monitoring asks: numbers, never a prompt."""
+"""The paths that probes and monitoring use. They return numbers and never prompts."""
 KEYS_FOLDER = "API_KEYS_FOLDER"
-"""Without vLLM's prefix: it warns of variables of that name that it does not know."""
+"""Has no VLLM_ prefix, because vLLM warns about unknown variables with that prefix."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -24,7 +24,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class ApiKeys:
-    """Lets requests with one of the keys pass, and answers 401 to the others."""
+    """Passes requests with a valid key, and answers 401 to others."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._app = app
@@ -33,7 +33,7 @@ class ApiKeys:
         self._keys: list[bytes] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; what is neither HTTP nor a websocket (start and end of the server) passes."""
+        """Serve one request. Messages other than HTTP and websocket (server start and stop) pass."""
         if scope["type"] not in ("http", "websocket") or self._may_pass(scope):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -45,16 +45,16 @@ class ApiKeys:
 
     def _may_pass(self, scope: Scope) -> bool:
         path = str(scope["path"]).removeprefix(scope.get("root_path", "") or "")
-        # A browser asks what it may send before it sends the key.
+        # A browser sends a preflight request without the key.
         if scope.get("method") == "OPTIONS" or path in OPEN_PATHS:
             return True
-        # Every key is compared, so that the time taken tells nothing.
+        # Compare all keys, so that the response time reveals nothing.
         key = shown_key(scope["headers"])
         matches = [hmac.compare_digest(key, known) for known in self._known_keys()]
         return any(matches)
 
     def _known_keys(self) -> list[bytes]:
-        """Return the keys, read anew when the kubelet has swapped the folder's content. No key lets nobody in."""
+        """Return the keys, read again when the kubelet has replaced the folder. Without keys, all requests fail."""
         try:
             files = sorted(path for path in self._folder.iterdir() if not path.name.startswith("."))
             seen = [(path.name, (stat := path.stat()).st_mtime_ns, stat.st_ino) for path in files]
@@ -62,13 +62,13 @@ class ApiKeys:
                 self._keys = [key for path in files if (key := path.read_bytes().strip())]
                 self._seen = seen
         except FileNotFoundError:
-            # In the middle of a swap: the keys of before are good for one more request.
+            # The kubelet is replacing the folder: use the previous keys for this request.
             pass
         return self._keys
 
 
 def shown_key(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Return the key a client shows: as a bearer token, or as clients of Anthropic's API (/v1/messages) send it."""
+    """Return the client's key: a bearer token, or the x-api-key header of Anthropic's API (/v1/messages)."""
     found = {name.lower(): value for name, value in reversed(headers)}
     scheme, _, key = found.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer":

@@ -1,10 +1,10 @@
-"""Wait until every group of a model serves the present revision, then ask each of them for one token.
+"""Waits until every group of a model serves the current revision, then requests one token from each.
 
-Runs in the chart's hook Job, with Python's standard library alone (3.11 or newer). It reads one
-LeaderWorkerSet, its pods, their logs and the namespace's events, and writes a line whenever what it sees changes:
-how far vLLM's start is, and what keeps a pod from running.
-Exit status 0: every leader pod of the revision answered, and so did the Service. 1: not in time, or something
-that waiting cannot mend; the last line names the cause and the command to look with.
+Runs in the chart's hook Job with only Python's standard library (3.11 or newer). It reads one LeaderWorkerSet, its
+pods, their logs and the namespace's events, and prints a line for each change: the stage of vLLM's start, and what
+keeps a pod from running.
+Exit status 0: each leader pod of the revision answered, and so did the Service. 1: the time ran out, or a failure is
+permanent. The last line has the cause and the command that shows more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 if __name__ == "__main__":
-    # Run as a file: the package is two folders up, here and where pods mount it.
+    # Run as a script: the package is two folders up, both here and in the pod.
     sys.path[0] = str(Path(__file__).absolute().parents[2])
 
 from vllm_eks.pods.causes import cause_of, masked
@@ -30,26 +30,26 @@ from vllm_eks.pods.progress import Planned
 from vllm_eks.pods.rollout import LWS_LABEL, Sight, judge
 from vllm_eks.pods.watch import Api, Watch
 
-# The first request may still compile something.
+# The first request may still compile kernels.
 ANSWER_TIMEOUT_SECONDS = 120
 KEY_SETTLE_SECONDS = 180
-"""A changed key reaches pods that run when the kubelet renews the mounted Secret: within a minute or two."""
+"""The kubelet updates a changed key in running pods within a minute or two."""
 
 
 class Clock(Protocol):
-    """What tells the time and passes it; the module time is one."""
+    """The two functions used of the module time, so that tests can replace it."""
 
     def monotonic(self) -> float:
-        """Return seconds since some moment."""
+        """Return monotonic seconds."""
         ...
 
     def sleep(self, seconds: float, /) -> None:
-        """Let seconds pass."""
+        """Sleep for some seconds."""
         ...
 
 
 class FinalError(Exception):
-    """An answer that waiting cannot mend."""
+    """A permanent error, which waiting does not resolve."""
 
 
 def main(arguments: Sequence[str] | None = None, clock: Clock = time, kubernetes: Api | None = None) -> int:
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = time, kubernetes
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the options; the chart gives those without a default."""
+    """Parse the options. The chart sets those without a default."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--namespace", "--name", "--revision", "--model", "--service-url"):
         parser.add_argument(name, required=True)
@@ -113,15 +113,15 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def planned_of(text: str) -> Planned:
-    """Read the chart's value `planned`. Raises ValueError."""
+    """Parse the chart's value `planned`. Raises ValueError."""
     values = json.loads(text)
-    # Numbers may come as floats, as Pulumi sends them.
+    # Pulumi may send numbers as floats.
     low, high = (int(values[key]) if key in values else None for key in ("kvCacheTokensLow", "kvCacheTokensHigh"))
     return Planned(weights_gib_high=values.get("weightsGibHigh"), kv_cache_tokens_low=low, kv_cache_tokens_high=high)
 
 
 def look(options: argparse.Namespace, kubernetes: Api) -> Sight:
-    """Take one look at the LeaderWorkerSet, its pods, and what events complain about."""
+    """Read the LeaderWorkerSet, its pods and the events, and return the state of the rollout."""
     try:
         lws = kubernetes.leader_worker_set(options.name)
         pods = kubernetes.core(f"pods?labelSelector={LWS_LABEL}%3D{options.name}")["items"]
@@ -139,7 +139,7 @@ def look(options: argparse.Namespace, kubernetes: Api) -> Sight:
 
 
 def ask_all(options: argparse.Namespace, sight: Sight, *, seconds_left: float, settled: bool) -> Sight:
-    """Ask each leader pod by its IP, then the Service; without `leaders` when one did not answer."""
+    """Request a token from each leader pod and from the Service. `leaders` is empty when one did not answer."""
     addresses = [(name, f"http://{ip}:{options.port}") for name, ip in sight.leaders]
     for name, url in [*addresses, (f"Service at {options.service_url}", options.service_url)]:
         try:
@@ -155,7 +155,7 @@ def ask_all(options: argparse.Namespace, sight: Sight, *, seconds_left: float, s
 
 
 def ask(options: argparse.Namespace, name: str, url: str, *, timeout_seconds: float, settled: bool) -> None:
-    """Ask for one token. Raises one of PASSING_ERRORS, or FinalError."""
+    """Request one token. Raises one of PASSING_ERRORS, or FinalError."""
     body = {"model": options.model, "prompt": "Hello", "max_tokens": 1}
     headers = {
         "Authorization": f"Bearer {options.api_key_file.read_text().strip()}",
@@ -172,7 +172,7 @@ def ask(options: argparse.Namespace, name: str, url: str, *, timeout_seconds: fl
             if not settled:
                 raise OSError("it refuses the API key (HTTP 401); a changed key takes a minute or two") from error
             raise FinalError(
-                f"{name} refuses the API key (HTTP 401), also after {options.key_settle_seconds:g} s. Restart its pods "
+                f"{name} still refuses the API key (HTTP 401) after {options.key_settle_seconds:g} s. Restart its pods "
                 f"with kubectl -n {options.namespace} delete pod -l {LWS_LABEL}={options.name}"
             ) from error
         if 400 <= error.code < 500 and error.code != 429:
@@ -181,7 +181,7 @@ def ask(options: argparse.Namespace, name: str, url: str, *, timeout_seconds: fl
 
 
 def final_line(options: argparse.Namespace, sight: Sight, watch: Watch, why: str) -> str:
-    """Return the line for the engineer who reads this at night: the cause, what to do, and where to look."""
+    """Return the last line: the cause, its fix, and the command that shows more."""
     where = f"kubectl -n {options.namespace} {sight.look_with}"
     crash = watch.last_crash
     seen = f"; last crash seen, {crash}" if crash and crash not in sight.line else ""

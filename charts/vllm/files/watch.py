@@ -1,4 +1,4 @@
-"""What the hook Job's wait has seen so far of one model's pods: crashes, troubles, and how far their starts are."""
+"""Records what the hook Job has seen of a model's pods: crashes, problems, and the progress of their starts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from vllm_eks.pods.rollout import Sight
 
 
 class Api(Protocol):
-    """What is asked of one namespace of Kubernetes; each call raises one of PASSING_ERRORS where there is no answer."""
+    """The calls to one namespace of Kubernetes. Each raises one of PASSING_ERRORS when there is no answer."""
 
     def leader_worker_set(self, name: str, /) -> Any:  # noqa: ANN401  (JSON)
         """Return a LeaderWorkerSet."""
         ...
 
     def core(self, path: str, /) -> Any:  # noqa: ANN401  (JSON)
-        """Return what stands at a path of the core group."""
+        """Return the objects at a path of the core group."""
         ...
 
     def log(self, pod: str, /, *, container: str = "", before: bool = False) -> str:
@@ -29,7 +29,7 @@ class Api(Protocol):
 
 
 class Watch:
-    """What was seen so far: crashes outlive their pods here."""
+    """The history of a wait. It keeps crashes after their pods are deleted."""
 
     def __init__(self, kubernetes: Api, planned: Planned, progress_seconds: float) -> None:
         self._kubernetes, self._planned, self._seconds = kubernetes, planned, progress_seconds
@@ -41,7 +41,7 @@ class Watch:
         self._memory: dict[str, list[str]] = {}
 
     def take_in(self, sight: Sight, now: float) -> str:
-        """Remember what a look showed; return why waiting on is of no use, empty while it may be."""
+        """Record a state, and return the reason to stop waiting, or an empty string."""
         for crash in sight.crashes:
             if not self._logs.get(crash.identity):
                 self._logs[crash.identity] = self._log_of(crash)
@@ -52,30 +52,30 @@ class Watch:
         return self._patience.verdict
 
     def progress(self, sight: Sight, now: float) -> list[str]:
-        """Return what is new to say of the starts; at most every so many seconds."""
+        """Return new progress lines, at most one set per `progress_seconds`."""
         if not sight.starting or now - self._looked_at < self._seconds:
             return []
         self._looked_at = now
-        said, lines = [], []
+        progress, lines = [], []
         for pod in sight.starting:
             log = self._log_of(Crash(pod=pod, container="vllm"))
             if stage := stage_of(log):
-                said.append(f"{pod} {stage}")
+                progress.append(f"{pod} {stage}")
             lines += self._memory_of(pod, log)
-        stages = "; ".join(said)
+        stages = "; ".join(progress)
         if stages != self._stages and now - self._told_at >= self._seconds:
             self._stages, self._told_at = stages, now
             lines.insert(0, stages)
         return lines
 
     def memory(self, pods: Sequence[str]) -> list[str]:
-        """Return what pods that are ready now say of their memory and was not told yet."""
+        """Return the new memory lines of pods that are now ready."""
         return [line for pod in pods for line in self._memory_of(pod, self._log_of(Crash(pod=pod, container="vllm")))]
 
     def _memory_of(self, pod: str, log: str) -> list[str]:
-        told = self._memory.setdefault(pod, [])
-        new = [line for line in measured_against(log, self._planned) if line not in told]
-        told += new
+        printed = self._memory.setdefault(pod, [])
+        new = [line for line in measured_against(log, self._planned) if line not in printed]
+        printed += new
         return [f"{pod}: {line}" for line in new]
 
     def texts(self) -> list[str]:
@@ -86,5 +86,5 @@ class Watch:
         try:
             return self._kubernetes.log(crash.pod, container=crash.container, before=crash.before)
         except PASSING_ERRORS:
-            # The group's restart was quicker; the termination message has its last lines.
+            # The group restarted first. The termination message still has the last lines.
             return ""

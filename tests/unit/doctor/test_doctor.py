@@ -343,7 +343,7 @@ def test_people_get_a_table_without_tokens(
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "what finding",
-        "PROBLEM scout-0 Hugging Face takes no token, or a wrong one",
+        "PROBLEM scout-0 the Hugging Face token is missing or wrong",
         "seen: 401 Client Error: Invalid user token *** [again]",
         "do: run pulumi config set --secret huggingFaceToken, then pulumi up",
     ]

@@ -4,7 +4,7 @@ import pytest
 
 from vllm_eks.pods.bad_variables import bad_variables
 from vllm_eks.pods.causes import cause_of
-from vllm_eks.pods.lifecycle import telling_words
+from vllm_eks.pods.lifecycle import last_error
 
 GIVEN = {
     "VLLM_CPU_KVCACHE_SPACE": "lots",
@@ -31,7 +31,7 @@ def test_the_variable_is_named_and_is_the_cause(monkeypatch: pytest.MonkeyPatch,
     assert bad_variables(line, GIVEN) == f"environment variable {name}"
     for key, value in GIVEN.items():
         monkeypatch.setenv(key, value)
-    told = telling_words(
+    told = last_error(
         "(APIServer pid=7) Traceback (most recent call last):\n"
         f"(APIServer pid=7) {line}\n"
         "(APIServer pid=7) RuntimeError: Engine core initialization failed. See root cause above."

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vllm_eks.pods.causes import CAUSES, cause_of, last_words, telling_line
-from vllm_eks.pods.lifecycle import telling_words
+from vllm_eks.pods.lifecycle import last_error
 
 DATA = Path(__file__).parents[2] / "data" / "vllm_failures"
 VERSIONS = ("0.21.0", "0.32.0")
@@ -100,7 +100,7 @@ def test_a_termination_message_still_tells_of_a_failure(version: str, name: str)
 @pytest.mark.parametrize("name", list(REAL))
 def test_a_cause_survives_in_the_supervisor_s_one_line(version: str, name: str) -> None:
     if (DATA / version / f"{name}.log").exists():
-        said = f"vLLM ended by itself with exit code 0: {telling_words(read(version, name))}"
+        said = f"vLLM ended by itself with exit code 0: {last_error(read(version, name))}"
         cause = cause_of(f"Error, exit code 70, last log line: {said}")
         assert cause is not None
         assert cause.code == REAL[name][0]
@@ -258,11 +258,11 @@ def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> Non
         ),
         ("vLLM did not answer within the start budget of 2400 s", "probe_too_short"),
         (
-            "/home/vllm cannot be written to (Permission denied): look at the volume that is mounted there",
+            "/home/vllm cannot be written to (Permission denied): check the volume that is mounted there",
             "not_writable",
         ),
-        ("/tmp has 12 KiB free: No space left on device for caches; enlarge or empty its volume", "disk_full"),
-        ("/secrets/api-key holds no API key, so nobody could call the model: put one into its Secret", "no_key"),
+        ("/tmp has 12 KiB free: No space left on device for caches; enlarge or clear its volume", "disk_full"),
+        ("/secrets/api-key holds no API key, so no client could call the model: add one to its Secret", "no_key"),
         ("vllm is not on the image's PATH (/usr/bin): give an image with vLLM", "no_program"),
     ],
 )

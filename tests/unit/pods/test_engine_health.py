@@ -16,7 +16,7 @@ import pytest
 
 from tests.fakes.vllm_server import Double, real_metrics, vllm_double
 from vllm_eks.pods import PODS, alive
-from vllm_eks.pods.alive import Memory, judge
+from vllm_eks.pods.alive import Memory, check_progress
 from vllm_eks.pods.drain import drain
 from vllm_eks.pods.engine import PROGRESS_METRICS, EngineState, load_of, read_engine, state_of
 from vllm_eks.pods.vllm_eks_keys import KEYS_FOLDER, ApiKeys
@@ -131,9 +131,9 @@ def test_a_worker_asks_its_leader_for_health_alone(vllm: Double, tmp_path: Path)
 
 def test_a_stopped_supervisor_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "stat").write_text("1 (python3 -E) S 0 1 1")
-    assert alive.supervisor_trouble(tmp_path) == ""
+    assert alive.supervisor_error(tmp_path) == ""
     (tmp_path / "stat").write_text("1 (python3 -E) T 0 1 1")
-    assert alive.supervisor_trouble(tmp_path) == "PID 1, which passes on vLLM's log, is stopped"
+    assert alive.supervisor_error(tmp_path) == "PID 1, which copies vLLM's log, is stopped"
 
 
 def test_a_dead_engine_says_so_itself(vllm: Double, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_what_is_not_told_is_not_none() -> None:
 
 def test_without_metrics_health_alone_counts() -> None:
     before = Memory(fingerprint="", since=0)
-    assert judge(EngineState(running=5), before, 1000, 10, token_comes=lambda: False) == ("", None)
+    assert check_progress(EngineState(running=5), before, 1000, 10, token_comes=lambda: False) == ("", None)
 
 
 # --- drain.py

@@ -14,7 +14,7 @@ PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 def faults(tmp_path: Path, *command: str, **environ: str) -> list[str]:
     """Look at a pod whose folders are fine."""
     given = {"PATH": PATH, "HOME": str(tmp_path / "home"), **environ}
-    return preflight.faults(command or ("sh",), given, places=[str(tmp_path)])
+    return preflight.errors(command or ("sh",), given, places=[str(tmp_path)])
 
 
 def test_a_pod_as_it_should_be_has_no_fault(tmp_path: Path) -> None:
@@ -39,12 +39,12 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         PYTHONPATH=str(PODS),
     )
     assert found == [
-        f"no-such-vllm is not on the image's PATH ({PATH}): give an image with vLLM",
-        "/proc/weights cannot be written to (No such file or directory): look at the volume that is mounted there",
-        f"{tmp_path}/empty holds no API key, so nobody could call the model: put one into its Secret",
+        f"no-such-vllm is not on the image's PATH ({PATH}): use an image with vLLM",
+        "/proc/weights cannot be written to (No such file or directory): check the volume that is mounted there",
+        f"{tmp_path}/empty holds no API key, so no client could call the model: add one to its Secret",
         f"{tmp_path}/token cannot be read: look at the Secret of the Hugging Face token",
         "--middleware vllm_eks_keys.Nothing cannot be imported (AttributeError: module 'vllm_eks_keys' has no "
-        "attribute 'Nothing'): look at PYTHONPATH and at the volume mounted there",
+        "attribute 'Nothing'): check PYTHONPATH and the volume mounted there",
     ]
 
 
@@ -54,7 +54,7 @@ def test_a_full_disk_is_told_before_the_weights_are_loaded(tmp_path: Path, monke
 
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: Usage)
     assert faults(tmp_path) == [
-        f"{folder} has 300 KiB free: No space left on device for caches; enlarge or empty its volume"
+        f"{folder} has 300 KiB free: No space left on device for caches; enlarge or clear its volume"
         for folder in (tmp_path / "home", tmp_path)
     ]
 
@@ -62,8 +62,8 @@ def test_a_full_disk_is_told_before_the_weights_are_loaded(tmp_path: Path, monke
 def test_what_other_images_compiled_for_this_pod_goes(tmp_path: Path) -> None:
     for path in ("scout-0/new/vllm", "scout-0/old/vllm", "scout-1/old/vllm"):
         (tmp_path / path).mkdir(parents=True)
-    preflight.forget_other_caches({"CACHES_FOLDER": str(tmp_path / "scout-0" / "new")})
-    preflight.forget_other_caches({"CACHES_FOLDER": str(tmp_path / "scout-9" / "new")})
-    preflight.forget_other_caches({})
+    preflight.remove_other_caches({"CACHES_FOLDER": str(tmp_path / "scout-0" / "new")})
+    preflight.remove_other_caches({"CACHES_FOLDER": str(tmp_path / "scout-9" / "new")})
+    preflight.remove_other_caches({})
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*"))
     assert left == ["scout-0/new", "scout-1/old"]

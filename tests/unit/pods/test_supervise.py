@@ -81,7 +81,7 @@ def test_a_stop_while_vllm_starts_is_quick_though_it_hears_no_signal(tmp_path: P
     pod.until("deaf")
     pod.process.terminate()
     code, said = pod.end()
-    assert (code, said) == (143, "vllm-eks: vLLM has not ended in time: it is killed\n")
+    assert (code, said) == (143, "vllm-eks: vLLM did not end in time and is killed\n")
     assert pod.message.read_text() == ""
 
 

@@ -45,14 +45,14 @@ def wait(world: World) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("unknown-flag", "this vLLM does not know a flag"),
-        ("bad-choice", "a flag of vLLM has a value that it does not take"),
-        ("unknown-architecture", "this vLLM does not know the model's architecture"),
+        ("unknown-flag", "this vLLM version does not have a flag"),
+        ("bad-choice", "a vLLM flag has an invalid value"),
+        ("unknown-architecture", "this vLLM version does not support the model's architecture"),
         ("kv-cache-too-small", "the KV cache is too small for one request of maxModelLen"),
         ("length-over-model", "maxModelLen is above the model's own limit"),
-        ("port-in-use", "another process has the port"),
-        ("unknown-tool-parser", "this vLLM has no parser of that name"),
-        ("cut-weights", "a weight file is cut short or broken"),
+        ("port-in-use", "another process uses the port"),
+        ("unknown-tool-parser", "this vLLM version has no parser with this name"),
+        ("cut-weights", "a weight file is truncated or corrupt"),
     ],
 )
 def test_the_second_crash_that_only_an_edit_mends_ends_the_wait(world: World, name: str, title: str) -> None:
@@ -170,10 +170,10 @@ NOT_THERE = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "r
 @pytest.mark.parametrize(
     ("trouble", "seconds", "title"),
     [
-        ({"state": {"waiting": {"reason": "InvalidImageName", "message": "couldn't parse"}}}, 0, "the image's name"),
+        ({"state": {"waiting": {"reason": "InvalidImageName", "message": "couldn't parse"}}}, 0, "the image name"),
         ({"state": {"waiting": NOT_THERE}}, 120, "the registry has no such image"),
-        ({"conditions": ({**NO_NODE, "message": TOO_SMALL},)}, 120, "the pod asks for more than a node"),
-        ({"conditions": ({**NO_NODE, "message": NO_SUCH_NODE},)}, 900, "no node is in the right place"),
+        ({"conditions": ({**NO_NODE, "message": TOO_SMALL},)}, 120, "the pod requests more than a node"),
+        ({"conditions": ({**NO_NODE, "message": NO_SUCH_NODE},)}, 900, "no node has the right type and zone"),
         (
             {"state": {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "k" not found'}}},
             120,
@@ -223,7 +223,7 @@ def test_pods_that_the_cluster_refuses_end_the_wait(world: World) -> None:
     code, lines = wait(world)
     assert (code, world.looks) == (1, 5)
     assert "FAILED: after 120 s, scout: for 120 s, and waiting does not change it" in lines[-1]
-    assert "; cause: the cluster refuses to make the pod" in lines[-1]
+    assert "; cause: the cluster refuses to create the pod" in lines[-1]
 
 
 def test_a_trouble_that_is_over_is_forgotten(world: World) -> None:

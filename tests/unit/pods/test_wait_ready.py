@@ -138,8 +138,8 @@ def test_a_pod_without_a_node_says_what_the_scheduler_said(world: World) -> None
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, conditions=(NO_ROOM,))]
     assert run_out_of_time(world) == (
         "FAILED: not ready after 0.2 s: groups ready 0/1, of this revision 0; scout-0: Unschedulable, "
-        "0/7 nodes are available: 7 Insufficient nvidia.com/gpu.; cause: no node with room has the GPUs: nodes may "
-        "still be coming (kubectl get nodes); else look at the NVIDIA device plugin. "
+        "0/7 nodes are available: 7 Insufficient nvidia.com/gpu.; cause: no node has enough free GPUs: nodes may "
+        "still be starting (kubectl get nodes); otherwise check the NVIDIA device plugin. "
         "Look with: kubectl -n ns describe pod scout-0"
     )
 
@@ -238,7 +238,7 @@ def test_a_refused_api_key_fails_once_it_had_its_time_and_says_what_to_do(world:
         "scout-0 is ready but does not answer: it refuses the API key (HTTP 401); a changed key takes a minute or two"
     )
     assert lines[-1].partition(": ")[2] == (
-        "scout-0 refuses the API key (HTTP 401), also after 0.3 s. Restart its pods with "
+        "scout-0 still refuses the API key (HTTP 401) after 0.3 s. Restart its pods with "
         "kubectl -n ns delete pod -l leaderworkerset.sigs.k8s.io/name=scout"
     )
 
