@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from config.pins import ADDON_VERSIONS
 
 from components.cluster.cluster import Cluster
 from components.nodes.gpu_node_group import GPU_TAINT
 from components.nodes.gpu_taint import ADDON_CONFIGURATION, GPU_TOLERATION
 from tests.unit.components.test_cluster import ARGS as CLUSTER
+from vllm_eks.pins.eks import ADDON_VERSIONS
 from vllm_eks.planner.hardware.instances import catalogue
 
 FACTS = json.loads((Path(__file__).parents[2] / "data" / "gpu_node_daemonsets.json").read_text())
