@@ -159,10 +159,10 @@ def test_the_preview_begins_with_its_answer_then_plan_topology_price_and_checks(
     lines = found.stdout.splitlines()
     asked = sum(line.startswith("unknown  to check: ") for line in lines)
     assert lines[0] == (
-        f"Yes, when your account allows it: 1 x g5.48xlarge, $16.66/h; {asked} questions only your account can answer, "
+        f"Yes, if your account allows it: 1 x g5.48xlarge, $16.66/h; {asked} questions only your account can answer, "
         "1 warning."
     )
-    assert lines[1] == "Offline preview of stack dev in us-west-2: nothing is made, and AWS is not asked."
+    assert lines[1] == "Offline preview of stack dev in us-west-2: nothing is created, and AWS is not contacted."
     assert lines[2].startswith("warning  cluster.publicAccessCidrs: 0.0.0.0/0 exposes the Kubernetes API to the int")
     assert parts_of(found.stdout) == ["Plan", "Topology", "Price", "Checks"]
     assert "unknown  to check: g5.48xlarge is offered in us-west-2a\n         aws ec2 describe-instance" in found.stdout
@@ -262,8 +262,8 @@ def test_the_topology_shows_everything_once_control_plane_and_ways_in_and_out_to
     assert topology.count("GPU ") == 8
     for once in (
         "EKS control plane vllm-eks-dev, Kubernetes 1.36: its API is open to 0.0.0.0/0 and the VPC",
-        "internet gateway: private subnets go out through the NAT gateway, nothing comes in",
-        "S3 endpoint (gateway): traffic to it skips NAT",
+        "internet gateway: private subnets reach the internet through the NAT gateway; no inbound traffic",
+        "S3 endpoint (gateway): traffic to it bypasses NAT",
         "system nodes: 2 x m7i.large, spread over us-west-2a and us-west-2b",
         "call http://llama-4-scout-api.vllm-llama-4-scout.svc.cluster.local:8000/v1 -> the first pod of each replica",
     ):
@@ -301,7 +301,7 @@ def test_the_command_previews_dev() -> None:
     command = [sys.executable, "-c", "from vllm_eks.cli.main import main; main()", "preview"]
     found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout.startswith("Yes, when your account allows it: 1 x g5.48xlarge, ")
+    assert found.stdout.startswith("Yes, if your account allows it: 1 x g5.48xlarge, ")
 
 
 def test_secrets_of_the_stack_reach_neither_the_preview_nor_any_value(
@@ -373,6 +373,6 @@ def test_the_program_reads_top_to_bottom_on_two_screens() -> None:
 def test_a_model_without_a_pinned_commit_is_named(preview: Callable[..., Shown]) -> None:
     shown = " ".join(preview().stdout.split())
     assert (
-        "no commit is pinned, so each start on a fresh node downloads the newest one of the model's repository: "
+        "no commit is pinned, so each start on a new node downloads the newest one of the model's repository: "
         "set revision, or run vllm-eks lock ORGANIZATION/NAME"
     ) in shown

@@ -26,7 +26,7 @@ def dev(preview: Callable[..., Shown]) -> str:
 
 def prices(text: str) -> tuple[str, str]:
     """Return the hourly price of the GPU nodes and that of everything."""
-    gpu, all_parts = (re.search(rf"^ *([\d.]+) .* {part}", text, re.MULTILINE) for part in ("GPU nodes", "together"))
+    gpu, all_parts = (re.search(rf"^ *([\d.]+) .* {part}", text, re.MULTILINE) for part in ("GPU nodes", "total"))
     assert gpu
     assert all_parts
     return gpu[1], all_parts[1]
@@ -50,10 +50,10 @@ def test_the_tutorial_has_the_preview_s_numbers(dev: str) -> None:
         "KV cache": re.search(r"KV cache +([\d,]+) tokens", dev),
         "requests": re.search(r"([\d.]+) requests of 16,384 tokens", dev),
         "budget": re.search(r"start +(\d+ s) budget", dev),
-        "gigabytes": re.search(r"on fresh nodes: (\d+ GB)", dev),
-        "NAT": re.search(r"of weights, (\$[\d.]+) through NAT", dev),
-        "start from the Hub": re.search(r"that have them; (\d+ s)", dev),
-        "start from S3": re.search(r"nothing a start; (\d+ s)", dev),
+        "gigabytes": re.search(r"start on new nodes: (\d+ GB)", dev),
+        "NAT": re.search(r"(\$[\d.]+) for NAT", dev),
+        "start from the Hub": re.search(r"download nothing; (\d+ s)", dev),
+        "start from S3": re.search(r"nothing for a start; (\d+ s)", dev),
     }
     assert {name for name, match in shown.items() if match is None or match[1] not in TUTORIAL} == set()
 

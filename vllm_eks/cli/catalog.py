@@ -31,13 +31,15 @@ def command() -> None:
     "regions",
     multiple=True,
     default=("us-west-2",),
-    help="Whose types and zones are asked; may be repeated.",
+    help="A region whose types and zones are read; repeatable.",
 )
-@click.option("--price-region", metavar="REGION", help="Whose on-demand prices are asked. Default: the first --region.")
+@click.option(
+    "--price-region", metavar="REGION", help="The region whose on-demand prices are read. Default: the first --region."
+)
 def refresh(regions: tuple[str, ...], price_region: str | None) -> None:
-    """Rebuild the catalogue from AWS's answers. Usable GPU memory that was measured stays.
+    """Rebuild the catalogue from AWS. Measured GPU memory is kept.
 
-    A checkout has its catalogue in vllm_eks/data; an installed vllm-eks writes a user's own one, as `lock` does.
+    A checkout has its catalogue in vllm_eks/data; an installed vllm-eks writes to the user data folder, as `lock` does.
     """
     run_refresh(list(regions), price_region or regions[0])
 
@@ -75,4 +77,4 @@ def run_refresh(
     for line in refresh_lines(merged, regions):
         print(line)
     print(price_line(merged, head["prices"], answers))
-    print(f"wrote {target}" if wrote else f"nothing to write: {target} says all this already")
+    print(f"wrote {target}" if wrote else f"no changes: {target} is up to date")

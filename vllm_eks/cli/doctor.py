@@ -23,15 +23,17 @@ SECONDS_BETWEEN_LOOKS = 5.0
 
 @click.command(
     "doctor",
-    epilog="Exit status: 0 all models serve, 1 one does not or could not be asked, 2 the question is wrong.",
+    epilog="Exit status: 0 all models serve, 1 one does not or could not be read, 2 the command or a file is wrong.",
 )
-@click.option("--stack", metavar="STACK", required=True, help="The stack whose models are looked at.")
+@click.option("--stack", metavar="STACK", required=True, help="The stack whose models are diagnosed.")
 @stack_folder
-@click.option("--kubeconfig", metavar="FILE", type=PATH, help="Of the stack's cluster. Default: kubectl's own.")
-@click.option("--context", metavar="NAME", help="In the kubeconfig. Default: the current one.")
+@click.option(
+    "--kubeconfig", metavar="FILE", type=PATH, help="The kubeconfig of the stack's cluster. Default: kubectl's own."
+)
+@click.option("--context", metavar="NAME", help="The context in the kubeconfig. Default: the current one.")
 @as_json
 def command(stack: str, folder: Path, kubeconfig: Path | None, context: str | None, as_json: bool) -> None:
-    """Say why a model does not serve, and what to do. It only reads."""
+    """Print why a model does not serve, and the fix. Reads only."""
     exit_with(run_doctor(folder, stack, kubeconfig=kubeconfig, context=context, json_wanted=as_json))
 
 

@@ -20,7 +20,7 @@ NOTHING_LEFT, SOMETHING_LEFT = 0, 1
 
 @click.command(
     "leftovers",
-    epilog="Exit status: 0 nothing is left, 1 something may be left, 2 the question is wrong.",
+    epilog="Exit status: 0 nothing is left, 1 something may be left, 2 the command or a file is wrong.",
 )
 @click.option(
     "--stack", metavar="STACK", required=True, help="The stack that was destroyed; its Pulumi.<stack>.yaml is read."
@@ -28,7 +28,7 @@ NOTHING_LEFT, SOMETHING_LEFT = 0, 1
 @stack_folder
 @as_json
 def command(stack: str, folder: Path, as_json: bool) -> None:
-    """List what AWS still holds of a destroyed stack. It only reads."""
+    """List what AWS still holds of a destroyed stack. Reads only."""
     exit_with(run_leftovers(folder, stack, json_wanted=as_json))
 
 
@@ -61,7 +61,7 @@ def owner_of(file: StackFile) -> Owner:
     """
     name = f"{file.project}-{file.stack}"
     if not CLUSTER_NAME.fullmatch(name):
-        raise WrongQuestion(f"EKS refuses {name!r} as a cluster's name, so there was never such a stack")
+        raise WrongQuestion(f"EKS refuses {name!r} as a cluster's name, so this stack cannot exist")
     network = file.section("network").get("existing")
     cluster = file.section("cluster").get("existing")
     return Owner(

@@ -25,7 +25,7 @@ COMMANDS = {
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
     epilog="""\b
-Exit status: 0 it fits, 3 it does not, 2 the question is wrong.
+Exit status: 0 it fits, 3 it does not, 2 the command or a file is wrong.
 Completion of commands and options, for bash (zsh_source, fish_source):
   eval "$(_VLLM_EKS_COMPLETE=bash_source vllm-eks)"
 """,

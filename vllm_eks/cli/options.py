@@ -13,7 +13,7 @@ stack_folder = click.option(
     show_default=False,
     help="The folder that holds Pulumi.yaml. Default: here.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
 def exit_with(status: int) -> None:

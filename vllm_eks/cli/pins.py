@@ -23,7 +23,7 @@ NOTHING_TO_MOVE, SOMETHING_TO_MOVE = 0, 1
 
 @click.command(
     "pins",
-    epilog="Exit status: 0 all pins are the newest, 1 one is not or could not be asked, 2 the question is wrong.",
+    epilog="Exit status: 0 all pins are the newest, 1 one is not or is unknown, 2 the command or a file is wrong.",
 )
 @click.option("--stack", metavar="STACK", default="dev", help="The stack whose Pulumi.<stack>.yaml is read.")
 @stack_folder
@@ -32,10 +32,10 @@ NOTHING_TO_MOVE, SOMETHING_TO_MOVE = 0, 1
     metavar="VERSION",
     help="The minor version the set is for, such as 1.36. Default: the stack's.",
 )
-@click.option("--write", is_flag=True, help="Write what is offered into the stack file.")
+@click.option("--write", is_flag=True, help="Write the offered versions into the stack file.")
 @as_json
 def command(stack: str, folder: Path, kubernetes_version: str | None, write: bool, as_json: bool) -> None:
-    """Show what is pinned and what AWS offers; --write moves the pins."""
+    """Show the pinned versions and those that AWS offers; --write moves the pins."""
     exit_with(run_pins(folder, stack, kubernetes_version=kubernetes_version, write=write, json_wanted=as_json))
 
 
@@ -60,7 +60,7 @@ def run_pins(
     version = kubernetes_version or own_version
     if version not in SUPPORTED_KUBERNETES_VERSIONS:
         known = " and ".join(SUPPORTED_KUBERNETES_VERSIONS)
-        raise WrongQuestion(f"this release makes nodes of Kubernetes {known}, not of {version}: write one of them")
+        raise WrongQuestion(f"this release supports nodes of Kubernetes {known}, not {version}: choose one of these")
     pins, not_asked = list(cluster_pins(file, version)), ""
     try:
         account = Account(place_of(file.config, f"Pulumi.{file.stack}.yaml"))
@@ -69,7 +69,7 @@ def run_pins(
         if write:
             raise
         not_asked = str(fault)
-        pins = [replace(pin, remark="AWS could not be asked") for pin in pins]
+        pins = [replace(pin, remark="AWS could not be queried") for pin in pins]
     # The control plane moves only when somebody asks for it: EKS upgrades, and takes back for a week at most.
     chosen = [pin for pin in pins if pin.key != KUBERNETES]
     if version != own_version:
@@ -96,4 +96,4 @@ def _must_be_known(chosen: Sequence[Pin]) -> None:
     unknown = [f"{pin.key}: {pin.remark or 'not known'}" for pin in chosen if pin.offered is None]
     if unknown:
         lines = "".join(f"\n  {line}" for line in unknown)
-        raise WrongQuestion(f"nothing is written, since a part of the set is not known:{lines}")
+        raise WrongQuestion(f"nothing is written, because a part of the set is unknown:{lines}")

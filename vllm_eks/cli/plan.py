@@ -30,12 +30,12 @@ Examples:
   vllm-eks plan Qwen/Qwen3-32B
   vllm-eks plan Qwen/Qwen3-32B --instance-type g6e.12xlarge --json
   vllm-eks plan ./folder-with-config-json --max-model-len 32768
-Exit status: 0 it fits, 3 it does not, 2 the question is wrong.
+Exit status: 0 it fits, 3 it does not, 2 the command or a file is wrong.
 """,
 )
 @click.argument("model", help="The id of a locked model, or a folder with a config.json.")
-@click.option("--instance-type", metavar="TYPE", help="One EC2 type. Without it all types are compared.")
-@click.option("--instance-file", type=PATH, metavar="FILE", help="JSON file of a type the catalogue lacks.")
+@click.option("--instance-type", metavar="TYPE", help="One EC2 type. Default: compare all types.")
+@click.option("--instance-file", type=PATH, metavar="FILE", help="JSON file of a type that is not in the catalogue.")
 @click.option(
     "--tensor-parallel-size",
     type=click.IntRange(1, bounds.MOST_GPUS_PER_NODE),
@@ -46,28 +46,26 @@ Exit status: 0 it fits, 3 it does not, 2 the question is wrong.
     "--pipeline-parallel-size",
     type=click.IntRange(1, bounds.MOST_STAGES),
     metavar="N",
-    help="Stages of layers, one a node (PP).",
+    help="Number of pipeline stages, one for each node (PP).",
 )
 @click.option(
     "--max-model-len", type=TOKENS, metavar="N", help="Tokens of context. Default: the model's limit, at most 8192."
 )
-@click.option("--gpu-memory-utilization", type=float, metavar="PART", help="Part of a GPU's memory that vLLM may use.")
+@click.option("--gpu-memory-utilization", type=float, metavar="PART", help="Share of a GPU's memory that vLLM may use.")
 @click.option(
     "--max-num-seqs",
     type=click.IntRange(1, bounds.MOST_SEQUENCES),
     metavar="N",
-    help="Requests that one step may hold.",
+    help="Most requests in one step.",
 )
-@click.option("--max-num-batched-tokens", type=TOKENS, metavar="N", help="Tokens that one step may hold.")
+@click.option("--max-num-batched-tokens", type=TOKENS, metavar="N", help="Most tokens in one step.")
 @click.option("--kv-cache-dtype", metavar="TYPE", default="auto", help="Type of the KV cache's values, such as fp8.")
 @click.option("--enforce-eager", is_flag=True, help="Plan without CUDA graphs.")
 @click.option("--enable-expert-parallel", is_flag=True, help="Keep each expert whole on one GPU.")
 @click.option(
     "--decode-context-parallel-size", type=AT_LEAST_1, metavar="N", default=1, help="GPUs that share the KV cache."
 )
-@click.option(
-    "--vllm-version", metavar="VERSION", default=DEFAULT_VLLM_VERSION, help="The version whose memory use is planned."
-)
+@click.option("--vllm-version", metavar="VERSION", default=DEFAULT_VLLM_VERSION, help="The vLLM version to plan for.")
 @click.option(
     "--replicas",
     type=click.IntRange(1, bounds.MOST_REPLICAS),
@@ -100,7 +98,7 @@ def command(
     region: str,
     as_json: bool,
 ) -> None:
-    """Say whether a MODEL fits an instance type, how it is split, and what it costs."""
+    """Print whether a MODEL fits an instance type, how it is split, and its price."""
     options = ServingOptions(
         tensor_parallel_size=tensor_parallel_size,
         pipeline_parallel_size=pipeline_parallel_size,

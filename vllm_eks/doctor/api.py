@@ -27,7 +27,7 @@ _UNUSABLE = (
 """What the client raises for a file that is no kubeconfig."""
 REFUSALS = {
     401: "the cluster does not know these credentials: is it the stack's profile or role, and among cluster.admins?",
-    403: "these credentials may not look there: docs/how-to/doctor.md has what is asked for",
+    403: "these credentials lack a permission: docs/how-to/doctor.md lists those that the doctor needs",
 }
 T = TypeVar("T")
 

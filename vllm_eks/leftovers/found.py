@@ -66,7 +66,7 @@ class Leftovers:
     """What every printed command needs: --region, and --profile where there is one."""
     found: Sequence[Found]
     not_asked: Mapping[str, str]
-    """Kind -> why AWS could not be asked about it."""
+    """Kind -> why AWS could not be queried about it."""
     in_the_way: Sequence[Blocker] = ()
     """What others have in the stack's own VPCs: these stay as long as it is there."""
     in_use: str = ""

@@ -85,7 +85,7 @@ def test_a_second_refresh_with_the_same_answers_changes_no_byte(
     capsys.readouterr()
     refresh(file)
     assert file.read_bytes() == first
-    assert capsys.readouterr().out.endswith(f"nothing to write: {file} says all this already\n")
+    assert capsys.readouterr().out.endswith(f"no changes: {file} is up to date\n")
     refresh(file, today="2026-12-01")
     assert file.read_bytes() == first.replace(TODAY.encode(), b"2026-12-01")
     refresh(file, regions=("us-east-1",), today="2026-12-02")

@@ -35,7 +35,9 @@ config:
 CRASH = {
     "terminated": {"reason": "Error", "exitCode": 1, "message": "RuntimeError: Engine core initialization failed."}
 }
-DENIED = "HTTP 403 Forbidden: these credentials may not look there: docs/how-to/doctor.md has what is asked for"
+DENIED = (
+    "HTTP 403 Forbidden: these credentials lack a permission: docs/how-to/doctor.md lists those that the doctor needs"
+)
 DATA = Path(__file__).parents[2] / "data" / "vllm_failures"
 NO_ROOM = "0/7 nodes are available: "
 
@@ -343,9 +345,15 @@ def test_people_get_a_table_without_tokens(
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "what finding",
+<<<<<<< HEAD
         "PROBLEM scout-0 the Hugging Face token is missing or wrong",
         "seen: 401 Client Error: Invalid user token *** [again]",
         "do: run pulumi config set --secret huggingFaceToken, then pulumi up",
+=======
+        "PROBLEM scout-0 Hugging Face takes no token, or a wrong one",
+        "evidence: 401 Client Error: Invalid user token *** [again]",
+        "fix: run pulumi config set --secret huggingFaceToken, then pulumi up",
+>>>>>>> 3a55bf7 (Texts of the commands and their views in plain English)
     ]
 
 

@@ -122,7 +122,7 @@ def test_a_command_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(401, "is it the stack's profile or role"), (403, "docs/how-to/doctor.md has what"), (500, "HTTP 500")],
+    [(401, "is it the stack's profile or role"), (403, "docs/how-to/doctor.md lists"), (500, "HTTP 500")],
 )
 def test_what_the_server_refuses_is_told(tmp_path: Path, status: int, said: str) -> None:
     with kubernetes_stub() as stub:

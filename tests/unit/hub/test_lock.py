@@ -179,6 +179,6 @@ def test_an_index_that_disagrees_and_unknown_tensors_are_warned_of(
     with serving(hub):
         locked(hub, tmp_path)
     assert capsys.readouterr().err.splitlines() == [
-        "warning: the index says 287,616 bytes, the headers 287,624: the headers are taken",
-        "warning: 1 tensors of unknown modules count as whole on every rank: model.layers.2.novel.weight",
+        "warning: the index says 287,616 bytes, the headers 287,624: the headers are used",
+        "warning: 1 tensors of unknown modules count in full on every rank: model.layers.2.novel.weight",
     ]

@@ -68,7 +68,7 @@ def test_what_keeps_the_vpc_is_named_with_whose_it_is(ask: Ask, kept: dict[str, 
 
 def test_it_is_printed_after_what_is_left(ask: Ask, kept: dict[str, str]) -> None:
     out = ask(REGION, as_json=False).out
-    assert "Not the stack's, and in its VPC, which EC2 deletes only when they are gone:\n" in out
+    assert "Not the stack's, but in its VPC. EC2 deletes the VPC only after them:\n" in out
     assert f"  network interface {kept['stranger']} in {kept['vpc']}: someone-s; ELB app/theirs/1f\n" in out
 
 

@@ -70,8 +70,8 @@ def test_what_could_not_be_asked_is_never_called_nothing(ask: Ask, wire: Wire) -
     wire.refused["ec2.DescribeVolumes"] = ("", "InternalError")
     said = ask("ap-southeast-2", as_json=False)
     assert said.out == (
-        f"{OURS} in ap-southeast-2, account 123456789012: nothing was found, but not everything could be asked.\n\n"
-        "Not everything could be asked, so more may be left:\n"
+        f"{OURS} in ap-southeast-2, account 123456789012: nothing was found, but some kinds could not be read.\n\n"
+        "Some kinds could not be read, so more may be left:\n"
         "  volume: not asked: AWS answered ec2:DescribeVolumes in ap-southeast-2 with InternalError: Text of AWS\n"
         "  load balancer: not asked: no permission for elasticloadbalancing:DescribeLoadBalancers\n"
     )

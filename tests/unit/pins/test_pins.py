@@ -161,7 +161,7 @@ def test_without_credentials_the_pins_are_shown_and_nothing_is_known(pins: Pins)
     account = offering(GetCallerIdentity="ExpiredToken")
     status, out = pins(account)
     assert status == 1
-    assert "AWS could not be asked: AWS refused the credentials in us-west-2 (ExpiredToken)" in out
+    assert "AWS could not be queried: AWS refused the credentials in us-west-2 (ExpiredToken)" in out
     with pytest.raises(WrongQuestion, match="refused the credentials"):
         pins(account, write=True)
 
@@ -224,7 +224,7 @@ def test_a_set_with_an_unknown_part_is_not_written(pins: Pins, folder: Path) -> 
     with pytest.raises(WrongQuestion) as caught:
         pins(offering(DescribeAddonVersions="ServerException"), write=True)
     assert str(caught.value).startswith(
-        "nothing is written, since a part of the set is not known:\n  cluster.addonVersions.vpc-cni: not known: AWS "
+        "nothing is written, because a part of the set is unknown:\n  cluster.addonVersions.vpc-cni: not known: AWS "
     )
     assert (folder / "Pulumi.dev.yaml").read_text() == STACK
 
@@ -254,7 +254,9 @@ def test_another_minor_version_is_written_as_a_whole_set(pins: Pins, folder: Pat
 def test_a_version_that_this_release_does_not_make_is_refused(pins: Pins) -> None:
     with pytest.raises(WrongQuestion) as caught:
         pins(offering(), kubernetes_version="1.37")
-    assert str(caught.value) == ("this release makes nodes of Kubernetes 1.35 and 1.36, not of 1.37: write one of them")
+    assert str(caught.value) == (
+        "this release supports nodes of Kubernetes 1.35 and 1.36, not 1.37: choose one of these"
+    )
 
 
 EXISTING_NETWORK = """\

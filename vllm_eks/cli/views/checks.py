@@ -35,13 +35,13 @@ def show_checks(recording: Recording, out: Console) -> None:
         for check in passed:
             say(out, _line("passed", f"{check.subject}: {check.text}"), hang=STATUS_COLUMNS)
     if by_status["warning"]:
-        say(out, _line("warning", f"{len(by_status['warning'])}: see the head of this preview"), hang=STATUS_COLUMNS)
+        say(out, _line("warning", f"{len(by_status['warning'])}: see the top of this preview"), hang=STATUS_COLUMNS)
     asked = questions(recording.checks)
     for check in by_status["unknown"]:
         if check not in asked:
             say(out, _line("unknown", f"{check.subject}: {check.text}"), hang=STATUS_COLUMNS)
     if asked:
-        say(out, "Only your account can answer these; pulumi preview asks them, and so do the commands:")
+        say(out, "Only your account can answer these. pulumi preview asks it; by hand, run the commands:")
         for check in asked:
             _show_question(check, out)
 

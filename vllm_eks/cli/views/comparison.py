@@ -36,7 +36,7 @@ def show_comparison(model: ModelFacts, plans: Sequence[Plan], *, region: str, ou
     out = out or console()
     fitting = [plan for plan in plans if plan.fits]
     headings = [heading for heading, _ in COLUMNS]
-    say(out, f"{model.id}: {len(fitting)} of {len(plans)} types fit, the cheapest first")
+    say(out, f"{model.id}: {len(fitting)} of {len(plans)} types fit, cheapest first")
     made = table(out, *headings, right=frozenset(set(headings) - LEFT))
     for plan in fitting:
         made.add_row(*(cell(plan, region) for _, cell in COLUMNS))
@@ -44,7 +44,7 @@ def show_comparison(model: ModelFacts, plans: Sequence[Plan], *, region: str, ou
     say(out, _prices(fitting, region))
     say(
         out,
-        "context: the longest that fits on the cautious side; seqs: --max-num-seqs, lowered where its default does not",
+        "context: the longest that fits by the low estimate; seqs: --max-num-seqs, lowered if its default does not fit",
     )
     say(out, f"tokens/s, USD/Mtok: roofline estimates: {FORMULA}")
     say(out, f"zones: known to offer the type in {region}; GDR: GPUDirect RDMA between nodes")

@@ -76,7 +76,7 @@ def show_costs(recording: Recording, out: Console) -> None:
     for part in parts if len(recording.fleet) <= MOST_IN_FULL else _by_type(recording.fleet, parts):
         made.add_row(*_figures(part), part.part, part.what, part.price_of)
     whole = CostPart(
-        part="together", what=recording.region, usd_per_hour=total_usd(parts), price_of=f"{HOURS_PER_MONTH} h a month"
+        part="total", what=recording.region, usd_per_hour=total_usd(parts), price_of=f"{HOURS_PER_MONTH} h a month"
     )
     made.add_row(*_figures(whole), whole.part, whole.what, whole.price_of)
     out.print(made)
@@ -102,7 +102,7 @@ def _by_type(fleet: Mapping[str, GpuNodes], parts: Sequence[CostPart]) -> Iterat
 def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterator[str]:
     if total_usd(parts) is None:
         yield (
-            f"together at least ${known_usd(parts):,.2f} an hour, without the unknown prices. To look up instance "
+            f"total at least ${known_usd(parts):,.2f} an hour, without the unknown prices. To look up instance "
             f"types: vllm-eks catalog refresh --region {recording.region}"
         )
     if len(recording.fleet) > MOST_IN_FULL:
@@ -112,7 +112,7 @@ def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterat
             yield from _weights_lines(name, nodes, recording.region)
         if nodes.parked:
             yield _saving(name, saved_usd_per_hour(nodes))
-    yield "by use, so not in the sum: logs, traffic between zones and out. The S3 endpoint is free."
+    yield "not in the total (billed by use): logs, traffic between zones and outwards. The S3 endpoint is free."
 
 
 def _all_weights(recording: Recording) -> str:
@@ -121,8 +121,8 @@ def _all_weights(recording: Recording) -> str:
     known = [one for one in dollars if one is not None]
     through = usd(sum(known) if len(known) == len(dollars) else None)
     return (
-        f"weights from the Hub, one start of all {len(from_hub)} models on fresh nodes: {gb:,.0f} GB, {through} "
-        "through NAT; docs/how-to/weights.md compares that with S3"
+        f"weights from the Hub, one start of all {len(from_hub)} models on new nodes: {gb:,.0f} GB, {through} "
+        "for NAT; docs/how-to/weights.md compares this with S3"
     )
 
 
@@ -131,12 +131,12 @@ def _weights_lines(name: str, nodes: GpuNodes, region: str) -> list[str]:
     plan, prices = nodes.plan, list_prices(region)
     nat, s3 = prices.get("nat_gateway_gb"), prices.get("s3_gb_month")
     hub = (
-        f"from the Hub, each start on fresh nodes: {start_gb(plan):,.0f} GB of weights, "
-        f"{usd(start_nat_usd(plan, region))} through NAT ({_rate(nat, region)}); nothing on nodes that have them"
+        f"from the Hub, each start on new nodes: {start_gb(plan):,.0f} GB, "
+        f"{usd(start_nat_usd(plan, region))} for NAT ({_rate(nat, region)}), nodes that have them download nothing"
     )
     bucket = (
-        f"from S3: {usd(copy_nat_usd(plan, region))} through NAT once, {usd(s3_usd_per_month(plan, region))} a month "
-        f"({_rate(s3, region)}), then nothing a start"
+        f"from S3: {usd(copy_nat_usd(plan, region))} for NAT once, {usd(s3_usd_per_month(plan, region))} a month "
+        f"({_rate(s3, region)}), nothing for a start"
     )
     seconds = {**plan.startup.other_ways_seconds, STEPS_OF[plan.options.weights_source]: sum_of_steps(plan)}
     ways = [
@@ -159,7 +159,7 @@ def _figures(part: CostPart) -> tuple[str, str]:
 
 def _saving(name: str, usd_per_hour: float | None) -> str:
     if usd_per_hour is None:
-        return f"{name} is parked, which saves an unknown price"
+        return f"{name} is parked, which saves an unknown amount"
     return (
         f"{name} is parked, which saves ${usd_per_hour:,.2f} an hour (${usd_per_hour * HOURS_PER_MONTH:,.0f} a month)"
     )

@@ -15,7 +15,7 @@ def show_findings(findings: Sequence[Finding], out: Console) -> None:
     made = table(out, "", "what", "finding")
     for finding in findings:
         lines = [finding.title]
-        lines += [f"seen: {finding.evidence}"] if finding.evidence else []
-        lines += [f"do: {finding.remedy}"] if finding.remedy else []
+        lines += [f"evidence: {finding.evidence}"] if finding.evidence else []
+        lines += [f"fix: {finding.remedy}"] if finding.remedy else []
         made.add_row(MARKS[finding.severity], finding.subject, "\n".join(lines))
     out.print(made)

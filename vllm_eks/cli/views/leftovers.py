@@ -9,7 +9,7 @@ from vllm_eks.cli.views.screen import Table, table
 from vllm_eks.leftovers.found import Found, Leftovers
 from vllm_eks.leftovers.prices import REGION, UnitPrice
 
-COLUMNS = ("kind", "id", "USD/h", "USD/month", "why it is the stack's")
+COLUMNS = ("kind", "id", "USD/h", "USD/month", "belongs to the stack by")
 
 
 def show_leftovers(leftovers: Leftovers, out: Console) -> None:
@@ -20,20 +20,20 @@ def show_leftovers(leftovers: Leftovers, out: Console) -> None:
     if leftovers.left:
         out.print()
         out.print(_table(leftovers.left, out))
-        _line(out, "\nTo remove them, each kind once the one before it is gone (printed here, never run):")
+        _line(out, "\nTo delete them, in this order (vllm-eks does not run these commands):")
         for one in leftovers.left:
             for command in leftovers.commands(one):
                 _line(out, f"  {command}")
     for line in _in_the_way(leftovers):
         _line(out, line)
     for one in leftovers.going:
-        _line(out, f"\nGoes by itself: {one.kind} {one.id} ({one.text})")
+        _line(out, f"\nAWS deletes by itself: {one.kind} {one.id} ({one.text})")
     if leftovers.not_asked:
-        _line(out, "\nNot everything could be asked, so more may be left:")
+        _line(out, "\nSome kinds could not be read, so more may be left:")
         for kind, reason in leftovers.not_asked.items():
             _line(out, f"  {kind}: not asked: {reason}")
     if leftovers.left:
-        _line(out, f"\nPrices of {REGION}, on demand, without what is billed by use; - is free, ? is not known here.")
+        _line(out, f"\nPrices of {REGION}, on demand, without charges by use; - is free, ? is unknown.")
         for price in leftovers.prices:
             _line(out, f"  {price.text}")
 
@@ -68,7 +68,7 @@ def leftovers_json(leftovers: Leftovers) -> dict[str, Any]:
 
 def _in_the_way(leftovers: Leftovers) -> Iterator[str]:
     if leftovers.in_the_way:
-        yield "\nNot the stack's, and in its VPC, which EC2 deletes only when they are gone:"
+        yield "\nNot the stack's, but in its VPC. EC2 deletes the VPC only after them:"
     for one in leftovers.in_the_way:
         yield f"  {one.kind} {one.id} in {one.vpc}: {one.made_by}"
         for command in leftovers.commands(one):
@@ -78,10 +78,10 @@ def _in_the_way(leftovers: Leftovers) -> Iterator[str]:
 def _summary(leftovers: Leftovers) -> str:
     where = f"{leftovers.name} in {leftovers.region}, account {leftovers.account}"
     if leftovers.left:
-        are = "thing is" if len(leftovers.left) == 1 else "things are"
-        return f"{where}: {len(leftovers.left)} {are} there, at {_total(leftovers)}."
+        are = "resource is" if len(leftovers.left) == 1 else "resources are"
+        return f"{where}: {len(leftovers.left)} {are} left, at {_total(leftovers)}."
     if leftovers.not_asked:
-        return f"{where}: nothing was found, but not everything could be asked."
+        return f"{where}: nothing was found, but some kinds could not be read."
     return f"{where}: nothing is left."
 
 

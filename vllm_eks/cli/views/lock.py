@@ -19,13 +19,13 @@ def show_lock_warnings(found: SortedTensors, said_bytes: int | None, held_bytes:
     """
     if said_bytes is not None and said_bytes != held_bytes:
         print(
-            f"warning: the index says {said_bytes:,} bytes, the headers {held_bytes:,}: the headers are taken",
+            f"warning: the index says {said_bytes:,} bytes, the headers {held_bytes:,}: the headers are used",
             file=stream,
         )
     if found.unknown:
         names = ", ".join(found.unknown[:3]) + (", ..." if len(found.unknown) > 3 else "")
         print(
-            f"warning: {len(found.unknown)} tensors of unknown modules count as whole on every rank: {names}",
+            f"warning: {len(found.unknown)} tensors of unknown modules count in full on every rank: {names}",
             file=stream,
         )
 
@@ -43,7 +43,7 @@ def show_lock(document: dict[str, Any], before: str | None, found: SortedTensors
     for kind in parts["layers"]:
         size = sum(value for key, value in kind.items() if key != "indices")
         made.add_row(f"{gib(size):.2f}", "each layer", kind["indices"])
-    made.add_row(f"{gib(document['weights_bytes']):.2f}", f"in all, {parts['parameters'] / 1e9:.2f} B parameters", "")
+    made.add_row(f"{gib(document['weights_bytes']):.2f}", f"total, {parts['parameters'] / 1e9:.2f} B parameters", "")
     out.print(made)
     if found.draft_bytes:
         out.print(f"not counted: {gib(found.draft_bytes):.2f} GiB for multi-token prediction", markup=False)

@@ -87,7 +87,7 @@ def _unpinned(recording: Recording) -> Iterable[str]:
     ]
     if names:
         yield (
-            f"note on {_named(names)}: no commit is pinned, so each start on a fresh node downloads the newest one of "
+            f"note on {_named(names)}: no commit is pinned, so each start on a new node downloads the newest one of "
             "the model's repository: set revision, or run vllm-eks lock ORGANIZATION/NAME"
         )
 

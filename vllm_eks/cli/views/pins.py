@@ -8,7 +8,7 @@ from vllm_eks.pins.pinned import Pin
 
 
 def show_pins(pins: Sequence[Pin], version: str, written: Sequence[str], file_name: str, not_asked: str) -> None:
-    """Print the pins, what of them was written, and why AWS could not be asked."""
+    """Print the pins, what of them was written, and why AWS could not be queried."""
     out = console()
     print(f"Pins for Kubernetes {version}: of this release, in {file_name}, and the newest that AWS offers.\n")
     rows = table(out, "pin", "this release", "stack file", "offered", "remark")
@@ -17,11 +17,9 @@ def show_pins(pins: Sequence[Pin], version: str, written: Sequence[str], file_na
         rows.add_row(pin.key, pin.released or "-", pin.in_stack or "-", pin.offered or "?", remark)
     out.print(rows)
     if not_asked:
-        print(f"\nAWS could not be asked: {not_asked}")
+        print(f"\nAWS could not be queried: {not_asked}")
     if written:
-        print(
-            f"\n{len(written)} written into {file_name}. docs/how-to/edits.md says what each does; run pulumi preview"
-        )
+        print(f"\n{len(written)} written into {file_name}. docs/how-to/edits.md lists the effects; run pulumi preview")
 
 
 def pins_json(pins: Sequence[Pin], version: str, stack: str, written: Sequence[str]) -> dict[str, Any]:

@@ -71,9 +71,9 @@ def summary_lines(plan: Plan) -> list[str]:
         f"PP={layout.pipeline_parallel_size} ({stages}){replicas}",
         f"  KV cache     {plan.kv_cache_tokens:,} tokens a replica ({low:,} to {high:,}): {plan.max_concurrency:g} "
         f"requests of {options.max_model_len:,} tokens at once (vLLM {version})",
-        f"  context      {options.max_model_len:,} tokens planned; on the cautious side this layout could go to "
+        f"  context      {options.max_model_len:,} tokens planned; by the low estimate this layout allows up to "
         f"{plan.largest_context_tokens:,}",
-        f"  margin       {gib(plan.margin_bytes):.2f} GiB a GPU beyond one such request, on the cautious side",
+        f"  margin       {gib(plan.margin_bytes):.2f} GiB a GPU beyond one such request, by the low estimate",
         f"  start        {plan.startup.budget_seconds:,} s budget from scheduled pod to first token",
         f"  price        {price(plan)}",
     ]
@@ -98,8 +98,8 @@ def advice_lines(plan: Plan, region: str) -> list[str]:
     lines.append(f"  other ways   {ways}")
     start, once, a_month = start_nat_usd(plan, region), copy_nat_usd(plan, region), s3_usd_per_month(plan, region)
     lines.append(
-        f"  weights      from the Hub {usd(start)} of NAT at each start on fresh nodes; in S3 {usd(once)} of NAT once "
-        f"and {usd(a_month)} a month ({region})"
+        f"  weights      from the Hub: {usd(start)} for NAT at each start on new nodes; from S3: {usd(once)} for NAT "
+        f"once and {usd(a_month)} a month ({region})"
     )
     return lines
 

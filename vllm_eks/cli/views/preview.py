@@ -27,7 +27,7 @@ def show(recording: Recording, stack: str, out: Console, wanted: "Wanted") -> No
     say(out, answer(recording).line)
     if recording.refusal:
         return
-    say(out, f"Offline preview of stack {stack} in {recording.region}: nothing is made, and AWS is not asked.")
+    say(out, f"Offline preview of stack {stack} in {recording.region}: nothing is created, and AWS is not contacted.")
     show_warnings(recording, out)
     _part(out, "Plan")
     show_models(recording, out)

@@ -38,7 +38,7 @@ def answer(recording: Recording) -> Answer:
     if todo:
         more = f", and {len(todo) - 1} more to set" if len(todo) > 1 else ""
         return Answer(verdict="not_yet", line=f"Not yet: {todo[0].text}{more}. Then: {built}")
-    return Answer(verdict="yes", line=f"Yes, when your account allows it: {built}")
+    return Answer(verdict="yes", line=f"Yes, if your account allows it: {built}")
 
 
 def warnings_of(recording: Recording) -> list[str]:

@@ -71,10 +71,10 @@ def _ways_out(recording: Recording) -> Iterator[str]:
     if recording.of_type(INTERNET_GATEWAY):
         nat = len(recording.of_type(NAT_GATEWAY))
         gateways = "the NAT gateway" if nat == 1 else f"{nat} NAT gateways"
-        yield f"internet gateway: private subnets go out through {gateways}, nothing comes in"
+        yield f"internet gateway: private subnets reach the internet through {gateways}; no inbound traffic"
     for one in recording.of_type(VPC_ENDPOINT):
         service = str(one.inputs["serviceName"]).rpartition(".")[2]
-        yield f"{service.upper()} endpoint ({str(one.inputs['vpcEndpointType']).lower()}): traffic to it skips NAT"
+        yield f"{service.upper()} endpoint ({str(one.inputs['vpcEndpointType']).lower()}): traffic to it bypasses NAT"
 
 
 def _system_nodes(recording: Recording, zone_of: Mapping[str, str]) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _clients(recording: Recording) -> Iterator[str]:
     for name, model in models.items():
         yield f"clients in the cluster call {model['endpoint']} -> the first pod of each replica of {name}"
     if models:
-        yield "clients outside the cluster go through kubectl port-forward: pulumi stack output models prints it"
+        yield "clients outside the cluster use kubectl port-forward: pulumi stack output models prints the command"
 
 
 def _groups(recording: Recording, *, of_models: bool) -> list[Registration]:

@@ -156,13 +156,14 @@ def test_the_bill_is_printed_with_its_sum_and_what_is_not_in_it(
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "USD/h USD/month part what price of"
     assert lines[1] == "32.58 23,780 GPU nodes of llama-4-scout 2 x g5.48xlarge us-west-2, on demand, Linux, 2026"
-    assert lines[8] == "32.96 24,062 together us-west-2 730 h a month"
+    assert lines[8] == "32.96 24,062 total us-west-2 730 h a month"
     assert lines[9:] == [
-        "weights of llama-4-scout from the Hub, each start on fresh nodes: 456 GB of weights, $20.53 through NAT "
-        "($0.045 a GB, us-west-2, 2026-11, not looked up); nothing on nodes that have them; 1,597 s to the first token",
-        "weights of llama-4-scout from S3: $9.78 through NAT once, $5.00 a month ($0.023 a GB, us-west-2, 2026-11, not "
-        "looked up), then nothing a start; 433 s",
-        "by use, so not in the sum: logs, traffic between zones and out. The S3 endpoint is free.",
+        "weights of llama-4-scout from the Hub, each start on new nodes: 456 GB, $20.53 for NAT "
+        "($0.045 a GB, us-west-2, 2026-11, not looked up), nodes that have them download nothing; "
+        "1,597 s to the first token",
+        "weights of llama-4-scout from S3: $9.78 for NAT once, $5.00 a month ($0.023 a GB, us-west-2, 2026-11, not "
+        "looked up), nothing for a start; 433 s",
+        "not in the total (billed by use): logs, traffic between zones and outwards. The S3 endpoint is free.",
     ]
 
 
