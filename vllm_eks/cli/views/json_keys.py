@@ -116,5 +116,5 @@ PINS_KEYS: Mapping[str, str] = {
         "A list of `key` (of the stack file), `this_release`, `stack_file`, `offered` (null where not known), `moves` "
         "(whether the offer differs from what runs), `written` and `remark`."
     ),
-    "not_asked": "Why AWS could not be asked; null where it could.",
+    "not_asked": "Why AWS could not be queried; null where it could.",
 }
