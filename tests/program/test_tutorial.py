@@ -77,7 +77,7 @@ def test_the_parked_stack_costs_what_the_pages_say(preview: Callable[..., Shown]
 
 
 def test_the_capacity_page_has_the_start_of_the_dev_model(dev: str) -> None:
-    for pattern in (r"that have them; (\d+ s)", r"of weights, (\$[\d.]+) through NAT", r"nothing a start; (\d+ s)"):
+    for pattern in (r"download nothing; (\d+ s)", r"(\$[\d.]+) for NAT", r"nothing for a start; (\d+ s)"):
         match = re.search(pattern, dev)
         assert match
         assert match[1] in CAPACITY

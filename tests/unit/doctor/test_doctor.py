@@ -345,15 +345,9 @@ def test_people_get_a_table_without_tokens(
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "what finding",
-<<<<<<< HEAD
         "PROBLEM scout-0 the Hugging Face token is missing or wrong",
-        "seen: 401 Client Error: Invalid user token *** [again]",
-        "do: run pulumi config set --secret huggingFaceToken, then pulumi up",
-=======
-        "PROBLEM scout-0 Hugging Face takes no token, or a wrong one",
         "evidence: 401 Client Error: Invalid user token *** [again]",
         "fix: run pulumi config set --secret huggingFaceToken, then pulumi up",
->>>>>>> 3a55bf7 (Texts of the commands and their views in plain English)
     ]
 
 
