@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -76,7 +76,8 @@ class CopyJob(pulumi.ComponentResource):
                 "active_deadline_seconds": args.seconds,
                 "template": {
                     "metadata": {"labels": {"app.kubernetes.io/name": "copy-weights"}},
-                    "spec": self._pod(scripts.metadata["name"], self._token_secret(namespace)),
+                    # The pod is plain JSON, and the SDK takes it so: its types know it with every key spelled out only.
+                    "spec": cast(Any, self._pod(scripts.metadata["name"], self._token_secret(namespace))),
                 },
             },
             opts=pulumi.ResourceOptions(
