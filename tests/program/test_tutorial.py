@@ -76,6 +76,12 @@ def test_the_parked_stack_costs_what_the_pages_say(preview: Callable[..., Shown]
     assert f"still costs ${parked} an hour" in " ".join(README.split())
 
 
+def test_the_words_for_a_key_that_goes_are_those_of_the_command() -> None:
+    said = re.search(r"key under \*([^*]+)\*", TUTORIAL)
+    assert said
+    assert f"\\n{said[1]}: {{one.kind}}" in (ROOT / "vllm_eks" / "cli" / "views" / "leftovers.py").read_text()
+
+
 def test_the_capacity_page_has_the_start_of_the_dev_model(dev: str) -> None:
     for pattern in (r"download nothing; (\d+ s)", r"(\$[\d.]+) for NAT", r"nothing for a start; (\d+ s)"):
         match = re.search(pattern, dev)
