@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from checks.api import Record
 from checks.asking import Question, ask, error_code, why_unknown
 from checks.site import Instance, Site, instances_of_types, own_instances
+from vllm_eks.aws.session import Record
 from vllm_eks.check import Check
 from vllm_eks.planner.search.gpu_nodes import CAPACITY_BLOCK, SPOT, GpuNodes
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -76,8 +75,7 @@ class CopyJob(pulumi.ComponentResource):
                 "active_deadline_seconds": args.seconds,
                 "template": {
                     "metadata": {"labels": {"app.kubernetes.io/name": "copy-weights"}},
-                    # The pod is plain JSON, and the SDK takes it so: its types know it with every key spelled out only.
-                    "spec": cast(Any, self._pod(scripts.metadata["name"], self._token_secret(namespace))),
+                    "spec": self._pod(scripts.metadata["name"], self._token_secret(namespace)),
                 },
             },
             opts=pulumi.ResourceOptions(
@@ -127,9 +125,11 @@ class CopyJob(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _pod(self, scripts: pulumi.Output[str], token_secret: pulumi.Output[str] | None) -> dict[str, Any]:
+    def _pod(
+        self, scripts: pulumi.Output[str], token_secret: pulumi.Output[str] | None
+    ) -> kubernetes.core.v1.PodSpecArgsDict:
         args = self._args
-        command = [
+        command: list[pulumi.Input[str]] = [
             *(
                 "python3",
                 "-u",
@@ -141,8 +141,10 @@ class CopyJob(pulumi.ComponentResource):
             ),
             *("--bucket", args.bucket, "--prefix", args.prefix),
         ]
-        mounts: list[dict[str, Any]] = [{"name": "scripts", "mount_path": "/scripts/vllm_eks/pods", "read_only": True}]
-        volumes: list[dict[str, Any]] = [{"name": "scripts", "config_map": {"name": scripts}}]
+        mounts: list[kubernetes.core.v1.VolumeMountArgsDict] = [
+            {"name": "scripts", "mount_path": "/scripts/vllm_eks/pods", "read_only": True}
+        ]
+        volumes: list[kubernetes.core.v1.VolumeArgsDict] = [{"name": "scripts", "config_map": {"name": scripts}}]
         if token_secret is not None:
             command += ["--token-file", "/secrets/hugging-face/token"]
             mounts.append({"name": "token", "mount_path": "/secrets/hugging-face", "read_only": True})
@@ -154,7 +156,10 @@ class CopyJob(pulumi.ComponentResource):
             "enable_service_links": False,
             # No tolerations: GPU nodes are tainted, so this runs on the system nodes, before and beside their making.
             "security_context": {
-                **{"run_as_non_root": True, "run_as_user": 65534, "run_as_group": 65534, "fs_group": 65534},
+                "run_as_non_root": True,
+                "run_as_user": 65534,
+                "run_as_group": 65534,
+                "fs_group": 65534,
                 "seccomp_profile": {"type": "RuntimeDefault"},
             },
             "containers": [
@@ -166,7 +171,8 @@ class CopyJob(pulumi.ComponentResource):
                     "termination_message_policy": "FallbackToLogsOnError",
                     "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
                     "security_context": {
-                        **{"allow_privilege_escalation": False, "read_only_root_filesystem": True},
+                        "allow_privilege_escalation": False,
+                        "read_only_root_filesystem": True,
                         "capabilities": {"drop": ["ALL"]},
                     },
                     "volume_mounts": mounts,
