@@ -6,17 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import test_preview
-from tests.program.test_preview import Shown
+from tests.support.previews import Shown
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = " ".join((ROOT / "docs" / "tutorial" / "first-model.md").read_text().split())
 README = (ROOT / "README.md").read_text()
 CAPACITY = (ROOT / "docs" / "how-to" / "capacity.md").read_text()
-
-# Fixtures are found in the module that uses them.
-preview = test_preview.preview
-project = test_preview.project
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.aws_wire import Wire, WiredSession
-from tests.fakes.planted_aws import Gardener, plant_ours, plant_strange_network, plant_strangers
+from tests.fakes.planted_aws import Gardener
+from tests.fakes.planted_stacks import plant_ours, plant_strange_network, plant_strangers
 
 PLACEMENT_GROUPS = "ec2.DescribePlacementGroups"
 FULL = "us-west-2"

@@ -8,8 +8,8 @@ import pytest
 from components.cluster.existing_cluster import ExistingCluster, cluster_of
 from components.network.existing_network import ExistingNetwork, network_of
 from components.network.network import Network, NetworkArgs
+from tests.support.clusters import ACCESS, ARGS
 from tests.support.nested import replaced
-from tests.unit.components.test_cluster import ACCESS, ARGS
 from vllm_eks.specs.cluster import ExistingClusterSpec, FoundControlPlane
 from vllm_eks.specs.network import FoundVpc, NetworkSpec
 

@@ -10,7 +10,7 @@ import pytest
 from components.cluster.cluster import Cluster
 from components.nodes.gpu_node_group import GPU_TAINT
 from components.nodes.gpu_taint import ADDON_CONFIGURATION, GPU_TOLERATION
-from tests.unit.components.test_cluster import ARGS as CLUSTER
+from tests.support.clusters import ARGS as CLUSTER
 from vllm_eks.pins.eks import ADDON_VERSIONS
 from vllm_eks.planner.hardware.instances import catalogue
 

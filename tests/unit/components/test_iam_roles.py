@@ -10,7 +10,7 @@ from components.cluster.cluster import Cluster
 from components.iam.iam_roles import IamArgs, for_roles_inside
 from components.network.network import Network, NetworkArgs
 from components.weights.model_weights import ModelWeights
-from tests.unit.components.test_cluster import ARGS as CLUSTER
+from tests.support.clusters import ARGS as CLUSTER
 from tests.unit.components.test_existing import existing_cluster
 from tests.unit.components.test_model_weights import ARGS as WEIGHTS
 from vllm_eks.specs.network import NetworkSpec

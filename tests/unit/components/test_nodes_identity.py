@@ -4,8 +4,8 @@ import pulumi
 import pytest
 
 from components.nodes.gpu_node_group import GpuNodeGroup
+from tests.support.gpu_node_groups import ARGS, NODE_GROUP, TEMPLATE
 from tests.support.nested import replaced
-from tests.unit.components.test_gpu_node_group import ARGS, NODE_GROUP, TEMPLATE
 from vllm_eks.preview import mock_cloud
 
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from config.sections import parse_section
 from config.settings.base import ABSENT
 from config.stack_keys import PROVIDER_KEYS, SECTION_KEYS
+from tests.support.told_errors import good_config
 from tests.support.wrong_files import ELSEWHERE, MODEL
-from tests.unit.config.test_wrong_files import good_config
 from tools.reference.settings_schema import settings_schema
 from tools.reference.stack_schema import section_schema
 

@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.aws_wire import Wire, written
-from tests.fakes.planted_aws import (
-    MARK,
-    NEIGHBOUR,
-    OURS,
-    owned,
-    plant_strange_network,
-    plant_strangers,
-    tag_list,
-)
+from tests.fakes.planted_aws import MARK, NEIGHBOUR, OURS, owned, tag_list
+from tests.fakes.planted_stacks import plant_strange_network, plant_strangers
 from tests.support import leftovers_asking
 from tests.support.leftovers_asking import FULL, KINDS, PLACEMENT_GROUPS, Ask, Gardens, full_account
 from vllm_eks.cli.views.json_keys import LEFTOVERS_KEYS

@@ -1,13 +1,10 @@
 """The probe, the drain and the keys, as the processes that run in a pod; vLLM's server is a test double."""
 
-import asyncio
 import io
-import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -15,21 +12,10 @@ from typing import Any
 import pytest
 
 from tests.fakes.vllm_server import Double, real_metrics, vllm_double
-from vllm_eks.pods import PODS, alive
+from tests.support.engine_scripts import script
+from vllm_eks.pods import alive
 from vllm_eks.pods.alive import Memory, check_progress
-from vllm_eks.pods.drain import drain
-from vllm_eks.pods.engine import PROGRESS_METRICS, EngineState, load_of, read_engine, state_of
-from vllm_eks.pods.vllm_eks_keys import KEYS_FOLDER, ApiKeys
-
-
-@pytest.fixture
-def vllm() -> Iterator[Double]:
-    with vllm_double() as double:
-        yield double
-
-
-def script(name: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-E", "-S", str(PODS / name), *map(str, arguments)]
+from vllm_eks.pods.engine import PROGRESS_METRICS, EngineState, load_of, state_of
 
 
 def probe(
@@ -200,187 +186,3 @@ def test_what_is_not_told_is_not_none() -> None:
 def test_without_metrics_health_alone_counts() -> None:
     before = Memory(fingerprint="", since=0)
     assert check_progress(EngineState(running=5), before, 1000, 10, token_comes=lambda: False) == ("", None)
-
-
-# --- drain.py
-
-
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-def drained(look: Callable[[float], EngineState]) -> tuple[str, float]:
-    """Return why the wait was over, and after how many seconds."""
-    clock = Clock()
-    why = drain(
-        lambda: look(clock.now),
-        settle_seconds=5,
-        limit_seconds=90,
-        stall_seconds=20,
-        clock=lambda: clock.now,
-        sleep=clock.sleep,
-    )
-    return why, clock.now
-
-
-def test_requests_may_end_before_anything_stops() -> None:
-    def ends_at_30(now: float) -> EngineState:
-        return EngineState(running=int(now < 30), waiting=0, fingerprint=str(now))
-
-    assert drained(ends_at_30) == ("no request is left", 30)
-
-
-def test_a_queue_counts_as_well() -> None:
-    assert drained(lambda now: EngineState(waiting=int(now < 9), fingerprint=str(now))) == ("no request is left", 9)
-
-
-def test_endpoints_have_time_to_go() -> None:
-    assert drained(lambda _: EngineState(running=0, waiting=0)) == ("no request is left", 5)
-
-
-def test_what_the_engine_has_not_counted_yet_is_waited_for_too() -> None:
-    def last_of_it(now: float) -> EngineState:
-        return EngineState(running=0, waiting=0, in_flight=int(now < 12), fingerprint="same")
-
-    assert drained(last_of_it) == ("no request is left", 12)
-
-
-def test_a_server_that_tells_nothing_gets_all_the_time() -> None:
-    assert drained(lambda _: EngineState()) == ("90 s are over", 90)
-
-
-def test_a_stuck_engine_is_not_waited_for() -> None:
-    why, seconds = drained(lambda _: EngineState(running=2, fingerprint="same"))
-    assert (why, seconds) == ("2 requests are left and nothing moves", 25)
-
-
-def test_a_dead_engine_is_not_waited_for() -> None:
-    why, seconds = drained(lambda _: EngineState(trouble="/health says 503: the engine is dead", dead=True))
-    assert (why, seconds) == ("the engine does not answer: /health says 503: the engine is dead", 5)
-
-
-def test_a_server_that_answers_late_may_be_busy() -> None:
-    def late_for_30(now: float) -> EngineState:
-        return EngineState(trouble="/health: no answer (timed out)", late=True) if now < 30 else EngineState(running=0)
-
-    assert drained(late_for_30) == ("no request is left", 30)
-
-
-def test_late_is_told_from_gone(vllm: Double) -> None:
-    vllm.delay_seconds = 0.2
-    assert read_engine(vllm.url, timeout_seconds=0.05).late
-    assert not read_engine("http://127.0.0.1:9", timeout_seconds=0.05).late
-
-
-def test_an_endless_answer_is_cut_within_the_pods_grace() -> None:
-    why, seconds = drained(lambda now: EngineState(running=1, fingerprint=str(now)))
-    assert (why, seconds) == ("90 s are over", 90)
-
-
-@pytest.mark.parametrize("how", [("--host=localhost",), ("--host-from=LWS_LEADER_ADDRESS",)])
-def test_leader_and_worker_ask_the_leaders_engine(vllm: Double, how: tuple[str, ...]) -> None:
-    done = subprocess.run(
-        script("drain.py", *how, f"--port={vllm.port}", "--settle-seconds=0"),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "LWS_LEADER_ADDRESS": "127.0.0.1"},
-    )
-    assert (done.returncode, done.stdout) == (0, "drained: no request is left\n")
-    assert [path for _, path, _ in vllm.asked] == ["/health", "/metrics", "/load"]
-
-
-# --- vllm_eks_keys.py
-
-
-@pytest.fixture
-def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(KEYS_FOLDER, str(tmp_path))
-    (tmp_path / "apiKey").write_text("first\n")
-    return tmp_path
-
-
-def answer(guard: ApiKeys, path: str = "/v1/completions", key: str | None = None, **scope: Any) -> Any:
-    """Return the status, or what the websocket is told; 200 is the application's own."""
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    headers = [(b"authorization", key.encode())] if key else []
-    request = {"type": "http", "method": "POST", "path": path, "headers": headers, **scope}
-    # Not asyncio.run, which leaves the thread without the loop that other tests use.
-    loop = asyncio.new_event_loop()
-    loop.run_until_complete(guard(request, lambda: asyncio.sleep(0), send))
-    loop.close()
-    return sent[0].get("status", sent[0]["type"])
-
-
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200})
-
-
-def test_a_request_needs_a_key(keys: Path) -> None:
-    guard = ApiKeys(application)
-    assert answer(guard, key="Bearer first") == 200
-    assert [answer(guard, key=wrong) for wrong in (None, "Bearer", "Bearer ", "Bearer firs", "Basic first")] == [
-        401
-    ] * 5
-
-
-def test_any_of_two_keys_is_good_and_a_change_needs_no_restart(keys: Path) -> None:
-    guard = ApiKeys(application)
-    assert answer(guard, key="Bearer second") == 401
-    (keys / "secondApiKey").write_text("second")
-    assert [answer(guard, key=f"Bearer {key}") for key in ("first", "second")] == [200, 200]
-    (keys / "apiKey").unlink()
-    assert [answer(guard, key=f"Bearer {key}") for key in ("first", "second")] == [401, 200]
-
-
-def test_a_folder_as_the_kubelet_makes_it_is_read_through_its_links(keys: Path) -> None:
-    (keys / "apiKey").unlink()
-    for name, key in (("..1", "old"), ("..2", "new")):
-        (keys / name).mkdir()
-        (keys / name / "apiKey").write_text(key)
-    (keys / "..data").symlink_to("..1")
-    (keys / "apiKey").symlink_to("..data/apiKey")
-    guard = ApiKeys(application)
-    assert answer(guard, key="Bearer old") == 200
-    (keys / "swap").symlink_to("..2")
-    (keys / "swap").rename(keys / "..data")
-    assert [answer(guard, key=f"Bearer {key}") for key in ("old", "new")] == [401, 200]
-
-
-def test_a_key_may_come_as_anthropics_clients_send_it(keys: Path) -> None:
-    def status(*headers: tuple[bytes, bytes]) -> Any:
-        return answer(ApiKeys(application), "/v1/messages", headers=list(headers))
-
-    assert status((b"x-api-key", b"first")) == 200
-    assert status((b"X-Api-Key", b"wrong")) == 401
-    assert status((b"x-api-key", b"first"), (b"authorization", b"Basic eA==")) == 401
-
-
-def test_no_key_lets_nobody_in(keys: Path) -> None:
-    (keys / "apiKey").write_text("\n")
-    assert [answer(ApiKeys(application), key=key) for key in (None, "Bearer ", "Bearer first")] == [401] * 3
-
-
-@pytest.mark.parametrize("path", ["/tokenize", "/invocations", "/health/../v1/models", "/docs"])
-def test_all_but_health_and_metrics_is_closed(keys: Path, path: str) -> None:
-    guard = ApiKeys(application)
-    assert answer(guard, path) == 401
-    assert [answer(guard, open_path) for open_path in ("/health", "/load", "/metrics", "/ping", "/version")] == [
-        200
-    ] * 5
-
-
-def test_websockets_are_closed_and_the_servers_own_messages_pass(keys: Path) -> None:
-    guard = ApiKeys(application)
-    assert answer(guard, "/v1/realtime", type="websocket") == "websocket.close"
-    assert answer(guard, type="lifespan") == 200
-    assert answer(guard, method="OPTIONS") == 200

@@ -1,0 +1,73 @@
+"""What the stack vllm-eks-dev left in an account of moto's, and what strangers have there."""
+
+from tests.fakes.planted_aws import MARK, NEIGHBOUR, NODE, OURS, STRANGE_TAGS, Gardener, owned
+
+
+def plant_ours(garden: Gardener) -> None:
+    """Something of every kind but the cluster, after a destroy that failed half way."""
+    garden.network(MARK)
+    garden.interface({"cluster.k8s.amazonaws.com/name": OURS, "node.k8s.amazonaws.com/instance_id": NODE})
+    garden.interface({}, f"aws-K8S-{NODE}")
+    garden.interface({}, f"Amazon EKS {OURS}")
+    garden.volume({"ebs.csi.aws.com/cluster-name": OURS, **owned(OURS)})
+    garden.security_group({"elbv2.k8s.aws/cluster": OURS}, "k8s-traffic-dev")
+    garden.security_group({"aws:eks:cluster-name": OURS, **owned(OURS)}, f"eks-cluster-sg-{OURS}-1")
+    garden.instance({"eks:cluster-name": OURS, **owned(OURS)})
+    garden.nat_gateway(MARK)
+    garden.endpoint(MARK, "Gateway")
+    garden.endpoint(MARK, "Interface")
+    garden.launch_template(MARK, f"{OURS}-scout-template")
+    garden.placement_group(MARK, f"{OURS}-scout-placement")
+    garden.route_table(MARK)
+    garden.internet_gateway(MARK, attached=True)
+    garden.classic_load_balancer(owned(OURS), "a0123456789abcdef")
+    garden.load_balancer({"elbv2.k8s.aws/cluster": OURS}, "k8s-vllm-scout")
+    garden.target_group({"elbv2.k8s.aws/cluster": OURS}, "k8s-vllm-scout-tg")
+    garden.auto_scaling_group({"eks:cluster-name": OURS}, "eks-scout-1")
+    garden.log_group({}, f"/aws/eks/{OURS}/cluster")
+    garden.log_group(MARK, f"{OURS}-flow-logs-log-group-0a1b2c3")
+    garden.key(MARK, alias=f"alias/eks/{OURS}")
+    garden.key(MARK, dying=True)
+
+
+def plant_strangers(garden: Gardener) -> set[str]:
+    """Things of others of every kind with every tag that must not count, in the VPC that `garden` is in."""
+    strange: set[str] = set()
+    for number, tags in enumerate(STRANGE_TAGS.values()):
+        strange |= {
+            garden.interface(tags, "ELB app/someone"),
+            garden.volume(tags),
+            garden.security_group(tags, f"{OURS}-group-{number}"),
+            garden.instance(tags),
+            *garden.nat_gateway(tags),
+            garden.endpoint(tags, "Interface"),
+            garden.launch_template(tags, f"{OURS}-template-{number}"),
+            garden.placement_group(tags, f"{OURS}-placement-{number}"),
+            garden.route_table(tags),
+            garden.internet_gateway(tags, attached=False),
+            garden.classic_load_balancer(tags, f"{OURS}-{number}"),
+            garden.load_balancer(tags, f"{OURS}-{number}"),
+            garden.target_group(tags, f"{OURS}-{number}"),
+            garden.auto_scaling_group(tags, f"{OURS}-asg-{number}"),
+            garden.log_group(tags, f"{OURS}-flow-logs-log-group-{number}"),
+            garden.key(tags, alias=f"alias/eks/{OURS}-{number}"),
+            garden.key(tags, dying=True),
+        }
+    return strange | _strange_names(garden)
+
+
+def _strange_names(garden: Gardener) -> set[str]:
+    return {
+        garden.interface({}, f"aws-K8S-{NODE} of somebody"),
+        garden.interface({"cluster.k8s.amazonaws.com/name": NEIGHBOUR}, f"aws-K8S-{NODE}"),
+        garden.interface({}, f"Amazon EKS {NEIGHBOUR}"),
+        garden.log_group({}, f"/aws/eks/{NEIGHBOUR}/cluster"),
+        garden.log_group({}, f"/aws/eks/{OURS}/cluster-old"),
+        garden.log_group(MARK | {"vllm-eks/stack": NEIGHBOUR}, f"/aws/eks/{OURS}/cluster2"),
+    }
+
+
+def plant_strange_network(garden: Gardener) -> set[str]:
+    """A VPC of somebody else that our cluster was let into, and the neighbour's interfaces in it."""
+    garden.network(owned(OURS, "shared"))
+    return {garden.vpc, garden.subnet, garden.interface({}, f"aws-K8S-{NODE}")}

@@ -1,0 +1,26 @@
+"""The form of every Python file: short enough to read as a whole, and laid out by the formatter alone."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MOST_LINES = 250
+FOLDERS = ("charts", "checks", "components", "config", "tests", "tools", "vllm_eks")
+FILES = [ROOT / "__main__.py", *(file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py")))]
+
+
+def test_no_file_is_longer_than_one_reads_as_a_whole() -> None:
+    longer = {str(file.relative_to(ROOT)): count for file in FILES if (count := lines_of(file)) > MOST_LINES}
+    assert longer == {}, f"more than {MOST_LINES} lines: split them by subject"
+
+
+def lines_of(file: Path) -> int:
+    return len(file.read_text().splitlines())
+
+
+@pytest.mark.parametrize("mark", ["fmt: skip", "fmt: off"])
+def test_the_formatter_lays_out_every_line(mark: str) -> None:
+    # This file names the marks.
+    marked = [str(file.relative_to(ROOT)) for file in FILES if f"# {mark}" in file.read_text()]
+    assert marked == []

@@ -1,0 +1,46 @@
+"""Runs the preview, and copies the project for a test that changes it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.previews import PROJECT, ROOT, Shown
+from vllm_eks.cli.preview import EVERYTHING_SHORT, Wanted, _run, run_preview
+from vllm_eks.preview.recording import Recording
+from vllm_eks.stack_files.stack_file import StackFile
+
+
+@pytest.fixture
+def preview(capsys: pytest.CaptureFixture[str], recorded_stack: Callable[[str], Recording]) -> Callable[..., Shown]:
+    """The command in this process. A stack runs once: our own for all tests, another one for its test."""
+    ran: dict[str, Recording] = {}
+
+    def run_once(folder: Path, file: StackFile) -> Recording:
+        if folder == ROOT:
+            return recorded_stack(file.stack)
+        key = f"{folder} {file}"
+        if key not in ran:
+            ran[key] = _run(folder, file)
+        return ran[key]
+
+    def run(
+        folder: Path = ROOT, stack: str = "dev", wanted: Wanted = EVERYTHING_SHORT, *, again: bool = False
+    ) -> Shown:
+        with pytest.MonkeyPatch.context() as patch:
+            if not again:
+                patch.setattr("vllm_eks.cli.preview._run", run_once)
+            status = run_preview(folder, stack, wanted)
+        captured = capsys.readouterr()
+        return Shown(status, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in PROJECT:
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    return tmp_path

@@ -1,0 +1,32 @@
+"""A good stack configuration, and what a stack file that is not is told."""
+
+from pathlib import Path
+from typing import Any
+
+from config.checked_stack import check_stack
+from tests.support.stack_config import model
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.stack_files.read import read_stack_file
+
+LONGEST_LINE = 1200
+
+
+def good_config() -> dict[str, Any]:
+    return {
+        "aws:region": "us-west-2",
+        "vllm-eks:network": {"zones": ["us-west-2a", "us-west-2b"]},
+        "vllm-eks:cluster": {"publicAccessCidrs": ["203.0.113.7/32"]},
+        "vllm-eks:models": {"qwen3": model()},
+    }
+
+
+def told(folder: Path, text: str | bytes) -> list[str]:
+    """Return the lines about a stack file; none where it is accepted. Any other exception is a failure."""
+    (folder / "Pulumi.test.yaml").write_bytes(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
+    try:
+        check_stack(read_stack_file(folder, "test").for_offline_preview())
+        return []
+    except WrongQuestion as refused:
+        lines = str(refused).splitlines()
+    assert [line for line in lines if len(line) > LONGEST_LINE or "Traceback" in line] == []
+    return lines

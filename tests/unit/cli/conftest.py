@@ -1,0 +1,25 @@
+"""Runs `vllm-eks plan` in this process."""
+
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+
+from tests.support.plan_command import ROOT, Answer, Ask
+from vllm_eks.cli.main import main
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """The command in this process; one test below starts it as a process of its own."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*arguments: str, cwd: Path = ROOT) -> Answer:
+        monkeypatch.setattr("sys.argv", ["vllm-eks", "plan", *arguments])
+        with chdir(cwd), pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code is None or isinstance(ended.value.code, int)
+        captured = capsys.readouterr()
+        return Answer(ended.value.code or 0, captured.out, captured.err)
+
+    return run

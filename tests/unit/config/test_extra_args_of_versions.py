@@ -1,0 +1,134 @@
+"""What passes in `extraArgs`, what the plan or the chart refuses, and what is warned of."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.extra_args import VERSIONS, said
+from tests.support.stack_config import load_stack, model, report_of, write_stack
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--seed", "7", "--trust-remote-code", "--stream-interval=4", "-O3"],
+        ["--seed", "-1", "--max_log_len", "100", "--enable-log-requests"],
+        ["--dtype", "auto"],
+        ["--dtype", "bfloat16"],
+        ["--quantization", "None"],
+        ["--no-enable-eplb", "--no-disable-hybrid-kv-cache-manager"],
+        ["--cpu-offload-gb", "0", "--data-parallel-size", "1"],
+        ["--runner", "generate", "--convert", "none", "--load-format", "safetensors"],
+        ["--api-server-count", "1", "--mm-processor-cache-gb", "0", "--max-logprobs", "5"],
+        ["--root-path", "/v2", "--allow-credentials", "--allowed-origins", '["https://chat.example"]'],
+        ["--tool-parser-plugin", "/opt/parser.py", "--chat-template=/opt/chat.jinja"],
+    ],
+)
+def test_harmless_flags_and_values_pass(args: list[str], version: str) -> None:
+    assert said(*args, version=version) == ([], [])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (["--speculative-config", '{"method": "eagle3", "model": "org/draft", "num_speculative_tokens": 3}'], "draft"),
+        (["--speculative-config.method", "mtp", "--speculative-config.num_speculative_tokens=1"], "draft"),
+        (["--cpu-offload-gb", "40"], "host memory"),
+        (["--kv-offloading-size", "20"], "host memory"),
+        (["--kv-transfer-config", '{"kv_connector": "NixlConnector", "kv_role": "kv_both"}'], "connector"),
+        (["--hf-overrides", '{"rope_parameters": {}}'], "config.json"),
+        (["--load-format", "dummy"], "not the ones that are planned"),
+        (["--mamba-ssm-cache-dtype", "float32"], "state cache"),
+        (["--dtype", "float32"], "16 bits a value"),
+        (["--quantization", "fp8"], "the checkpoint's own quantization"),
+        (["--block-size", "32"], "pages of the KV cache"),
+        (["--skip-mm-profiling"], "encoder's memory"),
+        (["--enable-eplb"], "redundant experts"),
+        (["--disable-hybrid-kv-cache-manager"], "layers with a window"),
+        (["--data-parallel-size", "2"], "a group of pods is one engine"),
+        (["--runner", "pooling"], "a model that generates text"),
+        (["--convert=embed"], "a model that generates text"),
+        (["--uds", "/tmp/s"], "HTTP over TCP"),
+        (["--ssl-keyfile", "/k", "--ssl-certfile", "/c"], "plain HTTP"),
+        (["--config", "/etc/vllm.yaml"], "a second file"),
+        (["--disable-log-stats"], "the metrics"),
+        (["--api-server-count", "4"], "one API server"),
+        (["--skip-tokenizer-init"], "as text"),
+        (["--grpc"], "HTTP over TCP"),
+    ],
+)
+def test_what_the_plan_does_not_count_or_the_chart_relies_on_is_refused(
+    args: list[str], reason: str, version: str
+) -> None:
+    faults, _ = said(*args, version=version)
+    assert faults
+    assert all(reason in fault for fault in faults)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("args", "warning"),
+    [
+        (["--language-model-only"], "the plan still counts the encoder, so it may take more GPUs than needed"),
+        (["-cc.cudagraph_mode=NONE"], "the plan counts CUDA graphs of vLLM's default sizes"),
+        (["--moe-backend", "triton"], "the work space of this backend is not in the plan"),
+        (["--load-format", "fastsafetensors"], "this loader's host memory is not in the plan"),
+    ],
+)
+def test_what_is_not_quite_in_the_plan_is_warned_of(args: list[str], warning: str, version: str) -> None:
+    faults, (warned,) = said(*args, version=version)
+    assert faults == []
+    assert warned.endswith(warning)
+
+
+def test_speculation_without_a_draft_model_is_warned_of() -> None:
+    (warned,) = said("--speculative-config", '{"method": "ngram", "num_speculative_tokens": 3}')[1]
+    assert (
+        warned == "m.extraArgs[0]: --speculative-config: its memory is not in the plan: keep some of the KV cache free"
+    )
+
+
+def test_a_checkpoint_s_own_quantization_may_be_named() -> None:
+    awq = {"model": "RedHatAI/Llama-4-Scout-17B-16E-Instruct-quantized.w4a16", "instanceType": "g5.48xlarge"}
+    assert said("--quantization", "compressed-tensors", **awq) == ([], [])
+    (fault,) = said("-q", "fp8", **awq)[0]
+    assert fault == (
+        "m.extraArgs[0]: -q fp8: the plan is made from the checkpoint's own quantization: serve a checkpoint that is "
+        "quantized this way, and remove it"
+    )
+
+
+def test_a_version_without_a_table_refuses_nothing_that_it_may_have() -> None:
+    faults, warnings = said("--seed", "1", "--brand-new", "x", "--scheduling-policy", "newest", version="0.29.0")
+    assert faults == []
+    assert warnings == [
+        "m.extraArgs: there is no table of the flags of vLLM 0.29.0 here: they are held against those of 0.27.0, and "
+        "an unknown one is not refused",
+        "m.extraArgs[2]: --brand-new is not a flag of vLLM 0.29.0: remove it",
+        "m.extraArgs[4]: --scheduling-policy: 'newest' is not a valid choice: use one of fcfs, priority",
+    ]
+    # What vllm-eks owns or relies on is the same in every version.
+    assert said("--port", "1", "--disable-log-stats", version="0.29.0")[0] == [
+        "m.extraArgs[0]: --port is set by vllm-eks itself: remove it",
+        "m.extraArgs[2]: --disable-log-stats: the probes and the drain read the metrics that it disables: remove it",
+    ]
+
+
+def test_a_plugin_needs_an_image_that_holds_it(folder: Path) -> None:
+    write_stack(folder, {"qwen3": model(extraArgs=["--tool-parser-plugin", "/opt/p.py"])})
+    assert report_of(folder, "test").endswith(
+        "--tool-parser-plugin: the default image holds no such file: give image of the model, one that holds it"
+    )
+
+
+def test_warnings_reach_pulumi_s_log(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", logged.append)
+    write_stack(folder, {"qwen3": model(extraArgs=["--language-model-only"])})
+    load_stack(folder, "test")
+    assert logged == [
+        "vllm-eks:models.qwen3.extraArgs[0]: --language-model-only: the plan still counts the encoder, so it may take "
+        "more GPUs than needed"
+    ]
