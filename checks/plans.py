@@ -60,7 +60,7 @@ def capacity_warnings(name: str, nodes: GpuNodes) -> Iterator[Check]:
         yield Check(
             subject=f"models.{name}.capacityType",
             status="warning",
-            text=f"spot: EC2 may take {risk} back with two minutes' notice, and the whole replica loads anew "
+            text=f"spot: EC2 may take {risk} back with two minutes' notice, and the whole replica reloads "
             f"(up to {nodes.plan.startup.budget_seconds} s)",
         )
     if stages > 1 and nodes.stands_anywhere:

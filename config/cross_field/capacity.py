@@ -32,7 +32,7 @@ def _zones_are_given_once(model: ModelSettings, key: str) -> Iterator[Fault]:
     if not given:
         yield Fault(key=key_path(key, "zone"), text="is missing: give the zone of its GPU nodes, one of network.zones")
     if len(given) == 2:
-        yield Fault(key=key_path(key, "zones"), text="stands beside zone: keep one of them")
+        yield Fault(key=key_path(key, "zones"), text="conflicts with zone: keep one of them")
 
 
 def _zones_are_in_the_network(model: ModelSettings, network_zones: Sequence[str], key: str) -> Iterator[Fault]:
@@ -66,7 +66,7 @@ def _reservation_suits_the_zones(model: ModelSettings, key: str) -> Iterator[Fau
     if model.capacity_reservation_id and model.zones and not model.zone:
         yield Fault(
             key=key_path(key, "capacityReservationId"),
-            text="stands beside several zones, and a reservation is of one zone: write zone in place of zones",
+            text="conflicts with several zones, and a reservation is of one zone: write zone in place of zones",
         )
     if {"capacity_reservation_id", "capacity_reservation_group_arn"} <= model.model_fields_set:
         yield Fault(
@@ -86,7 +86,7 @@ def _capacity_type_has_what_it_needs(model: ModelSettings, key: str) -> Iterator
     for name in RESERVATIONS & model.model_fields_set if model.capacity_type == SPOT else ():
         yield Fault(
             key=key_path(key, to_camel(name)),
-            text="stands beside capacityType: spot, and spot instances never use a reservation: remove one of them",
+            text="conflicts with capacityType: spot, and spot instances never use a reservation: remove one of them",
         )
     if model.capacity_type != CAPACITY_BLOCK:
         return
@@ -98,7 +98,7 @@ def _capacity_type_has_what_it_needs(model: ModelSettings, key: str) -> Iterator
     if "placement_group" in model.model_fields_set:
         yield Fault(
             key=key_path(key, "placementGroup"),
-            text="stands beside capacityType: capacityBlock, whose instances are close together anyway: remove it",
+            text="conflicts with capacityType: capacityBlock, whose instances are close together anyway: remove it",
         )
     if model.instance_type and not model.instance_type.startswith("p"):
         yield Fault(

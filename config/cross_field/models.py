@@ -132,12 +132,12 @@ def _weights_are_had(model: ModelSettings, key: str) -> Iterator[Fault]:
     if weights.s3_uri and weights.source != S3:
         yield Fault(
             key=key_path(key, "weights", "s3Uri"),
-            text="stands beside source: huggingFace, which never looks there: write source: s3, or remove s3Uri",
+            text="conflicts with source: huggingFace, which never looks there: write source: s3, or remove s3Uri",
         )
     elif weights.s3_uri and model.revision:
         yield Fault(
             key=key_path(key, "revision"),
-            text="stands beside weights.s3Uri, and a folder in S3 has no revisions: remove revision, or name the "
+            text="conflicts with weights.s3Uri, and a folder in S3 has no revisions: remove revision, or name the "
             "folder after it",
         )
     if weights.source != S3:

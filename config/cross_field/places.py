@@ -30,7 +30,7 @@ def network_faults(network: NetworkSettings, key: str) -> Iterator[Fault]:
             )
         return
     if existing is None:
-        # Its own fault is told; what it stands beside may be right once it is mended, or removed.
+        # Its own fault is told; what it conflicts with may be right once it is mended, or removed.
         return
     for name, alias in NEW_NETWORK_ONLY.items():
         if name in given:
@@ -51,7 +51,7 @@ def network_faults(network: NetworkSettings, key: str) -> Iterator[Fault]:
 def _subnets_are_the_zones(network: NetworkSettings, key: str) -> Iterator[Fault]:
     subnets = network.existing.subnets if network.existing else {}
     if "given_zones" in network.model_fields_set:
-        text = "stands beside existing.subnets, whose keys are the zones: remove it"
+        text = "conflicts with existing.subnets, whose keys are the zones: remove it"
         yield Fault(key=key_path(key, "zones"), text=text)
     place = key_path(key, "existing", "subnets")
     if len(subnets) < 2:

@@ -121,7 +121,7 @@ def _chart_is_local_or_not(charts: ChartsSettings, key: str) -> Iterator[Fault]:
         if override and override.path and (override.repository or override.version):
             yield Fault(
                 key=key_path(key, str(info.alias), "path"),
-                text="stands beside repository or version, which a local folder does not use: remove one or the other",
+                text="conflicts with repository or version, which a local folder does not use: remove one or the other",
             )
 
 

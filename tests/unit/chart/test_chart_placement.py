@@ -122,7 +122,7 @@ def test_secrets_come_by_name_and_only_where_they_are_used(one_node: Rendered, t
     assert not [found for found in two_nodes.objects if found["kind"] == "Secret"]
 
 
-# --- what stands beside the group
+# --- what conflicts with the group
 
 
 def test_the_service_selects_leaders_and_leaves_the_groups_own_name_alone(two_copies: Rendered) -> None:

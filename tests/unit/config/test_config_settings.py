@@ -148,7 +148,7 @@ def test_a_local_chart_beside_a_repository_is_refused(folder: Path) -> None:
     write_stack(folder, charts={"leaderWorkerSet": {"path": "./lws", "version": "0.10.0"}})
 
     assert report_of(folder, "test") == (
-        "Pulumi.test.yaml has 1 fault:\n  vllm-eks:charts.leaderWorkerSet.path: stands beside repository or version, "
+        "Pulumi.test.yaml has 1 fault:\n  vllm-eks:charts.leaderWorkerSet.path: conflicts with repository or version, "
         "which a local folder does not use: remove one or the other"
     )
 

@@ -87,7 +87,7 @@ def test_an_existing_cluster_is_a_name_alone_or_with_the_groups_of_its_nodes() -
         ),
         (
             {"models": {"q": {**MODEL, "capacityReservationGroupArn": GROUP, "capacityType": "spot"}}},
-            "models.q.capacityReservationGroupArn: stands beside capacityType: spot, and spot instances never use a "
+            "models.q.capacityReservationGroupArn: conflicts with capacityType: spot, and spot instances never use a "
             "reservation: remove one of them",
         ),
     ],

@@ -131,7 +131,7 @@ def test_adapters_of_a_mixture_are_not_guessed_at() -> None:
         ),
         (
             {"weights": {"s3Uri": "s3://bucket/prefix"}},
-            "models.m.weights.s3Uri: stands beside source: huggingFace, which never looks there: write source: s3, or "
+            "models.m.weights.s3Uri: conflicts with source: huggingFace, which never looks there: write source: s3, or "
             "remove s3Uri",
         ),
         (
@@ -146,7 +146,7 @@ def test_adapters_of_a_mixture_are_not_guessed_at() -> None:
         ),
         (
             {"weights": {"source": "s3", "s3Uri": "s3://bucket/p"}, "revision": "main"},
-            "models.m.revision: stands beside weights.s3Uri, and a folder in S3 has no revisions: remove revision, or "
+            "models.m.revision: conflicts with weights.s3Uri, and a folder in S3 has no revisions: remove revision, or "
             "name the folder after it",
         ),
         (

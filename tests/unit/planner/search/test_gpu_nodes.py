@@ -87,7 +87,7 @@ def test_spot_is_warned_of_and_more_so_where_several_nodes_hold_one_replica() ->
     (several,) = capacity_warnings("scout", nodes(capacity_type="spot"))
     assert (several.subject, several.status) == ("models.scout.capacityType", "warning")
     assert several.text.startswith(
-        "spot: EC2 may take any of a replica's 2 nodes back with two minutes' notice, and the whole replica loads anew"
+        "spot: EC2 may take any of a replica's 2 nodes back with two minutes' notice, and the whole replica reloads"
     )
     (one,) = capacity_warnings("qwen3", nodes(QWEN_8B, capacity_type="spot"))
     assert one.text.startswith("spot: EC2 may take its node back")
