@@ -1,4 +1,4 @@
-"""The chart, rendered by the real helm: the group, its pods, and what conflicts with them."""
+"""The chart, rendered by the real helm: the group, its pods, and what is made beside them."""
 
 import pytest
 

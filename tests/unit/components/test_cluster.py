@@ -1,4 +1,4 @@
-"""What goes into pulumi-eks's Cluster and what conflicts with it. Its own children no mock can show."""
+"""What goes into pulumi-eks's Cluster and what is made beside it. Its own children no mock can show."""
 
 import pulumi
 
