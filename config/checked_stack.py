@@ -22,6 +22,7 @@ from config.settings.network import NetworkSettings
 from config.settings.stack import StackSettings
 from config.stack_keys import SECRETS, SECTIONS
 from config.stray_keys import is_explained, unknown_keys
+from config.values.json_values import is_list, is_mapping
 from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region
 from vllm_eks.errors import WrongQuestion
@@ -146,8 +147,9 @@ class _Reader:
         roles = decode(self.text("aws:assumeRoles") or "[]")
         if not roles:
             return None
-        match roles:
-            case [{"roleArn": str(arn)}]:
+        if is_list(roles) and len(roles) == 1 and is_mapping(roles[0]):
+            arn = roles[0].get("roleArn")
+            if isinstance(arn, str):
                 return arn
         text = (
             "must be one role, [{roleArn: ...}]: the cluster's token command cannot follow a chain, so put a chain "
@@ -158,10 +160,9 @@ class _Reader:
 
     def default_tags(self) -> dict[str, str]:
         """Return the tags that the AWS provider adds to every resource."""
-        match decode(self.text("aws:defaultTags") or "{}"):
-            case {"tags": {**tags}}:
-                return {str(key): str(value) for key, value in tags.items()}
-        return {}
+        given = decode(self.text("aws:defaultTags") or "{}")
+        tags = given.get("tags") if is_mapping(given) else None
+        return {key: str(value) for key, value in tags.items()} if is_mapping(tags) else {}
 
     def cluster_name_faults(self) -> Iterator[Fault]:
         """Yield a fault when the stack's name, legal for Pulumi, cannot be part of an EKS cluster's."""

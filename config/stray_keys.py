@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from config.errors import Fault, nearest
 from config.sections import decode
+from config.values.json_values import is_list
 
 PROVIDERS = frozenset(("aws", "aws-native", "awsx", "eks", "kubernetes", "pulumi", "random", "tls"))
 """Namespaces of Pulumi's own packages: a key of theirs is none of ours, whatever its name."""
@@ -49,7 +50,7 @@ def is_explained(fault: Fault, config: Mapping[str, str], project: str) -> bool:
 def _flat_key(key: str, value: str) -> Fault:
     """Explain what `pulumi config set` without --path makes, and how to make the right one."""
     decoded = decode(value)
-    if isinstance(decoded, list):
+    if is_list(decoded):
         commands = [f"'{key}[{index}]' {item}" for index, item in enumerate(decoded[:2])]
         more = " and so on" if len(decoded) > 2 else ""
     else:

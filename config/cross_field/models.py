@@ -53,7 +53,7 @@ def gated_models(models: Mapping[str, ModelSettings]) -> list[str]:
 
 
 def _instance_type_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
-    if model.instance_type is None:
+    if model.instance_type is None:  # pyright: ignore[reportUnnecessaryComparison]  (a key with a fault holds None)
         return
     try:
         instance = find_instance(model.instance_type)
@@ -91,7 +91,7 @@ def _batch_holds_every_sequence(model: ModelSettings, instance: InstanceType, ke
 
 
 def _model_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
-    if model.model is None:
+    if model.model is None:  # pyright: ignore[reportUnnecessaryComparison]  (a key with a fault holds None)
         return
     try:
         facts = find_model(model.model)

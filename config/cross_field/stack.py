@@ -31,8 +31,8 @@ class Draft:
     cluster: ClusterSettings | None
     models: Mapping[str, ModelSettings]
     charts: ChartsSettings | None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    default_tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Those of aws:defaultTags, which the provider adds."""
 
 
@@ -101,7 +101,8 @@ def _every_pin_is_given(cluster: ClusterSettings, key: str) -> Iterator[Fault]:
     why = f"only {DEFAULT_KUBERNETES_VERSION} has pinned versions here, not {cluster.kubernetes_version}"
     missing = [addon for addon in ADDON_VERSIONS if addon not in (cluster.addon_overrides or {})]
     # An existing cluster has its add-ons already.
-    if missing and cluster.addon_overrides is not None and "existing" not in cluster.model_fields_set:
+    is_good = cluster.addon_overrides is not None  # pyright: ignore[reportUnnecessaryComparison]  (a key with a fault holds None)
+    if missing and is_good and "existing" not in cluster.model_fields_set:
         yield Fault(
             key=key_path(key, "addonVersions"),
             text=f"lacks {', '.join(missing)}: {why}, so give them (aws eks describe-addon-versions "

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -26,7 +27,7 @@ class InSchema:
         return {**handler(schema), **self._keywords}
 
 
-def absent(meaning: str) -> dict[str, Any]:
+def absent(meaning: str) -> JsonDict:
     """Return the schema keyword that says what a missing key means, for `json_schema_extra`."""
     return {ABSENT: meaning}
 

@@ -36,8 +36,11 @@ class ClusterSettings(Settings):
             "needs `network.existing`."
         ),
         examples=["platform", {"name": "platform", "securityGroupIds": ["sg-0123456789abcdef0"]}],
-        json_schema_extra=absent("the stack creates a cluster")
-        | {"type": ["object", "string"], "pattern": f"^{aws_names.CLUSTER_NAME.pattern}$"},
+        json_schema_extra={
+            **absent("the stack creates a cluster"),
+            "type": ["object", "string"],
+            "pattern": f"^{aws_names.CLUSTER_NAME.pattern}$",
+        },
     )
     # Required of a new cluster, which only a cross check can say.
     public_access_cidrs: Annotated[

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from config.values.json_values import is_list, is_mapping
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.text_files import deepest_line, read_text_file
 
@@ -44,9 +44,7 @@ def kubeconfig(value: str, path: Path) -> str:
 
 
 def _fault(document: object) -> str | None:
-    if not isinstance(document, dict) or not any(
-        key in document for key in ("clusters", "contexts", "current-context")
-    ):
+    if not is_mapping(document) or not any(key in document for key in ("clusters", "contexts", "current-context")):
         return "is not a kubeconfig: it needs clusters, contexts, users and current-context"
     current = document.get("current-context")
     if not isinstance(current, str) or not current:
@@ -58,17 +56,17 @@ def _fault(document: object) -> str | None:
         name = context.get(kind)
         if not isinstance(name, str) or _named(document, f"{kind}s", kind, name) is None:
             return f"has no {kind} {str(name)[:80]!r}, which the context {current!r} names"
-    server = (_named(document, "clusters", "cluster", context["cluster"]) or {}).get("server")
+    server = (_named(document, "clusters", "cluster", str(context["cluster"])) or {}).get("server")
     if not isinstance(server, str) or not server.startswith(("https://", "http://")):
         return f"gives the cluster {context['cluster']!r} no server: an address that begins with https://"
     return None
 
 
-def _named(document: Mapping[str, Any], section: str, kind: str, name: str) -> dict[str, Any] | None:
+def _named(document: Mapping[str, object], section: str, kind: str, name: str) -> dict[str, object] | None:
     """Return the content of a list's item of this name."""
     items = document.get(section)
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and item.get("name") == name:
+    for item in items if is_list(items) else ():
+        if is_mapping(item) and item.get("name") == name:
             content = item.get(kind)
-            return content if isinstance(content, dict) else {} if kind == "user" and content is None else None
+            return content if is_mapping(content) else {} if kind == "user" and content is None else None
     return None

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
+from config.values.json_values import is_mapping
 from vllm_eks.errors import closest_name
 from vllm_eks.planner import bounds
 
@@ -39,7 +40,7 @@ def mm_limits(value: dict[str, Any]) -> dict[str, Any]:
             near = closest_name(modality, MODALITIES)
             advice = f"did you mean {near}?" if near else f"write one of {', '.join(MODALITIES)}"
             raise ValueError(f"{modality!r} is not a modality of vLLM: {advice}")
-        sizes = limit if isinstance(limit, dict) else {"count": limit}
+        sizes = limit if is_mapping(limit) else {"count": limit}
         if "count" not in sizes:
             raise ValueError(f"{modality}: count is missing: give the most of them in a request")
         for name, size in sizes.items():
@@ -76,7 +77,7 @@ def mm_counts(limits: Mapping[str, Any] | None) -> dict[str, int] | None:
     """Return the most items of each modality."""
     if limits is None:
         return None
-    return {modality: limit["count"] if isinstance(limit, dict) else limit for modality, limit in limits.items()}
+    return {modality: limit["count"] if _is_sizes(limit) else limit for modality, limit in limits.items()}
 
 
 def mm_sizes(limits: Mapping[str, Any] | None) -> dict[str, dict[str, int]] | None:
@@ -84,9 +85,14 @@ def mm_sizes(limits: Mapping[str, Any] | None) -> dict[str, dict[str, int]] | No
     sizes = {
         modality: {name: size for name, size in limit.items() if name != "count"}
         for modality, limit in (limits or {}).items()
-        if isinstance(limit, dict) and len(limit) > 1
+        if _is_sizes(limit) and len(limit) > 1
     }
     return sizes or None
+
+
+def _is_sizes(limit: object) -> TypeGuard[dict[str, int]]:
+    """Return whether a limit that `mm_limits` accepted has sizes beside its count."""
+    return isinstance(limit, dict)
 
 
 def served_names(value: tuple[str, ...]) -> tuple[str, ...]:
