@@ -1,4 +1,4 @@
-"""What the account must offer: zones, instance types in them, and the Kubernetes version."""
+"""Checks of zones, of instance types in them, and of the Kubernetes version."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,17 +8,17 @@ from vllm_eks.check import Check
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 REFUSED_ZONE_IDS = ("use1-az3", "usw1-az2", "cac1-az3")
-"""EKS user guide, network requirements: zones that take no subnet of a control plane."""
+"""Zones that cannot have subnets of a control plane (EKS user guide, network requirements)."""
 
 
 def zone_checks(zones: Sequence[str], site: Site) -> Iterator[Check]:
-    """Yield whether the account has every zone of a new network, and whether EKS takes it.
+    """Yield the check that the account has each zone of a new network, and that EKS supports it.
 
-    Zone letters differ by account; ids do not.
+    Zone letters differ between accounts, and zone ids do not.
     """
     region = site.region
     question = Question(
-        subject=f"the account has {', '.join(sorted(zones))}, and EKS takes each",
+        subject=f"the account has {', '.join(sorted(zones))}, and EKS supports them",
         actions="ec2:DescribeAvailabilityZones",
         command=f"aws ec2 describe-availability-zones --region {region}",
     )
@@ -27,16 +27,16 @@ def zone_checks(zones: Sequence[str], site: Site) -> Iterator[Check]:
         yield answer
         return
     ids = {zone["ZoneName"]: zone["ZoneId"] for zone in answer}
-    # Local Zones, whose names are longer, take no control plane.
-    good = [zone for zone, zone_id in ids.items() if zone_id not in REFUSED_ZONE_IDS and len(zone) == len(region) + 1]
-    faults = []
+    # Local Zones, which have longer names, cannot have a control plane.
+    usable = [zone for zone, zone_id in ids.items() if zone_id not in REFUSED_ZONE_IDS and len(zone) == len(region) + 1]
+    errors = []
     for zone in zones:
         if zone not in ids:
-            faults.append(f"{zone} is not a zone of this account")
+            errors.append(f"{zone} is not a zone of this account")
         elif ids[zone] in REFUSED_ZONE_IDS:
-            faults.append(f"{zone} is {ids[zone]} in this account, and EKS refuses that zone")
-    if faults:
-        text = f"{'; '.join(faults)}: write some of {', '.join(sorted(good))}"
+            errors.append(f"{zone} is {ids[zone]} in this account, and EKS does not support that zone")
+    if errors:
+        text = f"{'; '.join(errors)}: choose from {', '.join(sorted(usable))}"
         yield Check(subject="network.zones", status="failed", text=text)
     else:
         listed = ", ".join(f"{zone} is {ids[zone]}" for zone in sorted(zones))
@@ -44,21 +44,21 @@ def zone_checks(zones: Sequence[str], site: Site) -> Iterator[Check]:
 
 
 def offering_checks(fleet: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
-    """Yield whether each instance type is offered in the zones of its models."""
-    wanted: dict[str, dict[str, list[str]]] = {}
+    """Yield the checks that each instance type is offered in the zones of its models."""
+    needed: dict[str, dict[str, list[str]]] = {}
     for name, nodes in fleet.items():
         for zone in nodes.zones:
-            wanted.setdefault(nodes.plan.instance.type, {}).setdefault(zone, []).append(f"models.{name}")
-    for instance_type, zones in sorted(wanted.items()):
+            needed.setdefault(nodes.plan.instance.type, {}).setdefault(zone, []).append(f"models.{name}")
+    for instance_type, zones in sorted(needed.items()):
         yield from _offering(instance_type, zones, site)
 
 
 def system_type_checks(instance_type: str, zones: Sequence[str], site: Site) -> Iterator[Check]:
-    """Yield whether the system nodes' type is offered in their zones."""
+    """Yield the checks that the system nodes' type is offered in their zones."""
     key = "cluster.systemInstanceType"
     for check in _offering(instance_type, {zone: [key] for zone in zones}, site):
         if check.status == "failed":
-            text = f"{check.text}: write {key}, an x86_64 type of 2 vCPUs and 8 GiB or more that they offer"
+            text = f"{check.text}: set {key} to an x86_64 type with at least 2 vCPUs and 8 GiB that they offer"
             yield Check(subject=key, status="failed", text=text)
         else:
             yield check
@@ -95,12 +95,12 @@ def _offering(instance_type: str, zones: Mapping[str, Sequence[str]], site: Site
 
 
 def version_check(kubernetes_version: str, site: Site, *, is_existing: bool = False) -> Check:
-    """Return whether EKS still has the Kubernetes version in standard support.
+    """Return the check that the Kubernetes version is in standard support.
 
     Args:
         kubernetes_version: The cluster's version, such as 1.36.
-        site: Who is asked.
-        is_existing: Whether the cluster is there already, so that its version is no choice of the stack's.
+        site: The account and region.
+        is_existing: Whether the cluster exists already, so that the stack does not choose its version.
     """
     question = Question(
         subject=f"Kubernetes {kubernetes_version} is in standard support",
@@ -117,16 +117,18 @@ def version_check(kubernetes_version: str, site: Site, *, is_existing: bool = Fa
         return answer
     found = [one for one in answer if one["clusterVersion"] == kubernetes_version]
     if not found:
-        return Check(subject=question.subject, status="unknown", text=f"EKS lists no such version: {question.command}")
+        return Check(
+            subject=question.subject, status="unknown", text=f"EKS does not list this version: {question.command}"
+        )
     ends = found[0].get("endOfStandardSupportDate")
     if found[0].get("versionStatus") == "STANDARD_SUPPORT":
-        text = f"until {ends:%Y-%m-%d}" if ends else "EKS says so"
+        text = f"until {ends:%Y-%m-%d}" if ends else "confirmed by EKS"
         return Check(subject=question.subject, status="passed", text=text)
     ended = f" ended on {ends:%Y-%m-%d}" if ends else " is over"
     text = f"standard support of {kubernetes_version}{ended}, after which EKS "
     if is_existing:
-        text += "costs more, or upgrades the control plane by itself: upgrade the cluster"
+        text += "costs more, or upgrades the control plane automatically: upgrade the cluster"
         return Check(subject="cluster.existing", status="warning", text=text)
-    # Clusters made here have the upgrade policy STANDARD.
-    text += "upgrades the control plane by itself: write a newer version"
+    # Clusters of a stack have the upgrade policy STANDARD.
+    text += "upgrades the control plane automatically: set a newer version"
     return Check(subject="cluster.kubernetesVersion", status="failed", text=text)

@@ -1,8 +1,8 @@
-"""The account, asked by boto3 with calls that only read, and what stands in for it where there is none.
+"""Read-only access to the AWS account through boto3, and a substitute when there is no account.
 
-Pulumi's own lookups cannot read a node group's health, the vCPUs in use or a security group's rules, and wait for as
-long as the provider retries. So the checks ask boto3, with the stack's profile and role and with time limits, and only
-after Pulumi's provider has said which account it deploys to.
+Pulumi's lookups cannot read a node group's health, the vCPUs in use or a security group's rules, and they wait as long
+as the provider retries. So the checks use boto3 with the stack's profile and role and with time limits, after Pulumi's
+provider has returned the account that it deploys to.
 """
 
 import json
@@ -21,41 +21,41 @@ from vllm_eks.specs.access import Deployer
 Told = TypeVar("Told")
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 15, 3
-"""Limits of one request: a service that is not reachable (no VPC endpoint, a proxy) costs at most a minute."""
+"""Limits of one request. An unreachable service (no VPC endpoint, a proxy) takes at most a minute."""
 
 SESSION_NAME = "vllm-eks-checks"
 
 
 class NoAccountError(Exception):
-    """No account can be asked; the message says why."""
+    """No account is available. The message says why."""
 
 
 class Api(Protocol):
-    """Asks AWS; both methods raise what boto3 raises, or NoAccountError."""
+    """Calls AWS. Both methods raise boto3's errors, or NoAccountError."""
 
     @property
     def caller_arn(self) -> str:
-        """ARN of who deploys, as STS writes it; raises NoAccountError."""
+        """The deployer's ARN from STS. Raises NoAccountError."""
         ...
 
     def answer(self, service: str, operation: str, **asked: object) -> Record:
-        """Return the answer to one call, such as ("eks", "describe_cluster", name=...)."""
+        """Return the response to one call, such as ("eks", "describe_cluster", name=...)."""
         ...
 
     def pages(self, service: str, operation: str, key: str, **asked: object) -> list[Any]:
-        """Return what stands under `key` on all pages of an answer."""
+        """Return the items under `key` on all pages of a response."""
         ...
 
 
 @dataclass(frozen=True)
 class NoAccount:
-    """In place of an account that cannot be asked."""
+    """A substitute for an account that is not available."""
 
     reason: str
 
     @property
     def caller_arn(self) -> str:
-        """Raise NoAccountError, as every question here does."""
+        """Raise NoAccountError, as all methods do."""
         raise NoAccountError(self.reason)
 
     def answer(self, service: str, operation: str, **asked: object) -> Record:
@@ -68,10 +68,10 @@ class NoAccount:
 
 
 class CachedAccount:
-    """Asks each question once, from whichever thread, and keeps the answer."""
+    """Makes each call once and caches the response. Safe from several threads."""
 
     def __init__(self, client: Callable[[str], Client], caller_arn: str) -> None:
-        """Take a maker of boto3 clients by service name, called once for each, and who deploys."""
+        """Take a function that creates a boto3 client by service name, called once for each, and the deployer's ARN."""
         self.caller_arn = caller_arn
         self._make_client = client
         self._clients: dict[str, Client] = {}
@@ -79,11 +79,11 @@ class CachedAccount:
         self._lock = threading.Lock()
 
     def answer(self, service: str, operation: str, **asked: object) -> Record:
-        """Return the answer to one call."""
+        """Return the response to one call."""
         return self._once(service, operation, asked, lambda client: getattr(client, operation)(**asked))
 
     def pages(self, service: str, operation: str, key: str, **asked: object) -> list[Any]:
-        """Return what stands under `key` on all pages of an answer."""
+        """Return the items under `key` on all pages of a response."""
 
         def read(client: Client) -> list[Any]:
             if not client.can_paginate(operation):
@@ -105,7 +105,7 @@ class CachedAccount:
         return future.result()
 
     def _client(self, service: str) -> Client:
-        # Making a client is not safe from several threads at once.
+        # Creating a client is not thread-safe.
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._make_client(service)
@@ -113,27 +113,27 @@ class CachedAccount:
 
 
 def open_account(deployer: Deployer) -> Api:
-    """Return the account that Pulumi's AWS provider deploys to, or what says why it cannot be asked."""
+    """Return the account that Pulumi's AWS provider deploys to, or a substitute with the reason."""
     try:
         deploys_as = aws.get_caller_identity()
-    except Exception as error:  # pulumi raises no narrower kind for what the provider says
+    except Exception as error:  # Pulumi has no narrower type for provider errors
         offline = NOBODY_TO_ASK in str(error)
-        return NoAccount(NOBODY_TO_ASK if offline else f"no AWS credentials that work: {error}")
+        return NoAccount(NOBODY_TO_ASK if offline else f"no valid AWS credentials: {error}")
     try:
         client = _clients_of(deployer)
         found = client("sts").get_caller_identity()["Account"]
     except Exception as error:
-        return NoAccount(f"boto3 has no AWS credentials that work: {error}")
+        return NoAccount(f"boto3 has no valid AWS credentials: {error}")
     if found != deploys_as.account_id:
         return NoAccount(
-            f"boto3 finds credentials of account {found}, and Pulumi deploys to {deploys_as.account_id}: name the same "
+            f"boto3 has credentials of account {found}, and Pulumi deploys to {deploys_as.account_id}: set the same "
             "profile or role in aws:profile, aws:assumeRoles or the environment"
         )
     return CachedAccount(client, deploys_as.arn)
 
 
 def _clients_of(deployer: Deployer) -> Callable[[str], Client]:
-    # Loaded here: boto3 takes half a second, and an offline preview asks nobody.
+    # Imported here, because boto3 takes half a second and an offline preview does not need it.
     from botocore.config import Config
 
     limits = Config(

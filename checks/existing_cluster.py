@@ -1,4 +1,4 @@
-"""A cluster that is there already: found, and held against the list of what it must have (docs/how-to/existing.md)."""
+"""Looks up an existing cluster and checks its requirements (docs/how-to/existing.md)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ NO_SUCH_ADDON = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterWish:
-    """What the stack file says of an existing cluster, and what the stack will do in it."""
+class ClusterRequest:
+    """The existing cluster in the stack file, and what the stack needs from it."""
 
     cluster: ExistingClusterSpec
     kubernetes_version: str
-    """What the stack's nodes will run, such as 1.36."""
+    """The version of the stack's nodes, such as 1.36."""
     known_versions: Sequence[str] = ()
-    """What the stack file may say there; oldest first."""
+    """The supported versions, oldest first."""
     vpc_id: str = ""
-    """Of the stack's subnets."""
+    """The VPC of the stack's subnets."""
     copies_weights: bool = False
     """Whether pods need AWS credentials, which only Pod Identity gives them."""
 
@@ -42,20 +42,20 @@ NOT_LOOKED_UP = FoundControlPlane(
     certificate_authority="",
     security_group_id="security-group-of-the-cluster",
 )
-"""In place of an existing control plane that an offline preview cannot ask for."""
+"""A placeholder for an existing control plane in an offline preview."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundCluster:
-    """What GPU nodes and a kubeconfig need of the cluster, and what there is to say about it."""
+    """The cluster's properties that GPU nodes and a kubeconfig need, and its checks."""
 
     control_plane: FoundControlPlane = NOT_LOOKED_UP
     checks: tuple[Check, ...]
 
 
-def find_cluster(wish: ClusterWish, site: Site) -> FoundCluster:
-    """Return the facts of a running cluster, with a check of each thing it must have."""
-    name = wish.name
+def find_cluster(requested: ClusterRequest, site: Site) -> FoundCluster:
+    """Return the properties of a running cluster, with a check of each requirement."""
+    name = requested.name
     question = Question(
         subject=f"cluster {name} has what the stack needs",
         actions="eks:DescribeCluster",
@@ -65,10 +65,10 @@ def find_cluster(wish: ClusterWish, site: Site) -> FoundCluster:
     if isinstance(found, Check):
         if found.text.startswith("not asked"):
             return FoundCluster(checks=(found,))
-        # Without its endpoint there is nothing to build on.
+        # The stack cannot continue without the endpoint.
         return FoundCluster(checks=(_failed(f"{name}: {found.text}"),))
-    faults = tuple(_failed(text) for text in _mismatches(found, wish, site))
-    passed = Check(subject=question.subject, status="passed", text=f"ACTIVE, {found['version']}, in {wish.vpc_id}")
+    failed = tuple(_failed(text) for text in _mismatches(found, requested, site))
+    passed = Check(subject=question.subject, status="passed", text=f"ACTIVE, {found['version']}, in {requested.vpc_id}")
     place = found.get("resourcesVpcConfig", {})
     control_plane = FoundControlPlane(
         endpoint=found.get("endpoint", ""),
@@ -76,42 +76,44 @@ def find_cluster(wish: ClusterWish, site: Site) -> FoundCluster:
         security_group_id=place.get("clusterSecurityGroupId", ""),
     )
     checks = (
-        *(faults or (passed,)),
+        *(failed or (passed,)),
         version_check(found["version"], site, is_existing=True),
         *_warnings(found),
-        *_addons(wish, site),
-        *reach_checks(name, [control_plane.security_group_id, *wish.cluster.security_group_ids], wish.vpc_id, site),
+        *_addons(requested, site),
+        *reach_checks(
+            name, [control_plane.security_group_id, *requested.cluster.security_group_ids], requested.vpc_id, site
+        ),
     )
     return FoundCluster(control_plane=control_plane, checks=checks)
 
 
-def _mismatches(found: Record, wish: ClusterWish, site: Site) -> Iterator[str]:
+def _mismatches(found: Record, requested: ClusterRequest, site: Site) -> Iterator[str]:
     name, version = found["name"], found["version"]
     if found["status"] not in ("ACTIVE", "UPDATING"):
         yield f"{name} is {found['status']}, not ACTIVE: wait until it is"
-    if version != wish.kubernetes_version:
+    if version != requested.kubernetes_version:
         runs = f"{name} runs Kubernetes {version}"
-        known = wish.known_versions
+        known = requested.known_versions
         if not known or version in known:
             yield (
-                f"{runs}, and the stack's nodes would run {wish.kubernetes_version}: write kubernetesVersion: "
-                f'"{version}", with a nodeReleaseVersion of it'
+                f"{runs}, and the stack's nodes would run {requested.kubernetes_version}: set kubernetesVersion: "
+                f'"{version}" and a nodeReleaseVersion of that version'
             )
         elif _minor(version) < _minor(known[0]):
             yield (
-                f"{runs}, and this release makes nodes of {' and '.join(known)} only: upgrade the cluster first, one "
-                f"minor version at a time: aws eks update-cluster-version --name {name} --kubernetes-version "
+                f"{runs}, and this release supports only nodes of {' and '.join(known)}: upgrade the cluster first, "
+                f"one minor version at a time: aws eks update-cluster-version --name {name} --kubernetes-version "
                 f"{_after(version)} --region {site.region}"
             )
         else:
-            yield f"{runs}, and this release makes nodes of {' and '.join(known)} only: use a later release of vllm-eks"
+            yield f"{runs}, and this release supports only nodes of {' and '.join(known)}: use a later vllm-eks"
     vpc_id = found.get("resourcesVpcConfig", {}).get("vpcId", "")
-    if vpc_id != wish.vpc_id:
-        yield f"{name} is in {vpc_id}, and network.existing names {wish.vpc_id}: write its own VPC"
+    if vpc_id != requested.vpc_id:
+        yield f"{name} is in {vpc_id}, and network.existing has {requested.vpc_id}: set the cluster's VPC"
     if found.get("kubernetesNetworkConfig", {}).get("ipFamily") == "ipv6":
         yield (
-            f"{name} gives pods IPv6 addresses (ipFamily ipv6), and the models' network policies allow IPv4 only, so "
-            "nothing resolves or downloads: use a cluster of ipFamily ipv4, which cannot be changed later"
+            f"{name} gives pods IPv6 addresses (ipFamily ipv6), and the models' network policies allow only IPv4, so "
+            "DNS and downloads fail: use a cluster with ipFamily ipv4 (it cannot be changed later)"
         )
 
 
@@ -127,52 +129,53 @@ def _after(version: str) -> str:
 def _warnings(found: Record) -> Iterator[Check]:
     name = found["name"]
     if found["status"] == "UPDATING":
-        yield _warning(f"{name} is UPDATING: changes to its node groups and add-ons may be refused until that ends")
+        yield _warning(f"{name} is UPDATING: EKS may refuse changes to its node groups and add-ons until that ends")
     if found.get("computeConfig", {}).get("enabled"):
         yield _warning(
-            f"{name} is in Auto Mode, whose network, DNS and Pod Identity work on its own nodes only: the stack's GPU "
-            f"nodes need the add-ons {', '.join((*NEEDED_ADDONS, POD_IDENTITY))} installed"
+            f"{name} is in Auto Mode, whose network, DNS and Pod Identity work only on its own nodes: install the "
+            f"add-ons {', '.join((*NEEDED_ADDONS, POD_IDENTITY))} for the stack's GPU nodes"
         )
     if found.get("accessConfig", {}).get("authenticationMode") == "CONFIG_MAP":
         yield _warning(
-            f"{name} knows no access entries (authenticationMode CONFIG_MAP): whoever runs Pulumi must stand in the "
-            "ConfigMap aws-auth; EKS adds the nodes' role to it by itself, so do not let another tool overwrite it"
+            f"{name} has no access entries (authenticationMode CONFIG_MAP): add the role that runs Pulumi to the "
+            "ConfigMap aws-auth. EKS adds the nodes' role to it, so do not let another tool overwrite it"
         )
     for issue in found.get("health", {}).get("issues", ()):
         yield _warning(f"{name} has an issue: {issue.get('code')}: {' '.join(issue.get('message', '').split())}")
 
 
-def _addons(wish: ClusterWish, site: Site) -> Iterator[Check]:
-    for addon in (*NEEDED_ADDONS, *([POD_IDENTITY] if wish.copies_weights else [])):
+def _addons(requested: ClusterRequest, site: Site) -> Iterator[Check]:
+    for addon in (*NEEDED_ADDONS, *([POD_IDENTITY] if requested.copies_weights else [])):
         question = Question(
-            subject=f"cluster {wish.name} has {addon}",
+            subject=f"cluster {requested.name} has {addon}",
             actions="eks:DescribeAddon",
-            command=f"aws eks describe-addon --cluster-name {wish.name} --addon-name {addon} --region {site.region}",
+            command=f"aws eks describe-addon --cluster-name {requested.name} --addon-name {addon} "
+            f"--region {site.region}",
         )
         try:
-            found = site.api.answer("eks", "describe_addon", clusterName=wish.name, addonName=addon)["addon"]
+            found = site.api.answer("eks", "describe_addon", clusterName=requested.name, addonName=addon)["addon"]
         except Exception as error:
-            yield _no_addon(error, addon, question, wish, site)
+            yield _no_addon(error, addon, question, requested, site)
         else:
-            yield _addon(found, addon, question, wish)
+            yield _addon(found, addon, question, requested)
 
 
-def _no_addon(error: Exception, addon: str, question: Question, wish: ClusterWish, site: Site) -> Check:
+def _no_addon(error: Exception, addon: str, question: Question, requested: ClusterRequest, site: Site) -> Check:
     if error_code(error) != NO_SUCH_ADDON:
         return Check(subject=question.subject, status="unknown", text=why_unknown(error, question))
     if addon == POD_IDENTITY:
         return _failed(
-            f"{wish.name} has no add-on {addon}, and weights.source: s3 needs it: without it pods get no AWS "
-            f"credentials: aws eks create-addon --cluster-name {wish.name} --addon-name {addon} --region {site.region}"
+            f"{requested.name} has no add-on {addon}, which pods need for AWS credentials with weights.source: s3: run "
+            f"aws eks create-addon --cluster-name {requested.name} --addon-name {addon} --region {site.region}"
         )
     text = (
-        f"EKS does not manage it, and a self-managed {addon} will do: kubectl --namespace kube-system get pods; or let "
-        f"EKS: aws eks create-addon --cluster-name {wish.name} --addon-name {addon} --region {site.region}"
+        f"EKS does not manage it, and a self-managed {addon} is enough: check kubectl --namespace kube-system get "
+        f"pods, or run aws eks create-addon --cluster-name {requested.name} --addon-name {addon} --region {site.region}"
     )
     return Check(subject=question.subject, status="unknown", text=text)
 
 
-def _addon(found: Record, addon: str, question: Question, wish: ClusterWish) -> Check:
+def _addon(found: Record, addon: str, question: Question, requested: ClusterRequest) -> Check:
     version, status = found.get("addonVersion", ""), found.get("status", "")
     if status in ("ACTIVE", "UPDATING", ""):
         return Check(subject=question.subject, status="passed", text=f"version {version}")
@@ -180,7 +183,7 @@ def _addon(found: Record, addon: str, question: Question, wish: ClusterWish) -> 
         f"{one.get('code')}: {' '.join(one.get('message', '').split())}"
         for one in found.get("health", {}).get("issues", ())
     )
-    text = f"the add-on {addon} of {wish.name} is {status} ({issues or 'EKS gives no reason'})"
+    text = f"the add-on {addon} of {requested.name} is {status} ({issues or 'EKS gives no reason'})"
     return _warning(text)
 
 

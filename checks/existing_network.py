@@ -1,4 +1,4 @@
-"""A VPC and subnets that are there already: found, and looked at, before anything is made in them."""
+"""Looks up an existing VPC with its subnets, and checks them before the stack uses them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,63 +11,63 @@ from vllm_eks.check import Check
 from vllm_eks.specs.network import ExistingVpcSpec
 
 CONTROL_PLANE_ADDRESSES = 16
-"""EKS asks for 6 free addresses in each subnet of a control plane and recommends 16 (EKS user guide)."""
-LEAST_PER_NODE = 10
-"""Our estimate of what the last GPU node of a subnet and its pods need at least."""
+"""EKS requires 6 free addresses in each subnet of a control plane and recommends 16 (EKS user guide)."""
+MIN_PER_NODE = 10
+"""Our estimate of the minimum for the last GPU node of a subnet and its pods."""
 INTERFACES_PER_NODE = 2
-"""VPC CNI, eni-and-ip-target: it fills the node's first interface and keeps one more, also full, in reserve."""
+"""VPC CNI, eni-and-ip-target: the node's first interface and one in reserve, both with all their addresses."""
 USUAL_ADDRESSES = 50
-"""Of one interface of a large GPU type, where EC2 cannot be asked."""
+"""Addresses per interface of a large GPU type, for when EC2 does not answer."""
 KEY = "network.existing"
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkWish:
-    """What the stack file says of an existing network."""
+class NetworkRequest:
+    """The existing network in the stack file."""
 
     vpc: ExistingVpcSpec
     zones: Sequence[str]
     nodes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Zone -> the instance type of each GPU node that will run there."""
     has_control_plane: bool = True
-    """Whether the stack's own cluster goes into the subnets too."""
+    """Whether the stack creates its cluster in the subnets."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundNetwork:
-    """The subnets to use, and what there is to say about them."""
+    """The subnets to use, and their checks."""
 
     private_subnets: Mapping[str, str]
     """Zone -> subnet id. In an offline preview an id may be a placeholder."""
     checks: Sequence[Check]
 
 
-def find_network(wish: NetworkWish, site: Site) -> FoundNetwork:
+def find_network(requested: NetworkRequest, site: Site) -> FoundNetwork:
     """Return the private subnet of each zone, with the checks of VPC, zones, addresses and routes."""
-    subnets = {zone: _subnet(wish, zone, site) for zone in wish.zones}
-    checks = [*_vpc(wish.vpc.vpc_id, site)]
+    subnets = {zone: _subnet(requested, zone, site) for zone in requested.zones}
+    checks = [*_vpc(requested.vpc.vpc_id, site)]
     for zone, found in subnets.items():
         if isinstance(found, Check):
             checks.append(found)
         else:
-            checks += _subnet_checks(found, wish, zone, site)
+            checks += _subnet_checks(found, requested, zone, site)
     ids = {
-        zone: wish.vpc.subnets.get(zone, f"subnet-of-{zone}") if isinstance(found, Check) else found["SubnetId"]
+        zone: requested.vpc.subnets.get(zone, f"subnet-of-{zone}") if isinstance(found, Check) else found["SubnetId"]
         for zone, found in subnets.items()
     }
     return FoundNetwork(private_subnets=ids, checks=checks)
 
 
-def _subnet(wish: NetworkWish, zone: str, site: Site) -> Record | Check:
-    given = wish.vpc.subnets.get(zone)
+def _subnet(requested: NetworkRequest, zone: str, site: Site) -> Record | Check:
+    given = requested.vpc.subnets.get(zone)
     if given:
         command = f"aws ec2 describe-subnets --subnet-ids {given} --region {site.region}"
         question = Question(subject=f"{given} suits {zone}", actions="ec2:DescribeSubnets", command=command)
         return ask(question, lambda: site.api.pages("ec2", "describe_subnets", "Subnets", SubnetIds=[given])[0])
     filters = {
-        "vpc-id": wish.vpc.vpc_id,
+        "vpc-id": requested.vpc.vpc_id,
         "availability-zone": zone,
-        **{f"tag:{key}": text for key, text in wish.vpc.subnet_tags.items()},
+        **{f"tag:{key}": text for key, text in requested.vpc.subnet_tags.items()},
     }
     listed = " ".join(f"Name={name},Values={text}" for name, text in filters.items())
     question = Question(
@@ -78,14 +78,14 @@ def _subnet(wish: NetworkWish, zone: str, site: Site) -> Record | Check:
     asked = [{"Name": name, "Values": [text]} for name, text in filters.items()]
     found = ask(question, lambda: site.api.pages("ec2", "describe_subnets", "Subnets", Filters=asked))
     if isinstance(found, Check):
-        # Without its id there is nothing to build on; only an offline preview goes on all the same.
+        # The stack cannot continue without the id, except in an offline preview.
         return found if found.text.startswith("not asked") else _failed(f"{KEY}.subnetTags", f"{zone}: {found.text}")
     if len(found) != 1:
         ids = ", ".join(sorted(one["SubnetId"] for one in found))
         which = f"{len(found)} subnets ({ids})" if found else "no subnet"
-        tags = ", ".join(f"{key}={text}" for key, text in wish.vpc.subnet_tags.items())
-        text = f"{which} of {wish.vpc.vpc_id} in {zone} {'have' if len(found) > 1 else 'has'} the tags {tags}; exactly "
-        return _failed(f"{KEY}.subnetTags", text + "one is needed: write subnets with their ids, or other tags")
+        tags = ", ".join(f"{key}={text}" for key, text in requested.vpc.subnet_tags.items())
+        text = f"{which} of {requested.vpc.vpc_id} in {zone} {'have' if len(found) > 1 else 'has'} the tags {tags}; "
+        return _failed(f"{KEY}.subnetTags", text + "exactly one is needed: set the ids in subnets, or use other tags")
     return found[0]
 
 
@@ -93,33 +93,33 @@ def _vpc(vpc_id: str, site: Site) -> Iterator[Check]:
     command = f"aws ec2 describe-vpc-attribute --attribute enableDnsHostnames --vpc-id {vpc_id} --region {site.region}"
     question = Question(subject=f"{vpc_id} resolves names", actions="ec2:DescribeVpcAttribute", command=command)
 
-    def switched_off() -> list[str]:
+    def disabled() -> list[str]:
         asked = ("enableDnsHostnames", "enableDnsSupport")
         answers = {
             name: site.api.answer("ec2", "describe_vpc_attribute", VpcId=vpc_id, Attribute=name) for name in asked
         }
         return [name for name, answer in answers.items() if not answer[name[0].upper() + name[1:]]["Value"]]
 
-    off = ask(question, switched_off)
+    off = ask(question, disabled)
     if isinstance(off, Check):
         yield off
     elif off:
-        text = f"{vpc_id} has {' and '.join(off)} off, and nodes find the control plane by name: turn it on"
+        text = f"{vpc_id} has {' and '.join(off)} off, and nodes need DNS to find the control plane: turn it on"
         yield _failed(f"{KEY}.vpcId", text)
     else:
         yield Check(subject=question.subject, status="passed", text="DNS support and hostnames are on")
 
 
-def _subnet_checks(found: Record, wish: NetworkWish, zone: str, site: Site) -> Iterator[Check]:
-    key = f"{KEY}.subnets.{zone}" if wish.vpc.subnets else f"{KEY}.subnetTags"
+def _subnet_checks(found: Record, requested: NetworkRequest, zone: str, site: Site) -> Iterator[Check]:
+    key = f"{KEY}.subnets.{zone}" if requested.vpc.subnets else f"{KEY}.subnetTags"
     id_ = found["SubnetId"]
     faults = []
-    if found["VpcId"] != wish.vpc.vpc_id:
-        faults.append(f"{id_} is in {found['VpcId']}, not in {wish.vpc.vpc_id}")
+    if found["VpcId"] != requested.vpc.vpc_id:
+        faults.append(f"{id_} is in {found['VpcId']}, not in {requested.vpc.vpc_id}")
     if found["AvailabilityZone"] != zone:
         faults.append(f"{id_} is in {found['AvailabilityZone']}, not in {zone}")
     yield from (_failed(key, text) for text in faults)
-    addresses = _addresses(found, wish, zone, key, site)
+    addresses = _addresses(found, requested, zone, key, site)
     if addresses:
         yield addresses
     route = _route(found, key, site)
@@ -129,8 +129,8 @@ def _subnet_checks(found: Record, wish: NetworkWish, zone: str, site: Site) -> I
         yield Check(subject=f"{id_} suits {zone}", status="passed", text=text)
 
 
-def _addresses(found: Record, wish: NetworkWish, zone: str, key: str, site: Site) -> Check | None:
-    """Return a check where a subnet has too few free addresses for the nodes that do not run yet."""
+def _addresses(found: Record, requested: NetworkRequest, zone: str, key: str, site: Site) -> Check | None:
+    """Return a check when a subnet has too few free addresses for the nodes that do not run yet, or None."""
     free, id_ = found["AvailableIpAddressCount"], found["SubnetId"]
     question = Question(
         subject=f"{id_} has addresses for the nodes",
@@ -140,32 +140,35 @@ def _addresses(found: Record, wish: NetworkWish, zone: str, key: str, site: Site
     running = ask(question, lambda: Counter(one.type for one in own_instances(site) if one.subnet_id == id_))
     has_cluster = ask(question, lambda: site.stack in clusters(site))
     unknown = next((one for one in (running, has_cluster) if isinstance(one, Check)), None)
-    # Nodes that run hold their addresses already.
+    # Running nodes already have their addresses.
     here = running if isinstance(running, Counter) else Counter()
-    missing = list((Counter(wish.nodes.get(zone, ())) - here).elements())
-    control_plane = CONTROL_PLANE_ADDRESSES if wish.has_control_plane and has_cluster is not True else 0
+    missing = list((Counter(requested.nodes.get(zone, ())) - here).elements())
+    control_plane = CONTROL_PLANE_ADDRESSES if requested.has_control_plane and has_cluster is not True else 0
     taken = sorted(_addresses_taken(one, site) for one in missing)
-    # Every node but the last takes all it can; the last makes do with what is left.
-    needed = control_plane + sum(taken[1:]) + (LEAST_PER_NODE if missing else 0)
+    # Each node takes as many addresses as it can. The last node needs only the minimum.
+    needed = control_plane + sum(taken[1:]) + (MIN_PER_NODE if missing else 0)
     if free >= needed:
         return None
-    beside = " beside the control plane" if control_plane else ""
-    nodes = f"{len(missing)} more GPU nodes{beside} need" if len(missing) != 1 else f"1 more GPU node{beside} needs"
+    beside = " and the control plane" if control_plane else ""
+    nodes = f"{len(missing)} more GPU {'node' if len(missing) == 1 else 'nodes'}{beside}"
+    needs = "needs" if len(missing) == 1 and not beside else "need"
     text = (
-        f"{id_} has {free} free addresses, and {nodes} {needed} or more (the VPC CNI takes up to "
-        f"{max(taken, default=0)} for each): free some, or use a larger subnet"
+        f"{id_} has {free} free addresses, and {nodes} {needs} {needed} or more (the VPC CNI takes up to "
+        f"{max(taken, default=0)} per node): free some, or use a larger subnet"
     )
     if unknown:
-        return Check(subject=question.subject, status="unknown", text=f"{text}; what runs there: {unknown.text}")
+        return Check(
+            subject=question.subject, status="unknown", text=f"{text}; running nodes are unknown: {unknown.text}"
+        )
     return _failed(key, text)
 
 
 def _addresses_taken(instance_type: str, site: Site) -> int:
-    """Return how many addresses the CNI takes for a node of a type."""
+    """Return the number of addresses that the CNI takes for a node of an instance type."""
     try:
         found = site.api.pages("ec2", "describe_instance_types", "InstanceTypes", InstanceTypes=[instance_type])
         per_interface = found[0]["NetworkInfo"]["Ipv4AddressesPerInterface"]
-    except Exception:  # not allowed, or not told
+    except Exception:  # no permission, or no answer
         per_interface = USUAL_ADDRESSES
     return INTERFACES_PER_NODE * per_interface
 
@@ -173,7 +176,7 @@ def _addresses_taken(instance_type: str, site: Site) -> int:
 def _route(subnet: Record, key: str, site: Site) -> Check:
     id_ = subnet["SubnetId"]
     question = Question(
-        subject=f"{id_} has a way out",
+        subject=f"{id_} has a route to the internet",
         actions="ec2:DescribeRouteTables",
         command=f"aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={id_} "
         f"--region {site.region}",
@@ -181,17 +184,18 @@ def _route(subnet: Record, key: str, site: Site) -> Check:
     table = ask(question, lambda: _route_table(subnet, site))
     if isinstance(table, Check):
         return table
-    ways = [route for route in table["Routes"] if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
-    if not ways:
-        text = f"{id_} has no route to 0.0.0.0/0 (in {table['RouteTableId']}), and nodes fetch images and weights "
-        return _failed(key, text + "from outside: add one, to a NAT gateway say")
-    (way,) = ways
-    target = next((way[name] for name in ROUTE_TARGETS if way.get(name)), "somewhere")
+    defaults = [route for route in table["Routes"] if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
+    if not defaults:
+        text = f"{id_} has no route to 0.0.0.0/0 (in {table['RouteTableId']}), and nodes download images and weights "
+        return _failed(key, text + "from the internet: add a route, for example to a NAT gateway")
+    (default,) = defaults
+    target = next((default[name] for name in ROUTE_TARGETS if default.get(name)), "an unknown target")
     if target.startswith("igw-"):
         text = f"{id_} is public (0.0.0.0/0 goes to {target}), and nodes have no public address: "
-        return _failed(key, text + "give a private subnet, whose way out is a NAT gateway")
-    if way.get("State") == "blackhole":
-        return _failed(key, f"{id_} has no way out: its route to 0.0.0.0/0 goes to {target}, which is gone")
+        return _failed(key, text + "use a private subnet with a route to a NAT gateway")
+    if default.get("State") == "blackhole":
+        text = f"{id_} has no working route to 0.0.0.0/0: {target} does not exist: correct the route"
+        return _failed(key, text)
     return Check(subject=question.subject, status="passed", text=f"0.0.0.0/0 goes to {target}")
 
 
@@ -211,7 +215,7 @@ def _route_table(subnet: Record, site: Site) -> Record:
         filters = [{"Name": name, "Values": [text]} for name, text in by.items()]
         return site.api.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters)
 
-    # A subnet without a table of its own uses its VPC's main one.
+    # A subnet without its own route table uses the main one of its VPC.
     found = tables({"association.subnet-id": subnet["SubnetId"]})
     return (found or tables({"vpc-id": subnet["VpcId"], "association.main": "true"}))[0]
 

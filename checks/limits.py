@@ -1,4 +1,4 @@
-"""What else the account limits: addresses and VPCs of a new network, clusters, node groups and their nodes."""
+"""Checks of other quotas: addresses and VPCs of a new network, clusters, node groups and their nodes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -17,11 +17,11 @@ CLUSTERS = Quota(service="eks", code="L-1194D53C", name="Clusters", unit="cluste
 NODE_GROUPS = Quota(service="eks", code="L-6D54EA21", name="Managed node groups per cluster", unit="node groups")
 NODES = Quota(service="eks", code="L-BD136A63", name="Nodes per managed node group", unit="nodes")
 DEFAULT_NODE_GROUPS, DEFAULT_NODES = 30, 450
-"""EKS user guide, service quotas: no account has less, so within them nothing is asked."""
+"""EKS user guide, service quotas. No account has less, so smaller stacks need no check."""
 
 
 def network_limit_checks(nat_gateways: int, site: Site) -> Iterator[Check]:
-    """Yield whether the account has room for the addresses of the NAT gateways, a VPC and its gateway."""
+    """Yield the checks that the quotas allow the NAT gateways' addresses, a VPC and its internet gateway."""
     for quota, needed, operation, key in (
         (ADDRESSES, nat_gateways, "describe_addresses", "Addresses"),
         (VPCS, 1, "describe_vpcs", "Vpcs"),
@@ -43,7 +43,7 @@ def network_limit_checks(nat_gateways: int, site: Site) -> Iterator[Check]:
 
 
 def cluster_limit_check(site: Site) -> Check:
-    """Return whether the account has room for one more cluster."""
+    """Return the check that the quota allows one more cluster."""
     question = Question(
         subject=f"quota {CLUSTERS.name} holds 1 more",
         actions="eks:ListClusters",
@@ -60,14 +60,14 @@ def cluster_limit_check(site: Site) -> Check:
 def node_group_limit_checks(
     fleet: Mapping[str, GpuNodes], site: Site, *, own_groups: Sequence[str], other_groups: int, system_groups: int
 ) -> Iterator[Check]:
-    """Yield whether the cluster takes the stack's node groups, and each group its nodes.
+    """Yield the checks that the quotas allow the stack's node groups, and the nodes in each.
 
     Args:
         fleet: The GPU nodes of each model.
-        site: Who is asked.
-        own_groups: Names of the stack's node groups that are there.
-        other_groups: How many of somebody else's the cluster has.
-        system_groups: How many the stack makes beside those of the models.
+        site: The account and region.
+        own_groups: Names of the stack's existing node groups.
+        other_groups: Number of other node groups in the cluster.
+        system_groups: Number of the stack's node groups that are not for models.
     """
     groups = sum(len(nodes.zones) for nodes in fleet.values()) + system_groups
     largest = max((nodes.per_zone for nodes in fleet.values()), default=0)

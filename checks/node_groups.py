@@ -1,7 +1,7 @@
-"""The stack's node groups that are there already: one that failed is named with EKS's reason and the way to replace it.
+"""Checks the stack's existing node groups. A failed group is reported with EKS's reason and the commands to replace it.
 
-Pulumi's state may call a failed group complete: after `pulumi refresh`, for one. Then `pulumi up` changes nothing, and
-the model's pods wait for nodes that never come.
+Pulumi's state may list a failed group as complete, for example after `pulumi refresh`. Then `pulumi up` changes
+nothing, and the model's pods wait for nodes that never start.
 """
 
 from collections.abc import Iterator
@@ -19,17 +19,17 @@ NO_CLUSTER = "ResourceNotFoundException"
 
 NO_CAPACITY = ("InsufficientInstanceCapacity", "do not have sufficient", "UnfulfillableCapacity")
 NO_QUOTA = ("VcpuLimitExceeded", "MaxSpotInstanceCountExceeded", "InstanceLimitExceeded", "vCPU capacity than your")
-"""Parts of what EC2 says to an Auto Scaling group, which EKS hands on in a node group's health."""
+"""Parts of EC2's messages to an Auto Scaling group, which EKS includes in a node group's health."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundGroups:
-    """The node groups of a cluster, and what there is to say about the stack's own."""
+    """The node groups of a cluster, and the checks of the stack's own."""
 
     checks: tuple[Check, ...] = ()
     own: tuple[str, ...] = ()
     others: int = 0
-    """How many are somebody else's."""
+    """Number of node groups that are not the stack's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,11 @@ class _Group:
 
 
 def find_node_groups(cluster: str, site: Site) -> FoundGroups:
-    """Return the stack's node groups in a cluster, with a check of each that is not well.
+    """Return the stack's node groups in a cluster, with a check of each unhealthy one.
 
     Args:
-        cluster: The cluster's name; one that is not there has none.
-        site: Who is asked.
+        cluster: The cluster's name. A cluster that does not exist has no groups.
+        site: The account and region.
     """
     question = Question(
         subject=f"node groups of {cluster} are healthy",
@@ -64,7 +64,7 @@ def find_node_groups(cluster: str, site: Site) -> FoundGroups:
     own = [_Group(cluster=cluster, record=one, issues=one.get("health", {}).get("issues", [])) for one in found[0]]
     checks = tuple(check for group in own for check in _checks(group, site))
     if own and not checks:
-        text = f"{len(own)} of the stack's are there, and EKS reports no issue"
+        text = f"{len(own)} of the stack's exist, and EKS reports no issues"
         checks = (Check(subject=question.subject, status="passed", text=text),)
     return FoundGroups(checks=checks, own=tuple(one.record["nodegroupName"] for one in own), others=found[1])
 
@@ -88,7 +88,7 @@ def _checks(group: _Group, site: Site) -> Iterator[Check]:
     name, status = group.record["nodegroupName"], group.record["status"]
     reasons = "; ".join(f"{one.get('code')}: {' '.join(one.get('message', '').split())}" for one in group.issues)
     if status in AT_WORK:
-        text = f"node group {name} is {status}: EKS refuses other changes to it until that ends, so wait for it"
+        text = f"node group {name} is {status}: EKS refuses other changes until that ends: wait"
         yield Check(subject=group.subject, status="warning", text=text)
     elif status in FAILED:
         text = f"node group {name} is {status} ({reasons or 'EKS gives no reason'}). {_advice(group, reasons, site)}"
@@ -102,9 +102,9 @@ def _advice(group: _Group, reasons: str, site: Site) -> str:
     name = group.record["nodegroupName"]
     options = f"--cluster-name {group.cluster} --nodegroup-name {name} --region {site.region}"
     if group.record["status"] == "DEGRADED":
-        return f"Look at it: aws eks describe-nodegroup {options} --query nodegroup.health.{_no_capacity(reasons)}"
+        return f"Check it: aws eks describe-nodegroup {options} --query nodegroup.health.{_no_capacity(reasons)}"
     return (
-        "pulumi up stops at it and prints the command that replaces it; where it calls the group unchanged, run: "
+        "pulumi up stops at it and prints the command that replaces it. If it reports the group as unchanged, run: "
         f"aws eks delete-nodegroup {options} && aws eks wait nodegroup-deleted {options} && pulumi up --refresh."
         f"{_no_capacity(reasons)}"
     )
@@ -112,10 +112,10 @@ def _advice(group: _Group, reasons: str, site: Site) -> str:
 
 def _no_capacity(reasons: str) -> str:
     if any(sign in reasons for sign in NO_QUOTA):
-        return " The vCPU quota is used up: ask AWS for more, or free some."
+        return " The vCPU quota is used up: request an increase, or stop other instances."
     if any(sign in reasons for sign in NO_CAPACITY):
         return (
-            " AWS has no such instances there now: write another zone or instanceType, reserve capacity "
+            " AWS has no capacity there now: choose another zone or instanceType, reserve capacity "
             "(capacityReservationId), or try again later."
         )
     return ""

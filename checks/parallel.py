@@ -1,4 +1,4 @@
-"""Several questions at once: the checks wait for the slowest answer, not for the sum of all."""
+"""Runs checks in parallel, so that the time is that of the slowest one."""
 
 import threading
 import time
@@ -8,26 +8,26 @@ from typing import Any
 from vllm_eks.check import Check
 
 DEADLINE_SECONDS = 90
-"""How long all questions together may take; one request may take a minute where a service is out of reach."""
+"""Limit for all checks together. One request to an unreachable service may take a minute."""
 
 
 def in_parallel(
     parts: Mapping[str, Callable[[], Any]], *, deadline_seconds: float = DEADLINE_SECONDS
 ) -> dict[str, Any]:
-    """Call every part in a thread of its own and return its result by name.
+    """Call each part in its own thread, and return the results by name.
 
-    A part that fails, or is not done at the deadline, gives a check that says so in place of its result.
+    A part that fails or exceeds the deadline returns a check with status unknown instead of its result.
     """
     results: dict[str, Any] = {}
 
     def run(name: str, part: Callable[[], Any]) -> None:
         try:
             result = part()
-        except Exception as error:  # an answer of a shape that nobody foresaw stops no deployment
+        except Exception as error:  # an unexpected response must not stop a deployment
             result = _unknown(name, f"the answer could not be read ({type(error).__name__}: {error})")
         results.setdefault(name, result)
 
-    # Daemons: a thread that still waits must not keep the program from ending.
+    # Daemon threads, so that a thread that still waits does not keep the program running.
     threads = [threading.Thread(target=run, args=part, daemon=True) for part in parts.items()]
     for thread in threads:
         thread.start()

@@ -1,4 +1,4 @@
-"""Checks that need no account: whether each model fits, and what its kind of capacity means for it."""
+"""Checks without an AWS account: whether each model fits, and the risks of its capacity type."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,13 @@ from vllm_eks.planner.search.refusal_lines import refusal_lines
 
 
 def plan_check(name: str, nodes: GpuNodes) -> Check:
-    """Return whether a model fits, with its room, or every layout tried and what would work instead."""
+    """Return the check that a model fits, with its KV cache, or with the layouts tried and suggestions."""
     plan = nodes.plan
     if plan.fits and plan.layout:
         parked = "; parked, so no node runs" if nodes.parked else ""
         text = (
             f"{plan.layout.label} on {plan.total_nodes} x {plan.instance.type}, "
-            f"{plan.kv_cache_tokens:,} tokens of KV cache a replica{parked}"
+            f"{plan.kv_cache_tokens:,} tokens of KV cache per replica{parked}"
         )
         return Check(subject=f"{name} fits", status="passed", text=text)
     lines = "".join(f"\n    {in_stack_file_words(line)}" for line in refusal_lines(plan))
@@ -25,7 +25,7 @@ def plan_check(name: str, nodes: GpuNodes) -> Check:
 
 
 def in_stack_file_words(line: str) -> str:
-    """Return a planner's line with vLLM's flags as keys of the stack file.
+    """Return a line of the planner with vLLM's flags replaced by keys of the stack file.
 
     >>> in_stack_file_words("would work: --max-model-len 4096 fits this layout")
     'would work: maxModelLen: 4096 fits this layout'
@@ -40,33 +40,33 @@ def _camel(flag: str) -> str:
 
 
 def plan_warnings(name: str, nodes: GpuNodes) -> Iterator[Check]:
-    """Yield what a plan costs beyond what the stack file names."""
+    """Yield a warning for each cost that the stack file does not ask for."""
     for text in nodes.plan.warnings:
         yield Check(subject=f"models.{name}", status="warning", text=in_stack_file_words(text))
 
 
 def fleet_warnings(fleet: Mapping[str, GpuNodes]) -> Iterator[Check]:
-    """Yield the models that pay for nodes of their own where fewer would hold them all."""
+    """Yield a warning for models whose separate nodes cost more than shared ones."""
     for names, text in shared_node_warnings(fleet):
         yield Check(subject=", ".join(f"models.{name}" for name in names), status="warning", text=text)
 
 
 def capacity_warnings(name: str, nodes: GpuNodes) -> Iterator[Check]:
-    """Yield what a model's kind of capacity puts at risk."""
+    """Yield a warning for each risk of a model's capacity type."""
     stages = nodes.plan.nodes_per_replica
     if nodes.capacity_type == SPOT:
-        # Every pipeline stage holds layers that no other node has.
+        # Each pipeline stage holds layers that no other node has.
         risk = f"any of a replica's {stages} nodes" if stages > 1 else "its node"
         yield Check(
             subject=f"models.{name}.capacityType",
             status="warning",
-            text=f"spot: EC2 may take {risk} back with two minutes' notice, and the whole replica reloads "
+            text=f"spot: EC2 may reclaim {risk} with two minutes' notice, and the whole replica starts again "
             f"(up to {nodes.plan.startup.budget_seconds} s)",
         )
     if stages > 1 and nodes.stands_anywhere:
         yield Check(
             subject=f"models.{name}.placementGroup",
             status="warning",
-            text=f"none, since the reservation is in none: the {stages} nodes of a replica may stand far apart, and "
-            "every token crosses between them",
+            text=f"none, because the reservation has none: the {stages} nodes of a replica may be far apart, and every "
+            "token crosses between them",
         )

@@ -1,4 +1,4 @@
-"""Whether the account's quotas hold what the stack needs beside what runs already."""
+"""Checks that the account's quotas allow the stack in addition to running resources."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,7 @@ from vllm_eks.check import Check
 from vllm_eks.planner.search.gpu_nodes import CAPACITY_BLOCK, SPOT, GpuNodes
 
 NOT_SET_YET = "NoSuchResourceException"
-"""What Service Quotas answers for a quota that nobody ever changed: its default counts."""
+"""Error of Service Quotas for a quota that was never changed, so that its default applies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Quota:
         return f"aws service-quotas get-service-quota {self._options} --region {region}"
 
     def raised_by(self, wanted: int, region: str) -> str:
-        """Return the command that asks AWS for a higher limit."""
+        """Return the command that requests a higher limit."""
         command = "aws service-quotas request-service-quota-increase"
         return f"{command} {self._options} --desired-value {wanted} --region {region}"
 
@@ -44,7 +44,7 @@ class VcpuQuota:
 
     quota: Quota
     patterns: tuple[str, ...]
-    """The types that count against it, as EC2 filters them."""
+    """EC2 filters for the types that count against it."""
     is_spot: bool
 
 
@@ -53,7 +53,7 @@ def _vcpus(code: str, name: str, *patterns: str, is_spot: bool = False) -> VcpuQ
     return VcpuQuota(quota=quota, patterns=patterns, is_spot=is_spot)
 
 
-# Codes and names: SkyPilot's catalogue of quotas, and printed lists of the service in public repositories (2026).
+# Sources of codes and names: SkyPilot's quota catalogue, and printed quota lists in public repositories (2026).
 ON_DEMAND = {
     "L-DB2E81BA": _vcpus("L-DB2E81BA", "Running On-Demand G and VT instances", "g*", "vt*"),
     "L-417A185B": _vcpus("L-417A185B", "Running On-Demand P instances", "p*"),
@@ -65,11 +65,11 @@ SPOT_BY_FAMILY = {
     ),
     "p5": _vcpus("L-C4BD4855", "All P5 Spot Instance Requests", "p5*", is_spot=True),
 }
-"""The beginning of a type -> its spot quota. Sources disagree on P6: its quota is not known."""
+"""Prefix of a type -> its spot quota. Sources disagree on P6, so its quota is unknown."""
 
 
 def vcpu_checks(fleet: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
-    """Yield whether each vCPU quota has room for the nodes that the stack does not run yet."""
+    """Yield the checks that each vCPU quota allows the nodes that the stack does not run yet."""
     needed, unknown_types = _vcpus_by_quota(fleet)
     for _, (quota, vcpus) in sorted(needed.items()):
         yield _vcpu_check(quota, vcpus, site)
@@ -77,7 +77,7 @@ def vcpu_checks(fleet: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
         yield Check(
             subject=f"spot quota of {instance_type}",
             status="unknown",
-            text="which quota counts it is not known here: aws service-quotas list-service-quotas --service-code ec2 "
+            text="its quota is unknown to vllm-eks: aws service-quotas list-service-quotas --service-code ec2 "
             f"--query \"Quotas[?contains(QuotaName, 'Spot')].[QuotaName,Value]\" --region {site.region}",
         )
 
@@ -88,7 +88,7 @@ def _vcpus_by_quota(fleet: Mapping[str, GpuNodes]) -> tuple[dict[str, tuple[Vcpu
     unknown: set[str] = set()
     for nodes in fleet.values():
         instance = nodes.plan.instance
-        # A Capacity Block is paid for already and counts against no quota.
+        # A Capacity Block is prepaid and counts against no quota.
         if not nodes.total or not instance.vcpus or nodes.capacity_type == CAPACITY_BLOCK:
             continue
         if nodes.capacity_type == SPOT:
@@ -116,23 +116,23 @@ def _vcpu_check(vcpu: VcpuQuota, needed: int, site: Site) -> Check:
         return sum(one.vcpus for one in spot if one.lifecycle != "capacity-block")
 
     def use() -> tuple[int, int]:
-        everybody = instances_of_types(site, list(vcpu.patterns))
-        types = {one.type for one in everybody}
+        all_instances = instances_of_types(site, list(vcpu.patterns))
+        types = {one.type for one in all_instances}
         own = [one for one in own_instances(site) if one.type in types]
-        return in_use(everybody), in_use(own)
+        return in_use(all_instances), in_use(own)
 
     return room_check(vcpu.quota, needed, question, use, site)
 
 
 def room_check(quota: Quota, needed: int, question: Question, use: Callable[[], tuple[int, int]], site: Site) -> Check:
-    """Return whether a quota has room for what the stack needs.
+    """Return the check that a quota allows the whole stack.
 
     Args:
-        quota: Whose limit is asked.
-        needed: What the whole stack comes to.
-        question: How usage is asked; its subject is the check's.
-        use: Counts what exists, and how much of it is this stack's own.
-        site: Who is asked.
+        quota: The quota.
+        needed: The total that the stack needs.
+        question: How to find the usage. Its subject becomes the check's.
+        use: Returns the current usage, and the part of it that is the stack's own.
+        site: The account and region.
     """
     asked = Question(
         subject=question.subject, actions="servicequotas:GetServiceQuota", command=quota.asked_by(site.region)
@@ -140,30 +140,30 @@ def room_check(quota: Quota, needed: int, question: Question, use: Callable[[], 
     limit = ask(asked, lambda: limit_of(quota, site))
     if isinstance(limit, Check):
         return limit
-    more = f"ask for more: {quota.raised_by(needed, site.region)}"
+    more = f"request an increase: {quota.raised_by(needed, site.region)}"
     subject = f"quota {quota.name} ({quota.code})"
     if limit < needed:
         text = f"its limit is {limit} {quota.unit} and the stack needs {needed}; {more}"
         return Check(subject=subject, status="failed", text=text)
     try:
         everything, own = use()
-    except Exception as error:  # boto3's kinds are not known here
-        text = f"its limit is {limit}; what of it is in use is not known: {why_unknown(error, question)}"
+    except Exception as error:  # boto3's error types are not imported here
+        text = f"its limit is {limit}; the usage is unknown: {why_unknown(error, question)}"
         return Check(subject=question.subject, status="unknown", text=text)
     others, missing = everything - own, max(needed - own, 0)
-    # A full quota is no harm where nothing more is started.
+    # A full quota is fine when the stack starts nothing more.
     if missing and missing > limit - everything:
         text = (
-            f"its limit is {limit} {quota.unit}, of which {others} are in use by others, and the stack needs {needed}; "
-            f"free some, or ask for more: {quota.raised_by(needed + others, site.region)}"
+            f"its limit is {limit} {quota.unit}, others use {others}, and the stack needs {needed}; free some, or "
+            f"request an increase: {quota.raised_by(needed + others, site.region)}"
         )
         return Check(subject=subject, status="failed", text=text)
-    beside = f", {others} in use by others" if others else ""
+    beside = f", others use {others}" if others else ""
     return Check(subject=question.subject, status="passed", text=f"its limit is {limit}{beside}")
 
 
 def limit_of(quota: Quota, site: Site) -> int:
-    """Return the account's limit, or the default where it was never changed; raises what boto3 raises."""
+    """Return the account's limit, or the default if it was never changed. Raises boto3's errors."""
 
     def asked(operation: str) -> Record:
         return site.api.answer("service-quotas", operation, ServiceCode=quota.service, QuotaCode=quota.code)

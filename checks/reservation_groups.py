@@ -1,4 +1,4 @@
-"""Whether a group of capacity reservations holds what the models' nodes ask of it."""
+"""Checks that each group of capacity reservations has room for the nodes of its models."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,12 +13,12 @@ RESERVATION = "AWS::EC2::CapacityReservation"
 
 
 def reservation_group_checks(groups: Mapping[str, str], fleet: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
-    """Yield the checks of each group of reservations named in the stack; models may share one.
+    """Yield the checks of each reservation group in the stack. Models may share a group.
 
     Args:
-        groups: The ARN of a model's group, by the model's name.
+        groups: The ARN of each model's group, by the model's name.
         fleet: The GPU nodes of each model.
-        site: Who is asked.
+        site: The account and region.
     """
     by_arn: dict[str, dict[str, GpuNodes]] = {}
     for name, arn in groups.items():
@@ -38,8 +38,8 @@ def _group(arn: str, models: Mapping[str, GpuNodes], site: Site) -> Iterator[Che
         yield found
         return
     if found is None:
-        text = f"there is no group {arn} in this account: correct the ARN"
-        yield from (_told(name, text, nodes) for name, nodes in models.items())
+        text = f"{arn} does not exist in this account: correct the ARN"
+        yield from (_check(name, text, nodes) for name, nodes in models.items())
         return
     seen = Question(
         subject=question.subject,
@@ -68,25 +68,27 @@ def _reservations(arn: str, site: Site) -> Sequence[Record] | None:
 def _model(
     name: str, nodes: GpuNodes, found: Sequence[Record], running: Sequence[Instance] | Check, question: Question
 ) -> Check:
-    wanted, zones = nodes.plan.instance.type, " and ".join(nodes.zones)
+    needed_type, zones = nodes.plan.instance.type, " and ".join(nodes.zones)
     fitting = [
         one
         for one in found
-        if one["State"] == "active" and one["InstanceType"] == wanted and one["AvailabilityZone"] in nodes.zones
+        if one["State"] == "active" and one["InstanceType"] == needed_type and one["AvailabilityZone"] in nodes.zones
     ]
     ids = {one["CapacityReservationId"] for one in fitting}
     free = sum(one["AvailableInstanceCount"] for one in fitting)
     own = [] if isinstance(running, Check) else [one for one in running if one.reservation_id in ids]
     missing = nodes.total - len(own)
     if missing <= free:
-        text = f"{free} x {wanted} free in {zones}, {len(own)} used by this stack"
+        text = f"{free} x {needed_type} free in {zones}, {len(own)} used by this stack"
         return Check(subject=question.subject, status="passed", text=text)
-    text = f"its active reservations have {free} x {wanted} free in {zones}, and {name} needs {missing} more"
+    text = f"its active reservations have {free} x {needed_type} free in {zones}, and {name} needs {missing} more"
     if isinstance(running, Check):
-        return Check(subject=question.subject, status="unknown", text=f"{text}, less what runs in them: {running.text}")
-    return _told(name, text, nodes)
+        return Check(
+            subject=question.subject, status="unknown", text=f"{text}, minus its running nodes: {running.text}"
+        )
+    return _check(name, text, nodes)
 
 
-def _told(name: str, text: str, nodes: GpuNodes) -> Check:
+def _check(name: str, text: str, nodes: GpuNodes) -> Check:
     status = "warning" if nodes.parked else "failed"
     return Check(subject=f"models.{name}.capacityReservationGroupArn", status=status, text=text)

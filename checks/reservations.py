@@ -1,4 +1,4 @@
-"""Whether each capacity reservation holds what the models' nodes ask of it."""
+"""Checks that each capacity reservation has room for the nodes of its models."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,7 +12,7 @@ UNKNOWN_ID = "InvalidCapacityReservationId"
 
 
 def reservation_checks(fleet: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
-    """Yield the checks of each reservation named in the stack; models may share one."""
+    """Yield the checks of each reservation in the stack. Models may share a reservation."""
     by_id: dict[str, dict[str, GpuNodes]] = {}
     for name, nodes in fleet.items():
         if nodes.capacity_reservation_id:
@@ -45,22 +45,22 @@ def _reservation(reservation_id: str, models: Mapping[str, GpuNodes], site: Site
         yield from (_of_state(name, text, nodes) for name, nodes in models.items())
         return
     needed = sum(nodes.total for nodes in models.values())
-    # What runs in it already needs no place: it may end, or its end may come, without any harm to this update.
+    # Running nodes need no more room, so the end of the reservation does not affect this update.
     more = needed if own is None else max(needed - own, 0)
-    faults = [
-        *(_failed(name, fault) for name, nodes in models.items() for fault in _mismatches(found, nodes)),
-        *_state_faults(found, models, more),
+    problems = [
+        *(_failed(name, text) for name, nodes in models.items() for text in _mismatches(found, nodes)),
+        *_state_problems(found, models, more),
         *_too_small(found, models, needed, own),
         *([] if own is not None else _not_seen(found, needed, question, running)),
     ]
-    yield from faults
-    if not faults:
+    yield from problems
+    if not problems:
         text = f"{found['TotalInstanceCount']} x {found['InstanceType']} in {found['AvailabilityZone']}, "
         yield Check(subject=question.subject, status="passed", text=text + found["State"])
 
 
 def _look_up(reservation_id: str, site: Site) -> Record | None:
-    """Return the reservation, or None where AWS says that there is none of this id."""
+    """Return the reservation, or None when it does not exist."""
     try:
         found = site.api.pages(
             "ec2",
@@ -80,14 +80,14 @@ def _own_nodes_in(reservation_id: str, site: Site) -> int:
 
 
 def _mismatches(found: Record, nodes: GpuNodes) -> Iterator[str]:
-    id_, (zone,), wanted = found["CapacityReservationId"], nodes.zones, nodes.plan.instance.type
-    if found["InstanceType"] != wanted:
-        yield f"{id_} is of {found['InstanceType']}, and the model runs on {wanted}"
+    id_, (zone,), needed_type = found["CapacityReservationId"], nodes.zones, nodes.plan.instance.type
+    if found["InstanceType"] != needed_type:
+        yield f"{id_} is for {found['InstanceType']}, and the model's instanceType is {needed_type}"
     if found["AvailabilityZone"] != zone:
         yield f"{id_} is in {found['AvailabilityZone']}, and the model's zone is {zone}"
     kind = found.get("ReservationType")
     if kind == "capacity-block" and nodes.capacity_type != CAPACITY_BLOCK:
-        yield f"{id_} is a Capacity Block: write capacityType: capacityBlock"
+        yield f"{id_} is a Capacity Block: set capacityType: capacityBlock"
     if nodes.capacity_type == CAPACITY_BLOCK and kind and kind != "capacity-block":
         yield f"{id_} is an on-demand reservation, not a Capacity Block: remove capacityType"
     if kind != "capacity-block":
@@ -98,23 +98,22 @@ def _placement(found: Record, nodes: GpuNodes) -> Iterator[str]:
     id_, group = found["CapacityReservationId"], found.get("PlacementGroupArn", "").rpartition("/")[2]
     if group and nodes.placement_group is None:
         yield (
-            f"{id_} was made in the placement group {group}, and serves only instances inside it: write "
+            f"{id_} belongs to the placement group {group}, and only its instances can use it: set "
             f"placementGroup: {group}"
         )
     elif group and nodes.placement_group != group:
         yield (
-            f"{id_} was made in the placement group {group}, not in {nodes.placement_group}: write "
-            f"placementGroup: {group}"
+            f"{id_} belongs to the placement group {group}, not to {nodes.placement_group}: set placementGroup: {group}"
         )
     elif nodes.placement_group and not group:
         yield (
-            f"{id_} was made in no placement group, and instances in {nodes.placement_group} cannot use it: "
-            "remove placementGroup, or make a reservation inside that group"
+            f"{id_} belongs to no placement group, and instances in {nodes.placement_group} cannot use it: remove "
+            "placementGroup, or create a reservation in that group"
         )
 
 
-def _state_faults(found: Record, models: Mapping[str, GpuNodes], more: int) -> Iterator[Check]:
-    """Yield what the reservation's state means: it stops nodes that are still to come, and no others."""
+def _state_problems(found: Record, models: Mapping[str, GpuNodes], more: int) -> Iterator[Check]:
+    """Yield a check when the reservation is not active. That prevents new nodes and does not affect running ones."""
     if found["State"] == "active":
         return
     starts = f" (it starts on {found['StartDate']:%Y-%m-%d %H:%M} UTC)" if found["State"] == "scheduled" else ""
@@ -123,12 +122,12 @@ def _state_faults(found: Record, models: Mapping[str, GpuNodes], more: int) -> I
         if more or nodes.parked:
             yield _of_state(name, f"{text}: no node can start in it", nodes)
         else:
-            yield _of_state(name, f"{text}: its nodes run, and no other could start", nodes, stops=False)
+            yield _of_state(name, f"{text}: its nodes run, but no other node can start", nodes, stops=False)
 
 
 def _of_state(name: str, text: str, nodes: GpuNodes, *, stops: bool = True) -> Check:
     if nodes.parked:
-        return _warning(name, f"{text}; the model is parked, so this matters only once it runs again")
+        return _warning(name, f"{text}; the model is parked, so this matters only when it runs again")
     return _failed(name, text) if stops else _warning(name, text)
 
 
@@ -140,13 +139,13 @@ def _too_small(found: Record, models: Mapping[str, GpuNodes], needed: int, own: 
         yield _failed(names, f"{id_} has room for {total}, and {needs}")
     elif own is not None and needed - own > free and found["State"] == "active":
         others = total - free - own
-        yield _failed(names, f"{id_} has room for {total}, of which others use {others}, and {needs}")
+        yield _failed(names, f"{id_} has room for {total}, others use {others}, and {needs}")
 
 
 def _not_seen(found: Record, needed: int, question: Question, why: object) -> Iterator[Check]:
     total, free = found["TotalInstanceCount"], found["AvailableInstanceCount"]
     if free < needed <= total and isinstance(why, Check):
-        text = f"{found['CapacityReservationId']} has {free} of {total} free, and who uses the rest is not known: "
+        text = f"{found['CapacityReservationId']} has {free} of {total} free, and it is unknown who uses the rest: "
         yield Check(subject=question.subject, status="unknown", text=text + why.text)
 
 

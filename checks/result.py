@@ -1,4 +1,4 @@
-"""What a check found: passed, failed, a warning, or unknown. Unknown is never shown as passed."""
+"""Reports the checks to Pulumi, and stops the program when one failed."""
 
 from collections.abc import Iterable
 
@@ -8,14 +8,14 @@ from vllm_eks.check import Check, check_lines
 
 
 class StackRefused(pulumi.RunError):
-    """A check failed: nothing may be made. Pulumi prints the text alone, without a traceback."""
+    """A check failed, so nothing is created. Pulumi prints the text without a traceback."""
 
 
 def stop_on_failures(checks: Iterable[Check]) -> None:
-    """End the program before anything is made when a check failed; write warnings and a summary to Pulumi's log.
+    """Write warnings and a summary to Pulumi's log, and stop the program if a check failed.
 
     Raises:
-        StackRefused: With the text of every failed check.
+        StackRefused: At least one check failed. The text lists all of them.
     """
     checks = tuple(checks)
     for line in check_lines(checks):

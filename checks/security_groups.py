@@ -1,7 +1,7 @@
-"""Whether security groups let pods of the stack's GPU nodes and of a cluster's other nodes reach each other.
+"""Checks that security groups allow traffic between the stack's GPU nodes and the cluster's other nodes.
 
-Pods have the addresses and the security groups of their node. CoreDNS runs on the other nodes, and so does the hook Job
-that asks a model for its first token. Rules of network ACLs and NodeLocal DNSCache cannot be seen here.
+Pods have the addresses and security groups of their node. CoreDNS and the hook Job, which requests a model's first
+token, run on the other nodes. Network ACLs and NodeLocal DNSCache are not checked.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ SHUT, UNCLEAR, OPEN = 0, 1, 2
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """One kind of traffic that a model needs."""
+    """One type of traffic that a model needs."""
 
     protocol: str
     port: int
@@ -39,7 +39,7 @@ class Side:
 
     groups: frozenset[str]
     networks: tuple[ipaddress.IPv4Network, ...]
-    """Where the addresses of its pods are."""
+    """The networks of its pods' addresses."""
 
     @property
     def name(self) -> str:
@@ -48,16 +48,16 @@ class Side:
 
 
 def reach_checks(cluster: str, own_groups: Sequence[str], vpc_id: str, site: Site) -> Iterator[Check]:
-    """Yield whether GPU pods reach CoreDNS, and the cluster's other pods the models.
+    """Yield the checks that GPU pods reach CoreDNS, and that the cluster's other pods reach the models.
 
     Args:
         cluster: The cluster's name.
         own_groups: Ids of the security groups of the stack's GPU nodes.
         vpc_id: The VPC of all nodes.
-        site: Who is asked.
+        site: The account and region.
     """
     question = Question(
-        subject="security groups let GPU nodes and the cluster's other nodes talk",
+        subject="security groups allow traffic between GPU nodes and the cluster's other nodes",
         actions="ec2:DescribeInstances, ec2:DescribeVpcs and ec2:DescribeSecurityGroupRules",
         command="aws ec2 describe-security-group-rules "
         f"--filters Name=group-id,Values={','.join(own_groups)} --region {site.region}",
@@ -72,7 +72,7 @@ def reach_checks(cluster: str, own_groups: Sequence[str], vpc_id: str, site: Sit
         yield Check(subject=question.subject, status="unknown", text=text)
         return
     shut = {side.groups: _flows(ours, side, rules, SHUT) for side in theirs}
-    # CoreDNS and the Job run on any of the other nodes; where only some are shut off, they may run on the rest.
+    # CoreDNS and the Job run on any of the other nodes. If only some are blocked, they may run on the rest.
     status = "failed" if all(shut.values()) else "warning"
     for side in theirs:
         if shut[side.groups]:
@@ -80,7 +80,7 @@ def reach_checks(cluster: str, own_groups: Sequence[str], vpc_id: str, site: Sit
     if any(shut.values()):
         return
     if any(_flows(ours, side, rules, UNCLEAR) for side in theirs):
-        text = f"rules name networks or prefix lists that hold a part of the VPC: {question.command}"
+        text = f"some rules cover only part of the VPC, or use prefix lists: {question.command}"
         yield Check(subject=question.subject, status="unknown", text=text)
     else:
         names = ", ".join(sorted(side.name for side in theirs))
@@ -119,21 +119,21 @@ def _other_nodes(cluster: str, site: Site) -> Iterator[Record]:
 
 
 def _flows(ours: Side, theirs: Side, rules: Sequence[Record], wanted: int) -> list[tuple[Flow, bool]]:
-    """Return the flows that are in a state, each with whether it comes from the GPU nodes."""
+    """Return the flows with the given state, each with whether it comes from the GPU nodes."""
     outward = [(flow, True) for flow in DNS if _state(flow, ours, theirs, rules) == wanted]
     inward = [(flow, False) for flow in SERVING if _state(flow, theirs, ours, rules) == wanted]
     return outward + inward
 
 
 def _state(flow: Flow, source: Side, target: Side, rules: Sequence[Record]) -> int:
-    """Return whether traffic may leave one side and enter the other."""
+    """Return the state of traffic that leaves one side and enters the other."""
     leaves = [_rule(rule, flow, target) for rule in rules if rule["IsEgress"] and rule["GroupId"] in source.groups]
     enters = [_rule(rule, flow, source) for rule in rules if not rule["IsEgress"] and rule["GroupId"] in target.groups]
     return min(max(leaves, default=SHUT), max(enters, default=SHUT))
 
 
 def _rule(rule: Record, flow: Flow, other: Side) -> int:
-    """Return whether one rule lets a flow to or from the other side through."""
+    """Return the state of a flow to or from the other side by one rule."""
     protocol = rule["IpProtocol"]
     if protocol != ALL_PROTOCOLS:
         if protocol not in (flow.protocol, PROTOCOL_NUMBERS[flow.protocol]):
@@ -159,8 +159,8 @@ def _shut(ours: Side, theirs: Side, missing: Sequence[tuple[Flow, bool]], site: 
         for flow, outward in missing
     ]
     return (
-        f"security groups do not let traffic through {'; '.join(lines)}: add {theirs.name} to "
-        f"{KEY}.securityGroupIds if its own rules let it talk to itself, or add rules: aws ec2 "
+        f"security groups block traffic {'; '.join(lines)}: add {theirs.name} to {KEY}.securityGroupIds if its rules "
+        "allow traffic within the group, or add rules: aws ec2 "
         f"authorize-security-group-ingress --group-id <target> --source-group <source> --protocol "
         f"{missing[0][0].protocol} --port {missing[0][0].port} --region {site.region}"
     )

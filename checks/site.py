@@ -1,4 +1,4 @@
-"""Where the checks ask, and what of the stack runs there already: a second `pulumi up` needs that no more."""
+"""The stack's account and region, and its instances that already run, which a second `pulumi up` does not start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from checks.api import Api
 from vllm_eks.aws.session import Record
 
 STACK_TAG = "vllm-eks/stack"
-"""On all that the stack makes, launched instances too; `config.load` writes it."""
+"""The tag on all of the stack's resources, including launched instances. `config.load` sets it."""
 
 ALIVE = ("pending", "running")
-"""States of an instance in which EC2 counts it against quotas."""
+"""Instance states that count against quotas."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One stack's place in an account."""
+    """The account, region and name of a stack."""
 
     api: Api
     region: str
@@ -26,23 +26,23 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One instance that EC2 counts."""
+    """An instance that counts against quotas."""
 
     type: str
     subnet_id: str
     vcpus: int
     lifecycle: str
-    """`spot`, `capacity-block`, or empty: on demand."""
+    """`spot`, `capacity-block`, or empty for on demand."""
     reservation_id: str
 
 
 def own_instances(site: Site) -> list[Instance]:
-    """Return the stack's own nodes; raises what boto3 raises."""
+    """Return the stack's own nodes. Raises boto3's errors."""
     return _instances(site, {"Name": f"tag:{STACK_TAG}", "Values": [site.stack]})
 
 
 def instances_of_types(site: Site, patterns: list[str]) -> list[Instance]:
-    """Return all instances of the account whose type is of a pattern such as `g5.*`; raises what boto3 raises."""
+    """Return the account's instances whose types match patterns such as `g5.*`. Raises boto3's errors."""
     return _instances(site, {"Name": "instance-type", "Values": patterns})
 
 
@@ -64,5 +64,5 @@ def _instance(record: Record) -> Instance:
 
 
 def clusters(site: Site) -> list[str]:
-    """Return the names of the account's clusters in the region; raises what boto3 raises."""
+    """Return the names of the account's clusters in the region. Raises boto3's errors."""
     return site.api.pages("eks", "list_clusters", "clusters")

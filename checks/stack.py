@@ -1,4 +1,4 @@
-"""Every check of a stack, in the order people read them, and what the lookups on the way found."""
+"""All checks of a stack, in display order, with the results of their lookups."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Any
 
 from checks.account import offering_checks, system_type_checks, version_check, zone_checks
 from checks.api import Api
-from checks.existing_cluster import ClusterWish, FoundCluster, find_cluster
-from checks.existing_network import FoundNetwork, NetworkWish, find_network
+from checks.existing_cluster import ClusterRequest, FoundCluster, find_cluster
+from checks.existing_network import FoundNetwork, NetworkRequest, find_network
 from checks.limits import cluster_limit_check, network_limit_checks, node_group_limit_checks
 from checks.node_groups import FoundGroups, find_node_groups
 from checks.parallel import checks_of, in_parallel
@@ -27,7 +27,7 @@ from vllm_eks.specs.network import ExistingVpcSpec, FoundVpc, NetworkSpec
 
 @dataclass(frozen=True, kw_only=True)
 class StackFacts:
-    """What the checks need to know of a stack."""
+    """The properties of a stack that the checks need."""
 
     stack: str
     """`<project>-<stack>`: the name of its own cluster, and the value of its tag."""
@@ -40,22 +40,22 @@ class StackFacts:
     copies_weights: bool = False
     """Whether pods need AWS credentials for the weights."""
     open_questions: Sequence[str] = ()
-    """What the stack file leaves open for an offline preview."""
+    """Questions that the stack file leaves open for an offline preview."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """The checks, and what was found of what exists already."""
+    """The checks, and the existing resources that they looked up."""
 
     checks: Sequence[Check]
     vpc: FoundVpc | None = None
-    """Of an existing network."""
+    """Set for an existing network."""
     control_plane: FoundControlPlane | None = None
-    """Of an existing cluster."""
+    """Set for an existing cluster."""
 
 
 def run_checks(stack: StackFacts, account: Api) -> Findings:
-    """Ask and answer everything there is to ask about a stack, so that all errors are reported at once."""
+    """Run all checks of a stack, so that all errors are reported at once."""
     site = Site(api=account, region=stack.region, stack=stack.stack)
     answers = in_parallel(_parts(stack, site))
     existing_vpc = stack.network.existing
@@ -92,17 +92,17 @@ NETWORK, CLUSTER, GROUPS = "network.existing", "cluster.existing", "node groups"
 
 
 def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Any]]:
-    """Return what is asked at once, by a name for the part that fails."""
+    """Return the checks to run in parallel, each with a name to report if it fails."""
     fleet, existing_cluster, existing_vpc = stack.fleet, stack.cluster.existing, stack.network.existing
     parts: dict[str, Callable[[], Any]] = {}
     if existing_vpc is not None:
-        wish = _network_wish(stack, existing_vpc)
-        parts[NETWORK] = lambda: find_network(wish, site)
+        requested = _network_request(stack, existing_vpc)
+        parts[NETWORK] = lambda: find_network(requested, site)
     else:
         parts["network.zones"] = lambda: list(zone_checks(stack.network.zones, site))
     if existing_cluster is not None:
-        cluster_wish = _cluster_wish(stack, existing_cluster)
-        parts[CLUSTER] = lambda: find_cluster(cluster_wish, site)
+        cluster_request = _cluster_request(stack, existing_cluster)
+        parts[CLUSTER] = lambda: find_cluster(cluster_request, site)
     else:
         parts |= _of_a_new_cluster(stack, site)
     parts["instance types"] = lambda: list(offering_checks(fleet, site))
@@ -139,16 +139,16 @@ def _open_to_all(public_access_cidrs: Sequence[str]) -> Iterator[Check]:
         yield Check(
             subject="cluster.publicAccessCidrs",
             status="warning",
-            text="0.0.0.0/0 exposes the Kubernetes API to the internet: write the addresses your callers come from",
+            text="0.0.0.0/0 exposes the Kubernetes API to the internet: set the addresses of your callers",
         )
 
 
-def _network_wish(stack: StackFacts, vpc: ExistingVpcSpec) -> NetworkWish:
+def _network_request(stack: StackFacts, vpc: ExistingVpcSpec) -> NetworkRequest:
     types_by_zone: dict[str, list[str]] = {}
     for nodes in stack.fleet.values():
         for zone in nodes.zones:
             types_by_zone.setdefault(zone, []).extend([nodes.plan.instance.type] * nodes.per_zone)
-    return NetworkWish(
+    return NetworkRequest(
         vpc=vpc,
         zones=stack.network.zones,
         nodes=types_by_zone,
@@ -156,8 +156,8 @@ def _network_wish(stack: StackFacts, vpc: ExistingVpcSpec) -> NetworkWish:
     )
 
 
-def _cluster_wish(stack: StackFacts, cluster: ExistingClusterSpec) -> ClusterWish:
-    return ClusterWish(
+def _cluster_request(stack: StackFacts, cluster: ExistingClusterSpec) -> ClusterRequest:
+    return ClusterRequest(
         cluster=cluster,
         kubernetes_version=stack.cluster.kubernetes_version,
         known_versions=SUPPORTED_KUBERNETES_VERSIONS,
@@ -168,7 +168,7 @@ def _cluster_wish(stack: StackFacts, cluster: ExistingClusterSpec) -> ClusterWis
 
 def _checks_of_lookup(found: FoundNetwork | FoundCluster | Check | None, *, has_ids: bool = False) -> Sequence[Check]:
     if isinstance(found, Check):
-        # Nothing can be built on a lookup without a result.
+        # The stack cannot continue without the result of the lookup.
         return (found if has_ids else Check(subject=found.subject, status="failed", text=found.text),)
     return found.checks if found else ()
 

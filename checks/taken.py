@@ -1,4 +1,5 @@
-"""What AWS refuses at creation: a log group or an access entry that exists, a permissions boundary that does not."""
+"""Checks of resources that AWS would refuse to create: a log group or access entry that exists, or a role without its
+permissions boundary."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,9 @@ ROLE = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/(?:.
 
 
 def log_group_check(site: Site, *, new_network: bool) -> Check | None:
-    """Return whether the control plane's log group outlived an earlier cluster of the same name; None: it did not.
+    """Return the check that no earlier cluster left the control plane's log group, or None when it is the stack's own.
 
-    EKS writes to the group once more after its deletion, which makes it anew, and `keepLogs` leaves it on purpose.
+    EKS writes to the group after its deletion, which creates it again, and `keepLogs` keeps it on purpose.
     """
     name = f"/aws/eks/{site.stack}/cluster"
     question = Question(
@@ -27,18 +28,19 @@ def log_group_check(site: Site, *, new_network: bool) -> Check | None:
     if isinstance(state, Check):
         return state
     if state == "free":
-        return Check(subject=question.subject, status="passed", text="no group of an earlier cluster has the name")
+        return Check(subject=question.subject, status="passed", text="no log group has this name")
     if state == "ours":
         return None
     text = (
-        f"{name} exists and there is no cluster {site.stack}: an earlier one left it, and CloudWatch refuses a second. "
-        f"See what it holds: aws logs describe-log-streams --log-group-name {name} --order-by LastEventTime "
-        f"--descending --region {site.region}; then delete it: aws logs delete-log-group --log-group-name {name} "
-        f"--region {site.region}"
+        f"{name} exists and the cluster {site.stack} does not: an earlier cluster left it, and CloudWatch refuses to "
+        f"create it again. Check its content: aws logs describe-log-streams --log-group-name {name} --order-by "
+        f"LastEventTime --descending --region {site.region}; then delete it: aws logs delete-log-group "
+        f"--log-group-name {name} --region {site.region}"
     )
-    # Without a VPC of its own nothing tells a stack that was half made from one that was destroyed.
+    # Without its own VPC, a partly created stack looks the same as a destroyed one.
     if state == "unclear":
-        return Check(subject=question.subject, status="warning", text=f"{text}. Not if this stack's state has it")
+        text = f"{text}. Do not delete it if it is in this stack's state"
+        return Check(subject=question.subject, status="warning", text=text)
     return Check(subject=question.subject, status="failed", text=text)
 
 
@@ -57,17 +59,17 @@ def _log_group_state(name: str, site: Site, *, new_network: bool) -> str:
 
 
 def admin_checks(admins: Sequence[str], site: Site) -> Iterator[Check]:
-    """Yield whether who creates the cluster is among its admins: EKS makes it one, and refuses a second entry."""
+    """Yield the check that the cluster's creator is not in its admins. EKS adds it, and refuses a second entry."""
     if not admins:
         return
     question = Question(
-        subject="who creates the cluster is not in cluster.admins",
+        subject="the cluster's creator is not in cluster.admins",
         actions="sts:GetCallerIdentity and eks:ListClusters",
         command="aws sts get-caller-identity",
     )
 
     def creators() -> list[str]:
-        # Whoever runs Pulumi later may well be an admin: only the cluster's creation grants access by itself.
+        # Later deployers may be admins, because EKS grants access only at the cluster's creation.
         if site.stack in clusters(site):
             return []
         return [arn for arn in admins if is_caller(arn, site.api.caller_arn)]
@@ -77,8 +79,8 @@ def admin_checks(admins: Sequence[str], site: Site) -> Iterator[Check]:
         yield found
     elif found:
         text = (
-            f"{found[0]} is who runs Pulumi: EKS gives the creator of a cluster an access entry by itself, and refuses "
-            "a second one (409) after ten minutes: remove it from the list"
+            f"{found[0]} runs Pulumi. EKS creates an access entry for the creator of a cluster, and refuses a second "
+            "one (409) after ten minutes: remove it from the list"
         )
         yield Check(subject="cluster.admins", status="failed", text=text)
     else:
@@ -86,7 +88,7 @@ def admin_checks(admins: Sequence[str], site: Site) -> Iterator[Check]:
 
 
 def is_caller(principal_arn: str, caller_arn: str) -> bool:
-    """Return whether a principal is who calls. Role names are unique in an account, whatever their path.
+    """Return whether a principal is the caller. Role names are unique in an account, whatever their path.
 
     >>> is_caller("arn:aws:iam::111122223333:role/team/ci", "arn:aws:sts::111122223333:assumed-role/ci/build-7")
     True
@@ -98,7 +100,7 @@ def is_caller(principal_arn: str, caller_arn: str) -> bool:
 
 
 def boundary_check(policy_arn: str, site: Site) -> Check:
-    """Return whether the permissions boundary of the stack's roles exists."""
+    """Return the check that the permissions boundary of the stack's roles exists."""
     key = "iam.permissionsBoundary"
     question = Question(
         subject=f"{key} exists",
@@ -109,7 +111,7 @@ def boundary_check(policy_arn: str, site: Site) -> Check:
         site.api.answer("iam", "get_policy", PolicyArn=policy_arn)
     except Exception as error:
         if error_code(error) == "NoSuchEntity":
-            text = f"{policy_arn} does not exist, so IAM refuses every role of the stack: correct the ARN"
+            text = f"{policy_arn} does not exist, so IAM refuses the stack's roles: correct the ARN"
             return Check(subject=key, status="failed", text=text)
         return Check(subject=question.subject, status="unknown", text=why_unknown(error, question))
     return Check(subject=question.subject, status="passed", text=policy_arn)

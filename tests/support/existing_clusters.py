@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from checks.existing_cluster import ClusterWish, FoundCluster, find_cluster
+from checks.existing_cluster import ClusterRequest, FoundCluster, find_cluster
 from tests.fakes.aws_account import Account, instance
 from tests.support.nested import replaced
 from vllm_eks.specs.cluster import ExistingClusterSpec
@@ -19,7 +19,7 @@ CLUSTER: dict[str, Any] = {
     "accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"},
     "computeConfig": {"enabled": False},
 }
-WISH = ClusterWish(
+REQUESTED = ClusterRequest(
     cluster=ExistingClusterSpec(name="theirs"),
     kubernetes_version="1.36",
     known_versions=("1.35", "1.36"),
@@ -75,9 +75,9 @@ def account(
     )
 
 
-def looked_up(asked: Account, **wish: Any) -> FoundCluster:
-    return find_cluster(replaced(WISH, **wish), asked.site)
+def looked_up(asked: Account, **requested: Any) -> FoundCluster:
+    return find_cluster(replaced(REQUESTED, **requested), asked.site)
 
 
-def texts(asked: Account, status: str = "failed", **wish: Any) -> list[str]:
-    return [check.text for check in looked_up(asked, **wish).checks if check.status == status]
+def texts(asked: Account, status: str = "failed", **requested: Any) -> list[str]:
+    return [check.text for check in looked_up(asked, **requested).checks if check.status == status]

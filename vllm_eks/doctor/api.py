@@ -1,6 +1,7 @@
-"""One Kubernetes API server, asked as kubectl would, with calls that only read. Loads the kubernetes client.
+"""Read-only access to a Kubernetes API server with a kubeconfig. Imports the kubernetes client.
 
-Whatever the kubeconfig holds, an answer or a reason is there within seconds, and no token is ever part of a reason.
+Each call returns an answer or a reason within seconds, whatever the kubeconfig contains. A reason never contains a
+token.
 """
 
 import json
@@ -17,23 +18,23 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 
 CONNECT_SECONDS, ANSWER_SECONDS = 4, 15
-"""A slow engine is not a dead one, so an answer may take longer than the connection."""
+"""An answer may take longer than the connection, because a slow engine is not dead."""
 COMMAND_SECONDS = 15
-"""How long the kubeconfig's own command (aws eks get-token) may take."""
-HOW_TO_GET_ONE = "pulumi stack output kubeconfig --show-secrets writes one; give it with --kubeconfig"
+"""Limit for the kubeconfig's command (aws eks get-token)."""
+HOW_TO_GET_ONE = "pulumi stack output kubeconfig --show-secrets prints one; pass it with --kubeconfig"
 _UNUSABLE = (
     *(ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
 )
-"""What the client raises for a file that is no kubeconfig."""
+"""The client's errors for a file that is not a kubeconfig."""
 REFUSALS = {
-    401: "the cluster does not know these credentials: is it the stack's profile or role, and among cluster.admins?",
-    403: "these credentials lack a permission: docs/how-to/doctor.md lists those that the doctor needs",
+    401: "the cluster rejects these credentials: use the stack's profile or role, and check cluster.admins",
+    403: "these credentials lack a permission: docs/how-to/doctor.md lists the required ones",
 }
 T = TypeVar("T")
 
 
 class UnreadableAnswerError(Exception):
-    """The API gave no answer; its text says why, and its status what it answered instead."""
+    """The API gave no usable answer. The text has the reason, and `status` the HTTP status if there was one."""
 
     def __init__(self, text: str, status: int = 0) -> None:
         super().__init__(text)
@@ -41,18 +42,17 @@ class UnreadableAnswerError(Exception):
 
 
 class KubernetesApi:
-    """Asks one API server."""
+    """Reads from one API server."""
 
     def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
-        """Read the kubeconfig, and run the command for credentials that it may name.
+        """Read the kubeconfig, and run its command for credentials if it has one.
 
         Raises:
-            UnreadableAnswerError: There is none, it is no kubeconfig, it names no such context, or its command gave
-                nothing.
+            UnreadableAnswerError: The kubeconfig is missing or invalid, lacks the context, or its command failed.
         """
-        said = _Said()
+        logged = _LoggedErrors()
         root = logging.getLogger()
-        root.addHandler(said)  # the client tells a failed command to the log alone
+        root.addHandler(logged)  # the client only logs a failed command
         try:
             self._api = _within(COMMAND_SECONDS, lambda: _client(kubeconfig, context))
         except _UNUSABLE as error:
@@ -60,14 +60,14 @@ class KubernetesApi:
                 f"no usable kubeconfig ({_reason(error, kubeconfig)}): {HOW_TO_GET_ONE}"
             ) from None
         finally:
-            root.removeHandler(said)
-        if said.errors:
+            root.removeHandler(logged)
+        if logged.errors:
             raise UnreadableAnswerError(
-                f"the kubeconfig's command gave no credentials ({said.errors[0]}): run it by hand"
+                f"the kubeconfig's command gave no credentials ({logged.errors[0]}): run it by hand"
             )
 
     def text(self, path: str, accept: str = "*/*", **query: str | int | bool) -> str:
-        """Return what stands at a path. Raises UnreadableAnswerError."""
+        """Return the text at a path. Raises UnreadableAnswerError."""
         try:
             asked = self._api.param_serialize(
                 "GET",
@@ -90,11 +90,9 @@ class KubernetesApi:
         try:
             found = json.loads(self.text(path, accept, **query))
         except json.JSONDecodeError:
-            raise UnreadableAnswerError(
-                "what answers there is no Kubernetes API: look at the kubeconfig's server"
-            ) from None
+            raise UnreadableAnswerError("the server is not a Kubernetes API: check the kubeconfig's server") from None
         if not isinstance(found, dict):
-            raise UnreadableAnswerError("what answers there is no Kubernetes API: look at the kubeconfig's server")
+            raise UnreadableAnswerError("the server is not a Kubernetes API: check the kubeconfig's server")
         return found
 
     def items(self, path: str, accept: str = "application/json", **query: str | int | bool) -> list[Any]:
@@ -102,8 +100,8 @@ class KubernetesApi:
         return self.object(path, accept, **query).get("items") or []
 
 
-class _Said(logging.Handler):
-    """Keeps what is logged as an error, and prints nothing."""
+class _LoggedErrors(logging.Handler):
+    """Collects logged errors without printing them."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -115,7 +113,7 @@ class _Said(logging.Handler):
 
 def _client(kubeconfig: Path | None, context: str | None) -> Any:  # noqa: ANN401  (the client has no types)
     configuration = kubernetes.client.Configuration()
-    # Once is enough: what does not answer now is unknown, and the next question would wait as long again.
+    # No retries: a failed call is reported as unknown, and the next call would wait as long again.
     configuration.retries = urllib3.Retry(0)
     return kubernetes.config.new_client_from_config(
         config_file=str(kubeconfig) if kubeconfig else None,
@@ -126,7 +124,7 @@ def _client(kubeconfig: Path | None, context: str | None) -> Any:  # noqa: ANN40
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T:
-    """Return what some work gives. Raises what it raises, or UnreadableAnswerError when it takes longer."""
+    """Return the result of some work. Raises its errors, or UnreadableAnswerError when it takes longer."""
     given: list[T] = []
     raised: list[Exception] = []
 
@@ -147,26 +145,26 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
 
 
 def _reason(error: Exception, kubeconfig: Path | None) -> str:
-    """Say what is wrong with a kubeconfig, without its text: it holds tokens."""
+    """Return the error in a kubeconfig, without its content, which includes tokens."""
     file = str(kubeconfig) if kubeconfig else "the default one"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"{file} is no YAML, line {error.problem_mark.line + 1}"
+        return f"{file} is not valid YAML, line {error.problem_mark.line + 1}"
     if isinstance(error, (ConfigException, OSError)):
         return str(error).rstrip(".")[:300]
     return f"{file} is not a kubeconfig"
 
 
 def _of_the_line(error: BaseException) -> str:
-    """Say why there was no answer."""
+    """Return why there was no answer."""
     if isinstance(error, (ValueError, TypeError)) and not isinstance(error, urllib3.exceptions.HTTPError):
-        # Its text may be the token.
-        return "the kubeconfig has a value that cannot be sent: its token or its server"
+        # The error's text may contain the token.
+        return "the kubeconfig has an invalid token or server"
     reason = getattr(error, "reason", None) or error
     text = " ".join(str(reason).split())[:300]
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "the server's certificate is not of the kubeconfig's authority: is it the kubeconfig of this cluster?"
+        return "the server's certificate does not match the kubeconfig's authority: use this cluster's kubeconfig"
     if isinstance(error, urllib3.exceptions.HTTPError) and "refused" in text:
-        return f"{text}: is the address right, and the tunnel up?"
+        return f"{text}: check the address, and the tunnel if there is one"
     if "timed out" in text or "timeout" in text.lower():
-        return f"{text}: is this machine among cluster.publicAccessCidrs, or in the cluster's network?"
+        return f"{text}: add this machine's address to cluster.publicAccessCidrs, or run from the cluster's network"
     return text

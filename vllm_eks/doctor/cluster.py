@@ -1,4 +1,4 @@
-"""What the Kubernetes API says of a stack's models; it is only read."""
+"""Reads the state of a stack's models from the Kubernetes API."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
 MODEL_LABEL = "vllm-eks/model"
 PENDING = "owner=helm,status in (pending-install,pending-upgrade,pending-rollback)"
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-"""Without what a Secret holds."""
+"""Returns metadata only, without the content of Secrets."""
 
 
 def read_nodes(cluster: KubernetesApi, names: Sequence[str]) -> list[Object]:
@@ -24,7 +24,7 @@ def read_nodes(cluster: KubernetesApi, names: Sequence[str]) -> list[Object]:
 
 
 def read_model(cluster: KubernetesApi, name: str, *, port: int, seconds: float) -> ServedModel:
-    """Look at one model. Raises UnreadableAnswerError where the API does not answer at all."""
+    """Read the state of one model. Raises UnreadableAnswerError when the API does not answer."""
     namespace = f"vllm-{name}"
     core = f"/api/v1/namespaces/{namespace}"
     group = _group(cluster, namespace, name)
@@ -66,7 +66,7 @@ def _releases(cluster: KubernetesApi, namespace: str) -> list[Object]:
     try:
         return cluster.items(f"/api/v1/namespaces/{namespace}/secrets", METADATA, labelSelector=PENDING)
     except UnreadableAnswerError:
-        return []  # who may not list Secrets is not told of interrupted releases
+        return []  # without permission to list Secrets, interrupted releases are not reported
 
 
 def _log(cluster: KubernetesApi, pod: Object) -> str:
@@ -92,7 +92,7 @@ def _job_pods(cluster: KubernetesApi, job: Object) -> list[Object]:
 def _engines(
     cluster: KubernetesApi, core: str, leaders: list[Object], *, port: int, seconds: float
 ) -> Mapping[str, EngineLooks]:
-    """Look at each leader's engine twice, through the API server."""
+    """Read the state of each leader's engine twice, through the API server."""
     paths = {pod["metadata"]["name"]: f"{core}/pods/{pod['metadata']['name']}:{port}/proxy" for pod in leaders}
     first = {name: _engine(cluster, path) for name, path in paths.items()}
     if any(state.running for state in first.values()):

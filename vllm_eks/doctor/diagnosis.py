@@ -1,4 +1,4 @@
-"""From facts to findings. Pure: no network, no clock."""
+"""Turns facts into findings. Pure: no network, no clock."""
 
 import json
 import re
@@ -16,22 +16,22 @@ from vllm_eks.pods.rollout import is_ready, trouble
 GROUP_LABEL = "leaderworkerset.sigs.k8s.io/group-index"
 INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
 STALL_SECONDS = 300
-"""When the liveness probe calls an engine stuck (charts/vllm/values.yaml, health.stallSeconds)."""
+"""Time after which the liveness probe reports an engine as stuck (charts/vllm/values.yaml, health.stallSeconds)."""
 ENDED_PODS = re.compile(r"(?:Killing|Unhealthy|Evicted|OOMKilling)\b")
-"""Complaints that say why a pod is gone; what was said of its start means nothing once it is."""
+"""Complaints that explain why a pod ended. Complaints about its start no longer matter then."""
 
 
 def diagnose(facts: Facts) -> list[Finding]:
-    """Return what is wrong, and for each model with nothing wrong that it is well."""
-    found = [Finding(subject=what, severity="unknown", title=why) for what, why in facts.unknown]
+    """Return the findings of a stack. A model without problems gets one finding that says so."""
+    findings = [Finding(subject=what, severity="unknown", title=why) for what, why in facts.unknown]
     for group in facts.node_groups:
-        found += of_node_group(group)
+        findings += of_node_group(group)
     for node in facts.nodes:
-        found += of_node(node)
+        findings += of_node(node)
     for model in facts.models:
         of_model = [*of_releases(model, facts.now), *_model(model)]
-        found += of_model or [_well(model)]
-    return found
+        findings += of_model or [_healthy(model)]
+    return findings
 
 
 def _model(model: ServedModel) -> Iterator[Finding]:
@@ -41,7 +41,7 @@ def _model(model: ServedModel) -> Iterator[Finding]:
             subject=model.name,
             severity="problem",
             title=f"there is no LeaderWorkerSet {model.name} in {model.namespace}",
-            remedy="is this the stack's cluster (--kubeconfig), and has pulumi up come so far?",
+            remedy="check that --kubeconfig is the stack's cluster, and run pulumi up",
             code="no_group",
         )
         return
@@ -49,12 +49,12 @@ def _model(model: ServedModel) -> Iterator[Finding]:
     missing = _missing(model)
     refused = "\n".join(one.text for one in of_controllers(complaints, model.name, model.pods))
     if missing and (not model.pods or (refused and cause_of(refused))):
-        yield _finding(model.name, refused, otherwise="no pod was made", evidence=refused)
+        yield _finding(model.name, refused, otherwise="no pod was created", evidence=refused)
     seen: set[str] = set()
     for pod in model.pods:
         if not is_ready(pod):
             for finding in _pod(model, pod, complaint_about(pod, complaints)):
-                # Pods of a group end together, for one cause.
+                # Pods of a group end together for the same cause.
                 if finding.code not in seen or not finding.code:
                     yield finding
                 seen.add(finding.code)
@@ -72,21 +72,22 @@ def _missing(model: ServedModel) -> int:
 
 def _pod(model: ServedModel, pod: Object, warning: str) -> Iterator[Finding]:
     name = pod["metadata"]["name"]
-    log, said, crash = model.logs.get(name, ""), trouble(pod, warning), crash_of(pod, warning)
-    if not crash and "not ready yet" in said:
+    log, reason, crash = model.logs.get(name, ""), trouble(pod, warning), crash_of(pod, warning)
+    if not crash and "not ready yet" in reason:
         measured = measured_against(log, planned_of(model))
         yield Finding(
             subject=name,
             severity="ok",
-            title="starts, and nothing is wrong with it so far",
+            title="is starting, without problems so far",
             evidence="; ".join((stage_of(log) or last_words(log), *measured)),
         )
         return
-    yield _finding(name, log if crash else "", crash or said, otherwise=said, evidence=last_words(log) if crash else "")
+    evidence = last_words(log) if crash else ""
+    yield _finding(name, log if crash else "", crash or reason, otherwise=reason, evidence=evidence)
 
 
 def planned_of(model: ServedModel) -> Planned:
-    """Return the plan's memory, which the hook Job was given."""
+    """Return the planned memory, from the arguments of the hook Job."""
     for job in model.jobs:
         for container in job.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
             for argument in container.get("args") or []:
@@ -105,7 +106,7 @@ def _planned(values: Mapping[str, float]) -> Planned:
 
 
 def _gone(model: ServedModel, complaints: Mapping[str, Complaint], seen: set[str]) -> Iterator[Finding]:
-    """Yield what ended pods that are no more: their events outlive them for an hour."""
+    """Yield why deleted pods ended. Their events remain for an hour."""
     present = {pod["metadata"].get("uid") for pod in model.pods}
     of_the_model = re.compile(rf"{re.escape(model.name)}-\d+(?:-\d+)?")
     for uid, one in complaints.items():
@@ -123,7 +124,7 @@ def _members(indexes: list[str]) -> str:
 
 
 def _half_groups(model: ServedModel) -> Iterator[Finding]:
-    """Yield the groups of which some pods stand ready and others do not exist."""
+    """Yield the groups with missing pods."""
     size = model.group["spec"]["leaderWorkerTemplate"].get("size", 1) if model.group else 1
     groups: dict[str, list[Object]] = {}
     for pod in model.pods:
@@ -138,9 +139,9 @@ def _half_groups(model: ServedModel) -> Iterator[Finding]:
         yield Finding(
             subject=f"{model.name}, group {index}",
             severity="problem",
-            title=f"half a group: {len(pods)} of {size} pods, without {_members(missing)}",
-            remedy="LeaderWorkerSet makes the group anew by itself; if not within two minutes, look at its controller: "
-            "kubectl -n lws-system get pods",
+            title=f"incomplete group: {len(pods)} of {size} pods, without {_members(missing)}",
+            remedy="LeaderWorkerSet creates the group again; if not within two minutes, check its controller: kubectl "
+            "-n lws-system get pods",
             code="half_group",
         )
 
@@ -153,8 +154,8 @@ def _engine(name: str, looks: EngineLooks) -> Iterator[Finding]:
         yield Finding(
             subject=name,
             severity="unknown",
-            title=f"is ready, but its server gave no answer here: {state.trouble}",
-            remedy="a busy server may answer late; the probe restarts one that stays silent for two minutes",
+            title=f"is ready, but its server did not answer: {state.trouble}",
+            remedy="a busy server may answer late; the probe restarts a server that is silent for two minutes",
             code="no_answer",
         )
     elif not state.running:
@@ -163,8 +164,8 @@ def _engine(name: str, looks: EngineLooks) -> Iterator[Finding]:
         yield Finding(
             subject=name,
             severity="problem",
-            title=f"seems stuck: {state.running} requests running, and nothing moved in {looks.seconds:.0f} s",
-            remedy=f"wait: the probe restarts the group after {STALL_SECONDS} s without a token, and not before",
+            title=f"seems stuck: {state.running} requests running, and no progress in {looks.seconds:.0f} s",
+            remedy=f"wait: the probe restarts the group after {STALL_SECONDS} s without a token",
             code="seems_stuck",
         )
     else:
@@ -174,7 +175,7 @@ def _engine(name: str, looks: EngineLooks) -> Iterator[Finding]:
 
 
 def _finding(subject: str, *texts: str, otherwise: str, evidence: str = "") -> Finding:
-    """Return the known cause that texts show, or `otherwise` where they show none."""
+    """Return a finding with the known cause in the texts, or with `otherwise` when there is none."""
     cause = cause_of(*texts)
     if cause is None:
         return Finding(
@@ -191,6 +192,6 @@ def _finding(subject: str, *texts: str, otherwise: str, evidence: str = "") -> F
     )
 
 
-def _well(model: ServedModel) -> Finding:
+def _healthy(model: ServedModel) -> Finding:
     parked = model.group is not None and not model.group["spec"].get("replicas")
-    return Finding(subject=model.name, severity="ok", title="is parked" if parked else "is well")
+    return Finding(subject=model.name, severity="ok", title="is parked" if parked else "is healthy")

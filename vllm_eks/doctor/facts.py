@@ -1,4 +1,4 @@
-"""What the doctor looks at, as plain data."""
+"""The doctor's input and output, as plain data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from typing import Any
 from vllm_eks.pods.engine import EngineState
 
 Object = Mapping[str, Any]
-"""A Kubernetes object, as its API gives it."""
+"""A Kubernetes object from the API."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineLooks:
-    """Two looks at one leader's engine, some seconds apart."""
+    """Two states of a leader's engine, some seconds apart."""
 
     before: EngineState
     after: EngineState
@@ -21,56 +21,56 @@ class EngineLooks:
 
 @dataclass(frozen=True, kw_only=True)
 class ServedModel:
-    """What the cluster has of one model."""
+    """The cluster's objects of one model."""
 
     name: str
     namespace: str
     group: Object | None
-    """Its LeaderWorkerSet; None: there is none."""
+    """Its LeaderWorkerSet, or None when there is none."""
     pods: Sequence[Object] = ()
     events: Sequence[Object] = ()
     jobs: Sequence[Object] = ()
     logs: Mapping[str, str] = field(default_factory=dict)
-    """Pod -> the end of the log of what crashed or is not ready."""
+    """Pod that crashed or is not ready -> the end of its log."""
     job_logs: Mapping[str, str] = field(default_factory=dict)
     """Job -> the end of its last pod's log."""
     job_pods: Mapping[str, Sequence[Object]] = field(default_factory=dict)
     """Job -> its last pod."""
     releases: Sequence[Object] = ()
-    """Helm's records of the namespace's releases that never came to an end, without what they hold."""
+    """Metadata of Helm's records of unfinished releases in the namespace."""
     engines: Mapping[str, EngineLooks] = field(default_factory=dict)
     """Ready leader -> its engine."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroupFacts:
-    """What EKS has of one model's GPU nodes."""
+    """An EKS node group of a model."""
 
     name: str
     model: str
     status: str
     cluster: str = ""
     issues: Sequence[tuple[str, str]] = ()
-    """Code and message, as EKS gives them."""
+    """Code and message from EKS."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All of a stack."""
+    """All facts about a stack."""
 
     models: Sequence[ServedModel] = ()
     node_groups: Sequence[NodeGroupFacts] = ()
     nodes: Sequence[Object] = ()
-    """The GPU nodes of all models, as Kubernetes has them."""
+    """The Kubernetes nodes of all models."""
     now: float = 0.0
-    """Seconds since 1970 when all of this was asked."""
+    """Time of the facts in seconds since 1970."""
     unknown: Sequence[tuple[str, str]] = ()
-    """What could not be asked, and why."""
+    """Subjects that could not be read, with the reasons."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing the doctor says."""
+    """One finding of the doctor."""
 
     subject: str
     severity: str

@@ -8,18 +8,18 @@ from vllm_eks.pods.complaints import complaint_about, complaints_by_uid
 from vllm_eks.pods.rollout import trouble
 
 RELEASE_SECONDS = 3600
-"""A release that is pending for longer was interrupted, where no hook Job tells how long it may take."""
+"""Without a hook Job's deadline, a release that is pending for longer counts as interrupted."""
 
 
 def of_jobs(model: ServedModel) -> Iterator[Finding]:
-    """Yield the Jobs that failed, and those whose pod cannot run."""
+    """Yield the failed Jobs, and those whose pod cannot run."""
     complaints = complaints_by_uid(model.events)
     for job in model.jobs:
         name, log = job["metadata"]["name"], model.job_logs.get(job["metadata"]["name"], "")
         conditions = {c["type"]: c for c in job.get("status", {}).get("conditions") or [] if c["status"] == "True"}
         if "Failed" in conditions:
-            said = f"{conditions['Failed'].get('reason', '')} {conditions['Failed'].get('message', '')}"
-            yield _of_failed(name, log, said)
+            message = f"{conditions['Failed'].get('reason', '')} {conditions['Failed'].get('message', '')}"
+            yield _of_failed(name, log, message)
         elif "Complete" not in conditions:
             for pod in model.job_pods.get(name, ()):
                 if pod.get("status", {}).get("phase") == "Pending":
@@ -27,7 +27,7 @@ def of_jobs(model: ServedModel) -> Iterator[Finding]:
 
 
 def of_releases(model: ServedModel, now: float) -> Iterator[Finding]:
-    """Yield the releases that an interrupted `pulumi up` left pending, so that every next one fails."""
+    """Yield the releases that an interrupted `pulumi up` left pending, which makes the next one fail."""
     for record in model.releases:
         meta = record["metadata"]
         labels: Mapping[str, str] = meta.get("labels") or {}
@@ -36,9 +36,10 @@ def of_releases(model: ServedModel, now: float) -> Iterator[Finding]:
         yield Finding(
             subject=f"release {labels.get('name', meta['name'])}",
             severity="problem",
-            title=f"is {labels.get('status')}: an interrupted pulumi up left it so, and the next one fails",
+            title=f"is {labels.get('status')} after an interrupted pulumi up, and the next one fails",
             evidence=f"Secret {meta['name']}",
-            remedy=f"if no pulumi up runs: kubectl -n {model.namespace} delete secret {meta['name']}, then pulumi up",
+            remedy=f"when no pulumi up is running: kubectl -n {model.namespace} delete secret {meta['name']}, "
+            "then pulumi up",
             code="pending_release",
         )
 
@@ -52,30 +53,33 @@ def _is_ready_job(job: Object) -> bool:
     return job["metadata"]["name"].endswith("-ready")
 
 
-def _of_failed(name: str, log: str, said: str) -> Finding:
-    cause = cause_of(log, said)
+def _of_failed(name: str, log: str, message: str) -> Finding:
+    cause = cause_of(log, message)
     if cause is None:
         return Finding(
-            subject=f"job {name}", severity="problem", title="failed", evidence=last_words(log) or masked(said)[:300]
+            subject=f"job {name}",
+            severity="problem",
+            title="failed",
+            evidence=last_words(log) or masked(message)[:300],
         )
     return Finding(
         subject=f"job {name}",
         severity="problem",
         title=cause.title,
-        evidence=telling_line(log or said, cause),
+        evidence=telling_line(log or message, cause),
         remedy=cause.remedy,
         code=cause.code,
     )
 
 
-def _of_pending(name: str, said: str) -> Iterator[Finding]:
-    cause = cause_of(said)
+def _of_pending(name: str, message: str) -> Iterator[Finding]:
+    cause = cause_of(message)
     if cause is not None:
         yield Finding(
             subject=f"job {name}",
             severity="problem",
             title=cause.title,
-            evidence=masked(said)[:300],
+            evidence=masked(message)[:300],
             remedy=cause.remedy,
             code=cause.code,
         )

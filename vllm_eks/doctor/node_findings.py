@@ -1,4 +1,4 @@
-"""Findings about nodes: EKS's node groups, and what Kubernetes says of each GPU node. Pure."""
+"""Findings about EKS's node groups and about Kubernetes' GPU nodes. Pure."""
 
 from collections.abc import Iterator
 
@@ -6,35 +6,35 @@ from vllm_eks.doctor.facts import Finding, NodeGroupFacts, Object
 from vllm_eks.pods.causes import cause_of, masked, telling_line
 
 TERMINATE = (
-    "kubectl drain {node} --ignore-daemonsets --delete-emptydir-data, then terminate its instance: another comes"
+    "kubectl drain {node} --ignore-daemonsets --delete-emptydir-data, then terminate its instance: EKS replaces it"
 )
 OF_THE_AGENT = {
-    "AcceleratedHardwareReady": "a GPU of it failed: " + TERMINATE,
-    "KernelReady": "its kernel is in trouble: " + TERMINATE,
-    "NetworkingReady": "its network is in trouble (kubectl -n kube-system logs -l k8s-app=aws-node says more): "
+    "AcceleratedHardwareReady": "one of its GPUs failed: " + TERMINATE,
+    "KernelReady": "its kernel has a problem: " + TERMINATE,
+    "NetworkingReady": "its network has a problem (check kubectl -n kube-system logs -l k8s-app=aws-node): "
     + TERMINATE,
-    "StorageReady": "its disks are in trouble: " + TERMINATE,
-    "ContainerRuntimeReady": "containerd on it is in trouble: " + TERMINATE,
+    "StorageReady": "its disks have a problem: " + TERMINATE,
+    "ContainerRuntimeReady": "its containerd has a problem: " + TERMINATE,
 }
-"""Conditions of EKS's node monitoring agent: False is bad."""
+"""Conditions of EKS's node monitoring agent. False means a problem."""
 OF_THE_KUBELET = {
-    "MemoryPressure": "it runs out of memory: take a larger instanceType",
-    "DiskPressure": "its disk fills: old revisions of weights lie there; " + TERMINATE,
-    "PIDPressure": "it runs out of processes: " + TERMINATE,
+    "MemoryPressure": "it is running out of memory: choose a larger instanceType",
+    "DiskPressure": "its disk is filling up with old revisions of weights: " + TERMINATE,
+    "PIDPressure": "it is running out of processes: " + TERMINATE,
 }
-"""Conditions of which True is bad."""
+"""Conditions of the kubelet. True means a problem."""
 OWN_FAULT = (
-    "the agent's own DCGM server does not answer, which says nothing of the GPUs: does its pod run on this node "
-    "(kubectl -n kube-system get pods -o wide)? pulumi up configures it so that it tolerates the node's taint"
+    "the agent's DCGM server does not answer, which is not a GPU failure: check that its pod runs on this node "
+    "(kubectl -n kube-system get pods -o wide); pulumi up configures it to tolerate the node's taint"
 )
 AGAIN = (
-    "correct that, then pulumi up; where it changes nothing: "
+    "correct that, then run pulumi up; if it changes nothing: "
     "aws eks delete-nodegroup --cluster-name {cluster} --nodegroup-name {group}, pulumi refresh, pulumi up"
 )
 
 
 def of_node_group(group: NodeGroupFacts) -> Iterator[Finding]:
-    """Yield what EKS says of a node group that is not as it should be."""
+    """Yield the problems of a node group that EKS reports."""
     failed = "FAILED" in group.status or group.status == "DEGRADED"
     again = AGAIN.format(cluster=group.cluster, group=group.name) if "FAILED" in group.status else ""
     for code, message in group.issues:
@@ -53,13 +53,13 @@ def of_node_group(group: NodeGroupFacts) -> Iterator[Finding]:
         yield Finding(
             subject=f"node group {group.name}",
             severity="problem" if failed else "ok",
-            title=f"is {group.status}, and EKS names no cause",
+            title=f"is {group.status}, and EKS gives no reason",
             remedy=again,
         )
 
 
 def of_node(node: Object) -> Iterator[Finding]:
-    """Yield the conditions of a node that are bad: the kubelet's, and those of the node monitoring agent."""
+    """Yield the bad conditions of a node, from the kubelet and from the node monitoring agent."""
     name = node["metadata"]["name"]
     for condition in node.get("status", {}).get("conditions") or []:
         kind, status = condition.get("type", ""), condition.get("status", "")

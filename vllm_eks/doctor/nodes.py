@@ -1,4 +1,4 @@
-"""What EKS says of a stack's GPU node groups; it is only read. Loads boto3."""
+"""Reads a stack's GPU node groups from EKS. Imports boto3."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ def read_node_groups(account: Account, cluster_name: str, models: Sequence[str])
     """Return the node groups of the models.
 
     Raises:
-        WrongQuestion: AWS does not answer, or there is no such cluster.
+        WrongQuestion: AWS does not answer, or the cluster does not exist.
     """
     names = account.names("eks", "list_nodegroups", "nodegroups", clusterName=cluster_name)
     described = [

@@ -1,7 +1,7 @@
-"""What others have in a VPC of the stack: EC2 deletes no VPC, subnet or group that is in use, and does not say by whom.
+"""Finds resources of others in the stack's VPC, because EC2 does not delete a VPC, subnet or group that is in use.
 
-GuardDuty's runtime monitoring is the usual one: it makes an endpoint and a security group by itself, without the
-stack's tag (terraform-provider-aws #46747).
+EC2 does not say what uses it. The usual cause is GuardDuty's runtime monitoring, which creates an endpoint and a
+security group without the stack's tag (terraform-provider-aws #46747).
 """
 
 from collections.abc import Iterator
@@ -10,27 +10,27 @@ from dataclasses import dataclass
 from vllm_eks.aws.account import Account
 from vllm_eks.aws.session import Record, tags_of
 
-GUARDDUTY = "GuardDuty's runtime monitoring, which makes it anew as long as the VPC has instances"
+GUARDDUTY = "GuardDuty's runtime monitoring, which creates it again as long as the VPC has instances"
 GUARDDUTY_SERVICE = ".guardduty-data"
 GUARDDUTY_GROUP = "GuardDutyManagedSecurityGroup-"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Blocker:
-    """Something that keeps a VPC, and is not the stack's."""
+    """A resource that blocks the deletion of a VPC and is not the stack's."""
 
     vpc: str
     kind: str
     id: str
     made_by: str
-    """Whose it is, as far as AWS says."""
+    """The owner, as far as AWS shows it."""
     removal: tuple[tuple[str, ...], ...] = ()
-    """The `aws` commands that remove it, where it is nobody's property; none: ask whose it is."""
+    """The `aws` commands that remove it. Empty when its owner must decide."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How EC2 lists one kind of thing that stands in a VPC."""
+    """How to list one kind of resource in a VPC."""
 
     name: str
     operation: str
@@ -75,19 +75,19 @@ KINDS = (
         for side in ("requester", "accepter")
     ),
 )
-"""Load balancers and functions show as their network interfaces."""
+"""Load balancers and functions appear as their network interfaces."""
 
 GONE = {"deleted", "deleting", "rejected", "expired", "failed"}
 
 
 def blockers(account: Account, kind: Kind, vpcs: set[str], own: set[str]) -> Iterator[Blocker]:
-    """Yield what of a kind others have in the stack's VPCs.
+    """Yield the resources of a kind in the stack's VPCs that are not the stack's.
 
     Args:
-        account: Who is asked.
-        kind: What is asked about.
+        account: The account.
+        kind: The kind of resource.
         vpcs: Ids of the stack's own VPCs that are left.
-        own: Ids of what was found to be the stack's.
+        own: Ids of the stack's resources.
 
     Raises:
         NotAllowed: The credentials lack the permission.
@@ -104,7 +104,7 @@ def blockers(account: Account, kind: Kind, vpcs: set[str], own: set[str]) -> Ite
 
 
 def _goes_with_its_vpc(record: Record) -> bool:
-    """Whether EC2 made it with the VPC, or it is gone already."""
+    """Return whether EC2 created it with the VPC, or it is already deleted."""
     is_main = any(association.get("Main") for association in record.get("Associations", ()))
     state = record.get("State") or record.get("Status") or ""
     code = state.get("Code", "") if isinstance(state, dict) else state
@@ -112,7 +112,7 @@ def _goes_with_its_vpc(record: Record) -> bool:
 
 
 def _goes_with_ours(record: Record, own: set[str]) -> bool:
-    """Whether it is the interface of something of the stack's, which takes it along."""
+    """Return whether it is the interface of one of the stack's resources, and is deleted with it."""
     description = record.get("Description", "") if "NetworkInterfaceId" in record else ""
     instance = record.get("Attachment", {}).get("InstanceId", "")
     return instance in own or any(id_ in description for id_ in own if "-" in id_)
@@ -125,10 +125,10 @@ def _made_by(record: Record) -> str:
         return GUARDDUTY
     tags = tags_of(record.get("Tags") or record.get("TagSet"))
     named = tags.get("vllm-eks/stack") or tags.get("Name") or record.get("GroupName", "")
-    said = record.get("Description") or record.get("ServiceName") or ""
+    description = record.get("Description") or record.get("ServiceName") or ""
     instance = record.get("Attachment", {}).get("InstanceId", "")
-    parts = [named, said, f"attached to {instance}" if instance else ""]
-    return "; ".join(part for part in parts if part) or "AWS does not say whose it is"
+    parts = [named, description, f"attached to {instance}" if instance else ""]
+    return "; ".join(part for part in parts if part) or "AWS does not show the owner"
 
 
 def _removal(kind: Kind, record: Record, id_: str) -> tuple[tuple[str, ...], ...]:

@@ -1,4 +1,4 @@
-"""What EC2 holds of a stack: network, volumes, instances, and what they are made from."""
+"""Lists a stack's EC2 resources: network, volumes, instances, launch templates and placement groups."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ from vllm_eks.leftovers.prices import (
 )
 
 GONE = {"deleted", "terminated"}
-"""States in which EC2 still shows for an hour what is there no more."""
+"""States of deleted resources, which EC2 still lists for an hour."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """How EC2 lists one kind, and what its answer means."""
+    """How to list one kind of EC2 resource, and how to read the response."""
 
     kind: str
     operation: str
     key: str
     id_key: str
     remove: tuple[str, str]
-    """The command, and its option that takes the id."""
+    """The command, and its option for the id."""
     cost: Callable[[Record], Cost | None] | None = None
-    """None: the kind is free."""
+    """None when the kind is free."""
 
 
 def _endpoint_cost(record: Record) -> Cost | None:
-    # A gateway endpoint is free; the others are paid for in each zone.
+    # A gateway endpoint is free. The others cost a price per zone.
     return cost(ENDPOINT, len(record.get("SubnetIds", ()))) if record.get("VpcEndpointType") != "Gateway" else None
 
 
@@ -135,7 +135,7 @@ LISTINGS = (
 
 
 def listed(account: Account, owner: Owner, listing: Listing) -> Iterator[Found]:
-    """Yield what is the stack's of a kind that tags alone decide."""
+    """Yield the stack's resources of a kind that is identified by tags alone."""
     for record in account.pages("ec2", listing.operation, listing.key):
         if _goes_with_its_vpc(record) or _is_of_an_existing_vpc(record, owner):
             continue
@@ -152,7 +152,7 @@ def instances(account: Account, owner: Owner) -> Iterator[Found]:
 
 
 def interfaces(account: Account, owner: Owner, *, vpcs: set[str], own_instances: set[str]) -> Iterator[Found]:
-    """Yield the stack's network interfaces; `vpcs` and `own_instances` are what was found to be its own."""
+    """Yield the stack's network interfaces. `vpcs` and `own_instances` are the stack's own."""
     for record in account.pages("ec2", INTERFACES.operation, INTERFACES.key):
         why = owner.why_interface(
             tags_of(record.get("TagSet")),
@@ -175,7 +175,7 @@ def _found(listing: Listing, record: Record, why: str) -> Iterator[Found]:
         why=why,
         removal=_removal(listing, record),
         cost=listing.cost(record) if listing.cost else None,
-        # A gateway endpoint has no price, and is free all the same.
+        # A gateway endpoint is free, although its kind has a price.
         is_free=listing.cost is None or record.get("VpcEndpointType") == "Gateway",
         remark=_remark(record, state),
     )
@@ -199,7 +199,7 @@ def _state(record: Record) -> str:
 
 
 def _remark(record: Record, state: str) -> str:
-    """Return what stands in the way of a removal, or is on its way already."""
+    """Return what blocks the removal, or the state if it is relevant."""
     instance = record.get("Attachment", {}).get("InstanceId")
     if instance:
         return f"attached to {instance}"
@@ -209,11 +209,11 @@ def _remark(record: Record, state: str) -> str:
 
 
 def _goes_with_its_vpc(record: Record) -> bool:
-    """Whether it is a VPC's first security group or main route table, which nobody can delete."""
+    """Return whether it is a VPC's default security group or main route table, which cannot be deleted."""
     is_main = any(association.get("Main") for association in record.get("Associations", ()))
     return record.get("GroupName") == "default" or is_main
 
 
 def _is_of_an_existing_vpc(record: Record, owner: Owner) -> bool:
-    """Whether it is somebody else's VPC, or a subnet or route table of it: the stack makes none there."""
+    """Return whether it is an existing VPC, or its subnet or route table, where the stack creates none."""
     return "GroupId" not in record and record.get("VpcId", "") == (owner.existing_vpc or "-")

@@ -1,4 +1,4 @@
-"""One thing that AWS still holds, and all that a search found."""
+"""A resource that still exists in AWS, and the result of a search."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -30,84 +30,84 @@ IN_ORDER_OF_REMOVAL = (
     "VPC",
     "KMS key",
 )
-"""Every kind that is asked about; what others hang on comes after them."""
+"""All kinds of resources. A kind comes after those that depend on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """Something of the stack's that is still there."""
+    """A resource of the stack that still exists."""
 
     kind: str
     id: str
     why: str
-    """Which tag or name makes it the stack's."""
+    """The tag or name that identifies it as the stack's."""
     removal: tuple[tuple[str, ...], ...]
-    """The `aws` commands that remove it, without region and profile; none: it goes by itself."""
+    """The `aws` commands that remove it, without region and profile. Empty when AWS removes it automatically."""
     cost: Cost | None = None
     is_free: bool = True
-    """Whether no cost means none; else it costs something that is not known here."""
+    """Whether a missing `cost` means free. Otherwise the cost is unknown."""
     remark: str = ""
 
     @property
     def text(self) -> str:
-        """Why it is the stack's, and what else there is to say."""
+        """The reason that it is the stack's, and the remark."""
         return f"{self.why}; {self.remark}" if self.remark else self.why
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leftovers:
-    """What a search of one account and region found."""
+    """The result of a search in one account and region."""
 
     name: str
     """`<project>-<stack>`."""
     region: str
     account: str
     options: Mapping[str, str]
-    """What every printed command needs: --region, and --profile where there is one."""
+    """Options of every printed command: --region, and --profile if there is one."""
     found: Sequence[Found]
     not_asked: Mapping[str, str]
-    """Kind -> why AWS could not be queried about it."""
+    """Kind -> why it could not be listed."""
     in_the_way: Sequence[Blocker] = ()
-    """What others have in the stack's own VPCs: these stay as long as it is there."""
+    """Resources of others in the stack's VPCs, which prevent the deletion of the VPCs."""
     in_use: str = ""
-    """Why all this may not be left over at all."""
+    """Why the resources may still be in use, or an empty string."""
 
     @property
     def left(self) -> list[Found]:
-        """What stays until somebody removes it, in the order of removal."""
+        """The resources to remove by hand, in the order of removal."""
         return sorted((one for one in self.found if one.removal), key=_place)
 
     @property
     def going(self) -> list[Found]:
-        """What goes by itself and costs nothing until then."""
+        """The resources that AWS removes automatically, at no cost."""
         return [one for one in self.found if not one.removal]
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is left, for certain."""
+        """Whether it is certain that nothing is left."""
         return not self.left and not self.not_asked
 
     @property
     def usd_per_month(self) -> float:
-        """The known costs together: the bill is at least this."""
+        """The total of the known costs, which is a lower bound of the bill."""
         return sum(one.cost.usd_per_month for one in self.left if one.cost)
 
     @property
     def usd_per_hour(self) -> float:
-        """The same for an hour."""
+        """The hourly total of the known costs."""
         return sum(one.cost.usd_per_hour for one in self.left if one.cost)
 
     @property
     def prices(self) -> list[UnitPrice]:
-        """The prices that the costs are reckoned by, each once."""
+        """The prices behind the costs, each once."""
         return list(dict.fromkeys(one.cost.price for one in self.left if one.cost))
 
     def commands(self, one: Found | Blocker) -> list[str]:
-        """Return the commands that remove a thing, ready for a shell."""
+        """Return the shell commands that remove a resource."""
         options = [word for pair in self.options.items() for word in pair]
         return [shlex.join(["aws", *words, *options]) for words in one.removal]
 
 
 def _place(one: Found) -> tuple[int, str, str]:
-    # By reason before the id: alike stands with alike.
+    # Sort by reason before the id, so that similar resources are together.
     return IN_ORDER_OF_REMOVAL.index(one.kind), one.text, one.id

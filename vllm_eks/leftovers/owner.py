@@ -1,6 +1,6 @@
-"""Whose a thing in the account is: told by whole tag values and whole names, never by how a name begins.
+"""Decides whether a resource belongs to a stack, by exact tag values and names and never by a prefix.
 
-`vllm-eks-dev` is also the beginning of what the stack dev2 makes, so `Name` tags decide nothing here.
+`vllm-eks-dev` is also a prefix of the names of the stack dev2, so `Name` tags are ignored.
 """
 
 import re
@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 STACK_TAG = "vllm-eks/stack"
-"""On all that the stack's program makes; `config.load` says the same, but takes seconds to load."""
+"""The tag on all of the stack's resources. `config.load` has the same value, but takes seconds to import."""
 
 CLUSTER_TAG = "kubernetes.io/cluster/"
-"""Before the cluster's name; the value is `owned`, or `shared` on what belongs to somebody else."""
+"""Prefix of the cluster's name. The value is `owned`, or `shared` for resources with another owner."""
 
 CLUSTER_NAME_TAGS = (
     "aws:eks:cluster-name",
@@ -20,7 +20,7 @@ CLUSTER_NAME_TAGS = (
     "elbv2.k8s.aws/cluster",
     "ebs.csi.aws.com/cluster-name",
 )
-"""Written by EKS, the CNI, the load balancer controller and the EBS driver; the value is the cluster's name."""
+"""Tags of EKS, the CNI, the load balancer controller and the EBS driver. The value is the cluster's name."""
 
 INSTANCE_TAG = "node.k8s.amazonaws.com/instance_id"
 CNI_DESCRIPTION = re.compile(r"aws-K8S-i-[0-9a-f]+")
@@ -28,25 +28,25 @@ CNI_DESCRIPTION = re.compile(r"aws-K8S-i-[0-9a-f]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """A stack, as what it made is marked with it."""
+    """A stack, with the values that mark its resources."""
 
     name: str
     """`<project>-<stack>`: the value of the stack's tag, and the name of its own cluster."""
     existing_cluster: str | None = None
-    """The cluster of somebody else that the stack puts its nodes into."""
+    """The existing cluster that has the stack's nodes."""
     existing_vpc: str | None = None
-    """The VPC of somebody else that the stack lives in."""
+    """The existing VPC that the stack uses."""
 
     def why(self, tags: Mapping[str, str], *, named: str | None = None) -> str | None:
-        """Return which tag or name makes a thing this stack's, or None where it is not.
+        """Return the tag or name that makes a resource this stack's, or None.
 
         Args:
-            tags: The thing's tags.
-            named: The reason when its whole name alone says so, and no tag says otherwise.
+            tags: The resource's tags.
+            named: The reason to return when the exact name matches and no tag contradicts it.
         """
         if STACK_TAG in tags:
             return f"tag {STACK_TAG}={self.name}" if tags[STACK_TAG] == self.name else None
-        # What a cluster of somebody else made is theirs, even where it is called like the stack.
+        # Resources of an existing cluster are not the stack's, even if the cluster has the stack's name.
         if self.existing_cluster == self.name:
             return None
         reasons = list(cluster_reasons(tags))
@@ -57,7 +57,7 @@ class Owner:
     def why_interface(
         self, tags: Mapping[str, str], description: str, vpc_id: str, *, vpcs: set[str], instances: set[str]
     ) -> str | None:
-        """Return why a network interface is this stack's, or None; `vpcs` and `instances` are the stack's own."""
+        """Return why a network interface is this stack's, or None. `vpcs` and `instances` are the stack's own."""
         instance = tags.get(INSTANCE_TAG, "")
         if instance in instances and STACK_TAG not in tags:
             return f"tag {INSTANCE_TAG}={instance}, a node of the stack"
@@ -70,7 +70,7 @@ class Owner:
 
 
 def cluster_reasons(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield each cluster that the tags name as the owner, with the tag that does."""
+    """Yield each cluster that a tag names as the owner, with the tag."""
     for key in CLUSTER_NAME_TAGS:
         if key in tags:
             yield tags[key], f"tag {key}={tags[key]}"

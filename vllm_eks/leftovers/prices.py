@@ -1,4 +1,4 @@
-"""What leftovers cost: list prices of us-east-1, each with where and when it was read."""
+"""Costs of leftovers: list prices of us-east-1, each with its source and date."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ NOT_READ = "not looked up"
 
 @dataclass(frozen=True, kw_only=True)
 class UnitPrice:
-    """A price of one thing; what AWS bills on top by use is not in it."""
+    """The price of one resource, without usage-based charges."""
 
     of: str
     usd: float
@@ -23,20 +23,20 @@ class UnitPrice:
 
     @property
     def text(self) -> str:
-        """The price with its source, for people to read."""
+        """The price and its source, as text."""
         return f"{self.of} ${self.usd:g} per {self.per} ({self.source})"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one thing costs, and the price it is reckoned by."""
+    """The cost of one resource, and the price behind it."""
 
     usd_per_month: float
     price: UnitPrice
 
     @property
     def usd_per_hour(self) -> float:
-        """The same for an hour."""
+        """The cost per hour."""
         return self.usd_per_month / HOURS_PER_MONTH
 
 
@@ -55,18 +55,18 @@ VOLUMES = {
 
 
 def cost(price: UnitPrice, amount: float = 1) -> Cost:
-    """Return the cost of `amount` things, or of `amount` GB."""
+    """Return the cost of `amount` resources or GB."""
     months = HOURS_PER_MONTH if price.per == "hour" else 1
     return Cost(usd_per_month=price.usd * amount * months, price=price)
 
 
 def volume_cost(type_: str, size_gb: float) -> Cost | None:
-    """Return the cost of a volume; None: no price of its type is known here."""
+    """Return the cost of a volume, or None when the price of its type is unknown."""
     return cost(VOLUMES[type_], size_gb) if type_ in VOLUMES else None
 
 
 def instance_cost(type_: str) -> Cost | None:
-    """Return the cost of an instance by the catalogue; None: it has no price of this type."""
+    """Return the cost of an instance from the catalogue, or None when its price is unknown."""
     known = catalogue().get(type_)
     if known is None or known.usd_per_hour is None:
         return None

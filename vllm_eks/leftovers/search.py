@@ -1,4 +1,4 @@
-"""Ask about every kind, one after the other; what may not be asked is told, and stops nothing else."""
+"""Lists every kind of resource, one after the other. A kind that cannot be listed is reported and stops nothing."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -17,18 +17,18 @@ ALIVE = ("ACTIVE", "CREATING", "UPDATING", "PENDING")
 
 
 def search(account: Account, owner: Owner, *, profile: str | None = None, logs_are_kept: bool = False) -> Leftovers:
-    """Return what the account still holds of a stack.
+    """Return the stack's resources that still exist in the account.
 
     Args:
-        account: Who is asked.
-        owner: Whose it must be.
-        profile: What the printed commands name.
-        logs_are_kept: Whether the stack file has its log groups outlive it.
+        account: The account.
+        owner: The stack.
+        profile: The AWS profile for the printed commands.
+        logs_are_kept: Whether the stack file keeps the log groups.
 
     Raises:
         WrongQuestion: There are no credentials, or AWS refuses them.
     """
-    # Anybody with good credentials may ask this: whatever fails from here on is a matter of one kind.
+    # All valid credentials allow this call. A failure after it concerns only one kind.
     number = account.answer("sts", "get_caller_identity")["Account"]
     asked = _Asked()
     clusters = asked.collect("cluster", lambda: services.clusters(account, owner))
@@ -61,7 +61,7 @@ def search(account: Account, owner: Owner, *, profile: str | None = None, logs_a
 
 
 def _in_the_way(account: Account, asked: "_Asked", vpcs: set[str]) -> list[Blocker]:
-    """Return what others have in the stack's own VPCs, which stay as long as it is there."""
+    """Return resources of others in the stack's VPCs, which prevent the deletion of the VPCs."""
     own = {one.id for one in asked.found}
     kinds = KINDS if vpcs else ()
     found = [
@@ -73,23 +73,23 @@ def _in_the_way(account: Account, asked: "_Asked", vpcs: set[str]) -> list[Block
 
 
 class _Asked:
-    """What was found so far, and what could not be asked."""
+    """The resources found so far, and the kinds that could not be listed."""
 
     def __init__(self) -> None:
         self.found: list[Found] = []
         self.not_asked: dict[str, str] = {}
 
     def collect(self, kind: str, ask: Callable[[], Iterable[Found]]) -> list[Found]:
-        """Keep and return what `ask` finds, up to where AWS stops answering."""
+        """Record and return the results of `ask`, up to the first error of AWS."""
         mine = self.look(kind, ask)
         self.found += mine
         return mine
 
     def look(self, kind: str, ask: Callable[[], Iterable[Thing]]) -> list[Thing]:
-        """Return what `ask` finds, up to where AWS stops answering."""
+        """Return the results of `ask`, up to the first error of AWS."""
         mine: list[Thing] = []
         try:
-            # Not list(): what came before a refusal is kept.
+            # Not list(), so that the results before an error are kept.
             for one in ask():
                 mine.append(one)
         except NotAllowed as fault:
@@ -100,12 +100,12 @@ class _Asked:
 
 
 def _in_use(owner: Owner, clusters: list[Found], groups: list[Found]) -> str:
-    in_use = "what is listed here is in use, not left over"
+    in_use = "the listed resources are in use, not left over"
     for cluster in clusters:
         if cluster.remark in ALIVE:
             return f"The cluster {cluster.id} still exists ({cluster.remark}): {in_use}."
         if cluster.remark == "DELETING":
-            return f"The cluster {cluster.id} is being deleted: ask again when it is gone."
+            return f"The cluster {cluster.id} is being deleted: run this again when it is gone."
     if groups and owner.existing_cluster:
         return f"The stack still has node groups in the cluster {owner.existing_cluster}: {in_use}."
     return ""

@@ -1,4 +1,4 @@
-"""What the other services hold of a stack: EKS, load balancers, auto scaling groups, logs and KMS keys."""
+"""Lists a stack's resources in other services: EKS, load balancers, auto scaling groups, logs and KMS keys."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,14 +17,14 @@ from vllm_eks.leftovers.prices import (
     cost,
 )
 
-MOST_AT_ONCE = 20
-"""Load balancers and target groups in one question about tags."""
+BATCH_SIZE = 20
+"""Load balancers or target groups per request for tags."""
 
 GB = 10**9
 
 
 def clusters(account: Account, owner: Owner) -> Iterator[Found]:
-    """Yield the stack's own cluster: the one of its whole name, unless that is somebody else's."""
+    """Yield the stack's own cluster, the one with its exact name, unless it has another owner."""
     if owner.name not in account.names("eks", "list_clusters", "clusters"):
         return
     record = account.answer("eks", "describe_cluster", name=owner.name)["cluster"]
@@ -40,7 +40,7 @@ def clusters(account: Account, owner: Owner) -> Iterator[Found]:
 
 
 def node_groups(account: Account, owner: Owner) -> Iterator[Found]:
-    """Yield the node groups of the stack's own cluster, and those it made in a cluster of somebody else."""
+    """Yield the node groups of the stack's own cluster, and its own in an existing cluster."""
     names = {owner.name, owner.existing_cluster or owner.name}
     for cluster in sorted(names.intersection(account.names("eks", "list_clusters", "clusters"))):
         for name in account.names("eks", "list_nodegroups", "nodegroups", clusterName=cluster):
@@ -54,7 +54,7 @@ def node_groups(account: Account, owner: Owner) -> Iterator[Found]:
 
 
 def classic_load_balancers(account: Account, owner: Owner) -> Iterator[Found]:
-    """Yield what the cloud provider made for a Service of type LoadBalancer."""
+    """Yield the load balancers of Services of type LoadBalancer."""
     balancers = account.pages("elb", "describe_load_balancers", "LoadBalancerDescriptions")
     for names in _batches([record["LoadBalancerName"] for record in balancers]):
         answer = account.answer("elb", "describe_tags", LoadBalancerNames=names)
@@ -69,7 +69,7 @@ def load_balancers(account: Account, owner: Owner) -> Iterator[Found]:
     """Yield the application and network load balancers."""
     for record, why in _tagged(account, owner, "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"):
         removal = ("elbv2", "delete-load-balancer", "--load-balancer-arn", record["LoadBalancerArn"])
-        # A gateway load balancer has another price, and no controller here makes one.
+        # A gateway load balancer has another price, and no controller of the stack creates one.
         priced = cost(LOAD_BALANCER) if record["Type"] in ("application", "network") else None
         yield _paid("load balancer", record["LoadBalancerName"], why, removal, priced)
 
@@ -82,25 +82,25 @@ def target_groups(account: Account, owner: Owner) -> Iterator[Found]:
 
 
 def auto_scaling_groups(account: Account, owner: Owner) -> Iterator[Found]:
-    """Yield the groups EKS makes for node groups: as long as one is there, it starts instances anew."""
+    """Yield EKS's groups for node groups. As long as one exists, it starts new instances."""
     for record in account.pages("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"):
         if why := owner.why(tags_of(record.get("Tags"))):
             name = record["AutoScalingGroupName"]
             removal = ("autoscaling", "delete-auto-scaling-group", "--force-delete", "--auto-scaling-group-name", name)
-            remark = f"{record['DesiredCapacity']} instances wanted"
+            remark = f"desired capacity {record['DesiredCapacity']}"
             yield Found(kind="auto scaling group", id=name, why=why, removal=(removal,), remark=remark)
 
 
 def log_groups(account: Account, owner: Owner, *, kept: bool) -> Iterator[Found]:
-    """Yield the control plane's log group, of one whole name, and the flow logs', told by its tag.
+    """Yield the control plane's log group, by its exact name, and that of the flow logs, by its tag.
 
     Args:
-        account: Who is asked.
-        owner: Whose they must be.
-        kept: Whether the stack file has them outlive the stack.
+        account: The account.
+        owner: The stack.
+        kept: Whether the stack file keeps them after the stack.
     """
     control_plane = f"/aws/eks/{owner.name}/cluster"
-    # Pulumi puts random letters behind the name of the flow logs' group. The prefix only saves questions.
+    # Pulumi adds random letters to the name of the flow logs' group. The prefix only saves requests.
     for prefix in (control_plane, f"{owner.name}-flow-logs-log-group"):
         for record in account.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
             name = record["logGroupName"]
@@ -114,10 +114,10 @@ def log_groups(account: Account, owner: Owner, *, kept: bool) -> Iterator[Found]
 
 
 def keys(account: Account, owner: Owner) -> Iterator[Found]:
-    """Yield the key of the Kubernetes secrets, told by its tag or its alias.
+    """Yield the key of the Kubernetes secrets, by its tag or alias.
 
     Raises:
-        NotAllowed: Some keys may not be looked at; after all others have been.
+        NotAllowed: Some keys cannot be read. Raised after all other keys were read.
     """
     alias = f"alias/eks/{owner.name}"
     aliases = account.pages("kms", "list_aliases", "Aliases")
@@ -128,7 +128,7 @@ def keys(account: Account, owner: Owner) -> Iterator[Found]:
         try:
             yield from _key(account, owner, id_, named.get(id_))
         except NotAllowed as fault:
-            # A key's own policy can shut out everybody; the others are looked at all the same.
+            # A key's policy can deny access to everyone, so continue with the other keys.
             refused.append(fault.action)
     if refused:
         action = f"{refused[0]} on {len(refused)} of {len(ids)} keys"
@@ -156,7 +156,7 @@ def _paid(kind: str, id_: str, why: str, removal: tuple[str, ...], paid: Cost | 
 
 
 def _tagged(account: Account, owner: Owner, operation: str, key: str, arn_key: str) -> Iterator[tuple[Record, str]]:
-    """Yield the stack's own among load balancers or target groups, whose tags are asked for on their own."""
+    """Yield the stack's load balancers or target groups, whose tags need separate requests."""
     records = {record[arn_key]: record for record in account.pages("elbv2", operation, key)}
     for arns in _batches(list(records)):
         for described in account.answer("elbv2", "describe_tags", ResourceArns=arns)["TagDescriptions"]:
@@ -165,5 +165,5 @@ def _tagged(account: Account, owner: Owner, operation: str, key: str, arn_key: s
 
 
 def _batches(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), MOST_AT_ONCE):
-        yield items[start : start + MOST_AT_ONCE]
+    for start in range(0, len(items), BATCH_SIZE):
+        yield items[start : start + BATCH_SIZE]

@@ -1,7 +1,7 @@
-"""Read a stack file the way the Pulumi CLI would, for an offline preview: no CLI, no passphrase.
+"""Reads a stack file as the Pulumi CLI does, for an offline preview without the CLI or a passphrase.
 
-Differences from the CLI: `secure:` values stay closed and are handed on as a placeholder, what an `environment:`
-(Pulumi ESC) would add is not known, and what Pulumi reads otherwise than it looks is refused (`yaml_document`).
+Differences from the CLI: `secure:` values are replaced by a placeholder, values from an `environment:` (Pulumi ESC) are
+unknown, and values that Pulumi reads in a surprising way are refused (`yaml_document`).
 """
 
 import json
@@ -19,14 +19,14 @@ from vllm_eks.stack_files.yaml_scalars import plain_text
 from vllm_eks.text_files import read_text_file
 
 MOST_BYTES = 128 * 1024
-"""Of a stack file: sixty models need about 30 KB, and the parser takes a second for 100 KB."""
+"""Limit of a stack file. Sixty models need about 30 KB, and the parser takes a second for 100 KB."""
 STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-"""As Pulumi takes them."""
+"""Names that Pulumi accepts."""
 PROJECT_NEEDS = "it needs name: (such as vllm-eks) and runtime:, as in this repository's own"
 
 
 class StackFileError(WrongQuestion):
-    """The stack file cannot be read; the message says what to do, with a line for each fault."""
+    """The stack file cannot be read. The message has a line for each error, with a fix."""
 
 
 def read_stack_file(folder: Path, stack: str) -> StackFile:
@@ -37,7 +37,7 @@ def read_stack_file(folder: Path, stack: str) -> StackFile:
         stack: The stack's name, alone or as `pulumi stack ls` prints it (`acme/vllm-eks/dev`).
 
     Raises:
-        StackFileError: A file is missing, is not YAML, or holds no `config:`; or the name is no stack's.
+        StackFileError: A file is missing, is not YAML or has no `config:`, or the stack's name is invalid.
     """
     stack = _own_name(stack)
     project_file = _read_project(folder)
@@ -61,7 +61,7 @@ def read_stack_file(folder: Path, stack: str) -> StackFile:
 
 
 def _own_name(stack: str) -> str:
-    """Return the name that the stack's file bears: without the organization and the project."""
+    """Return the stack's name in the file name, without the organization and the project."""
     name = stack.rpartition("/")[2]
     if stack.count("/") > 2 or not STACK_NAME.fullmatch(name):
         short = stack if len(stack) <= 60 else f"{stack[:60]}... ({len(stack)} characters)"
@@ -164,7 +164,7 @@ def _full_key(key: str, project: str, file: str) -> str:
 
 
 def _defaults(project_file: dict[str, Any], project: str) -> dict[str, Any]:
-    """Return what Pulumi.yaml gives to every stack: a plain value, or the `value` or `default` of a declaration."""
+    """Return the defaults in Pulumi.yaml: a plain value, or the `value` or `default` of a declaration."""
     declared = project_file.get("config") or {}
     if not isinstance(declared, dict):
         raise StackFileError("Pulumi.yaml: config is not a section: write keys below it")
@@ -198,7 +198,7 @@ def _without_secrets(value: object) -> object:
 
 
 def _encode(value: object) -> str:
-    """Return a value as the CLI hands it over: text as it is, nothing as empty text, all else as JSON."""
+    """Return a value as the CLI passes it: text unchanged, null as empty text, everything else as JSON."""
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, (bool, int, float)):
@@ -207,7 +207,7 @@ def _encode(value: object) -> str:
 
 
 def _as_go_writes_it(value: object) -> object:
-    """Turn whole floats into whole numbers, as Go's JSON shows them."""
+    """Convert whole floats to whole numbers, as Go's JSON writes them."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return int(value)
     if isinstance(value, dict):

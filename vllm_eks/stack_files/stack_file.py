@@ -1,4 +1,4 @@
-"""A stack's configuration as Pulumi hands it to a program: text by full key."""
+"""A stack's configuration as Pulumi passes it to a program: text by full key."""
 
 import json
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 SECRET_PLACEHOLDER = "[secret]"
-"""In place of every `secure:` value."""
+"""Replaces every `secure:` value."""
 
 NOT_SET_PLACEHOLDER = "[not set]"
-"""In place of a secret the stack lacks, where a preview goes on all the same."""
+"""Replaces a missing secret, so that a preview can continue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +19,13 @@ class StackFile:
     project: str
     stack: str
     config: dict[str, str]
-    """Full keys (`vllm-eks:network`) to values as Pulumi hands them to a program: text, objects as JSON."""
+    """Full keys (`vllm-eks:network`) to values as Pulumi passes them to a program: text, with objects as JSON."""
     secret_keys: list[str]
     environments: Sequence[str] = ()
-    """Pulumi ESC environments the file imports; what they set is not known offline."""
+    """Pulumi ESC environments that the file imports. Their values are unknown offline."""
 
     def section(self, name: str) -> dict[str, Any]:
-        """Return a section of the project's; one that is missing or wrong counts as empty, and is not judged here."""
+        """Return a section of the project, or an empty one when it is missing or invalid."""
         try:
             section = json.loads(self.config.get(f"{self.project}:{name}") or "{}")
         except json.JSONDecodeError:

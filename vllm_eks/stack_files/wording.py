@@ -7,7 +7,7 @@ LONGEST_VALUE_CHARACTERS = 80
 
 
 def key_path(start: str, *steps: str | int) -> str:
-    """Join a key and the steps below it, the way `pulumi config set --path` wants them.
+    """Join a key and the steps below it, in the syntax of `pulumi config set --path`.
 
     >>> key_path("vllm-eks:models", "qwen2.5", "extraArgs", 0)
     'vllm-eks:models["qwen2.5"].extraArgs[0]'
@@ -24,7 +24,7 @@ def key_path(start: str, *steps: str | int) -> str:
 
 
 def shown(value: object) -> str:
-    """Show a value as the file has it, with its kind where that is the fault.
+    """Return a value as in the file, with its kind.
 
     >>> shown(1.3), shown("8"), shown(True)
     ('1.3 is a number', "'8' is text", 'true is a truth value')
@@ -36,7 +36,7 @@ def shown(value: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """Return what kind of value it is, in words of YAML."""
+    """Return the kind of a value, in YAML's terms."""
     if isinstance(value, bool):
         return "a truth value"
     if isinstance(value, (int, float)):

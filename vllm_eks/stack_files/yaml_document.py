@@ -1,7 +1,7 @@
-"""Read one YAML document the way Pulumi does, and refuse what Pulumi refuses or reads otherwise.
+"""Reads one YAML document as Pulumi does, and refuses values that Pulumi refuses or reads in a surprising way.
 
-ruamel.yaml parses (YAML 1.2); the values are made here, by the rules of Pulumi's own reader (`yaml_builder`,
-`yaml_scalars`), with a line for each fault and bounds on what a short file can grow to.
+ruamel.yaml parses YAML 1.2. `yaml_builder` and `yaml_scalars` create the values by the rules of Pulumi's reader, with a
+line for each error and limits on how much a short file can expand.
 """
 
 import re
@@ -13,18 +13,18 @@ from vllm_eks.stack_files.yaml_builder import MOST_LEVELS, TABBED_LINE, Document
 from vllm_eks.text_files import deepest_line
 
 MOST_BRACKETS = 4 * MOST_LEVELS
-"""Open at one place, those in quotes among them: more is refused before the parser sees them."""
+"""Limit of open brackets, including those in quotes. It is checked before the parser runs."""
 MOST_FAULTS = 20
 
 LINE_BREAK = re.compile("[\x85\u2028\u2029]")
-"""Characters that one YAML version takes for the end of a line, and the next does not."""
+"""Characters that end a line only in some YAML versions."""
 
 
 def parse_document(text: str) -> object:
-    """Return the one document of a YAML text; None where there is none.
+    """Return the single document of a YAML text, or None when it is empty.
 
     Raises:
-        YamlFaults: It is not YAML, or holds what Pulumi refuses or reads otherwise than it looks.
+        YamlFaults: It is not YAML, or has values that Pulumi refuses or reads in a surprising way.
     """
     if found := LINE_BREAK.search(text):
         line = text.count("\n", 0, found.start()) + 1
@@ -42,7 +42,7 @@ def parse_document(text: str) -> object:
         raise YamlFaults([f"line {line}: the control character U+{code:04X} is not allowed: remove it"]) from None
     except MarkedYAMLError as error:
         raise YamlFaults([_syntax_fault(text, error)]) from None
-    except Exception:  # whatever the parser lets through: no file may end in a traceback
+    except Exception:  # unexpected parser errors, so that no file causes a traceback
         raise YamlFaults([f"line {builder.line}: not YAML: a value here cannot be read"]) from None
     faults = builder.faults or [
         f"line {line}: begins with a tab: indent with spaces" for line in builder.tabbed_lines()

@@ -1,8 +1,8 @@
-"""What a plain YAML scalar means to Pulumi: text, a number, a truth value or nothing.
+"""Parses a plain YAML scalar as Pulumi does: text, a number, a truth value or null.
 
-Pulumi reads stack files with gopkg.in/yaml.v3, whose rules (resolve.go of 3.0.1) are between YAML 1.1 and 1.2. What it
-reads otherwise than a person does (a leading zero is octal, a date becomes `2024-01-01 00:00:00 +0000 UTC`) is
-refused here: quotes say what is meant. `tests/data/pulumi_yaml` has Pulumi's own readings.
+Pulumi reads stack files with gopkg.in/yaml.v3, whose rules (resolve.go of 3.0.1) are between YAML 1.1 and 1.2. Values
+that it reads in a surprising way (a leading zero is octal, a date becomes `2024-01-01 00:00:00 +0000 UTC`) are refused
+and need quotes. `tests/data/pulumi_yaml` records Pulumi's results.
 """
 
 import re
@@ -16,21 +16,21 @@ DIGITS = r"(0|[1-9][0-9]*(_[0-9]+)*)"
 DECIMAL = re.compile(rf"[-+]?{DIGITS}")
 PREFIXED = re.compile(r"[-+]?0([xX](_?[0-9a-fA-F])+|[oO](_?[0-7])+|[bB](_?[01])+)")
 FLOAT = re.compile(rf"[-+]?({DIGITS}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
-# What yaml.v3 takes for a number once the underscores are gone.
+# Numbers in yaml.v3, without underscores.
 ANY_NUMBER = re.compile(
     r"[-+]?(0[xX][0-9a-fA-F]+|0[oO][-+]?[0-7]+|0[bB][-+]?[01]+|([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?)"
 )
 OCTAL = re.compile(r"[-+]?0[0-7]+")
 
 LARGEST_NUMBER = 2**63
-"""From here on yaml.v3 rounds whole numbers."""
+"""yaml.v3 rounds whole numbers from this value on."""
 
 
 def resolve_plain(text: str) -> object:
-    """Return what an unquoted scalar means.
+    """Return the value of an unquoted scalar.
 
     Raises:
-        ValueError: Pulumi refuses it or reads it otherwise than it looks; the text is for the report.
+        ValueError: Pulumi refuses it or reads it in a surprising way. The text is for the report.
     """
     if text in NULLS:
         return None
@@ -46,10 +46,10 @@ def resolve_plain(text: str) -> object:
 
 
 def resolve_tagged(tag: str, text: str) -> object:
-    """Return what a scalar with one of YAML's own tags (`str`, `int`, `float`, `bool`, `null`) means.
+    """Return the value of a scalar with one of YAML's own tags (`str`, `int`, `float`, `bool`, `null`).
 
     Raises:
-        ValueError: It is nothing of that kind, or the tag is another.
+        ValueError: The text does not match the tag, or the tag is unknown.
     """
     if tag == "str":
         return text
@@ -68,10 +68,10 @@ def resolve_tagged(tag: str, text: str) -> object:
 
 
 def resolve_key(text: str, value: object) -> str:
-    """Return a mapping's key as Pulumi writes it, which must be how it is spelt in the file.
+    """Return a mapping's key as Pulumi writes it, which must equal its spelling in the file.
 
     Raises:
-        ValueError: Pulumi would write it otherwise (`1.30` as 1.3).
+        ValueError: Pulumi would change it (`1.30` to 1.3).
     """
     if isinstance(value, str):
         return value
@@ -98,7 +98,7 @@ def plain_text(value: object) -> str:
 def _number(text: str) -> object:
     plain = text.replace("_", "")
     if DECIMAL.fullmatch(text) or PREFIXED.fullmatch(text):
-        # Far longer numbers are not even counted: Python refuses more than 4,300 digits.
+        # Longer numbers are not parsed, because Python refuses more than 4,300 digits.
         value = LARGEST_NUMBER if len(plain) > 100 else int(plain, 0 if plain[:1] == "0" else 10)
         if abs(value) >= LARGEST_NUMBER:
             raise ValueError(
@@ -122,5 +122,5 @@ def _number(text: str) -> object:
 
 
 def shorten(text: str) -> str:
-    """Return a text for a report: its beginning, where it is long."""
+    """Return a text for a report, cut if it is long."""
     return text if len(text) <= 60 else f"{text[:60]}... ({len(text)} characters)"

@@ -40,7 +40,7 @@ def within_quota(account: Account, **fleet: GpuNodes) -> list[Check]:
 def test_zones_of_the_account_pass_with_their_ids() -> None:
     (check,) = check_zones(Account(), ALL_ZONES)
     assert check == Check(
-        subject="the account has us-west-2a, us-west-2b, us-west-2c, us-west-2d, and EKS takes each",
+        subject="the account has us-west-2a, us-west-2b, us-west-2c, us-west-2d, and EKS supports them",
         status="passed",
         text="us-west-2a is usw2-az2, us-west-2b is usw2-az1, us-west-2c is usw2-az3, us-west-2d is usw2-az4",
     )
@@ -53,8 +53,8 @@ def test_a_zone_that_eks_refuses_is_told_by_its_letter_here() -> None:
     assert check == Check(
         subject="network.zones",
         status="failed",
-        text="us-east-1e is use1-az3 in this account, and EKS refuses that zone: write some of us-east-1a, us-east-1b, "
-        "us-east-1c, us-east-1d, us-east-1f",
+        text="us-east-1e is use1-az3 in this account, and EKS does not support that zone: choose from us-east-1a, "
+        "us-east-1b, us-east-1c, us-east-1d, us-east-1f",
     )
 
 
@@ -62,7 +62,7 @@ def test_a_zone_the_account_has_not_is_told() -> None:
     (check,) = check_zones(Account(), ["us-west-2a", "us-west-2f"])
     assert (check.subject, check.status) == ("network.zones", "failed")
     assert check.text == (
-        "us-west-2f is not a zone of this account: write some of us-west-2a, us-west-2b, us-west-2c, us-west-2d"
+        "us-west-2f is not a zone of this account: choose from us-west-2a, us-west-2b, us-west-2c, us-west-2d"
     )
 
 
@@ -71,7 +71,7 @@ def test_a_local_zone_is_not_offered_as_a_way_out() -> None:
     zones = [{"ZoneName": name, "ZoneId": id_} for name, id_ in ids.items()]
     account = Account(answers={"DescribeAvailabilityZones": {"AvailabilityZones": zones}})
     (check,) = check_zones(account, ["us-west-2a", "us-west-2d"])
-    assert check.text == "us-west-2d is not a zone of this account: write some of us-west-2a, us-west-2b"
+    assert check.text == "us-west-2d is not a zone of this account: choose from us-west-2a, us-west-2b"
 
 
 # --- offerings: moto has them as they were in 2026-08
@@ -119,8 +119,8 @@ def test_a_system_type_that_is_not_offered_is_told_with_its_key() -> None:
         Check(
             subject="cluster.systemInstanceType",
             status="failed",
-            text="us-west-2a does not offer m7i.large; of this account's zones, us-west-2b do: write "
-            "cluster.systemInstanceType, an x86_64 type of 2 vCPUs and 8 GiB or more that they offer",
+            text="us-west-2a does not offer m7i.large; of this account's zones, us-west-2b do: set "
+            "cluster.systemInstanceType to an x86_64 type with at least 2 vCPUs and 8 GiB that they offer",
         )
     ]
 
@@ -151,7 +151,7 @@ def test_each_type_is_asked_for_once() -> None:
                 subject="cluster.kubernetesVersion",
                 status="failed",
                 text="standard support of 1.35 ended on 2027-03-27, after which EKS upgrades the control "
-                "plane by itself: write a newer version",
+                "plane automatically: set a newer version",
             ),
         ),
     ],
@@ -165,7 +165,7 @@ def test_a_version_eks_does_not_list_is_unknown() -> None:
     check = version_check("1.35", Account(versions={"1.36": ("STANDARD_SUPPORT", "")}).site)
     assert (check.status, check.text) == (
         "unknown",
-        "EKS lists no such version: aws eks describe-cluster-versions --cluster-versions 1.35 --region us-west-2",
+        "EKS does not list this version: aws eks describe-cluster-versions --cluster-versions 1.35 --region us-west-2",
     )
 
 
@@ -175,7 +175,7 @@ def test_the_version_of_an_existing_cluster_is_no_choice_so_its_end_is_a_warning
         subject="cluster.existing",
         status="warning",
         text="standard support of 1.35 ended on 2027-03-27, after which EKS costs more, or upgrades the "
-        "control plane by itself: upgrade the cluster",
+        "control plane automatically: upgrade the cluster",
     )
 
 
@@ -192,10 +192,10 @@ def test_without_permission_every_check_is_unknown_and_names_the_action() -> Non
     ]
     assert {check.status for check in found} == {"unknown"}
     assert [check.text.split(",")[0] for check in found] == [
-        "no permission to ask: allow ec2:DescribeAvailabilityZones",
-        "no permission to ask: allow ec2:DescribeInstanceTypeOfferings",
-        "no permission to ask: allow servicequotas:GetServiceQuota",
-        "no permission to ask: allow eks:DescribeClusterVersions",
+        "no permission: allow ec2:DescribeAvailabilityZones",
+        "no permission: allow ec2:DescribeInstanceTypeOfferings",
+        "no permission: allow servicequotas:GetServiceQuota",
+        "no permission: allow eks:DescribeClusterVersions",
     ]
     assert found[1].text.endswith(
         ", or run aws ec2 describe-instance-type-offerings --location-type availability-zone "

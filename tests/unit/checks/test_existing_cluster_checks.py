@@ -28,23 +28,22 @@ def test_a_cluster_with_what_is_needed_passes_and_gives_its_facts() -> None:
 
 def test_a_version_that_the_stack_can_have_is_to_be_written() -> None:
     assert texts(account({**CLUSTER, "version": "1.35"})) == [
-        'theirs runs Kubernetes 1.35, and the stack\'s nodes would run 1.36: write kubernetesVersion: "1.35", with a '
-        "nodeReleaseVersion of it"
+        'theirs runs Kubernetes 1.35, and the stack\'s nodes would run 1.36: set kubernetesVersion: "1.35" and a '
+        "nodeReleaseVersion of that version"
     ]
 
 
 def test_a_version_that_is_too_old_for_this_release_is_to_be_upgraded() -> None:
     assert texts(account({**CLUSTER, "version": "1.34"})) == [
-        "theirs runs Kubernetes 1.34, and this release makes nodes of 1.35 and 1.36 only: upgrade the cluster first, "
-        "one minor version at a time: aws eks update-cluster-version --name theirs --kubernetes-version 1.35 --region "
-        "us-west-2"
+        "theirs runs Kubernetes 1.34, and this release supports only nodes of 1.35 and 1.36: upgrade the cluster "
+        "first, one minor version at a time: aws eks update-cluster-version --name theirs --kubernetes-version 1.35 "
+        "--region us-west-2"
     ]
 
 
 def test_a_version_that_is_newer_than_this_release_needs_another_release() -> None:
     assert texts(account({**CLUSTER, "version": "1.37"})) == [
-        "theirs runs Kubernetes 1.37, and this release makes nodes of 1.35 and 1.36 only: use a later release of "
-        "vllm-eks"
+        "theirs runs Kubernetes 1.37, and this release supports only nodes of 1.35 and 1.36: use a later vllm-eks"
     ]
 
 
@@ -54,12 +53,12 @@ def test_a_version_that_is_newer_than_this_release_needs_another_release() -> No
         ({"status": "CREATING"}, "theirs is CREATING, not ACTIVE: wait until it is"),
         (
             {"resourcesVpcConfig": {"vpcId": "vpc-2", "clusterSecurityGroupId": "sg-cluster"}},
-            "theirs is in vpc-2, and network.existing names vpc-1: write its own VPC",
+            "theirs is in vpc-2, and network.existing has vpc-1: set the cluster's VPC",
         ),
         (
             {"kubernetesNetworkConfig": {"ipFamily": "ipv6"}},
-            "theirs gives pods IPv6 addresses (ipFamily ipv6), and the models' network policies allow IPv4 only, so "
-            "nothing resolves or downloads: use a cluster of ipFamily ipv4, which cannot be changed later",
+            "theirs gives pods IPv6 addresses (ipFamily ipv6), and the models' network policies allow only IPv4, so "
+            "DNS and downloads fail: use a cluster with ipFamily ipv4 (it cannot be changed later)",
         ),
     ],
     ids=["state", "VPC", "IPv6"],
@@ -71,9 +70,12 @@ def test_a_cluster_that_does_not_suit_is_refused(changes: dict[str, Any], text: 
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"status": "UPDATING"}, "theirs is UPDATING: changes to its node groups"),
-        ({"computeConfig": {"enabled": True}}, "theirs is in Auto Mode, whose network, DNS and Pod Identity work on"),
-        ({"accessConfig": {"authenticationMode": "CONFIG_MAP"}}, "theirs knows no access entries (authenticationMode"),
+        ({"status": "UPDATING"}, "theirs is UPDATING: EKS may refuse changes"),
+        (
+            {"computeConfig": {"enabled": True}},
+            "theirs is in Auto Mode, whose network, DNS and Pod Identity work only on",
+        ),
+        ({"accessConfig": {"authenticationMode": "CONFIG_MAP"}}, "theirs has no access entries (authenticationMode"),
         (
             {"health": {"issues": [{"code": "Ec2SubnetNotFound", "message": "subnet-1 is gone"}]}},
             "theirs has an issue: Ec2SubnetNotFound: subnet-1 is gone",
@@ -99,7 +101,7 @@ def test_a_cluster_that_cannot_be_looked_up_stops_the_stack() -> None:
         "--region us-west-2"
     ]
     assert texts(Account(denied=frozenset({"DescribeCluster"}))) == [
-        "theirs: no permission to ask: allow eks:DescribeCluster, or run aws eks describe-cluster --name theirs "
+        "theirs: no permission: allow eks:DescribeCluster, or run aws eks describe-cluster --name theirs "
         "--region us-west-2"
     ]
 
@@ -111,13 +113,13 @@ def test_an_addon_that_eks_does_not_manage_is_unknown_not_missing() -> None:
     asked = account(addons={"vpc-cni": ADDONS["vpc-cni"], "kube-proxy": ADDONS["kube-proxy"]})
     (unknown,) = [check for check in looked_up(asked).checks if check.status == "unknown"]
     assert unknown.subject == "cluster theirs has coredns"
-    assert unknown.text.startswith("EKS does not manage it, and a self-managed coredns will do: kubectl")
+    assert unknown.text.startswith("EKS does not manage it, and a self-managed coredns is enough: check kubectl")
 
 
 def test_weights_in_s3_need_the_pod_identity_agent() -> None:
     assert texts(account(), copies_weights=True) == [
-        "theirs has no add-on eks-pod-identity-agent, and weights.source: s3 needs it: without it pods get no AWS "
-        "credentials: aws eks create-addon --cluster-name theirs --addon-name eks-pod-identity-agent --region us-west-2"
+        "theirs has no add-on eks-pod-identity-agent, which pods need for AWS credentials with weights.source: s3: run "
+        "aws eks create-addon --cluster-name theirs --addon-name eks-pod-identity-agent --region us-west-2"
     ]
     agent = {"eks-pod-identity-agent": {"addonVersion": "v1.4.0-eksbuild.1"}}
     assert texts(account(addons={**ADDONS, **agent}), copies_weights=True) == []
@@ -126,7 +128,7 @@ def test_weights_in_s3_need_the_pod_identity_agent() -> None:
 def test_an_addon_that_may_not_be_seen_is_unknown() -> None:
     found = looked_up(account(denied=frozenset({"DescribeAddon"})), copies_weights=True)
     unknown = [check.text.split(",")[0] for check in found.checks if check.status == "unknown"]
-    assert unknown == ["no permission to ask: allow eks:DescribeAddon"] * 4
+    assert unknown == ["no permission: allow eks:DescribeAddon"] * 4
 
 
 def test_an_addon_that_does_not_work_is_a_warning_with_its_reason() -> None:

@@ -27,9 +27,9 @@ OF_NODES = [
 def test_nodes_behind_a_group_of_their_own_are_out_of_reach() -> None:
     (text,) = texts(account(nodes=[node("sg-nodes")], rules=OF_NODES))
     assert text == (
-        "security groups do not let traffic through from sg-cluster to sg-nodes, udp 53 (CoreDNS); from sg-cluster to "
+        "security groups block traffic from sg-cluster to sg-nodes, udp 53 (CoreDNS); from sg-cluster to "
         "sg-nodes, tcp 53 (CoreDNS); to sg-cluster from sg-nodes, tcp 8000 (the models' port): add sg-nodes to "
-        "cluster.existing.securityGroupIds if its own rules let it talk to itself, or add rules: aws ec2 "
+        "cluster.existing.securityGroupIds if its rules allow traffic within the group, or add rules: aws ec2 "
         "authorize-security-group-ingress --group-id <target> --source-group <source> --protocol udp --port 53 "
         "--region us-west-2"
     )
@@ -81,7 +81,7 @@ def test_rules_that_may_or_may_not_help_leave_it_unknown(part: dict[str, Any]) -
     found = looked_up(account(nodes=[node("sg-nodes")], rules=rules)).checks[-1]
     assert (found.status, found.text.split(":")[0]) == (
         "unknown",
-        "rules name networks or prefix lists that hold a part of the VPC",
+        "some rules cover only part of the VPC, or use prefix lists",
     )
 
 
@@ -103,5 +103,5 @@ def test_rules_that_may_not_be_seen_are_unknown() -> None:
     found = looked_up(account(denied=frozenset({"DescribeSecurityGroupRules"}))).checks[-1]
     assert (found.status, found.text.split(" or run")[0]) == (
         "unknown",
-        "no permission to ask: allow ec2:DescribeInstances, ec2:DescribeVpcs and ec2:DescribeSecurityGroupRules,",
+        "no permission: allow ec2:DescribeInstances, ec2:DescribeVpcs and ec2:DescribeSecurityGroupRules,",
     )

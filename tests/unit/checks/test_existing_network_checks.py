@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from checks.existing_network import FoundNetwork, NetworkWish, find_network
+from checks.existing_network import FoundNetwork, NetworkRequest, find_network
 from tests.fakes import aws_account as account_module
 from tests.fakes.aws_account import Account
 from tests.support.nested import replaced
@@ -29,8 +29,8 @@ class Place:
     internet_gateway: str
 
     @property
-    def wish(self) -> NetworkWish:
-        return NetworkWish(vpc=ExistingVpcSpec(vpc_id=self.vpc, subnets=self.subnets), zones=ZONES, nodes=NODES)
+    def requested(self) -> NetworkRequest:
+        return NetworkRequest(vpc=ExistingVpcSpec(vpc_id=self.vpc, subnets=self.subnets), zones=ZONES, nodes=NODES)
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def place(client: Any) -> Place:
     return Place(vpc=vpc, subnets=subnets, tables=tables, nat=nat, internet_gateway=gateway)
 
 
-def found(wish: NetworkWish, account: Account | None = None) -> FoundNetwork:
-    return find_network(wish, (account or Account()).site)
+def found(requested: NetworkRequest, account: Account | None = None) -> FoundNetwork:
+    return find_network(requested, (account or Account()).site)
 
 
 def failures(checks: Any) -> dict[str, str]:
@@ -71,7 +71,7 @@ def failures(checks: Any) -> dict[str, str]:
 
 
 def test_a_network_with_all_it_needs_passes_and_its_subnets_are_taken(place: Place) -> None:
-    network = found(place.wish)
+    network = found(place.requested)
     assert network.private_subnets == place.subnets
     assert network.checks[0] == Check(
         subject=f"{place.vpc} resolves names", status="passed", text="DNS support and hostnames are on"
@@ -86,37 +86,37 @@ def test_a_network_with_all_it_needs_passes_and_its_subnets_are_taken(place: Pla
 
 
 def test_subnets_are_found_by_their_tags(place: Place) -> None:
-    wish = replaced(place.wish, subnets={}, subnet_tags={"tier": "private"})
-    assert found(wish).private_subnets == place.subnets
+    requested = replaced(place.requested, subnets={}, subnet_tags={"tier": "private"})
+    assert found(requested).private_subnets == place.subnets
 
 
 def test_tags_that_name_no_subnet_or_two_are_refused(place: Place, client: Any) -> None:
     other = client.create_subnet(VpcId=place.vpc, CidrBlock="10.0.9.0/24", AvailabilityZone="us-west-2b")
     twin = other["Subnet"]["SubnetId"]
     client.create_tags(Resources=[twin], Tags=[{"Key": "tier", "Value": "private"}])
-    wish = replaced(place.wish, subnets={}, subnet_tags={"tier": "private"}, zones=(*ZONES, "us-west-2c"))
+    requested = replaced(place.requested, subnets={}, subnet_tags={"tier": "private"}, zones=(*ZONES, "us-west-2c"))
     both = ", ".join(sorted([twin, place.subnets["us-west-2b"]]))
-    texts = [check.text for check in found(wish).checks if check.status == "failed"]
+    texts = [check.text for check in found(requested).checks if check.status == "failed"]
     assert texts == [
-        f"2 subnets ({both}) of {place.vpc} in us-west-2b have the tags tier=private; exactly one is needed: write "
-        "subnets with their ids, or other tags",
-        f"no subnet of {place.vpc} in us-west-2c has the tags tier=private; exactly one is needed: write "
-        "subnets with their ids, or other tags",
+        f"2 subnets ({both}) of {place.vpc} in us-west-2b have the tags tier=private; exactly one is needed: set the "
+        "ids in subnets, or use other tags",
+        f"no subnet of {place.vpc} in us-west-2c has the tags tier=private; exactly one is needed: set the "
+        "ids in subnets, or use other tags",
     ]
 
 
 def test_without_permission_ids_go_on_unknown_and_tags_cannot(place: Place) -> None:
     denied = Account(denied=frozenset({"*"}))
-    by_id = found(place.wish, denied)
+    by_id = found(place.requested, denied)
     assert by_id.private_subnets == place.subnets
     assert {check.status for check in by_id.checks} == {"unknown"}
     assert by_id.checks[1].text == (
-        "no permission to ask: allow ec2:DescribeSubnets, or run aws ec2 describe-subnets --subnet-ids "
+        "no permission: allow ec2:DescribeSubnets, or run aws ec2 describe-subnets --subnet-ids "
         f"{place.subnets['us-west-2a']} --region us-west-2"
     )
-    by_tag = found(replaced(place.wish, subnets={}, subnet_tags={"tier": "private"}), denied)
+    by_tag = found(replaced(place.requested, subnets={}, subnet_tags={"tier": "private"}), denied)
     assert failures(by_tag.checks) == {
-        "network.existing.subnetTags": "us-west-2b: no permission to ask: allow ec2:DescribeSubnets, or run aws ec2 "
+        "network.existing.subnetTags": "us-west-2b: no permission: allow ec2:DescribeSubnets, or run aws ec2 "
         f"describe-subnets --filters Name=vpc-id,Values={place.vpc} Name=availability-zone,Values=us-west-2b "
         "Name=tag:tier,Values=private --region us-west-2"
     }
@@ -126,7 +126,7 @@ def test_a_subnet_of_another_zone_or_vpc_is_refused(place: Place, client: Any) -
     other_vpc = client.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnet = client.create_subnet(VpcId=other_vpc, CidrBlock="10.1.0.0/24", AvailabilityZone="us-west-2c")
     stranger = subnet["Subnet"]["SubnetId"]
-    network = found(replaced(place.wish, subnets={**place.subnets, "us-west-2b": stranger}))
+    network = found(replaced(place.requested, subnets={**place.subnets, "us-west-2b": stranger}))
     texts = [check.text for check in network.checks if check.status == "failed"]
     assert texts[:2] == [
         f"{stranger} is in {other_vpc}, not in {place.vpc}",
@@ -138,21 +138,23 @@ def test_too_few_free_addresses_are_refused_with_the_number_needed(place: Place,
     subnet = client.create_subnet(VpcId=place.vpc, CidrBlock="10.0.8.0/28", AvailabilityZone="us-west-2a")
     small = subnet["Subnet"]["SubnetId"]
     client.associate_route_table(RouteTableId=place.tables["us-west-2a"], SubnetId=small)
-    network = found(replaced(place.wish, subnets={**place.subnets, "us-west-2a": small}))
+    network = found(replaced(place.requested, subnets={**place.subnets, "us-west-2a": small}))
     assert failures(network.checks) == {
-        "network.existing.subnets.us-west-2a": f"{small} has 11 free addresses, and 2 more GPU nodes beside the "
-        "control plane need 126 or more (the VPC CNI takes up to 100 for each): free some, or use a larger subnet"
+        "network.existing.subnets.us-west-2a": f"{small} has 11 free addresses, and 2 more GPU nodes and the "
+        "control plane need 126 or more (the VPC CNI takes up to 100 per node): free some, or use a larger subnet"
     }
 
 
-def free_in(place: Place, count: int, account: Account | None = None, **wish: Any) -> list[Check]:
+def free_in(place: Place, count: int, account: Account | None = None, **requested: Any) -> list[Check]:
     """What is said of a network whose first subnet has so many free addresses."""
     subnet = place.subnets["us-west-2a"]
     asked = account or Account()
     listed = account_module.client_of("ec2", "us-west-2").describe_subnets(SubnetIds=[subnet])["Subnets"]
     asked.answers = {**asked.answers, "DescribeSubnets": {"Subnets": [{**listed[0], "AvailableIpAddressCount": count}]}}
     only_one = {"zones": ["us-west-2a"], "subnets": {"us-west-2a": subnet}}
-    return [one for one in found(replaced(place.wish, **only_one, **wish), asked).checks if one.status != "passed"]
+    return [
+        one for one in found(replaced(place.requested, **only_one, **requested), asked).checks if one.status != "passed"
+    ]
 
 
 @pytest.mark.parametrize(("count", "types"), [(126, 2), (26, 1), (16, 0)])
@@ -187,25 +189,25 @@ def test_an_existing_cluster_has_its_control_plane_elsewhere(place: Place) -> No
 def test_too_few_addresses_are_unknown_where_running_nodes_may_not_be_seen(place: Place) -> None:
     (check,) = free_in(place, 20, Account(denied=frozenset({"DescribeInstances"})))
     assert check.status == "unknown"
-    assert "no permission to ask: allow ec2:DescribeInstances" in check.text
+    assert "no permission: allow ec2:DescribeInstances" in check.text
 
 
 def test_a_public_subnet_is_refused(place: Place, client: Any) -> None:
     table = place.tables["us-west-2a"]
     client.replace_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=place.internet_gateway)
-    assert failures(found(place.wish).checks) == {
+    assert failures(found(place.requested).checks) == {
         "network.existing.subnets.us-west-2a": f"{place.subnets['us-west-2a']} is public (0.0.0.0/0 goes to "
-        f"{place.internet_gateway}), and nodes have no public address: give a private subnet, whose way out is a NAT "
-        "gateway"
+        f"{place.internet_gateway}), and nodes have no public address: use a private subnet with a route to "
+        "a NAT gateway"
     }
 
 
 def test_a_subnet_without_a_way_out_is_refused(place: Place, client: Any) -> None:
     table = place.tables["us-west-2b"]
     client.delete_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
-    assert failures(found(place.wish).checks) == {
+    assert failures(found(place.requested).checks) == {
         "network.existing.subnets.us-west-2b": f"{place.subnets['us-west-2b']} has no route to 0.0.0.0/0 (in {table}), "
-        "and nodes fetch images and weights from outside: add one, to a NAT gateway say"
+        "and nodes download images and weights from the internet: add a route, for example to a NAT gateway"
     }
 
 
@@ -213,24 +215,24 @@ def test_a_route_to_what_is_gone_is_no_way_out(place: Place, client: Any) -> Non
     client.delete_nat_gateway(NatGatewayId=place.nat)
     gone = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": place.nat, "State": "blackhole"}
     tables = {"RouteTables": [{"RouteTableId": "rtb-1", "Routes": [gone]}]}
-    texts = failures(found(place.wish, Account(answers={"DescribeRouteTables": tables})).checks).values()
+    texts = failures(found(place.requested, Account(answers={"DescribeRouteTables": tables})).checks).values()
     assert (
-        f"{place.subnets['us-west-2a']} has no way out: its route to 0.0.0.0/0 goes to {place.nat}, which is gone"
-        in texts
+        f"{place.subnets['us-west-2a']} has no working route to 0.0.0.0/0: {place.nat} does not exist: correct the "
+        "route" in texts
     )
 
 
 def test_a_subnet_without_a_route_table_of_its_own_uses_the_main_one(place: Place, client: Any) -> None:
     subnet = client.create_subnet(VpcId=place.vpc, CidrBlock="10.0.7.0/24", AvailabilityZone="us-west-2a")
     plain = subnet["Subnet"]["SubnetId"]
-    network = found(replaced(place.wish, subnets={**place.subnets, "us-west-2a": plain}))
+    network = found(replaced(place.requested, subnets={**place.subnets, "us-west-2a": plain}))
     (text,) = failures(network.checks).values()
     assert text.startswith(f"{plain} has no route to 0.0.0.0/0 (in rtb-")
 
 
 def test_a_vpc_that_resolves_no_names_is_refused(place: Place, client: Any) -> None:
     client.modify_vpc_attribute(VpcId=place.vpc, EnableDnsHostnames={"Value": False})
-    assert failures(found(place.wish).checks) == {
-        "network.existing.vpcId": f"{place.vpc} has enableDnsHostnames off, and nodes find the control plane by name: "
-        "turn it on"
+    assert failures(found(place.requested).checks) == {
+        "network.existing.vpcId": f"{place.vpc} has enableDnsHostnames off, and nodes need DNS to find the control "
+        "plane: turn it on"
     }

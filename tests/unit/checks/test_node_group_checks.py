@@ -20,7 +20,7 @@ QUOTA = (
 )
 OPTIONS = f"--cluster-name {STACK} --nodegroup-name scout-nodes-1 --region us-west-2"
 REPLACE = (
-    "pulumi up stops at it and prints the command that replaces it; where it calls the group unchanged, run: aws eks "
+    "pulumi up stops at it and prints the command that replaces it. If it reports the group as unchanged, run: aws eks "
     f"delete-nodegroup {OPTIONS} && aws eks wait nodegroup-deleted {OPTIONS} && pulumi up --refresh."
 )
 
@@ -55,7 +55,7 @@ def test_healthy_groups_pass() -> None:
     assert only(group()) == Check(
         subject=f"node groups of {STACK} are healthy",
         status="passed",
-        text="1 of the stack's are there, and EKS reports no issue",
+        text="1 of the stack's exist, and EKS reports no issues",
     )
 
 
@@ -64,14 +64,14 @@ def test_no_capacity_is_told_with_what_to_do_next() -> None:
         subject="models.scout",
         status="warning",
         text=f"node group scout-nodes-1 is CREATE_FAILED (AsgInstanceLaunchFailures: {CAPACITY}). {REPLACE} AWS has no "
-        "such instances there now: write another zone or instanceType, reserve capacity (capacityReservationId), or "
+        "capacity there now: choose another zone or instanceType, reserve capacity (capacityReservationId), or "
         "try again later.",
     )
 
 
 def test_a_full_quota_is_told_as_such() -> None:
     text = only(group("CREATE_FAILED", ("AsgInstanceLaunchFailures", QUOTA))).text
-    assert text.endswith(f"{REPLACE} The vCPU quota is used up: ask AWS for more, or free some.")
+    assert text.endswith(f"{REPLACE} The vCPU quota is used up: request an increase, or stop other instances.")
 
 
 def test_a_group_that_failed_without_a_reason_is_told_all_the_same() -> None:
@@ -83,7 +83,7 @@ def test_a_group_that_failed_without_a_reason_is_told_all_the_same() -> None:
 def test_a_degraded_group_is_told_with_its_reason() -> None:
     check = only(group("DEGRADED", ("Ec2LaunchTemplateNotFound", "lt-1\n is gone")))
     assert check.text == (
-        "node group scout-nodes-1 is DEGRADED (Ec2LaunchTemplateNotFound: lt-1 is gone). Look at it: aws eks "
+        "node group scout-nodes-1 is DEGRADED (Ec2LaunchTemplateNotFound: lt-1 is gone). Check it: aws eks "
         f"describe-nodegroup {OPTIONS} --query nodegroup.health."
     )
 
@@ -97,7 +97,7 @@ def test_an_active_group_with_issues_is_told() -> None:
 @pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING"])
 def test_a_group_that_eks_works_on_is_to_be_waited_for(status: str) -> None:
     assert only(group(status)).text == (
-        f"node group scout-nodes-1 is {status}: EKS refuses other changes to it until that ends, so wait for it"
+        f"node group scout-nodes-1 is {status}: EKS refuses other changes until that ends: wait"
     )
 
 
@@ -120,6 +120,6 @@ def test_without_permission_their_health_is_unknown() -> None:
     (check,) = found(group(), denied=frozenset({"ListNodegroups"})).checks
     assert (check.status, check.text) == (
         "unknown",
-        "no permission to ask: allow eks:ListNodegroups and eks:DescribeNodegroup, or run aws eks list-nodegroups "
+        "no permission: allow eks:ListNodegroups and eks:DescribeNodegroup, or run aws eks list-nodegroups "
         f"--cluster-name {STACK} --region us-west-2",
     )

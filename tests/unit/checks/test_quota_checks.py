@@ -45,7 +45,7 @@ def test_a_limit_below_the_nodes_is_refused_with_both_numbers_and_the_way_to_mor
     assert check == Check(
         subject=f"quota {G_NAME} (L-DB2E81BA)",
         status="failed",
-        text=f"its limit is 192 vCPUs and the stack needs 384; ask for more: {raise_to(384)}",
+        text=f"its limit is 192 vCPUs and the stack needs 384; request an increase: {raise_to(384)}",
     )
 
 
@@ -55,15 +55,15 @@ def test_a_limit_that_others_use_is_refused_with_what_they_use() -> None:
     assert check == Check(
         subject=f"quota {G_NAME} (L-DB2E81BA)",
         status="failed",
-        text="its limit is 500 vCPUs, of which 192 are in use by others, and the stack needs 384; free some, or ask "
-        f"for more: {raise_to(576)}",
+        text="its limit is 500 vCPUs, others use 192, and the stack needs 384; free some, or request "
+        f"an increase: {raise_to(576)}",
     )
 
 
 def test_nodes_of_the_stack_that_run_already_need_no_second_place() -> None:
     running = [instance(), instance(), instance(tags=ELSEWHERE)]
     (check,) = checked(Account(quotas={G_QUOTA: 576}, instances=running), scout=nodes())
-    assert (check.status, check.text) == ("passed", "its limit is 576, 192 in use by others")
+    assert (check.status, check.text) == ("passed", "its limit is 576, others use 192")
     # All nodes run, so an update starts none, however full the quota is.
     full = [*running, instance("g6.12xlarge", tags=ELSEWHERE), instance(tags=ELSEWHERE)]
     (check,) = checked(Account(quotas={G_QUOTA: 576}, instances=full), scout=nodes())
@@ -75,7 +75,7 @@ def test_nodes_of_the_stack_that_run_already_need_no_second_place() -> None:
 def test_another_stack_of_ours_is_somebody_else() -> None:
     other = instance(tags={"vllm-eks/stack": f"{STACK}2"})
     (check,) = checked(Account(quotas={G_QUOTA: 384}, instances=[other]), scout=nodes())
-    assert (check.status, "192 are in use by others" in check.text) == ("failed", True)
+    assert (check.status, "others use 192" in check.text) == ("failed", True)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_spot_nodes_count_against_the_spot_quota_of_their_family(type_: str, cod
     account = Account(quotas={code: 480}, instances=running)
     (check,) = checked(account, scout=nodes(QWEN_8B, type_, capacity_type="spot"))
     used = 96 if type_ == "p4d.24xlarge" else 192
-    assert (check.status, check.text) == ("passed", f"its limit is 480, {used} in use by others")
+    assert (check.status, check.text) == ("passed", f"its limit is 480, others use {used}")
     assert check.subject.startswith(f"quota {name} holds ")
 
 
@@ -141,7 +141,7 @@ def test_without_permission_to_see_instances_a_high_limit_is_unknown_and_a_low_o
     (check,) = checked(Account(quotas={G_QUOTA: 384}, denied=denied), scout=nodes())
     assert (check.status, check.text) == (
         "unknown",
-        "its limit is 384; what of it is in use is not known: no permission to ask: allow ec2:DescribeInstances, or "
+        "its limit is 384; the usage is unknown: no permission: allow ec2:DescribeInstances, or "
         "run aws ec2 describe-instances --filters Name=instance-type,Values=g*,vt* "
         "Name=instance-state-name,Values=pending,running --region us-west-2",
     )
@@ -182,11 +182,11 @@ def network(addresses: list[dict[str, Any]], vpcs: int = 1, **quotas: float) -> 
 
 def test_a_nat_gateway_in_each_of_four_zones_needs_four_addresses() -> None:
     found = network([{"AllocationId": "eipalloc-1"}])
-    assert found["quota EC2-VPC Elastic IPs holds 4 more"] == ("passed", "its limit is 5, 1 in use by others")
+    assert found["quota EC2-VPC Elastic IPs holds 4 more"] == ("passed", "its limit is 5, others use 1")
     found = network([{"AllocationId": "eipalloc-1"}, {"AllocationId": "eipalloc-2"}])
     assert found["quota EC2-VPC Elastic IPs"] == (
         "failed",
-        "its limit is 5 addresses, of which 2 are in use by others, and the stack needs 4; free some, or ask for more: "
+        "its limit is 5 addresses, others use 2, and the stack needs 4; free some, or request an increase: "
         "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-0263D0A3 --desired-value "
         "6 --region us-west-2",
     )
@@ -199,7 +199,7 @@ def test_addresses_that_the_stack_has_already_need_no_second_place() -> None:
 
 def test_a_region_full_of_vpcs_is_refused() -> None:
     assert network([], vpcs=5)["quota VPCs per Region"][1].startswith(
-        "its limit is 5 VPCs, of which 5 are in use by others, and the stack needs 1; free some, or ask for more: aws "
+        "its limit is 5 VPCs, others use 5, and the stack needs 1; free some, or request an increase: aws "
         "service-quotas request-service-quota-increase --service-code vpc "
     )
 

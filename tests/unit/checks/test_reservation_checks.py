@@ -66,7 +66,7 @@ def test_places_that_others_use_are_not_free() -> None:
     (check,) = checked({**GOOD, "TotalInstanceCount": 3, "AvailableInstanceCount": 1})
     assert (check.status, check.text) == (
         "failed",
-        f"{ID} has room for 3, of which others use 2, and scout needs 2 nodes",
+        f"{ID} has room for 3, others use 2, and scout needs 2 nodes",
     )
 
 
@@ -85,7 +85,7 @@ def test_a_parked_model_may_name_a_reservation_that_is_gone() -> None:
     assert (check.status, check.text) == (
         "warning",
         f"{ID} does not exist in us-west-2 of this account: correct the id, or the region; the model is parked, so "
-        "this matters only once it runs again",
+        "this matters only when it runs again",
     )
 
 
@@ -95,7 +95,7 @@ def test_where_instances_may_not_be_seen_the_whole_reservation_counts() -> None:
     (check,) = reservation_checks({"scout": nodes()}, account.site)
     assert (check.status, check.text.split(":")[0]) == (
         "unknown",
-        f"{ID} has 0 of 2 free, and who uses the rest is not known",
+        f"{ID} has 0 of 2 free, and it is unknown who uses the rest",
     )
 
 
@@ -103,7 +103,7 @@ def test_where_instances_may_not_be_seen_the_whole_reservation_counts() -> None:
     ("changes", "text"),
     [
         ({"AvailabilityZone": "us-west-2b"}, f"{ID} is in us-west-2b, and the model's zone is us-west-2a"),
-        ({"InstanceType": "g5.24xlarge"}, f"{ID} is of g5.24xlarge, and the model runs on g5.48xlarge"),
+        ({"InstanceType": "g5.24xlarge"}, f"{ID} is for g5.24xlarge, and the model's instanceType is g5.48xlarge"),
         ({"TotalInstanceCount": 1}, f"{ID} has room for 1, and scout needs 2 nodes"),
         ({"State": "cancelled"}, f"{ID} is cancelled, not active: no node can start in it"),
         (
@@ -112,10 +112,10 @@ def test_where_instances_may_not_be_seen_the_whole_reservation_counts() -> None:
         ),
         (
             {"PlacementGroupArn": "arn:aws:ec2:us-west-2:123456789012:placement-group/theirs"},
-            f"{ID} was made in the placement group theirs, and serves only instances inside it: write "
+            f"{ID} belongs to the placement group theirs, and only its instances can use it: set "
             "placementGroup: theirs",
         ),
-        ({"ReservationType": "capacity-block"}, f"{ID} is a Capacity Block: write capacityType: capacityBlock"),
+        ({"ReservationType": "capacity-block"}, f"{ID} is a Capacity Block: set capacityType: capacityBlock"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -133,12 +133,12 @@ def test_all_that_is_wrong_with_it_is_told_at_once() -> None:
     [
         (
             "arn:aws:ec2:us-west-2:123456789012:placement-group/theirs",
-            f"{ID} was made in the placement group theirs, not in ours: write placementGroup: theirs",
+            f"{ID} belongs to the placement group theirs, not to ours: set placementGroup: theirs",
         ),
         (
             "",
-            f"{ID} was made in no placement group, and instances in ours cannot use it: remove placementGroup, or "
-            "make a reservation inside that group",
+            f"{ID} belongs to no placement group, and instances in ours cannot use it: remove placementGroup, or "
+            "create a reservation in that group",
         ),
     ],
 )
@@ -190,6 +190,6 @@ def test_without_permission_it_is_unknown_and_the_action_named() -> None:
     assert check == Check(
         subject=f"capacity reservation {ID} holds the nodes of scout",
         status="unknown",
-        text="no permission to ask: allow ec2:DescribeCapacityReservations, or run aws ec2 "
+        text="no permission: allow ec2:DescribeCapacityReservations, or run aws ec2 "
         f"describe-capacity-reservations --capacity-reservation-ids {ID} --region us-west-2",
     )

@@ -84,13 +84,13 @@ def test_an_empty_group_has_no_place_and_a_parked_model_needs_none() -> None:
 def test_a_group_that_is_not_there_is_refused_and_for_a_parked_model_a_warning() -> None:
     gone = {"ListGroupResources": "NotFoundException"}
     check = checked(answers=gone)
-    assert (check.status, check.text) == ("failed", f"there is no group {ARN} in this account: correct the ARN")
+    assert (check.status, check.text) == ("failed", f"{ARN} does not exist in this account: correct the ARN")
     assert checked(nodes=PARKED, answers=gone).status == "warning"
 
 
 def test_without_permission_it_is_unknown_with_the_actions() -> None:
     assert checked(denied=frozenset({"ListGroupResources"})).text == (
-        "no permission to ask: allow resource-groups:ListGroupResources and ec2:DescribeCapacityReservations, or run "
+        "no permission: allow resource-groups:ListGroupResources and ec2:DescribeCapacityReservations, or run "
         f"aws resource-groups list-group-resources --group {ARN} --region us-west-2"
     )
 

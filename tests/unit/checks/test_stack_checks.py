@@ -50,7 +50,7 @@ def test_an_account_that_offers_and_allows_everything_lets_the_stack_through(run
     assert warning == Check(
         subject="cluster.publicAccessCidrs",
         status="warning",
-        text="0.0.0.0/0 exposes the Kubernetes API to the internet: write the addresses your callers come from",
+        text="0.0.0.0/0 exposes the Kubernetes API to the internet: set the addresses of your callers",
     )
     assert len(recording.registrations) > 40
 
@@ -60,10 +60,10 @@ def test_a_refusal_stops_the_program_before_anything_is_made_and_tells_every_fau
         run(account(quotas={G_QUOTA: 0}, versions={"1.36": ("EXTENDED_SUPPORT", "2027-08-02")}))
     assert str(refusal.value).splitlines() == [
         "cluster.kubernetesVersion: standard support of 1.36 ended on 2027-08-02, after which EKS upgrades the control "
-        "plane by itself: write a newer version",
+        "plane automatically: set a newer version",
         "quota Running On-Demand G and VT instances (L-DB2E81BA): its limit is 0 vCPUs and the stack needs 384; "
-        "ask for more: aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-DB2E81BA "
-        "--desired-value 384 --region us-west-2",
+        "request an increase: aws service-quotas request-service-quota-increase --service-code ec2 --quota-code "
+        "L-DB2E81BA --desired-value 384 --region us-west-2",
     ]
 
 
@@ -132,7 +132,7 @@ def test_boto3_that_is_in_another_account_asks_nothing(run, monkeypatch: pytest.
     (check,) = [one for one in run(asked).checks if one.subject.startswith("quota Running")]
     assert (check.status, check.text.split("): aws")[0]) == (
         "unknown",
-        f"AWS did not answer (boto3 finds credentials of account 999999999999, and Pulumi deploys to {NUMBER}: name "
+        f"AWS did not answer (boto3 has credentials of account 999999999999, and Pulumi deploys to {NUMBER}: set "
         "the same profile or role in aws:profile, aws:assumeRoles or the environment",
     )
     assert asked.asked == ["GetCallerIdentity"]
@@ -141,7 +141,7 @@ def test_boto3_that_is_in_another_account_asks_nothing(run, monkeypatch: pytest.
 def test_a_provider_without_credentials_leaves_all_unknown(run) -> None:
     asked = account(denied=frozenset({"getCallerIdentity"}))
     (check,) = [one for one in run(asked).checks if one.subject.startswith("quota Running")]
-    assert check.text.startswith("AWS did not answer (no AWS credentials that work: invoke of aws:index/getCallerId")
+    assert check.text.startswith("AWS did not answer (no valid AWS credentials: invoke of aws:index/getCallerId")
     assert asked.asked == []
 
 
@@ -157,9 +157,7 @@ def test_the_role_of_the_stack_is_taken(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_profile_that_is_not_there_leaves_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pulumi_aws.get_caller_identity", lambda: DEPLOYER)
     opened = open_account(Deployer(region="us-west-2", profile="nobody-s"))
-    assert opened == NoAccount(
-        "boto3 has no AWS credentials that work: The config profile (nobody-s) could not be found"
-    )
+    assert opened == NoAccount("boto3 has no valid AWS credentials: The config profile (nobody-s) could not be found")
 
 
 def test_clients_have_limits_of_time() -> None:

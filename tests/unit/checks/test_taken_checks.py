@@ -39,8 +39,8 @@ def test_a_log_group_that_outlived_its_cluster_is_told_with_both_commands() -> N
     assert check == Check(
         subject=f"log group {LOG_GROUP} is free",
         status="failed",
-        text=f"{LOG_GROUP} exists and there is no cluster {STACK}: an earlier one left it, and CloudWatch refuses a "
-        f"second. See what it holds: aws logs describe-log-streams --log-group-name {LOG_GROUP} --order-by "
+        text=f"{LOG_GROUP} exists and the cluster {STACK} does not: an earlier cluster left it, and CloudWatch refuses "
+        f"to create it again. Check its content: aws logs describe-log-streams --log-group-name {LOG_GROUP} --order-by "
         "LastEventTime --descending --region us-west-2; then delete it: aws logs delete-log-group --log-group-name "
         f"{LOG_GROUP} --region us-west-2",
     )
@@ -54,7 +54,7 @@ def test_the_log_group_of_a_cluster_that_is_there_or_half_made_is_its_own() -> N
 def test_in_an_existing_network_nothing_tells_half_made_from_left_over() -> None:
     check = log_group(LOG_GROUP, new_network=False)
     assert check
-    assert (check.status, check.text.endswith(". Not if this stack's state has it")) == ("warning", True)
+    assert (check.status, check.text.endswith(". Do not delete it if it is in this stack's state")) == ("warning", True)
 
 
 ROLE = f"arn:aws:iam::{NUMBER}:role/deployer"
@@ -91,7 +91,7 @@ def test_who_creates_the_cluster_may_not_be_among_its_admins() -> None:
         Check(
             subject="cluster.admins",
             status="failed",
-            text=f"{ROLE} is who runs Pulumi: EKS gives the creator of a cluster an access entry by itself, and "
+            text=f"{ROLE} runs Pulumi. EKS creates an access entry for the creator of a cluster, and "
             "refuses a second one (409) after ten minutes: remove it from the list",
         )
     ]
@@ -115,12 +115,12 @@ def test_a_permissions_boundary_that_is_not_there_is_refused() -> None:
     assert boundary_check(BOUNDARY, Account().site) == Check(
         subject="iam.permissionsBoundary",
         status="failed",
-        text=f"{BOUNDARY} does not exist, so IAM refuses every role of the stack: correct the ARN",
+        text=f"{BOUNDARY} does not exist, so IAM refuses the stack's roles: correct the ARN",
     )
     there = Account(answers={"GetPolicy": {"Policy": {"Arn": BOUNDARY}}})
     assert boundary_check(BOUNDARY, there.site).status == "passed"
     assert boundary_check(BOUNDARY, Account(denied=frozenset({"GetPolicy"})).site).text == (
-        f"no permission to ask: allow iam:GetPolicy, or run aws iam get-policy --policy-arn {BOUNDARY}"
+        f"no permission: allow iam:GetPolicy, or run aws iam get-policy --policy-arn {BOUNDARY}"
     )
 
 
@@ -146,8 +146,8 @@ def test_the_ami_release_is_told_with_the_way_to_a_newer() -> None:
         Check(
             subject="models.scout.instanceType",
             status="failed",
-            text="g7.12xlarge needs the NVIDIA driver 595, and AMI release 1.36.2-20260714 has 580, which leaves the "
-            "node without a GPU: write a cluster.nodeReleaseVersion of 20260917 or later (vllm-eks pins shows the "
+            text="g7.12xlarge needs NVIDIA driver 595, and AMI release 1.36.2-20260714 has only 580, so the node "
+            "would have no GPU: set cluster.nodeReleaseVersion to 20260917 or later (vllm-eks pins shows the "
             "newest)",
         )
     ]

@@ -42,7 +42,7 @@ def test_a_stuck_engine_only_seems_so_after_a_short_look(doctor: Doctor, kuberne
         code, findings = doctor()
     found = problem(findings)
     assert (code, found["code"]) == (1, "seems_stuck")
-    assert found["title"] == "seems stuck: 2 requests running, and nothing moved in 0 s"
+    assert found["title"] == "seems stuck: 2 requests running, and no progress in 0 s"
     assert "after 300 s" in found["remedy"]
 
 
@@ -141,7 +141,7 @@ def test_a_start_without_trouble_is_no_problem(doctor: Doctor, kubernetes: Kuber
     kubernetes.pods = [pod(ready=False)]
     kubernetes.logs = {"scout-0": "Loading safetensors checkpoint shards:  40%"}
     code, (found,) = doctor()
-    assert (code, found["title"]) == (0, "starts, and nothing is wrong with it so far")
+    assert (code, found["title"]) == (0, "is starting, without problems so far")
     assert found["evidence"] == "Loading safetensors checkpoint shards:  40%"
 
 
@@ -157,7 +157,7 @@ def test_half_a_group_is_told(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.size = 2
     kubernetes.pods = [pod(ready=False)]
     found = problem(doctor()[1])
-    assert (found["code"], found["title"]) == ("half_group", "half a group: 1 of 2 pods, without worker 1")
+    assert (found["code"], found["title"]) == ("half_group", "incomplete group: 1 of 2 pods, without worker 1")
     kubernetes.pods = [pod(ready=False), pod("scout-0-1", index=1)]
     assert not [one for one in doctor()[1] if one["code"] == "half_group"]
 

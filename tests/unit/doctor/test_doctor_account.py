@@ -11,9 +11,7 @@ from vllm_eks.aws import account as aws_account
 from vllm_eks.cli import doctor as command
 from vllm_eks.errors import WrongQuestion
 
-DENIED = (
-    "HTTP 403 Forbidden: these credentials lack a permission: docs/how-to/doctor.md lists those that the doctor needs"
-)
+DENIED = "HTTP 403 Forbidden: these credentials lack a permission: docs/how-to/doctor.md lists the required ones"
 
 
 # --- the account, and what does not answer
@@ -61,7 +59,7 @@ def test_a_cluster_that_does_not_answer_is_unknown(doctor: Doctor, kubernetes: K
     assert problem(doctor(kubeconfig=nobody)[1])["title"].startswith("no answer (")
     missing = problem(doctor(kubeconfig=folder / "none")[1])["title"]
     assert missing.startswith("no usable kubeconfig (")
-    assert missing.endswith("pulumi stack output kubeconfig --show-secrets writes one; give it with --kubeconfig")
+    assert missing.endswith("pulumi stack output kubeconfig --show-secrets prints one; pass it with --kubeconfig")
 
 
 def test_an_account_that_does_not_answer_is_unknown(doctor: Doctor, kubernetes: Kubernetes) -> None:

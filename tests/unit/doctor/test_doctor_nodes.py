@@ -32,16 +32,20 @@ def node(*conditions: tuple[str, str, str, str]) -> dict[str, Any]:
         (
             ("AcceleratedHardwareReady", "False", "NvidiaXID79Error", "GPU has fallen off the bus"),
             "AcceleratedHardwareReady is False",
-            "a GPU of it failed: kubectl drain ip-10-0-1-10 --ignore-daemonsets",
+            "one of its GPUs failed: kubectl drain ip-10-0-1-10 --ignore-daemonsets",
         ),
         (
             ("AcceleratedHardwareReady", "False", "DCGMError", "DCGM is not reachable"),
             "AcceleratedHardwareReady is False",
-            "the agent's own DCGM server does not answer, which says nothing of the GPUs",
+            "the agent's DCGM server does not answer, which is not a GPU failure",
         ),
-        (("KernelReady", "False", "SoftLockup", "CPU stuck"), "KernelReady is False", "its kernel is in trouble: "),
+        (("KernelReady", "False", "SoftLockup", "CPU stuck"), "KernelReady is False", "its kernel has a problem: "),
         (("Ready", "Unknown", "NodeStatusUnknown", "Kubelet stopped"), "Ready is Unknown", "wait five minutes; "),
-        (("DiskPressure", "True", "KubeletHasDiskPressure", "x"), "DiskPressure is True", "its disk fills: "),
+        (
+            ("DiskPressure", "True", "KubeletHasDiskPressure", "x"),
+            "DiskPressure is True",
+            "its disk is filling up with old revisions",
+        ),
     ],
 )
 def test_a_bad_condition_of_a_gpu_node_is_told_with_what_to_do(
@@ -78,9 +82,9 @@ def test_an_interrupted_release_is_told_with_the_command(doctor: Doctor, kuberne
     kubernetes.pods, kubernetes.releases = [pod(ready=False)], [pending(4000)]
     found = problem(doctor()[1])
     assert (found["subject"], found["code"]) == ("release scout", "pending_release")
-    assert found["title"] == "is pending-upgrade: an interrupted pulumi up left it so, and the next one fails"
+    assert found["title"] == "is pending-upgrade after an interrupted pulumi up, and the next one fails"
     assert found["remedy"] == (
-        "if no pulumi up runs: kubectl -n vllm-scout delete secret sh.helm.release.v1.scout.v3, then pulumi up"
+        "when no pulumi up is running: kubectl -n vllm-scout delete secret sh.helm.release.v1.scout.v3, then pulumi up"
     )
 
 
@@ -152,4 +156,4 @@ def test_a_start_is_told_with_its_stage_and_its_memory_beside_the_plan(doctor: D
 
 def test_a_group_without_its_leader_is_told(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.size, kubernetes.pods = 2, [pod("scout-0-1", index=1, ready=False)]
-    assert problem(doctor()[1])["title"] == "half a group: 1 of 2 pods, without its leader"
+    assert problem(doctor()[1])["title"] == "incomplete group: 1 of 2 pods, without its leader"

@@ -44,7 +44,7 @@ def told(file: Path | None, context: str | None = None) -> str:
 BAD: dict[str, tuple[bytes, str]] = {
     "a list of users": (b"root:x:0:0:root:/root:/bin/bash\nbin:x:1:1\n", "no usable kubeconfig ("),
     "broken YAML": (b"apiVersion: v1\nusers:\n- {token: hunter2-planted\n  x: [", "no usable kubeconfig ("),
-    "a tab": (b"apiVersion: v1\n\tkind: Config\n", "is no YAML, line 2"),
+    "a tab": (b"apiVersion: v1\n\tkind: Config\n", "is not valid YAML, line 2"),
     "binary": (bytes(range(256)) * 4, "no usable kubeconfig ("),
     "Latin-1": ("name: M\xfcller".encode("latin-1"), "no usable kubeconfig ("),
     "empty": (b"", "no usable kubeconfig ("),
@@ -67,12 +67,18 @@ BAD: dict[str, tuple[bytes, str]] = {
         .encode(),
         "no usable kubeconfig (",
     ),
-    "a token of two lines": (json.dumps(config(token=f"{TOKEN}\nx")).encode(), "value that cannot be sent: its token"),
+    "a token of two lines": (
+        json.dumps(config(token=f"{TOKEN}\nx")).encode(),
+        "the kubeconfig has an invalid token or server",
+    ),
     "a server that is none": (
         json.dumps(config()).replace("http://127.0.0.1:9", "not a server").encode(),
         "no ",
     ),
-    "a server that refuses": (json.dumps(config(token=TOKEN)).encode(), "is the address right, and the tunnel up?"),
+    "a server that refuses": (
+        json.dumps(config(token=TOKEN)).encode(),
+        "check the address, and the tunnel if there is one",
+    ),
 }
 
 
@@ -122,7 +128,11 @@ def test_a_command_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(401, "is it the stack's profile or role"), (403, "docs/how-to/doctor.md lists"), (500, "HTTP 500")],
+    [
+        (401, "use the stack's profile or role"),
+        (403, "docs/how-to/doctor.md lists the required ones"),
+        (500, "HTTP 500"),
+    ],
 )
 def test_what_the_server_refuses_is_told(tmp_path: Path, status: int, said: str) -> None:
     with kubernetes_stub() as stub:
@@ -134,5 +144,5 @@ def test_a_server_that_is_no_kubernetes_is_told(tmp_path: Path) -> None:
     with kubernetes_stub() as stub:
         stub.logs["scout-0"] = "<html>Sign in</html>"
         cluster = KubernetesApi(write_kubeconfig(tmp_path / "kubeconfig", stub.port), None)
-        with pytest.raises(UnreadableAnswerError, match="no Kubernetes API: look at the kubeconfig's server"):
+        with pytest.raises(UnreadableAnswerError, match="not a Kubernetes API: check the kubeconfig's server"):
             cluster.object("/api/v1/namespaces/x/pods/scout-0/log")

@@ -113,7 +113,7 @@ def test_a_cluster_that_is_there_comes_first(ask: Ask, garden: Gardens) -> None:
         gardener.node_group({}, name, f"{name}-nodes")
     said = ask(ALIVE, as_json=False)
     assert said.out.splitlines()[0] == (
-        f"The cluster {OURS} still exists (ACTIVE): what is listed here is in use, not left over."
+        f"The cluster {OURS} still exists (ACTIVE): the listed resources are in use, not left over."
     )
     assert said.status == 1
     listed = ask(ALIVE).json
@@ -154,7 +154,7 @@ def test_in_a_cluster_of_somebody_else_only_the_mark_counts(ask: Ask, garden: Ga
     said = ask(EXISTING, network, f"vllm-eks:cluster: {{existing: {OURS}}}")
     assert said.ids == {"node group": ["ours-too"], "instance": [node], "network interface": [interface]}
     assert said.json["in_use"] == (
-        f"The stack still has node groups in the cluster {OURS}: what is listed here is in use, not left over."
+        f"The stack still has node groups in the cluster {OURS}: the listed resources are in use, not left over."
     )
     assert said.status == 1
 

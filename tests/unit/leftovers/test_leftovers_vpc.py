@@ -45,9 +45,9 @@ def kept(garden: Gardens) -> dict[str, str]:
 
 def test_what_keeps_the_vpc_is_named_with_whose_it_is(ask: Ask, kept: dict[str, str]) -> None:
     said = ask(REGION).json
-    guardduty = "GuardDuty's runtime monitoring, which makes it anew as long as the VPC has instances"
+    guardduty = "GuardDuty's runtime monitoring, which creates it again as long as the VPC has instances"
     # Moto gives an endpoint an interface without the description that it has on AWS.
-    told = [one for one in said["in_the_way"] if one["made_by"] != "AWS does not say whose it is"]
+    told = [one for one in said["in_the_way"] if one["made_by"] != "AWS does not show the owner"]
     assert {(one["kind"], one["id"], one["made_by"]) for one in told} == {
         ("VPC endpoint", kept["endpoint"], guardduty),
         ("security group", kept["group"], guardduty),

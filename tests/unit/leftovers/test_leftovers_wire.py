@@ -141,7 +141,7 @@ def test_the_cluster_may_stand_on_the_last_page(ask: Ask, wire: Wire) -> None:
     wire.pages["eks.ListNodegroups"] = [{"nodegroups": []}]
     said = ask("sa-east-1")
     assert said.ids == {"cluster": [OURS]}
-    assert said.json["in_use"] == f"The cluster {OURS} is being deleted: ask again when it is gone."
+    assert said.json["in_use"] == f"The cluster {OURS} is being deleted: run this again when it is gone."
 
 
 def test_more_load_balancers_than_one_question_takes(ask: Ask, wire: Wire, garden: Gardens) -> None:

@@ -87,10 +87,10 @@ def test_spot_is_warned_of_and_more_so_where_several_nodes_hold_one_replica() ->
     (several,) = capacity_warnings("scout", nodes(capacity_type="spot"))
     assert (several.subject, several.status) == ("models.scout.capacityType", "warning")
     assert several.text.startswith(
-        "spot: EC2 may take any of a replica's 2 nodes back with two minutes' notice, and the whole replica reloads"
+        "spot: EC2 may reclaim any of a replica's 2 nodes with two minutes' notice, and the whole replica starts again"
     )
     (one,) = capacity_warnings("qwen3", nodes(QWEN_8B, capacity_type="spot"))
-    assert one.text.startswith("spot: EC2 may take its node back")
+    assert one.text.startswith("spot: EC2 may reclaim its node")
     assert list(capacity_warnings("scout", nodes())) == []
 
 
@@ -98,7 +98,7 @@ def test_stages_that_nothing_keeps_together_are_warned_of() -> None:
     (warning,) = capacity_warnings("scout", nodes(capacity_reservation_id=ID))
     assert warning.subject == "models.scout.placementGroup"
     assert warning.text == (
-        "none, since the reservation is in none: the 2 nodes of a replica may stand far apart, and every token crosses "
+        "none, because the reservation has none: the 2 nodes of a replica may be far apart, and every token crosses "
         "between them"
     )
     for close in (
