@@ -22,7 +22,7 @@ ENDED_PODS = re.compile(r"(?:Killing|Unhealthy|Evicted|OOMKilling)\b")
 
 
 def diagnose(facts: Facts) -> list[Finding]:
-    """Return the findings of a stack. A model without problems gets one finding that says so."""
+    """Return the findings of a stack. A model without problems has one finding with severity `ok`."""
     findings = [Finding(subject=what, severity="unknown", title=why) for what, why in facts.unknown]
     for group in facts.node_groups:
         findings += of_node_group(group)

@@ -1,4 +1,4 @@
-"""The GPU nodes under one model: in which zones, how many, how they are paid for, and whether they are parked."""
+"""The GPU nodes of a model: zones, number, capacity type, and whether they are parked."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -6,7 +6,7 @@ from typing import Final, Literal
 from vllm_eks.planner.search.plan import Plan
 
 CapacityType = Literal["onDemand", "spot", "capacityBlock"]
-"""How nodes are bought, in the stack file's spelling."""
+"""How nodes are paid for, with the stack file's values."""
 
 ON_DEMAND: Final = "onDemand"
 SPOT: Final = "spot"
@@ -15,67 +15,67 @@ CAPACITY_BLOCK: Final = "capacityBlock"
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSpec:
-    """What a plan asks of the nodes of one zone."""
+    """The nodes that a plan needs in one zone."""
 
     instance_type: str
     node_count: int
     capacity_type: CapacityType = ON_DEMAND
     capacity_reservation_id: str | None = None
-    """The reservation that every node is taken from."""
+    """The reservation that all nodes use."""
     capacity_reservation_group_arn: str | None = None
-    """The resource group of reservations that every node is taken from, in place of one reservation."""
+    """The resource group of reservations that all nodes use, instead of a single reservation."""
     reserved_placement_group: str | None = None
-    """The placement group that the reservation was made in; None: in none."""
+    """The placement group of the reservation, if any."""
     close_together: bool
-    """Whether nodes talk to each other enough to share a placement group, which makes capacity scarcer."""
+    """Whether the nodes share a placement group, which makes capacity scarcer."""
     efa_interfaces: int = 0
-    """How many network cards get an EFA interface; 0 leaves EFA off."""
+    """Number of network cards with an EFA interface, or 0 without EFA."""
     network_cards: int = 1
-    """Of the instance type. Where it has more than EFA interfaces, its first card takes none."""
+    """Of the instance type. If it has more cards than EFA interfaces, the first card has none."""
     has_local_nvme: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class GpuNodes:
-    """What a plan comes to in the cloud."""
+    """A plan with its zones and capacity."""
 
     plan: Plan
     zones: tuple[str, ...]
-    """Availability zones; each has an equal part of the replicas and a node group of its own."""
+    """Availability zones. Each has the same number of replicas and its own node group."""
     capacity_type: CapacityType = ON_DEMAND
     capacity_reservation_id: str | None = None
     capacity_reservation_group_arn: str | None = None
-    """A resource group of reservations, in place of one."""
+    """A resource group of reservations, instead of a single reservation."""
     placement_group: str | None = None
-    """The placement group a capacity reservation was made in; None: in none."""
+    """The placement group of the capacity reservation, if any."""
     parked: bool = False
-    """Whether there are no nodes for now, while everything else stays."""
+    """Whether no nodes run for now, while everything else remains."""
     efa: bool = False
     """Whether the nodes have EFA interfaces."""
 
     @property
     def per_zone(self) -> int:
-        """Nodes that run in each zone."""
+        """Running nodes per zone."""
         return 0 if self.parked else self.plan.nodes_per_zone
 
     @property
     def total(self) -> int:
-        """Nodes that run."""
+        """All running nodes."""
         return len(self.zones) * self.per_zone
 
     @property
     def running_replicas(self) -> int:
-        """Copies of the model that run."""
+        """Running replicas."""
         return 0 if self.parked else self.plan.replicas
 
     @property
     def usd_per_hour(self) -> float | None:
-        """On-demand price of the nodes that run; None where the catalogue has none."""
+        """On-demand price of the running nodes, or None when it is unknown."""
         return 0.0 if self.parked else self.plan.usd_per_hour
 
     @property
     def spec_per_zone(self) -> NodeSpec:
-        """What the node group of each zone is asked for."""
+        """The nodes in each zone's node group."""
         instance = self.plan.instance
         return NodeSpec(
             instance_type=instance.type,
@@ -93,30 +93,30 @@ class GpuNodes:
     def group_names(self, stack: str, model: str) -> list[tuple[str, str]]:
         """Return each zone with the resource name of its node group.
 
-        The home zone's name has no zone in it, so that a model that moves is deleted here before it is made there,
-        and one that spreads keeps the nodes it has.
+        The first zone's name has no zone in it. So a model that moves is deleted before it is created elsewhere, and a
+        model that spreads to more zones keeps its nodes.
         """
         home, *others = self.zones
         return [(home, f"{stack}-{model}"), *((zone, f"{stack}-{model}-{zone}") for zone in others)]
 
     @property
     def reservation(self) -> str | None:
-        """The reservation, or the group of reservations, that the nodes are taken from."""
+        """The reservation, or the group of reservations, that the nodes use."""
         return self.capacity_reservation_id or self.capacity_reservation_group_arn
 
     @property
     def cluster_placement(self) -> bool:
-        """Whether the nodes need to be close together: pipeline stages talk over the network, replicas do not."""
+        """Whether the nodes must be close together, because pipeline stages communicate over the network."""
         return self.plan.nodes_per_replica > 1
 
     @property
     def stands_anywhere(self) -> bool:
-        """Whether nothing keeps the nodes of a zone close together, as a placement group or a Capacity Block does."""
+        """Whether no placement group or Capacity Block keeps the nodes of a zone close together."""
         return self.capacity_type == ON_DEMAND and bool(self.reservation) and not self.placement_group
 
     @property
     def kind(self) -> str:
-        """How the nodes are had and what keeps them together, in a few words."""
+        """The capacity and the placement group of the nodes, as text."""
         if self.capacity_type == CAPACITY_BLOCK:
             return f"Capacity Block {self.capacity_reservation_id}"
         if self.reservation:
