@@ -66,7 +66,7 @@ def _reservation_suits_the_zones(model: ModelSettings, key: str) -> Iterator[Fau
     if model.capacity_reservation_id and model.zones and not model.zone:
         yield Fault(
             key=key_path(key, "capacityReservationId"),
-            text="conflicts with several zones, and a reservation is of one zone: write zone in place of zones",
+            text="conflicts with several zones, and a reservation is of one zone: write zone instead of zones",
         )
     if {"capacity_reservation_id", "capacity_reservation_group_arn"} <= model.model_fields_set:
         yield Fault(
@@ -76,8 +76,8 @@ def _reservation_suits_the_zones(model: ModelSettings, key: str) -> Iterator[Fau
     if model.placement_group and not RESERVATIONS & model.model_fields_set:
         yield Fault(
             key=key_path(key, "placementGroup"),
-            text="stands without capacityReservationId; the stack makes a placement group of its own where one is of "
-            "use: remove it",
+            text="needs capacityReservationId; the stack creates its own placement group where one is useful: "
+            "remove it",
         )
 
 

@@ -39,7 +39,7 @@ def extra_args_warnings(model: ModelSettings, facts: ModelFacts | None, key: str
     if model.extra_args and flag_table(version) is None:
         yield Fault(
             key=key_path(key, "extraArgs"),
-            text=f"there is no table of the flags of vLLM {version} here: they are held against those of "
+            text=f"there is no table of the flags of vLLM {version} here: they are compared with those of "
             f"{nearest_table(version).version}, and an unknown one is not refused",
         )
     yield from (_fault(found, key) for found in _verdicts(model, facts) if not found.refuses)

@@ -120,8 +120,7 @@ def _image_and_version_come_together(model: ModelSettings, key: str) -> Iterator
     if has_version and not has_image:
         yield Fault(
             key=key_path(key, "vllmVersion"),
-            text="stands without an own image, and the default image holds its own vLLM: remove vllmVersion, "
-            "or give image too",
+            text="needs image, because the default image has its own vLLM: remove vllmVersion, or set image too",
         )
 
 

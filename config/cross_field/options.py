@@ -38,7 +38,7 @@ def lora_faults(model: ModelSettings, key: str) -> Iterator[Fault]:
     """Yield a fault where adapters are sized and none is named."""
     for name, given in (("maxLoras", model.max_loras), ("maxLoraRank", model.max_lora_rank)):
         if given and not model.lora_modules and "lora_modules" not in model.model_fields_set:
-            yield Fault(key=key_path(key, name), text="stands without loraModules: name the adapters, or remove it")
+            yield Fault(key=key_path(key, name), text="needs loraModules: name the adapters, or remove it")
 
 
 def name_faults(model: ModelSettings, name: str, key: str) -> Iterator[Fault]:

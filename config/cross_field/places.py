@@ -62,7 +62,7 @@ def _subnets_are_the_zones(network: NetworkSettings, key: str) -> Iterator[Fault
     ids = list(subnets.values())
     for index, (zone, subnet) in enumerate(subnets.items()):
         if subnet in ids[:index]:
-            yield Fault(key=key_path(place, zone), text=f"{subnet!r} stands there twice, and a subnet is of one zone")
+            yield Fault(key=key_path(place, zone), text=f"{subnet!r} is listed twice, and a subnet has one zone")
 
 
 def cluster_faults(cluster: ClusterSettings, network: NetworkSettings | None, key: str) -> Iterator[Fault]:

@@ -46,7 +46,7 @@ def _findings(model: ModelSettings, facts: ModelFacts | None, key: str) -> Itera
         *_kv_cache_dtype(model, facts, table, key),
     ):
         refuses = has_table or not needs_table
-        text = fault.text if refuses else f"{fault.text} (held against vLLM {table.version}, the nearest with a table)"
+        text = fault.text if refuses else f"{fault.text} (compared with vLLM {table.version}, the nearest with a table)"
         yield VersionFault(fault=Fault(key=fault.key, text=text), refuses=refuses)
     yield from _own_images_parsers(model, table, key)
     if model.limit_mm_per_prompt and any(isinstance(limit, dict) for limit in model.limit_mm_per_prompt.values()):

@@ -103,7 +103,7 @@ def served_names(value: tuple[str, ...]) -> tuple[str, ...]:
                 f"{name!r} is no name for a model: use letters, digits and ._:/@-, as in gpt-4o or org/model"
             )
         if name in value[:index]:
-            raise ValueError(f"{name!r} stands there twice: remove one")
+            raise ValueError(f"{name!r} is listed twice: remove one")
     return value
 
 

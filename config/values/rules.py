@@ -178,4 +178,4 @@ def _path(value: str) -> Path:
 def _no_duplicates(values: tuple[str, ...]) -> None:
     twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
     if twice is not None:
-        raise ValueError(f"{twice!r} stands there twice: remove one")
+        raise ValueError(f"{twice!r} is listed twice: remove one")

@@ -60,3 +60,8 @@ def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
 def test_the_check_sees_a_path_that_does_not_exist() -> None:
     assert DOCS_PATH.findall("see docs/no-such-page.md.") == ["docs/no-such-page.md"]
     assert DOCS_PATH.findall("https://example.org/docs/other.md") == []
+
+
+def test_no_file_has_the_marks_of_a_conflict() -> None:
+    marks = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
+    assert [name for name in tracked_files() if marks.search(text_of(name))] == []

@@ -33,7 +33,7 @@ CHAIN_OF_OF = re.compile(r"\bof(?: [\w'`/-]+){1,3} of(?: [\w'`/-]+){1,3} of\b")
 MOST_WORDS = 40
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "contributing").rglob("*.md")])
 """Generated pages too: they speak with the descriptions in the code."""
-SPEAKING = ("vllm_eks/cli",)
+SPEAKING = ("checks", "config", "components", "vllm_eks")
 """Rooms whose strings users read."""
 
 

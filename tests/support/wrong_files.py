@@ -99,7 +99,7 @@ ELSEWHERE: list[tuple[str, Any, str]] = [
     ("vllm-eks:network", "10.0.0.0/16", "is text, not a section"),
     ("vllm-eks:network", [1], "[1] is a list, not a section"),
     ("vllm-eks:network", {"zones": []}, "[] has too few zones"),
-    ("vllm-eks:network", {"zones": ["us-west-2a", "us-west-2a"]}, "stands there twice"),
+    ("vllm-eks:network", {"zones": ["us-west-2a", "us-west-2a"]}, "is listed twice"),
     ("vllm-eks:network", {"zones": ["us-west-2a", "us-west-2z"]}, "their letters are a to h"),
     ("vllm-eks:network", {"zones": ["us-west-2a", "us-west-2b"], "cidr": "10.0.0.0"}, "10.0.0.0"),
     ("vllm-eks:network", {"zones": ["us-west-2a", "us-west-2b"], "cidr": "10.0.0.0/30"}, "from /16 to /20"),

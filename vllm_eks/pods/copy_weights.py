@@ -162,7 +162,7 @@ def cause_of(error: BaseException, options: argparse.Namespace) -> str:
         return s3_cause(error, options.bucket)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"the node's disk is full ({error.strerror}). The copy itself writes nothing: look at what fills it"
-    return f"{type(error).__name__}: {error}. Run it again: it goes on where it stopped"
+    return f"{type(error).__name__}: {error}. Run it again: it continues where it stopped"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -189,7 +189,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told_to_stop(*_: object) -> None:
     # As the container's first process it would otherwise not hear the signal at all, and leave its uploads behind.
-    raise CopyError("it was told to stop, perhaps since its time was over. Run pulumi up: it goes on where it stopped")
+    raise CopyError(
+        "it received a stop signal, perhaps because its time was over. Run pulumi up: it continues where it stopped"
+    )
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -116,4 +116,4 @@ def s3_cause(error: BaseException, bucket: str) -> str:
         )
     if isinstance(inner, (ConnectionError, HTTPClientError)):
         return f"S3 is not reached ({inner}). Look at the S3 endpoint or NAT of the private subnets"
-    return f"S3: {' '.join(str(inner or error).split())[:300]}. Run it again: it goes on where it stopped"
+    return f"S3: {' '.join(str(inner or error).split())[:300]}. Run it again: it continues where it stopped"

@@ -184,7 +184,7 @@ class DocumentBuilder:
             line = event.start_mark.line + 1
             key = self._key(event, events, path)
             if key in lines:
-                self.faults.append(f"line {line}: the key {key} stands there twice (line {lines[key]}): remove one")
+                self.faults.append(f"line {line}: the key {key} is listed twice (line {lines[key]}): remove one")
             lines[key] = line
             is_merge = key == "<<" and not (isinstance(event, ScalarEvent) and _tag(event) == "str")
             built = self._build(next(events), events, (*path, key))

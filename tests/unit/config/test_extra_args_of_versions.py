@@ -104,7 +104,7 @@ def test_a_version_without_a_table_refuses_nothing_that_it_may_have() -> None:
     faults, warnings = said("--seed", "1", "--brand-new", "x", "--scheduling-policy", "newest", version="0.29.0")
     assert faults == []
     assert warnings == [
-        "m.extraArgs: there is no table of the flags of vLLM 0.29.0 here: they are held against those of 0.27.0, and "
+        "m.extraArgs: there is no table of the flags of vLLM 0.29.0 here: they are compared with those of 0.27.0, and "
         "an unknown one is not refused",
         "m.extraArgs[2]: --brand-new is not a flag of vLLM 0.29.0: remove it",
         "m.extraArgs[4]: --scheduling-policy: 'newest' is not a valid choice: use one of fcfs, priority",

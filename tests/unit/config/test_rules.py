@@ -152,7 +152,7 @@ def test_another_kubernetes_version_wants_its_node_release_too() -> None:
 
 def test_the_same_caller_twice_is_told() -> None:
     assert cluster_faults(publicAccessCidrs=["203.0.113.7/32", "203.0.113.7/32"]) == [
-        "p:cluster.publicAccessCidrs: '203.0.113.7/32' stands there twice: remove one"
+        "p:cluster.publicAccessCidrs: '203.0.113.7/32' is listed twice: remove one"
     ]
 
 

@@ -58,7 +58,7 @@ def test_outputs_tell_every_name(engine) -> None:
             {"servedNames": ["--port"]},
             "servedNames: '--port' is no name for a model: use letters, digits and ._:/@-, as in gpt-4o or org/model",
         ),
-        ({"servedNames": ["a", "a"]}, "servedNames: 'a' stands there twice: remove one"),
+        ({"servedNames": ["a", "a"]}, "servedNames: 'a' is listed twice: remove one"),
         ({"servedNames": "gpt-4o"}, "servedNames: 'gpt-4o' is text, not a list: write [gpt-4o]"),
         (
             {"servedNames": ["qwen3"]},

@@ -95,8 +95,8 @@ def test_a_version_without_a_table_warns_and_says_which_was_used() -> None:
     assert warning.startswith("m.reasoningParser: 'brand_new_thing' is not a reasoning parser of vLLM 0.27.0: ")
     rank = {"maxLoraRank": 12, "loraModules": {"a": "b/c"}}
     assert said(image="registry.example/vllm:1", vllmVersion="0.29.0", **rank)[1] == [
-        "m.maxLoraRank: 12 is not a rank that vLLM 0.29.0 takes: write 1, 8, 16, 32, 64, 128, 256, 320, 512 (held "
-        "against vLLM 0.27.0, the nearest with a table)"
+        "m.maxLoraRank: 12 is not a rank that vLLM 0.29.0 takes: write 1, 8, 16, 32, 64, 128, 256, 320, 512 "
+        "(compared with vLLM 0.27.0, the nearest with a table)"
     ]
 
 

@@ -143,7 +143,8 @@ def test_a_run_that_is_told_to_stop_drops_its_parts(s3: S3Stub, bucket: str, lar
         one.process.join(10)
         assert one.process.exitcode == 1
     assert last == (
-        "FAILED: it was told to stop, perhaps since its time was over. Run pulumi up: it goes on where it stopped."
+        "FAILED: it received a stop signal, perhaps because its time was over. Run pulumi up: it continues where it "
+        "stopped."
     )
     assert nothing_is_left(s3, bucket, FIRST)
 

@@ -90,7 +90,7 @@ def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
         ("config:\n  a: &x [*x]\n", "Pulumi.dev.yaml, line 2: the anchor &x holds itself"),
         (
             "config:\n  a: 1\n  b: 2\n  a: 3\n",
-            "Pulumi.dev.yaml, line 4: the key a stands there twice (line 2): remove one",
+            "Pulumi.dev.yaml, line 4: the key a is listed twice (line 2): remove one",
         ),
         (
             "config:\n  a: 1\n  vllm-eks:a: 2\n",

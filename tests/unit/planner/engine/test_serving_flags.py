@@ -119,7 +119,7 @@ def test_adapters_of_a_mixture_are_not_guessed_at() -> None:
             {"model": "Qwen/Qwen2.5-7B-Instruct", "reasoningParser": "auto"},
             "models.m.reasoningParser: auto finds none for Qwen2ForCausalLM: name one, or remove reasoningParser",
         ),
-        ({"maxLoras": 2}, "models.m.maxLoras: stands without loraModules: name the adapters, or remove it"),
+        ({"maxLoras": 2}, "models.m.maxLoras: needs loraModules: name the adapters, or remove it"),
         (
             {"model": "Qwen/Qwen3-235B-A22B", "loraModules": {"sql": "team/sql"}},
             "models.m.loraModules: adapters of Qwen3MoeForCausalLM cannot be planned yet (experts, latent or linear "
