@@ -11,6 +11,7 @@ from test_cluster import ARGS as CLUSTER
 from components.cluster import Cluster
 from components.gpu_node_group import GPU_TAINT
 from components.gpu_taint import ADDON_CONFIGURATION, GPU_TOLERATION
+from config.pins import ADDON_VERSIONS
 from planner.instances import catalogue
 
 FACTS = json.loads((Path(__file__).parent / "data" / "gpu_node_daemonsets.json").read_text())
@@ -48,6 +49,18 @@ def test_without_our_values_two_of_them_would_not() -> None:
 def test_the_agent_s_configuration_has_only_keys_that_eks_takes() -> None:
     assert AGENT.keys() <= set(FACTS["agent_configuration"]["top"])
     assert AGENT["dcgmAgent"].keys() <= set(FACTS["agent_configuration"]["dcgmAgent"])
+
+
+def test_the_agent_s_real_chart_was_rendered_with_exactly_our_values_and_both_daemonsets_tolerate_the_taint() -> None:
+    rendered = FACTS["rendered"]
+    assert rendered["values"] == AGENT, "render the chart again with the new values"
+    assert rendered["tolerations"].keys() == {"eks-node-monitoring-agent", "dcgm-server"}
+    assert all(tolerated(one) for one in rendered["tolerations"].values())
+
+
+def test_the_render_is_of_the_pinned_add_on() -> None:
+    pinned = ADDON_VERSIONS["eks-node-monitoring-agent"].partition("-")[0]
+    assert f"eks-node-monitoring-agent {pinned} " in FACTS["rendered"]["chart"]
 
 
 def test_the_add_on_is_given_it(engine) -> None:

@@ -1,0 +1,90 @@
+"""docs/permissions.md: the policy has what each registered type and each question needs, by names that AWS knows."""
+
+import json
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "permissions.md").read_text()
+POLICY: dict[str, Any] = json.loads(PAGE.split("```json\n")[1].split("```")[0])
+STATEMENTS = {one["Sid"]: one for one in POLICY["Statement"]}
+FACTS = json.loads((ROOT / "tests" / "data" / "iam_actions.json").read_text())
+ACTIONS = [action for one in POLICY["Statement"] for action in one["Action"]]
+MODELS = {"elasticloadbalancing": "elbv2", "servicequotas": "service-quotas"}
+"""How botocore calls a service where IAM calls it otherwise."""
+HELD_BY_ANOTHER_PAGE = {"sts:AssumeRole", "pricing:GetProducts"}
+
+
+def allowed(action: str) -> bool:
+    return any(fnmatchcase(action, pattern) for pattern in ACTIONS)
+
+
+def types_in_the_code() -> set[str]:
+    """Return every type that a component's code makes: `aws.ec2.Vpc(...)`, but no arguments of one."""
+    text = "".join(path.read_text() for path in (ROOT / "components").glob("*.py"))
+    made = re.findall(r"\baws\.(\w+)\.([A-Z]\w+)\(", text)
+    types = {f"aws:{module}/{name[0].lower()}{name[1:]}:{name}" for module, name in made if not name.endswith("Args")}
+    inside_eks = re.findall(r"(?<!\.)\beks\.([A-Z]\w+)\(", text)
+    return types | {f"eks:index:{name}" for name in inside_eks if not name.endswith("Args")}
+
+
+def test_every_type_that_the_program_makes_has_its_actions_and_the_policy_allows_them() -> None:
+    assert types_in_the_code() == FACTS["types"].keys()
+    for type_, parts in FACTS["types"].items():
+        assert parts["create"], type_
+        assert parts["read"], type_
+        missing = [action for actions in parts.values() for action in actions if not allowed(action)]
+        assert missing == [], type_
+
+
+def test_the_code_is_searched_as_it_is_written() -> None:
+    assert {"aws:ec2/vpc:Vpc", "aws:iam/role:Role", "eks:index:Cluster"} <= types_in_the_code()
+
+
+def test_what_the_checks_and_leftovers_ask_is_allowed() -> None:
+    pages = [ROOT / "docs" / f"{name}.md" for name in ("operations", "existing", "pins", "doctor")]
+    asked = {action for page in pages for action in re.findall(r"`([a-z0-9-]+:[A-Z]\w+)`", page.read_text())}
+    calls = re.findall(
+        r'"(ec2|eks|elb|elbv2|autoscaling|logs|kms|iam|s3)", "([a-z_]+)"',
+        "".join(path.read_text() for folder in ("checks", "cli") for path in (ROOT / folder).rglob("*.py")),
+    )
+    names = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
+    asked |= {
+        f"{names.get(service, service)}:{''.join(map(str.capitalize, call.split('_')))}" for service, call in calls
+    }
+    assert len(asked) > 20
+    assert {action for action in asked - HELD_BY_ANOTHER_PAGE if not allowed(action)} == set()
+
+
+@pytest.mark.parametrize("service", sorted({action.partition(":")[0] for action in ACTIONS}))
+def test_every_action_is_one_of_aws(service: str) -> None:
+    model = Loader().load_service_model(MODELS.get(service, service), "service-2")
+    known = set(model["operations"])
+    for action in (one for one in ACTIONS if one.startswith(f"{service}:")):
+        name = FACTS["other_names"].get(action, action.partition(":")[2])
+        assert name is None or any(fnmatchcase(one, name) for one in known), action
+
+
+def test_nothing_is_allowed_that_nothing_needs() -> None:
+    needed = {action for parts in FACTS["types"].values() for actions in parts.values() for action in actions}
+    idle = {one for sid, statement in STATEMENTS.items() if sid != "Read" for one in statement["Action"]} - needed
+    assert idle == set()
+
+
+def test_roles_go_only_to_the_services_that_the_program_s_roles_trust() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "components").glob("*.py"))
+    trusted = set(re.findall(r'"([a-z0-9.-]+\.amazonaws\.com)"', text))
+    passed = STATEMENTS["PassRoles"]["Condition"]["StringEquals"]["iam:PassedToService"]
+    # pulumi-eks makes the control plane's role by itself.
+    assert set(passed) == trusted | {"eks.amazonaws.com"}
+
+
+def test_it_fits_into_one_managed_policy() -> None:
+    size = len("".join(json.dumps(POLICY).split()))
+    assert size <= 6144
+    assert f"{size:,} characters" in PAGE
