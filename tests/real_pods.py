@@ -15,7 +15,7 @@ import stub_cluster  # noqa: F401  (puts the chart's files on the path)
 from causes import cause_of
 from chart_rendering import render_text, with_value
 from crashes import crash_of
-from engine import state_of as state_of  # (for those who look at metrics)
+from engine import state_of
 
 ROOT = Path(__file__).parents[1]
 LAB = ROOT.parent / "shared" / "vllm-lab"
@@ -32,6 +32,11 @@ sys.path.insert(0, str(LAB))
 import pods  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 UNREADY_SECONDS = 60
+START_SECONDS = 1800
+"""When a start that goes nowhere is given up: it takes minutes where others use the machine, too."""
+LATE_SECONDS = 60
+QUICK = {"OMP_NUM_THREADS": "1", "VLLM_WORKER_MULTIPROC_METHOD": "fork"}
+"""Fewer threads than cores to fight for, and one import of torch a pod."""
 
 
 def rendered_for(version: str) -> str:
@@ -46,7 +51,7 @@ def until(seconds: float, what: Any) -> float:
     began = time.monotonic()
     while not what():
         assert time.monotonic() - began < seconds, "not in time"
-        time.sleep(0.5)
+        time.sleep(0.2)
     return time.monotonic() - began
 
 
@@ -59,6 +64,24 @@ def asked(pod: Any, tokens: int, count: int = 1) -> tuple[list[threading.Thread]
     return threads, answers
 
 
+def answered(pod: Any, threads: list[threading.Thread], still_seconds: float = 120) -> None:
+    """Wait for the answers for as long as the engine moves: how fast a machine is says nothing about vLLM."""
+    seen, moved_at = "", time.monotonic()
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(1)
+            status, text = pod.request("/metrics")
+            now = state_of(text).fingerprint
+            if status == 200 and now != seen:
+                seen, moved_at = now, time.monotonic()
+            assert time.monotonic() - moved_at < still_seconds, "requests are left and the engine does nothing"
+
+
+def running(pod: Any) -> bool:
+    """Tell whether a request is in the engine's batches."""
+    return bool(state_of(pod.request("/metrics")[1]).running)
+
+
 def well(pod: Any, probe: str = "readiness") -> bool:
     return pod.probe(probe).returncode == 0
 
@@ -67,6 +90,7 @@ def well(pod: Any, probe: str = "readiness") -> bool:
 def broken(rendered: str, version: str, size: int = 2, **options: Any) -> Iterator[list[Any]]:
     """Start pods that are to end by themselves; each leaves its termination message, as kubelet makes the file."""
     roles = ["leader", *["worker"] * (size - 1)]
+    options["env"] = {**QUICK, **options.get("env", {})}
     with pods.prepared(size, rendered, roles=roles, keep=None, version=version, **options) as made:
         for pod in made:
             pod.command.insert(pod.command.index("/scripts/supervise.py") + 1, "--termination-log=/tmp/message")
@@ -80,8 +104,11 @@ def message(pod: Any) -> Path:
 
 
 def ended(pod: Any, within: float) -> tuple[int, str, str]:
-    """Wait for a pod's end; return its exit code, its message, and the cause that hook Job and doctor find in it."""
-    code, said = pod.wait(within), message(pod).read_text()
+    """Wait for a pod's end; return its exit code, its message, and the cause that hook Job and doctor find in it.
+
+    `within`: seconds by design; a machine that is short of CPU has LATE_SECONDS more.
+    """
+    code, said = pod.wait(within + LATE_SECONDS), message(pod).read_text()
     state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "message": said}}
     status = {"containerStatuses": [{"name": "vllm", "state": state}]}
     crash = crash_of({"metadata": {"name": pod.name}, "status": status}, "")

@@ -1,7 +1,8 @@
 """One group of pods with a real vLLM of each version, through all that a group survives, in the order of this file.
 
-Skips, with a word, where no vLLM has been built (real_pods.py). What the times bound is what docs/operations.md
-promises. A start takes 40 s of CPU time a pod, so the group is started once.
+Skips, with a word, where no vLLM has been built (real_pods.py). The times follow from what docs/operations.md promises;
+how fast the machine computes decides nothing: while the engine moves, an answer is waited for. A start takes 40 s of
+CPU time a pod, so the group is started once.
 """
 
 import threading
@@ -10,7 +11,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from real_pods import CHOSEN, UNREADY_SECONDS, asked, pods, rendered_for, until, well
+from real_pods import (
+    CHOSEN,
+    QUICK,
+    START_SECONDS,
+    UNREADY_SECONDS,
+    answered,
+    asked,
+    pods,
+    rendered_for,
+    running,
+    until,
+    well,
+)
 
 
 @pytest.fixture(scope="module", params=CHOSEN)
@@ -25,11 +38,11 @@ def rendered(version: str) -> str:
 
 @pytest.fixture(scope="module")
 def group(rendered: str, version: str) -> Iterator[Any]:
-    with pods.running_group(rendered, version=version, delay=3) as (leader, worker):
+    with pods.running_group(rendered, version=version, delay=3, env=QUICK) as (leader, worker):
         # A group that loads counts as disrupted.
-        until(30, lambda: "vllm" in worker.log())
+        until(120, lambda: "vllm" in worker.log())
         assert not well(worker)
-        leader.wait_ready(900)
+        leader.wait_ready(START_SECONDS)
         yield leader, worker
 
 
@@ -64,27 +77,26 @@ def test_a_hang_while_idle_is_seen_and_mends(group: Any) -> None:
     assert well(leader)
     with leader.paused("engine"):
         threads, answers = asked(leader, 8, count=3)
-        assert until(UNREADY_SECONDS + 30, lambda: not well(leader)) >= UNREADY_SECONDS - 1
+        assert until(UNREADY_SECONDS + 60, lambda: not well(leader)) >= UNREADY_SECONDS - 1
         assert "stuck: " in leader.probe("readiness").stdout
         # Nobody ends a hang but the liveness probe: the supervisors still hear each other.
         assert leader.running
         assert worker.running
-    for thread in threads:
-        thread.join(60)
+    answered(leader, threads)
     assert {status for status, _ in answers} == {200}
-    until(30, lambda: well(leader))
+    until(60, lambda: well(leader))
 
 
 def test_a_hang_while_busy_is_seen_and_mends(group: Any) -> None:
     leader, worker = group
-    threads, answers = asked(leader, 150)
-    time.sleep(2)
+    threads, answers = asked(leader, 250)
+    until(60, lambda: running(leader))
     with worker.paused("worker") if worker.pids("worker") else leader.paused("engine"):
-        assert until(UNREADY_SECONDS + 30, lambda: not well(leader)) >= UNREADY_SECONDS - 1
+        assert until(UNREADY_SECONDS + 60, lambda: not well(leader)) >= UNREADY_SECONDS - 1
         assert not well(leader, "readiness")
-    threads[0].join(120)
+    answered(leader, threads)
     assert answers[0][0] == 200
-    until(30, lambda: well(leader))
+    until(60, lambda: well(leader))
 
 
 def test_a_stopped_supervisor_is_seen_and_costs_nothing_when_it_goes_on(group: Any) -> None:
@@ -100,8 +112,8 @@ def test_a_stopped_supervisor_is_seen_and_costs_nothing_when_it_goes_on(group: A
 
 def test_a_drain_lets_requests_end_and_then_both_pods_stop_in_order(group: Any) -> None:
     leader, worker = group
-    threads, answers = asked(leader, 80, count=4)
-    time.sleep(2)
+    threads, answers = asked(leader, 30, count=4)
+    until(60, lambda: running(leader) or answers)
     drains = [threading.Thread(target=pod.pre_stop) for pod in group]
     for drain in drains:
         drain.start()
@@ -109,8 +121,8 @@ def test_a_drain_lets_requests_end_and_then_both_pods_stop_in_order(group: Any) 
         drain.join(100)
     leader.terminate()
     worker.terminate()
-    codes = {leader.wait(35), worker.wait(35)}
+    codes = {leader.wait(60), worker.wait(60)}
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert {status for status, _ in answers} == {200}
     assert codes <= {0, 143}

@@ -14,9 +14,11 @@ from pathlib import Path
 from types import FrameType
 
 import preflight
+from bad_variables import bad_variables
 from causes import cause_of, last_words, masked
 from container_log import ContainerLog
 from group import Group, MemberLostError
+from memory_kills import killed_since, memory_kills
 from packages import writable_copies
 
 ENGINE_ENDED, MEMBER_LOST, NEVER_MET, START_TOO_LONG, PREFLIGHT = 70, 71, 72, 73, 78
@@ -36,6 +38,7 @@ class Supervisor:
 
     def __init__(self, options: argparse.Namespace, group: Group, log: ContainerLog) -> None:
         self._options, self._group, self._log = options, group, log
+        self._memory_kills = memory_kills()
         self._child: subprocess.Popen[bytes] | None = None
         self._status: int | None = None
         self._asked_at: float | None = None
@@ -182,8 +185,8 @@ class Supervisor:
     def _ended_by_itself(self, code: int) -> tuple[int, str]:
         text = f"vLLM ended by itself with exit code {code}"
         self._kill()
-        if lost := self._lost_meanwhile():
-            text += f", and {lost}"
+        for other in (killed_since(self._memory_kills), self._lost_meanwhile()):
+            text += f", and {other}" if other else ""
         return self._end(code if code not in (STOPPED, KILLED) else ENGINE_ENDED, text)
 
     def _lost_meanwhile(self) -> str:
@@ -200,8 +203,9 @@ class Supervisor:
     def _end(self, code: int, text: str) -> tuple[int, str]:
         """Say why the container ends, where people look; return the exit code and what the others should hear."""
         self._log.finish(2)
-        # After the loss of another pod, what stands last here is only what came of it.
-        words = telling_words(self._log.tail()) if self._child and code != MEMBER_LOST else ""
+        # After the loss of another pod, what stands last here is only what came of it; who is killed says nothing.
+        silent = code == MEMBER_LOST or killed_since(self._memory_kills)
+        words = telling_words(self._log.tail()) if self._child and not silent else ""
         told = masked(f"{text}: {words}" if words else text)
         self._log.say(f"{told} (exit code {code})")
         leave_message(self._options.termination_log, told)
@@ -223,6 +227,8 @@ class Supervisor:
 def telling_words(log: str) -> str:
     """Return the line that tells why vLLM ended, with the cause where the line alone would not show it."""
     words, cause = last_words(log), cause_of(log)
+    if named := bad_variables(words, os.environ):
+        return f"{words} ({named})"
     return words if cause is None or cause_of(words) is cause else f"{words} ({cause.title})"
 
 

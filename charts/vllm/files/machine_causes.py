@@ -91,7 +91,8 @@ THE_MACHINE = (
         code="host_memory",
         title="the container ran out of host memory",
         remedy="take an instanceType with more memory, or remove what extraArgs offload to the CPU",
-        signs=r"\bOOMKilled\b|Cannot allocate memory|^MemoryError\b|low on resource: memory|std::bad_alloc",
+        signs=r"\bOOMKilled\b|the kernel killed .{0,40} for host memory|\b[Cc]an(?:not|'t) allocate memory"
+        r"|\b(?!OutOf)\w*MemoryError\b|low on resource: memory|std::bad_alloc",
         explains=FIRST,
         patience_seconds=NEVER,
     ),

@@ -198,8 +198,9 @@ THE_COMMAND = (
     Cause(
         code="environment",
         title="an environment variable has a value that cannot be read",
-        remedy="correct env",
-        signs=r"Invalid value .{0,80} for VLLM_\w+|invalid literal for int\(\) with base 10.{0,80}VLLM_",
+        remedy="correct that variable in env",
+        signs=r"Invalid value .{0,80} (?:for|in) VLLM_\w+|\(environment variable \w+"
+        r"|VLLM_PORT '.{0,80}' (?:appears|must)",
         patience_seconds=NEVER,
     ),
     Cause(
@@ -221,7 +222,7 @@ THE_COMMAND = (
         code="settings",
         title="vLLM refuses the settings",
         remedy="correct what the line names",
-        signs=r"^Value error, |\d+ validation errors? for \w*Config|NotImplementedError:",
+        signs=r"(?:^|: )Value error, |\d+ validation errors? for \w*Config|NotImplementedError:",
         explains=OUTER,
         patience_seconds=NEVER,
     ),

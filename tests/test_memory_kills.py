@@ -1,0 +1,54 @@
+"""An end for host memory is told apart from any other kill, by the kernel's own count."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import stub_cluster  # noqa: F401  (puts the chart's files on the path)
+from causes import cause_of
+from chart_rendering import CHART
+from crashes import crash_of
+from memory_kills import killed_since, memory_kills
+
+V2 = "low 0\nhigh 0\nmax 214\noom {kills}\noom_kill {kills}\noom_group_kill 0\n"
+V1 = "oom_kill_disable 0\nunder_oom 0\noom_kill {kills}\n"
+
+
+@pytest.mark.parametrize("events", [V2, V1])
+def test_only_what_the_kernel_killed_since_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: str
+) -> None:
+    file = tmp_path / "events"
+    monkeypatch.setattr("memory_kills.EVENTS", (tmp_path / "none", file))
+    assert memory_kills() == 0
+    file.write_text(events.format(kills=3))
+    before = memory_kills()
+    assert (before, killed_since(before)) == (3, "")
+    file.write_text(events.format(kills=4))
+    told = "the kernel killed a process of this container for host memory"
+    assert killed_since(before) == told
+    file.write_text(events.format(kills=5))
+    assert killed_since(before) == told.replace("a process", "2 processes")
+
+
+@pytest.mark.parametrize(("counts", "cause"), [(True, "host_memory"), (False, "killed")])
+def test_the_supervisor_says_which_kill_it_was(tmp_path: Path, counts: bool, cause: str) -> None:
+    events, message = tmp_path / "events", tmp_path / "message"
+    message.touch()
+    events.write_text(V2.format(kills=1))
+    run = (
+        "import pathlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import memory_kills, supervise; memory_kills.EVENTS = (pathlib.Path(sys.argv[2]),)\n"
+        "sys.exit(supervise.main(sys.argv[3:]))"
+    )
+    own = ["--index=0", "--size=1", "--leader=l", "--port=9", "--start-seconds=30", f"--termination-log={message}"]
+    vllm = f"{f'echo oom_kill 2 > {events}; ' if counts else ''}kill -KILL $$"
+    ran = [sys.executable, "-c", run, str(CHART / "files"), str(events), *own, "--", "sh", "-c", vllm]
+    code = subprocess.run(ran, capture_output=True, check=False).returncode
+    ended = {"exitCode": code, "reason": "Error", "message": message.read_text()}
+    status = {"containerStatuses": [{"name": "vllm", "state": {"terminated": ended}}]}
+    found = cause_of(crash_of({"metadata": {"name": "p"}, "status": status}, ""))
+    assert code == 137
+    assert found is not None
+    assert found.code == cause
