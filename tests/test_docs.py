@@ -1,5 +1,6 @@
 """The documents against the code: commands run, keys exist, numbers are the planner's."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -79,6 +80,20 @@ def test_ci_calls_the_readme_s_test_command() -> None:
 def test_every_key_a_stack_may_have_is_documented(section: type[Settings]) -> None:
     keys = {info.alias or to_camel(name) for name, info in section.model_fields.items()}
     assert {key for key in keys if f"`{key}`" not in STACK_FILE_PAGE} == set()
+
+
+def test_what_is_said_of_commits_is_true_of_the_shipped_models() -> None:
+    files = [json.loads(path.read_text()) for path in (ROOT / "planner" / "data" / "models").glob("*.json")]
+    assert len(files) > 70
+    none_has_a_commit = {one["revision"] for one in files} == {None}
+    none_has_its_bytes = {one["weights_bytes"] for one in files} == {None}
+    said = [
+        (README, "The files that ship have no commit, and their bytes are computed from the config"),
+        (PLANNER_PAGE, "None of the shipped files has a commit yet, and their bytes are computed from the config"),
+        ((ROOT / "CHANGELOG.md").read_text(), "no shipped model has its commit locked yet"),
+    ]
+    for page, sentence in said:
+        assert (sentence in " ".join(page.split())) == (none_has_a_commit and none_has_its_bytes), sentence
 
 
 def test_the_worked_example_is_what_the_planner_says() -> None:

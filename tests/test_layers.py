@@ -50,6 +50,28 @@ def test_only_the_loader_and_main_read_pulumi_config() -> None:
                 assert "pulumi.Config(" not in file.read_text(), file
 
 
+def loaded_with(file: Path, seen: set[Path]) -> set[str]:
+    """Return the packages that importing one of our modules loads; what is imported inside functions is left out."""
+    seen.add(file)
+    found: set[str] = set()
+    for node in ast.parse(file.read_text()).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        found |= {name.partition(".")[0] for name in names}
+        ours = (ROOT / f"{name.replace('.', '/')}.py" for name in names)
+        for other in (one for one in ours if one.is_file() and one not in seen):
+            found |= loaded_with(other, seen)
+    return found
+
+
+def test_a_wrong_stack_file_is_judged_before_pulumi_is_loaded() -> None:
+    loaded = loaded_with(ROOT / "cli" / "main.py", set()) | loaded_with(ROOT / "cli" / "preview_command.py", set())
+    assert {"config", "planner"} <= loaded
+    assert not {name for name in loaded if name.startswith("pulumi")}
+    assert "pulumi" in loaded_with(ROOT / "cli" / "recording.py", set())
+
+
 @pytest.mark.parametrize(
     ("source", "roots"),
     [

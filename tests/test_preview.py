@@ -342,3 +342,11 @@ def test_a_wrong_stack_file_or_stack_is_told_without_a_traceback(preview: Callab
 
 def test_the_program_reads_top_to_bottom_on_two_screens() -> None:
     assert len((ROOT / "__main__.py").read_text().splitlines()) < 110
+
+
+def test_a_model_without_a_pinned_commit_is_named(preview: Callable[..., Shown]) -> None:
+    shown = " ".join(preview().stdout.split())
+    assert (
+        "no commit is pinned, so each start on a fresh node downloads the newest one of the model's repository: "
+        "set revision, or run vllm-eks lock ORGANIZATION/NAME"
+    ) in shown
