@@ -16,6 +16,7 @@ from config.stack_file import read_stack_file
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in (ROOT / "examples").glob("Pulumi.*.yaml"))
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+RELEASE = "kubernetes:helm.sh/v3:Release"
 PLACEMENT = "aws:ec2/placementGroup:PlacementGroup"
 
 
@@ -94,6 +95,19 @@ def test_on_an_existing_cluster_only_nodes_controllers_and_models_are_made(
     assert [one.inputs["name"] for one in recording.of_type("kubernetes:helm.sh/v3:Release")] == ["qwen3-8b", "lws"]
     (group,) = gpu_groups(recording).values()
     assert group["clusterName"] == "platform"
+
+
+def test_what_an_existing_cluster_must_not_have_yet_is_named_on_its_page(recorded: Callable[[str], Recording]) -> None:
+    page = (ROOT / "docs" / "existing.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith("| no namespaces ")]
+    for stack in ("existing-cluster", "two-models", "s3"):
+        recording = recorded(stack)
+        namespaces = [one.inputs["metadata"]["name"] for one in recording.of_type("kubernetes:core/v1:Namespace")]
+        releases = {one.inputs["name"] for one in recording.of_type(RELEASE)} - recording.fleet.keys()
+        assert releases
+        for model in recording.fleet:
+            namespaces = [name.replace(f"vllm-{model}", "vllm-<model>") for name in namespaces]
+        assert [name for name in (*namespaces, *releases) if f"`{name}`" not in row] == []
 
 
 def test_nodes_of_a_reservation_are_taken_from_it_and_protected(recorded: Callable[[str], Recording]) -> None:
