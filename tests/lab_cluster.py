@@ -14,7 +14,8 @@ from chart_rendering import CHART, tool
 
 TOOLS = ("helm", "kubectl", "kubeconform")
 MARK = "vllm-eks/e2e"
-WAIT_SECONDS = 90
+WAIT_SECONDS = 600
+"""Of what never comes; what comes takes seconds, or minutes on a machine that does other things too."""
 
 
 class LabMissingError(Exception):
@@ -32,7 +33,12 @@ class Cluster:
         binary = tool(name)
         assert binary
         done = subprocess.run(
-            [binary, *arguments], input=stdin, capture_output=True, text=True, env=dict(self.environment), timeout=300
+            [binary, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=dict(self.environment),
+            timeout=WAIT_SECONDS,
         )
         assert done.returncode == 0, f"{name} {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -56,18 +62,25 @@ class Cluster:
 
     def delete_namespaces(self) -> None:
         """Delete what these tests made, now or in an earlier run."""
-        self.kubectl("delete", "namespace", f"--selector={MARK}=true", "--wait", "--timeout=120s")
+        self.kubectl("delete", "namespace", f"--selector={MARK}=true", "--wait", f"--timeout={WAIT_SECONDS}s")
 
     def helm(self, action: str, release: str, namespace: str, values: Mapping[str, Any]) -> None:
         """Install or upgrade a release of the chart."""
-        arguments = (action, release, str(CHART), f"--namespace={namespace}", "--timeout=120s", "--values=-")
+        arguments = (
+            action,
+            release,
+            str(CHART),
+            f"--namespace={namespace}",
+            f"--timeout={WAIT_SECONDS}s",
+            "--values=-",
+        )
         self.run("helm", *arguments, stdin=yaml.safe_dump(dict(values)))
 
-    def wait_until(self, what: str, is_so: Callable[[], bool], *, seconds: float = WAIT_SECONDS) -> float:
+    def wait_until(self, what: str, is_so: Callable[[], bool]) -> float:
         """Wait until it is so, and return how many seconds that took; fail when it is not in time."""
         began = time.monotonic()
         while not is_so():
-            assert time.monotonic() < began + seconds, f"not in {seconds} s: {what}"
+            assert time.monotonic() < began + WAIT_SECONDS, f"not in {WAIT_SECONDS} s: {what}"
             time.sleep(0.3)
         return time.monotonic() - began
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from chart_rendering import model_values, with_value
-from lab_cluster import Cluster
+from lab_cluster import WAIT_SECONDS, Cluster
 from lab_model import NAME, SECRETS, namespace, pods, wait_for_groups
 
 pytestmark = pytest.mark.e2e
@@ -21,8 +21,6 @@ STACK = "recovery"
 GROUP, INDEX = "leaderworkerset.sigs.k8s.io/group-index", "leaderworkerset.sigs.k8s.io/worker-index"
 NAMES = {"apiKey": "vllm-api-key", "huggingFaceToken": None}
 TWO_NODES = {**model_values(tensor=8, pipeline=2), "secrets": NAMES}
-NODE_SECONDS = 150
-"""The controllers take 40 to 80 s to see that a node's pods are gone."""
 ZONE = "topology.kubernetes.io/zone"
 
 
@@ -53,14 +51,14 @@ def zones_of(cluster: Cluster, found: list[dict[str, Any]]) -> set[str]:
     return {nodes[pod["spec"]["nodeName"]][ZONE] for pod in found}
 
 
-def wait_for_a_new_whole_group(cluster: Cluster, before: set[str], what: str, seconds: float = 90) -> None:
+def wait_for_a_new_whole_group(cluster: Cluster, before: set[str], what: str) -> None:
     """Wait until no pod of before is left and a group is whole, in one zone; print how long that took."""
 
     def is_new_and_whole() -> bool:
         groups = whole_groups(cluster)
         return len(groups) == 1 and not uids(pods(cluster, STACK)) & before
 
-    took = cluster.wait_until(f"the group is whole again after {what}", is_new_and_whole, seconds=seconds)
+    took = cluster.wait_until(f"the group is whole again after {what}", is_new_and_whole)
     print(f"{what}: the group was whole again after {took:.1f} s")
     (group,) = whole_groups(cluster).values()
     assert zones_of(cluster, group) == {"us-west-2a"}
@@ -82,11 +80,11 @@ def test_a_lost_node_restarts_the_whole_group_once_there_is_another(
     node = cluster.get("node", worker["spec"]["nodeName"])
     cluster.kubectl("delete", "node", node["metadata"]["name"])
     try:
-        took = cluster.wait_until("the loss is noticed", lambda: not whole_groups(cluster), seconds=NODE_SECONDS)
+        took = cluster.wait_until("the loss is noticed", lambda: not whole_groups(cluster))
         print(f"a node is terminated: noticed after {took:.1f} s")
     finally:
         bring_back(cluster, node)
-    wait_for_a_new_whole_group(cluster, uids(before), "a node is terminated, and another comes", NODE_SECONDS)
+    wait_for_a_new_whole_group(cluster, uids(before), "a node is terminated, and another comes")
 
 
 def bring_back(cluster: Cluster, node: dict[str, Any]) -> None:
@@ -183,4 +181,4 @@ def test_uninstalling_leaves_nothing_and_hangs_on_no_finalizer(cluster: Cluster,
 
     took = cluster.wait_until("nothing is left of the release", lambda: left() == [])
     print(f"uninstalled: nothing was left after {took:.1f} s")
-    cluster.kubectl("delete", "namespace", namespace(STACK), "--wait", "--timeout=60s")
+    cluster.kubectl("delete", "namespace", namespace(STACK), "--wait", f"--timeout={WAIT_SECONDS}s")
