@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError, create_model
@@ -96,10 +97,7 @@ def decode(text: str) -> object:
 
 def _good_part(model: type[Section], value: dict[str, Any], bad_fields: set[str]) -> Section:
     """Build the section from its good keys alone; a bad or missing one holds None."""
-    # Assigning field by field runs each field's own rules, which building with gaps would skip.
-    open_model = create_model(
-        model.__name__, __base__=model, __cls_kwargs__={"frozen": False, "validate_assignment": True}
-    )
+    open_model = _open_model(model)
     in_the_file = {name for name in bad_fields if (model.model_fields[name].alias or name) in value}
     nothing: dict[str, Any] = dict.fromkeys(bad_fields)
     settings = open_model.model_construct(_fields_set=in_the_file, **nothing)
@@ -108,3 +106,12 @@ def _good_part(model: type[Section], value: dict[str, Any], bad_fields: set[str]
         if name not in bad_fields and alias in value:
             setattr(settings, name, value[alias])
     return settings
+
+
+@cache
+def _open_model(model: type[Section]) -> type[Section]:
+    """Return a section to build field by field: assigning runs each field's own rules, which a gap would skip.
+
+    Made once for all faulty sections of a kind: that takes longer than to read them.
+    """
+    return create_model(model.__name__, __base__=model, __cls_kwargs__={"frozen": False, "validate_assignment": True})

@@ -20,6 +20,8 @@ class Wire:
     """What went over the wire, as service.Operation, and what is answered in AWS's place."""
 
     calls: list[str] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+    """Of the requests, call by call."""
     pages: dict[str, Sequence[Answer]] = field(default_factory=dict)
     """By operation: one answer after the other; the last again and again."""
     refused: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -29,6 +31,7 @@ class Wire:
         """Record a call, and answer it or let it go on to moto."""
         call = event_name.removeprefix("before-call.")
         self.calls.append(call)
+        self.bodies.append(str(params.get("body", "")))
         held, code = self.refused.get(call, ("", ""))
         if code and held in _text(params):
             return _Status(400), {"Error": {"Code": code, "Message": "Text of AWS."}, "ResponseMetadata": {}}
@@ -50,14 +53,39 @@ def _text(params: dict[str, Any]) -> str:
     return f"{params.get('url_path')} {body.decode() if isinstance(body, bytes) else body}"
 
 
-@contextmanager
-def held(session: Any, wire: Wire) -> Iterator[Wire]:
-    """Put the wire between a session's new clients and AWS."""
-    session.events.register("before-call", wire.before_call, unique_id="wire")
-    try:
-        yield wire
-    finally:
-        session.events.unregister("before-call", unique_id="wire")
+class WiredSession:
+    """A boto3 session whose clients have a wire between them and AWS while one is held there.
+
+    Each service of a region has one client for all tests: to make one takes as long as ten questions.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._wire: Wire | None = None
+
+    def client(self, service: str, region_name: str, **others: Any) -> Any:
+        """Return a client, made as the first that asked for its service and region wanted it."""
+        if (service, region_name) not in self._clients:
+            client = self._session.client(service, region_name=region_name, **others)
+            client.meta.events.register("before-call", self._before_call)
+            self._clients[service, region_name] = client
+        return self._clients[service, region_name]
+
+    @contextmanager
+    def held(self, wire: Wire) -> Iterator[None]:
+        """Put a wire between the clients and AWS."""
+        self._wire = wire
+        try:
+            yield
+        finally:
+            self._wire = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def _before_call(self, **asked: Any) -> Any:
+        return self._wire.before_call(**asked) if self._wire else None
 
 
 def written(text: str) -> str:

@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from inspect import isawaitable
@@ -16,6 +17,7 @@ from pulumi.runtime.proto import source_pb2
 
 from cli.mock_cloud import RecordingMonitor, Registration
 from cli.recording import Recording, record
+from config import stack_file
 from config.stack_file import read_stack_file
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +34,11 @@ def pytest_collection_finish() -> None:
 
 # Where each resource was written is of no use here, and pytest's deep stack makes it a fifth of a run.
 pulumi.runtime.resource._get_stack_trace = source_pb2.StackTrace
+
+# Each stack file is read beside the project's own file, which takes the parser longer than most of them do.
+_PROJECT = (ROOT / "Pulumi.yaml").read_text()
+_parse, _project = stack_file.parse_document, stack_file.parse_document(_PROJECT)
+stack_file.parse_document = lambda text: deepcopy(_project) if text == _PROJECT else _parse(text)
 
 # Nobody asks for an image, and moto makes a thousand of them for each region of each test.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"

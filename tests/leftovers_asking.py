@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_wire import Wire, held
+from aws_wire import Wire, WiredSession
 from planted_aws import Gardener, plant_ours, plant_strange_network, plant_strangers
 
 PLACEMENT_GROUPS = "ec2.DescribePlacementGroups"
@@ -52,7 +52,7 @@ Ask = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[Any]:
+def session() -> Iterator[WiredSession]:
     """One session for all: each new one reads the models of seven services again."""
     import boto3
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -64,20 +64,13 @@ def session() -> Iterator[Any]:
         patch.setattr("moto.kms.utils.rsa.generate_private_key", cache(rsa.generate_private_key))
         patch.setattr("moto.core.responses.method_names_from_class", cache(method_names_from_class))
         patch.setenv("AWS_CONFIG_FILE", "/dev/null")
-        yield boto3.Session()
+        yield WiredSession(boto3.Session())
 
 
 @pytest.fixture(scope="module")
-def garden(session: Any) -> Gardens:
+def garden(session: WiredSession) -> Gardens:
     """The gardener of a region."""
-    clients: dict[tuple[str, str], Any] = {}
-
-    def client(service: str, region: str) -> Any:
-        if (service, region) not in clients:
-            clients[service, region] = session.client(service, region_name=region)
-        return clients[service, region]
-
-    return lambda region: Gardener(lambda service: client(service, region))
+    return lambda region: Gardener(lambda service: session.client(service, region_name=region))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +98,7 @@ def wire() -> Wire:
 
 @pytest.fixture
 def ask(
-    session: Any,
+    session: WiredSession,
     wire: Wire,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -120,7 +113,7 @@ def ask(
         text = "\n".join(["config:", *(f"  {line}" for line in (first, *lines))])
         (folder / f"Pulumi.{stack}.yaml").write_text(text)
         monkeypatch.setattr("boto3.Session", lambda **_: session)
-        with held(session, wire):
+        with session.held(wire):
             status = run_leftovers(folder, stack, json_wanted=as_json)
         return Said(status, capsys.readouterr().out)
 

@@ -9,9 +9,8 @@ from leftovers_asking import Ask, Gardens
 from planted_aws import MARK, OURS
 
 # Fixtures are found in the module that uses them.
-session, garden, wire, ask = (
-    leftovers_asking.session, leftovers_asking.garden, leftovers_asking.wire, leftovers_asking.ask,
-)  # fmt: skip
+session, garden = leftovers_asking.session, leftovers_asking.garden
+wire, ask = leftovers_asking.wire, leftovers_asking.ask
 
 REGION = "ap-southeast-1"
 UNSEEN = {
