@@ -36,6 +36,34 @@ def open_lab() -> Any:
     return Lab(ROOT)
 
 
+def client(lab: Any, service: str) -> Any:
+    """Return a boto3 client of the emulated account."""
+    import boto3  # loaded only where there is a lab
+
+    place = {"endpoint_url": lab.env["AWS_ENDPOINT_URL"], "region_name": lab.env["AWS_REGION"]}
+    return boto3.client(service, **place, aws_access_key_id="test", aws_secret_access_key="test")
+
+
+def make_boundary(lab: Any) -> str:
+    """Make a policy in the emulated account; return its ARN."""
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    made = client(lab, "iam").create_policy(PolicyName="boundary", PolicyDocument=document)
+    return made["Policy"]["Arn"]
+
+
+def make_reservation(lab: Any) -> str:
+    """Reserve nodes of the prod stack in the emulated account; return the reservation's id."""
+    made = client(lab, "ec2").create_capacity_reservation(
+        InstanceType="g5.48xlarge",
+        InstancePlatform="Linux/UNIX",
+        AvailabilityZone="us-west-2a",
+        InstanceCount=4,
+        InstanceMatchCriteria="targeted",
+    )
+    return made["CapacityReservation"]["CapacityReservationId"]
+
+
 def steps(result: Any, stack: str) -> set[str]:
     """Return what a run changed as `operation name`, without components and without the stack's name."""
     changed = (step for step in result.changed if not step.type.startswith(COMPONENTS))

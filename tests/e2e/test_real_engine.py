@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from engine_lab import ROOT, interrupted, open_lab, steps, why_not, with_failed_group
+from engine_lab import ROOT, interrupted, make_boundary, make_reservation, open_lab, steps, why_not, with_failed_group
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
@@ -19,11 +19,15 @@ FILES = {
 }
 MODEL = "llama-4-scout"
 RELEASE, NODES, SYSTEM = f"update {MODEL}-release", f"{MODEL}-nodes", "system-nodes"
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 Change = Callable[[dict[str, Any]], None]
 
 
 def settings(stack: str) -> dict[str, Any]:
-    return yaml.safe_load((ROOT / FILES[stack]).read_text())
+    found = yaml.safe_load((ROOT / FILES[stack]).read_text())
+    if stack == "prod":
+        found["config"]["vllm-eks:iam"] = {"permissionsBoundary": BOUNDARY, "rolePath": "/team/"}
+    return found
 
 
 def of_model(**keys: Any) -> Change:
@@ -101,7 +105,7 @@ def names_made(stack: Any) -> set[str]:
 
 
 def edited(stack: Any, change: Change) -> None:
-    config = copy.deepcopy(settings("dev"))
+    config = copy.deepcopy(settings(stack.name))
     change(config["config"])
     stack.configure(config)
 
@@ -168,12 +172,51 @@ def test_a_protected_stack_refuses_its_destroy_before_anything_goes_and_leaves_n
     assert lab.left() == []
 
 
-@pytest.mark.parametrize("name", ["prod", "two-zones", "s3"])
-def test_further_stacks_come_up_stay_the_same_and_leave_nothing(lab: Any, dev: Any, name: str) -> None:
+def up_with_token(lab: Any, name: str) -> Any:
     stack = lab.stack(name, settings(name))
     stack.set("vllm-eks:huggingFaceToken", "engine-lab", secret=True)
     stack.up().check()
-    assert steps(stack.up().check(), name) == set()
-    assert steps(stack.refresh().check(), name) == set()
+    return stack
+
+
+def stays_the_same_and_leaves_nothing(lab: Any, stack: Any) -> None:
+    assert steps(stack.up().check(), stack.name) == set()
+    assert steps(stack.refresh().check(), stack.name) == set()
     stack.destroy().check()
     assert lab.left() == []
+
+
+@pytest.fixture(scope="module")
+def prod(lab: Any, dev: Any) -> Any:
+    """The prod stack, up once dev is gone (names in the cluster are fixed), with a boundary for its roles."""
+    assert make_boundary(lab) == BOUNDARY
+    return up_with_token(lab, "prod")
+
+
+def test_path_and_boundary_reach_every_role_that_one_inside_pulumi_eks_too(prod: Any) -> None:
+    listed = prod.export()["deployment"]["resources"]
+    roles = {one["urn"].split("::")[-1]: one["inputs"] for one in listed if one["type"] == "aws:iam/role:Role"}
+    assert "vllm-eks-prod-control-plane-eksRole-role" in roles
+    assert {(one["path"], one["permissionsBoundary"]) for one in roles.values()} == {("/team/", BOUNDARY)}
+
+
+def test_another_replica_of_two_nodes_changes_what_the_page_says(prod: Any) -> None:
+    edited(prod, of_model(replicas=2))
+    assert steps(prod.preview().check(), "prod") == {RELEASE, f"update {NODES}"}
+
+
+def test_a_reservation_takes_the_nodes_out_of_their_placement_group(lab: Any, prod: Any) -> None:
+    edited(prod, of_model(capacityReservationId=make_reservation(lab)))
+    template = f"update {MODEL}-template"
+    expected = {RELEASE, template, f"update {NODES}", f"delete {MODEL}-placement"}
+    assert steps(prod.preview().check(), "prod") == expected
+
+
+def test_prod_stays_the_same_and_leaves_nothing(lab: Any, prod: Any) -> None:
+    edited(prod, lambda _: None)
+    stays_the_same_and_leaves_nothing(lab, prod)
+
+
+@pytest.mark.parametrize("name", ["two-zones", "s3"])
+def test_further_stacks_come_up_stay_the_same_and_leave_nothing(lab: Any, dev: Any, name: str) -> None:
+    stays_the_same_and_leaves_nothing(lab, up_with_token(lab, name))
