@@ -205,6 +205,12 @@ def test_another_replica_of_two_nodes_changes_what_the_page_says(prod: Any) -> N
     assert steps(prod.preview().check(), "prod") == {RELEASE, f"update {NODES}"}
 
 
+def test_efa_rolls_the_nodes_and_brings_its_plugin(prod: Any) -> None:
+    edited(prod, of_model(efa=True))
+    expected = {RELEASE, f"update {MODEL}-template", f"update {NODES}", "create aws-efa-k8s-device-plugin"}
+    assert steps(prod.preview().check(), "prod") == expected
+
+
 def test_a_reservation_takes_the_nodes_out_of_their_placement_group(lab: Any, prod: Any) -> None:
     edited(prod, of_model(capacityReservationId=make_reservation(lab)))
     template = f"update {MODEL}-template"
