@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup preview test accuracy scale check e2e e2e-vllm clean
+.PHONY: setup preview test accuracy scale check e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -47,6 +47,10 @@ e2e: .venv/.ready
 # Needs root, and a vLLM for the CPU that has been built beside the checkout (docs/testing.md); about an hour.
 e2e-vllm: .venv/.ready
 	$(BIN)/pytest -q -s -rs tests/e2e/test_real_vllm.py tests/e2e/test_real_vllm_ends.py
+
+# One start of one group of that, some five minutes.
+e2e-vllm-short: .venv/.ready
+	$(BIN)/pytest -q -s -rs tests/e2e/test_real_vllm_short.py
 
 clean:
 	rm -rf .venv .tools

@@ -89,7 +89,7 @@ def test_a_hang_while_idle_is_seen_and_mends(group: Any) -> None:
 
 def test_a_hang_while_busy_is_seen_and_mends(group: Any) -> None:
     leader, worker = group
-    threads, answers = asked(leader, 250)
+    threads, answers = asked(leader, 100)
     until(60, lambda: running(leader))
     with worker.paused("worker") if worker.pids("worker") else leader.paused("engine"):
         assert until(UNREADY_SECONDS + 60, lambda: not well(leader)) >= UNREADY_SECONDS - 1

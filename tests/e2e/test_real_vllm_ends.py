@@ -7,6 +7,7 @@ doctor find in it are what docs/operations.md says.
 from typing import Any
 
 import pytest
+from real_memory import limited
 from real_pods import CHOSEN, LATE_SECONDS, START_SECONDS, asked, broken, ended, pods, rendered_for, running, until
 
 
@@ -82,6 +83,22 @@ def test_a_pod_that_waits_for_its_group_stops_at_once(rendered: str, version: st
         assert leader.wait(10 + LATE_SECONDS) == 143
 
 
+def test_a_start_that_the_kernel_kills_for_memory_says_so(rendered: str, version: str) -> None:
+    with limited(rendered, version, 1500) as (pod, _):
+        code, said, cause = ended(pod, START_SECONDS)
+        assert (code in (70, 137), cause) == (True, "host_memory")
+        assert said.endswith("and the kernel killed a process of this container for host memory")
+
+
+def test_a_server_whose_engine_the_kernel_kills_for_memory_says_so(rendered: str, version: str) -> None:
+    with limited(rendered, version, None) as (pod, limit):
+        busy(pod)
+        limit.overflow()
+        code, said, cause = ended(pod, 40)
+        assert (code, cause) == (70, "host_memory")
+        assert said.startswith("vLLM ended by itself with exit code 0, and the kernel killed a process of this")
+
+
 LORA = {"--enable-lora": "", "--max-loras": "1", "--max-lora-rank": "16", "--lora-modules": "sql=org/adapter"}
 PARSER = {"--enable-auto-tool-choice": "", "--tool-call-parser": "nonesuch"}
 # What is wrong -> exit code, cause, words of the termination message.
@@ -97,6 +114,12 @@ BAD: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "no such middleware": ({"flags": {"--middleware": "nosuch.Thing"}}, 78, "no_module", "nosuch"),
     "no keys": ({"secrets": {"llama-api-key": {"apiKey": "\n"}}}, 78, "no_key", "holds no API key"),
     "a full disk": ({"small": {"home": "300k"}}, 78, "disk_full", "No space left on device"),
+    "no number in a variable": (
+        {"env": {"VLLM_CPU_KVCACHE_SPACE": "lots"}},
+        1,
+        "environment",
+        "VLLM_CPU_KVCACHE_SPACE",
+    ),
     "cut weights": ({"model": "bad-cut-weights"}, 1, "broken_weights", "incomplete metadata"),
     "too little memory": ({"model": "long", "flags": {"--max-model-len": "1048576"}}, 1, "kv_cache", "KV cache"),
 }

@@ -35,7 +35,7 @@ FROM_THE_HUB = (
     ),
     Cause(
         code="no_such_path",
-        title="there is no such model: neither a repository nor a folder",
+        title="there is no such model: neither a repository nor a folder with a config.json",
         remedy="correct model (organisation/name), or what extraArgs name",
         signs=r"Repo id must be in the form|Repo id must use alphanumeric|HFValidationError"
         r"|Invalid repository ID or local"
@@ -146,6 +146,14 @@ THE_MODEL = (
         title="the chat template cannot be read",
         remedy="correct --chat-template in extraArgs: a file in the image, or the template itself",
         signs=r"supplied chat template .{0,200}(?:doesn't exist|is not a valid)|chat template .{0,60}appears path-like",
+        patience_seconds=NEVER,
+    ),
+    Cause(
+        code="config_file",
+        title="the model's config.json is missing, or cannot be read",
+        remedy="do model, revision and weights.s3Uri name a whole copy of one model?",
+        signs=r"config file at '.{0,300}' is not a valid JSON file|does not appear to have a file named config\.json"
+        r"|Should have a `model_type` key in its config\.json",
         patience_seconds=NEVER,
     ),
     Cause(

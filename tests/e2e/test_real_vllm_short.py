@@ -1,0 +1,45 @@
+"""One start of a group with a real vLLM of the version served by default, for every change: keys, a hang, an end.
+
+The newest version that is built stands in where the default one is not. It takes some five minutes; test_real_vllm.py
+and test_real_vllm_ends.py have the rest (`make e2e-vllm`).
+"""
+
+import pytest
+from real_pods import (
+    START_SECONDS,
+    UNREADY_SECONDS,
+    VERSIONS,
+    answered,
+    asked,
+    broken,
+    ended,
+    rendered_for,
+    until,
+    well,
+)
+
+from planner.versions import DEFAULT_VLLM_VERSION
+
+
+@pytest.mark.parametrize("version", [DEFAULT_VLLM_VERSION if DEFAULT_VLLM_VERSION in VERSIONS else VERSIONS[-1]])
+def test_a_group_answers_to_keys_shows_a_hang_and_ends_with_its_cause(version: str) -> None:
+    with broken(rendered_for(version), version) as (leader, worker):
+        leader.wait_ready(START_SECONDS)
+        assert leader.request("/v1/models")[0] == 401
+        assert leader.complete(8)[0] == 200
+        until(60, lambda: well(leader) and well(worker))
+
+        with leader.paused("engine"):
+            threads, answers = asked(leader, 8, count=3)
+            until(UNREADY_SECONDS + 60, lambda: "stuck: " in leader.probe("readiness").stdout)
+            assert leader.running
+            assert worker.running
+        answered(leader, threads)
+        assert {status for status, _ in answers} == {200}
+        until(60, lambda: well(leader))
+
+        leader.kill("engine")
+        code, said, cause = ended(leader, 20)
+        assert (code, cause) == (70, "killed")
+        assert said.startswith("vLLM ended by itself with exit code 0")
+        assert ended(worker, 10)[::2] == (71, "killed")
