@@ -43,6 +43,16 @@ REAL = {
     "worker-pod-killed": ("ranks", ""),
     "worker-process-killed": ("killed", "Worker proc VllmWorker-0 died unexpectedly"),
 }
+# Of 0.27.0 alone.
+REAL_27 = {
+    "bad-env": ("environment", "int() with base 10: 'lots'"),
+    "config-not-json": ("config_file", "config.json' is not a valid JSON file"),
+    "memory-error": ("host_memory", "MemoryError"),
+    "memory-limit-at-start": ("host_memory", "the kernel killed a process of this container"),
+    "memory-limit-while-serving": ("host_memory", "the kernel killed a process of this container"),
+    "other-weights": ("other_weights", "start (0) + length (1024) exceeds dimension size (512)"),
+    "worker-process-killed.worker": ("killed", "Worker proc VllmWorker-1 died unexpectedly"),
+}
 # What ended without a failure of its own, or had not ended when the log was taken.
 NONE = (
     *("stopped", "peer-lost-at-start", "peer-lost-at-start.worker", "worker-pod-killed.worker"),
@@ -61,7 +71,7 @@ def test_a_real_log_gives_the_right_cause_and_the_line_that_tells(version: str, 
     if name in NONE or (version, name) == ("0.21.0", "worker-link-cut"):
         assert cause_of(log) is None
         return
-    code, said = {**REAL, "worker-link-cut": ("ranks", "RPC call to sample_tokens timed out")}[name]
+    code, said = {**REAL, **REAL_27, "worker-link-cut": ("ranks", "RPC call to sample_tokens timed out")}[name]
     cause = cause_of(log)
     assert cause is not None
     assert cause.code == code
@@ -74,7 +84,7 @@ def test_every_real_failure_has_its_log_and_its_cause() -> None:
     for version in (*VERSIONS, "0.27.0"):
         index = json.loads((DATA / version / "index.json").read_text())
         assert set(index) <= {name for of, name in LOGS if of == version}
-        assert set(index) <= {*REAL, *NONE, "worker-link-cut"}
+        assert set(index) <= {*REAL, *REAL_27, *NONE, "worker-link-cut"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)

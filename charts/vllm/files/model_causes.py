@@ -179,6 +179,7 @@ THE_MODEL = (
         title="the weight files are not those of this model's config.json",
         remedy="do weights.s3Uri, model and revision name the same model?",
         signs=r"Following weights were not initialized from checkpoint|There is no module or parameter named"
+        r"|start \(\d+\) \+ length \(\d+\) exceeds dimension size"
         r"|size mismatch for|Attempted to load weight \(.{0,60}into parameter",
         patience_seconds=NEVER,
     ),
@@ -199,7 +200,7 @@ THE_COMMAND = (
         remedy="correct that flag in extraArgs, or the key that sets it",
         signs=r"error: argument -\S+:|Invalid JSON string|Could not parse .{0,80}as JSON"
         r"|\w: Input should .{0,200}\[type=\w+, input_value=|No tokenizer registered for tokenizer_mode="
-        r"|Cannot find the config file for \w+",
+        r"|Cannot find the config file for \w+|port must be 0-65535",
         explains=FIRST,
         patience_seconds=NEVER,
     ),
