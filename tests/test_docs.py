@@ -3,8 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from accuracy import middle, scored, worst
 from asking import SCOUT, planned
 from pydantic.alias_generators import to_camel
 
+from cli.main import main
 from config.images_settings import ImagesSettings
 from config.model_settings import ModelSettings
 from config.settings import Settings
@@ -40,11 +39,15 @@ def test_the_readme_shows_the_planner_and_the_set_up() -> None:
 
 
 @pytest.mark.parametrize("command", PLAN_COMMANDS)
-def test_a_plan_command_of_the_readme_runs(command: str) -> None:
-    program = [sys.executable, "-c", "from cli.main import main; main()", *shlex.split(command)]
-    found = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert found.returncode == (3 if "--pipeline-parallel-size 1" in command else 0), found.stderr
-    assert found.stdout or found.stderr
+def test_a_plan_command_of_the_readme_runs(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["vllm-eks", *shlex.split(command)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert (ended.value.code or 0) == (3 if "--pipeline-parallel-size 1" in command else 0), shown.err
+    assert shown.out or shown.err
 
 
 @pytest.mark.parametrize("target", MAKE_TARGETS)

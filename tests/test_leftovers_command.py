@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import main
 from planner.faults import WrongQuestion
 
 ROOT = Path(__file__).parent.parent
@@ -54,11 +55,14 @@ def command(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )  # fmt: skip
 def test_without_credentials_the_command_ends_with_status_2(
-    no_aws: pytest.MonkeyPatch, folder: Path, profile: str, told: str
+    no_aws: pytest.MonkeyPatch, folder: Path, capsys: pytest.CaptureFixture[str], profile: str, told: str
 ) -> None:
     (folder / "Pulumi.dev.yaml").write_text(f"config: {{aws:region: us-west-2, aws:profile: '{profile}'}}")
-    found = command("from cli.main import main; main()", "--stack", "dev", "--folder", str(folder))
-    assert (found.returncode, found.stdout, found.stderr) == (2, "", f"vllm-eks: {told}\n")
+    no_aws.setattr("sys.argv", ["vllm-eks", "leftovers", "--stack", "dev", "--folder", str(folder)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out, shown.err) == (2, "", f"vllm-eks: {told}\n")
 
 
 def test_the_command_s_options_and_that_boto3_waits_for_it() -> None:

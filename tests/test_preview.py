@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from asking import LLAMA_8B, LLAMA_70B, QWEN_235B, SCOUT
 
-from cli.preview_command import EVERYTHING_SHORT, Wanted, run_preview
+from cli.preview_command import EVERYTHING_SHORT, Wanted, _run, run_preview
 from cli.recording import Recording, record
 from config.stack_file import read_stack_file
+from config.stack_values import StackFile
 
 ROOT = Path(__file__).parent.parent
 PROJECT = ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml", "__main__.py", "charts")
@@ -32,14 +33,23 @@ class Shown:
 
 @pytest.fixture
 def preview(capsys: pytest.CaptureFixture[str], recorded_stack: Callable[[str], Recording]) -> Callable[..., Shown]:
-    """The command in this process; the project's own stacks run once for all tests, but for those that ask for more."""
+    """The command in this process. A stack runs once: our own for all tests, another one for its test."""
+    ran: dict[str, Recording] = {}
+
+    def run_once(folder: Path, file: StackFile) -> Recording:
+        if folder == ROOT:
+            return recorded_stack(file.stack)
+        key = f"{folder} {file}"
+        if key not in ran:
+            ran[key] = _run(folder, file)
+        return ran[key]
 
     def run(
         folder: Path = ROOT, stack: str = "dev", wanted: Wanted = EVERYTHING_SHORT, *, again: bool = False
     ) -> Shown:
         with pytest.MonkeyPatch.context() as patch:
-            if folder == ROOT and not again:
-                patch.setattr("cli.preview_command._run", lambda _, file: recorded_stack(file.stack))
+            if not again:
+                patch.setattr("cli.preview_command._run", run_once)
             status = run_preview(folder, stack, wanted)
         captured = capsys.readouterr()
         return Shown(status, captured.out, captured.err)
