@@ -94,6 +94,12 @@ def interrupted(stack: Any, command: str, op: str, name: str) -> int:
     return process.returncode
 
 
+def leftovers(stack: Any) -> subprocess.CompletedProcess[str]:
+    """Run `vllm-eks leftovers` against the emulated account."""
+    words = [ROOT / ".venv" / "bin" / "vllm-eks", "leftovers", "--stack", stack.name]
+    return subprocess.run(words, cwd=stack.lab.program, env=stack.env, capture_output=True, text=True, check=False)
+
+
 def done(events: Path) -> Iterator[tuple[str, str]]:
     """Yield operation and name of each step that has ended; the last line of a log may be half written."""
     for line in events.read_text().splitlines(keepends=True) if events.exists() else []:
