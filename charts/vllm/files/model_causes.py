@@ -199,7 +199,8 @@ THE_COMMAND = (
         title="a flag of vLLM has a value that it does not take",
         remedy="correct that flag in extraArgs, or the key that sets it",
         signs=r"error: argument -\S+:|Invalid JSON string|Could not parse .{0,80}as JSON"
-        r"|\w: Input should .{0,200}\[type=\w+, input_value=|No tokenizer registered for tokenizer_mode="
+        r"|\w: Input should (?:be|have|match) |Load format `\S+` is not supported"
+        r"|No tokenizer registered for tokenizer_mode="
         r"|Cannot find the config file for \w+|port must be 0-65535",
         explains=FIRST,
         patience_seconds=NEVER,
@@ -216,7 +217,8 @@ THE_COMMAND = (
         code="no_module",
         title="a Python module is not in the image",
         remedy="is the image one of vLLM in its vllmVersion? Else correct what extraArgs name",
-        signs=r"ModuleNotFoundError: No module named|ImportError: cannot import name",
+        signs=r"ModuleNotFoundError: No module named|ImportError: cannot import name"
+        r"|--middleware \S+ cannot be imported",
         explains=OUTER,
         patience_seconds=NEVER,
     ),
