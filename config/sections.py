@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import ErrorDetails
@@ -97,7 +97,7 @@ def decode(text: str) -> object:
 
 def _good_part(model: type[Section], value: dict[str, Any], bad_fields: set[str]) -> Section:
     """Build the section from its good keys alone; a bad or missing one holds None."""
-    open_model = _open_model(model)
+    open_model = cast("type[Section]", _open_model(model))
     in_the_file = {name for name in bad_fields if (model.model_fields[name].alias or name) in value}
     nothing: dict[str, Any] = dict.fromkeys(bad_fields)
     settings = open_model.model_construct(_fields_set=in_the_file, **nothing)
@@ -109,7 +109,7 @@ def _good_part(model: type[Section], value: dict[str, Any], bad_fields: set[str]
 
 
 @cache
-def _open_model(model: type[Section]) -> type[Section]:
+def _open_model(model: type[BaseModel]) -> type[BaseModel]:
     """Return a section to build field by field: assigning runs each field's own rules, which a gap would skip.
 
     Made once for all faulty sections of a kind: that takes longer than to read them.
