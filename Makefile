@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test wheel accuracy scale check borders e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test test-aws wheel accuracy scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -29,7 +29,11 @@ preview: .venv/.ready
 # worksteal: each process takes a run of files, so that a module's fixtures are made once. What pytest makes of the tests
 # is kept for the next run.
 test: .venv/.ready
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal --ignore=tests/e2e --ignore=tests/wheel
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal -m "not emulated_aws" --ignore=tests/e2e --ignore=tests/house --ignore=tests/wheel
+
+# The tests that plant a whole account in an emulated AWS: leftovers, the catalogue, copies to S3.
+test-aws: .venv/.ready
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal -m emulated_aws tests/unit
 
 # Builds the wheel, and runs every command of it in an environment that holds nothing else.
 wheel: .venv/.ready
@@ -47,6 +51,7 @@ check: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/pytest -q -n 2 tests/house
 	$(BIN)/codespell
 
 # Renames every field that crosses a room, in a copy; pyright must report each. Some minutes.

@@ -10,6 +10,8 @@ from tests.fakes.aws_answers import TODAY, refresh, rows_of
 from vllm_eks.catalog.catalog_file import catalogue_text, read_catalogue
 from vllm_eks.errors import WrongQuestion
 
+pytestmark = pytest.mark.emulated_aws
+
 
 def test_a_refresh_tells_what_it_added_changed_and_kept(
     aws: None, file: Path, capsys: pytest.CaptureFixture[str]

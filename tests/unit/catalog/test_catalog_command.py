@@ -10,6 +10,8 @@ from vllm_eks.catalog.catalog_file import replace_text
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.hardware.instances import CATALOGUE
 
+pytestmark = pytest.mark.emulated_aws
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -12,7 +12,7 @@ from tests.support.nested import replaced
 from vllm_eks.check import Check
 from vllm_eks.specs.network import ExistingVpcSpec
 
-pytestmark = pytest.mark.usefixtures("moto_account")
+pytestmark = [pytest.mark.usefixtures("moto_account"), pytest.mark.emulated_aws]
 
 ZONES = ("us-west-2a", "us-west-2b")
 NODES = {"us-west-2a": ["g5.48xlarge"] * 2}

@@ -11,6 +11,8 @@ from vllm_eks.aws import account as aws_account
 from vllm_eks.cli import doctor as command
 from vllm_eks.errors import WrongQuestion
 
+pytestmark = pytest.mark.emulated_aws
+
 DENIED = "HTTP 403 Forbidden: these credentials lack a permission: docs/how-to/doctor.md lists the required ones"
 
 

@@ -8,12 +8,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fakes.aws_wire import Wire, written
 from tests.fakes.planted_aws import MARK, NEIGHBOUR, OURS, owned, tag_list
 from tests.fakes.planted_stacks import plant_strange_network, plant_strangers
 from tests.support import leftovers_asking
 from tests.support.leftovers_asking import FULL, KINDS, PLACEMENT_GROUPS, Ask, Gardens, full_account
 from vllm_eks.cli.views.json_keys import LEFTOVERS_KEYS
+
+pytestmark = pytest.mark.emulated_aws
 
 ROOT = Path(__file__).parents[3]
 

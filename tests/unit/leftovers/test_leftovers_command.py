@@ -9,6 +9,8 @@ import pytest
 from vllm_eks.cli.main import main
 from vllm_eks.errors import WrongQuestion
 
+pytestmark = pytest.mark.emulated_aws
+
 ROOT = Path(__file__).parents[3]
 
 

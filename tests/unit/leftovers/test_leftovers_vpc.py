@@ -9,6 +9,8 @@ from tests.fakes.planted_aws import MARK, OURS
 from tests.support import leftovers_asking
 from tests.support.leftovers_asking import Ask, Gardens
 
+pytestmark = pytest.mark.emulated_aws
+
 # Fixtures are found in the module that uses them.
 session, garden = leftovers_asking.session, leftovers_asking.garden
 wire, ask = leftovers_asking.wire, leftovers_asking.ask

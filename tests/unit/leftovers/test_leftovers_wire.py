@@ -17,6 +17,8 @@ from tests.support import leftovers_asking
 from tests.support.leftovers_asking import FULL, KINDS, Ask, Gardens, full_account
 from vllm_eks.errors import WrongQuestion
 
+pytestmark = pytest.mark.emulated_aws
+
 # Fixtures are found in the module that uses them.
 session, garden, ours = leftovers_asking.session, leftovers_asking.garden, leftovers_asking.ours
 wire, ask = leftovers_asking.wire, leftovers_asking.ask

@@ -30,6 +30,8 @@ from tests.support.copy_runs import (
     run,
 )
 
+pytestmark = pytest.mark.emulated_aws
+
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Stub]:
