@@ -1,11 +1,15 @@
-"""A double of vLLM's server, and a folder of API keys."""
+"""Servers that the pods' scripts talk to: doubles of vLLM, the Hub and S3; and a folder of API keys."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.hub_stub import HubStub, hub_stub
+from tests.fakes.moto_s3 import S3Stub, moto_s3
 from tests.fakes.vllm_server import Double, vllm_double
+from tests.support.copy_runs import FILES, LARGE_FILES, PASSED_OVER
 from vllm_eks.pods.vllm_eks_keys import KEYS_FOLDER
 
 
@@ -20,3 +24,26 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(KEYS_FOLDER, str(tmp_path))
     (tmp_path / "apiKey").write_text("first\n")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Stub]:
+    with moto_s3() as stub:
+        yield stub
+
+
+@pytest.fixture
+def bucket(s3: S3Stub, request: pytest.FixtureRequest) -> str:
+    return s3.new_bucket(f"weights-{hashlib.sha1(request.node.name.encode()).hexdigest()[:12]}")
+
+
+@pytest.fixture
+def hub() -> Iterator[HubStub]:
+    with hub_stub({**FILES, **PASSED_OVER}) as stub:
+        yield stub
+
+
+@pytest.fixture
+def large_hub() -> Iterator[HubStub]:
+    with hub_stub({**LARGE_FILES, **PASSED_OVER}) as stub:
+        yield stub

@@ -1,22 +1,19 @@
 """The copy Job's script and the Hub: cut connections, wrong bytes, refusals, and the token."""
 
-import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.forked_script import started
-from tests.fakes.hub_stub import COMMIT, TOKEN, HubStub, hub_stub
-from tests.fakes.moto_s3 import S3Stub, moto_s3
+from tests.fakes.hub_stub import COMMIT, TOKEN, HubStub
+from tests.fakes.moto_s3 import S3Stub
 from tests.support.copy_runs import (
     FILES,
     FIRST,
     LARGE_FILES,
     MIB,
     NETWORK,
-    PASSED_OVER,
     PREFIX,
     SCRIPT,
     SECOND,
@@ -26,29 +23,6 @@ from tests.support.copy_runs import (
 )
 
 pytestmark = pytest.mark.emulated_aws
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Stub]:
-    with moto_s3() as stub:
-        yield stub
-
-
-@pytest.fixture
-def bucket(s3: S3Stub, request: pytest.FixtureRequest) -> str:
-    return s3.new_bucket(f"weights-{hashlib.sha1(request.node.name.encode()).hexdigest()[:12]}")
-
-
-@pytest.fixture
-def hub() -> Iterator[HubStub]:
-    with hub_stub({**FILES, **PASSED_OVER}) as stub:
-        yield stub
-
-
-@pytest.fixture
-def large_hub() -> Iterator[HubStub]:
-    with hub_stub({**LARGE_FILES, **PASSED_OVER}) as stub:
-        yield stub
 
 
 # --- the network

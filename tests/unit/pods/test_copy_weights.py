@@ -8,19 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.fakes.forked_script import started
-from tests.fakes.hub_stub import COMMIT, HubStub, git_hash, hub_stub
-from tests.fakes.moto_s3 import S3Stub, moto_s3
+from tests.fakes.hub_stub import COMMIT, HubStub, git_hash
+from tests.fakes.moto_s3 import S3Stub
 from tests.support.copy_runs import (
     FILES,
     FIRST,
     LARGE_FILES,
     MIB,
-    PASSED_OVER,
     PREFIX,
     SCRIPT,
     SECOND,
@@ -31,29 +29,6 @@ from tests.support.copy_runs import (
 )
 
 pytestmark = pytest.mark.emulated_aws
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Stub]:
-    with moto_s3() as stub:
-        yield stub
-
-
-@pytest.fixture
-def bucket(s3: S3Stub, request: pytest.FixtureRequest) -> str:
-    return s3.new_bucket(f"weights-{hashlib.sha1(request.node.name.encode()).hexdigest()[:12]}")
-
-
-@pytest.fixture
-def hub() -> Iterator[HubStub]:
-    with hub_stub({**FILES, **PASSED_OVER}) as stub:
-        yield stub
-
-
-@pytest.fixture
-def large_hub() -> Iterator[HubStub]:
-    with hub_stub({**LARGE_FILES, **PASSED_OVER}) as stub:
-        yield stub
 
 
 # --- it ends well
