@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test test-aws wheel accuracy scale check borders e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test test-aws wheel accuracy oracle scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -42,6 +42,10 @@ wheel: .venv/.ready
 # Scores the planner on start-ups that people reported (tests/data/vllm_runs).
 accuracy: .venv/.ready
 	@$(BIN)/python -m tests.accuracy.report
+
+# Compares the planner with vLLM's own classes: a table of layouts that vLLM itself sized (TABLE=file, or the lab's).
+oracle: .venv/.ready
+	@$(BIN)/python -m tests.accuracy.oracle_report $(TABLE)
 
 # How long a preview takes with 1, 5 and 20 models on one cluster.
 scale: .venv/.ready
