@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_object
 from vllm_eks.text_files import read_text_file
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -25,14 +26,14 @@ def read_json_object(path: Path, *, called: str = "") -> dict[str, Any]:
     if not text.strip():
         raise WrongQuestion(f"{name} is empty: it must hold one JSON object")
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document: object = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise WrongQuestion(f"{name} is not JSON: {error}{_hint(text)}") from None
     except RecursionError:
         raise WrongQuestion(f"{name} is nested too deeply to be read") from None
     except ValueError as error:
         raise WrongQuestion(f"{name} is not JSON: {error}") from None
-    if not isinstance(document, dict):
+    if not is_object(document):
         raise WrongQuestion(f"{name} must hold one JSON object")
     return document
 

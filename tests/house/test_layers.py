@@ -22,7 +22,14 @@ MAY_NOT_IMPORT = {
     "vllm_eks/stack_files": {"pulumi"},
 }
 FLOORS = (
-    {"vllm_eks.data", "vllm_eks.errors", "vllm_eks.json_files", "vllm_eks.text_files"},
+    {
+        "vllm_eks.data",
+        "vllm_eks.errors",
+        "vllm_eks.json_fields",
+        "vllm_eks.json_files",
+        "vllm_eks.json_values",
+        "vllm_eks.text_files",
+    },
     {"bounds", "ranges", "units", "vllm_version"},
     {"models", "hardware"},
     {"engine"},

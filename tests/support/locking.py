@@ -15,7 +15,7 @@ from vllm_eks.planner.models.known_models import LockedModel
 
 def locked(hub: Hub, folder: Path, *, token: str | None = None, revision: str | None = None) -> LockedModel:
     run_lock("org/model", revision, folder=folder, api=HfApi(endpoint=hub.url, token=token or False))
-    return LockedModel(**json.loads((folder / "org--model.json").read_text()))
+    return LockedModel.from_json(json.loads((folder / "org--model.json").read_text()), where="org--model.json")
 
 
 def refused(hub: Hub, folder: Path, **how: Any) -> str:

@@ -14,7 +14,8 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner import bounds
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.options import ServingOptions
-from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, find_instance, read_instance_file
+from vllm_eks.planner.hardware.instance_files import read_instance_file
+from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, find_instance
 from vllm_eks.planner.models.known_models import ModelFacts, load_model
 from vllm_eks.planner.search.suggest import compare, nothing_fits_lines, plan
 

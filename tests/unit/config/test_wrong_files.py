@@ -14,7 +14,7 @@ import yaml
 from tests.support.told_errors import good_config, told
 from tests.support.wrong_files import ELSEWHERE, JSON_FILES, KUBECONFIGS, MODEL
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.hardware.instances import read_instance_file
+from vllm_eks.planner.hardware.instance_files import read_instance_file
 from vllm_eks.planner.models.known_models import read_model_folder
 
 

@@ -101,7 +101,9 @@ def test_a_users_own_files_count_before_the_shipped_ones(installed: Path, tmp_pa
         ("instances.json", "{}", "is not a catalogue file of this version: delete it"),
         ("instances.json", "{", "is not JSON"),
         (f"models/{lock_file_name(QWEN)}", "{}", "is not a lock file of this version: delete it and lock"),
+        (f"models/{lock_file_name(QWEN)}", '{"id": 1}', "is not a lock file of this version: delete it and lock"),
         (f"models/{lock_file_name(QWEN)}", "", "is empty"),
+        ("instances.json", '{"instances": [{"type": "p9"}]}', "is not a catalogue file of this version: delete it"),
     ],
 )
 def test_a_file_of_the_users_that_is_wrong_is_named_in_one_line(

@@ -1,11 +1,13 @@
 """How each `vllm serve` flag in `extraArgs` is handled, from data/vllm_flags/dispositions.json."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Self
 
+from vllm_eks.json_fields import Fields
+from vllm_eks.json_values import is_object
 from vllm_eks.planner.engine.flag_reading import GivenFlag
 from vllm_eks.planner.engine.flag_tables import TABLES
 
@@ -27,6 +29,25 @@ class Row:
     """Accepted values, besides the flag's default."""
     judge: str = ""
     """The name of a function in VALUE_RULES that decides which values the row applies to."""
+
+    @classmethod
+    def from_json(cls, row: object, *, where: str) -> Self:
+        """Return a row of the table.
+
+        Raises:
+            WrongField: It lacks a field, or has one of another name or type.
+        """
+        fields = Fields(row, where=where)
+        read = cls(
+            flags=fields.texts("flags"),
+            reason=fields.required("reason", str),
+            do=fields.optional("do", str, cls.do),
+            only=fields.texts("only"),
+            but=fields.texts("but"),
+            judge=fields.optional("judge", str, cls.judge),
+        )
+        fields.end()
+        return read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +87,8 @@ def dispositions() -> Dispositions:
         plan=frozenset(owned["plan"]),
         chart=frozenset(owned["chart"]),
         secrets=frozenset(owned["secrets"]),
-        refused=tuple(map(_row, document["refused"])),
-        warned=tuple(map(_row, document["warned"])),
+        refused=_rows("refused", document["refused"]),
+        warned=_rows("warned", document["warned"]),
         harmless=frozenset(document["harmless"]),
         gone=document["gone"],
     )
@@ -83,9 +104,10 @@ def warnings_of(given: GivenFlag, checkpoint_quantization: str) -> Iterator[Row]
     return (row for row in dispositions().warned if _applies(row, given, checkpoint_quantization))
 
 
-def _row(row: Mapping[str, Any]) -> Row:
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    return Row(**values)
+def _rows(name: str, rows: Iterable[object]) -> tuple[Row, ...]:
+    return tuple(
+        Row.from_json(row, where=f"{TABLES.name}/dispositions.json: {name} {at}") for at, row in enumerate(rows)
+    )
 
 
 def _applies(row: Row, given: GivenFlag, checkpoint_quantization: str) -> bool:
@@ -138,10 +160,10 @@ def _has_no_draft_model(given: GivenFlag, _: str) -> bool:
 
 def _method(value: str) -> str:
     try:
-        document = json.loads(value)
+        document: object = json.loads(value)
     except ValueError:
         return value
-    if not isinstance(document, dict):
+    if not is_object(document):
         return value
     model = document.get("model")
     # Without a method, vLLM takes the model name ngram as the method.

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vllm_eks.json_values import is_list, is_object
 from vllm_eks.planner.engine.flag_tables import Flag
 from vllm_eks.planner.engine.flag_values import value_error
 
@@ -209,20 +210,20 @@ def _merged(given: Sequence[GivenFlag]) -> list[GivenFlag]:
 def _merge_json(first: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     result = dict(first)
     for key, value in other.items():
-        match (result.get(key), value):
-            case (dict() as known, dict()):
-                result[key] = _merge_json(known, value)
-            case (list() as known, list()):
-                result[key] = known + value
-            case _:
-                result[key] = value
+        known: object = result.get(key)
+        if is_object(known) and is_object(value):
+            result[key] = _merge_json(known, value)
+        elif is_list(known) and is_list(value):
+            result[key] = known + value
+        else:
+            result[key] = value
     return result
 
 
 def _duplicates(given: Sequence[GivenFlag]) -> list[Misread]:
     """Return an error for each flag given twice. vLLM silently uses the last one, which hides a mistake."""
     seen: dict[str, GivenFlag] = {}
-    errors = []
+    errors: list[Misread] = []
     for flag in given:
         earlier = seen.setdefault(flag.flag.name, flag)
         if earlier is not flag and not flag.flag.repeats:

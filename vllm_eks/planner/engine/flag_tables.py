@@ -8,9 +8,10 @@ from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Self
 
 from vllm_eks.data import DATA
+from vllm_eks.json_fields import Fields
 from vllm_eks.planner.vllm_version import Version, parse_version
 
 TABLES = DATA / "vllm_flags"
@@ -39,6 +40,30 @@ class Flag:
     default: bool | float | str | None = None
     keys: tuple[str, ...] = ()
     """The accepted keys of a JSON value. Empty when vLLM does not check them."""
+
+    @classmethod
+    def from_json(cls, name: str, row: object, *, where: str) -> Self:
+        """Return a flag of a table.
+
+        Raises:
+            WrongField: Its row lacks a field, or has one of another name or type.
+        """
+        fields = Fields(row, where=f"{where}: {name}")
+        read = cls(
+            name=name,
+            form=fields.required("form", str),
+            aliases=fields.texts("aliases"),
+            inverses=fields.texts("inverses"),
+            choices=fields.texts("choices"),
+            folds_case=fields.optional("folds_case", bool, cls.folds_case),
+            nargs=fields.optional("nargs", str, cls.nargs),
+            none=fields.optional("none", bool, cls.none),
+            repeats=fields.optional("repeats", bool, cls.repeats),
+            default=fields.scalar("default"),
+            keys=fields.texts("keys"),
+        )
+        fields.end()
+        return read
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -98,18 +123,15 @@ def all_flags(version: str) -> Mapping[str, Flag]:
 
 @cache
 def _read(version: Version) -> FlagTable:
-    document = json.loads((TABLES / f"{'.'.join(map(str, version))}.json").read_text())
+    file = TABLES / f"{'.'.join(map(str, version))}.json"
+    document = json.loads(file.read_text())
+    where = f"{TABLES.name}/{file.name}"
     return FlagTable(
         version=document["vllm"],
         source=document["source"],
-        flags={name: _flag(name, row) for name, row in document["flags"].items()},
+        flags={name: Flag.from_json(name, row, where=where) for name, row in document["flags"].items()},
         tool_parsers=tuple(document["parsers"]["tool"]),
         reasoning_parsers=tuple(document["parsers"]["reasoning"]),
         kv_cache_dtypes=tuple(document["kv_cache_dtypes"]),
         environment=frozenset(document["environment"]),
     )
-
-
-def _flag(name: str, row: Mapping[str, Any]) -> Flag:
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    return Flag(name=name, **values)

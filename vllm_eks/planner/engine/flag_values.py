@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from vllm_eks.errors import closest_name
+from vllm_eks.json_values import is_object
 from vllm_eks.planner.engine.flag_tables import Flag
 
 WORDS = {
@@ -53,12 +54,12 @@ def _list(flag: Flag) -> str:
 
 def _json_error(flag: Flag, value: str) -> str | None:
     try:
-        document = json.loads(value)
+        document: object = json.loads(value)
     except ValueError:
         return f"{value!r} is not JSON: write it in single quotes, for example '{{\"key\": 1}}'"
     if not flag.keys:
         return None
-    if not isinstance(document, dict):
+    if not is_object(document):
         return f"{value!r} is not a JSON object: write for example '{{\"{flag.keys[0]}\": ...}}'"
     for key in document:
         if key not in flag.keys:

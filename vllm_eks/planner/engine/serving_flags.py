@@ -41,7 +41,7 @@ class ServingFlags:
     reasoning_parser: str | None = None
     enable_prefix_caching: bool | None = None
     enable_chunked_prefill: bool | None = None
-    lora_modules: Mapping[str, str] = field(default_factory=dict)
+    lora_modules: Mapping[str, str] = field(default_factory=dict[str, str])
     """Model name in requests -> Hugging Face id of the adapter."""
     max_loras: int = 1
     max_lora_rank: int = 16

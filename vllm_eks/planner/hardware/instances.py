@@ -1,29 +1,24 @@
 """The instance catalogue: GPUs, usable memory and price of each EC2 type that the planner supports."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from vllm_eks.data import DATA
 from vllm_eks.data.folders import data_folders, writable_data_folder
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
+from vllm_eks.json_fields import Fields, WrongField
 from vllm_eks.json_files import read_json_object
+from vllm_eks.json_values import is_object
 from vllm_eks.planner.hardware.other_types import why_not_served
 
 REFERENCE_REGION = "us-east-1"
 """The region in which the price of every type on sale is known."""
 CATALOGUE = DATA / "instances.json"
 """The shipped catalogue."""
-ABOVE_ZERO = (
-    "gpus",
-    "gpu_memory_gib",
-    "gpu_memory_bandwidth_gbytes_per_second",
-    "gpu_interconnect_gbytes_per_second",
-)
 
 
 NVLINK_GPUS = ("A100", "H100", "H200", "H800", "B200", "B300", "GB200")
@@ -66,12 +61,49 @@ class InstanceType:
     """On-demand Linux price in `price_region`, or the price in the instance file. None when unknown."""
     price_region: str | None = None
     """None for an instance file."""
-    usd_per_hour_by_region: Mapping[str, float] = field(default_factory=dict, hash=False)
+    usd_per_hour_by_region: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
     """All known list prices. Regions with an unknown price have no key."""
     quota_code: str | None = None
     quota_name: str | None = None
-    zone_ids: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    zone_ids: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]], hash=False)
     """Region -> ids of the zones known to offer the type. Regions without a known zone have no key."""
+
+    @classmethod
+    def from_json(cls, row: object, *, where: str) -> Self:
+        """Return the type that a row of a catalogue file describes.
+
+        Raises:
+            WrongField: It lacks a field, or has one of another name or type.
+        """
+        fields = Fields(row, where=where)
+        read = cls(
+            type=fields.required("type", str),
+            gpu=fields.required("gpu", str),
+            gpus=fields.required("gpus", int),
+            gpu_memory_gib=fields.required("gpu_memory_gib", float),
+            gpu_memory_source=fields.optional("gpu_memory_source", str, cls.gpu_memory_source),
+            compute_capability=fields.required("compute_capability", str),
+            gpu_memory_bandwidth_gbytes_per_second=fields.optional(
+                "gpu_memory_bandwidth_gbytes_per_second", float, None
+            ),
+            gpu_interconnect=fields.optional("gpu_interconnect", str, cls.gpu_interconnect),
+            gpu_interconnect_gbytes_per_second=fields.optional("gpu_interconnect_gbytes_per_second", float, None),
+            vcpus=fields.optional("vcpus", int, None),
+            memory_gib=fields.optional("memory_gib", float, None),
+            nvme_gb=fields.optional("nvme_gb", float, cls.nvme_gb),
+            network_gbps=fields.optional("network_gbps", float, None),
+            network_cards=fields.optional("network_cards", int, cls.network_cards),
+            efa_interfaces=fields.optional("efa_interfaces", int, cls.efa_interfaces),
+            gpudirect_rdma=fields.optional("gpudirect_rdma", bool, None),
+            usd_per_hour=fields.optional("usd_per_hour", float, None),
+            price_region=fields.optional("price_region", str, None),
+            usd_per_hour_by_region=fields.by_name("usd_per_hour_by_region", float),
+            quota_code=fields.optional("quota_code", str, None),
+            quota_name=fields.optional("quota_name", str, None),
+            zone_ids=fields.lists_by_name("zone_ids"),
+        )
+        fields.end()
+        return read
 
     @property
     def ranking_usd_per_hour(self) -> float:
@@ -145,10 +177,10 @@ def read_catalogue_file(file: Path) -> Catalogue:
     """
     document = read_json_object(file)
     try:
-        rows = [InstanceType(**row) for row in document.pop("instances")]
-        if not (isinstance(document["prices"], dict) and isinstance(document["sources"], dict)):
+        rows = [InstanceType.from_json(row, where=str(file)) for row in document.pop("instances")]
+        if not (is_object(document["prices"]) and is_object(document["sources"])):
             raise TypeError
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, WrongField):
         raise WrongQuestion(f"{file} is not a catalogue file of this version: delete it") from None
     return Catalogue(head=document, types={row.type: row for row in rows})
 
@@ -180,42 +212,3 @@ def find_instance(name: str, region: str = REFERENCE_REGION) -> InstanceType:
     if name not in catalogue(region):
         raise UnknownInstanceType(name, nearest_names(name, catalogue(region)))
     return catalogue(region)[name]
-
-
-def read_instance_file(path: Path) -> InstanceType:
-    """Return the instance type that a JSON file describes.
-
-    Raises:
-        WrongQuestion: The file is missing, is not a JSON object, or has wrong fields. The message lists all errors.
-    """
-    document = read_json_object(path, called="--instance-file")
-    return instance_of(document, where=f"--instance-file {path}")
-
-
-def instance_of(document: dict[str, Any], *, where: str) -> InstanceType:
-    """Return the instance type that a JSON object describes.
-
-    Raises:
-        WrongQuestion: Fields are missing, unknown or out of range. The message lists all of them.
-    """
-    from pydantic import TypeAdapter, ValidationError  # imported here because it takes a fifth of a plan's run time
-
-    capability = str(document.get("compute_capability", ""))
-    errors = []
-    if "compute_capability" in document and not re.fullmatch(r"\d+\.\d", capability):
-        errors.append(f"compute_capability: {capability!r} must look like 8.6")
-    try:
-        instance = TypeAdapter(InstanceType).validate_python(
-            {**document, **({"compute_capability": capability} if capability else {})}, extra="forbid"
-        )
-    except ValidationError as error:
-        words = {"missing": "is missing", "unexpected_keyword_argument": "is not a known key"}
-        for item in error.errors():
-            errors.append(f"{'.'.join(map(str, item['loc']))}: {words.get(item['type'], item['msg'])}")
-        raise WrongQuestion(f"{where}: {'; '.join(errors)}") from None
-    errors += [
-        f"{key}: must be above 0" for key in ABOVE_ZERO if (value := getattr(instance, key)) is not None and value <= 0
-    ]
-    if errors:
-        raise WrongQuestion(f"{where}: {'; '.join(errors)}")
-    return instance

@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Self
 
 from vllm_eks.data import DATA
+from vllm_eks.json_fields import Fields
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, known_catalogue
 
 PRICES = DATA / "prices.json"
@@ -24,6 +26,24 @@ class Price:
     date: str
     source: str
 
+    @classmethod
+    def from_json(cls, row: object, *, of: str, region: str) -> Self:
+        """Return the price that a row of data/prices.json states for a region.
+
+        Raises:
+            WrongField: It lacks a field, or has one of another name or type.
+        """
+        fields = Fields(row, where=f"{PRICES.name}: {of} in {region}")
+        read = cls(
+            usd=fields.required("usd", float),
+            of=of,
+            region=region,
+            date=fields.required("date", str),
+            source=fields.required("source", str),
+        )
+        fields.end()
+        return read
+
     @property
     def where_from(self) -> str:
         """Region, date and source, as text."""
@@ -33,12 +53,12 @@ class Price:
 @cache
 def list_prices(region: str) -> Mapping[str, Price]:
     """Return the known prices in a region, by their names in data/prices.json."""
-    prices = {}
+    prices: dict[str, Price] = {}
     for name, row in json.loads(PRICES.read_text())["prices"].items():
         by_region = row["usd_by_region"]
         price = by_region.get(region) or (None if partition(region) else by_region.get(EVERY_COMMERCIAL_REGION))
         if price:
-            prices[name] = Price(of=row["of"], region=region, **price)
+            prices[name] = Price.from_json(price, of=row["of"], region=region)
     return prices
 
 

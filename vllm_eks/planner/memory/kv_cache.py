@@ -203,7 +203,7 @@ def _groups(caches: Sequence[LayerCache], version: Version) -> tuple[CacheGroup,
         kinds.setdefault(one, []).append(index)
     fewest, most = min(map(len, kinds.values())), max(map(len, kinds.values()))
     size = most if most < fewest * _padding_limit(version) else fewest
-    groups = []
+    groups: list[CacheGroup] = []
     for kind, layers in kinds.items():
         count = ceil(len(layers) / size)
         groups += [CacheGroup(layers=tuple(layers[start::count]), cache=kind) for start in range(count)]

@@ -171,7 +171,7 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
         for is_last in (False, True)
     }
     captured = memory.captured_graphs(options)
-    stages = []
+    stages: list[Stage] = []
     for index, count in enumerate(counts):
         first = sum(counts[:index])
         weights = weights_term(

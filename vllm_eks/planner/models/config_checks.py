@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from vllm_eks.json_values import is_list
 from vllm_eks.planner.models.families import Family
 
 REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
@@ -114,9 +115,9 @@ def _missing(text: Mapping[str, Any], family: Family) -> list[str]:
 def _lists(text: Mapping[str, Any], layers: int) -> Iterator[str]:
     for key in PER_LAYER:
         value = text.get(key)
-        if value and (not isinstance(value, list) or len(value) != layers):
+        if value and (not is_list(value) or len(value) != layers):
             yield f"has a {key} that is not a list of {layers} entries, one for each layer"
     for key in LAYER_NUMBERS:
         value = text.get(key)
-        if value and not (isinstance(value, list) and all(isinstance(item, int) for item in value)):
+        if value and not (is_list(value) and all(isinstance(item, int) for item in value)):
             yield f"has {key} {value!r}, which is not a list of layer numbers"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_list, is_object, list_or_empty, object_or_empty
 from vllm_eks.planner.models.architecture import (
     Architecture,
     Attention,
@@ -54,7 +55,7 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
         WrongQuestion: Fields are missing or not whole numbers. The message lists all of them.
     """
     names = config.get("architectures")
-    name = str(names[0]) if isinstance(names, list) and names else None
+    name = str(names[0]) if is_list(names) and names else None
     known = FAMILIES.get(name or "")
     if known is None and not assume_dense:
         raise UnknownArchitecture(where, name)
@@ -100,8 +101,8 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
 
 
 def _section(config: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    section = config.get(name) or {}
-    if not isinstance(section, dict):
+    section: object = config.get(name) or {}
+    if not is_object(section):
         raise WrongQuestion(f"{where}: config.json has a {name} that is not a JSON object")
     return section
 
@@ -116,7 +117,9 @@ def _dense_size(family: Family, text: Mapping[str, Any]) -> int:
 
 
 def _has_tied_embeddings(config: Mapping[str, Any], text: Mapping[str, Any], family: Family) -> bool:
-    setting = (config.get("text_config") or {}).get("tie_word_embeddings", config.get("tie_word_embeddings"))
+    setting: object = object_or_empty(config.get("text_config")).get(
+        "tie_word_embeddings", config.get("tie_word_embeddings")
+    )
     return family.ties_by_default if setting is None else bool(setting)
 
 
@@ -172,7 +175,7 @@ def _is_full(text: Mapping[str, Any], index: int) -> bool:
 def _global_layers(text: Mapping[str, Any], layers: int) -> frozenset[int]:
     """Return Llama 4's layers without rotary embedding, which have full attention: every fourth by default."""
     marks = text.get("no_rope_layers")
-    if isinstance(marks, list) and len(marks) == layers:
+    if is_list(marks) and len(marks) == layers:
         return frozenset(index for index, has_rope in enumerate(marks) if not has_rope)
     interval = int(text.get("no_rope_layer_interval") or LLAMA_4_GLOBAL_INTERVAL)
     return frozenset(index for index in range(layers) if (index + 1) % interval == 0)
@@ -222,8 +225,8 @@ def _experts(family: Family, text: Mapping[str, Any], where: str) -> Experts | N
 
 def _moe_layers(family: Family, text: Mapping[str, Any], layers: int) -> frozenset[int]:
     """Return the layers with experts: all, except the first ones or those in between in some families."""
-    if text.get("moe_layers") and isinstance(text["moe_layers"], list):
-        return frozenset(int(index) for index in text["moe_layers"])
+    if marked := list_or_empty(text.get("moe_layers")):
+        return frozenset(int(index) for index in marked)
     if "interleave_moe_layer_step" in text:
         step = int(text.get("interleave_moe_layer_step") or 1)
         return frozenset(index for index in range(layers) if (index + 1) % step == 0)

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, get_args
 
 from vllm_eks.data import DATA
 from vllm_eks.data.folders import data_folders, writable_data_folder
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
+from vllm_eks.json_fields import Fields, WrongField
 from vllm_eks.json_files import read_json_object
+from vllm_eks.json_values import object_or_empty
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.weights import WeightParts, compute_parts, parts_of_headers
@@ -23,6 +25,7 @@ UNSERVED_FORMS = ("gguf", "exl2", "exl3", "mlx", "onnx")
 """Weight formats that are not supported, as they appear in repository names."""
 
 WeightsSource = Literal["headers", "index", "computed"]
+WEIGHTS_SOURCES: tuple[WeightsSource, ...] = get_args(WeightsSource)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,27 @@ class LockedModel:
     sources: dict[str, str]
     parts: dict[str, Any] | None = None
     """Bytes by part from the safetensors headers, when weights_source is `headers`."""
+
+    @classmethod
+    def from_json(cls, document: object, *, where: str) -> Self:
+        """Return the content of a lock file.
+
+        Raises:
+            WrongField: It lacks a field, or has one of another name or type.
+        """
+        fields = Fields(document, where=where)
+        read = cls(
+            id=fields.required("id", str),
+            revision=fields.nullable("revision", str),
+            gated=fields.required("gated", bool),
+            weights_source=fields.choice("weights_source", WEIGHTS_SOURCES),
+            weights_bytes=fields.nullable("weights_bytes", int),
+            config=fields.json_object("config"),
+            sources=fields.by_name("sources", str),
+            parts=fields.optional_object("parts"),
+        )
+        fields.end()
+        return read
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -135,8 +159,8 @@ def _lock_files() -> Mapping[str, Path]:
 
 def _read_lock_file(file: Path) -> LockedModel:
     try:
-        return LockedModel(**read_json_object(file))
-    except TypeError:
+        return LockedModel.from_json(read_json_object(file), where=str(file))
+    except WrongField:
         raise WrongQuestion(f"{file} is not a lock file of this version: delete it and lock the model again") from None
 
 
@@ -171,8 +195,7 @@ def read_model_folder(folder: Path, *, assume_dense: bool = False) -> ModelFacts
     config = read_json_object(folder / "config.json")
     index_path = folder / "model.safetensors.index.json"
     index = read_json_object(index_path) if index_path.exists() else {}
-    metadata = index.get("metadata")
-    total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    total: object = object_or_empty(index.get("metadata")).get("total_size")
     known = int(total) if isinstance(total, int | float) and total > 0 else None
     return ModelFacts(
         id=str(folder),

@@ -7,7 +7,9 @@ norms, routers and MLA's down-projections whole (ReplicatedLinear).
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Self
 
+from vllm_eks.json_fields import Fields
 from vllm_eks.planner.models.architecture import Architecture, GroupedQuery, Latent, LinearState
 
 BYTES_PER_16BIT = 2
@@ -26,6 +28,24 @@ class LayerWeights:
     replicated_bytes: float
     """Norms, router, MLA down-projections: whole on every rank."""
     parameters: int = 0
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Self:
+        """Return the bytes in a row of a lock file, of which its `indices` are taken.
+
+        Raises:
+            WrongField: It lacks a part, or has one of another name or type.
+        """
+        read = cls(
+            query_output_bytes=fields.required("query_output_bytes", float),
+            key_value_bytes=fields.required("key_value_bytes", float),
+            mlp_bytes=fields.required("mlp_bytes", float),
+            expert_bytes=fields.required("expert_bytes", float),
+            replicated_bytes=fields.required("replicated_bytes", float),
+            parameters=fields.optional("parameters", int, cls.parameters),
+        )
+        fields.end()
+        return read
 
     def rank_bytes(self, *, tensor_parallel_size: int, kv_heads: int, expert_share: float) -> float:
         """Return the bytes of this layer on one rank, with `expert_share` of its experts."""

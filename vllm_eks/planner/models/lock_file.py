@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vllm_eks.json_values import is_object, object_or_empty
 from vllm_eks.planner.models.tensors import SortedTensors
 
 TEXT_FIELDS = tuple(
@@ -42,9 +43,9 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a config.json that the planner reads, with their names and nesting."""
     facts: dict[str, Any] = {"architectures": config.get("architectures"), **_pick(config, TEXT_FIELDS)}
     for section, fields in (("text_config", TEXT_FIELDS), ("vision_config", VISION_FIELDS)):
-        if isinstance(config.get(section), dict):
-            facts[section] = _pick(config[section], fields)
-    text = config.get("text_config") or {}
+        if is_object(found := config.get(section)):
+            facts[section] = _pick(found, fields)
+    text = object_or_empty(config.get("text_config"))
     for key in ("quantization_config", "compression_config"):
         if config.get(key) or text.get(key):
             facts[key] = config.get(key) or text[key]

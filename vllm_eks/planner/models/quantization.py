@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_list, is_object
 
 MARLIN_OUTPUT_TILE = 64
 MARLIN_INPUT_TILE = 128
@@ -92,10 +93,10 @@ def parse_quantization(config: Mapping[str, Any]) -> Quantization:
     Raises:
         WrongQuestion: The planner does not support the method, or the section is invalid.
     """
-    section = config.get("quantization_config") or config.get("compression_config")
+    section: object = config.get("quantization_config") or config.get("compression_config")
     if not section:
         return NONE
-    if not isinstance(section, dict):
+    if not is_object(section):
         raise WrongQuestion(f"quantization_config {section!r} is not a JSON object")
     method = str(section.get("quant_method", ""))
     parse_method = _METHODS.get(method)
@@ -154,7 +155,8 @@ def _mxfp4(section: Mapping[str, Any]) -> Quantization:
 
 
 def _modelopt(section: Mapping[str, Any]) -> Quantization:
-    algorithm = str(section.get("quant_algo") or (section.get("quantization") or {}).get("quant_algo") or "")
+    inner: Mapping[str, Any] = section.get("quantization") or {}
+    algorithm = str(section.get("quant_algo") or inner.get("quant_algo") or "")
     ignored = _names(section.get("ignore") or section.get("exclude_modules"))
     if algorithm == "FP8":
         return Quantization(method="modelopt", weight_bits=8, ignored=ignored)
@@ -177,19 +179,19 @@ def _bitsandbytes(section: Mapping[str, Any]) -> Quantization:
 
 
 def _compressed_tensors(section: Mapping[str, Any]) -> Quantization:
-    groups = list((section.get("config_groups") or {}).values())
-    weights = [group.get("weights") for group in groups if group.get("weights")]
+    groups: Mapping[str, Mapping[str, Any]] = section.get("config_groups") or {}
+    weights: list[Mapping[str, Any]] = [group["weights"] for group in groups.values() if group.get("weights")]
     if not weights:
         raise WrongQuestion("compressed-tensors without config_groups.*.weights is not supported")
     if len({(w.get("num_bits"), w.get("group_size"), w.get("type")) for w in weights}) > 1:
         raise WrongQuestion("compressed-tensors with several weight schemes in one checkpoint is not supported")
     scheme = weights[0]
-    block = scheme.get("block_structure")
+    block: object = scheme.get("block_structure")
     return Quantization(
         method="compressed-tensors",
         weight_bits=int(scheme["num_bits"]),
         group_size=int(scheme["group_size"]) if scheme.get("group_size") else None,
-        block=(int(block[0]), int(block[1])) if isinstance(block, list) else None,
+        block=(int(block[0]), int(block[1])) if is_list(block) else None,
         is_float=scheme.get("type") == "float",
         # NVFP4 has 8-bit scales for groups of 16.
         scale_bytes=1 if scheme.get("type") == "float" and scheme["num_bits"] == 4 else 2,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vllm_eks.json_values import is_object
 from vllm_eks.planner.models.architecture import RotaryTable
 from vllm_eks.planner.models.config_checks import LARGEST_NUMBER, is_count
 from vllm_eks.planner.models.families import Family
@@ -60,13 +61,14 @@ def _parameters(text: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     outside = {key: text[key] for key in ("original_max_position_embeddings",) if key in text}
     for key in ("rope_parameters", "rope_scaling"):
-        if isinstance(text.get(key), Mapping):
-            return {**outside, **text[key]}
+        if is_object(section := text.get(key)):
+            return {**outside, **section}
     return {}
 
 
 def _section(parameters: Mapping[str, Any], name: str, default: Mapping[str, Any]) -> Mapping[str, Any]:
-    return parameters[name] if isinstance(parameters.get(name), Mapping) else default
+    section: object = parameters.get(name)
+    return section if is_object(section) else default
 
 
 def _rotary_dim(family: Family, text: Mapping[str, Any]) -> int:
@@ -110,7 +112,7 @@ def _number(value: object) -> float | None:
 def _chunk_rows(text: Mapping[str, Any]) -> int:
     """Return the rows that dual chunk attention adds: four tables of one chunk (Qwen2.5-1M, dual_chunk_rope.py)."""
     chunks = text.get("dual_chunk_attention_config")
-    if not isinstance(chunks, Mapping):
+    if not is_object(chunks):
         return 0
     chunk, local = (int(_number(chunks.get(key)) or 0) for key in ("chunk_size", "local_size"))
     return 4 * max(0, chunk - local)

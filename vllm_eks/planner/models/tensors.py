@@ -86,7 +86,7 @@ class SortedTensors:
     """Total of the parts, all of which are loaded."""
     draft_bytes: int
     """Layers for multi-token prediction, not loaded."""
-    unknown: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list[str])
 
 
 def tensor_bytes(name: str, tensor: Tensor) -> int:
@@ -118,7 +118,8 @@ def sort_tensors(
     """
     ends = dict.fromkeys(END_PARTS, 0)
     by_layer = [dict.fromkeys(LAYER_PARTS, 0) for _ in range(layers)]
-    parameters, drafts, unknown = 0, 0, []
+    parameters, drafts = 0, 0
+    unknown: list[str] = []
     kv_share = 2 * kv_heads / (heads + 2 * kv_heads)
     for name, tensor in tensors.items():
         size, words = tensor_bytes(name, tensor), name.split(".")

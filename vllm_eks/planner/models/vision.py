@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_object
 from vllm_eks.planner.models.architecture import Vision
 
 LLAMA4_TILES = 17
@@ -57,10 +58,10 @@ def parse_vision(config: Mapping[str, Any], tower: str, *, where: str) -> Vision
     Raises:
         WrongQuestion: A field is missing or not a number.
     """
-    section = config.get("vision_config")
+    section: object = config.get("vision_config")
     if not section or tower == "none":
         return None
-    if not isinstance(section, dict):
+    if not is_object(section):
         raise WrongQuestion(f"{where}: config.json has a vision_config that is not a JSON object")
     text_hidden = int((config.get("text_config") or config)["hidden_size"])
     try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from vllm_eks.json_fields import Fields
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.layer_weights import BYTES_PER_16BIT, LayerWeights, compute_layer
 
@@ -90,8 +91,9 @@ def parts_of_headers(parts: Mapping[str, Any], model: Architecture) -> WeightPar
     """Return the parts in a lock file, with the bytes in the safetensors headers."""
     layers: dict[int, LayerWeights] = {}
     for row in parts["layers"]:
-        bytes_by_part = {key: value for key, value in row.items() if key != "indices"}
-        layers |= dict.fromkeys(layer_indices(row["indices"]), LayerWeights(**bytes_by_part))
+        fields = Fields(row, where="parts.layers of a lock file")
+        indices = layer_indices(fields.required("indices", str))
+        layers |= dict.fromkeys(indices, LayerWeights.from_fields(fields))
     return WeightParts(
         embedding_bytes=parts["embedding_bytes"],
         head_bytes=parts["head_bytes"],

@@ -17,7 +17,7 @@ class ServingSpec:
     revision: str | None = None
     flags: ServingFlags = field(default_factory=ServingFlags)
     extra_args: Sequence[str] = field(default=())
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
     """Environment variables of vLLM's containers, added to the chart's own."""
     further_names: Sequence[str] = field(default=())
     """Other model names that clients may send instead of `name`."""

@@ -1,18 +1,11 @@
-import json
 import re
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 
-from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.hardware.instances import (
-    UnknownInstanceType,
-    catalogue,
-    find_instance,
-    instance_of,
-    read_instance_file,
-)
+from vllm_eks.json_fields import WrongField
+from vllm_eks.planner.hardware.instance_files import instance_of
+from vllm_eks.planner.hardware.instances import InstanceType, UnknownInstanceType, catalogue, find_instance
 from vllm_eks.planner.hardware.other_types import SERVED, why_not_served
 
 
@@ -20,6 +13,29 @@ def test_the_catalogue_holds_every_type_and_each_row_has_the_right_types() -> No
     assert len(catalogue()) == 58
     for row in catalogue().values():
         assert instance_of(asdict(row), where=row.type) == row
+
+
+ROW = {"type": "x1", "gpu": "A10G", "gpus": 4, "gpu_memory_gib": 22, "compute_capability": "8.6"}
+
+
+def test_a_row_of_the_catalogue_needs_only_what_decides_memory() -> None:
+    found = InstanceType.from_json(ROW, where="row")
+    assert found == InstanceType(type="x1", gpu="A10G", gpus=4, gpu_memory_gib=22, compute_capability="8.6")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({**ROW, "gpus": "4"}, "row: gpus '4' must be a whole number"),
+        ({**ROW, "colour": "red"}, "row: colour is not a known key"),
+        ({name: value for name, value in ROW.items() if name != "gpu"}, "row: gpu is missing"),
+        ({**ROW, "zone_ids": {"us-west-2": "usw2-az1"}}, "row: zone_ids: us-west-2 'usw2-az1' must be a list"),
+    ],
+)
+def test_a_row_of_another_form_names_the_field(row: object, message: str) -> None:
+    with pytest.raises(WrongField) as caught:
+        InstanceType.from_json(row, where="row")
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
@@ -82,51 +98,6 @@ def test_a_type_that_cannot_serve_is_told_so_and_no_other_offered_by_its_spellin
 
 def test_no_type_of_the_catalogue_counts_as_one_that_cannot_serve() -> None:
     assert [name for name in (*catalogue(), "g5.49xlarge", "p5x.large", "g9.large") if why_not_served(name)] == []
-
-
-GIVEN = {"type": "x1", "gpu": "A10G", "gpus": 4, "gpu_memory_gib": 21.98, "compute_capability": 8.6}
-
-
-def written(folder: Path, document: object) -> Path:
-    path = folder / "type.json"
-    path.write_text(document if isinstance(document, str) else json.dumps(document))
-    return path
-
-
-def test_an_instance_file_describes_a_type_the_catalogue_lacks(tmp_path: Path) -> None:
-    found = read_instance_file(written(tmp_path, {**GIVEN, "usd_per_hour": 3.5}))
-    assert (found.gpus, found.sm, found.usd_per_hour, found.gpu_memory_source) == (4, 86, 3.5, "given")
-
-
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
-        ("{", "is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        ([], "must hold one JSON object"),
-        ({**GIVEN, "gpus": 0}, "gpus: must be above 0"),
-        ({**GIVEN, "gpu_memory_gib": -1}, "gpu_memory_gib: must be above 0"),
-        (
-            {**GIVEN, "gpu_memory_bandwidth_gbytes_per_second": 0},
-            "gpu_memory_bandwidth_gbytes_per_second: must be above 0",
-        ),
-        ({**GIVEN, "compute_capability": "86"}, "compute_capability: '86' must look like 8.6"),
-        ({**GIVEN, "colour": "red"}, "colour: is not a known key"),
-        (
-            {"gpu": "A10G"},
-            "type: is missing; gpus: is missing; gpu_memory_gib: is missing; compute_capability: is missing",
-        ),
-    ],
-)
-def test_a_wrong_instance_file_is_one_clear_sentence(tmp_path: Path, document: object, message: str) -> None:
-    path = written(tmp_path, document)
-    with pytest.raises(WrongQuestion) as caught:
-        read_instance_file(path)
-    assert str(caught.value).removeprefix(f"--instance-file {path}").lstrip(": ") == message
-
-
-def test_a_missing_instance_file_is_told() -> None:
-    with pytest.raises(WrongQuestion, match=r"--instance-file none\.json: No such file or directory"):
-        read_instance_file(Path("none.json"))
 
 
 def test_the_zones_known_to_offer_a_type_stand_under_their_region() -> None:
