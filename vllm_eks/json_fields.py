@@ -66,10 +66,12 @@ class Fields:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Take a list of texts. An absent list is empty."""
-        value: object = self._left.pop(name, [])
+        if name not in self._left:
+            return ()
+        value: object = self._left.pop(name)
         if not is_list(value):
             raise self._wrong(f"{name} {value!r} must be a list")
-        return tuple(self._checked(name, item, str) for item in value)
+        return tuple([self._checked(name, item, str) for item in value])
 
     def json_object(self, name: str) -> dict[str, Any]:
         """Take an object that every row has, as it is."""
@@ -119,6 +121,5 @@ class Fields:
 
 
 def _is(value: object, kind: type[Kind]) -> TypeGuard[Kind]:
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, kind) or (kind is float and isinstance(value, int))
+    # A bool is an int to Python, not to JSON.
+    return type(value) is kind or (kind is float and type(value) is int)
