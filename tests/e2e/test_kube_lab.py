@@ -152,8 +152,8 @@ def test_the_hook_jobs_account_may_see_what_its_script_looks_at(
         env={"PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert done.stdout.splitlines()[-1] == (
-        "FAILED: not ready after 1 s: groups ready 1/2, of this revision 1. "
-        f"Look with: kubectl -n {namespace('dev')} get leaderworkersets,pods,events"
+        "FAILED: not ready after 1 s: groups ready 1/2, with this revision 1. "
+        f"For details run: kubectl -n {namespace('dev')} get leaderworkersets,pods,events"
     )
 
 

@@ -45,10 +45,10 @@ def test_a_dead_engine_ends_both_pods(rendered: str, version: str) -> None:
         leader.kill("engine")
         code, said, cause = ended(leader, 30)
         assert (code, cause) == (70, "killed")
-        assert said.startswith("vLLM ended by itself with exit code 0")
+        assert said.startswith("vLLM ended unexpectedly with exit code 0")
         code, said, cause = ended(worker, 15)
         assert (code, cause) == (71, "killed")
-        assert said.startswith("the leader ended: vLLM ended by itself with exit code 0")
+        assert said.startswith("the leader ended: vLLM ended unexpectedly with exit code 0")
 
 
 def test_a_killed_gpu_process_of_the_worker_ends_both_pods(rendered: str, version: str) -> None:
@@ -74,7 +74,7 @@ def test_a_worker_that_vanishes_ends_the_group_in_a_minute(rendered: str, versio
         worker.cut_link()
         code, said, cause = ended(leader, 80)
         assert (code, cause) == (71, "ranks")
-        assert said.startswith("worker 1 is gone: nothing heard from it for ")
+        assert said.startswith("worker 1 is gone: no heartbeat for ")
         assert ended(worker, 20)[::2] == (71, "ranks")
 
 
@@ -108,7 +108,7 @@ def test_a_server_whose_engine_the_kernel_kills_for_memory_says_so(rendered: str
         limit.overflow()
         code, said, cause = ended(pod, 40)
         assert (code, cause) == (70, "host_memory")
-        assert said.startswith("vLLM ended by itself with exit code 0, and the kernel killed a process of this")
+        assert said.startswith("vLLM ended unexpectedly with exit code 0, and the kernel killed a process of this")
 
 
 LORA = {"--enable-lora": "", "--max-loras": "1", "--max-lora-rank": "16", "--lora-modules": "sql=org/adapter"}
@@ -124,7 +124,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "too long": ({"flags": {"--max-model-len": "999999"}}, 1, "context", "999999"),
     "no such adapter": ({"flags": LORA}, 1, "lora", "org/adapter"),
     "no such middleware": ({"flags": {"--middleware": "nosuch.Thing"}}, 78, "no_module", "nosuch"),
-    "no keys": ({"secrets": {"llama-api-key": {"apiKey": "\n"}}}, 78, "no_key", "holds no API key"),
+    "no keys": ({"secrets": {"llama-api-key": {"apiKey": "\n"}}}, 78, "no_key", "contains no API key"),
     "a full disk": ({"small": {"home": "300k"}}, 78, "disk_full", "No space left on device"),
     "no number in a variable": (
         {"env": {"VLLM_CPU_KVCACHE_SPACE": "lots"}},

@@ -41,5 +41,5 @@ def test_a_group_answers_to_keys_shows_a_hang_and_ends_with_its_cause(version: s
         leader.kill("engine")
         code, said, cause = ended(leader, 20)
         assert (code, cause) == (70, "killed")
-        assert said.startswith("vLLM ended by itself with exit code 0")
+        assert said.startswith("vLLM ended unexpectedly with exit code 0")
         assert ended(worker, 10)[::2] == (71, "killed")

@@ -31,7 +31,7 @@ PASSED_OVER = {
     "metal/model.safetensors": b"y",
     "consolidated.safetensors": b"z",
 }
-NETWORK = "Look at NAT and routes of the private subnets"
+NETWORK = "Check NAT and routes of the private subnets"
 
 
 def arguments(hub: HubStub, bucket: str, *options: str) -> list[str]:

@@ -1,10 +1,10 @@
-"""The scripts that run in pods, standard library only (the copy Job has boto3 too).
+"""The scripts that run in pods, with only the standard library (and boto3 in the copy Job).
 
-Those of the model's pods are links: the chart holds the files, so that it renders without this package. Pods mount the
-scripts in a folder of the same path, `vllm_eks/pods`, so that they import each other here and there by one name.
+The scripts of the model's pods are links to files in the chart, so that the chart renders without this package. Pods
+mount the scripts at the same path, `vllm_eks/pods`, so that their imports work both here and in the pod.
 """
 
 from pathlib import Path
 
 PODS = Path(__file__).parent
-"""The folder, for those who hand the files on."""
+"""The folder with the scripts."""

@@ -1,9 +1,9 @@
-"""Copy one commit of a Hugging Face repository into S3, once.
+"""Copies one commit of a Hugging Face repository to S3.
 
-Runs in a Job on a system node, with Python and boto3 alone. Bytes go through memory only, so a full disk stops nothing.
-An object is only there once its hash was right; so a run after a broken one goes on with what is not there yet.
-Exit status 0: all is there. 1: not; another run may get further. 3: not, and no other run will. The last line names
-the cause and what to do.
+Runs in a Job on a system node, with only Python and boto3. Data passes only through memory, so it needs no disk space.
+An object exists only if its hash was right, so a new run copies only the missing files.
+Exit status 0: all files are in S3. 1: some are missing, and another run may succeed. 3: some are missing, and another
+run would fail too. The last line has the cause and a fix.
 """
 
 from __future__ import annotations
@@ -20,58 +20,58 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 if __name__ == "__main__":
-    # Run as a file: the package is two folders up, here and where pods mount it.
+    # Run as a script: the package is two folders up, both here and in the pod.
     sys.path[0] = str(Path(__file__).absolute().parents[2])
 
 from vllm_eks.pods.checked_file import CheckedFile
 from vllm_eks.pods.hub_files import CopyError, CorruptFileError, Hub, HubFile, RefusedError, say, total_size
-from vllm_eks.pods.s3_files import S3_ERRORS, Bucket, is_lasting, s3_cause
+from vllm_eks.pods.s3_files import S3_ERRORS, Bucket, is_permanent, s3_cause
 
 MIB = 1 << 20
-CORRUPT_TRIES = 3
+MAX_CORRUPT_COPIES = 3
 REFUSED = 3
-"""Exit status of a run that no other run can better: the Job is not tried again (components/weights/copy_job.py)."""
+"""Exit status if another run would fail too, so that the Job is not retried (components/weights/copy_job.py)."""
 STOP_SECONDS = 10
-"""How long files that are under way may take to give up, with what they uploaded."""
+"""Time for running copies to stop and to abort their uploads."""
 
 
 class Progress:
-    """What is done so far, told now and then; shared by all threads."""
+    """Counts copied files and bytes, and logs them regularly. Shared by all threads."""
 
     def __init__(self, files: Sequence[HubFile], every_seconds: float) -> None:
         self._lock = threading.Lock()
-        self._began = self._told_at = time.monotonic()
+        self._began = self._logged_at = time.monotonic()
         self._files, self._bytes = len(files), total_size(files)
         self._every = every_seconds
         self.found_files = self._done_files = self._done_bytes = self._copied_bytes = 0
 
     def add_bytes(self, count: int) -> None:
-        """Count bytes that came from the Hub; fewer than none where they turned out wrong."""
+        """Count bytes received from the Hub. Negative when they are discarded as corrupt."""
         with self._lock:
             self._copied_bytes += count
             self._done_bytes += count
 
-    def add_file(self, file: HubFile, *, was_there: bool) -> None:
-        """Count a file that is there."""
+    def add_file(self, file: HubFile, *, existed: bool) -> None:
+        """Count a file that is now in S3."""
         with self._lock:
             self._done_files += 1
-            self.found_files += was_there
-            self._done_bytes += file.size if was_there else 0
-        self._tell(f"; {file.name}{' was there already' if was_there else ''}")
+            self.found_files += existed
+            self._done_bytes += file.size if existed else 0
+        self._log(f"; {file.name}{' exists already' if existed else ''}")
 
     def seconds(self) -> float:
-        """Return how long it has been going."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._began
 
-    def due_in(self) -> float:
-        """Return in how many seconds a sign of life is due; gives it where it is."""
-        if time.monotonic() - self._told_at >= self._every:
-            self._tell("")
-        return max(0.01, self._told_at + self._every - time.monotonic())
+    def log_if_due(self) -> float:
+        """Log the progress if it is due, and return the seconds until it is next due."""
+        if time.monotonic() - self._logged_at >= self._every:
+            self._log("")
+        return max(0.01, self._logged_at + self._every - time.monotonic())
 
-    def _tell(self, what: str) -> None:
+    def _log(self, what: str) -> None:
         with self._lock:
-            self._told_at = time.monotonic()
+            self._logged_at = time.monotonic()
             seconds = self.seconds()
             rate = self._copied_bytes / 1e6 / max(seconds, 1e-3)
             say(
@@ -81,11 +81,11 @@ class Progress:
 
 
 def copy(hub: Hub, bucket: Bucket, file: HubFile, progress: Progress, *, is_listed: bool) -> None:
-    """Copy one file, unless it is there. Raises CopyError, StoppedError, or what boto3 raises."""
+    """Copy one file unless it exists. Raises CopyError, StoppedError, or an error of boto3."""
     if is_listed and bucket.has(file):
-        progress.add_file(file, was_there=True)
+        progress.add_file(file, existed=True)
         return
-    for tries_left in reversed(range(CORRUPT_TRIES)):
+    for tries_left in reversed(range(MAX_CORRUPT_COPIES)):
         source = CheckedFile(hub, file, progress.add_bytes)
         try:
             bucket.put(file, source)
@@ -93,21 +93,21 @@ def copy(hub: Hub, bucket: Bucket, file: HubFile, progress: Progress, *, is_list
         except CorruptFileError as error:
             progress.add_bytes(-source.at)
             if not tries_left:
-                raise CopyError(f"{error}, {CORRUPT_TRIES} times. Look for a proxy that changes files") from error
-            say(f"{error}: once more from its beginning")
-    progress.add_file(file, was_there=False)
+                raise CopyError(f"{error}, {MAX_CORRUPT_COPIES} times. Check for a proxy that changes files") from error
+            say(f"{error}: retry from its start")
+    progress.add_file(file, existed=False)
 
 
 def copy_all(hub: Hub, bucket: Bucket, options: argparse.Namespace) -> str:
-    """Copy every file and return what to say at the end. Raises CopyError, or what boto3 raises."""
+    """Copy all files and return the final message. Raises CopyError, or an error of boto3."""
     files = hub.files()
-    there = bucket.sizes()
-    bucket.drop_unfinished()
+    sizes = bucket.sizes()
+    bucket.abort_unfinished()
     progress = Progress(files, options.progress_seconds)
     pool = ThreadPoolExecutor(options.parallel)
-    # The largest first, so that no thread is left alone with one at the end.
+    # Largest first, so that no thread is still busy alone at the end.
     futures = [
-        pool.submit(copy, hub, bucket, file, progress, is_listed=there.get(file.name) == file.size)
+        pool.submit(copy, hub, bucket, file, progress, is_listed=sizes.get(file.name) == file.size)
         for file in sorted(files, key=lambda file: -file.size)
     ]
     try:
@@ -116,59 +116,58 @@ def copy_all(hub: Hub, bucket: Bucket, options: argparse.Namespace) -> str:
         hub.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         wait(futures, timeout=STOP_SECONDS)
-    there = bucket.sizes()
-    wrong = sorted(file.name for file in files if there.get(file.name) != file.size)
+    sizes = bucket.sizes()
+    wrong = sorted(file.name for file in files if sizes.get(file.name) != file.size)
     if wrong:
-        raise CopyError(f"{', '.join(wrong)} changed in the bucket meanwhile. Run it again")
+        raise CopyError(f"{', '.join(wrong)} changed in the bucket during the copy: run pulumi up again")
     bucket.put_manifest(hub, files)
     size, where = f"{total_size(files) / 1e9:.1f} GB", f"at s3://{options.bucket}/{options.prefix}"
     if progress.found_files == len(files):
-        return f"done: all {len(files)} files were there already, {size} {where}"
-    resumed = f"; {progress.found_files} of them were there already" if progress.found_files else ""
+        return f"done: all {len(files)} files exist already, {size} {where}"
+    resumed = f"; {progress.found_files} of them existed already" if progress.found_files else ""
     return f"done: {len(files)} files, {size} in {progress.seconds():.0f} s {where}{resumed}"
 
 
 def wait_for(futures: Sequence[Future[None]], progress: Progress) -> None:
-    """Wait until all are done, with a sign of life now and then. Raises the first failure as soon as there is one."""
+    """Wait until all copies are done, and log the progress. Raises the first error at once."""
     left = set(futures)
     while left:
-        done, left = wait(left, timeout=progress.due_in(), return_when=FIRST_EXCEPTION)
+        done, left = wait(left, timeout=progress.log_if_due(), return_when=FIRST_EXCEPTION)
         for one in done:
             one.result()
 
 
 def read_token(path: Path | None) -> str | None:
-    """Return the token, if there is one. Raises CopyError."""
+    """Return the token, or None without a token file. Raises CopyError."""
     if path is None:
         return None
     try:
         token = path.read_bytes().strip()
     except OSError as error:
         raise CopyError(f"the token file {path} cannot be read ({error.strerror}). Run pulumi up") from error
-    # http.client would show a token that it cannot send.
+    # http.client would print a token that it cannot send.
     if not token or not all(0x20 < byte < 0x7F for byte in token):
         raise RefusedError(
-            f"the token in {path} is empty, or has characters that no token has. "
-            "Run: pulumi config set --secret huggingFaceToken"
+            f"the token in {path} is empty or has invalid characters. Run: pulumi config set --secret huggingFaceToken"
         )
     return token.decode()
 
 
 def cause_of(error: BaseException, options: argparse.Namespace) -> str:
-    """Say what an error means and what to do."""
+    """Return what an error means, with a fix."""
     if isinstance(error, CopyError):
         return str(error)
     if isinstance(error, S3_ERRORS):
         return s3_cause(error, options.bucket)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"the node's disk is full ({error.strerror}). The copy itself writes nothing: look at what fills it"
-    return f"{type(error).__name__}: {error}. Run it again: it continues where it stopped"
+        return f"the node's disk is full ({error.strerror}). The copy itself writes nothing: check what fills it"
+    return f"{type(error).__name__}: {error}. Run pulumi up again: the copy resumes"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the copy and return the process's exit status."""
     options = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, _told_to_stop)
+    signal.signal(signal.SIGTERM, _on_stop_signal)
     try:
         hub = Hub(
             url=options.hub_url.rstrip("/"),
@@ -184,18 +183,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (CopyError, OSError, *S3_ERRORS) as error:
         say(f"FAILED: {cause_of(error, options)}.")
-        return REFUSED if isinstance(error, RefusedError) or is_lasting(error) else 1
+        return REFUSED if isinstance(error, RefusedError) or is_permanent(error) else 1
 
 
-def _told_to_stop(*_: object) -> None:
-    # As the container's first process it would otherwise not hear the signal at all, and leave its uploads behind.
-    raise CopyError(
-        "it received a stop signal, perhaps because its time was over. Run pulumi up: it continues where it stopped"
-    )
+def _on_stop_signal(*_: object) -> None:
+    # PID 1 ignores SIGTERM without a handler, and would leave its uploads behind.
+    raise CopyError("the Job was stopped, perhaps at its deadline. Run pulumi up again: the copy resumes")
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the options; the Job gives those without a default."""
+    """Parse the options. The Job sets those without a default."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--model", "--revision", "--bucket", "--prefix"):
         parser.add_argument(name, required=True)
@@ -212,5 +209,5 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
-    # A thread in the middle of an exchange that does not end would be waited for.
+    # Not sys.exit, which would wait for a thread with a hung connection.
     os._exit(code)

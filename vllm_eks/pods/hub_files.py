@@ -1,6 +1,6 @@
-"""Files of one commit on the Hugging Face Hub: which there are, and how each is opened.
+"""Lists and opens the files of one commit on the Hugging Face Hub.
 
-Standard library only: this runs in an image that has Python and boto3 and nothing else.
+Standard library only, because the copy Job's image has only Python and boto3.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from dataclasses import dataclass, field
 from typing import IO, Any, TypeVar
 
 WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.py", "*.tiktoken")
-"""What vLLM reads of a repository. No pickled weights: runai_streamer reads safetensors alone."""
+"""The files of a repository that vLLM reads. No pickled weights, because runai_streamer reads only safetensors."""
 UNWANTED = ("original/*", "metal/*", "*/*.safetensors")
-"""The same weights in other forms; and vLLM takes every safetensors file below the prefix for the model's own."""
+"""The same weights in other formats. vLLM would load every safetensors file below the prefix."""
 TIMEOUT_SECONDS = 60
-LONGEST_WAIT_SECONDS = 60
-PASSING_STATUSES = (408, 429)
-PASSING_ERRORS = (OSError, http.client.HTTPException, ValueError)
-"""What an exchange may raise without meaning more than: not now. A page that is no JSON is a ValueError."""
+MAX_WAIT_SECONDS = 60
+TEMPORARY_STATUSES = (408, 429)
+TEMPORARY_ERRORS = (OSError, http.client.HTTPException, ValueError)
+"""Errors that a retry may resolve. A page that is not JSON raises ValueError."""
 T = TypeVar("T")
 
 
 class CopyError(Exception):
-    """A fault that another try does not mend; its text is what to say and what to do."""
+    """An error that a retry does not resolve. The text has the error and a fix."""
 
 
 class RefusedError(CopyError):
-    """A fault that another run does not change either: only an edit of the stack, or of the Hub's settings, does."""
+    """An error that another run does not resolve either, but only a change of the stack or of the Hub's settings."""
 
 
 class CorruptFileError(Exception):
-    """What came is not what the Hub promised."""
+    """The content does not match the Hub's size or hash."""
 
 
 class StoppedError(Exception):
-    """Another file failed for good."""
+    """The copy of another file failed, so this one stops."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +52,12 @@ class HubFile:
     name: str
     size: int
     algorithm: str
-    """`sha256`, or `git-sha1` for a file that git itself holds."""
+    """`sha256`, or `git-sha1` for a file stored in git itself (not in LFS)."""
     digest: str
 
 
-class _TokenStaysAtTheHub(urllib.request.HTTPRedirectHandler):
-    """The Hub sends on to itself, where a gated model needs the token, and to storage, which must not see it."""
+class _TokenOnlyForTheHub(urllib.request.HTTPRedirectHandler):
+    """Sends the token only to the Hub. The Hub redirects to itself and to storage, which must not see the token."""
 
     def redirect_request(
         self,
@@ -68,7 +68,7 @@ class _TokenStaysAtTheHub(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        """Return the next request. urllib has dropped the token, as it drops all that was added `unredirected`."""
+        """Return the next request. urllib drops the token, because it is an unredirected header."""
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
         token = req.unredirected_hdrs.get("Authorization")
         if following and token and origin_of(following.full_url) == origin_of(req.full_url):
@@ -76,12 +76,12 @@ class _TokenStaysAtTheHub(urllib.request.HTTPRedirectHandler):
         return following
 
 
-_OPENER = urllib.request.build_opener(_TokenStaysAtTheHub)
+_OPENER = urllib.request.build_opener(_TokenOnlyForTheHub)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """One commit of one repository, and how patiently it is asked."""
+    """One commit of a repository, and how requests for it are retried."""
 
     url: str
     model: str
@@ -90,37 +90,37 @@ class Hub:
     attempts: int
     retry_seconds: float
     stop: threading.Event = field(default_factory=threading.Event)
-    """Once set, nothing is waited for and no file is read further."""
+    """When set, all waits and reads stop."""
 
     def files(self) -> list[HubFile]:
-        """Return what vLLM needs of the commit. Raises CopyError."""
+        """Return the files of the commit that vLLM needs. Raises CopyError."""
         model, revision = (urllib.parse.quote(text) for text in (self.model, self.revision))
         url = f"{self.url}/api/models/{model}/revision/{revision}?blobs=true"
-        listed = self._patiently(lambda: _json_of(self._open(url)))
+        listed = self._with_retries(lambda: _json_of(self._open(url)))
         try:
             files = [file_of(entry) for entry in listed["siblings"] if is_wanted(entry["rfilename"])]
         except (KeyError, TypeError) as error:
-            raise CopyError(f"{self.url} lists no {error} of files. Ask the Hub itself, not a mirror") from error
+            raise CopyError(f"{self.url} lists files without {error}. Use the Hub itself, not a mirror") from error
         if any(fnmatch.fnmatch(file.name, "model*.safetensors") for file in files):
-            # Some repositories hold the weights twice, in the form of the one who trained them too.
+            # Some repositories have the weights twice, the second time in the original training format.
             files = [file for file in files if not fnmatch.fnmatch(file.name, "consolidated*.safetensors")]
         if not any(file.name.endswith(".safetensors") for file in files):
             raise RefusedError(
-                f"{self.model} has no safetensors at {self.revision}, and nothing else can be streamed. "
-                "Write weights.source: huggingFace"
+                f"{self.model} has no safetensors files at {self.revision}, and vLLM can stream only those from S3. "
+                "Set weights.source: huggingFace"
             )
         return files
 
     def open_file(self, name: str, start: int) -> http.client.HTTPResponse:
-        """Open a file at a byte. Raises CopyError and CorruptFileError."""
+        """Open a file at a byte offset. Raises CopyError and CorruptFileError."""
         path = urllib.parse.quote(f"{self.model}/resolve/{self.revision}/{name}")
-        return self._patiently(lambda: self._open(f"{self.url}/{path}", start))
+        return self._with_retries(lambda: self._open(f"{self.url}/{path}", start))
 
-    def pause(self, tries: int, said: str, asked: str | None = None) -> None:
-        """Wait before another try: twice as long each time, or what the Hub asks for. Raises StoppedError."""
-        wished = float(asked) if asked and asked.isdecimal() else 0.0
-        seconds = min(max(wished, self.retry_seconds * 2**tries), LONGEST_WAIT_SECONDS)
-        say(f"{said}: once more in {seconds:.0f} s")
+    def pause(self, tries: int, error: str, retry_after: str | None = None) -> None:
+        """Wait before a retry: twice as long each time, or as long as the Hub asks. Raises StoppedError."""
+        requested = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
+        seconds = min(max(requested, self.retry_seconds * 2**tries), MAX_WAIT_SECONDS)
+        say(f"{error}: retry in {seconds:.0f} s")
         if self.stop.wait(seconds):
             raise StoppedError
 
@@ -131,49 +131,50 @@ class Hub:
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         return _OPENER.open(request, timeout=TIMEOUT_SECONDS)
 
-    def _patiently(self, exchange: Callable[[], T]) -> T:
-        """Ask, again and again where that may help. Raises CopyError, CorruptFileError and StoppedError."""
-        said = "nothing was tried"
+    def _with_retries(self, exchange: Callable[[], T]) -> T:
+        """Run an exchange, and retry it after temporary errors. Raises CopyError, CorruptFileError and StoppedError."""
+        message = "no attempt was made"
         for tried in range(self.attempts):
-            asked = None
+            retry_after = None
             try:
                 return exchange()
             except urllib.error.HTTPError as error:
                 self._refuse(error)
-                said, asked = f"HTTP {error.code} of {origin_of(error.url)}", error.headers.get("Retry-After")
-            except PASSING_ERRORS as error:
-                said = str(getattr(error, "reason", error)) or type(error).__name__
+                message = f"HTTP {error.code} from {origin_of(error.url)}"
+                retry_after = error.headers.get("Retry-After")
+            except TEMPORARY_ERRORS as error:
+                message = str(getattr(error, "reason", error)) or type(error).__name__
             if tried + 1 < self.attempts:
-                self.pause(tried, said, asked)
+                self.pause(tried, message, retry_after)
         raise CopyError(
-            f"the Hub at {self.url} does not answer after {self.attempts} tries ({said}). "
-            "Look at NAT and routes of the private subnets, or wait for the Hub"
+            f"the Hub at {self.url} does not answer after {self.attempts} attempts ({message}). "
+            "Check NAT and routes of the private subnets, or wait for the Hub"
         )
 
     def _refuse(self, error: urllib.error.HTTPError) -> None:
-        """Raise RefusedError, or CorruptFileError, where another try gives the same answer."""
-        code, what = error.code, f"HTTP {error.code} of the Hub for {self.model}"
+        """Raise RefusedError or CorruptFileError if a retry would get the same answer."""
+        code, what = error.code, f"HTTP {error.code} from the Hub for {self.model}"
         if code == 416:
             raise CorruptFileError(f"a file of {self.model} is shorter than the Hub lists") from error
-        # What the storage refuses was signed for by the Hub, and is signed anew for another try.
-        if code >= 500 or code in PASSING_STATUSES or origin_of(error.url) != origin_of(self.url):
+        # Storage URLs are signed by the Hub, which signs a new one for a retry.
+        if code >= 500 or code in TEMPORARY_STATUSES or origin_of(error.url) != origin_of(self.url):
             return
         if code == 401:
-            token = "the token is not valid" if self.token else "it needs a token"
+            token = "the token is not valid" if self.token else "a token is required"
             raise RefusedError(
-                f"{what}: {token}, or there is no such repository. Run: pulumi config set --secret huggingFaceToken"
+                f"{what}: {token}, or the repository does not exist. Run: pulumi config set --secret huggingFaceToken"
             ) from error
         if code == 403:
-            said = "the token's account may not have it. Accept the model's terms on its page"
-            raise RefusedError(f"{what}: {said}") from error
+            advice = "the token's account has no access. Accept the model's terms on its page"
+            raise RefusedError(f"{what}: {advice}") from error
         if code == 404:
-            said = f"there is no revision {self.revision}, or no such repository"
-            raise RefusedError(f"{what}: {said}. Correct model and revision") from error
+            missing = f"revision {self.revision} or the repository does not exist"
+            raise RefusedError(f"{what}: {missing}. Correct model and revision") from error
         raise RefusedError(f"{what}. Correct model and revision") from error
 
 
 def say(line: str) -> None:
-    """Write a line at once: print writes its end apart from it, and lines of several threads ran together."""
+    """Write a line in one call. print writes the line end separately, so lines of several threads can mix."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -185,12 +186,12 @@ def origin_of(url: str | None) -> str:
 
 
 def is_wanted(name: str) -> bool:
-    """Tell whether vLLM reads a file."""
+    """Return whether vLLM reads a file."""
     return any(fnmatch.fnmatch(name, one) for one in WANTED) and not any(fnmatch.fnmatch(name, one) for one in UNWANTED)
 
 
 def file_of(entry: Mapping[str, Any]) -> HubFile:
-    """Read one entry of the Hub's list."""
+    """Parse one entry of the Hub's list."""
     large = entry.get("lfs")
     if large:
         return HubFile(name=entry["rfilename"], size=large["size"], algorithm="sha256", digest=large["sha256"])

@@ -29,7 +29,7 @@ from vllm_eks.pods.engine import EngineState, answers_a_token, read_engine, read
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """The result of the previous probe: the engine's fingerprint, and the time since when it is unchanged."""
+    """The result of the previous probe: the engine's fingerprint, and the time since which it has not changed."""
 
     fingerprint: str
     since: float
@@ -91,7 +91,7 @@ def engine_error(options: argparse.Namespace) -> str:
 
     def token_comes() -> bool:
         key = first_key(options.keys)
-        # Without a key the engine gets the benefit of the doubt.
+        # Without a key no token can be requested, and the engine counts as healthy.
         return not key or answers_a_token(url, model=options.model, key=key, timeout_seconds=seconds)
 
     state = read_engine(url, timeout_seconds=seconds)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from vllm_eks.pods.cause import FIRST, NEVER, OUTER, SYMPTOM, Cause
 
 NODES_COME_SECONDS = 900
-"""Time within which a repaired or replaced node is back. A longer wait is useless."""
+"""Time in which EKS repairs or replaces a node. Waiting longer is useless."""
 OBJECTS_COME_SECONDS = 120
-"""Time within which the objects of a release and their volumes exist."""
+"""Time in which the objects of a release and their volumes are created."""
 
 OF_AWS = (
     Cause(
@@ -85,7 +85,7 @@ OF_THE_CLUSTER = (
         code="no_key",
         title="the Secret with the API keys is empty or cannot be read",
         remedy="set apiKey (pulumi config set --secret apiKey), then pulumi up",
-        signs=r"holds no API key|look at (?:the mode of )?the Secret of the",
+        signs=r"contains no API key|check (?:the mode of )?the Secret with the",
         explains=FIRST,
         patience_seconds=OBJECTS_COME_SECONDS,
     ),
@@ -136,7 +136,7 @@ OF_THE_CLUSTER = (
     Cause(
         code="weights_folder",
         title="the node has no folder for weights",
-        remedy="user data creates it on nodes of this stack: terminate the node, and it is replaced",
+        remedy="terminate the node: its replacement creates the folder in its user data",
         signs=r"MountVolume\.\w+ .{0,200}(does not exist|no such file)",
         patience_seconds=NODES_COME_SECONDS,
     ),
@@ -196,7 +196,7 @@ OF_THE_CLUSTER = (
     Cause(
         code="evicted",
         title="the node evicted the pod",
-        remedy="the message has the reason; a node that ends (spot, repair, drain) is replaced, and its group restarts",
+        remedy="the message has the reason; EKS replaces a removed node (spot, repair, drain), and its group restarts",
         signs=r"\bEvicted\b|TaintManagerEviction|TerminationByKubelet|PreemptionByScheduler|NodeLost|NodeShutdown",
         explains=OUTER,
     ),

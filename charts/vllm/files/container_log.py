@@ -25,7 +25,7 @@ class ContainerLog:
         self._thread = threading.Thread(target=self._copy, daemon=True)
 
     def start(self) -> None:
-        """Start to copy. Call it after the program has the pipe."""
+        """Start to copy. Call this after the program has opened the pipe."""
         os.close(self.pipe)
         self._thread.start()
 
@@ -39,7 +39,7 @@ class ContainerLog:
         return b"\n".join([*self._lines, self._rest]).decode(errors="replace")
 
     def say(self, text: str) -> None:
-        """Write a line of our own, which is not part of `tail`."""
+        """Write a line from the supervisor, which is not part of `tail`."""
         _write(self._target, f"vllm-eks: {text}\n".encode(errors="replace"))
 
     def _copy(self) -> None:

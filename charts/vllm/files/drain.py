@@ -16,13 +16,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 if __name__ == "__main__":
-    # Run as a file: the package is two folders up, here and where pods mount it.
+    # Run as a script: the package is two folders up, both here and in the pod.
     sys.path[0] = str(Path(__file__).absolute().parents[2])
 
 from vllm_eks.pods.engine import EngineState, read_engine
 
 LIMIT_SECONDS = 80
-"""Part of the pod's 120 s of grace. The stop afterwards takes up to 29 s (on 0.21.0 and 0.32.0, endless requests)."""
+"""Part of the pod's 120 s of grace. Stopping vLLM afterwards takes up to 29 s (measured on 0.21.0 and 0.32.0)."""
 
 
 def drain(
@@ -44,15 +44,15 @@ def drain(
         if state.trouble and not state.late:
             return f"the engine does not answer: {state.trouble}"
         if state.requests == 0:
-            return "no request is left"
+            return "all requests are done"
         if state.requests is None or not state.fingerprint:
-            pass  # late, or without metrics (--disable-log-stats): the number of requests is unknown
+            pass  # late, or no metrics (--disable-log-stats): the number of requests is unknown
         elif state.fingerprint != fingerprint:
             fingerprint, moved_at = state.fingerprint, now
         elif now - moved_at >= stall_seconds:
-            return f"{state.requests} requests are left and nothing moves"
+            return f"{state.requests} requests are left but make no progress"
         sleep(poll_seconds)
-    return f"{limit_seconds:g} s are over"
+    return f"the limit of {limit_seconds:g} s is reached"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

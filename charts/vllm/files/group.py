@@ -3,8 +3,8 @@
 The leader listens, and each worker sends hello and waits. When all workers are connected, the leader sends go and every
 pod starts vLLM. They start together because vLLM's ranks wait for each other for only a few minutes. From then on both
 sides send a heartbeat every BEAT_SECONDS. A member is lost when it sends bye, when its connection ends, or when it is
-silent for SILENCE_SECONDS (its node or network failed). vLLM does not notice that (0.21.0, 0.27.0), or only after
-minutes. Heartbeats come from the supervisor and not from vLLM, so a busy engine is never silent.
+silent for SILENCE_SECONDS (its node or network failed). vLLM itself notices that only after minutes, or never (0.21.0,
+0.27.0). Heartbeats come from the supervisor and not from vLLM, so a busy engine is never silent.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Group:
             self._lost(peer, f"{peer.name} is gone: {error}")
             return
         if now - peer.heard_at >= SILENCE_SECONDS:
-            self._lost(peer, f"{peer.name} is gone: nothing heard from it for {now - peer.heard_at:.0f} s")
+            self._lost(peer, f"{peer.name} is gone: no heartbeat for {now - peer.heard_at:.0f} s")
 
     def _hear(self, peer: Connection, line: str) -> None:
         word, _, rest = line.partition(" ")

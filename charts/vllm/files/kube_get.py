@@ -12,7 +12,7 @@ from typing import Any
 
 API_TIMEOUT_SECONDS = 10
 LOG_LINES = 400
-PASSING_ERRORS = (OSError, ValueError, http.client.HTTPException)
+TEMPORARY_ERRORS = (OSError, ValueError, http.client.HTTPException)
 """Errors that may be temporary. urllib raises HTTP statuses as OSError."""
 
 
@@ -26,17 +26,17 @@ class Kubernetes:
     namespace: str
 
     def core(self, path: str) -> Any:  # noqa: ANN401  (JSON)
-        """Get a path of the namespace in the core group. Raises one of PASSING_ERRORS."""
+        """Get a path of the namespace in the core group. Raises one of TEMPORARY_ERRORS."""
         return self._json(f"/api/v1/namespaces/{self.namespace}/{path}")
 
     def leader_worker_set(self, name: str) -> Any:  # noqa: ANN401  (JSON)
-        """Get a LeaderWorkerSet. Raises one of PASSING_ERRORS."""
+        """Get a LeaderWorkerSet. Raises one of TEMPORARY_ERRORS."""
         return self._json(
             f"/apis/leaderworkerset.x-k8s.io/v1/namespaces/{self.namespace}/leaderworkersets/{name}",
         )
 
     def log(self, pod: str, *, container: str = "", before: bool = False) -> str:
-        """Get the end of a container's log, or its previous run's with `before`. Raises one of PASSING_ERRORS."""
+        """Get the end of a container's log, or its previous run's with `before`. Raises one of TEMPORARY_ERRORS."""
         query = f"tailLines={LOG_LINES}&limitBytes=1000000" + (f"&container={container}" if container else "")
         query += "&previous=true" if before else ""
         with self._call(f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log?{query}") as answer:

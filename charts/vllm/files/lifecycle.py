@@ -55,7 +55,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Wait for the group, run vLLM, and return the exit code."""
-        reason = "it was asked to stop"
+        reason = "it was stopped"
         try:
             code, reason = self._run()
         except SystemExit as stopped:
@@ -74,14 +74,14 @@ class Supervisor:
         environ = self._environ()
         began = time.monotonic()
         if not self._meet(began + self._options.start_seconds):
-            text = f"{self._group.missing()} did not come within {self._options.start_seconds:g} s"
+            text = f"{self._group.missing()} did not connect within {self._options.start_seconds:g} s"
             return self._end(NEVER_MET, text)
         self._start(environ)
         started = time.monotonic()
         while True:
             self._reap()
             if self._asked_at is not None:
-                return self._stop(), "it was asked to stop"
+                return self._stop(), "it was stopped"
             if self._status is not None:
                 return self._unexpected_end(128 - self._status if self._status < 0 else self._status)
             try:
@@ -112,7 +112,7 @@ class Supervisor:
                 said_at = now
             self._pause()
         if self._options.size > 1:
-            self._log.say("the group is whole: vLLM starts")
+            self._log.say("the group is complete: vLLM starts")
         return True
 
     def _environ(self) -> dict[str, str]:
@@ -176,14 +176,14 @@ class Supervisor:
             self._pause()
             self._reap()
         if self._status is None:
-            self._log.say("vLLM did not end in time and is killed")
+            self._log.say("vLLM did not stop in time and is killed")
             self._kill()
             return KILLED
         self._log.finish(2)
         return STOPPED
 
     def _unexpected_end(self, code: int) -> tuple[int, str]:
-        text = f"vLLM ended by itself with exit code {code}"
+        text = f"vLLM ended unexpectedly with exit code {code}"
         self._kill()
         for other in (killed_since(self._memory_kills), self._lost_meanwhile()):
             text += f", and {other}" if other else ""
@@ -225,7 +225,7 @@ class Supervisor:
 
 
 def last_error(log: str) -> str:
-    """Return the line that explains why vLLM ended, with the cause if the line alone does not show it."""
+    """Return the line that explains why vLLM ended, with the cause if the line does not show it."""
     words, cause = last_words(log), cause_of(log)
     if named := bad_variables(words, os.environ):
         return f"{words} ({named})"

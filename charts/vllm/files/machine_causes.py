@@ -139,7 +139,7 @@ THE_END = (
     Cause(
         code="killed",
         title="a process of the engine was killed from outside",
-        remedy="the kernel killed it for memory, or a person did: check kubectl describe node and the container's "
+        remedy="the kernel killed it for memory, or someone killed it: check kubectl describe node and the container's "
         "reason",
         signs=r"Worker proc \S+ died unexpectedly(?! \(exit code: 0\))|engine core exited unexpectedly"
         r"|exit code 137\b|exit code: -9\b|a process of the engine was killed from outside",
@@ -157,7 +157,7 @@ THE_END = (
         r"|ncclRemoteError|ncclInternalError|Watchdog caught collective operation timeout|RPC call to \w+ timed out"
         r"|gloo/transport/\S+ .{0,80}(?:Connection|[Tt]imed? ?out|reset|refused)|Connection closed by peer"
         r"|Connection reset by peer|recvValue failed|Broken pipe.{0,80}TCPStore|connectFullMesh failed"
-        r"|[Hh]eartbeat monitor timed out|did not come within [\d.]+ s",
+        r"|[Hh]eartbeat monitor timed out|did not connect within [\d.]+ s",
         explains=OUTER,
     ),
     Cause(
@@ -170,7 +170,7 @@ THE_END = (
     Cause(
         code="dead",
         title="the engine is dead",
-        remedy="the first error in its log is the cause; without an error it was killed from outside",
+        remedy="the first error in its log is the cause; if there is none, it was killed from outside",
         signs=r"EngineDeadError|/health says 503|Engine core initialization failed|Engine process failed to start",
         explains=SYMPTOM,
     ),

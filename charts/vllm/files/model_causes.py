@@ -13,7 +13,7 @@ FROM_THE_HUB = (
         title="the Hugging Face account has no access to the model",
         remedy="accept the model's terms on its page, with the account of huggingFaceToken",
         signs=r"GatedRepoError|\b403 (?:Client Error|Forbidden)|Cannot access gated repo|gated repo|awaiting a review"
-        r"|HTTP 403 of the Hub",
+        r"|HTTP 403 from the Hub",
         patience_seconds=NEVER,
     ),
     Cause(
@@ -21,7 +21,7 @@ FROM_THE_HUB = (
         title="the Hugging Face token is missing or wrong",
         remedy="run pulumi config set --secret huggingFaceToken, then pulumi up",
         signs=r"\b401 (?:Client Error|Unauthorized)|Invalid user token|Invalid username or password"
-        r"|HTTP 401 of the Hub",
+        r"|HTTP 401 from the Hub",
         patience_seconds=NEVER,
     ),
     Cause(
@@ -29,7 +29,7 @@ FROM_THE_HUB = (
         title="the repository, commit or file does not exist, or the token has no access to it",
         remedy="correct model and revision; for a private or gated model set huggingFaceToken",
         signs=r"RepositoryNotFoundError|Repository Not Found|RevisionNotFoundError|Revision Not Found|Invalid rev id"
-        r"|HTTP 404 of the Hub|is not a local folder and is not a valid model|is not a valid git identifier",
+        r"|HTTP 404 from the Hub|is not a local folder and is not a valid model|is not a valid git identifier",
         explains=FIRST,
         patience_seconds=NEVER,
     ),
@@ -46,7 +46,7 @@ FROM_THE_HUB = (
         code="hub_failing",
         title="the Hub returns a server error",
         remedy="wait for the retry; weights.source: s3 needs the Hub only once",
-        signs=r"\b(?:429|50\d) (?:Client|Server) Error|HfHubHTTPError: (?:429|50\d)|HTTP (?:429|5\d\d) of the Hub"
+        signs=r"\b(?:429|50\d) (?:Client|Server) Error|HfHubHTTPError: (?:429|50\d)|HTTP (?:429|5\d\d) from the Hub"
         r"|Too Many Requests for url",
     ),
     Cause(

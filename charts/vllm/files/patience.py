@@ -42,7 +42,7 @@ class Patience:
         enough = CRASHES if cause else UNKNOWN_CRASHES
         patience = cause.patience_seconds if cause else 0
         if len(seen) >= enough and now - first >= patience:
-            self._enough = f"{crash.pod} crashed {len(seen)} times for the same reason, which waiting does not change"
+            self._enough = f"{crash.pod} crashed {len(seen)} times for the same reason, so waiting does not help"
 
     def see_trouble(self, subject: str, text: str, now: float) -> None:
         """Record a problem other than a crash, such as a missing image. `now` is in seconds."""
@@ -54,9 +54,9 @@ class Patience:
         self._since[cause.code] = since, now
         if now - since >= cause.patience_seconds:
             self._enough = (
-                f"{subject}: for {now - since:.0f} s, and waiting does not change it"
+                f"{subject} has failed for {now - since:.0f} s, and waiting does not help"
                 if now > since
-                else (f"{subject}: waiting does not change it")
+                else f"{subject} has failed, and waiting does not help"
             )
 
     @property

@@ -34,7 +34,7 @@ def errors(command: Sequence[str], environ: Mapping[str, str], *, places: Sequen
         messages += _folder_errors(Path(folder))
     messages += _key_errors(environ)
     if (token := environ.get("HF_TOKEN_PATH")) and not _readable(Path(token)):
-        messages.append(f"{token} cannot be read: look at the Secret of the Hugging Face token")
+        messages.append(f"{token} cannot be read: check the Secret with the Hugging Face token")
     messages += _middleware_errors(command, environ)
     return messages
 
@@ -74,12 +74,12 @@ def _key_errors(environ: Mapping[str, str]) -> Iterator[str]:
     try:
         files = [path for path in Path(folder).iterdir() if not path.name.startswith(".")]
     except OSError as error:
-        yield f"{folder} cannot be read ({error.strerror or error}): look at the Secret of the API keys"
+        yield f"{folder} cannot be read ({error.strerror or error}): check the Secret with the API keys"
         return
     unreadable = [path for path in files if not _readable(path)]
-    yield from (f"{path} cannot be read: look at the mode of the Secret of the API keys" for path in unreadable)
+    yield from (f"{path} cannot be read: check the mode of the Secret with the API keys" for path in unreadable)
     if not unreadable and not any(path.read_bytes().strip() for path in files):
-        yield f"{folder} holds no API key, so no client could call the model: add one to its Secret"
+        yield f"{folder} contains no API key, so no client can call the model: add one to its Secret"
 
 
 def _middleware_errors(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _middleware_errors(command: Sequence[str], environ: Mapping[str, str]) -> It
                 ["python3", "-c", code], env=dict(environ), capture_output=True, text=True, timeout=IMPORT_SECONDS
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            yield f"--middleware {name} could not be tested: {error}"
+            yield f"--middleware {name} could not be checked: {error}"
             continue
         if tried.returncode:
             last = (tried.stderr.strip().splitlines() or ["no output"])[-1]

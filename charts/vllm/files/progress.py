@@ -13,9 +13,9 @@ STAGES = (
     (r"Initializing a V\d LLM engine", "the engine starts"),
     (
         r"world_size=(?!1 )\d+ rank=|vllm-eks: waiting for (?:worker|the leader)",
-        "waits for the other members of its group",
+        "waits for the other pods of its group",
     ),
-    (r"Starting to load model", "the model's files are looked for"),
+    (r"Starting to load model", "looks for the model's files"),
     (rf"(?:Downloading|Fetching \d+ files|\.safetensors):\s+{PERCENT}", "downloads weights"),
     (
         rf"Loading \w+ checkpoint shards:\s+{PERCENT} Completed \| (?P<done>\d+)/(?P<all>\d+)",
@@ -29,7 +29,7 @@ STAGES = (
         "compiles",
     ),
     (r"Initial profiling/warmup run took|Available KV cache memory", "measures memory"),
-    (r"KV cache size: [\d,]+ tokens", "the KV cache is made"),
+    (r"KV cache size: [\d,]+ tokens", "allocates the KV cache"),
     (rf"Capturing CUDA graphs?[^:]*:\s+{PERCENT}", "captures CUDA graphs"),
     (r"Graph capturing finished|init engine \(profile", "the engine is ready, the server starts"),
     (r"Application startup complete", "serves"),
@@ -84,12 +84,12 @@ def measured_against(log: str, planned: Planned) -> list[str]:
 
 
 def _weights_line(gib: float, high: float | None) -> str:
-    said = f"weights take {gib:.2f} GiB of a GPU"
+    said = f"the weights take {gib:.2f} GiB per GPU"
     if high is None:
         return said
     if gib <= high * ROUNDING:
         return f"{said}, planned up to {high:.2f}"
-    return f"WARNING: {said}, more than the {high:.2f} planned: the KV cache is smaller by that"
+    return f"WARNING: {said}, more than the planned {high:.2f}: the KV cache is smaller by the difference"
 
 
 def _tokens_line(tokens: int, low: int | None, high: int | None) -> str:
@@ -99,4 +99,4 @@ def _tokens_line(tokens: int, low: int | None, high: int | None) -> str:
     if low <= tokens <= high:
         return f"{said}, planned {low:,} to {high:,}"
     other = "fewer" if tokens < low else "more"
-    return f"WARNING: {said}, {other} than the {low:,} to {high:,} planned"
+    return f"WARNING: {said}, {other} than the planned {low:,} to {high:,}"

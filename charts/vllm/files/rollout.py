@@ -46,10 +46,10 @@ def judge(
     status = lws.get("status", {})
     present = [pod for pod in pods if label(pod, REVISION_LABEL) == revision]
     leaders = [pod for pod in present if label(pod, WORKER_INDEX_LABEL) == "0" and is_ready(pod)]
-    parts = [f"groups ready {status.get('readyReplicas', 0)}/{replicas}, of this revision {len(leaders)}"]
+    parts = [f"groups ready {status.get('readyReplicas', 0)}/{replicas}, with this revision {len(leaders)}"]
     old = len(pods) - len(present)
     if old:
-        parts.append(f"{old} pods of another revision still there")
+        parts.append(f"{old} pods of another revision remain")
     waiting = [pod for pod in present if not is_ready(pod)]
     said = [(name_of(pod), trouble(pod, complaint_about(pod, complaints))) for pod in waiting]
     crashes = [crash for pod in present for crash in crashes_of(pod, complaint_about(pod, complaints))]
@@ -89,7 +89,7 @@ def trouble(pod: Object, warning: str) -> str:
     for container, is_init in containers_of(pod):
         waiting = container.get("state", {}).get("waiting")
         if waiting is None or waiting.get("reason") == "PodInitializing":
-            continue  # an init container has not ended yet and gives a better reason
+            continue  # an init container still runs and gives a better reason
         reason = waiting.get("reason", "waiting")
         # ContainerCreating is not a reason. A volume that cannot be mounted is reported only by an event.
         message = waiting.get("message") or warning

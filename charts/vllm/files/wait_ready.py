@@ -25,7 +25,7 @@ if __name__ == "__main__":
 
 from vllm_eks.pods.causes import cause_of, masked
 from vllm_eks.pods.complaints import complaints_by_uid
-from vllm_eks.pods.kube_get import PASSING_ERRORS, Kubernetes
+from vllm_eks.pods.kube_get import TEMPORARY_ERRORS, Kubernetes
 from vllm_eks.pods.progress import Planned
 from vllm_eks.pods.rollout import LWS_LABEL, Sight, judge
 from vllm_eks.pods.watch import Api, Watch
@@ -56,14 +56,14 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = time, kubernetes
     """Run the wait and return the process's exit status."""
     options = parse_arguments(arguments)
     if options.replicas == 0:
-        print(f"{options.name} is parked: 0 replicas, nothing to wait for.")
+        print(f"{options.name} is parked (0 replicas): there is nothing to wait for.")
         return 0
     kubernetes = kubernetes or Kubernetes(
         url=options.kubernetes_url, credentials=options.credentials, namespace=options.namespace
     )
     watch = Watch(kubernetes, options.planned, options.progress_seconds)
     began = clock.monotonic()
-    sight = Sight(line="nothing seen yet")
+    sight = Sight(line="no answer from Kubernetes yet")
     asked_since: float | None = None
     printed, printed_at = "", 0.0
     while (elapsed := clock.monotonic() - began) < options.timeout_seconds:
@@ -126,7 +126,7 @@ def look(options: argparse.Namespace, kubernetes: Api) -> Sight:
         lws = kubernetes.leader_worker_set(options.name)
         pods = kubernetes.core(f"pods?labelSelector={LWS_LABEL}%3D{options.name}")["items"]
         events = kubernetes.core("events")["items"]
-    except PASSING_ERRORS as error:
+    except TEMPORARY_ERRORS as error:
         return Sight(line=f"the Kubernetes API does not answer: {error}")
     return judge(
         lws,
@@ -145,7 +145,7 @@ def ask_all(options: argparse.Namespace, sight: Sight, *, seconds_left: float, s
         try:
             seconds = min(ANSWER_TIMEOUT_SECONDS, max(1, seconds_left))
             ask(options, name, url, timeout_seconds=seconds, settled=settled)
-        except PASSING_ERRORS as error:
+        except TEMPORARY_ERRORS as error:
             line = f"{name} is ready but does not answer: {error}"
             return Sight(line=line, look_with=f"logs {sight.leaders[0][0]}")
     return Sight(
@@ -155,7 +155,7 @@ def ask_all(options: argparse.Namespace, sight: Sight, *, seconds_left: float, s
 
 
 def ask(options: argparse.Namespace, name: str, url: str, *, timeout_seconds: float, settled: bool) -> None:
-    """Request one token. Raises one of PASSING_ERRORS, or FinalError."""
+    """Request one token. Raises one of TEMPORARY_ERRORS, or FinalError."""
     body = {"model": options.model, "prompt": "Hello", "max_tokens": 1}
     headers = {
         "Authorization": f"Bearer {options.api_key_file.read_text().strip()}",
@@ -165,18 +165,18 @@ def ask(options: argparse.Namespace, name: str, url: str, *, timeout_seconds: fl
     try:
         with urllib.request.urlopen(request, timeout=timeout_seconds) as answer:
             if not json.load(answer).get("choices"):
-                raise ValueError("an answer without choices")
+                raise ValueError("the response has no choices")
     except urllib.error.HTTPError as error:
         said = error.read(300).decode(errors="replace")
         if error.code == 401:
             if not settled:
-                raise OSError("it refuses the API key (HTTP 401); a changed key takes a minute or two") from error
+                raise OSError("it rejects the API key (HTTP 401); a changed key takes a minute or two") from error
             raise FinalError(
-                f"{name} still refuses the API key (HTTP 401) after {options.key_settle_seconds:g} s. Restart its pods "
+                f"{name} still rejects the API key (HTTP 401) after {options.key_settle_seconds:g} s. Restart its pods "
                 f"with kubectl -n {options.namespace} delete pod -l {LWS_LABEL}={options.name}"
             ) from error
         if 400 <= error.code < 500 and error.code != 429:
-            raise FinalError(f"{name} refuses the request (HTTP {error.code}): {said}") from error
+            raise FinalError(f"{name} rejects the request (HTTP {error.code}): {said}") from error
         raise OSError(f"HTTP {error.code}: {said}") from error
 
 
@@ -184,10 +184,10 @@ def final_line(options: argparse.Namespace, sight: Sight, watch: Watch, why: str
     """Return the last line: the cause, its fix, and the command that shows more."""
     where = f"kubectl -n {options.namespace} {sight.look_with}"
     crash = watch.last_crash
-    seen = f"; last crash seen, {crash}" if crash and crash not in sight.line else ""
+    seen = f"; last crash: {crash}" if crash and crash not in sight.line else ""
     cause = cause_of(*watch.texts(), crash, sight.line)
     known = f"; cause: {cause.sentence}" if cause else ""
-    return masked(f"FAILED: {why}: {sight.line}{seen}{known}. Look with: {where}")
+    return masked(f"FAILED: {why}: {sight.line}{seen}{known}. For details run: {where}")
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from vllm_eks.pods.crashes import Crash
-from vllm_eks.pods.kube_get import PASSING_ERRORS
+from vllm_eks.pods.kube_get import TEMPORARY_ERRORS
 from vllm_eks.pods.patience import Patience
 from vllm_eks.pods.progress import Planned, measured_against, stage_of
 from vllm_eks.pods.rollout import Sight
 
 
 class Api(Protocol):
-    """The calls to one namespace of Kubernetes. Each raises one of PASSING_ERRORS when there is no answer."""
+    """The calls to one namespace of Kubernetes. Each raises one of TEMPORARY_ERRORS when there is no answer."""
 
     def leader_worker_set(self, name: str, /) -> Any:  # noqa: ANN401  (JSON)
         """Return a LeaderWorkerSet."""
@@ -85,6 +85,6 @@ class Watch:
     def _log_of(self, crash: Crash) -> str:
         try:
             return self._kubernetes.log(crash.pod, container=crash.container, before=crash.before)
-        except PASSING_ERRORS:
+        except TEMPORARY_ERRORS:
             # The group restarted first. The termination message still has the last lines.
             return ""

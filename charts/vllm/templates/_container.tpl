@@ -1,4 +1,4 @@
-{{/* What the vLLM container is started with. Each takes the dict of vllm.podSpec: root and role. */}}
+{{/* Arguments and environment of the vLLM container. Each template takes the dict of vllm.podSpec: root and role. */}}
 {{- define "vllm.args" -}}
 {{- $values := .root.Values -}}
 - {{ $values.weights.s3Uri | default $values.model.id | quote }}
@@ -16,14 +16,14 @@
 - "0.0.0.0"
 - "--port"
 - {{ int $values.port | quote }}
-# Keys from mounted files, so that two may be good at a time (files/vllm_eks_keys.py).
+# Reads the API keys from mounted files, so that several keys can be valid at once (files/vllm_eks_keys.py).
 - "--middleware"
 - "vllm_eks_keys.ApiKeys"
-# /load, by which the probe sees requests that a hanging engine has not even counted (files/alive.py).
+# Adds /load, which shows the probe requests that a hung engine has not yet counted (files/alive.py).
 - "--enable-server-load-tracking"
 {{- if semverCompare ">=0.21.0" $values.vllmVersion }}
-# What comes in after the drain may end, and the probes' 20 lines a minute stay out of the log. Both flags are missing in
-# vLLM 0.11.2 and there in 0.21.0; the versions between were not read.
+# Lets requests that arrive after the drain finish, and keeps the probes' 20 lines a minute out of the log. vLLM 0.11.2
+# lacks both flags and 0.21.0 has them. The versions in between were not checked.
 - "--shutdown-timeout"
 - "15"
 - "--disable-access-log-for-endpoints"
@@ -40,7 +40,7 @@
 - "--node-rank"
 - "$(LWS_WORKER_INDEX)"
 - "--master-addr"
-# The leader binds to this address, and its own name may not resolve yet when it starts.
+# The leader binds to this address. Its own name may not resolve yet when it starts.
 - {{ ternary "$(POD_IP)" "$(LWS_LEADER_ADDRESS)" (eq .role "leader") | quote }}
 - "--master-port"
 - "29501"
@@ -58,7 +58,7 @@
       fieldPath: status.podIP
 - name: VLLM_HOST_IP
   value: "$(POD_IP)"
-# In a pod the VPC CNI calls the interface eth0; guessing, NCCL may take another.
+# The VPC CNI names a pod's interface eth0. Without this, NCCL may choose another interface.
 - name: NCCL_SOCKET_IFNAME
   value: eth0
 - name: GLOO_SOCKET_IFNAME
@@ -70,7 +70,7 @@
   value: /middleware
 {{- end }}
 {{- with .root.Values.weights.region }}
-# Whose S3 the weights are in; the pod's role brings the credentials.
+# The region of the bucket with the weights. The credentials come from the pod's role.
 - name: AWS_REGION
   value: {{ . | quote }}
 - name: AWS_DEFAULT_REGION
@@ -82,8 +82,8 @@
 {{- end }}
 - name: HF_HOME
   value: /weights
-# The root file system is read-only: whatever is written goes to a volume (docs/explanation/pod-filesystem.md). What is not named here
-# goes below HOME or /tmp.
+# The root filesystem is read-only, so all writes go to a volume (docs/explanation/pod-filesystem.md). Folders without a variable
+# here are below HOME or /tmp.
 - name: HOME
   value: /home/vllm
 - name: XDG_CACHE_HOME
@@ -100,8 +100,8 @@
   valueFrom:
     fieldRef:
       fieldPath: metadata.name
-# What was compiled for this image, version and GPU. One folder a pod's name, so that no two pods write to one at a time, and
-# within it one an image, so that no other vLLM finds it.
+# Kernels compiled for this image, version and GPU. Each pod name has its own folder, so that two pods never write to the same
+# one. Inside it, each image has its own folder, so that another vLLM version never uses it.
 - name: CACHES_FOLDER
   value: {{ include "vllm.caches" .root | quote }}
 - name: VLLM_CACHE_ROOT
@@ -114,12 +114,12 @@
   value: "$(CACHES_FOLDER)/flashinfer"
 - name: CUDA_CACHE_PATH
   value: "$(CACHES_FOLDER)/cuda"
-# User 1000 need not be in the image's /etc/passwd; Python's getpass.getuser asks these first.
+# User 1000 may be missing from the image's /etc/passwd. Python's getpass.getuser reads these variables first.
 - name: USER
   value: vllm
 - name: LOGNAME
   value: vllm
-# Usage reports would leave the cluster.
+# Do not send usage reports.
 - name: VLLM_NO_USAGE_STATS
   value: "1"
 {{- range $name, $value := .root.Values.env }}
@@ -128,7 +128,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* On the node's own disk where there is one, so that a restart compiles nothing twice. */}}
+{{/* On the node's own disk if the weights are there too, so that a restart does not compile again. */}}
 {{- define "vllm.caches" -}}
 {{- $key := printf "%s %s" .Values.image .Values.vllmVersion | sha256sum | trunc 12 -}}
 {{- ternary "/weights/.compiled" "/home/vllm/.cache/compiled" (not (empty .Values.weights.nodePath)) -}}
@@ -136,8 +136,8 @@
 {{- end -}}
 
 {{/*
-The leader's. The supervisor (files/supervise.py) ends a start that takes longer than its budget, with the cause; the
-startup probe is wider, because it also counts the time in which the group's other pods come.
+Probes of the leader. The supervisor (files/supervise.py) stops a start that exceeds its budget and logs the cause. The
+startup probe allows more time, because it also counts the wait for the group's other pods.
 */}}
 {{- define "vllm.leaderProbes" -}}
 startupProbe:
@@ -147,7 +147,7 @@ startupProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: {{ div (add (mul 2 (int .root.Values.startup.budgetSeconds)) 69) 10 }}
-# A stuck engine gets no new requests long before it is restarted.
+# Stops new requests to a stuck engine, long before the restart.
 readinessProbe:
   exec:
     command: {{ include "vllm.alive" (dict "root" .root "stall" .root.Values.health.unreadySeconds "timeout" 5) }}
@@ -155,7 +155,7 @@ readinessProbe:
   # Four requests of timeoutSeconds each.
   timeoutSeconds: 22
   failureThreshold: 3
-# Patient: a restart costs the whole start-up of the group, and a busy API server may answer late.
+# Slow to fail, because a restart repeats the whole start of the group, and a busy API server may answer late.
 livenessProbe:
   exec:
     command: {{ include "vllm.alive" (dict "root" .root "stall" .root.Values.health.stallSeconds "timeout" 15) }}
@@ -165,8 +165,8 @@ livenessProbe:
 {{- end -}}
 
 {{/*
-A worker serves no HTTP, and its supervisor sees to its life. It is ready when its leader answers: so the
-PodDisruptionBudget counts a group that loads as disrupted, and does not give up another one meanwhile.
+Probe of a worker. A worker serves no HTTP, and its supervisor handles failures. It is ready when its leader answers, so
+the PodDisruptionBudget counts a loading group as disrupted and does not evict another one meanwhile.
 */}}
 {{- define "vllm.workerProbes" -}}
 readinessProbe:
@@ -183,13 +183,13 @@ readinessProbe:
 {{- list "python3" "-E" "-S" "/scripts/vllm_eks/pods/alive.py" $port (printf "--stall-seconds=%d" (int .stall)) (printf "--timeout-seconds=%d" .timeout) $model | toJson -}}
 {{- end -}}
 
-{{/* All pods of a group stop at once, and the leader's requests need each of them: all wait for the leader's engine. */}}
+{{/* All pods of a group stop at once, but the leader's requests need every pod, so each waits until they are done. */}}
 {{- define "vllm.drain" -}}
 {{- $where := ternary "--host=localhost" "--host-from=LWS_LEADER_ADDRESS" (eq .role "leader") -}}
 {{- list "python3" "-E" "-S" "/scripts/vllm_eks/pods/drain.py" $where (printf "--port=%d" (int .root.Values.port)) | toJson -}}
 {{- end -}}
 
-{{/* What runs vLLM as PID 1: files/supervise.py says why. LeaderWorkerSet sets the LWS_ variables. */}}
+{{/* Runs vLLM under a supervisor (files/supervise.py explains why). LeaderWorkerSet sets the LWS_ variables. */}}
 {{- define "vllm.command" -}}
 {{- $alone := eq (int .root.Values.pipelineParallelSize) 1 -}}
 - "python3"

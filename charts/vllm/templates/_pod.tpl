@@ -17,8 +17,8 @@ spec:
 serviceAccountName: {{ include "vllm.name" .root }}
 automountServiceAccountToken: false
 enableServiceLinks: false
-# Nodes shut down gracefully within 150 s, 30 s of them for critical pods: a longer period would be cut short.
-# The drain takes 80 s of it at most (drain.py), and the stop of a real group took up to 29 s.
+# The kubelet allows 150 s for a graceful node shutdown, 30 s of it for critical pods, and would cut a longer period short.
+# The drain takes at most 80 s (drain.py), and stopping a real group took up to 29 s.
 terminationGracePeriodSeconds: 120
 securityContext:
   runAsNonRoot: true
@@ -33,11 +33,11 @@ containers:
   - name: vllm
     image: {{ $values.image | quote }}
     imagePullPolicy: IfNotPresent
-    # In place of the image's entrypoint.
+    # Replaces the image's entrypoint.
     command:
       {{- include "vllm.command" . | nindent 6 }}
-    # A crashed pod is deleted with its group, and its logs with it: the supervisor leaves the reason here, and where it
-    # was killed itself, Kubernetes takes the log's end.
+    # A crashed pod is deleted with its group, and its logs with it. So the supervisor writes the reason here. If the
+    # supervisor itself was killed, Kubernetes uses the end of the log.
     terminationMessagePolicy: FallbackToLogsOnError
     args:
       {{- include "vllm.args" . | nindent 6 }}
@@ -94,7 +94,7 @@ volumes:
       sizeLimit: {{ $values.sharedMemory | quote }}
   - name: weights
     {{- if $values.weights.nodePath }}
-    # On the node's own disk, and still there for the next pod.
+    # On the node's own disk, where it outlives the pod.
     persistentVolumeClaim:
       claimName: {{ include "vllm.weightsName" .root }}
     {{- else }}
@@ -117,7 +117,7 @@ volumes:
       items:
         - key: vllm_eks_keys.py
           path: vllm_eks_keys.py
-  # Every key of the Secret is one that clients may show.
+  # Clients may use any key of the Secret.
   - name: api-key
     secret:
       secretName: {{ $values.secrets.apiKey | quote }}
@@ -143,9 +143,9 @@ tolerations:
   - key: nvidia.com/gpu
     operator: Exists
     effect: NoSchedule
-  # Of a node that vanished nothing comes back, and its group serves nobody: a minute, in place of Kubernetes' default of five,
-  # after the 40 s in which the node lease runs out. As long as the supervisors wait for each other (files/group.py), so
-  # that a short loss of the network restarts no model.
+  # The group of a lost node cannot serve. So evict its pods one minute, and not the default five, after the node lease has
+  # expired (40 s). The supervisors wait equally long for each other (files/group.py), so that a short network failure does not
+  # restart a model.
   - key: node.kubernetes.io/not-ready
     operator: Exists
     effect: NoExecute
@@ -155,8 +155,8 @@ tolerations:
     effect: NoExecute
     tolerationSeconds: 60
 {{- if and (gt (len $zones) 1) (eq .role "leader") }}
-# The plan has nodes for as many groups in each zone. minDomains: a zone whose nodes are not there yet counts as empty, or
-# leaders would fill the first zone and leave their workers no room.
+# The plan has nodes for the same number of groups in each zone. minDomains counts zones without nodes as empty. Without it,
+# leaders would fill the first zone and leave no room for their workers.
 topologySpreadConstraints:
   - topologyKey: topology.kubernetes.io/zone
     maxSkew: 1
@@ -175,7 +175,7 @@ affinity:
             - key: topology.kubernetes.io/zone
               operator: In
               values: {{ $zones | toJson }}
-    # The model's own node group where there is one; any node of the type and zone otherwise.
+    # The model's own node group if it exists, otherwise any node of the type and zone.
     preferredDuringSchedulingIgnoredDuringExecution:
       - weight: 100
         preference:
@@ -184,7 +184,7 @@ affinity:
               operator: In
               values: [{{ include "vllm.name" .root | quote }}]
   {{- if and (gt (len $zones) 1) (eq .role "worker") }}
-  # Into the zone of the group's own leader, and after it.
+  # In the same zone as the group's leader, and scheduled after it.
   podAffinity:
     requiredDuringSchedulingIgnoredDuringExecution:
       - topologyKey: topology.kubernetes.io/zone
@@ -195,7 +195,7 @@ affinity:
         matchLabelKeys: ["leaderworkerset.sigs.k8s.io/group-index"]
   {{- end }}
   {{- if gt $pipelineParallelSize 1 }}
-  # One stage a node: two stages on one node would leave the plan's node empty and share a network card.
+  # One stage per node. Two stages on one node would share a network card and leave a planned node empty.
   podAntiAffinity:
     requiredDuringSchedulingIgnoredDuringExecution:
       - topologyKey: kubernetes.io/hostname

@@ -199,7 +199,7 @@ def test_images_are_pinned_and_the_charts_own_flags_are_not_doubled() -> None:
 
 def test_a_release_name_too_long_for_its_pods_is_refused() -> None:
     said = refusal(ONE_NODE, release="m" * 41)
-    assert "has 41 characters; at most 40 leave room for what LeaderWorkerSet appends" in said
+    assert "has 41 characters: use at most 40, because LeaderWorkerSet appends to it" in said
 
 
 def test_helm_lint_has_no_complaint() -> None:

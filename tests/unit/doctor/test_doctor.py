@@ -180,5 +180,5 @@ def test_a_failed_job_is_told_with_its_last_words(doctor: Doctor, kubernetes: Ku
     with vllm_double() as double:
         kubernetes.engine_port = double.port
         assert problem(doctor()[1])["code"] == "job_failed"
-        kubernetes.logs = {"scout-ready-x": "FAILED: HTTP 401 of the Hub for org/model: no token, or not a valid one."}
+        kubernetes.logs = {"scout-ready-x": "FAILED: HTTP 401 from the Hub for org/model: the token is not valid."}
         assert problem(doctor()[1])["code"] == "hub_unauthorized"

@@ -149,8 +149,8 @@ def test_a_start_is_told_with_its_stage_and_its_memory_beside_the_plan(doctor: D
     kubernetes.jobs = [{"metadata": {"name": "scout-ready", "namespace": "vllm-scout"}, "spec": spec}]
     (found,) = doctor()[1]
     assert found["evidence"] == (
-        "weights are loaded; WARNING: weights take 14.90 GiB of a GPU, more than the 12.50 planned: the KV cache is "
-        "smaller by that"
+        "weights are loaded; WARNING: the weights take 14.90 GiB per GPU, more than the planned 12.50: the KV cache is "
+        "smaller by the difference"
     )
 
 

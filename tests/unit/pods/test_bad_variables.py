@@ -37,7 +37,7 @@ def test_the_variable_is_named_and_is_the_cause(monkeypatch: pytest.MonkeyPatch,
         "(APIServer pid=7) RuntimeError: Engine core initialization failed. See root cause above."
     )
     assert told.endswith(f" (environment variable {name})")
-    cause = cause_of(f"Error, exit code 1, last log line: vLLM ended by itself with exit code 1: {told}")
+    cause = cause_of(f"Error, exit code 1, last log line: vLLM ended unexpectedly with exit code 1: {told}")
     assert cause is not None
     assert cause.code == "environment"
 

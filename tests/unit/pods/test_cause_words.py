@@ -85,15 +85,15 @@ def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> Non
 @pytest.mark.parametrize(
     ("said", "code"),
     [
-        ("worker 1 of 2 did not come within 2400 s", "ranks"),
-        ("the leader at scout-0.scout:29500 (timed out) did not come within 2400 s", "ranks"),
-        ("vLLM ended by itself with exit code 1, and worker 1 ended: ValueError: x (exit code 1)", "ranks"),
-        ("worker 1 is gone: nothing heard from it for 41 s (exit code 1)", "ranks"),
-        ("vLLM ended by itself with exit code 137 (exit code 137)", "killed"),
-        ("the leader ended: vLLM ended by itself with exit code 137 (exit code 137)", "killed"),
-        ("worker 1 ended: vLLM ended by itself with exit code 0: engine core exited unexpectedly", "killed"),
+        ("worker 1 of 2 did not connect within 2400 s", "ranks"),
+        ("the leader at scout-0.scout:29500 (timed out) did not connect within 2400 s", "ranks"),
+        ("vLLM ended unexpectedly with exit code 1, and worker 1 ended: ValueError: x (exit code 1)", "ranks"),
+        ("worker 1 is gone: no heartbeat for 41 s (exit code 1)", "ranks"),
+        ("vLLM ended unexpectedly with exit code 137 (exit code 137)", "killed"),
+        ("the leader ended: vLLM ended unexpectedly with exit code 137 (exit code 137)", "killed"),
+        ("worker 1 ended: vLLM ended unexpectedly with exit code 0: engine core exited unexpectedly", "killed"),
         (
-            "vLLM ended by itself with exit code 1: torch.OutOfMemoryError: CUDA out of memory. Tried (exit code 1)",
+            "vLLM ended unexpectedly with exit code 1: torch.OutOfMemoryError: CUDA out of memory. Tried (exit code 1)",
             "gpu_memory",
         ),
         ("vLLM did not answer within the start budget of 2400 s", "probe_too_short"),
@@ -102,7 +102,7 @@ def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> Non
             "not_writable",
         ),
         ("/tmp has 12 KiB free: No space left on device for caches; enlarge or clear its volume", "disk_full"),
-        ("/secrets/api-key holds no API key, so no client could call the model: add one to its Secret", "no_key"),
+        ("/secrets/api-key contains no API key, so no client can call the model: add one to its Secret", "no_key"),
         ("vllm is not on the image's PATH (/usr/bin): give an image with vLLM", "no_program"),
     ],
 )

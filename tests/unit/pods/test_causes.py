@@ -94,7 +94,7 @@ def test_a_termination_message_still_tells_of_a_failure(version: str, name: str)
 @pytest.mark.parametrize("name", list(REAL))
 def test_a_cause_survives_in_the_supervisor_s_one_line(version: str, name: str) -> None:
     if (DATA / version / f"{name}.log").exists():
-        said = f"vLLM ended by itself with exit code 0: {last_error(read(version, name))}"
+        said = f"vLLM ended unexpectedly with exit code 0: {last_error(read(version, name))}"
         cause = cause_of(f"Error, exit code 70, last log line: {said}")
         assert cause is not None
         assert cause.code == REAL[name][0]

@@ -35,7 +35,7 @@ def test_a_cut_connection_goes_on_where_it_was_cut(s3: S3Stub, bucket: str, larg
     assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES)
     ranges = [asked for name, asked in large_hub.fetched if name == FIRST]
     assert ranges == [None, f"bytes={MIB + 5}-", f"bytes={MIB + 5}-", f"bytes={4 * MIB + 5}-"]
-    assert f"{FIRST} breaks off at byte 1,048,581 of 6,291,473: once more in 0 s" in lines
+    assert f"{FIRST} stopped at byte 1,048,581 of 6,291,473: retry in 0 s" in lines
 
 
 @pytest.mark.parametrize("ranges", ["ignored", "wrong"])
@@ -53,7 +53,7 @@ def test_a_connection_that_is_always_cut_fails_with_the_place(s3: S3Stub, bucket
     code, lines = run(large_hub, s3, bucket, "--attempts", "3")
     assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
     assert lines[-1] == (
-        f"FAILED: {FIRST} breaks off at byte 5,767,168 of 6,291,473, 3 times in a row (the connection was cut). "
+        f"FAILED: {FIRST} stopped at byte 5,767,168 of 6,291,473, 3 times in a row (the connection was lost). "
         f"{NETWORK}."
     )
 
@@ -62,20 +62,20 @@ def test_a_busy_hub_and_its_storage_are_asked_again(s3: S3Stub, bucket: str, hub
     hub.api_status, hub.status = [503, 429], {FIRST: [503, 500, 403], "config.json": [503]}
     code, lines = run(hub, s3, bucket)
     assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
-    assert lines[:2] == [f"HTTP {status} of {hub.url}: once more in 0 s" for status in (503, 429)]
-    assert f"HTTP 403 of {hub.storage_url}: once more in 0 s" in lines
+    assert lines[:2] == [f"HTTP {status} from {hub.url}: retry in 0 s" for status in (503, 429)]
+    assert f"HTTP 403 from {hub.storage_url}: retry in 0 s" in lines
 
 
 def test_the_hub_says_how_long_to_wait_within_limits(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     hub.api_status, hub.retry_after = [429], "1000"
     with started(SCRIPT, arguments(hub, bucket), s3.env, no_disk=False) as one:
-        assert next(one.said) == f"HTTP 429 of {hub.url}: once more in 60 s\n"
+        assert next(one.said) == f"HTTP 429 from {hub.url}: retry in 60 s\n"
 
 
 def test_a_list_that_breaks_off_is_asked_for_again(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     hub.api_says = [b'{"siblings": ']
     code, lines = run(hub, s3, bucket)
-    assert (code, lines[0]) == (0, "IncompleteRead(13 bytes read, 1 more expected): once more in 0 s")
+    assert (code, lines[0]) == (0, "IncompleteRead(13 bytes read, 1 more expected): retry in 0 s")
 
 
 def test_a_hub_that_is_not_reached_is_told_of(s3: S3Stub, bucket: str, hub: HubStub) -> None:
@@ -83,7 +83,7 @@ def test_a_hub_that_is_not_reached_is_told_of(s3: S3Stub, bucket: str, hub: HubS
     code, lines = run(hub, s3, bucket, "--attempts", "2")
     assert (code, lines[-1]) == (
         1,
-        "FAILED: the Hub at http://127.0.0.1:9 does not answer after 2 tries ([Errno 111] Connection refused). "
+        "FAILED: the Hub at http://127.0.0.1:9 does not answer after 2 attempts ([Errno 111] Connection refused). "
         f"{NETWORK}, or wait for the Hub.",
     )
 
@@ -97,8 +97,8 @@ def test_a_corrupt_file_is_fetched_again_from_its_beginning(s3: S3Stub, bucket: 
     code, lines = run(hub, s3, bucket)
     assert (code, s3.objects(bucket, PREFIX)) == (0, {**FILES, FIRST: hub.files[FIRST]})
     assert " 5 of 5 files, 0.0 of 0.0 GB, " in lines[-2], "60 MiB came, 20 of them are done"
-    assert lines.count(f"{FIRST} came with another sha256 than the Hub lists: once more from its beginning") == 2
-    assert lines.count("config.json came with another git-sha1 than the Hub lists: once more from its beginning") == 1
+    assert lines.count(f"the sha256 of {FIRST} differs from the Hub's: retry from its start") == 2
+    assert lines.count("the git-sha1 of config.json differs from the Hub's: retry from its start") == 1
 
 
 @pytest.mark.parametrize(("name", "hash_name"), [(FIRST, "sha256"), ("config.json", "git-sha1")])
@@ -110,8 +110,7 @@ def test_a_file_that_stays_corrupt_is_never_there(
     assert (code, nothing_is_left(s3, bucket, name)) == (1, True)
     assert [asked for asked, _ in large_hub.fetched if asked == name] == [name] * 3
     assert lines[-1] == (
-        f"FAILED: {name} came with another {hash_name} than the Hub lists, 3 times. "
-        "Look for a proxy that changes files."
+        f"FAILED: the {hash_name} of {name} differs from the Hub's, 3 times. Check for a proxy that changes files."
     )
 
 
@@ -120,7 +119,7 @@ def test_a_file_that_is_shorter_than_listed_is_never_there(s3: S3Stub, bucket: s
     code, lines = run(hub, s3, bucket)
     assert (code, nothing_is_left(s3, bucket, "config.json")) == (1, True)
     assert lines[-1] == (
-        "FAILED: a file of org/model is shorter than the Hub lists, 3 times. Look for a proxy that changes files."
+        "FAILED: a file of org/model is shorter than the Hub lists, 3 times. Check for a proxy that changes files."
     )
 
 
@@ -131,7 +130,7 @@ def test_the_first_failure_stops_the_others_soon(s3: S3Stub, bucket: str, large_
     code, lines = run(large_hub, s3, bucket, "--parallel", "2")
     assert large_hub.slow_to_the_end == [], "it was waited for"
     assert (code, nothing_is_left(s3, bucket, FIRST)) == (3, True)
-    assert lines[-1].startswith("FAILED: HTTP 404 of the Hub for org/model: ")
+    assert lines[-1].startswith("FAILED: HTTP 404 from the Hub for org/model: ")
 
 
 # --- refusals
@@ -142,17 +141,17 @@ def test_the_first_failure_stops_the_others_soon(s3: S3Stub, bucket: str, large_
     [
         (
             401,
-            "it needs a token, or there is no such repository. Run: pulumi config set --secret huggingFaceToken.",
+            "a token is required, or the repository does not exist. Run: pulumi config set --secret huggingFaceToken.",
         ),
-        (403, "the token's account may not have it. Accept the model's terms on its page."),
-        (404, f"there is no revision {COMMIT}, or no such repository. Correct model and revision."),
+        (403, "the token's account has no access. Accept the model's terms on its page."),
+        (404, f"revision {COMMIT} or the repository does not exist. Correct model and revision."),
     ],
 )
 def test_a_refusal_of_the_hub_is_final_and_says_what_to_do(
     s3: S3Stub, bucket: str, hub: HubStub, status: int, words: str
 ) -> None:
     hub.api_status = [status]
-    assert run(hub, s3, bucket) == (3, [f"FAILED: HTTP {status} of the Hub for org/model: {words}"])
+    assert run(hub, s3, bucket) == (3, [f"FAILED: HTTP {status} from the Hub for org/model: {words}"])
 
 
 def test_the_token_is_for_the_hub_alone_and_is_never_said(
@@ -173,7 +172,7 @@ def test_a_wrong_token_is_told_of(s3: S3Stub, bucket: str, hub: HubStub, tmp_pat
     (tmp_path / "token").write_text("hf_another")
     code, lines = run(hub, s3, bucket, "--token-file", str(tmp_path / "token"))
     assert (code, len(lines)) == (3, 1)
-    assert lines[0].startswith("FAILED: HTTP 401 of the Hub for org/model: the token is not valid, or ")
+    assert lines[0].startswith("FAILED: HTTP 401 from the Hub for org/model: the token is not valid, or ")
 
 
 @pytest.mark.parametrize("content", ["", f"{TOKEN}\r\nX: y", f"{TOKEN}\u00e9"])
@@ -182,7 +181,7 @@ def test_a_token_that_cannot_be_sent_is_not_shown(
 ) -> None:
     token = tmp_path / "token"
     token.write_text(content)
-    said = f"FAILED: the token in {token} is empty, or has characters that no token has. "
+    said = f"FAILED: the token in {token} is empty or has invalid characters. "
     assert run(hub, s3, bucket, "--token-file", str(token)) == (
         3,
         [f"{said}Run: pulumi config set --secret huggingFaceToken."],
@@ -194,8 +193,8 @@ def test_weights_in_another_form_are_refused_before_anything_is_copied(s3: S3Stu
     assert run(hub, s3, bucket) == (
         3,
         [
-            f"FAILED: org/model has no safetensors at {COMMIT}, and nothing else can be streamed. "
-            "Write weights.source: huggingFace."
+            f"FAILED: org/model has no safetensors files at {COMMIT}, and vLLM can stream only those from S3. "
+            "Set weights.source: huggingFace."
         ],
     )
     assert s3.objects(bucket, PREFIX) == {}

@@ -74,7 +74,7 @@ def test_a_second_run_copies_nothing_but_what_is_not_the_same(s3: S3Stub, bucket
     hub.fetched.clear()
     code, lines = run(hub, s3, bucket)
     assert (code, hub.fetched) == (0, [])
-    assert lines[-1] == f"done: all 5 files were there already, 0.0 GB at s3://{bucket}/{PREFIX}"
+    assert lines[-1] == f"done: all 5 files exist already, 0.0 GB at s3://{bucket}/{PREFIX}"
     same_size = b"x" * len(FILES["config.json"])
     s3.client.put_object(Bucket=bucket, Key=f"{PREFIX}/config.json", Body=same_size)
     s3.client.put_object(
@@ -86,7 +86,7 @@ def test_a_second_run_copies_nothing_but_what_is_not_the_same(s3: S3Stub, bucket
     code, lines = run(hub, s3, bucket)
     assert (code, sorted(hub.fetched)) == (0, [("config.json", None), (SECOND, None)])
     assert s3.objects(bucket, PREFIX) == FILES
-    assert lines[-1].endswith("; 3 of them were there already")
+    assert lines[-1].endswith("; 3 of them existed already")
 
 
 def test_a_killed_run_is_gone_on_with_and_its_parts_are_dropped(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
@@ -107,7 +107,7 @@ def test_a_killed_run_is_gone_on_with_and_its_parts_are_dropped(s3: S3Stub, buck
     assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES)
     assert [one["Key"] for one in s3.unfinished(bucket)] == ["another/model"]
     assert large_hub.fetched == [(FIRST, None)], "the others were there"
-    assert re.fullmatch(r"done: 5 files, .+; 4 of them were there already", lines[-1])
+    assert re.fullmatch(r"done: 5 files, .+; 4 of them existed already", lines[-1])
 
 
 def test_a_run_that_is_told_to_stop_drops_its_parts(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
@@ -119,10 +119,7 @@ def test_a_run_that_is_told_to_stop_drops_its_parts(s3: S3Stub, bucket: str, lar
         last = one.said.read().splitlines()[-1]
         one.process.join(10)
         assert one.process.exitcode == 1
-    assert last == (
-        "FAILED: it received a stop signal, perhaps because its time was over. Run pulumi up: it continues where it "
-        "stopped."
-    )
+    assert last == "FAILED: the Job was stopped, perhaps at its deadline. Run pulumi up again: the copy resumes."
     assert nothing_is_left(s3, bucket, FIRST)
 
 
@@ -137,7 +134,7 @@ def test_a_full_disk_stops_nothing_because_nothing_is_written(s3: S3Stub, bucket
 def test_a_bucket_that_is_gone_is_told_of(s3: S3Stub, hub: HubStub) -> None:
     assert run(hub, s3, "no-such-bucket") == (
         3,
-        ["FAILED: there is no bucket no-such-bucket. Run pulumi refresh, then pulumi up."],
+        ["FAILED: there is no bucket no-such-bucket: run pulumi refresh, then pulumi up."],
     )
 
 
@@ -150,7 +147,7 @@ def test_what_changes_in_the_bucket_meanwhile_is_noticed(s3: S3Stub, bucket: str
     s3.refuses = lose
     code, lines = run(hub, s3, bucket, "--parallel", "1")
     assert (code, nothing_is_left(s3, bucket, "config.json")) == (1, True)
-    assert lines[-1] == "FAILED: config.json changed in the bucket meanwhile. Run it again."
+    assert lines[-1] == "FAILED: config.json changed in the bucket during the copy: run pulumi up again."
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
@@ -161,7 +158,7 @@ def test_a_role_that_may_not_list_or_write_is_named(s3: S3Stub, bucket: str, lar
     assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
     assert lines[-1] == (
         f"FAILED: S3 refuses access to s3://{bucket} (AccessDenied). The Job's Pod Identity role, *-write-role, is "
-        "missing or lacks a right: run pulumi up."
+        "missing or lacks a permission: run pulumi up."
     )
 
 
@@ -172,7 +169,7 @@ def test_a_role_that_may_not_look_for_unfinished_uploads_copies_all_the_same(
     code, lines = run(hub, s3, bucket)
     s3.refuses = lambda method, path: False
     assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
-    assert lines[0] == "the role may not look for uploads that an earlier run left unfinished: they stay"
+    assert lines[0] == "unfinished uploads of an earlier run were not deleted: the role may not list them"
 
 
 def test_a_pod_without_credentials_is_told_of(s3: S3Stub, bucket: str, hub: HubStub) -> None:

@@ -42,31 +42,31 @@ def test_requests_may_end_before_anything_stops() -> None:
     def ends_at_30(now: float) -> EngineState:
         return EngineState(running=int(now < 30), waiting=0, fingerprint=str(now))
 
-    assert drained(ends_at_30) == ("no request is left", 30)
+    assert drained(ends_at_30) == ("all requests are done", 30)
 
 
 def test_a_queue_counts_as_well() -> None:
-    assert drained(lambda now: EngineState(waiting=int(now < 9), fingerprint=str(now))) == ("no request is left", 9)
+    assert drained(lambda now: EngineState(waiting=int(now < 9), fingerprint=str(now))) == ("all requests are done", 9)
 
 
 def test_endpoints_have_time_to_go() -> None:
-    assert drained(lambda _: EngineState(running=0, waiting=0)) == ("no request is left", 5)
+    assert drained(lambda _: EngineState(running=0, waiting=0)) == ("all requests are done", 5)
 
 
 def test_what_the_engine_has_not_counted_yet_is_waited_for_too() -> None:
     def last_of_it(now: float) -> EngineState:
         return EngineState(running=0, waiting=0, in_flight=int(now < 12), fingerprint="same")
 
-    assert drained(last_of_it) == ("no request is left", 12)
+    assert drained(last_of_it) == ("all requests are done", 12)
 
 
 def test_a_server_that_tells_nothing_gets_all_the_time() -> None:
-    assert drained(lambda _: EngineState()) == ("90 s are over", 90)
+    assert drained(lambda _: EngineState()) == ("the limit of 90 s is reached", 90)
 
 
 def test_a_stuck_engine_is_not_waited_for() -> None:
     why, seconds = drained(lambda _: EngineState(running=2, fingerprint="same"))
-    assert (why, seconds) == ("2 requests are left and nothing moves", 25)
+    assert (why, seconds) == ("2 requests are left but make no progress", 25)
 
 
 def test_a_dead_engine_is_not_waited_for() -> None:
@@ -78,7 +78,7 @@ def test_a_server_that_answers_late_may_be_busy() -> None:
     def late_for_30(now: float) -> EngineState:
         return EngineState(trouble="/health: no answer (timed out)", late=True) if now < 30 else EngineState(running=0)
 
-    assert drained(late_for_30) == ("no request is left", 30)
+    assert drained(late_for_30) == ("all requests are done", 30)
 
 
 def test_late_is_told_from_gone(vllm: Double) -> None:
@@ -89,7 +89,7 @@ def test_late_is_told_from_gone(vllm: Double) -> None:
 
 def test_an_endless_answer_is_cut_within_the_pods_grace() -> None:
     why, seconds = drained(lambda now: EngineState(running=1, fingerprint=str(now)))
-    assert (why, seconds) == ("90 s are over", 90)
+    assert (why, seconds) == ("the limit of 90 s is reached", 90)
 
 
 @pytest.mark.parametrize("how", [("--host=localhost",), ("--host-from=LWS_LEADER_ADDRESS",)])
@@ -100,5 +100,5 @@ def test_leader_and_worker_ask_the_leaders_engine(vllm: Double, how: tuple[str, 
         text=True,
         env={**os.environ, "LWS_LEADER_ADDRESS": "127.0.0.1"},
     )
-    assert (done.returncode, done.stdout) == (0, "drained: no request is left\n")
+    assert (done.returncode, done.stdout) == (0, "drained: all requests are done\n")
     assert [path for _, path, _ in vllm.asked] == ["/health", "/metrics", "/load"]

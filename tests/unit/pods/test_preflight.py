@@ -41,8 +41,8 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert found == [
         f"no-such-vllm is not on the image's PATH ({PATH}): use an image with vLLM",
         "/proc/weights cannot be written to (No such file or directory): check the volume that is mounted there",
-        f"{tmp_path}/empty holds no API key, so no client could call the model: add one to its Secret",
-        f"{tmp_path}/token cannot be read: look at the Secret of the Hugging Face token",
+        f"{tmp_path}/empty contains no API key, so no client can call the model: add one to its Secret",
+        f"{tmp_path}/token cannot be read: check the Secret with the Hugging Face token",
         "--middleware vllm_eks_keys.Nothing cannot be imported (AttributeError: module 'vllm_eks_keys' has no "
         "attribute 'Nothing'): check PYTHONPATH and the volume mounted there",
     ]

@@ -53,9 +53,9 @@ class Pod:
 @pytest.mark.parametrize(
     ("program", "code", "told"),
     [
-        ("exit 0", 70, "vLLM ended by itself with exit code 0"),
-        ("kill -TERM $$", 70, "vLLM ended by itself with exit code 143"),
-        ("kill -KILL $$", 137, "vLLM ended by itself with exit code 137"),
+        ("exit 0", 70, "vLLM ended unexpectedly with exit code 0"),
+        ("kill -TERM $$", 70, "vLLM ended unexpectedly with exit code 143"),
+        ("kill -KILL $$", 137, "vLLM ended unexpectedly with exit code 137"),
         ("echo 'ValueError: no such model'; exit 1", 1, "exit code 1: ValueError: no such model"),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_stop_while_vllm_starts_is_quick_though_it_hears_no_signal(tmp_path: P
     pod.until("deaf")
     pod.process.terminate()
     code, said = pod.end()
-    assert (code, said) == (143, "vllm-eks: vLLM did not end in time and is killed\n")
+    assert (code, said) == (143, "vllm-eks: vLLM did not stop in time and is killed\n")
     assert pod.message.read_text() == ""
 
 
@@ -111,7 +111,7 @@ def test_a_group_that_does_not_come_ends_the_wait(tmp_path: Path, port: int) -> 
     assert code == 72
     assert said.splitlines() == [
         "vllm-eks: waiting for worker 1, 2 of 2",
-        "vllm-eks: worker 1, 2 of 2 did not come within 0.3 s (exit code 72)",
+        "vllm-eks: worker 1, 2 of 2 did not connect within 0.3 s (exit code 72)",
     ]
 
 
@@ -132,18 +132,18 @@ def test_a_lost_member_ends_the_others_with_its_reason(tmp_path: Path, port: int
     code, _ = leader.end()
     told = leader.message.read_text()
     assert code == 71
-    assert told.startswith("worker 1 ended: vLLM ended by itself with exit code 1: RuntimeError: CUDA error")
+    assert told.startswith("worker 1 ended: vLLM ended unexpectedly with exit code 1: RuntimeError: CUDA error")
 
 
 def test_what_a_supervisor_says_has_a_known_cause() -> None:
     from vllm_eks.pods.causes import cause_of
 
     said = {
-        "worker 1 is gone: nothing heard from it for 60 s": "ranks",
+        "worker 1 is gone: no heartbeat for 60 s": "ranks",
         "the leader is gone: closed the connection": "ranks",
-        "worker 1, 2 of 2 did not come within 2040 s": "ranks",
+        "worker 1, 2 of 2 did not connect within 2040 s": "ranks",
         "vLLM did not answer within the start budget of 2040 s: INFO Loading weights": "probe_too_short",
-        "worker 1 ended: vLLM ended by itself with exit code 1: OutOfMemoryError: CUDA out of memory": "gpu_memory",
+        "worker 1 ended: vLLM ended unexpectedly with exit code 1: OutOfMemoryError: CUDA out of memory": "gpu_memory",
         "/home/vllm has 300 KiB free: No space left on device for caches": "disk_full",
     }
     assert {text: (cause := cause_of(f"vllm-eks: {text}")) and cause.code for text in said} == said

@@ -37,7 +37,7 @@ def test_the_hook_job_ends_with_the_cause(end: dict[str, Any], tmp_path: Path) -
     code, lines = run(world, direct=True, timeout_seconds=60, poll_seconds=30)
     cause = TITLES[end["cause"]]
     assert code == 1
-    assert f"; cause: {cause.sentence}. Look with: " in lines[-1]
+    assert f"; cause: {cause.sentence}. For details run: " in lines[-1]
     if cause.patience_seconds == 0:
         assert world.looks == 2
 

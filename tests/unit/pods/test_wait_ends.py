@@ -52,10 +52,10 @@ def test_the_second_crash_that_only_an_edit_mends_ends_the_wait(world: World, na
     world.on_look = crash_again(world, read("0.32.0", name))
     code, lines = wait(world)
     assert (code, world.looks) == (1, 2)
-    said = "FAILED: after 30 s, scout-0 crashed 2 times for the same reason, which waiting does not change: "
+    said = "FAILED: after 30 s, scout-0 crashed 2 times for the same reason, so waiting does not help: "
     assert lines[-1].startswith(said)
     assert f"; cause: {title}: " in lines[-1]
-    assert lines[-1].endswith("Look with: kubectl -n ns logs scout-0 --previous")
+    assert lines[-1].endswith("For details run: kubectl -n ns logs scout-0 --previous")
 
 
 def test_one_crash_seen_twice_is_one(world: World) -> None:
@@ -130,11 +130,15 @@ def test_an_end_on_the_way_out_is_a_crash_only_before_the_deletion_was_asked_for
 
 
 def test_an_init_container_that_gave_up_is_a_crash_and_one_that_ended_well_is_none(world: World) -> None:
-    meet = {"name": "meet", "state": {}, "lastState": ended(1, message="the leader scout-0 did not come within 600 s")}
+    meet = {
+        "name": "meet",
+        "state": {},
+        "lastState": ended(1, message="the leader x did not connect within 600 s"),
+    }
     one = pod(ready=False, state={"waiting": {"reason": "PodInitializing"}})
     one["status"]["initContainerStatuses"] = [meet]
     world.pods = [one]
-    assert "scout-0: Error, exit code 1, last log line: the leader scout-0 did" in look(world, timeout_seconds=1)[1][-1]
+    assert "scout-0: Error, exit code 1, last log line: the leader x did" in look(world, timeout_seconds=1)[1][-1]
     meet["lastState"], meet["state"] = {}, ended(0, reason="Completed")
     assert "exit code" not in look(world, timeout_seconds=1)[1][-1]
 

@@ -30,7 +30,7 @@ def test_every_group_and_then_the_service_is_asked_for_one_token(world: World) -
 
 def test_a_parked_model_is_done_at_once(world: World) -> None:
     code, lines = run(world, replicas=0)
-    assert (code, lines) == (0, ["scout is parked: 0 replicas, nothing to wait for."])
+    assert (code, lines) == (0, ["scout is parked (0 replicas): there is nothing to wait for."])
     assert world.looks == 0
 
 
@@ -45,7 +45,7 @@ def test_a_leader_that_starts_is_waited_for_and_told_of_once(world: World) -> No
     world.on_look = become_ready
     code, lines = run(world)
     assert code == 0
-    assert lines[:-1] == ["groups ready 0/1, of this revision 0; scout-0: Running, not ready yet"]
+    assert lines[:-1] == ["groups ready 0/1, with this revision 0; scout-0: Running, not ready yet"]
 
 
 def test_a_leader_that_is_ready_but_fails_is_asked_again(world: World) -> None:
@@ -69,8 +69,8 @@ def test_a_ready_pod_of_another_revision_is_neither_counted_nor_asked(world: Wor
     world.lws = status(ready=1, updated=1)
     world.pods = [pod(ip=NAMES["old leader"], revision="old")]
     assert run_out_of_time(world) == (
-        "FAILED: not ready after 0.2 s: groups ready 1/1, of this revision 0; 1 pods of another revision still there. "
-        "Look with: kubectl -n ns get leaderworkersets,pods,events"
+        "FAILED: not ready after 0.2 s: groups ready 1/1, with this revision 0; 1 pods of another revision remain. "
+        "For details run: kubectl -n ns get leaderworkersets,pods,events"
     )
     assert world.asked == []
 
@@ -80,7 +80,7 @@ def test_one_leader_too_few_of_this_revision_is_not_enough(world: World) -> None
     world.pods = [pod(), pod("scout-1", ip=NAMES["old leader"], revision="old")]
     code, lines = run(world, replicas=2, timeout_seconds=0.2)
     assert code == 1
-    assert "groups ready 2/2, of this revision 1; 1 pods of another revision still there." in lines[-1]
+    assert "groups ready 2/2, with this revision 1; 1 pods of another revision remain." in lines[-1]
     assert world.asked == []
 
 
@@ -94,7 +94,7 @@ def test_a_wait_in_which_nothing_changes_still_gives_a_sign_of_life(world: World
 
 def test_a_leader_on_its_way_out_does_not_count(world: World) -> None:
     world.lws, world.pods = status(ready=1, updated=1), [pod(deleted=True)]
-    assert "of this revision 0; scout-0: is being deleted." in run_out_of_time(world)
+    assert "with this revision 0; scout-0: is being deleted." in run_out_of_time(world)
     assert world.asked == []
 
 

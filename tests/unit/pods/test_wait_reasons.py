@@ -34,10 +34,10 @@ NO_ROOM = {
 def test_a_pod_without_a_node_says_what_the_scheduler_said(world: World) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, conditions=(NO_ROOM,))]
     assert run_out_of_time(world) == (
-        "FAILED: not ready after 0.2 s: groups ready 0/1, of this revision 0; scout-0: Unschedulable, "
+        "FAILED: not ready after 0.2 s: groups ready 0/1, with this revision 0; scout-0: Unschedulable, "
         "0/7 nodes are available: 7 Insufficient nvidia.com/gpu.; cause: no node has enough free GPUs: nodes may "
         "still be starting (kubectl get nodes); otherwise check the NVIDIA device plugin. "
-        "Look with: kubectl -n ns describe pod scout-0"
+        "For details run: kubectl -n ns describe pod scout-0"
     )
 
 
@@ -53,9 +53,9 @@ def test_a_pod_without_a_node_says_what_the_scheduler_said(world: World) -> None
 def test_a_pod_that_cannot_run_says_why(world: World, trouble: dict[str, Any], said: str, look: str) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, **trouble)]
     words = run_out_of_time(world)
-    assert words.startswith(f"FAILED: not ready after 0.2 s: groups ready 0/1, of this revision 0; scout-0: {said}")
+    assert words.startswith(f"FAILED: not ready after 0.2 s: groups ready 0/1, with this revision 0; scout-0: {said}")
     cause = cause_of(said)
-    assert words.endswith(f"{f'; cause: {cause.sentence}' if cause else ''}. Look with: kubectl -n ns {look}")
+    assert words.endswith(f"{f'; cause: {cause.sentence}' if cause else ''}. For details run: kubectl -n ns {look}")
 
 
 def test_the_cause_is_found_far_above_the_last_line_of_the_log(world: World) -> None:
@@ -97,7 +97,7 @@ def test_a_probe_that_ended_the_leader_is_told(world: World) -> None:
 def test_without_any_pod_the_controllers_are_heard(world: World) -> None:
     world.lws = status(ready=0, updated=0)
     world.events = [event("FailedCreate", "exceeded quota: gpus", about="scout"), event("Odd", "no", about="other")]
-    assert "of this revision 0; scout: FailedCreate, exceeded quota: gpus; cause: a quota of" in run_out_of_time(world)
+    assert "revision 0; scout: FailedCreate, exceeded quota: gpus; cause: a quota of" in run_out_of_time(world)
 
 
 def test_a_crash_is_remembered_when_the_group_was_made_anew(world: World) -> None:
@@ -109,9 +109,9 @@ def test_a_crash_is_remembered_when_the_group_was_made_anew(world: World) -> Non
 
     world.on_look = recreate
     assert run_out_of_time(world) == (
-        "FAILED: not ready after 0.2 s: groups ready 0/1, of this revision 0; scout-0: Running, not ready yet; "
-        "last crash seen, scout-0-1: Error, exit code 1, last log line: ValueError: no KV cache room. "
-        "Look with: kubectl -n ns logs scout-0"
+        "FAILED: not ready after 0.2 s: groups ready 0/1, with this revision 0; scout-0: Running, not ready yet; "
+        "last crash: scout-0-1: Error, exit code 1, last log line: ValueError: no KV cache room. "
+        "For details run: kubectl -n ns logs scout-0"
     )
 
 
@@ -119,7 +119,7 @@ def test_an_api_server_that_refuses_is_told(world: World) -> None:
     (world.files / "token").write_text("somebody else")
     assert run_out_of_time(world) == (
         "FAILED: not ready after 0.2 s: the Kubernetes API does not answer: HTTP Error 403: Forbidden. "
-        "Look with: kubectl -n ns get leaderworkersets,pods,events"
+        "For details run: kubectl -n ns get leaderworkersets,pods,events"
     )
 
 
@@ -132,10 +132,10 @@ def test_a_refused_api_key_fails_once_it_had_its_time_and_says_what_to_do(world:
     code, lines = run(world, timeout_seconds=60, key_settle_seconds=0.3)
     assert code == 1
     assert lines[0] == (
-        "scout-0 is ready but does not answer: it refuses the API key (HTTP 401); a changed key takes a minute or two"
+        "scout-0 is ready but does not answer: it rejects the API key (HTTP 401); a changed key takes a minute or two"
     )
     assert lines[-1].partition(": ")[2] == (
-        "scout-0 still refuses the API key (HTTP 401) after 0.3 s. Restart its pods with "
+        "scout-0 still rejects the API key (HTTP 401) after 0.3 s. Restart its pods with "
         "kubectl -n ns delete pod -l leaderworkerset.sigs.k8s.io/name=scout"
     )
 
@@ -158,7 +158,7 @@ def test_a_key_that_was_just_changed_is_waited_for(world: World) -> None:
         ({"delay_seconds": 0.2}, 0, "ready: 1 of 1 groups answered"),
         ({"running": 256, "tokens_per_look": 50}, 0, "ready: 1 of 1 groups answered"),
         ({"answer": (500, {"error": "EngineDeadError"})}, 1, "; cause: the engine is dead:"),
-        ({"answer": (200, {"choices": []})}, 1, "does not answer: an answer without choices"),
+        ({"answer": (200, {"choices": []})}, 1, "does not answer: the response has no choices"),
     ],
     ids=["slow", "busy and fine", "dead", "stuck"],
 )
@@ -174,5 +174,5 @@ def test_a_refused_request_fails_at_once(world: World) -> None:
     world.lws, world.pods = status(ready=1, updated=1), [pod()]
     world.answers["service"] = (404, {"error": "no such model"})
     code, lines = run(world, timeout_seconds=60)
-    said = f'Service at http://127.0.0.3:{world.port} refuses the request (HTTP 404): {{"error": "no such model"}}'
+    said = f'Service at http://127.0.0.3:{world.port} rejects the request (HTTP 404): {{"error": "no such model"}}'
     assert (code, lines) == (1, [f"FAILED after 0 s: {said}"])

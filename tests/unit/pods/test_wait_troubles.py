@@ -50,7 +50,7 @@ def test_what_does_not_pass_ends_the_wait_after_its_time(
     world.pods = [pod(ready=False, **trouble)]
     code, lines = wait(world)
     assert (code, world.looks) == (1, seconds // 30 + 1)
-    assert lines[-1].startswith(f"FAILED: after {seconds} s, scout-0: ")
+    assert lines[-1].startswith(f"FAILED: after {seconds} s, scout-0 has failed")
     assert f"; cause: {title}" in lines[-1]
 
 
@@ -84,7 +84,7 @@ def test_pods_that_the_cluster_refuses_end_the_wait(world: World) -> None:
     ]
     code, lines = wait(world)
     assert (code, world.looks) == (1, 5)
-    assert "FAILED: after 120 s, scout: for 120 s, and waiting does not change it" in lines[-1]
+    assert "FAILED: after 120 s, scout has failed for 120 s, and waiting does not help" in lines[-1]
     assert "; cause: the cluster refuses to create the pod" in lines[-1]
 
 
@@ -97,7 +97,7 @@ def test_a_trouble_that_is_over_is_forgotten(world: World) -> None:
     ]
     code, lines = look(world, timeout_seconds=300, poll_seconds=30)
     assert code == 1
-    assert "scout-0: ContainerCreating. Look with" in lines[-1]
+    assert "scout-0: ContainerCreating. For details run" in lines[-1]
 
 
 # --- progress
@@ -150,16 +150,16 @@ PLANNED = '{"weightsGibHigh": 12.5, "kvCacheTokensLow": 100000.0, "kvCacheTokens
         (
             "Model loading took 12.3 GiB memory and 30 seconds\nGPU KV cache size: 131,072 tokens",
             [
-                "scout-0: weights take 12.30 GiB of a GPU, planned up to 12.50",
+                "scout-0: the weights take 12.30 GiB per GPU, planned up to 12.50",
                 "scout-0: the KV cache holds 131,072 tokens, planned 100,000 to 150,000",
             ],
         ),
         (
             "Model loading took 14.9 GiB memory and 30 seconds\nGPU KV cache size: 71,072 tokens",
             [
-                "scout-0: WARNING: weights take 14.90 GiB of a GPU, more than the 12.50 planned: the KV cache is "
-                "smaller by that",
-                "scout-0: WARNING: the KV cache holds 71,072 tokens, fewer than the 100,000 to 150,000 planned",
+                "scout-0: WARNING: the weights take 14.90 GiB per GPU, more than the planned 12.50: the KV cache is "
+                "smaller by the difference",
+                "scout-0: WARNING: the KV cache holds 71,072 tokens, fewer than the planned 100,000 to 150,000",
             ],
         ),
     ],
@@ -168,7 +168,7 @@ PLANNED = '{"weightsGibHigh": 12.5, "kvCacheTokensLow": 100000.0, "kvCacheTokens
 def test_real_memory_is_held_against_the_plan_once(world: World, log: str, said: list[str]) -> None:
     world.on_look = starting(log)(world)
     _, lines = look(world, timeout_seconds=120, poll_seconds=30, options=[f"--planned={PLANNED}"])
-    assert [line for line in lines if line.startswith("scout-0: w") or "tokens" in line or "WARN" in line] == said
+    assert [line for line in lines if " weights take " in line or "tokens" in line or "WARN" in line] == said
 
 
 def test_memory_that_was_told_between_two_looks_is_told_at_the_end(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_memory_that_was_told_between_two_looks_is_told_at_the_end(tmp_path: Pat
         world.logs["scout-0"] = "GPU KV cache size: 71,072 tokens"
         code, lines = run(world, options=[f"--planned={PLANNED}"])
     assert code == 0
-    assert lines[-1] == "scout-0: WARNING: the KV cache holds 71,072 tokens, fewer than the 100,000 to 150,000 planned"
+    assert lines[-1] == "scout-0: WARNING: the KV cache holds 71,072 tokens, fewer than the planned 100,000 to 150,000"
 
 
 @pytest.mark.parametrize("version", ["0.21.0", "0.32.0"])
@@ -189,5 +189,5 @@ def test_a_real_log_tells_its_stages(version: str) -> None:
     told = list(dict.fromkeys(stages))
     assert told[0] == ""
     assert told[-1] == "serves"
-    wanted = ["the engine starts", "the model's files are looked for", "weights are loaded", "the KV cache is made"]
+    wanted = ["the engine starts", "looks for the model's files", "weights are loaded", "allocates the KV cache"]
     assert [stage for stage in told if stage in wanted] == wanted
