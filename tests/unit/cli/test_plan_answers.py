@@ -42,6 +42,7 @@ def test_json_lists_every_term_with_its_range_and_rule(ask: Ask) -> None:
         "activations (sampler)",
         "outside torch",
         "runner buffers",
+        "compiling",
         "CUDA graphs",
     ]
     assert all(term["low_gib"] <= term["gib"] <= term["high_gib"] and term["rule"] for term in terms)

@@ -9,7 +9,7 @@ from vllm_eks.planner.vllm_version import Version
 NATIVE_MULTI_NODE: Version = (0, 11, 1)
 """`--nnodes --node-rank --master-addr --headless` exist since this version."""
 CUDA_GRAPHS_IN_BUDGET: Version = (0, 20, 0)
-"""Since then vLLM subtracts its CUDA-graph estimate before it sizes the KV cache."""
+"""Since then vLLM subtracts its CUDA-graph estimate before it sizes the KV cache, on the first model runner."""
 UTILIZATION_RAISED: Version = (0, 20, 0)
 """The default of --gpu-memory-utilization rose from 0.90 to 0.92."""
 BIG_GPU_BATCH: Version = (0, 28, 0)
@@ -35,9 +35,38 @@ CHUNKED_ATTENTION_IN_HYBRID: Version = (0, 13, 0)
 1 in 0.14.1, 0 in 0.12.0). Earlier versions keep all of it."""
 BATCHES_IN_FLIGHT: Version = (0, 26, 0)
 """Windows hold every batch in flight: max_in_flight_tokens (in 0.26.0, not in 0.25.1)."""
+SECOND_RUNNER_FOR_QUANTIZED: Version = (0, 24, 0)
+"""The classes on the second model runner's list use it with quantized weights too (config/vllm.py; in 0.24.0, not in
+0.23.0)."""
+SECOND_RUNNER_FOR_DENSE: Version = (0, 25, 0)
+"""Every model without experts and states uses the second model runner (config/vllm.py; in 0.25.0, not in 0.24.0)."""
 SECOND_RUNNER_FOR_ALL: Version = (0, 29, 0)
-"""The second model runner runs every model. From 0.25.1 to 0.28.0 it runs dense and a few other models
-(config/vllm.py)."""
+"""Every model uses the second model runner (config/vllm.py; in 0.29.0, not in 0.28.0)."""
+SECOND_RUNNER_COUNTS_GRAPHS: Version = (0, 29, 0)
+"""The second model runner estimates its CUDA graphs (gpu/cudagraph_utils.py; in 0.29.0; in 0.28.0 the estimate is 0, so
+graphs are outside the budget)."""
+COMPILING_COUNTED: Version = (0, 26, 0)
+"""A start with an empty compile cache leaves less KV cache in logs of 0.26 to 0.31 (S05, S22, N70). Logs up to 0.20 do
+not show it."""
+ENCODER_ROTARY_FUSED: Version = (0, 17, 0)
+"""Vision towers need less memory for their attention (N03, N06 and N07 of 0.18 and 0.20, against S08 of 0.11)."""
+TOTAL_CONSUMPTION_COUNTED: Version = (0, 27, 0)
+"""The memory profile counts all that the driver says is in use, so the runner's own buffers too (utils/mem_utils.py,
+total_consumed; in 0.27.0, not in 0.26.0)."""
+MOE_WORKSPACES_KEPT: Version = (0, 14, 0)
+"""Kernels of experts keep their buffers in a workspace after the forward pass (v1/worker/workspace.py; 0.13.0 has the
+module, and 0.14.0 runs 16-bit and FP8 experts through it)."""
+BLACKWELL_RUNS_EXPERTS_WITHOUT_WORKSPACE: Version = (0, 20, 0)
+"""16-bit experts run on FlashInfer's kernels on Blackwell by default (fused_moe/oracle/unquantized.py; in 0.20.0, not
+in 0.19.1)."""
+MOE_CHUNKS_REMOVED: Version = (0, 18, 0)
+"""Experts run over the whole batch, not over chunks of 16,384 tokens (VLLM_FUSED_MOE_CHUNK_SIZE is in 0.17.1, not in
+0.18.0)."""
+FUSED_ALLREDUCE: Version = (0, 17, 0)
+"""FlashInfer fuses the all-reduce with the norm on Hopper and Blackwell (config/vllm.py, enable_allreduce_rms_fusion;
+in 0.17.0, not in 0.16.0)."""
+FUSED_ALLREDUCE_IN_PIPELINES: Version = (0, 21, 0)
+"""The fusion is on with pipeline stages too (in 0.21.0, not in 0.20.2)."""
 HYBRID_PREFIX_CACHING: Version = (0, 28, 0)
 """Prefix caching is on by default for hybrids and takes two state pages per request (in 0.28.0; in 0.27.0 it is off by
 default)."""

@@ -26,8 +26,14 @@ SORTING_SAMPLER = Range(36, 38, 39)
 """torch.sort: sorted values 4, int64 indices 8, reverse index 8, radix-sort buffers 12. Logs: 38.9 at 1024 rows."""
 SORTING_OR_FLASHINFER_SAMPLER = Range(14, 38, 39)
 """Up to 0.11.0 FlashInfer, if installed, replaces the sort: masked logits 4 and probabilities 4, 14 in total."""
-MASKING_SAMPLER = Range(14, 20, 38)
-"""Triton or FlashInfer mask in place: 14 counted, 17 to 23 in logs. The sort is still the fallback."""
+MASKING_SAMPLER = Range(14, 14.5, 17.5)
+"""Triton or FlashInfer mask in place: 14, and Triton's buffer of one row per multiprocessor (0.5 at 1,024 rows). Rows
+N17, N20, N22 (0.18.0, one H200) leave 0.27 GiB beside it, whatever the vocabulary is."""
+LOGITS_ALONE, LOGITS_GATHERED = Range(2, 2, 6), Range(4, 4, 8)
+"""The second model runner's profile skips masks and penalties (v1/worker/gpu/model_runner.py, _dummy_sampler_run): the
+logits in 16 bits, and under TP the gathered copy. The high end adds a 32-bit copy."""
+PENALTY_BYTES_PER_LOGIT = 4.125
+"""The second model runner's output_bin_counts (int32) and prompt_bin_mask (one bit)."""
 SORT_ALWAYS_SINCE: Version = (0, 11, 1)
 SORT_REPLACED_SINCE: Version = (0, 17, 0)
 
@@ -37,20 +43,36 @@ FORWARD_DEVIATION = Range(0.6, 1.0, 1.4)
 """The compiler removes some buffers and keeps others longer."""
 
 ENCODER_ATTENTION_VALUES = Range(12, 24, 40)
+ENCODER_ATTENTION_VALUES_FUSED = Range(12, 20, 32)
 """Live values per patch in the attention of a vision tower, in units of the hidden size: residual, norm, q k v and
 their copies (7), rotary embedding in 32 bits (8 to 16), positions. The low end assumes fused rotary kernels."""
 
 NON_TORCH_ONE_GPU = Range(0.05, 0.12, 0.3) * BYTES_PER_GIB
+NON_TORCH_ONE_GPU_NEWER = Range(0.05, 0.27, 0.4) * BYTES_PER_GIB
+"""From 0.17. Rows N17, N20 and N22 (0.18.0, one H200) have 0.27 to 0.29 beside sampler, workspace and buffers."""
 NON_TORCH_FEW_GPUS = Range(0.2, 0.6, 1.0) * BYTES_PER_GIB
 NON_TORCH_MANY_GPUS = Range(0.6, 1.2, 1.6) * BYTES_PER_GIB
-NON_TORCH_MANY_GPUS_PCIE = Range(0.2, 0.6, 1.5) * BYTES_PER_GIB
-"""CUDA context and NCCL: logs show 0.05-0.15 GiB at TP 1, 0.5-0.7 at 2 and 4, and 1-1.5 at 8. Custom all-reduce and
-NVLink SHARP buffers need NVLink. Without NVLink a log shows 0.21 at 8."""
+"""CUDA context and NCCL: logs show 0.05-0.15 GiB at TP 1, 0.5-0.7 at 2 and 4, and 1-1.5 at 8, with NVLink."""
+NON_TORCH_PCIE = Range(0.03, 0.25, 1.0) * BYTES_PER_GIB
+"""Custom all-reduce and NVLink SHARP buffers need NVLink. Without it logs have 0.03 at TP 2 (N71), 0.21 at TP 8 (S06)
+and about 0.2 at TP 2 (N69)."""
+NON_TORCH_FUSED_ALLREDUCE = Range(1.6, 2.1, 2.6) * BYTES_PER_GIB
+"""With FlashInfer's fused all-reduce (Hopper and Blackwell from 0.17): 2.1 at TP 2 (N21), 2.1 at TP 4 (N37, N41, N08,
+N12, N48; also on B200), 2.2 at TP 8 (N00), all of 0.18.0."""
 NON_TORCH_PIPELINE = Range(0.05, 0.2, 0.5) * BYTES_PER_GIB
 """One more NCCL communicator between stages. An estimate, because few public logs use PP."""
 
-GRAPH_BYTES_PER_LAYER = Range(0.1, 0.2, 0.35) * BYTES_PER_MIB
-"""Per captured CUDA graph and layer: 0.12, 0.16 and 0.26 MiB in logs of 0.11 to 0.20 (0.6 once: 126 layers, 0.8.3)."""
+GRAPH_BYTES_PER_DENSE_LAYER = Range(0.1, 0.13, 0.2) * BYTES_PER_MIB
+GRAPH_BYTES_PER_MOE_LAYER = Range(0.1, 0.18, 0.35) * BYTES_PER_MIB
+GRAPH_BYTES_PER_HYBRID_LAYER = Range(0.2, 0.3, 0.4) * BYTES_PER_MIB
+GRAPH_BYTES_PER_LATENT_LAYER = Range(0.2, 0.35, 0.8) * BYTES_PER_MIB
+"""Per captured CUDA graph and layer, from printed totals. Dense: 0.11 to 0.12 (Llama-70B, TP 4: N12, N41) and 0.17
+(Ministral: N17). Experts: 0.18 (N00, N06). Linear attention: 0.29 to 0.32 (N20, N21, N22). Latent attention: 0.25
+(DeepSeek, TP 8), 0.64 (GLM-5.2, TP 4) and 0.79 (N53)."""
+
+COMPILING = Range(0.0, 0.5, 1.0) * BYTES_PER_GIB
+"""What a start with an empty compile cache takes from the KV cache: 0 in N69 (a second start), 0.4 to 0.9 in S05, S22
+and N70. Every new node has an empty cache. Some reports say up to 2.3 GiB."""
 
 TOTAL_MEMORY = Range(0.997, 1.0, 1.002)
 """Cards of the same model report different totals (79.10 to 79.33 GiB for an H100)."""

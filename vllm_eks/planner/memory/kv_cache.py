@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 
+from vllm_eks.planner.engine.model_runner import uses_second_runner
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
     BATCHES_IN_FLIGHT,
@@ -19,7 +20,6 @@ from vllm_eks.planner.engine.versions import (
     GROUPS_OF_LARGER_SIZE,
     GROUPS_OF_MUCH_LARGER_SIZE,
     NULL_BLOCK_RESERVED,
-    SECOND_RUNNER_FOR_ALL,
 )
 from vllm_eks.planner.memory.constants import BLOCK_TOKENS
 from vllm_eks.planner.models.architecture import Architecture, GroupedQuery, Latent, LinearState
@@ -116,10 +116,6 @@ def _blocks_needed(
     return ceil(min(cache.window_tokens - 1 + in_flight, length_tokens) / block_tokens) + 1
 
 
-SECOND_RUNNER_FIRST = ("DeepseekV2ForCausalLM", "Qwen2MoeForCausalLM")
-"""MoE models on the second model runner before it ran all (DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES of 0.27.0)."""
-
-
 def cache_layout(
     model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int, pipeline_parallel_size: int = 1
 ) -> CacheLayout:
@@ -136,9 +132,7 @@ def batches_in_flight(model: Architecture, version: Version, pipeline_parallel_s
     """
     if version < BATCHES_IN_FLIGHT:
         return 1
-    plain = not model.experts and not model.linear
-    second_runner = version >= SECOND_RUNNER_FOR_ALL or plain or model.name in SECOND_RUNNER_FIRST
-    if second_runner:
+    if uses_second_runner(model, version):
         return pipeline_parallel_size + 1
     return 2 if pipeline_parallel_size == 1 else pipeline_parallel_size
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from vllm_eks.planner.engine.model_runner import counts_graphs
 from vllm_eks.planner.engine.options import ResolvedOptions
-from vllm_eks.planner.engine.versions import CUDA_GRAPHS_IN_BUDGET
 from vllm_eks.planner.hardware.instances import Gpu, InstanceType
 from vllm_eks.planner.memory import constants
 from vllm_eks.planner.memory import terms as memory
+from vllm_eks.planner.memory.activations import activation_term, sampler_state_term
 from vllm_eks.planner.memory.kv_cache import CacheLayout, cache_layout
 from vllm_eks.planner.memory.lora import lora_term
 from vllm_eks.planner.memory.rank_weights import weights_term
@@ -165,12 +166,13 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
     architecture = model.architecture
     counts = stage_layers(architecture.num_hidden_layers, pp)
     cache = cache_layout(architecture, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
-    non_torch = memory.non_torch_term(gpu, tensor_parallel_size=tp, pipeline_parallel_size=pp)
+    non_torch = memory.non_torch_term(gpu, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
     activations = {
-        is_last: memory.activation_term(architecture, options, tensor_parallel_size=tp, is_last=is_last)
+        is_last: activation_term(architecture, gpu, options, tensor_parallel_size=tp, is_last=is_last)
         for is_last in (False, True)
     }
     captured = memory.captured_graphs(options)
+    inside = counts_graphs(architecture, options.version)
     stages: list[Stage] = []
     for index, count in enumerate(counts):
         first = sum(counts[:index])
@@ -185,17 +187,23 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
         )
         adapters = (lora_term(architecture, options, layers=count),) if options.max_loras else ()
         # With adapters vLLM captures each graph twice, with and without them.
-        graphs = memory.cuda_graph_term(captured * (2 if adapters else 1), layers=count)
+        graphs = memory.cuda_graph_term(architecture, captured * (2 if adapters else 1), layers=count)
         tables = rotary_term(architecture, options, layers=range(first, first + count))
         buffers = memory.buffers_term(architecture, options, groups=len(cache.groups), is_first=index == 0)
+        kept = (
+            non_torch,
+            buffers,
+            sampler_state_term(architecture, options) if index == pp - 1 else None,
+            memory.compiling_term(options),
+        )
         terms = _Terms(
             weights=weights,
             tables=tables,
             activations=activations[index == pp - 1],
-            overheads=(non_torch, buffers, *adapters),
+            overheads=(*(term for term in kept if term), *adapters),
             graphs=graphs,
         )
-        stages.append(_stage(gpu, options, cache, range(first, first + count), index, terms))
+        stages.append(_stage(gpu, options, cache, range(first, first + count), index, terms, inside=inside))
     return Layout(tensor_parallel_size=tp, pipeline_parallel_size=pp, stages=tuple(stages))
 
 
@@ -210,8 +218,9 @@ class _Terms:
     graphs: Term
 
 
-def _stage(gpu: Gpu, options: ResolvedOptions, cache: CacheLayout, layers: range, index: int, terms: _Terms) -> Stage:
-    inside = options.version >= CUDA_GRAPHS_IN_BUDGET
+def _stage(
+    gpu: Gpu, options: ResolvedOptions, cache: CacheLayout, layers: range, index: int, terms: _Terms, *, inside: bool
+) -> Stage:
     overheads = (*terms.overheads, terms.graphs) if inside else terms.overheads
     budget = memory.budget_bytes(gpu.memory_gib, options.gpu_memory_utilization)
     return Stage(

@@ -9,15 +9,17 @@ from math import ceil
 
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
-    ENCODER_OUTPUTS_PACKED,
+    COMPILING_COUNTED,
     FULL_GRAPHS_TOO,
+    FUSED_ALLREDUCE,
+    FUSED_ALLREDUCE_IN_PIPELINES,
     GRAPH_SIZES_THINNED,
 )
 from vllm_eks.planner.hardware.instances import Gpu
 from vllm_eks.planner.memory import constants
-from vllm_eks.planner.models.architecture import Architecture, Vision
-from vllm_eks.planner.ranges import Range, exactly
-from vllm_eks.planner.units import BYTES_PER_GIB
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.ranges import Range
+from vllm_eks.planner.units import BYTES_PER_GIB, BYTES_PER_MIB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,108 +41,6 @@ def budget_bytes(gpu_memory_gib: float, utilization: float) -> int:
     return ceil(gpu_memory_gib * BYTES_PER_GIB * utilization)
 
 
-def sampler_bytes_per_logit(options: ResolvedOptions) -> Range:
-    """Return the sampler's peak bytes per row and vocabulary entry in this version."""
-    if options.version >= constants.SORT_REPLACED_SINCE:
-        return constants.MASKING_SAMPLER
-    if options.version >= constants.SORT_ALWAYS_SINCE:
-        return constants.SORTING_SAMPLER
-    return constants.SORTING_OR_FLASHINFER_SAMPLER
-
-
-def sampler_bytes(model: Architecture, options: ResolvedOptions) -> Range:
-    """Return the peak of the dummy sampler run on the last stage: logits of max_num_seqs rows, and the hidden state.
-
-    Each rank samples over the whole vocabulary, because TP gathers the logits first.
-    """
-    hidden = exactly(2 * options.max_num_batched_tokens * model.hidden_size)
-    return sampler_bytes_per_logit(options) * (options.max_num_seqs * model.vocab_size) + hidden
-
-
-def forward_bytes(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
-    """Return the peak of a forward pass over max_num_batched_tokens: the buffers of the widest layer in 16 bits.
-
-    Each rank holds the hidden state, residual and norm output whole. Attention and MLP buffers are split.
-    """
-    tp = tensor_parallel_size
-    values = options.max_num_batched_tokens * (4 * model.hidden_size + _attention_values(model, tp))
-    mlp = 3 * model.intermediate_size / tp if model.dense_layers else 0.0
-    if model.experts:
-        split = 1 if options.enable_expert_parallel else tp
-        experts = model.experts
-        routed = experts.per_token * (3 * experts.intermediate_size / split + model.hidden_size)
-        mlp = max(mlp, routed + 3 * experts.shared_intermediate_size / tp)
-    values += options.max_num_batched_tokens * mlp
-    return (constants.FORWARD_DEVIATION * (2 * values)).at_least(constants.FORWARD_FLOOR)
-
-
-def _attention_values(model: Architecture, tp: int) -> float:
-    """Return the values per token in the attention of the widest kind of layer."""
-    sizes = [(model.num_attention_heads + 2 * model.num_key_value_heads) * model.head_dim / tp]
-    if model.latent:
-        latent = model.latent
-        per_head = 2 * (latent.qk_nope_head_dim + latent.qk_rope_head_dim) + latent.v_head_dim
-        sizes = [latent.heads * per_head / tp + latent.kv_lora_rank + (latent.q_lora_rank or 0)]
-    if model.linear:
-        sizes.append(2 * (model.linear.conv_size + 2 * model.linear.value_size) / tp)
-    return max(sizes)
-
-
-def profiled_images(vision: Vision, options: ResolvedOptions) -> int:
-    """Return the number of largest images that vLLM runs through the encoder at once when it profiles memory."""
-    images = max(1, options.max_num_batched_tokens // vision.profile_tokens)
-    if options.images_per_prompt is None:
-        return images
-    return min(images, options.images_per_prompt * options.max_num_seqs)
-
-
-def encoder_bytes(vision: Vision, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
-    """Return the peak of the vision encoder for a batch of largest images."""
-    tp = tensor_parallel_size if vision.is_sharded else 1
-    patches = profiled_images(vision, options) * vision.profile_patches
-    mlp = exactly(2 * patches * (3 * vision.hidden_size + 2 * vision.intermediate_size / tp))
-    # Each rank holds residual, norm and output whole. Values per head are split.
-    attention = constants.ENCODER_ATTENTION_VALUES * (2 * patches * vision.hidden_size * (3 + 21 / tp) / 24)
-    return attention.at_least(mlp)
-
-
-def encoder_output_bytes(vision: Vision, options: ResolvedOptions) -> Range:
-    """Return the bytes of the encoder outputs, which vLLM keeps while it profiles the decoder.
-
-    Up to 0.12 each output is padded to the whole encoder budget.
-    """
-    output_tokens = vision.profile_tokens
-    if options.version < ENCODER_OUTPUTS_PACKED:
-        output_tokens = max(output_tokens, options.max_num_batched_tokens)
-    tokens = profiled_images(vision, options) * output_tokens
-    return exactly(2 * tokens * vision.output_size)
-
-
-def activation_term(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int, is_last: bool) -> Term:
-    """Return the activation peak of a stage: the largest of forward, encoder and, on the last stage, sampler.
-
-    vLLM runs the vision encoder on every stage when it profiles.
-    """
-    peaks = {"forward": forward_bytes(model, options, tensor_parallel_size=tensor_parallel_size)}
-    if is_last:
-        peaks["sampler"] = sampler_bytes(model, options)
-    if model.vision and options.images_per_prompt != 0:
-        kept = encoder_output_bytes(model.vision, options)
-        peaks = {name: peak + kept for name, peak in peaks.items()}
-        peaks["encoder"] = kept + encoder_bytes(model.vision, options, tensor_parallel_size=tensor_parallel_size)
-    largest = max(peaks, key=lambda name: peaks[name].best)
-    size = peaks[largest]
-    for other in peaks.values():
-        size = size.at_least(other)
-    rule = {
-        "forward": f"{options.max_num_batched_tokens} batched tokens through the widest layer, at least 0.4 GiB",
-        "sampler": f"{sampler_bytes_per_logit(options).best:g} B x {options.max_num_seqs} seqs x "
-        f"{model.vocab_size} vocabulary, and the hidden state",
-        "encoder": "a batch of largest images through the vision tower",
-    }[largest]
-    return Term(name=f"activations ({largest})", bytes=size, rule=rule)
-
-
 def buffers_term(model: Architecture, options: ResolvedOptions, *, groups: int, is_first: bool) -> Term:
     """Return the model runner's persistent buffers: input embeddings, inputs from the previous stage, block tables.
 
@@ -158,23 +58,43 @@ def buffers_term(model: Architecture, options: ResolvedOptions, *, groups: int, 
     )
 
 
-def non_torch_term(gpu: Gpu, *, tensor_parallel_size: int, pipeline_parallel_size: int) -> Term:
-    """Return the memory outside torch: CUDA context and NCCL."""
-    tp = tensor_parallel_size
+def non_torch_term(
+    gpu: Gpu, options: ResolvedOptions, *, tensor_parallel_size: int, pipeline_parallel_size: int
+) -> Term:
+    """Return the memory outside torch: CUDA context, libraries, NCCL and the workspaces of all-reduce."""
+    tp, pp = tensor_parallel_size, pipeline_parallel_size
+    fused = fuses_allreduce(gpu, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
     if tp == 1:
-        size = constants.NON_TORCH_ONE_GPU
-    elif tp <= 4:
-        size = constants.NON_TORCH_FEW_GPUS
+        newer = options.version >= FUSED_ALLREDUCE
+        size = constants.NON_TORCH_ONE_GPU_NEWER if newer else constants.NON_TORCH_ONE_GPU
+    elif fused:
+        size = constants.NON_TORCH_FUSED_ALLREDUCE
+    elif not gpu.has_nvlink:
+        size = constants.NON_TORCH_PCIE
     else:
-        size = constants.NON_TORCH_MANY_GPUS if gpu.has_nvlink else constants.NON_TORCH_MANY_GPUS_PCIE
-    if pipeline_parallel_size > 1:
+        size = constants.NON_TORCH_FEW_GPUS if tp <= 4 else constants.NON_TORCH_MANY_GPUS
+    if pp > 1:
         size = size + constants.NON_TORCH_PIPELINE
     link = "NVLink" if gpu.has_nvlink else "PCIe"
     return Term(
         name="outside torch",
         bytes=size,
-        rule=f"CUDA context and NCCL at TP={tp} PP={pipeline_parallel_size} over {link}, from logs",
+        rule=f"CUDA context and NCCL at TP={tp} PP={pp} over {link}"
+        + (", and the workspace of the fused all-reduce" if fused else "")
+        + ", from logs",
     )
+
+
+def fuses_allreduce(
+    gpu: Gpu, options: ResolvedOptions, *, tensor_parallel_size: int, pipeline_parallel_size: int
+) -> bool:
+    """Return whether vLLM fuses the all-reduce with the norm (config/vllm.py, enable_allreduce_rms_fusion).
+
+    It is a pass of the compiler, for the ranks that FlashInfer has sizes for, on Hopper and Blackwell.
+    """
+    compiles = options.version >= FUSED_ALLREDUCE and not options.enforce_eager
+    stages = pipeline_parallel_size == 1 or options.version >= FUSED_ALLREDUCE_IN_PIPELINES
+    return compiles and stages and tensor_parallel_size in (2, 4, 8) and (gpu.sm == 90 or 100 <= gpu.sm < 110)
 
 
 def graph_capture_sizes(options: ResolvedOptions) -> tuple[int, ...]:
@@ -197,10 +117,31 @@ def captured_graphs(options: ResolvedOptions) -> int:
     return len(sizes) + full
 
 
-def cuda_graph_term(graphs: int, *, layers: int) -> Term:
+def graph_bytes_per_layer(model: Architecture) -> Range:
+    """Return the bytes of one CUDA graph and layer for this kind of model."""
+    if model.linear:
+        return constants.GRAPH_BYTES_PER_HYBRID_LAYER
+    if model.latent:
+        return constants.GRAPH_BYTES_PER_LATENT_LAYER
+    return constants.GRAPH_BYTES_PER_MOE_LAYER if model.experts else constants.GRAPH_BYTES_PER_DENSE_LAYER
+
+
+def cuda_graph_term(model: Architecture, graphs: int, *, layers: int) -> Term:
     """Return the memory of the CUDA graphs on a stage with this number of layers."""
+    each = graph_bytes_per_layer(model)
     return Term(
         name="CUDA graphs",
-        bytes=constants.GRAPH_BYTES_PER_LAYER * (layers * graphs),
-        rule=f"0.2 MiB x {layers} layers x {graphs} captured graphs (estimate)",
+        bytes=each * (layers * graphs),
+        rule=f"{each.best / BYTES_PER_MIB:.2f} MiB x {layers} layers x {graphs} captured graphs (estimate)",
+    )
+
+
+def compiling_term(options: ResolvedOptions) -> Term | None:
+    """Return what a start with an empty compile cache takes, or None where logs do not show it."""
+    if options.enforce_eager or options.version < COMPILING_COUNTED:
+        return None
+    return Term(
+        name="compiling",
+        bytes=constants.COMPILING,
+        rule="the first start of a node compiles; with a filled cache it takes nothing (from logs)",
     )

@@ -99,12 +99,13 @@ def test_prefix_caching_of_a_hybrid_keeps_a_second_state_where_it_is_on(
 
 
 def test_a_default_that_nobody_asked_for_is_lowered_before_a_node_is_added() -> None:
-    one = planned(LLAMA_70B)
-    assert (one.total_nodes, one.options.max_num_seqs) == (1, 64), "the largest that fits"
-    assert not planned(LLAMA_70B, max_num_seqs=128, pipeline_parallel_size=1).fits
+    asked = {"vllm_version": "0.21.0", "max_model_len": 16384}
+    one = planned(LLAMA_70B, **asked)
+    assert (one.total_nodes, one.options.max_num_seqs) == (1, 128), "the largest that fits"
+    assert not planned(LLAMA_70B, max_num_seqs=256, pipeline_parallel_size=1, **asked).fits
     two = planned(QWEN_32B, tensor_parallel_size=4, replicas=2)
-    assert (two.total_nodes, two.options.max_num_seqs, two.usd_per_hour) == (1, 128, 16.288)
-    kept = planned(LLAMA_70B, max_num_seqs=256)
+    assert (two.total_nodes, two.options.max_num_seqs, two.usd_per_hour) == (1, 256, 16.288)
+    kept = planned(LLAMA_70B, max_num_seqs=256, **asked)
     assert (kept.total_nodes, kept.options.max_num_seqs) == (2, 256), "what was asked for is kept"
     roomy = planned(LLAMA_8B)
     assert roomy.options.max_num_seqs == 256

@@ -26,11 +26,11 @@ def test_the_guide_s_second_stack_full_scout_takes_two_nodes() -> None:
     assert plan.fits
     assert plan.layout is not None
     assert (plan.layout.label, plan.total_nodes, plan.usd_per_hour) == ("TP=8 PP=2", 2, 32.576)
-    assert plan.kv_cache_tokens == 358_168
-    assert plan.kv_cache_tokens_range == (114_190, 480_566)
-    assert plan.max_concurrency == 21.86
-    assert plan.options.max_num_seqs == 128, "256 would take a third node"
-    assert plan.largest_context_tokens == 334_256, "three layers of four keep 8,192 tokens and two batches at most"
+    assert plan.kv_cache_tokens == 302_518
+    assert plan.kv_cache_tokens_range == (35_337, 450_318)
+    assert plan.max_concurrency == 18.46
+    assert plan.options.max_num_seqs == 256
+    assert plan.largest_context_tokens == 77_984, "three layers of four keep 8,192 tokens and two batches at most"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_full_scout_on_one_node_is_refused_with_what_it_needs_has_and_what_would
     assert [(r.code, r.message) for r in plan.refusals] == [
         (
             "weights_do_not_fit",
-            "TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables + 0.42 activations + 0.79 overhead "
-            "= 29.01 of 20.22 GiB a GPU (even with --max-num-seqs 32)",
+            "TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables + 0.46 activations + 0.92 overhead "
+            "= 29.19 of 20.22 GiB a GPU (even with --max-num-seqs 32)",
         )
     ]
     assert plan.suggestions == (
@@ -88,14 +88,14 @@ def test_a_context_that_memory_does_not_hold_says_how_far_it_could_go() -> None:
     assert [(r.code, r.message) for r in plan.refusals] == [
         (
             "kv_cache_too_small",
-            "TP=4 PP=1: stage 1 of 1 has 6.56 GiB left for the KV cache, 5.30 by the low estimate (32.89 GiB weights "
-            "and tables + 0.40 activations + 0.91 overhead = 34.20 of 40.77 GiB a GPU): 69,488 of the 131,072 tokens "
+            "TP=4 PP=1: stage 1 of 1 has 6.68 GiB left for the KV cache, 4.78 by the low estimate (32.89 GiB weights "
+            "and tables + 0.40 activations + 0.80 overhead = 34.09 of 40.77 GiB a GPU): 62,624 of the 131,072 tokens "
             "of one request (even with --max-num-seqs 32)",
         )
     ]
-    assert plan.suggestions[0] == "--max-model-len 69488 fits this layout"
-    assert planned(LLAMA_70B, "g6e.12xlarge", max_model_len=69488, **kept).fits
-    assert not planned(LLAMA_70B, "g6e.12xlarge", max_model_len=69489, **kept).fits
+    assert plan.suggestions[0] == "--max-model-len 62624 fits this layout"
+    assert planned(LLAMA_70B, "g6e.12xlarge", max_model_len=62624, **kept).fits
+    assert not planned(LLAMA_70B, "g6e.12xlarge", max_model_len=62800, **kept).fits
 
 
 def test_a_context_above_the_model_s_own_limit_is_refused_as_such() -> None:

@@ -34,7 +34,7 @@ def test_cuda_graphs_outside_the_budget_need_memory_beside_it() -> None:
     requested = {"vllm_version": "0.19.1", "gpu_memory_utilization": 0.99, "pipeline_parallel_size": 1}
     plan = planned(QWEN_8B, "g5.xlarge", max_num_seqs=256, **requested)
     assert codes(plan)[0] == "weights_do_not_fit"
-    assert "captures up to 1.06 GiB of CUDA graphs outside the budget" in plan.refusals[0].message
+    assert "captures up to 0.60 GiB of CUDA graphs outside the budget" in plan.refusals[0].message
 
 
 def test_before_the_native_start_a_replica_stays_on_one_node() -> None:

@@ -1,0 +1,41 @@
+"""The versions and models of vLLM's second model runner."""
+
+import pytest
+
+from tests.support.plans import LLAMA_8B, QWEN_235B
+from vllm_eks.planner.engine.model_runner import counts_graphs, uses_second_runner
+from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.vllm_version import Version
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "second"),
+    [
+        ("Qwen/Qwen3-8B", (0, 21, 0), False),
+        ("Qwen/Qwen3-8B", (0, 22, 0), True),
+        (LLAMA_8B, (0, 22, 0), False),
+        (LLAMA_8B, (0, 23, 0), True),
+        ("microsoft/phi-4", (0, 24, 0), False),
+        ("microsoft/phi-4", (0, 25, 0), True),
+        (QWEN_235B, (0, 28, 0), False),
+        (QWEN_235B, (0, 29, 0), True),
+        ("Qwen/Qwen3-Next-80B-A3B-Instruct", (0, 28, 0), False),
+        ("Qwen/Qwen3-Next-80B-A3B-Instruct", (0, 29, 0), True),
+    ],
+)
+def test_the_second_runner_came_by_class_and_then_for_all(model: str, version: Version, second: bool) -> None:
+    assert uses_second_runner(find_model(model).architecture, version) is second
+
+
+@pytest.mark.parametrize(("version", "second"), [((0, 23, 0), False), ((0, 24, 0), True)])
+def test_listed_classes_with_quantized_weights_follow_one_version_later(version: Version, second: bool) -> None:
+    model = find_model("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic").architecture
+    assert uses_second_runner(model, version) is second
+
+
+@pytest.mark.parametrize(
+    ("version", "counts"),
+    [((0, 19, 1), False), ((0, 20, 0), True), ((0, 22, 1), True), ((0, 23, 0), False), ((0, 29, 0), True)],
+)
+def test_the_second_runner_counts_no_graphs_before_0_29(version: Version, counts: bool) -> None:
+    assert counts_graphs(find_model(LLAMA_8B).architecture, version) is counts
