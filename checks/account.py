@@ -29,7 +29,7 @@ def zone_checks(zones: Sequence[str], site: Site) -> Iterator[Check]:
     ids = {zone["ZoneName"]: zone["ZoneId"] for zone in answer}
     # Local Zones, which have longer names, cannot have a control plane.
     usable = [zone for zone, zone_id in ids.items() if zone_id not in REFUSED_ZONE_IDS and len(zone) == len(region) + 1]
-    errors = []
+    errors: list[str] = []
     for zone in zones:
         if zone not in ids:
             errors.append(f"{zone} is not a zone of this account")

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import pulumi_aws as aws
 
-from vllm_eks.aws.session import Client, Place, Record, open_session
+from vllm_eks.aws.session import Client, Record, open_session
 from vllm_eks.check import NOBODY_TO_ASK
 from vllm_eks.specs.access import Deployer
 
@@ -141,6 +141,5 @@ def _clients_of(deployer: Deployer) -> Callable[[str], Client]:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
-    place = Place(region=deployer.region, profile=deployer.profile, role_arn=deployer.role_arn)
-    session = open_session(place, session_name=SESSION_NAME, config=limits)
+    session = open_session(deployer, session_name=SESSION_NAME, config=limits)
     return lambda service: session.client(service, config=limits)

@@ -27,7 +27,7 @@ class NetworkRequest:
 
     vpc: ExistingVpcSpec
     zones: Sequence[str]
-    nodes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    nodes: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Zone -> the instance type of each GPU node that will run there."""
     has_control_plane: bool = True
     """Whether the stack creates its cluster in the subnets."""
@@ -113,7 +113,7 @@ def _vpc(vpc_id: str, site: Site) -> Iterator[Check]:
 def _subnet_checks(found: Record, requested: NetworkRequest, zone: str, site: Site) -> Iterator[Check]:
     key = f"{KEY}.subnets.{zone}" if requested.vpc.subnets else f"{KEY}.subnetTags"
     id_ = found["SubnetId"]
-    faults = []
+    faults: list[str] = []
     if found["VpcId"] != requested.vpc.vpc_id:
         faults.append(f"{id_} is in {found['VpcId']}, not in {requested.vpc.vpc_id}")
     if found["AvailabilityZone"] != zone:
@@ -141,7 +141,7 @@ def _addresses(found: Record, requested: NetworkRequest, zone: str, key: str, si
     has_cluster = ask(question, lambda: site.stack in clusters(site))
     unknown = next((one for one in (running, has_cluster) if isinstance(one, Check)), None)
     # Running nodes already have their addresses.
-    here = running if isinstance(running, Counter) else Counter()
+    here = running if isinstance(running, Counter) else Counter[str]()
     missing = list((Counter(requested.nodes.get(zone, ())) - here).elements())
     control_plane = CONTROL_PLANE_ADDRESSES if requested.has_control_plane and has_cluster is not True else 0
     taken = sorted(_addresses_taken(one, site) for one in missing)

@@ -38,7 +38,7 @@ class _Group:
 
     cluster: str
     record: Record
-    issues: list[Record] = field(default_factory=list)
+    issues: list[Record] = field(default_factory=list[Record])
 
     @property
     def subject(self) -> str:

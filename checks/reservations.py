@@ -51,7 +51,7 @@ def _reservation(reservation_id: str, models: Mapping[str, GpuNodes], site: Site
         *(_failed(name, text) for name, nodes in models.items() for text in _mismatches(found, nodes)),
         *_state_problems(found, models, more),
         *_too_small(found, models, needed, own),
-        *([] if own is not None else _not_seen(found, needed, question, running)),
+        *(() if own is not None else _not_seen(found, needed, question, running)),
     ]
     yield from problems
     if not problems:

@@ -22,10 +22,10 @@ from config.settings.network import NetworkSettings
 from config.settings.stack import StackSettings
 from config.stack_keys import SECRETS, SECTIONS
 from config.stray_keys import is_explained, unknown_keys
-from config.values.json_values import is_list, is_mapping
 from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_list, is_object
 from vllm_eks.specs.access import Deployer
 from vllm_eks.stack_files.stack_file import NOT_SET_PLACEHOLDER, StackFile
 from vllm_eks.stack_files.wording import key_path
@@ -147,7 +147,7 @@ class _Reader:
         roles = decode(self.text("aws:assumeRoles") or "[]")
         if not roles:
             return None
-        if is_list(roles) and len(roles) == 1 and is_mapping(roles[0]):
+        if is_list(roles) and len(roles) == 1 and is_object(roles[0]):
             arn = roles[0].get("roleArn")
             if isinstance(arn, str):
                 return arn
@@ -161,8 +161,8 @@ class _Reader:
     def default_tags(self) -> dict[str, str]:
         """Return the tags that the AWS provider adds to every resource."""
         given = decode(self.text("aws:defaultTags") or "{}")
-        tags = given.get("tags") if is_mapping(given) else None
-        return {key: str(value) for key, value in tags.items()} if is_mapping(tags) else {}
+        tags = given.get("tags") if is_object(given) else None
+        return {key: str(value) for key, value in tags.items()} if is_object(tags) else {}
 
     def cluster_name_faults(self) -> Iterator[Fault]:
         """Yield a fault when the stack's name, legal for Pulumi, cannot be part of an EKS cluster's."""

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from config.errors import NO_VALUE, Fault, from_pydantic
 from config.settings.model import ModelSettings
 from config.values import rules
-from config.values.json_values import is_list, is_mapping
+from vllm_eks.json_values import is_list, is_object
 from vllm_eks.stack_files.wording import key_path, shown
 
 Section = TypeVar("Section", bound=BaseModel)
@@ -30,7 +30,7 @@ class Parsed(Generic[Section]):
 
 def parse_section(model: type[Section], value: object, key: str) -> Parsed[Section]:
     """Check a section's values one by one."""
-    if not is_mapping(value):
+    if not is_object(value):
         fault = Fault(key=key, text=f"{shown(value)}, not a section: write keys and values below it")
         return Parsed(settings=None, faults=[fault])
     # An empty value is a slip of the pen even where None would do: say so, and look at the others.
@@ -53,7 +53,7 @@ def parse_section(model: type[Section], value: object, key: str) -> Parsed[Secti
 
 def parse_models(value: object, key: str) -> tuple[dict[str, ModelSettings], list[Fault]]:
     """Check the map of models, each by itself."""
-    if not is_mapping(value):
+    if not is_object(value):
         return {}, [Fault(key=key, text=f"{shown(value)}, not a section: write a model's name below it")]
     if not value:
         return {}, [Fault(key=key, text="has no model: name at least one, with model, instanceType and zone")]
@@ -73,13 +73,13 @@ def parse_models(value: object, key: str) -> tuple[dict[str, ModelSettings], lis
 
 def parse_tags(value: object, key: str) -> tuple[dict[str, str], list[Fault]]:
     """Check the tags: text to text, as AWS takes them."""
-    if not is_mapping(value):
+    if not is_object(value):
         return {}, [Fault(key=key, text=f"{shown(value)}, not a section: write tags and values below it")]
     faults: list[Fault] = []
     for tag, text in value.items():
         place = key_path(key, tag)
         if not isinstance(text, str):
-            how = "write text" if is_list(text) or is_mapping(text) else "put it in quotes"
+            how = "write text" if is_list(text) or is_object(text) else "put it in quotes"
             faults.append(Fault(key=place, text=f"{shown(text)}, not text: {how}"))
             continue
         try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from config.errors import Fault, nearest
 from config.sections import decode
-from config.values.json_values import is_list
+from vllm_eks.json_values import is_list
 
 PROVIDERS = frozenset(("aws", "aws-native", "awsx", "eks", "kubernetes", "pulumi", "random", "tls"))
 """Namespaces of Pulumi's own packages: a key of theirs is none of ours, whatever its name."""

@@ -1,7 +1,7 @@
 """Read a row of JSON into a dataclass field by field, with one clear sentence where the row has another form."""
 
 from collections.abc import Sequence
-from typing import Any, TypeGuard, TypeVar
+from typing import TypeGuard, TypeVar
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object
@@ -73,14 +73,14 @@ class Fields:
             raise self._wrong(f"{name} {value!r} must be a list")
         return tuple([self._checked(name, item, str) for item in value])
 
-    def json_object(self, name: str) -> dict[str, Any]:
+    def json_object(self, name: str) -> dict[str, object]:
         """Take an object that every row has, as it is."""
         value = self._taken(name)
         if not is_object(value):
             raise self._wrong(f"{name} {value!r} must be a JSON object")
         return value
 
-    def optional_object(self, name: str) -> dict[str, Any] | None:
+    def optional_object(self, name: str) -> dict[str, object] | None:
         """Take an object that may be absent or null, as it is."""
         if self._left.get(name) is None:
             self._left.pop(name, None)

@@ -34,8 +34,8 @@ class ClusterArgs:
     subnets: ClusterSubnets
     access: ClusterAccess
     iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    template_tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    template_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """On the nodes' launch template and all it makes. Never to change: another template replaces every node."""
 
 

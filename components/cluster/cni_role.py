@@ -20,7 +20,7 @@ class CniRoleArgs:
     partition: str
     """The AWS partition, such as `aws`."""
     iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class CniRole(pulumi.ComponentResource):

@@ -24,8 +24,8 @@ class SystemNodeGroupArgs:
     node_release_version: str
     """The AL2023 image's release, such as 1.36.2-20260714."""
     instance_type: str
-    tags: Mapping[str, str] = field(default_factory=dict)
-    template_tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    template_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """On the launch template and all it makes. Never to change: another template replaces every node."""
 
 

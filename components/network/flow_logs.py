@@ -20,7 +20,7 @@ class FlowLogsArgs:
     keep_logs: bool = False
     """Whether the logs outlive the stack."""
     iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class FlowLogs(pulumi.ComponentResource):

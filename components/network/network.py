@@ -22,7 +22,7 @@ class NetworkArgs:
     keep_logs: bool = False
     """Whether the flow logs outlive the stack."""
     iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Network(pulumi.ComponentResource):

@@ -45,9 +45,9 @@ class GpuNodeGroupArgs:
     nodes: NodeSpec
     subnet_id: pulumi.Input[str]
     """One subnet, so one zone: a cluster placement group cannot span zones."""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    template_tags: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    template_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """On the launch template and all it makes. Never to change: another template replaces every node."""
 
 

@@ -22,7 +22,7 @@ class NodeRoleArgs:
     """The AWS partition, such as `aws`."""
     policies: Sequence[str] = NODE_POLICIES
     iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class NodeRole(pulumi.ComponentResource):

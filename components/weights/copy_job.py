@@ -113,7 +113,7 @@ class CopyJob(pulumi.ComponentResource):
 
     def _network_policy(self, namespace: pulumi.Output[str]) -> kubernetes.networking.v1.NetworkPolicy:
         """Nothing comes in; out go names, the Hub and S3, and the node's Pod Identity agent."""
-        out = [
+        out: list[kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict] = [
             {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]},
             {"to": [{"ip_block": {"cidr": "0.0.0.0/0"}}], "ports": [{"protocol": "TCP", "port": 443}]},
             {"to": [{"ip_block": {"cidr": "169.254.170.23/32"}}], "ports": [{"protocol": "TCP", "port": 80}]},

@@ -40,7 +40,7 @@ class ModelWeightsArgs:
     hugging_face_token: pulumi.Output[str] | None = None
     copy_image: str
     iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ModelWeights(pulumi.ComponentResource):

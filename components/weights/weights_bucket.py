@@ -14,7 +14,7 @@ OLD_VERSIONS_DAYS = 7
 class WeightsBucketArgs:
     """What a WeightsBucket needs."""
 
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class WeightsBucket(pulumi.ComponentResource):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from config.values.json_values import is_list, is_mapping
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_list, is_object
 from vllm_eks.text_files import deepest_line, read_text_file
 
 MOST_BYTES = 1024 * 1024
@@ -44,7 +44,7 @@ def kubeconfig(value: str, path: Path) -> str:
 
 
 def _fault(document: object) -> str | None:
-    if not is_mapping(document) or not any(key in document for key in ("clusters", "contexts", "current-context")):
+    if not is_object(document) or not any(key in document for key in ("clusters", "contexts", "current-context")):
         return "is not a kubeconfig: it needs clusters, contexts, users and current-context"
     current = document.get("current-context")
     if not isinstance(current, str) or not current:
@@ -66,7 +66,7 @@ def _named(document: Mapping[str, object], section: str, kind: str, name: str) -
     """Return the content of a list's item of this name."""
     items = document.get(section)
     for item in items if is_list(items) else ():
-        if is_mapping(item) and item.get("name") == name:
+        if is_object(item) and item.get("name") == name:
             content = item.get(kind)
-            return content if is_mapping(content) else {} if kind == "user" and content is None else None
+            return content if is_object(content) else {} if kind == "user" and content is None else None
     return None

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from config.values.json_values import is_mapping
 from vllm_eks.errors import closest_name
+from vllm_eks.json_values import is_object
 from vllm_eks.planner import bounds
 
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -40,7 +40,7 @@ def mm_limits(value: dict[str, Any]) -> dict[str, Any]:
             near = closest_name(modality, MODALITIES)
             advice = f"did you mean {near}?" if near else f"write one of {', '.join(MODALITIES)}"
             raise ValueError(f"{modality!r} is not a modality of vLLM: {advice}")
-        sizes = limit if is_mapping(limit) else {"count": limit}
+        sizes = limit if is_object(limit) else {"count": limit}
         if "count" not in sizes:
             raise ValueError(f"{modality}: count is missing: give the most of them in a request")
         for name, size in sizes.items():

@@ -82,8 +82,8 @@ def moto_s3() -> Iterator[S3Stub]:
 
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     url = f"http://127.0.0.1:{server.server_port}"
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-west-2"}
-    stub = S3Stub(url, boto3.client("s3", endpoint_url=url, **keys))
+    s3 = boto3.client("s3", "us-west-2", endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing")
+    stub = S3Stub(url, s3)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -7,8 +7,10 @@ from typing import Any
 from botocore.config import Config
 
 from vllm_eks.aws.errors import told
-from vllm_eks.aws.session import Client, Place, Record, open_session
+from vllm_eks.aws.session import Client, Record, open_session
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_list, is_object
+from vllm_eks.specs.access import Deployer
 
 SESSION_NAME = "vllm-eks-leftovers"
 RETRIES = Config(retries={"mode": "standard"})
@@ -20,8 +22,8 @@ PAGE_SIZES = {"ec2": 200}
 """Where an answer comes whole, and may be too much for one, unless a size is asked for."""
 
 
-def place_of(config: Mapping[str, str], file_name: str) -> Place:
-    """Return where the stack of a stack file lives.
+def deployer_of(config: Mapping[str, str], file_name: str) -> Deployer:
+    """Return where the stack of a stack file lives, and as whom it is asked about.
 
     Raises:
         WrongQuestion: It names no region, or more than one role.
@@ -30,12 +32,17 @@ def place_of(config: Mapping[str, str], file_name: str) -> Place:
     if not region:
         raise WrongQuestion(f"{file_name} has no aws:region: there is no telling where the stack was")
     profile = config.get("aws:profile") or None
-    match _decoded(config.get("aws:assumeRoles") or "[]"):
-        case []:
-            return Place(region=region, profile=profile)
-        case [{"roleArn": str(arn)} as role]:
-            return Place(region=region, profile=profile, role_arn=arn, external_id=role.get("externalId"))
-    raise WrongQuestion(f"aws:assumeRoles of {file_name} must be one role, [{{roleArn: ...}}]")
+    roles = _decoded(config.get("aws:assumeRoles") or "[]")
+    if roles == []:
+        return Deployer(region=region, profile=profile)
+    role = roles[0] if is_list(roles) and len(roles) == 1 else None
+    arn = role.get("roleArn") if is_object(role) else None
+    if not (is_object(role) and isinstance(arn, str)):
+        raise WrongQuestion(f"aws:assumeRoles of {file_name} must be one role, [{{roleArn: ...}}]")
+    external = role.get("externalId")
+    return Deployer(
+        region=region, profile=profile, role_arn=arn, external_id=None if external is None else str(external)
+    )
 
 
 class Account:
@@ -45,16 +52,16 @@ class Account:
     threads, within seconds, and hands on what boto3 raises, since a check says of each error what it means there.
     """
 
-    def __init__(self, place: Place) -> None:
-        """Open a session at a place.
+    def __init__(self, deployer: Deployer) -> None:
+        """Open a session as the stack's deployer.
 
         Raises:
             WrongQuestion: There is no such profile, or the role may not be taken.
         """
-        self.region = place.region
+        self.region = deployer.region
         self._clients: dict[str, Any] = {}
-        with told("sts:AssumeRole", place.region):
-            self._session = open_session(place, session_name=SESSION_NAME, config=RETRIES)
+        with told("sts:AssumeRole", deployer.region):
+            self._session = open_session(deployer, session_name=SESSION_NAME, config=RETRIES)
 
     def pages(self, service: str, operation: str, key: str, **asked: object) -> Iterator[Record]:
         """Yield what stands under `key` on every page of an answer.

@@ -1,6 +1,6 @@
 """What botocore raises, as one sentence that says what to do. Loads boto3: imported by the commands that ask AWS."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import boto3
@@ -39,7 +39,7 @@ class NotAllowed(WrongQuestion):
 
 
 @contextmanager
-def told(action: str, region: str, *, ending: str = "") -> Iterator[None]:
+def told(action: str, region: str, *, ending: str = "") -> Generator[None]:
     """Turn what botocore raises into one sentence, followed by `ending`: what stays as it was, for example.
 
     Raises:

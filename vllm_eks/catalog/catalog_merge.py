@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from vllm_eks.catalog.catalog_rows import LeftOut, disagreement, new_row, updated
+from vllm_eks.json_values import is_list
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType
 
 BY_REGION = ("zone_ids", "usd_per_hour_by_region")
@@ -35,9 +36,9 @@ class Merged:
     """Type -> `field old -> new`, one for each field that differs."""
     kept: list[str]
     """Types that no region asked lists; their rows stay."""
-    left_out: dict[str, list[str]] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Why -> the types AWS lists that the catalogue does not take."""
-    remarks: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list[str])
 
 
 def merge(rows: Sequence[InstanceType], answers: Answers) -> Merged:
@@ -64,7 +65,7 @@ def merge(rows: Sequence[InstanceType], answers: Answers) -> Merged:
 
 def differences(old: InstanceType, new: InstanceType) -> list[str]:
     """Return `field old -> new` for every field that differs; zones and prices by region."""
-    found = []
+    found: list[str] = []
     for name in (each.name for each in fields(InstanceType) if each.name not in BY_REGION):
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
@@ -111,6 +112,6 @@ def _with_price(row: InstanceType, answers: Answers) -> InstanceType:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, list):
-        return ",".join(value) or "none"
+    if is_list(value):
+        return ",".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 
 from vllm_eks.aws.errors import NotAllowed, is_unknown, known_regions, told
+from vllm_eks.aws.session import Client
 from vllm_eks.catalog.catalog_merge import Answers
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
 
@@ -24,9 +25,8 @@ ON_DEMAND_LINUX = {
 }
 UNCHANGED = "The catalogue is unchanged."
 
-Client = Any
 ClientMaker = Callable[[str, str], Client]
-"""Makes a boto3 client from a service and a region; boto3 gives its clients no static type."""
+"""Makes a boto3 client from a service and a region."""
 
 
 def new_client(service: str, region: str) -> Client:

@@ -96,11 +96,11 @@ def _in_cluster(
 
 
 def _node_groups(file: StackFile, names: list[str], unknown: list[tuple[str, str]]) -> list[Any]:
-    from vllm_eks.aws.account import Account, place_of
+    from vllm_eks.aws.account import Account, deployer_of
     from vllm_eks.doctor.nodes import read_node_groups
 
     try:
-        account = Account(place_of(file.config, f"Pulumi.{file.stack}.yaml"))
+        account = Account(deployer_of(file.config, f"Pulumi.{file.stack}.yaml"))
         existing = file.section("cluster").get("existing")
         name = existing.get("name") if isinstance(existing, dict) else existing
         cluster = name or f"{file.project}-{file.stack}"

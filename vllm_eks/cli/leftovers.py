@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from vllm_eks.aws.account import Account, place_of
+from vllm_eks.aws.account import Account, deployer_of
 from vllm_eks.aws.names import CLUSTER_NAME
 from vllm_eks.cli.options import as_json, exit_with, stack_folder
 from vllm_eks.cli.views.leftovers import leftovers_json, show_leftovers
@@ -42,10 +42,10 @@ def run_leftovers(folder: Path, stack: str, *, json_wanted: bool = False) -> int
         file = read_stack_file(folder, stack)
     except StackFileError as error:
         raise WrongQuestion(str(error)) from None
-    place = place_of(file.config, f"Pulumi.{stack}.yaml")
+    deployer = deployer_of(file.config, f"Pulumi.{stack}.yaml")
     owner = owner_of(file)
     kept = file.section("cluster").get("keepLogs") is True
-    found = search(Account(place), owner, profile=place.profile, logs_are_kept=kept)
+    found = search(Account(deployer), owner, profile=deployer.profile, logs_are_kept=kept)
     if json_wanted:
         print(json.dumps(leftovers_json(found), indent=2))
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from vllm_eks.aws.account import Account, place_of
+from vllm_eks.aws.account import Account, deployer_of
 from vllm_eks.cli.options import as_json, exit_with, stack_folder
 from vllm_eks.cli.views.pins import pins_json, show_pins
 from vllm_eks.errors import WrongQuestion
@@ -63,7 +63,7 @@ def run_pins(
         raise WrongQuestion(f"this release supports nodes of Kubernetes {known}, not {version}: choose one of these")
     pins, not_asked = list(cluster_pins(file, version)), ""
     try:
-        account = Account(place_of(file.config, f"Pulumi.{file.stack}.yaml"))
+        account = Account(deployer_of(file.config, f"Pulumi.{file.stack}.yaml"))
         pins = list(with_offers(pins, account, version))
     except WrongQuestion as fault:
         if write:

@@ -30,15 +30,15 @@ class ServedModel:
     pods: Sequence[Object] = ()
     events: Sequence[Object] = ()
     jobs: Sequence[Object] = ()
-    logs: Mapping[str, str] = field(default_factory=dict)
+    logs: Mapping[str, str] = field(default_factory=dict[str, str])
     """Pod that crashed or is not ready -> the end of its log."""
-    job_logs: Mapping[str, str] = field(default_factory=dict)
+    job_logs: Mapping[str, str] = field(default_factory=dict[str, str])
     """Job -> the end of its last pod's log."""
-    job_pods: Mapping[str, Sequence[Object]] = field(default_factory=dict)
+    job_pods: Mapping[str, Sequence[Object]] = field(default_factory=dict[str, Sequence[Object]])
     """Job -> its last pod."""
     releases: Sequence[Object] = ()
     """Metadata of Helm's records of unfinished releases in the namespace."""
-    engines: Mapping[str, EngineLooks] = field(default_factory=dict)
+    engines: Mapping[str, EngineLooks] = field(default_factory=dict[str, EngineLooks])
     """Ready leader -> its engine."""
 
 

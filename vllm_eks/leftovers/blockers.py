@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from vllm_eks.aws.account import Account
 from vllm_eks.aws.session import Record, tags_of
+from vllm_eks.json_values import is_object
 
 GUARDDUTY = "GuardDuty's runtime monitoring, which creates it again as long as the VPC has instances"
 GUARDDUTY_SERVICE = ".guardduty-data"
@@ -106,8 +107,8 @@ def blockers(account: Account, kind: Kind, vpcs: set[str], own: set[str]) -> Ite
 def _goes_with_its_vpc(record: Record) -> bool:
     """Return whether EC2 created it with the VPC, or it is already deleted."""
     is_main = any(association.get("Main") for association in record.get("Associations", ()))
-    state = record.get("State") or record.get("Status") or ""
-    code = state.get("Code", "") if isinstance(state, dict) else state
+    state: object = record.get("State") or record.get("Status") or ""
+    code = state.get("Code", "") if is_object(state) else state
     return bool(record.get("GroupName") == "default" or is_main or record.get("IsDefault") or code in GONE)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vllm_eks.aws.account import Account
 from vllm_eks.aws.session import Record, tags_of
+from vllm_eks.json_values import is_object
 from vllm_eks.leftovers.found import Found
 from vllm_eks.leftovers.owner import Owner
 from vllm_eks.leftovers.prices import (
@@ -194,8 +195,8 @@ def _removal(listing: Listing, record: Record) -> tuple[tuple[str, ...], ...]:
 
 
 def _state(record: Record) -> str:
-    state = record.get("State") or record.get("Status") or ""
-    return (state["Name"] if isinstance(state, dict) else state).lower()
+    state: object = record.get("State") or record.get("Status") or ""
+    return str(state["Name"] if is_object(state) else state).lower()
 
 
 def _remark(record: Record, state: str) -> str:

@@ -92,8 +92,8 @@ class OfflineMocks(Mocks):
 
 @dataclass
 class _Record:
-    registrations: list[Registration] = field(default_factory=list)
-    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    registrations: list[Registration] = field(default_factory=list[Registration])
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
 
 class RecordingMonitor(MockMonitor):

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Deployer:
-    """Where Pulumi's AWS provider deploys, and as whom."""
+    """Where a stack's AWS provider deploys, and as whom."""
 
     region: str
     profile: str | None = None
     """The AWS profile; None: the surrounding one."""
     role_arn: str | None = None
     """The role that the provider assumes."""
+    external_id: str | None = None
+    """What the role asks for, if it does. `aws eks get-token` cannot state it."""
 
 
 @dataclass(frozen=True, kw_only=True)

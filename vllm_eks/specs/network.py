@@ -16,9 +16,9 @@ class ExistingVpcSpec:
     """A VPC that exists, and how to find its private subnets."""
 
     vpc_id: str
-    subnets: Mapping[str, str] = field(default_factory=dict)
+    subnets: Mapping[str, str] = field(default_factory=dict[str, str])
     """Zone -> private subnet; where empty, `subnet_tags` find them."""
-    subnet_tags: Mapping[str, str] = field(default_factory=dict)
+    subnet_tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,11 +68,11 @@ class DocumentBuilder:
     """Makes values of the parser's events, one level of nesting a call."""
 
     text: str
-    faults: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list[str])
     line: int = 1
-    _anchors: dict[str, _Built | None] = field(default_factory=dict)
+    _anchors: dict[str, _Built | None] = field(default_factory=dict[str, _Built | None])
     _size: int = 0
-    _inside_scalars: set[int] = field(default_factory=set)
+    _inside_scalars: set[int] = field(default_factory=set[int])
     _is_json: bool = False
     _flow_levels: int = 0
 

@@ -10,6 +10,7 @@ from tests.support.doctor_runs import CRASH, Doctor, StubAccount, problem
 from vllm_eks.aws import account as aws_account
 from vllm_eks.cli import doctor as command
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.specs.access import Deployer
 
 pytestmark = pytest.mark.emulated_aws
 
@@ -48,7 +49,7 @@ def test_eks_is_asked_in_its_own_words(
     eks.create_cluster(name="vllm-eks-dev", roleArn=role, resourcesVpcConfig={"subnetIds": ["subnet-1"]})
     nodes = {"subnets": ["subnet-1"], "nodeRole": role, "labels": {"vllm-eks/model": "scout"}}
     eks.create_nodegroup(clusterName="vllm-eks-dev", nodegroupName="n", **nodes)
-    real = account(aws_account.Place(region="us-west-2"))
+    real = account(Deployer(region="us-west-2"))
     code, findings = doctor(real)
     assert (code, [one["severity"] for one in findings]) == (0, ["ok"])
 

@@ -226,7 +226,7 @@ def _experts(family: Family, text: Mapping[str, Any], where: str) -> Experts | N
 def _moe_layers(family: Family, text: Mapping[str, Any], layers: int) -> frozenset[int]:
     """Return the layers with experts: all, except the first ones or those in between in some families."""
     if marked := list_or_empty(text.get("moe_layers")):
-        return frozenset(int(index) for index in marked)
+        return frozenset(index for index in marked if isinstance(index, int))
     if "interleave_moe_layer_step" in text:
         step = int(text.get("interleave_moe_layer_step") or 1)
         return frozenset(index for index in range(layers) if (index + 1) % step == 0)

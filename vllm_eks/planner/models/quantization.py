@@ -5,13 +5,13 @@ vLLM 0.10 to 0.33.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.json_values import is_list, is_object
+from vllm_eks.json_values import is_object
 
 MARLIN_OUTPUT_TILE = 64
 MARLIN_INPUT_TILE = 128
@@ -186,12 +186,12 @@ def _compressed_tensors(section: Mapping[str, Any]) -> Quantization:
     if len({(w.get("num_bits"), w.get("group_size"), w.get("type")) for w in weights}) > 1:
         raise WrongQuestion("compressed-tensors with several weight schemes in one checkpoint is not supported")
     scheme = weights[0]
-    block: object = scheme.get("block_structure")
+    block: Sequence[Any] | None = scheme.get("block_structure")
     return Quantization(
         method="compressed-tensors",
         weight_bits=int(scheme["num_bits"]),
         group_size=int(scheme["group_size"]) if scheme.get("group_size") else None,
-        block=(int(block[0]), int(block[1])) if is_list(block) else None,
+        block=(int(block[0]), int(block[1])) if isinstance(block, list) else None,
         is_float=scheme.get("type") == "float",
         # NVFP4 has 8-bit scales for groups of 16.
         scale_bytes=1 if scheme.get("type") == "float" and scheme["num_bits"] == 4 else 2,

@@ -65,18 +65,21 @@ def parse_vision(config: Mapping[str, Any], tower: str, *, where: str) -> Vision
         raise WrongQuestion(f"{where}: config.json has a vision_config that is not a JSON object")
     text_hidden = int((config.get("text_config") or config)["hidden_size"])
     try:
-        sizes = _Sizes(
-            hidden=int(_first(section, "hidden_size", "vt_hidden_size")),
-            intermediate=int(_first(section, "intermediate_size", "vt_intermediate_size")),
-            layers=int(_first(section, "num_hidden_layers", "depth", "vt_num_hidden_layers")),
-            heads=int(_first(section, "num_attention_heads", "num_heads", "vt_num_attention_heads")),
-            patch=int(section.get("patch_size", 14)),
-            channels=int(section.get("num_channels") or section.get("in_channels") or 3),
-            text_hidden=text_hidden,
-        )
-        return _TOWERS[tower](tower, sizes, section)
+        return _TOWERS[tower](tower, _sizes(section, text_hidden), section)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise WrongQuestion(f"{where}: vision_config has a missing or invalid field: {error}") from None
+
+
+def _sizes(section: Mapping[str, Any], text_hidden: int) -> _Sizes:
+    return _Sizes(
+        hidden=int(_first(section, "hidden_size", "vt_hidden_size")),
+        intermediate=int(_first(section, "intermediate_size", "vt_intermediate_size")),
+        layers=int(_first(section, "num_hidden_layers", "depth", "vt_num_hidden_layers")),
+        heads=int(_first(section, "num_attention_heads", "num_heads", "vt_num_attention_heads")),
+        patch=int(section.get("patch_size", 14)),
+        channels=int(section.get("num_channels") or section.get("in_channels") or 3),
+        text_hidden=text_hidden,
+    )
 
 
 def _first(section: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401  (JSON)
