@@ -12,15 +12,13 @@ from components.weights.model_weights import ModelWeights
 from vllm_eks.planner.engine.serving_flags import serving_flags
 from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
 from vllm_eks.planner.memory.stages import Layout
-from vllm_eks.planner.search.fit import DOWNLOAD_FACTOR
+from vllm_eks.planner.search.fit import DOWNLOAD_FACTOR, POD_SHARE
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.serving import ServingSpec
 from vllm_eks.planner.search.vllm_args import vllm_args
 from vllm_eks.planner.units import BYTES_PER_GIB
 
-POD_SHARE = 0.8
-"""Part of a node's CPU and memory that its pods request: kubelet, DaemonSets and the page cache need the rest."""
 SHARED_MEMORY_GIB_PER_GPU = 2
 """NCCL and vLLM's message queues; public charts use 10 to 20 GiB for 8 GPUs."""
 CACHE_GIB = 20
@@ -136,7 +134,7 @@ def release_values(nodes: GpuNodes, serving: ServingSpec) -> dict[str, Any]:
         "placement": {"zones": list(nodes.zones), "instanceType": plan.instance.type},
         "clientNamespaces": list(serving.client_namespaces),
         "resources": _resources(plan, efa=nodes.efa),
-        "sharedMemory": f"{SHARED_MEMORY_GIB_PER_GPU * plan.gpus_per_pod}Gi",
+        "sharedMemory": f"{_shared_memory_gib(plan)}Gi",
         "weightsStorage": f"{_download_gib(plan, MOST_COPIES)}Gi",
         "weights": _weights(plan),
         "startup": {"budgetSeconds": budget_seconds},
@@ -173,6 +171,12 @@ def _resources(plan: Plan, *, efa: bool) -> dict[str, Any]:
         "ephemeralStorage": f"{_download_gib(plan) + CACHE_GIB}Gi",
         "efa": instance.efa_interfaces if efa else 0,
     }
+
+
+def _shared_memory_gib(plan: Plan) -> int:
+    """Return the size of /dev/shm of a pod, which also holds an offloaded KV cache (kv_offload/cpu, since 0.21)."""
+    offloaded = plan.options.flags.kv_offloading_bytes / max(1, plan.nodes_per_replica)
+    return SHARED_MEMORY_GIB_PER_GPU * plan.gpus_per_pod + ceil(offloaded / BYTES_PER_GIB)
 
 
 def _download_gib(plan: Plan, copies: int = 1) -> int:

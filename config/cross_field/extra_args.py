@@ -1,15 +1,16 @@
 """What `extraArgs` may hold: flags that vLLM's version has, and that neither the planner nor the chart sets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from config.cross_field.env import SECRET_VALUE
 from config.errors import Fault
 from config.settings.model import ModelSettings
 from vllm_eks.errors import closest_name
+from vllm_eks.planner.engine.counted_flags import read_counted
 from vllm_eks.planner.engine.flag_dispositions import dispositions, refusals_of, warnings_of
 from vllm_eks.planner.engine.flag_reading import GivenFlag, Misread, name_of, read_flags
-from vllm_eks.planner.engine.flag_tables import Flag, all_flags, flag_table, nearest_table
+from vllm_eks.planner.engine.flag_tables import flag_table, flags_of, nearest_table
 from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.stack_files.wording import key_path
@@ -58,20 +59,17 @@ def _verdicts(model: ModelSettings, facts: ModelFacts | None) -> list[Verdict]:
     given, errors = _read(model)
     judged = [verdict for one in given for verdict in _judged(one, model, facts)]
     misread = [_misread(error, model) for error in errors]
+    counted = read_counted([one for one in given if one.index not in {error.index for error in errors}])
+    values = [Verdict(index=error.index, text=error.text, refuses=True) for error in counted.errors]
     # One reason an argument: that the flag may not be there at all comes before its value, a refusal before a warning.
-    order = [*(one for one in judged if not one.refuses), *misread, *(one for one in judged if one.refuses)]
+    order = [*(one for one in judged if not one.refuses), *values, *misread, *(one for one in judged if one.refuses)]
     last = {one.index: one for one in order}
     return [last[index] for index in sorted(last)]
 
 
 def _read(model: ModelSettings) -> tuple[list[GivenFlag], list[Misread]]:
-    reading = read_flags(model.extra_args or (), _flags(model.vllm_version))
+    reading = read_flags(model.extra_args or (), flags_of(model.vllm_version))
     return list(reading.flags), list(reading.errors)
-
-
-def _flags(version: str) -> Mapping[str, Flag]:
-    table = flag_table(version)
-    return table.by_spelling if table else all_flags(version)
 
 
 def _misread(error: Misread, model: ModelSettings) -> Verdict:
@@ -89,7 +87,7 @@ def _words(error: Misread, model: ModelSettings) -> str:
         return gone
     if not error.text.endswith("is not a flag"):
         return error.text
-    near = closest_name(name, _flags(version))
+    near = closest_name(name, flags_of(version))
     return f"{written} is not a flag of vLLM {version}: " + (f"did you mean {near}?" if near else "remove it")
 
 

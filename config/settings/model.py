@@ -7,8 +7,10 @@ from config.settings.model_keys.endpoint import EndpointKeys
 from config.settings.model_keys.engine import EngineKeys
 from config.settings.model_keys.nodes import NodeKeys
 from config.settings.model_keys.source import SourceKeys
-from config.values import option_rules
+from vllm_eks.planner.engine.counted_flags import engine_flags
+from vllm_eks.planner.engine.engine_flags import NO_FLAGS
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
+from vllm_eks.planner.engine.mm_limits import mm_counts, mm_sizes
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.engine.serving_flags import ServingFlags
 from vllm_eks.planner.engine.startup import S3
@@ -50,8 +52,8 @@ class ModelSettings(EndpointKeys, SourceKeys, EngineKeys, NodeKeys):
             max_num_seqs=self.max_num_seqs,
             max_num_batched_tokens=self.max_num_batched_tokens,
             kv_cache_dtype=default.kv_cache_dtype if self.kv_cache_dtype is None else self.kv_cache_dtype,
-            limit_mm_per_prompt=option_rules.mm_counts(self.limit_mm_per_prompt),
-            mm_profile_sizes=option_rules.mm_sizes(self.limit_mm_per_prompt),
+            limit_mm_per_prompt=mm_counts(self.limit_mm_per_prompt),
+            mm_profile_sizes=mm_sizes(self.limit_mm_per_prompt),
             enforce_eager=self.enforce_eager,
             enable_expert_parallel=self.enable_expert_parallel,
             vllm_version=self.vllm_version,
@@ -61,6 +63,7 @@ class ModelSettings(EndpointKeys, SourceKeys, EngineKeys, NodeKeys):
             weights_source=self.weights.source,
             max_loras=self.lora_slots,
             max_lora_rank=default.max_lora_rank if self.max_lora_rank is None else self.max_lora_rank,
+            flags=engine_flags(self.extra_args, self.vllm_version) if self.extra_args else NO_FLAGS,
         )
 
     def gpu_nodes(self, plan: Plan) -> GpuNodes:

@@ -1,22 +1,13 @@
 """What the options of a model's endpoint may look like; as in `config.values.rules`."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
-from vllm_eks.errors import closest_name
-from vllm_eks.json_values import is_object
 from vllm_eks.planner import bounds
+from vllm_eks.planner.engine.mm_limits import MODALITIES
 
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 PARSER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-MODALITIES: Mapping[str, tuple[str, ...]] = {
-    "image": ("width", "height"),
-    "video": ("num_frames", "width", "height"),
-    "audio": ("length",),
-    "vision_chunk": (),
-}
-"""Modality -> the sizes that vLLM takes beside count (vllm/config/multimodal.py); vision_chunk is Kimi K2.5's."""
 SERVED_NAME = re.compile(r"[A-Za-z0-9][\w.:/@-]*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
@@ -33,32 +24,8 @@ def parser_name(value: str) -> str:
     return value
 
 
-def mm_limits(value: dict[str, Any]) -> dict[str, Any]:
-    """Accept the most items of each modality in a request: a number, or vLLM's own object with count and sizes."""
-    for modality, limit in value.items():
-        if modality not in MODALITIES:
-            near = closest_name(modality, MODALITIES)
-            advice = f"did you mean {near}?" if near else f"write one of {', '.join(MODALITIES)}"
-            raise ValueError(f"{modality!r} is not a modality of vLLM: {advice}")
-        sizes = limit if is_object(limit) else {"count": limit}
-        if "count" not in sizes:
-            raise ValueError(f"{modality}: count is missing: give the most of them in a request")
-        for name, size in sizes.items():
-            known = ("count", *MODALITIES[modality])
-            if name not in known:
-                raise ValueError(f"{modality}: {name!r} is not one of its sizes: write {', '.join(known)}")
-            least = 0 if name == "count" else 1
-            if isinstance(size, bool) or not isinstance(size, int) or size < least:
-                where = modality if sizes is not limit else f"{modality}.{name}"
-                raise ValueError(f"{where}: {size!r} is not a whole number of {least} or more")
-            if name == "count" and size > bounds.MOST_ITEMS:
-                most = bounds.MOST_ITEMS
-                raise ValueError(f"{modality}: {size} is too large: no request has as many, so write {most} or less")
-    return value
-
-
 def mm_schema() -> dict[str, Any]:
-    """Return the JSON Schema of each modality, as `mm_limits` accepts it."""
+    """Return the JSON Schema of each modality, as planner.engine.mm_limits accepts it."""
     count = {"type": "integer", "minimum": 0, "maximum": bounds.MOST_ITEMS}
     return {
         modality: {
@@ -71,28 +38,6 @@ def mm_schema() -> dict[str, Any]:
         }
         for modality, sizes in MODALITIES.items()
     }
-
-
-def mm_counts(limits: Mapping[str, Any] | None) -> dict[str, int] | None:
-    """Return the most items of each modality."""
-    if limits is None:
-        return None
-    return {modality: limit["count"] if _is_sizes(limit) else limit for modality, limit in limits.items()}
-
-
-def mm_sizes(limits: Mapping[str, Any] | None) -> dict[str, dict[str, int]] | None:
-    """Return the sizes that vLLM holds memory back for, where some are given."""
-    sizes = {
-        modality: {name: size for name, size in limit.items() if name != "count"}
-        for modality, limit in (limits or {}).items()
-        if _is_sizes(limit) and len(limit) > 1
-    }
-    return sizes or None
-
-
-def _is_sizes(limit: object) -> TypeGuard[dict[str, int]]:
-    """Return whether a limit that `mm_limits` accepted has sizes beside its count."""
-    return isinstance(limit, dict)
 
 
 def served_names(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -189,8 +189,7 @@ class Answer:
         if self.refused_by_vllm:
             return ()
         found = []
-        known = self.question.facts.architecture.confidence == "known"
-        if abs(self.weights_error) > (KNOWN_WITHIN if known else ESTIMATED_WITHIN):
+        if abs(self.weights_error) > KNOWN_WITHIN:
             found.append("weights")
         if self.token_bytes and self.token_bytes[0] != self.token_bytes[1]:
             found.append("KV bytes")

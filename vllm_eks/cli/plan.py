@@ -10,9 +10,12 @@ import click
 from vllm_eks.aws.regions import known_region
 from vllm_eks.cli.options import PATH, as_json, exit_with
 from vllm_eks.cli.views.plan_json import model_json, plan_json
+from vllm_eks.cli.vllm_options import given_args, mm_limits
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner import bounds
+from vllm_eks.planner.engine.counted_flags import checked_flags
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
+from vllm_eks.planner.engine.mm_limits import mm_counts, mm_sizes
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instance_files import read_instance_file
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, find_instance
@@ -66,6 +69,22 @@ Exit status: 0 it fits, 3 it does not, 2 the command or a file is wrong.
 @click.option(
     "--decode-context-parallel-size", type=AT_LEAST_1, metavar="N", default=1, help="GPUs that share the KV cache."
 )
+@click.option(
+    "--dtype", metavar="TYPE", help="Type of weights that are not quantized: auto, bfloat16, float16, float32."
+)
+@click.option(
+    "--limit-mm-per-prompt",
+    metavar="JSON",
+    help="""Most images, videos or other items in a request: '{"image": 2}', or with count and sizes.""",
+)
+@click.option(
+    "--speculative-config",
+    metavar="JSON",
+    help="""Speculative decoding: '{"method": "mtp", "num_speculative_tokens": 1}'.""",
+)
+@click.option("--cpu-offload-gb", metavar="GIB", help="Weights of each GPU that stay in host memory.")
+@click.option("--kv-offloading-size", metavar="GIB", help="Host memory for the KV cache of a replica.")
+@click.option("--language-model-only", is_flag=True, help="Plan without the encoders of images and other media.")
 @click.option("--vllm-version", metavar="VERSION", default=DEFAULT_VLLM_VERSION, help="The vLLM version to plan for.")
 @click.option(
     "--replicas",
@@ -74,6 +93,7 @@ Exit status: 0 it fits, 3 it does not, 2 the command or a file is wrong.
     default=1,
     help="Whole copies of the model.",
 )
+@click.option("--assume-dense", is_flag=True, help="Estimate an unknown architecture as a plain dense decoder.")
 @click.option(
     "--region", metavar="REGION", default=REFERENCE_REGION, help="The region whose zones and prices are shown."
 )
@@ -92,12 +112,29 @@ def command(
     enforce_eager: bool,
     enable_expert_parallel: bool,
     decode_context_parallel_size: int,
+    dtype: str | None,
+    limit_mm_per_prompt: str | None,
+    speculative_config: str | None,
+    cpu_offload_gb: str | None,
+    kv_offloading_size: str | None,
+    language_model_only: bool,
     vllm_version: str,
     replicas: int,
+    assume_dense: bool,
     region: str,
     as_json: bool,
 ) -> None:
     """Print whether a MODEL fits an instance type, how it is split, and its price."""
+    further_args = given_args(
+        {
+            "--dtype": dtype,
+            "--speculative-config": speculative_config,
+            "--cpu-offload-gb": cpu_offload_gb,
+            "--kv-offloading-size": kv_offloading_size,
+            "--language-model-only": language_model_only,
+        }
+    )
+    limits = mm_limits(limit_mm_per_prompt)
     options = ServingOptions(
         tensor_parallel_size=tensor_parallel_size,
         pipeline_parallel_size=pipeline_parallel_size,
@@ -109,13 +146,18 @@ def command(
         enforce_eager=enforce_eager,
         enable_expert_parallel=enable_expert_parallel,
         decode_context_parallel_size=decode_context_parallel_size,
+        limit_mm_per_prompt=mm_counts(limits),
+        mm_profile_sizes=mm_sizes(limits),
         vllm_version=vllm_version,
         replicas=replicas,
+        flags=checked_flags(further_args, vllm_version),
+        further_args=further_args,
     )
     request = PlanRequest(
         model=model,
         instance_type=instance_type,
         instance_file=instance_file,
+        assume_dense=assume_dense,
         region=_region(region),
         options=options,
     )
@@ -137,6 +179,7 @@ class PlanRequest:
     """A locked id, or a folder with a config.json."""
     instance_type: str | None
     instance_file: Path | None
+    assume_dense: bool
     region: str
     options: ServingOptions
 
@@ -149,7 +192,7 @@ def run_plan(request: PlanRequest, *, as_json: bool) -> int:
     """
     if request.instance_type and request.instance_file:
         raise WrongQuestion("give either --instance-type or --instance-file, not both")
-    model = load_model(request.model)
+    model = load_model(request.model, assume_dense=request.assume_dense)
     instance = read_instance_file(request.instance_file) if request.instance_file else None
     if request.instance_type:
         instance = find_instance(request.instance_type, request.region)

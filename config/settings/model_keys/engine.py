@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from config.settings.base import InSchema, Settings, absent
 from config.settings.bounds import PipelineParallel, Sequences, TensorParallel, Tokens
 from config.values import option_rules
+from vllm_eks.planner.engine.mm_limits import checked_limits
 
 VLLM_DEFAULT = "vLLM's own default"
 
@@ -77,7 +78,7 @@ class EngineKeys(Settings):
     limit_mm_per_prompt: (
         Annotated[
             dict[str, Any],
-            AfterValidator(option_rules.mm_limits),
+            AfterValidator(checked_limits),
             InSchema(additionalProperties=False, properties=option_rules.mm_schema()),
         ]
         | None

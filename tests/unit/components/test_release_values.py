@@ -8,6 +8,7 @@ import pytest
 
 from components.serving.helm_values import release_values, rollout_seconds
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16, planned
+from vllm_eks.planner.engine.engine_flags import EngineFlags
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.serving import ServingSpec
@@ -54,6 +55,13 @@ def test_a_pod_asks_for_its_gpus_share_of_the_node_and_alone_for_most_of_it() ->
     quarter_of_gpus = planned(QWEN_235B, tensor_parallel_size=4, pipeline_parallel_size=8)
     assert values(quarter_of_gpus)["resources"]["cpu"] == "153600m", "alone on its node, whatever its GPUs"
     assert values(planned(SCOUT), efa=True)["resources"]["efa"] == 1
+
+
+def test_an_offloaded_kv_cache_has_room_in_shared_memory() -> None:
+    plan = planned(SCOUT_W4A16, max_model_len=16384, flags=EngineFlags(kv_offloading_bytes=64 * 2**30))
+    assert values(plan)["sharedMemory"] == "80Gi"
+    two_nodes = planned(SCOUT, **PROD, flags=EngineFlags(kv_offloading_bytes=64 * 2**30))
+    assert values(two_nodes)["sharedMemory"] == "48Gi"
 
 
 def test_the_stack_s_revision_wins_over_the_locked_one_and_extra_args_come_last() -> None:

@@ -27,11 +27,13 @@ def test_a_flag_has_one_disposition_for_each_of_its_values() -> None:
     table = dispositions()
     rows = [{flag for row in side for flag in row.flags} for side in (table.refused, table.warned)]
     for one in (table.owned, table.secrets):
-        assert not one & (rows[0] | rows[1] | table.harmless)
-    assert not table.harmless & (rows[0] | rows[1])
+        assert not one & (rows[0] | rows[1] | table.harmless | table.counted)
+    assert not table.harmless & (rows[0] | rows[1] | table.counted)
+    # Connectors that keep the KV cache in host memory are counted, others are refused.
+    assert table.counted & (rows[0] | rows[1]) == {"--kv-transfer-config"}
     both = rows[0] & rows[1]
     # These are refused with some values, and warned of with others.
-    assert both == {"--speculative-config", "--spec-method", "--spec-model", "--spec-tokens", "--load-format"}
+    assert both == {"--load-format", "--kv-transfer-config"}
     assert {row.judge for row in (*table.refused, *table.warned)} - {""} == set(VALUE_RULES)
 
 

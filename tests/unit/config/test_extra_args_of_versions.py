@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from config.settings.model import ModelSettings
 from tests.support.extra_args import VERSIONS, said
 from tests.support.stack_config import load_stack, model, report_of, write_stack
+from vllm_eks.planner.engine.engine_flags import EngineFlags, Offload
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -33,17 +35,18 @@ def test_harmless_flags_and_values_pass(args: list[str], version: str) -> None:
 @pytest.mark.parametrize(
     ("args", "reason"),
     [
-        (["--speculative-config", '{"method": "eagle3", "model": "org/draft", "num_speculative_tokens": 3}'], "draft"),
-        (["--speculative-config.method", "mtp", "--speculative-config.num_speculative_tokens=1"], "draft"),
-        (["--cpu-offload-gb", "40"], "host memory"),
-        (["--kv-offloading-size", "20"], "host memory"),
         (["--kv-transfer-config", '{"kv_connector": "NixlConnector", "kv_role": "kv_both"}'], "connector"),
+        (["--cpu-offload-params", "experts", "--offload-params", "w2"], "whole layers"),
+        (["--kv-offloading-backend", "lmcache"], "LMCache server"),
+        (["--mamba-cache-mode", "all"], "state cache"),
+        (["--kv-cache-dtype-skip-layers", "0"], "pages of the KV cache"),
+        (["--speculative-config", '{"model": "org/draft", "num_speculative_tokens": 3}'], "vllm-eks lock org/draft"),
+        (["--speculative-config", '{"method": "eagle3", "num_speculative_tokens": 3}'], "the id of the draft model"),
+        (["--kv-transfer-config", '{"kv_connector": "OffloadingConnector"}'], "cpu_bytes_to_use"),
+        (["--block-size", "20"], "multiple of 16"),
         (["--hf-overrides", '{"rope_parameters": {}}'], "config.json"),
         (["--load-format", "dummy"], "not the ones that are planned"),
-        (["--mamba-ssm-cache-dtype", "float32"], "state cache"),
-        (["--dtype", "float32"], "16 bits a value"),
         (["--quantization", "fp8"], "the checkpoint's own quantization"),
-        (["--block-size", "32"], "pages of the KV cache"),
         (["--skip-mm-profiling"], "encoder's memory"),
         (["--enable-eplb"], "redundant experts"),
         (["--disable-hybrid-kv-cache-manager"], "layers with a window"),
@@ -71,8 +74,6 @@ def test_what_the_plan_does_not_count_or_the_chart_relies_on_is_refused(
 @pytest.mark.parametrize(
     ("args", "warning"),
     [
-        (["--language-model-only"], "the plan still counts the encoder, so it may take more GPUs than needed"),
-        (["-cc.cudagraph_mode=NONE"], "the plan counts CUDA graphs of vLLM's default sizes"),
         (["--moe-backend", "triton"], "the work space of this backend is not in the plan"),
         (["--load-format", "fastsafetensors"], "this loader's host memory is not in the plan"),
     ],
@@ -83,10 +84,39 @@ def test_what_is_not_quite_in_the_plan_is_warned_of(args: list[str], warning: st
     assert warned.endswith(warning)
 
 
-def test_speculation_without_a_draft_model_is_warned_of() -> None:
-    (warned,) = said("--speculative-config", '{"method": "ngram", "num_speculative_tokens": 3}')[1]
-    assert (
-        warned == "m.extraArgs[0]: --speculative-config: its memory is not in the plan: keep some of the KV cache free"
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--speculative-config", '{"method": "ngram", "num_speculative_tokens": 3}'],
+        ["--speculative-config.method", "mtp", "--speculative-config.num_speculative_tokens=1"],
+        ["--cpu-offload-gb", "4", "--kv-offloading-size", "20", "--kv-offloading-backend", "native"],
+        ["--kv-transfer-config", '{"kv_connector": "SimpleCPUOffloadConnector", "kv_role": "kv_both"}'],
+        ["--dtype", "float32", "--block-size", "32", "--mamba-ssm-cache-dtype", "float32"],
+        ["--language-model-only", "-cc.cudagraph_mode=NONE", "--cudagraph-capture-sizes", "1", "2", "-O1"],
+        ["--kv-cache-memory-bytes", "8G", "--num-gpu-blocks-override", "2000"],
+    ],
+)
+def test_what_is_counted_passes(args: list[str], version: str) -> None:
+    assert said(*args, version=version) == ([], [])
+
+
+def test_counted_flags_reach_the_plan() -> None:
+    args = ["--cpu-offload-gb", "4", "--seed", "7", "--no-such-flag"]
+    settings = ModelSettings.model_validate(model(extraArgs=args))
+    assert settings.serving_options().flags == EngineFlags(offload=Offload(gib_per_gpu=4.0))
+    # extraArgs follow the plan's arguments by themselves.
+    assert settings.serving_options().further_args == ()
+
+
+def test_the_space_of_a_secondary_tier_is_warned_of() -> None:
+    config = (
+        '{"kv_connector": "OffloadingConnector", "kv_connector_extra_config": '
+        '{"cpu_bytes_to_use": 8g, "secondary_tiers": [{"type": "fs"}]}}'
+    )
+    assert said("--kv-transfer-config", config) == (
+        [],
+        ["m.extraArgs[0]: --kv-transfer-config: the space of its secondary tiers is not in the plan"],
     )
 
 
@@ -126,9 +156,8 @@ def test_a_plugin_needs_an_image_that_holds_it(folder: Path) -> None:
 def test_warnings_reach_pulumi_s_log(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
     monkeypatch.setattr("pulumi.log.warn", logged.append)
-    write_stack(folder, {"qwen3": model(extraArgs=["--language-model-only"])})
+    write_stack(folder, {"qwen3": model(extraArgs=["--moe-backend", "triton"])})
     load_stack(folder, "test")
     assert logged == [
-        "vllm-eks:models.qwen3.extraArgs[0]: --language-model-only: the plan still counts the encoder, so it may take "
-        "more GPUs than needed"
+        "vllm-eks:models.qwen3.extraArgs[0]: --moe-backend triton: the work space of this backend is not in the plan"
     ]

@@ -8,11 +8,10 @@ from typing import Self
 
 from vllm_eks.json_fields import Fields
 from vllm_eks.json_values import is_object
+from vllm_eks.planner.engine.engine_flags import OFFLOADING_CONNECTORS
 from vllm_eks.planner.engine.flag_reading import GivenFlag
 from vllm_eks.planner.engine.flag_tables import TABLES
-
-WITHOUT_DRAFT_MODEL = frozenset({"ngram", "ngram_gpu", "suffix"})
-"""Speculative decoding methods that need no draft weights (vllm/config/speculative.py)."""
+from vllm_eks.planner.engine.flag_values import json_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +58,8 @@ class Dispositions:
     plan: frozenset[str]
     chart: frozenset[str]
     secrets: frozenset[str]
+    counted: frozenset[str]
+    """Flags whose memory is in the plan (planner.engine.counted_flags)."""
     refused: tuple[Row, ...]
     warned: tuple[Row, ...]
     harmless: frozenset[str]
@@ -74,7 +75,7 @@ class Dispositions:
     def known(self) -> frozenset[str]:
         """Every flag that the table covers."""
         rows = {flag for row in (*self.refused, *self.warned) for flag in row.flags}
-        return self.owned | self.secrets | self.harmless | rows
+        return self.owned | self.secrets | self.counted | self.harmless | rows
 
 
 @cache
@@ -87,6 +88,7 @@ def dispositions() -> Dispositions:
         plan=frozenset(owned["plan"]),
         chart=frozenset(owned["chart"]),
         secrets=frozenset(owned["secrets"]),
+        counted=frozenset(document["counted"]),
         refused=_rows("refused", document["refused"]),
         warned=_rows("warned", document["warned"]),
         harmless=frozenset(document["harmless"]),
@@ -148,26 +150,21 @@ def _plain(method: str) -> str:
     return method.lower().replace("-", "_").removeprefix("auto_").removesuffix("_marlin")
 
 
-def _has_draft_model(given: GivenFlag, _: str) -> bool:
-    return not _has_no_draft_model(given, _)
+def _is_other_connector(given: GivenFlag, _: str) -> bool:
+    return any(_connector(value).get("kv_connector") not in OFFLOADING_CONNECTORS for value in given.values)
 
 
-def _has_no_draft_model(given: GivenFlag, _: str) -> bool:
-    if given.flag.name == "--spec-tokens":  # sets only the number of tokens
-        return True
-    return all(_method(value) in WITHOUT_DRAFT_MODEL for value in given.values)
+def _has_secondary_tiers(given: GivenFlag, _: str) -> bool:
+    extras = (_connector(value).get("kv_connector_extra_config") for value in given.values)
+    return any(is_object(extra) and "secondary_tiers" in extra for extra in extras)
 
 
-def _method(value: str) -> str:
+def _connector(value: str) -> Mapping[str, object]:
     try:
-        document: object = json.loads(value)
+        document: object = json.loads(json_text(value))
     except ValueError:
-        return value
-    if not is_object(document):
-        return value
-    model = document.get("model")
-    # Without a method, vLLM takes the model name ngram as the method.
-    return str(document.get("method", model)) if model in (None, "ngram", "[ngram]") else ""
+        return {}
+    return document if is_object(document) else {}
 
 
 def _is_more_than_default(given: GivenFlag, _: str) -> bool:
@@ -178,7 +175,7 @@ def _is_more_than_default(given: GivenFlag, _: str) -> bool:
 
 VALUE_RULES: Mapping[str, Callable[[GivenFlag, str], bool]] = {
     "other_quantization": _is_other_quantization,
-    "draft_model": _has_draft_model,
-    "no_draft_model": _has_no_draft_model,
+    "other_connector": _is_other_connector,
+    "secondary_tiers": _has_secondary_tiers,
     "more_than_default": _is_more_than_default,
 }

@@ -121,6 +121,12 @@ def all_flags(version: str) -> Mapping[str, Flag]:
     return ChainMap(dict(nearest.by_spelling), *(dict(table.by_spelling) for table in reversed(others)))
 
 
+def flags_of(version: str) -> Mapping[str, Flag]:
+    """Return the flags of a release by spelling: of its own table, or of all tables where it has none."""
+    table = flag_table(version)
+    return table.by_spelling if table else all_flags(version)
+
+
 @cache
 def _read(version: Version) -> FlagTable:
     file = TABLES / f"{'.'.join(map(str, version))}.json"

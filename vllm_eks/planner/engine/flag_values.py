@@ -8,6 +8,10 @@ from vllm_eks.errors import closest_name
 from vllm_eks.json_values import is_object
 from vllm_eks.planner.engine.flag_tables import Flag
 
+HUMAN_NUMBER = re.compile(r"\b(\d+(?:\.\d+)?)([kKmMgGtT])\b")
+"""A number with a suffix in the JSON of a config class, such as 80m (engine/arg_utils.py of 0.21 to 0.32)."""
+FACTORS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+"""Suffix of a number -> factor: lower case is decimal, upper case binary."""
 WORDS = {
     "integer": (re.compile(r"\s*[+-]?\d+(_\d+)*\s*"), "a whole number", "4"),
     "human_integer": (re.compile(r"\s*([+-]?\d+|\d+(\.\d+)?[kmgt]|\d+[KMGT])\s*"), "a whole number", "8192 or 8k"),
@@ -52,9 +56,31 @@ def _list(flag: Flag) -> str:
     return ", ".join(choice for choice in flag.choices if choice != "None")
 
 
+def human_integer(text: str) -> int:
+    """Return a whole number with or without a suffix, as vLLM reads it.
+
+    >>> human_integer("8k"), human_integer("8K"), human_integer("1.5g")
+    (8000, 8192, 1500000000)
+    """
+    number = text.strip()
+    factor = FACTORS.get(number[-1:])
+    return int(float(number[:-1]) * factor) if factor else int(number)
+
+
+def json_text(value: str) -> str:
+    """Return a JSON value with vLLM's numbers with suffixes written out.
+
+    >>> json_text('{"cpu_bytes_to_use": 80m, "name": "8k"}')
+    '{"cpu_bytes_to_use": 80000000, "name": "8k"}'
+    """
+    pieces = re.split(r'("(?:[^"\\]|\\.)*")', value)
+    pieces[::2] = [HUMAN_NUMBER.sub(lambda found: str(human_integer(found[0])), piece) for piece in pieces[::2]]
+    return "".join(pieces)
+
+
 def _json_error(flag: Flag, value: str) -> str | None:
     try:
-        document: object = json.loads(value)
+        document: object = json.loads(json_text(value) if flag.keys else value)
     except ValueError:
         return f"{value!r} is not JSON: write it in single quotes, for example '{{\"key\": 1}}'"
     if not flag.keys:

@@ -7,6 +7,7 @@ Source: config/vllm.py, use_v2_model_runner and DEFAULT_V2_MODEL_RUNNER_ARCHITEC
 from vllm_eks.planner.engine.versions import (
     CUDA_GRAPHS_IN_BUDGET,
     SECOND_RUNNER_COUNTS_GRAPHS,
+    SECOND_RUNNER_DRAFTS_MORE,
     SECOND_RUNNER_FOR_ALL,
     SECOND_RUNNER_FOR_DENSE,
     SECOND_RUNNER_FOR_QUANTIZED,
@@ -27,11 +28,27 @@ SECOND_RUNNER_FIRST: dict[str, Version] = {
 """The first version whose list of classes has this one."""
 
 
-def uses_second_runner(model: Architecture, version: Version) -> bool:
-    """Return whether this version serves the model with its second model runner by default."""
+DRAFTS_OF_SECOND_RUNNER = ("eagle", "eagle3", "mtp", "dflash", "dspark")
+"""Methods of speculative decoding that the second runner has in 0.27.0; with others vLLM takes the first one."""
+DRAFTS_OF_FIRST_RUNNER = ("suffix", "medusa", "mlp_speculator")
+"""Methods that the second runner still lacks in 0.32.0 (config/vllm.py, _get_v2_model_runner_unsupported_features)."""
+
+
+def uses_second_runner(model: Architecture, version: Version, drafting: str | None = None) -> bool:
+    """Return whether this version serves the model with its second model runner by default.
+
+    Args:
+        model: The model.
+        version: The vLLM version.
+        drafting: The method of speculative decoding, or None without it.
+    """
+    if drafting and version < SECOND_RUNNER_DRAFTS_MORE and drafting not in DRAFTS_OF_SECOND_RUNNER:
+        return False
+    if drafting in DRAFTS_OF_FIRST_RUNNER:
+        return False
     if version >= SECOND_RUNNER_FOR_ALL:
         return True
-    if version >= SECOND_RUNNER_FOR_DENSE and not model.experts and not model.has_states:
+    if version >= SECOND_RUNNER_FOR_DENSE and not model.experts and not model.linear:
         return True
     since = SECOND_RUNNER_FIRST.get(model.name)
     if since is None or version < since:
@@ -39,8 +56,8 @@ def uses_second_runner(model: Architecture, version: Version) -> bool:
     return version >= SECOND_RUNNER_FOR_QUANTIZED or not model.quantization.is_quantized
 
 
-def counts_graphs(model: Architecture, version: Version) -> bool:
+def counts_graphs(model: Architecture, version: Version, drafting: str | None = None) -> bool:
     """Return whether vLLM subtracts its estimate of the CUDA graphs before it sizes the KV cache."""
-    if uses_second_runner(model, version):
+    if uses_second_runner(model, version, drafting):
         return version >= SECOND_RUNNER_COUNTS_GRAPHS
     return version >= CUDA_GRAPHS_IN_BUDGET

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.engine_flags import NO_FLAGS, EngineFlags
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.startup import HUGGING_FACE
 from vllm_eks.planner.engine.versions import BIG_GPU_BATCH, HYBRID_PREFIX_CACHING, UTILIZATION_RAISED
@@ -44,6 +45,10 @@ class ServingOptions:
     max_loras: int = 0
     """LoRA adapters per batch, or 0 for none."""
     max_lora_rank: int = 16
+    flags: EngineFlags = NO_FLAGS
+    further_args: tuple[str, ...] = ()
+    """The arguments that `flags` come from, where `vllm_args` shall have them. A stack's extraArgs follow by
+    themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +73,39 @@ class ResolvedOptions:
     weights_source: str = HUGGING_FACE
     max_loras: int = 0
     max_lora_rank: int = 16
+    flags: EngineFlags = NO_FLAGS
+    further_args: tuple[str, ...] = ()
 
     @property
     def images_per_prompt(self) -> int | None:
         """The limit of images, or None when none is set and vLLM profiles as many as its encoder budget holds."""
+        if self.flags.language_model_only:
+            return 0
         return dict(self.mm_limits).get("image")
+
+    @property
+    def has_tower(self) -> bool:
+        """Whether vLLM loads the vision tower: not when every modality is limited to 0 (interfaces.py,
+        _mark_tower_model)."""
+        limits = dict(self.mm_limits)
+        off = limits.get("image") == 0 and limits.get("video") == 0
+        return not (self.flags.language_model_only or off)
 
     @property
     def caches_prefixes(self) -> bool:
         """Whether prefix caching is on for a hybrid model, which then keeps one more state."""
         by_default = self.version >= HYBRID_PREFIX_CACHING
         return by_default if self.prefix_caching is None else self.prefix_caching
+
+    @property
+    def drafted_tokens(self) -> int:
+        """Tokens that speculative decoding drafts per step, or 0 without it."""
+        return self.flags.speculation.tokens if self.flags.speculation else 0
+
+    @property
+    def drafting(self) -> str | None:
+        """The method of speculative decoding, or None without it."""
+        return self.flags.speculation.method if self.flags.speculation else None
 
     @property
     def kv_dtype_bytes(self) -> int:
@@ -130,6 +157,8 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
         weights_source=options.weights_source,
         max_loras=options.max_loras,
         max_lora_rank=options.max_lora_rank,
+        flags=options.flags,
+        further_args=options.further_args,
     )
     errors = _errors(options, resolved)
     if errors:

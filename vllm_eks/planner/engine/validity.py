@@ -8,6 +8,7 @@ config/parallel.py, layers/linear.py, layers/vocab_parallel_embedding.py and lay
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vllm_eks.planner.engine.flag_rules import drafter_errors, dtype_errors
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.quantized_shards import quantized_shard_errors
 from vllm_eks.planner.engine.refusal_codes import RefusalCode
@@ -18,8 +19,7 @@ from vllm_eks.planner.engine.versions import (
     NATIVE_MULTI_NODE,
 )
 from vllm_eks.planner.hardware.instances import InstanceType
-from vllm_eks.planner.models.architecture import Architecture
-from vllm_eks.planner.models.mixers import GroupedQuery
+from vllm_eks.planner.models.architecture import Architecture, GroupedQuery
 from vllm_eks.planner.models.weights import padded_vocab_size
 
 EXPERTS_BOUND_TP = ("Qwen2Moe", "Qwen3Moe", "Qwen3VLMoe", "Qwen3Next", "Qwen3_5Moe", "MiniMaxM2")
@@ -56,7 +56,15 @@ def rule_refusals(
         *_stages(model, pp, options, in_one_node=tp * pp <= instance.gpus),
         *_generation(model, instance, options),
         *_context_parallel(model, tp, options),
+        *(Refusal(code="dtype_unsupported", message=text) for text in dtype_errors(model, instance, options.flags)),
+        *_drafter(model, options, tp),
     )
+
+
+def _drafter(model: Architecture, options: ResolvedOptions, tp: int) -> Iterator[Refusal]:
+    if options.flags.speculation:
+        for text in drafter_errors(model, options.flags.speculation, tensor_parallel_size=tp):
+            yield Refusal(code="engine_refuses", message=text)
 
 
 def _gpus(instance: InstanceType, tp: int) -> Iterator[Refusal]:

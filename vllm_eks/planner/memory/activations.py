@@ -1,5 +1,6 @@
 """The activation peak of one rank: the largest of forward pass, sampler and vision encoder (profile_run in vLLM)."""
 
+from vllm_eks.planner.engine.engine_flags import FLOAT32
 from vllm_eks.planner.engine.model_runner import uses_second_runner
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import ENCODER_OUTPUTS_PACKED, ENCODER_ROTARY_FUSED, TOTAL_CONSUMPTION_COUNTED
@@ -13,7 +14,7 @@ from vllm_eks.planner.ranges import Range, exactly
 
 def sampler_bytes_per_logit(model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
     """Return the sampler's peak bytes per row and vocabulary entry in this version."""
-    if uses_second_runner(model, options.version):
+    if uses_second_runner(model, options.version, options.drafting):
         return constants.LOGITS_ALONE if tensor_parallel_size == 1 else constants.LOGITS_GATHERED
     if options.version >= constants.SORT_REPLACED_SINCE:
         return constants.MASKING_SAMPLER
@@ -29,6 +30,8 @@ def sampler_bytes(model: Architecture, options: ResolvedOptions, *, tensor_paral
     """
     hidden = exactly(2 * options.max_num_batched_tokens * model.hidden_size)
     per_logit = sampler_bytes_per_logit(model, options, tensor_parallel_size=tensor_parallel_size)
+    if options.drafting:
+        per_logit = per_logit + constants.REJECTION_SAMPLER
     return per_logit * (options.max_num_seqs * model.vocab_size) + hidden
 
 
@@ -38,7 +41,9 @@ def sampler_state_term(model: Architecture, options: ResolvedOptions) -> Term | 
     Source: v1/worker/gpu/sample/penalties.py: 4 bytes and a bit per row and vocabulary entry. vLLM counts them only
     where its profile counts everything that is in use.
     """
-    counted = options.version >= TOTAL_CONSUMPTION_COUNTED and uses_second_runner(model, options.version)
+    counted = options.version >= TOTAL_CONSUMPTION_COUNTED and uses_second_runner(
+        model, options.version, options.drafting
+    )
     if not counted:
         return None
     return Term(
@@ -120,15 +125,16 @@ def activation_term(
     workspace, which then stays while the sampler runs.
     """
     tp = tensor_parallel_size
-    peaks = {"forward": forward_bytes(model, gpu, options, tensor_parallel_size=tp)}
+    wide = 2.0 if options.flags.dtype == FLOAT32 else 1.0
+    peaks = {"forward": forward_bytes(model, gpu, options, tensor_parallel_size=tp) * wide}
     if is_last:
         peaks["sampler"] = sampler_bytes(model, options, tensor_parallel_size=tp)
     workspace = exactly(workspace_bytes(model, gpu, options, tensor_parallel_size=tp))
     peaks = {name: peak + workspace for name, peak in peaks.items()}
     if model.vision and options.images_per_prompt != 0:
-        kept = encoder_output_bytes(model.vision, options)
+        kept = encoder_output_bytes(model.vision, options) * wide
         peaks = {name: peak + kept for name, peak in peaks.items()}
-        peaks["encoder"] = kept + encoder_bytes(model.vision, options, tensor_parallel_size=tp)
+        peaks["encoder"] = kept + encoder_bytes(model.vision, options, tensor_parallel_size=tp) * wide
     largest = max(peaks, key=lambda name: peaks[name].best)
     size = peaks[largest]
     for other in peaks.values():

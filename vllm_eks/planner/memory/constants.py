@@ -17,8 +17,8 @@ WEIGHTS_FROM_INDEX = Range(0.99, 1.0, 1.015)
 WEIGHTS_COMPUTED_DENSE = Range(0.99, 1.0, 1.01)
 WEIGHTS_COMPUTED_OTHER = Range(0.98, 1.0, 1.03)
 """Mixtures of experts, latent attention and vision have scales, biases and buffers that the config does not show."""
-WEIGHTS_ESTIMATED = Range(0.95, 1.0, 1.06)
-"""For an architecture told from the fields of its config.json. Nine in ten are within 2 % of vLLM's classes."""
+WEIGHTS_ASSUMED = Range(0.9, 1.0, 1.15)
+"""For an unknown architecture with --assume-dense."""
 
 # Sampler bytes per logit (row x vocabulary), counted in v1/sample. Logits in 16 bits (2) and their 32-bit copy (4) are
 # always included.
@@ -34,6 +34,9 @@ LOGITS_ALONE, LOGITS_GATHERED = Range(2, 2, 6), Range(4, 4, 8)
 logits in 16 bits, and under TP the gathered copy. The high end adds a 32-bit copy."""
 PENALTY_BYTES_PER_LOGIT = 4.125
 """The second model runner's output_bin_counts (int32) and prompt_bin_mask (one bit)."""
+REJECTION_SAMPLER = Range(0, 6, 12)
+"""Bytes per logit that speculative decoding adds to the sampler's profile: logits of the drafted token and their 32-bit
+copy, up to a sorted copy (_dummy_sampler_run in v1/worker/gpu_model_runner.py). Read, not measured."""
 SORT_ALWAYS_SINCE: Version = (0, 11, 1)
 SORT_REPLACED_SINCE: Version = (0, 17, 0)
 

@@ -1,11 +1,13 @@
 """Weights of one rank: the parts on its pipeline stage, and how tensor parallelism splits them."""
 
+from vllm_eks.planner.engine.engine_flags import FLOAT32, EngineFlags
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.hardware.instances import Gpu
 from vllm_eks.planner.memory import constants
 from vllm_eks.planner.memory.mxfp4 import expert_growth
+from vllm_eks.planner.memory.offload import offloaded_bytes
 from vllm_eks.planner.memory.terms import Term
-from vllm_eks.planner.models.architecture import Vision
+from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.models.layer_weights import absorbed_bytes
 from vllm_eks.planner.ranges import Range
@@ -27,20 +29,26 @@ def weights_term(
     share = expert_share(architecture.experts.count, tp, options) if architecture.experts else 1 / tp
     share *= expert_growth(architecture, gpu.sm, 1 if options.enable_expert_parallel else tp)
     kv_heads = architecture.num_key_value_heads
-    size = sum(
+    layer_bytes = [
         parts.layers[i].rank_bytes(tensor_parallel_size=tp, kv_heads=kv_heads, expert_share=share) for i in layers
-    )
+    ]
+    size = sum(layer_bytes)
     other_parts = _other_parts_layers(model, is_first=is_first, is_last=is_last)
-    if architecture.vision:
+    if architecture.vision and options.has_tower:
         # Every stage creates the tower, except with the second model runner of 0.33, where only the first does.
-        other_parts["vision tower"] = _tower_bytes(architecture.vision, parts.vision_bytes, tp)
+        is_whole = options.flags.whole_encoder or not architecture.vision.is_sharded
+        other_parts["vision tower"] = parts.vision_bytes * (tp if is_whole else 1)
     size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)
     size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)
+    growth = growth_to_32_bits(architecture, options.flags)
+    moved = offloaded_bytes([one * model.weights_scale * growth for one in layer_bytes], options.flags.offload)
+    size = size * growth - moved
     return Term(
         name="weights",
         bytes=weights_deviation(model) * size,
         rule=f"layers {layers.start}-{layers.stop - 1} over TP={tp}"
         + (f", {', '.join(other_parts)}" if other_parts else "")
+        + (f", {gib(moved):.2f} GiB in host memory" if moved else "")
         + f" ({model.weights_source}: {gib(model.weights_bytes):.2f} GiB in total)",
     )
 
@@ -55,19 +63,14 @@ def _other_parts_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> 
     on_stage: dict[str, float] = {}
     if is_first or architecture.embedding_everywhere or (is_last and parts.tied):
         on_stage["embedding"] = parts.embedding_bytes
-        if parts.extra_bytes:
-            on_stage["other embeddings"] = parts.extra_bytes
     if (is_last or architecture.head_everywhere) and not parts.tied:
         on_stage["head"] = parts.head_bytes
     return on_stage
 
 
-def _tower_bytes(vision: Vision, whole_bytes: float, tensor_parallel_size: int) -> float:
-    """Return the bytes of the tower before TP splits them, as large as if TP split what every rank holds whole."""
-    if not vision.is_sharded:
-        return whole_bytes * tensor_parallel_size
-    whole = whole_bytes * vision.whole_parameters / vision.parameters if vision.parameters else 0.0
-    return whole_bytes + whole * (tensor_parallel_size - 1)
+def growth_to_32_bits(model: Architecture, flags: EngineFlags) -> float:
+    """Return the loaded bytes over those of the checkpoint with --dtype float32: 2 for one in 16 bits."""
+    return 2.0 if flags.dtype == FLOAT32 and model.dtype != FLOAT32 else 1.0
 
 
 def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptions) -> float:
@@ -82,8 +85,8 @@ def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptio
 
 def weights_deviation(model: ModelFacts) -> Range:
     """Return the range of loaded bytes over computed bytes."""
-    if model.architecture.confidence == "estimated":
-        return constants.WEIGHTS_ESTIMATED
+    if model.architecture.is_assumed:
+        return constants.WEIGHTS_ASSUMED
     if model.weights_source == "headers":
         return constants.WEIGHTS_FROM_HEADERS
     if model.weights_source == "index":

@@ -6,32 +6,20 @@ from functools import cached_property, lru_cache
 from vllm_eks.planner.engine.model_runner import counts_graphs
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.hardware.instances import Gpu, InstanceType
-from vllm_eks.planner.memory import constants
 from vllm_eks.planner.memory import terms as memory
 from vllm_eks.planner.memory.activations import activation_term, sampler_state_term
+from vllm_eks.planner.memory.budget import split_budget
+from vllm_eks.planner.memory.draft import with_draft
+from vllm_eks.planner.memory.flag_terms import flag_terms
 from vllm_eks.planner.memory.kv_cache import CacheLayout, cache_layout
 from vllm_eks.planner.memory.lora import lora_term
 from vllm_eks.planner.memory.rank_weights import weights_term
 from vllm_eks.planner.memory.rotary import rotary_term
+from vllm_eks.planner.memory.stage_layers import stage_layers
 from vllm_eks.planner.memory.terms import Term
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.ranges import Range, exactly
 from vllm_eks.planner.units import BYTES_PER_GIB
-
-
-def stage_layers(num_layers: int, pipeline_parallel_size: int) -> tuple[int, ...]:
-    """Return the number of layers of each stage, as get_pp_indices in vLLM's distributed/utils.py.
-
-    The remainder goes to the stages before the last one, one layer each, backwards.
-
-    >>> stage_layers(126, 4), stage_layers(61, 2), stage_layers(94, 4)
-    ((31, 32, 32, 31), (31, 30), (23, 24, 24, 23))
-    """
-    base, remainder = divmod(num_layers, pipeline_parallel_size)
-    layers = [base] * pipeline_parallel_size
-    for offset in range(remainder):
-        layers[pipeline_parallel_size - 2 - offset] += 1
-    return tuple(layers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +40,21 @@ class Stage:
     """Bytes of CUDA graphs, in versions that capture them outside the budget."""
     cache: CacheLayout
     kv_cache: Range
-    """Bytes left for the KV cache, negative when the rank cannot start."""
+    """Bytes of the KV cache: those that are left, or those that a flag sets. Negative when the rank cannot start."""
+    free: Range
+    """Bytes left for the KV cache, also where a flag sets its size."""
+    drafted_layers: int = 0
+    """Layers of a drafter with a KV cache, after the model's own."""
 
     @property
     def layer_range(self) -> range:
         """The layers of this stage."""
         return range(self.first_layer, self.first_layer + self.layers)
+
+    @property
+    def cached_layers(self) -> range:
+        """The layers of this stage that have a KV cache, with those of a drafter."""
+        return range(self.first_layer, self.first_layer + self.layers + self.drafted_layers)
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -92,12 +89,12 @@ class Stage:
     @property
     def kv_bytes_per_token(self) -> int:
         """KV-cache bytes of one token over all layers of this rank."""
-        return self.cache.token_bytes(self.layer_range)
+        return self.cache.token_bytes(self.cached_layers)
 
     @cached_property
     def block_bytes(self) -> int:
         """Bytes of one KV-cache block over all layers of this rank."""
-        return self.cache.block_bytes(self.layer_range)
+        return self.cache.block_bytes(self.cached_layers)
 
     def blocks(self, kv_cache_bytes: float) -> int:
         """Return the number of whole KV-cache blocks that fit in this many bytes."""
@@ -172,7 +169,7 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
         for is_last in (False, True)
     }
     captured = memory.captured_graphs(options)
-    inside = counts_graphs(architecture, options.version)
+    inside = counts_graphs(architecture, options.version, options.drafting)
     stages: list[Stage] = []
     for index, count in enumerate(counts):
         first = sum(counts[:index])
@@ -185,9 +182,12 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
             is_first=index == 0,
             is_last=index == pp - 1,
         )
+        if index == pp - 1:
+            weights = with_draft(weights, model, options, tensor_parallel_size=tp, stages=pp)
+        drafted = cache.layers - architecture.num_hidden_layers if index == pp - 1 else 0
         adapters = (lora_term(architecture, options, layers=count),) if options.max_loras else ()
         # With adapters vLLM captures each graph twice, with and without them.
-        graphs = memory.cuda_graph_term(architecture, captured * (2 if adapters else 1), layers=count)
+        graphs = memory.cuda_graph_term(architecture, captured * (2 if adapters else 1), layers=count + drafted)
         tables = rotary_term(architecture, options, layers=range(first, first + count))
         buffers = memory.buffers_term(architecture, options, groups=len(cache.groups), is_first=index == 0)
         kept = (
@@ -200,8 +200,9 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
             weights=weights,
             tables=tables,
             activations=activations[index == pp - 1],
-            overheads=(*(term for term in kept if term), *adapters),
+            overheads=(*(term for term in kept if term), *adapters, *flag_terms(options)),
             graphs=graphs,
+            drafted_layers=drafted,
         )
         stages.append(_stage(gpu, options, cache, range(first, first + count), index, terms, inside=inside))
     return Layout(tensor_parallel_size=tp, pipeline_parallel_size=pp, stages=tuple(stages))
@@ -216,32 +217,29 @@ class _Terms:
     activations: Term
     overheads: tuple[Term, ...]
     graphs: Term
+    drafted_layers: int
 
 
 def _stage(
     gpu: Gpu, options: ResolvedOptions, cache: CacheLayout, layers: range, index: int, terms: _Terms, *, inside: bool
 ) -> Stage:
     overheads = (*terms.overheads, terms.graphs) if inside else terms.overheads
-    budget = memory.budget_bytes(gpu.memory_gib, options.gpu_memory_utilization)
+    needed = (terms.weights, terms.tables, terms.activations, *overheads)
+    block_bytes = cache.block_bytes(range(layers.start, layers.stop + terms.drafted_layers))
+    budget = split_budget(gpu, options, needed, block_bytes=block_bytes)
     return Stage(
         index=index,
         first_layer=layers.start,
         layers=len(layers),
         total_bytes=gpu.memory_gib * BYTES_PER_GIB,
-        budget_bytes=budget,
+        budget_bytes=budget.bytes,
         weights=terms.weights,
         tables=terms.tables,
         activations=terms.activations,
         overheads=overheads,
         outside_budget=exactly(0.0) if inside else terms.graphs.bytes,
         cache=cache,
-        kv_cache=_remaining(budget, (terms.weights, terms.tables, terms.activations, *overheads)),
+        kv_cache=budget.kv_cache,
+        free=budget.free,
+        drafted_layers=terms.drafted_layers,
     )
-
-
-def _remaining(budget_bytes: int, terms: tuple[Term, ...]) -> Range:
-    """Return the budget minus the terms."""
-    left = constants.TOTAL_MEMORY * budget_bytes
-    for term in terms:
-        left = left + -term.bytes
-    return left

@@ -98,11 +98,19 @@ def fuses_allreduce(
 
 
 def graph_capture_sizes(options: ResolvedOptions) -> tuple[int, ...]:
-    """Return the batch sizes that vLLM captures: 1, 2, 4, 8..256 by 8, then by 16, up to min(2 x seqs, 512)."""
-    largest = min(2 * options.max_num_seqs, 512)
+    """Return the batch sizes that vLLM captures: 1, 2, 4, 8..256 by 8, then by 16, up to min(2 x seqs, 512).
+
+    With speculative decoding each sequence counts for its drafted tokens too. Flags may set the sizes or the largest
+    one (config/vllm.py, _set_cudagraph_sizes).
+    """
+    graphs = options.flags.graphs
+    if graphs.sizes is not None:
+        return tuple(size for size in graphs.sizes if size <= options.max_num_batched_tokens)
+    largest = graphs.largest or min(2 * _decode_rows(options), 512)
     by_8, by_16 = 8, 16 if options.version >= GRAPH_SIZES_THINNED else 8
-    sizes = [1, 2, 4, *range(8, min(largest + 1, 256), by_8), *range(256, largest + 1, by_16)]
-    return tuple(size for size in sizes if size <= min(largest, options.max_num_batched_tokens))
+    first = tuple(range(1, 33)) if graphs.fine else (1, 2, 4)
+    sizes = {*first, *range(8, min(largest + 1, 256), by_8), *range(256, largest + 1, by_16)}
+    return tuple(sorted(size for size in sizes if size <= min(largest, options.max_num_batched_tokens)))
 
 
 def captured_graphs(options: ResolvedOptions) -> int:
@@ -110,11 +118,18 @@ def captured_graphs(options: ResolvedOptions) -> int:
 
     vLLM captures one piecewise graph per size and, since 0.11, a full graph for each size of a decode batch.
     """
-    if options.enforce_eager:
+    graphs = options.flags.graphs
+    if options.enforce_eager or graphs.is_off:
         return 0
     sizes = graph_capture_sizes(options)
-    full = sum(1 for size in sizes if size <= options.max_num_seqs) if options.version >= FULL_GRAPHS_TOO else 0
-    return len(sizes) + full
+    full = graphs.has_full_decode and options.version >= FULL_GRAPHS_TOO
+    of_decode = sum(1 for size in sizes if 1 + options.drafted_tokens <= size <= _decode_rows(options))
+    return (len(sizes) if graphs.has_piecewise else 0) + (of_decode if full else 0)
+
+
+def _decode_rows(options: ResolvedOptions) -> int:
+    """Return the tokens of the largest batch of decodes: one for each sequence, and those that are drafted."""
+    return options.max_num_seqs * (1 + options.drafted_tokens)
 
 
 def graph_bytes_per_layer(model: Architecture) -> Range:

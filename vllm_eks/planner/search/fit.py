@@ -17,6 +17,8 @@ DOWNLOAD_FACTOR = 1.05
 """The download is larger than the tensors: it includes the tokenizer, configs and the downloader's lock files."""
 UNPACKED_IMAGE_GB = 35.0
 """Upper bound for an unpacked vLLM image with CUDA 13. An estimate."""
+POD_SHARE = 0.8
+"""Part of a node's CPU and memory that its pods request: kubelet, DaemonSets and the page cache need the rest."""
 DISK_BEFORE_EVICTION = 0.9
 """The kubelet evicts pods when less than 10 % of nodefs is free (EKS AMI, nodeadm)."""
 
@@ -72,19 +74,35 @@ def host_memory_bytes(model: ModelFacts, *, workers: int) -> float:
 
 
 def host_refusals(
-    model: ModelFacts, instance: InstanceType, options: ResolvedOptions, *, workers: int
+    model: ModelFacts, instance: InstanceType, options: ResolvedOptions, *, workers: int, kept_bytes: float = 0.0
 ) -> Iterator[Refusal]:
-    """Yield a refusal when a node may run out of host memory while its workers load their shards."""
+    """Yield a refusal when a node may run out of host memory while its workers load their shards.
+
+    Args:
+        model: The model.
+        instance: The node.
+        options: The sizes that vLLM will use.
+        workers: Workers on the node.
+        kept_bytes: Host memory that flags take for good. It counts against the memory limit of the pods.
+    """
     # Ranks that share reads hold one checkpoint between them. Ranks that read separately each have a buffer.
-    needed = host_memory_bytes(model, workers=workers)
+    needed = host_memory_bytes(model, workers=workers) + kept_bytes
     if options.weights_source == S3:
         shares = workers > 1 and not options.enforce_eager
         needed += model.weights_bytes if shares else workers * min(STREAMER_BUFFER_BYTES, model.weights_bytes)
-    if instance.memory_gib is not None and needed > instance.memory_gib * BYTES_PER_GIB:
+    if instance.memory_gib is None:
+        return
+    if needed > instance.memory_gib * BYTES_PER_GIB:
         yield Refusal(
             code="host_too_small",
             message=f"{workers} workers may need {gib(needed):.0f} GiB of host memory while they load, and "
             f"{instance.type} has {instance.memory_gib:.0f} GiB",
+        )
+    elif kept_bytes and needed > POD_SHARE * instance.memory_gib * BYTES_PER_GIB:
+        yield Refusal(
+            code="host_too_small",
+            message=f"{workers} workers may need {gib(needed):.0f} GiB of host memory, {gib(kept_bytes):.0f} of it for "
+            f"what flags keep there, and the pods of {instance.type} get {POD_SHARE * instance.memory_gib:.0f} GiB",
         )
 
 
@@ -106,6 +124,13 @@ def memory_refusal(layout: Layout, options: ResolvedOptions) -> Refusal | None:
 
     The check uses the low estimate of the KV cache.
     """
+    fixed = next((stage for stage in layout.stages if stage.kv_cache.best > stage.free.best), None)
+    if fixed:
+        return Refusal(
+            code="weights_do_not_fit",
+            message=f"{layout.label}: {gib(fixed.kv_cache.best):.2f} GiB of KV cache are set by a flag, and "
+            f"{gib(fixed.free.best):.2f} GiB are left for it on a GPU; lower or remove the flag",
+        )
     stage = layout.tightest
     where = f"{layout.label}: stage {stage.index + 1} of {layout.pipeline_parallel_size}"
     sums = (

@@ -7,6 +7,7 @@ from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, res
 from vllm_eks.planner.engine.validity import Refusal, rule_refusals
 from vllm_eks.planner.engine.versions import NATIVE_MULTI_NODE
 from vllm_eks.planner.hardware.instances import InstanceType
+from vllm_eks.planner.memory.offload import host_bytes_of_flags
 from vllm_eks.planner.memory.rank_weights import weights_deviation
 from vllm_eks.planner.memory.stages import Layout, build_layout
 from vllm_eks.planner.models.known_models import ModelFacts
@@ -133,6 +134,8 @@ def _batch_for_states(
 
 def _min_pipeline_size(model: ModelFacts, instance: InstanceType, options: ResolvedOptions, tp: int) -> int:
     """Return the smallest pipeline size that could hold the weights if they were spread evenly."""
+    if not options.flags.offload.is_off:
+        return 1
     budget = instance.gpu_memory_gib * BYTES_PER_GIB * options.gpu_memory_utilization * tp
     return 1 + int(model.weights_bytes * weights_deviation(model).low / budget)
 
@@ -178,7 +181,13 @@ def _tensor_sizes(instance: InstanceType, requested: ServingOptions) -> Iterator
 def _host_refusals(plan: Plan) -> Iterator[Refusal]:
     """Yield a refusal when several stages that load on one node may exhaust its host memory."""
     workers = plan.gpus_per_pod * min(plan.replicas // plan.zones, plan.replicas_per_node)
-    return host_refusals(plan.model, plan.instance, plan.options, workers=workers)
+    kept = host_bytes_of_flags(
+        plan.options.flags,
+        weights_per_worker=plan.model.weights_bytes / plan.ranks,
+        workers=workers,
+        ranks_of_replica=plan.ranks,
+    )
+    return host_refusals(plan.model, plan.instance, plan.options, workers=workers, kept_bytes=kept)
 
 
 def _group_refusals(plan: Plan) -> Iterator[Refusal]:

@@ -57,6 +57,11 @@ class Plan:
         return self.layout.tensor_parallel_size * self.stages_per_node if self.layout else 0
 
     @property
+    def ranks(self) -> int:
+        """GPUs of one replica, over all its nodes."""
+        return self.layout.tensor_parallel_size * self.layout.pipeline_parallel_size if self.layout else 1
+
+    @property
     def replicas_per_node(self) -> int:
         """Replicas that fit on one node; 1 when a replica spans several nodes."""
         if self.nodes_per_replica != 1:

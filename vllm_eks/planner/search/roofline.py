@@ -30,7 +30,9 @@ class Roofline:
 def roofline(
     model: ModelFacts, instance: InstanceType, layout: Layout, options: ResolvedOptions, *, concurrency: float
 ) -> Roofline | None:
-    """Return the estimated decode tokens per second of one replica, or None when the GPU's bandwidth is unknown.
+    """Return the estimated decode tokens per second of one replica, or None when a bandwidth is unknown.
+
+    That of the host's memory is: it decides where weights stay there.
 
     Args:
         model: The model, for its experts and hidden size.
@@ -40,7 +42,7 @@ def roofline(
         concurrency: Requests of max_model_len tokens that the KV cache holds.
     """
     bandwidth = instance.gpu_memory_bandwidth_gbytes_per_second
-    if not bandwidth or concurrency < 1:
+    if not bandwidth or concurrency < 1 or not options.flags.offload.is_off:
         return None
     running = max(1, min(options.max_num_seqs, int(concurrency)))
     step = max(_step_seconds(model, instance, layout, stage, options, running, bandwidth) for stage in layout.stages)

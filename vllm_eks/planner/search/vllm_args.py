@@ -46,7 +46,7 @@ def vllm_args(plan: Plan) -> list[str]:
     if layout.pipeline_parallel_size > 1:
         # vLLM's multi-node start supports only the backends mp, uni and external_launcher.
         args += ["--distributed-executor-backend", "mp"]
-    return args
+    return [*args, *options.further_args]
 
 
 def _mm_limits(options: ResolvedOptions) -> dict[str, int | dict[str, int]]:

@@ -1,0 +1,30 @@
+"""Options of `vllm-eks plan` that are flags of `vllm serve`, with vLLM's own values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.mm_limits import parse_limits
+
+
+def given_args(flags: Mapping[str, str | bool | None]) -> tuple[str, ...]:
+    """Return the flags that were given as arguments of `vllm serve`.
+
+    >>> given_args({"--dtype": "half", "--cpu-offload-gb": None, "--language-model-only": True})
+    ('--dtype=half', '--language-model-only')
+    """
+    return tuple(flag if value is True else f"{flag}={value}" for flag, value in flags.items() if value)
+
+
+def mm_limits(text: str | None) -> dict[str, Any] | None:
+    """Return the limits of --limit-mm-per-prompt.
+
+    Raises:
+        WrongQuestion: vLLM would refuse them.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_limits(text)
+    except ValueError as error:
+        raise WrongQuestion(f"--limit-mm-per-prompt: {error}") from None

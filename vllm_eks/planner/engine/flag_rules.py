@@ -1,0 +1,56 @@
+"""What vLLM refuses of the counted flags, by model, GPU and layout: types of values, drafters, sizes of blocks.
+
+Source: vllm/config/model.py (_check_valid_dtype), platforms/cuda.py (check_if_supports_dtype), config/speculative.py
+and get_supported_act_dtypes of layers/quantization in 0.21.0, 0.27.0 and 0.32.0.
+"""
+
+from collections.abc import Iterator
+
+from vllm_eks.planner.engine.engine_flags import FLOAT32, EngineFlags
+from vllm_eks.planner.engine.speculation import Speculation
+from vllm_eks.planner.hardware.instances import InstanceType
+from vllm_eks.planner.models.architecture import Architecture
+
+NOT_IN_FLOAT16 = ("Gemma2For", "Gemma3For", "Glm4For")
+"""Architectures that vLLM refuses in float16 (_FLOAT16_NOT_SUPPORTED_MODELS: gemma2, gemma3, gemma3_text, glm4)."""
+BFLOAT16_ONLY = ("mxfp4",)
+
+
+def dtype_errors(model: Architecture, instance: InstanceType, flags: EngineFlags) -> Iterator[str]:
+    """Yield why vLLM refuses --dtype for the model on this GPU."""
+    dtype, method = flags.dtype, model.quantization.method
+    gpu = f"{instance.gpu} (compute capability {instance.compute_capability})"
+    reason = None
+    if dtype == "bfloat16" and instance.sm < 80:
+        reason = f"{gpu} lacks it; use float16 or auto"
+    elif dtype == FLOAT32 and model.quantization.is_quantized:
+        reason = f"{method} weights need 16-bit values; use auto"
+    elif dtype == "float16" and method in BFLOAT16_ONLY:
+        reason = f"{method} weights need bfloat16; use auto"
+    elif dtype == "float16" and model.name.startswith(NOT_IN_FLOAT16):
+        reason = f"{model.name} is numerically unstable in it; use bfloat16 or float32"
+    if reason:
+        yield f"--dtype {dtype}: {reason}"
+
+
+def drafter_errors(model: Architecture, speculation: Speculation, *, tensor_parallel_size: int) -> Iterator[str]:
+    """Yield why vLLM refuses the drafter of --speculative-config for the model."""
+    tp = tensor_parallel_size
+    where, draft = "--speculative-config", speculation.draft.architecture if speculation.draft else None
+    layers = draft.draft_layers or 1 if draft else model.draft_layers
+    if speculation.method == "mtp" and not layers:
+        yield f"{where}: {model.name} has no layers for multi-token prediction in its config.json; use another method"
+    elif speculation.method == "mtp" and speculation.tokens > layers and speculation.tokens % layers:
+        yield (
+            f"{where}: {speculation.tokens} tokens are not a multiple of the {layers} layers for multi-token prediction"
+        )
+    if speculation.method == "draft_model" and draft and draft.vocab_size != model.vocab_size:
+        yield (
+            f"{where}: {speculation.model} has a vocabulary of {draft.vocab_size}, the model one of "
+            f"{model.vocab_size}; use a draft model of the same family"
+        )
+    if speculation.draft_tensor_parallel_size not in (None, 1, tp):
+        yield (
+            f"{where}: draft_tensor_parallel_size {speculation.draft_tensor_parallel_size} must be 1 or {tp}, "
+            "the model's"
+        )

@@ -1,0 +1,45 @@
+"""Values of flags as vLLM's parser has accepted them, read as what they are."""
+
+import json
+
+from vllm_eks.json_values import is_object
+from vllm_eks.planner.engine.flag_reading import GivenFlag
+from vllm_eks.planner.engine.flag_values import json_text
+
+
+def json_object(given: GivenFlag) -> dict[str, object]:
+    """Return a value that is a JSON object. The word None is an empty one.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if given.values[0] in ("", "None"):
+        return {}
+    document: object = json.loads(json_text(given.values[0]))
+    if not is_object(document):
+        raise ValueError(f"{given.values[0]!r} is not a JSON object")
+    return document
+
+
+def whole_number(given: GivenFlag) -> int:
+    """Return a value that is a whole number of 1 or more, or of 0 or more for a size that may be off.
+
+    Raises:
+        ValueError: It is not.
+    """
+    number = int(given.values[0])
+    if number < 1 and given.flag.name != "--offload-group-size":
+        raise ValueError(f"{number} is not 1 or more")
+    return number
+
+
+def size_of(given: GivenFlag) -> float:
+    """Return a value that is a number of 0 or more.
+
+    Raises:
+        ValueError: It is not.
+    """
+    size = float(given.values[0])
+    if size < 0:
+        raise ValueError(f"{given.values[0]} is below 0")
+    return size

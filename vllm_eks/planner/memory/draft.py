@@ -1,0 +1,90 @@
+"""Weights that speculative decoding adds to the ranks of the last pipeline stage.
+
+Source: v1/spec_decode of 0.21.0, 0.27.0 and 0.32.0 (the drafter runs on the last stage and shares the embedding where
+there is one stage), model_executor/models/deepseek_mtp.py, qwen3_5_mtp.py and llama_eagle3.py.
+"""
+
+from dataclasses import replace
+
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.speculation import Speculation
+from vllm_eks.planner.memory.cached_layers import draft_layers, whole_context_layer
+from vllm_eks.planner.memory.terms import Term
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.ranges import Range, exactly
+from vllm_eks.planner.units import gib
+
+BYTES_PER_VALUE = 2
+HEAD_DEVIATION = Range(0.5, 1.0, 2.0)
+"""Size of a head over the estimate below. A guess: heads differ in MLP, vocabulary and number of layers."""
+HEAD_VOCABULARY = 32_000
+"""draft_vocab_size of published EAGLE-3 heads."""
+
+
+def with_draft(
+    weights: Term, model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_size: int, stages: int
+) -> Term:
+    """Return the weights of the last stage with those of the drafter. vLLM logs both as one."""
+    draft = draft_term(model, options, tensor_parallel_size=tensor_parallel_size, stages=stages)
+    if draft is None:
+        return weights
+    return replace(weights, bytes=weights.bytes + draft.bytes, rule=f"{weights.rule}; and {draft.rule}")
+
+
+def draft_term(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_size: int, stages: int) -> Term | None:
+    """Return the drafter's weights on one rank of the last stage, or None when nothing is loaded for it."""
+    speculation, tp = options.flags.speculation, tensor_parallel_size
+    if speculation is None or not speculation.has_weights:
+        return None
+    if speculation.draft is not None:
+        return _locked_term(speculation, speculation.draft, tp=speculation.draft_tensor_parallel_size or tp)
+    size = exactly(_vocabulary_bytes(model.architecture) / tp if stages > 1 else 0.0)
+    if speculation.method == "mtp":
+        count = draft_layers(model.architecture, speculation)
+        size = size + _own_layer_bytes(model, options, tp=tp) * count
+        rule = f"mtp: {count} more decoder layer{'' if count == 1 else 's'} and a projection"
+    else:
+        size = size + _head_bytes(model.architecture, tp=tp)
+        rule = f"{speculation.method}: one dense layer, a guess, because {speculation.model} is not locked"
+    return Term(name="draft model", bytes=size, rule=rule)
+
+
+def _locked_term(speculation: Speculation, draft: ModelFacts, *, tp: int) -> Term:
+    parts, kv_heads = draft.parts, draft.architecture.num_key_value_heads
+    layers = [
+        layer.rank_bytes(tensor_parallel_size=tp, kv_heads=kv_heads, expert_share=1 / tp) for layer in parts.layers
+    ]
+    size = sum(layers) + (parts.embedding_bytes + parts.head_bytes) / tp + parts.final_norm_bytes
+    return Term(
+        name="draft model",
+        bytes=exactly(size * draft.weights_scale),
+        rule=f"{speculation.method}: {draft.id}, {gib(draft.weights_bytes):.2f} GiB over TP={tp}",
+    )
+
+
+def _own_layer_bytes(model: ModelFacts, options: ResolvedOptions, *, tp: int) -> Range:
+    """Return one of the model's own layers for multi-token prediction: like its last layer, and a projection."""
+    architecture = model.architecture
+    experts = architecture.experts.count if architecture.experts else 1
+    layer = model.parts.layers[whole_context_layer(architecture)].rank_bytes(
+        tensor_parallel_size=tp,
+        kv_heads=architecture.num_key_value_heads,
+        expert_share=-(-experts // tp) / experts if options.enable_expert_parallel else 1 / tp,
+    )
+    projection = 2 * architecture.hidden_size**2 * BYTES_PER_VALUE
+    # DeepSeek's projection is whole on every rank, Qwen's is split.
+    return exactly(layer) + Range(projection / tp, projection, projection)
+
+
+def _head_bytes(model: Architecture, *, tp: int) -> Range:
+    """Return a head that is not locked: one dense layer with twice the input, a projection, and a small vocabulary."""
+    hidden, query = model.hidden_size, model.num_attention_heads * model.head_dim
+    key_value = 2 * model.num_key_value_heads * model.head_dim
+    mlp = 3 * hidden * (model.intermediate_size or 4 * hidden)
+    split = 2 * hidden * (query + key_value) + query * hidden + mlp + HEAD_VOCABULARY * hidden
+    return HEAD_DEVIATION * ((split / tp + 3 * hidden**2) * BYTES_PER_VALUE)
+
+
+def _vocabulary_bytes(model: Architecture) -> float:
+    return float(model.vocab_size * model.hidden_size * BYTES_PER_VALUE)
