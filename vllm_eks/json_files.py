@@ -13,8 +13,13 @@ MOST_BYTES = 64 * 1024 * 1024
 LFS_POINTER = "version https://git-lfs.github.com/spec/"
 
 
-def read_json_object(path: Path, *, called: str = "") -> dict[str, Any]:
-    """Return the JSON object in a file; `called` says what the user calls the file.
+def read_json_object(path: Path, *, called: str = "", allow_infinity: bool = False) -> dict[str, Any]:
+    """Return the JSON object in a file.
+
+    Args:
+        path: The file.
+        called: What the user calls the file.
+        allow_infinity: Accept Infinity and NaN, which transformers writes into some config.json files.
 
     Raises:
         WrongQuestion: The file is missing, is not JSON, or holds no object.
@@ -26,7 +31,7 @@ def read_json_object(path: Path, *, called: str = "") -> dict[str, Any]:
     if not text.strip():
         raise WrongQuestion(f"{name} is empty: it must hold one JSON object")
     try:
-        document: object = json.loads(text, parse_constant=_refuse_constant)
+        document: object = json.loads(text, parse_constant=float if allow_infinity else _refuse_constant)
     except json.JSONDecodeError as error:
         raise WrongQuestion(f"{name} is not JSON: {error}{_hint(text)}") from None
     except RecursionError:

@@ -189,7 +189,8 @@ class Answer:
         if self.refused_by_vllm:
             return ()
         found = []
-        if abs(self.weights_error) > KNOWN_WITHIN:
+        known = self.question.facts.architecture.confidence == "known"
+        if abs(self.weights_error) > (KNOWN_WITHIN if known else ESTIMATED_WITHIN):
             found.append("weights")
         if self.token_bytes and self.token_bytes[0] != self.token_bytes[1]:
             found.append("KV bytes")

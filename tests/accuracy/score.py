@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory.stages import Layout, build_layout
-from vllm_eks.planner.models.config_json import UnknownArchitecture
 from vllm_eks.planner.models.known_models import ModelFacts, read_model_folder
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.units import BYTES_PER_GIB, gib
@@ -64,7 +64,7 @@ class Run:
             return f"TP={row['tp']} over {row['nodes']} nodes: the planner keeps tensor parallelism in one"
         try:
             _ = self.model
-        except UnknownArchitecture as error:
+        except WrongQuestion as error:
             return str(error).partition(";")[0].partition(": ")[2]
         return None
 

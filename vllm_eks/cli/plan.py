@@ -93,7 +93,6 @@ Exit status: 0 it fits, 3 it does not, 2 the command or a file is wrong.
     default=1,
     help="Whole copies of the model.",
 )
-@click.option("--assume-dense", is_flag=True, help="Estimate an unknown architecture as a plain dense decoder.")
 @click.option(
     "--region", metavar="REGION", default=REFERENCE_REGION, help="The region whose zones and prices are shown."
 )
@@ -120,7 +119,6 @@ def command(
     language_model_only: bool,
     vllm_version: str,
     replicas: int,
-    assume_dense: bool,
     region: str,
     as_json: bool,
 ) -> None:
@@ -157,7 +155,6 @@ def command(
         model=model,
         instance_type=instance_type,
         instance_file=instance_file,
-        assume_dense=assume_dense,
         region=_region(region),
         options=options,
     )
@@ -179,7 +176,6 @@ class PlanRequest:
     """A locked id, or a folder with a config.json."""
     instance_type: str | None
     instance_file: Path | None
-    assume_dense: bool
     region: str
     options: ServingOptions
 
@@ -192,7 +188,7 @@ def run_plan(request: PlanRequest, *, as_json: bool) -> int:
     """
     if request.instance_type and request.instance_file:
         raise WrongQuestion("give either --instance-type or --instance-file, not both")
-    model = load_model(request.model, assume_dense=request.assume_dense)
+    model = load_model(request.model)
     instance = read_instance_file(request.instance_file) if request.instance_file else None
     if request.instance_type:
         instance = find_instance(request.instance_type, request.region)

@@ -52,15 +52,27 @@ def test_json_lists_every_term_with_its_range_and_rule(ask: Ask) -> None:
     assert document["throughput_estimate"]["tokens_per_second"] > 0
 
 
-def test_an_unknown_architecture_is_planned_only_when_it_may_be_assumed(ask: Ask, tmp_path: Path) -> None:
+def test_an_architecture_without_a_family_is_told_from_its_fields_and_called_an_estimate(
+    ask: Ask, tmp_path: Path
+) -> None:
     config = json.loads((ROOT / "tests" / "data" / "qwen3-0.6b-config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["NovelForCausalLM"]}))
-    asked = (str(tmp_path), "--instance-type", "g6.xlarge")
-    refused, assumed = ask(*asked), ask(*asked, "--assume-dense")
-    assert (refused.returncode, assumed.returncode) == (2, 0)
-    assert "the planner does not support the architecture NovelForCausalLM; it supports Llama" in refused.stderr
-    assert "can be estimated with --assume-dense" in refused.stderr
-    assert "note: NovelForCausalLM is planned as a plain dense decoder: every number is an estimate" in assumed.stdout
+    found = ask(str(tmp_path), "--instance-type", "g6.xlarge")
+    assert found.returncode == 0
+    assert (
+        "note: NovelForCausalLM is told from the fields of its config.json: every number is an estimate" in found.stdout
+    )
+    document = json.loads(ask(str(tmp_path), "--instance-type", "g6.xlarge", "--json").stdout)
+    assert document["model"]["confidence"] == "estimated"
+
+
+def test_a_config_that_speaks_of_what_the_planner_does_not_know_is_refused(ask: Ask, tmp_path: Path) -> None:
+    config = json.loads((ROOT / "tests" / "data" / "qwen3-0.6b-config.json").read_text())
+    novel = {**config, "architectures": ["NovelForCausalLM"], "num_wise_experts": 64}
+    (tmp_path / "config.json").write_text(json.dumps(novel))
+    found = ask(str(tmp_path), "--instance-type", "g6.xlarge")
+    assert found.returncode == 2
+    assert "config.json has num_wise_experts, and the planner knows no count of experts" in found.stderr
 
 
 def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def model_json(model: ModelFacts) -> dict[str, Any]:
         "id": model.id,
         "revision": model.revision,
         "architecture": model.architecture.name,
+        "confidence": model.architecture.confidence,
         "parameters": model.parts.parameters,
         "weights_bytes": model.weights_bytes,
         "weights_source": model.weights_source,

@@ -48,7 +48,7 @@ def uses_second_runner(model: Architecture, version: Version, drafting: str | No
         return False
     if version >= SECOND_RUNNER_FOR_ALL:
         return True
-    if version >= SECOND_RUNNER_FOR_DENSE and not model.experts and not model.linear:
+    if version >= SECOND_RUNNER_FOR_DENSE and not model.experts and not model.has_states:
         return True
     since = SECOND_RUNNER_FIRST.get(model.name)
     if since is None or version < since:

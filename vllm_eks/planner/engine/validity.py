@@ -19,7 +19,8 @@ from vllm_eks.planner.engine.versions import (
     NATIVE_MULTI_NODE,
 )
 from vllm_eks.planner.hardware.instances import InstanceType
-from vllm_eks.planner.models.architecture import Architecture, GroupedQuery
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.mixers import GroupedQuery
 from vllm_eks.planner.models.weights import padded_vocab_size
 
 EXPERTS_BOUND_TP = ("Qwen2Moe", "Qwen3Moe", "Qwen3VLMoe", "Qwen3Next", "Qwen3_5Moe", "MiniMaxM2")

@@ -72,6 +72,8 @@ FUSED_ALLREDUCE_IN_PIPELINES: Version = (0, 21, 0)
 HYBRID_PREFIX_CACHING: Version = (0, 28, 0)
 """Prefix caching is on by default for hybrids and takes two state pages per request (in 0.28.0; in 0.27.0 it is off by
 default)."""
+STATE_CHECKPOINTS: Version = (0, 32, 0)
+"""Mamba 2 and Kimi delta attention keep one more state per request with prefix caching (in 0.32.0, not in 0.21.0)."""
 STATE_BLOCK_IN_A_BATCH: tuple[Version, Version] = ((0, 18, 0), (0, 27, 0))
 """In this range a hybrid with prefix caching refuses a block larger than a batch (config/vllm.py; in 0.18.1 to 0.26.0,
 not in 0.17.1 and 0.27.0)."""

@@ -15,7 +15,6 @@ from vllm_eks.planner.engine.model_runner import uses_second_runner
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
     BATCHES_IN_FLIGHT,
-    CHUNKED_ATTENTION_IN_HYBRID,
     CONCURRENCY_IS_CAPACITY,
     GROUPS_OF_LARGER_SIZE,
     GROUPS_OF_MUCH_LARGER_SIZE,
@@ -23,24 +22,9 @@ from vllm_eks.planner.engine.versions import (
 )
 from vllm_eks.planner.memory.cached_layers import cached_layers
 from vllm_eks.planner.memory.constants import BLOCK_TOKENS
-from vllm_eks.planner.models.architecture import Architecture, GroupedQuery, Latent, LinearState
+from vllm_eks.planner.memory.layer_caches import LayerCache, layer_caches
+from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.vllm_version import Version
-
-INDEXER_BYTES_PER_TOKEN = 132
-"""DeepSeek V3.2's sparse indexer: 128 FP8 values and a 4-byte scale per token and layer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerCache:
-    """The cache of one layer on one rank."""
-
-    token_bytes: int
-    """Bytes per token; 0 for a layer that keeps a state."""
-    state_bytes: int = 0
-    """Bytes per request, independent of its length."""
-    window_tokens: int | None = None
-    is_chunked: bool = False
-    """Whether the window is one of Llama 4's fixed chunks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +34,8 @@ class CacheGroup:
     layers: tuple[int, ...]
     """Ascending."""
     cache: LayerCache
+    block_tokens: int
+    """Tokens of one block. A group whose layers need fewer bytes has larger blocks, so that all pages are equal."""
 
     def layers_within(self, layers: range) -> int:
         """Return the number of the group's layers on a stage."""
@@ -87,7 +73,7 @@ class CacheLayout:
     def blocks_per_request(self, length_tokens: int, options: ResolvedOptions) -> int:
         """Return the number of blocks that a request of this length may need, over all groups."""
         return sum(
-            _blocks_needed(group.cache, length_tokens, self.block_tokens, self.batches_in_flight, options)
+            _blocks_needed(group.cache, length_tokens, group.block_tokens, self.batches_in_flight, options)
             for group in self.groups
         )
 
@@ -112,9 +98,8 @@ def _blocks_needed(
     cache: LayerCache, length_tokens: int, block_tokens: int, batches: int, options: ResolvedOptions
 ) -> int:
     if cache.state_bytes:
-        # Prefix caching also keeps the previous state ("align" mode).
         # Each drafted token has a state of its own (MambaSpec.num_speculative_blocks).
-        return (2 if options.caches_prefixes else 1) + options.drafted_tokens
+        return (cache.states if options.caches_prefixes else 1) + options.drafted_tokens
     if cache.window_tokens is None:
         return ceil(ceil(length_tokens / options.decode_context_parallel_size) / block_tokens)
     in_flight = options.max_num_batched_tokens * batches
@@ -155,44 +140,23 @@ def _cache_layout(
 ) -> CacheLayout:
     if kv_bytes == 2 and is_32bit:
         kv_bytes = 4
-    caches = [_layer_cache(model, index, tp, kv_bytes, version) for index in range(model.num_hidden_layers)]
-    tokens = tuple(one.token_bytes for one in caches)
+    layers = range(model.num_hidden_layers)
+    kept = [(index, one) for index in layers for one in layer_caches(model, index, tp, kv_bytes, version)]
+    caches = [one for _, one in kept]
+    tokens = [0] * model.num_hidden_layers
+    for index, one in kept:
+        tokens[index] += one.token_bytes
     if all(not one.state_bytes and one.window_tokens == caches[0].window_tokens for one in caches):
-        whole = CacheGroup(layers=tuple(range(len(caches))), cache=caches[0])
-        return CacheLayout(groups=(whole,), block_tokens=block_tokens, page_bytes=None, layer_token_bytes=tokens)
+        whole = CacheGroup(layers=tuple(index for index, _ in kept), cache=caches[0], block_tokens=block_tokens)
+        return CacheLayout(groups=(whole,), block_tokens=block_tokens, page_bytes=None, layer_token_bytes=tuple(tokens))
     block = max(block_tokens, _hybrid_block_tokens(caches))
+    page = max(block * max(one.token_bytes for one in caches), max(one.state_bytes for one in caches))
     return CacheLayout(
-        groups=_groups(caches, version),
+        groups=_groups(kept, block, page, version),
         block_tokens=block,
-        page_bytes=max(block * max(tokens), max(one.state_bytes for one in caches)),
-        layer_token_bytes=tokens,
+        page_bytes=page,
+        layer_token_bytes=tuple(tokens),
     )
-
-
-def _layer_cache(model: Architecture, index: int, tp: int, kv_bytes: int, version: Version) -> LayerCache:
-    attention = model.attention[index]
-    if isinstance(attention, Latent):
-        # One compressed vector serves all heads, so every rank keeps all of it.
-        token = (attention.kv_lora_rank + attention.qk_rope_head_dim) * kv_bytes
-        return LayerCache(token_bytes=token + (INDEXER_BYTES_PER_TOKEN if attention.index_heads else 0))
-    if isinstance(attention, LinearState):
-        values = attention.value_heads * attention.key_head_dim * attention.value_head_dim
-        convolution = attention.conv_size * (attention.conv_kernel - 1) * 2
-        return LayerCache(token_bytes=0, state_bytes=(values * attention.state_value_bytes + convolution) // tp)
-    window, is_chunked = attention.window_tokens, False
-    if model.chunk_tokens and index not in model.unchunked_layers and version >= CHUNKED_ATTENTION_IN_HYBRID:
-        window, is_chunked = model.chunk_tokens, True
-    return LayerCache(
-        token_bytes=kv_bytes_per_token(attention, tensor_parallel_size=tp, kv_dtype_bytes=kv_bytes),
-        window_tokens=window,
-        is_chunked=is_chunked,
-    )
-
-
-def kv_bytes_per_token(attention: GroupedQuery, *, tensor_parallel_size: int, kv_dtype_bytes: int) -> int:
-    """Return the bytes of one token's keys and values per layer and rank, with max(1, KV heads // TP) heads."""
-    heads = max(1, attention.kv_heads // tensor_parallel_size)
-    return 2 * heads * attention.head_dim * kv_dtype_bytes
 
 
 def _hybrid_block_tokens(caches: Sequence[LayerCache]) -> int:
@@ -204,18 +168,32 @@ def _hybrid_block_tokens(caches: Sequence[LayerCache]) -> int:
     return BLOCK_TOKENS * max(1, ceil(state / (BLOCK_TOKENS * token)))
 
 
-def _groups(caches: Sequence[LayerCache], version: Version) -> tuple[CacheGroup, ...]:
+def _groups(
+    kept: Sequence[tuple[int, LayerCache]], block_tokens: int, page_bytes: int, version: Version
+) -> tuple[CacheGroup, ...]:
     """Return the groups of _get_kv_cache_groups_uniform_page_size, each as large as the rarest kind of layer."""
     kinds: dict[LayerCache, list[int]] = {}
-    for index, one in enumerate(caches):
+    for index, one in kept:
         kinds.setdefault(one, []).append(index)
     fewest, most = min(map(len, kinds.values())), max(map(len, kinds.values()))
     size = most if most < fewest * _padding_limit(version) else fewest
     groups: list[CacheGroup] = []
     for kind, layers in kinds.items():
         count = ceil(len(layers) / size)
-        groups += [CacheGroup(layers=tuple(layers[start::count]), cache=kind) for start in range(count)]
+        block = _larger_block(kind, block_tokens, page_bytes)
+        groups += [
+            CacheGroup(layers=tuple(layers[start::count]), cache=kind, block_tokens=block) for start in range(count)
+        ]
     return tuple(groups)
+
+
+def _larger_block(kind: LayerCache, block_tokens: int, page_bytes: int) -> int:
+    """Return the tokens that fill a page, or the usual number when the page is no multiple of it and is padded.
+
+    Source: unify_kv_cache_spec_page_size of 0.32.
+    """
+    own = kind.token_bytes * block_tokens
+    return block_tokens * (page_bytes // own) if own and page_bytes % own == 0 else block_tokens
 
 
 def _padding_limit(version: Version) -> float:

@@ -37,4 +37,4 @@ def _values_per_layer(model: Architecture) -> int:
 
 def can_count_lora(model: Architecture) -> bool:
     """Return whether the planner can size the slots: only for plain attention without experts."""
-    return not (model.experts or model.latent or model.linear)
+    return not (model.experts or model.latent or model.has_states)

@@ -7,7 +7,7 @@ from vllm_eks.planner.memory import constants
 from vllm_eks.planner.memory.mxfp4 import expert_growth
 from vllm_eks.planner.memory.offload import offloaded_bytes
 from vllm_eks.planner.memory.terms import Term
-from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.architecture import Architecture, Vision
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.models.layer_weights import absorbed_bytes
 from vllm_eks.planner.ranges import Range
@@ -36,8 +36,10 @@ def weights_term(
     other_parts = _other_parts_layers(model, is_first=is_first, is_last=is_last)
     if architecture.vision and options.has_tower:
         # Every stage creates the tower, except with the second model runner of 0.33, where only the first does.
-        is_whole = options.flags.whole_encoder or not architecture.vision.is_sharded
-        other_parts["vision tower"] = parts.vision_bytes * (tp if is_whole else 1)
+        of_tower = architecture.vision
+        other_parts["vision tower"] = _tower_bytes(
+            of_tower, parts.vision_bytes, tp, is_whole=options.flags.whole_encoder
+        )
     size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)
     size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)
     growth = growth_to_32_bits(architecture, options.flags)
@@ -63,9 +65,19 @@ def _other_parts_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> 
     on_stage: dict[str, float] = {}
     if is_first or architecture.embedding_everywhere or (is_last and parts.tied):
         on_stage["embedding"] = parts.embedding_bytes
+        if parts.extra_bytes:
+            on_stage["other embeddings"] = parts.extra_bytes
     if (is_last or architecture.head_everywhere) and not parts.tied:
         on_stage["head"] = parts.head_bytes
     return on_stage
+
+
+def _tower_bytes(vision: Vision, whole_bytes: float, tensor_parallel_size: int, *, is_whole: bool) -> float:
+    """Return the bytes of the tower before TP splits them, as large as if TP split what every rank holds whole."""
+    if is_whole or not vision.is_sharded:
+        return whole_bytes * tensor_parallel_size
+    whole = whole_bytes * vision.whole_parameters / vision.parameters if vision.parameters else 0.0
+    return whole_bytes + whole * (tensor_parallel_size - 1)
 
 
 def growth_to_32_bits(model: Architecture, flags: EngineFlags) -> float:
@@ -85,8 +97,8 @@ def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptio
 
 def weights_deviation(model: ModelFacts) -> Range:
     """Return the range of loaded bytes over computed bytes."""
-    if model.architecture.is_assumed:
-        return constants.WEIGHTS_ASSUMED
+    if model.architecture.confidence == "estimated":
+        return constants.WEIGHTS_ESTIMATED
     if model.weights_source == "headers":
         return constants.WEIGHTS_FROM_HEADERS
     if model.weights_source == "index":

@@ -10,7 +10,8 @@ from typing import Literal
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import IMAGE_POSITIONS_NOT_REPEATED
 from vllm_eks.planner.memory.terms import Term
-from vllm_eks.planner.models.architecture import Architecture, GroupedQuery, LinearState, RotaryTable
+from vllm_eks.planner.models.architecture import Architecture, RotaryTable
+from vllm_eks.planner.models.mixers import Beside, GroupedQuery, Latent
 from vllm_eks.planner.ranges import exactly
 
 IMAGE_POSITIONS_FACTOR = 4
@@ -44,7 +45,9 @@ def _kinds(model: Architecture, layers: range) -> set[Literal["all", "full", "sl
     kinds: set[Literal["all", "full", "sliding"]] = set()
     for index in layers:
         attention = model.attention[index]
-        if isinstance(attention, LinearState) or index in model.unchunked_layers:
+        if isinstance(attention, Beside):
+            attention = attention.attention
+        if not isinstance(attention, GroupedQuery | Latent) or index in model.unchunked_layers:
             continue
         slides = isinstance(attention, GroupedQuery) and attention.window_tokens is not None
         kinds |= {"all", "sliding" if slides else "full"}

@@ -4,67 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from vllm_eks.planner.models.layer_shape import LayerShape
+from vllm_eks.planner.models.mixers import Attention, Beside, GroupedQuery, Latent, LinearState, StateMixer
 from vllm_eks.planner.models.quantization import NONE, Quantization
 from vllm_eks.planner.vllm_version import OLDEST, Version
 
-
-@dataclass(frozen=True, kw_only=True)
-class GroupedQuery:
-    """Grouped-query attention, or multi-head attention when both head counts are equal."""
-
-    heads: int
-    kv_heads: int
-    head_dim: int
-    window_tokens: int | None = None
-    """Sliding window, or None for the whole context."""
-    has_output_gate: bool = False
-    """Qwen3-Next and Qwen3.5: q_proj also outputs a gate as large as the query."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Latent:
-    """Multi-head latent attention (DeepSeek V2 and later): one compressed KV vector for all heads."""
-
-    heads: int
-    q_lora_rank: int | None
-    kv_lora_rank: int
-    qk_nope_head_dim: int
-    qk_rope_head_dim: int
-    v_head_dim: int
-    index_heads: int = 0
-    """Heads of the sparse indexer (DeepSeek V3.2), or 0 without one."""
-    index_head_dim: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class LinearState:
-    """Gated delta net (Qwen3-Next, Qwen3.5): a fixed-size state per request instead of a growing KV cache."""
-
-    key_heads: int
-    value_heads: int
-    key_head_dim: int
-    value_head_dim: int
-    conv_kernel: int
-    state_value_bytes: int
-    """Bytes of one value of the recurrent state. The convolution's state is 16-bit."""
-
-    @property
-    def key_size(self) -> int:
-        """Total size of the keys."""
-        return self.key_heads * self.key_head_dim
-
-    @property
-    def value_size(self) -> int:
-        """Total size of the values."""
-        return self.value_heads * self.value_head_dim
-
-    @property
-    def conv_size(self) -> int:
-        """Channels of the convolution: query, key and value."""
-        return 2 * self.key_size + self.value_size
-
-
-Attention = GroupedQuery | Latent | LinearState
+Confidence = Literal["known", "estimated"]
+"""`known`: a family whose rules are written down. `estimated`: told from the config's fields alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +23,10 @@ class Experts:
     shared_intermediate_size: int
     """Total size of the shared experts, or 0 without any."""
     has_bias: bool = False
+    matrices: int = 3
+    """Three for a gated MLP, two for a plain one (Nemotron-H)."""
+    input_size: int | None = None
+    """Width of an expert's input and output where it is below the hidden size, or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +36,8 @@ class Vision:
     kind: str
     """Kind of tower: llama4, qwen3, siglip, pixtral or kimi."""
     parameters: int
+    whole_parameters: int = 0
+    """The part of them that every rank holds whole."""
     hidden_size: int
     intermediate_size: int
     num_attention_heads: int
@@ -155,8 +107,11 @@ class Architecture:
     """Whether vLLM creates the head on all pipeline stages, not only on the last."""
     has_prefix_images: bool = False
     """Gemma 3: images attend in both directions, so one image must fit in a batch."""
-    is_assumed: bool = False
-    """Whether an unsupported architecture is planned as a dense decoder, which makes all numbers estimates."""
+    confidence: Confidence = "known"
+    shapes: tuple[LayerShape, ...] = ()
+    """Parameters of each layer where they were told from fields, or none for a family."""
+    extra_parameters: int = 0
+    """Embeddings of each layer (Gemma 3n, Gemma 4) and learned positions, split like the embedding."""
 
     @property
     def dense_layers(self) -> int:
@@ -169,6 +124,16 @@ class Architecture:
         first = self.attention[0]
         return first if isinstance(first, Latent) else None
 
+    @property
+    def has_states(self) -> bool:
+        """Whether any layer keeps a state of fixed size per request."""
+        return any(isinstance(a, StateMixer | Beside) for a in self.attention)
+
+    @property
+    def is_attention_free(self) -> bool:
+        """Whether no layer has attention (Mamba)."""
+        return not any(isinstance(a, GroupedQuery | Latent | Beside) for a in self.attention)
+
     @cached_property
     def linear(self) -> LinearState | None:
         """The linear attention if the model is a hybrid."""
@@ -177,6 +142,6 @@ class Architecture:
     @property
     def kind(self) -> Literal["dense", "mixture of experts", "hybrid"]:
         """The kind of model."""
-        if self.linear:
+        if self.has_states:
             return "hybrid"
         return "mixture of experts" if self.experts else "dense"

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vllm_eks.json_values import is_list
+from vllm_eks.planner.models.counts import LARGEST_NUMBER, is_count
 from vllm_eks.planner.models.families import Family
 
 REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
+REQUIRED_OF_ANY = ("hidden_size", "num_hidden_layers", "vocab_size")
 REQUIRED_LATENT = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
 REQUIRED_LINEAR = (
     "linear_num_key_heads",
@@ -52,14 +54,8 @@ PER_LAYER = ("layer_types", "no_rope_layers")
 LAYER_NUMBERS = ("moe_layers", "mlp_only_layers")
 MAX_LAYERS = 4096
 """Far above any model, so that a typo does not cause hours of computation."""
-LARGEST_NUMBER = 10**9
 LONGEST_VALUE = 60
 """Longest part of a value shown in a message, in characters."""
-
-
-def is_count(value: object) -> bool:
-    """Return whether a JSON value is a whole number above 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def config_errors(text: Mapping[str, Any], family: Family) -> Iterator[str]:
@@ -86,6 +82,20 @@ def config_errors(text: Mapping[str, Any], family: Family) -> Iterator[str]:
         yield f"has num_hidden_layers {layers}, which is more than any model has"
         return
     yield from _lists(text, layers)
+
+
+def field_errors(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each error in fields under our names, for an architecture that no family describes."""
+    absent = [key for key in REQUIRED_OF_ANY if not is_count(fields.get(key))]
+    if absent:
+        yield f"needs a whole number above 0 for {', '.join(absent)}"
+    for key in (*COUNTS, *REQUIRED_OF_ANY):
+        value = fields.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_NUMBER:
+            yield f"has {key} {_shown(value)}: write a whole number from 0 to {LARGEST_NUMBER:,}"
+    layers = fields.get("num_hidden_layers")
+    if isinstance(layers, int) and layers > MAX_LAYERS:
+        yield f"has num_hidden_layers {layers}, which is more than any model has"
 
 
 def _shown(value: object) -> str:

@@ -5,16 +5,12 @@ from typing import Any
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object, list_or_empty, object_or_empty
-from vllm_eks.planner.models.architecture import (
-    Architecture,
-    Attention,
-    Experts,
-    GroupedQuery,
-    Latent,
-    LinearState,
-)
-from vllm_eks.planner.models.config_checks import config_errors, is_count
-from vllm_eks.planner.models.families import ASSUMED_DENSE, FAMILIES, Family
+from vllm_eks.planner.models.architecture import Architecture, Experts
+from vllm_eks.planner.models.config_checks import config_errors
+from vllm_eks.planner.models.counts import is_count
+from vllm_eks.planner.models.families import FAMILIES, Family
+from vllm_eks.planner.models.from_fields.reader import read_fields
+from vllm_eks.planner.models.mixers import Attention, GroupedQuery, Latent, LinearState
 from vllm_eks.planner.models.quantization import parse_quantization
 from vllm_eks.planner.models.rotary import parse_rotary
 from vllm_eks.planner.models.vision import parse_vision
@@ -29,37 +25,30 @@ DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class UnknownArchitecture(WrongQuestion):
-    """config.json names an architecture that the planner does not support."""
+    """config.json names no architecture."""
 
-    def __init__(self, where: str, name: str | None) -> None:
-        estimate = "A decoder with grouped-query attention and a dense MLP can be estimated with --assume-dense"
-        if name is None:
-            super().__init__(f'{where}: config.json has no "architectures", such as ["LlamaForCausalLM"]. {estimate}')
-            return
-        super().__init__(
-            f"{where}: the planner does not support the architecture {name[:100]}; it supports {', '.join(FAMILIES)}. "
-            f"{estimate}"
-        )
+    def __init__(self, where: str) -> None:
+        super().__init__(f'{where}: config.json has no "architectures", such as ["LlamaForCausalLM"]')
 
 
-def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = False) -> Architecture:
+def parse_config(config: Mapping[str, Any], *, where: str) -> Architecture:
     """Return the architecture that a config.json describes.
 
     Args:
         config: The whole document. Multimodal models keep the decoder under `text_config`.
         where: The model id or folder, for messages.
-        assume_dense: Treat an unknown architecture as a plain dense decoder, and mark it as an assumption.
 
     Raises:
-        UnknownArchitecture: The planner does not support the family, and `assume_dense` is not set.
+        UnknownArchitecture: The config names no architecture.
         WrongQuestion: Fields are missing or not whole numbers. The message lists all of them.
     """
     names = config.get("architectures")
     name = str(names[0]) if is_list(names) and names else None
-    known = FAMILIES.get(name or "")
-    if known is None and not assume_dense:
-        raise UnknownArchitecture(where, name)
-    family = known or ASSUMED_DENSE
+    if name is None:
+        raise UnknownArchitecture(where)
+    family = FAMILIES.get(name)
+    if family is None:
+        return read_fields(config, name, where=where)
     text = {**config, **_section(config, "text_config", where)}
     errors = list(config_errors(text, family))
     if errors:
@@ -69,7 +58,7 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
     moe_layers = _moe_layers(family, text, layers) if experts else frozenset[int]()
     attention = tuple(_attention(family, text, index) for index in range(layers))
     return Architecture(
-        name=name or "(none given)",
+        name=name,
         hidden_size=int(text["hidden_size"]),
         num_hidden_layers=layers,
         num_attention_heads=heads,
@@ -96,7 +85,6 @@ def parse_config(config: Mapping[str, Any], *, where: str, assume_dense: bool = 
         embedding_everywhere=family.embedding_everywhere,
         head_everywhere=family.head_everywhere,
         has_prefix_images=family.prefix_images,
-        is_assumed=known is None,
     )
 
 
@@ -195,9 +183,7 @@ def _window(family: Family, text: Mapping[str, Any], index: int) -> int | None:
         slides = index % 2 == 0
     else:
         slides = index >= int(text.get("max_window_layers") or 0) if "use_sliding_window" in text else True
-    # A window as long as the context is full attention (Phi-4-mini has 262144 of 131072).
-    limit = int(text["max_position_embeddings"])
-    return int(window or 0) if slides and int(window or 0) < limit else None
+    return int(window or 0) if slides else None
 
 
 def _experts(family: Family, text: Mapping[str, Any], where: str) -> Experts | None:

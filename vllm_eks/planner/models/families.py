@@ -158,6 +158,3 @@ FAMILIES: dict[str, Family] = {
         vision="llama4",
     ),
 }
-
-ASSUMED_DENSE = Family()
-"""An unknown architecture with --assume-dense: a plain decoder with grouped-query attention."""

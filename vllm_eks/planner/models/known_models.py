@@ -14,6 +14,7 @@ from vllm_eks.json_files import read_json_object
 from vllm_eks.json_values import object_or_empty
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
+from vllm_eks.planner.models.defaults import fill_defaults
 from vllm_eks.planner.models.weights import WeightParts, compute_parts, parts_of_headers
 
 MODELS = "models"
@@ -186,13 +187,13 @@ def find_model(model_id: str) -> ModelFacts:
     )
 
 
-def read_model_folder(folder: Path, *, assume_dense: bool = False) -> ModelFacts:
+def read_model_folder(folder: Path) -> ModelFacts:
     """Return the facts of a model from its config.json and, if there is one, its safetensors index.
 
     Raises:
         WrongQuestion: config.json is missing, is not JSON, lacks fields, or has an unsupported architecture.
     """
-    config = read_json_object(folder / "config.json")
+    config = fill_defaults(read_json_object(folder / "config.json", allow_infinity=True))
     index_path = folder / "model.safetensors.index.json"
     index = read_json_object(index_path) if index_path.exists() else {}
     total: object = object_or_empty(index.get("metadata")).get("total_size")
@@ -201,18 +202,17 @@ def read_model_folder(folder: Path, *, assume_dense: bool = False) -> ModelFacts
         id=str(folder),
         revision=None,
         gated=False,
-        architecture=parse_config(config, where=str(folder), assume_dense=assume_dense),
+        architecture=parse_config(config, where=str(folder)),
         weights_source="index" if known else "computed",
         known_weights_bytes=known,
     )
 
 
-def load_model(reference: str, *, assume_dense: bool = False) -> ModelFacts:
+def load_model(reference: str) -> ModelFacts:
     """Return the model with a locked id, or in a folder with a config.json.
 
     Raises:
-        WrongQuestion: There is neither, or the config.json cannot be planned. Without `assume_dense` an unsupported
-            architecture is an error too.
+        WrongQuestion: There is neither, or the config.json cannot be planned.
     """
     if reference in locked_model_ids():
         return find_model(reference)
@@ -220,5 +220,5 @@ def load_model(reference: str, *, assume_dense: bool = False) -> ModelFacts:
     if folder.name == "config.json" and folder.is_file():
         folder = folder.parent
     if folder.is_dir():
-        return read_model_folder(folder, assume_dense=assume_dense)
+        return read_model_folder(folder)
     return find_model(reference)

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Self
 
 from vllm_eks.json_fields import Fields
-from vllm_eks.planner.models.architecture import Architecture, GroupedQuery, Latent, LinearState
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.mixers import GroupedQuery, Latent, LinearState
 
 BYTES_PER_16BIT = 2
 
@@ -28,6 +29,11 @@ class LayerWeights:
     replicated_bytes: float
     """Norms, router, MLA down-projections: whole on every rank."""
     parameters: int = 0
+    group_bytes: float = 0.0
+    """Mamba's B and C: split at most as many ways as there are groups."""
+    groups: int = 1
+    kv_heads: int = 0
+    """KV heads of this layer, or 0 when they are the model's."""
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Self:
@@ -51,7 +57,8 @@ class LayerWeights:
         """Return the bytes of this layer on one rank, with `expert_share` of its experts."""
         return (
             (self.query_output_bytes + self.mlp_bytes) / tensor_parallel_size
-            + self.key_value_bytes / min(tensor_parallel_size, kv_heads)
+            + self.key_value_bytes / min(tensor_parallel_size, self.kv_heads or kv_heads)
+            + self.group_bytes / (tensor_parallel_size if self.groups % tensor_parallel_size == 0 else self.groups)
             + self.expert_bytes * expert_share
             + self.replicated_bytes
         )
@@ -60,7 +67,12 @@ class LayerWeights:
     def total_bytes(self) -> float:
         """Bytes of the layer in the checkpoint."""
         return (
-            self.query_output_bytes + self.key_value_bytes + self.mlp_bytes + self.expert_bytes + self.replicated_bytes
+            self.query_output_bytes
+            + self.key_value_bytes
+            + self.group_bytes
+            + self.mlp_bytes
+            + self.expert_bytes
+            + self.replicated_bytes
         )
 
 
@@ -77,6 +89,8 @@ class _Attention:
 
 def compute_layer(model: Architecture, index: int) -> LayerWeights:
     """Return the bytes of layer `index`, from the config alone."""
+    if model.shapes:
+        return shape_bytes(model, index)
     return _layer(model, index, index in model.moe_layers)
 
 
@@ -130,6 +144,8 @@ def _attention_parameters(model: Architecture, index: int) -> _Attention:
         )
     if isinstance(attention, Latent):
         return _latent_parameters(attention, hidden)
+    if not isinstance(attention, LinearState):
+        raise TypeError(f"a family has no {type(attention).__name__}")
     values = attention.value_size
     return _Attention(
         split=hidden * (attention.conv_size + values + 2 * attention.value_heads) + values * hidden,
@@ -157,6 +173,39 @@ def _latent_parameters(attention: Latent, hidden: int) -> _Attention:
         + attention.kv_lora_rank
         + indexer,
     )
+
+
+MIXER_MODULES = ("self_attn.q_proj", "self_attn.o_proj", "mixer.in_proj", "mixer.q_proj", "linear_attn.in_proj_qkvz")
+MLP_MODULES = ("mlp.gate_proj", "mlp.up_proj", "mixer.up_proj", "feed_forward.up_proj", "feed_forward.w1")
+EXPERT_MODULES = ("mlp.experts.0.gate_proj", "mixer.experts.0.up_proj", "block_sparse_moe.experts.0.w1")
+LAYER_PREFIXES = ("model.layers", "backbone.layers", "model.language_model.layers", "language_model.model.layers")
+"""Names of modules in checkpoints, to ask which of them a quantization leaves in 16 bits."""
+
+
+def shape_bytes(model: Architecture, index: int) -> LayerWeights:
+    """Return the bytes of a layer whose parameters were told from fields."""
+    shape = model.shapes[index]
+    mixer, mlp, experts = (
+        _role_bytes(model, index, modules) for modules in (MIXER_MODULES, MLP_MODULES, EXPERT_MODULES)
+    )
+    return LayerWeights(
+        query_output_bytes=shape.split * mixer + shape.unquantized * BYTES_PER_16BIT,
+        key_value_bytes=shape.key_value * mixer,
+        mlp_bytes=shape.mlp * mlp,
+        expert_bytes=shape.experts * experts,
+        replicated_bytes=shape.whole * mixer + shape.unquantized_whole * BYTES_PER_16BIT,
+        parameters=shape.parameters,
+        group_bytes=shape.grouped * mixer,
+        groups=shape.groups,
+        kv_heads=shape.kv_heads,
+    )
+
+
+def _role_bytes(model: Architecture, index: int, modules: tuple[str, ...]) -> float:
+    """Return the bytes per parameter of a role: 16-bit when the quantization ignores one of its usual names."""
+    names = (f"{prefix}.{index}.{module}" for prefix in LAYER_PREFIXES for module in modules)
+    is_quantized = model.quantization.is_quantized and all(model.quantization.covers(name) for name in names)
+    return model.quantization.bytes_per_parameter() if is_quantized else BYTES_PER_16BIT
 
 
 def absorbed_bytes(model: Architecture) -> float:

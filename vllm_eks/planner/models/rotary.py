@@ -1,28 +1,17 @@
 """The sizes of the rotary tables of a model, from its config.json. memory/rotary.py counts their bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from vllm_eks.json_values import is_object
 from vllm_eks.planner.models.architecture import RotaryTable
-from vllm_eks.planner.models.config_checks import LARGEST_NUMBER, is_count
+from vllm_eks.planner.models.counts import is_count
 from vllm_eks.planner.models.families import Family
+from vllm_eks.planner.models.rope import number, rope_parameters, table_rows
 
-STRETCHED = ("yarn", "deepseek_yarn")
-"""Scalings whose table has original_max_position_embeddings x factor rows."""
 NAMED_FACTORS = ("partial_rotary_factor", "rotary_pct", "rotary_emb_fraction")
 BYTES_PER_VALUE = 2
 """Tables have the model's dtype. 32-bit checkpoints run in 16 bits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Scaling:
-    """The rope parameters that decide the rows of a table."""
-
-    kind: str
-    factor: float
-    original: int
 
 
 def parse_rotary(family: Family, text: Mapping[str, Any]) -> tuple[RotaryTable, ...]:
@@ -35,16 +24,16 @@ def parse_rotary(family: Family, text: Mapping[str, Any]) -> tuple[RotaryTable, 
     limit = int(text["max_position_embeddings"])
     dim = _rotary_dim(family, text)
     value_bytes = 4 if family.rotary_32bit else BYTES_PER_VALUE
-    parameters = _parameters(text)
+    parameters = rope_parameters(text)
     if family.local_rotary:
         full = _section(parameters, "full_attention", parameters)
         local = _section(parameters, "sliding_attention", {})
         return (
-            RotaryTable(positions=_rows(full, limit), dim=dim, value_bytes=value_bytes, layers="full"),
-            RotaryTable(positions=_rows(local, limit), dim=dim, value_bytes=value_bytes, layers="sliding"),
+            RotaryTable(positions=table_rows(full, limit), dim=dim, value_bytes=value_bytes, layers="full"),
+            RotaryTable(positions=table_rows(local, limit), dim=dim, value_bytes=value_bytes, layers="sliding"),
         )
     table = RotaryTable(
-        positions=_rows(parameters, limit) + _chunk_rows(text),
+        positions=table_rows(parameters, limit) + _chunk_rows(text),
         dim=dim,
         value_bytes=value_bytes,
         repeats_positions=family.image_positions or "mrope_section" in parameters,
@@ -52,18 +41,6 @@ def parse_rotary(family: Family, text: Mapping[str, Any]) -> tuple[RotaryTable, 
     # The sparse indexer needs its own table when it rotates in another order than the attention.
     own_indexer = text.get("index_n_heads") and not text.get("indexer_rope_interleave", family.indexer_interleaves)
     return (table, table) if own_indexer else (table,)
-
-
-def _parameters(text: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the rope parameters under either of their names, or an empty mapping when there are none.
-
-    Phi 3 has the original length outside the rope section.
-    """
-    outside = {key: text[key] for key in ("original_max_position_embeddings",) if key in text}
-    for key in ("rope_parameters", "rope_scaling"):
-        if is_object(section := text.get(key)):
-            return {**outside, **section}
-    return {}
 
 
 def _section(parameters: Mapping[str, Any], name: str, default: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -78,35 +55,8 @@ def _rotary_dim(family: Family, text: Mapping[str, Any]) -> int:
     if is_count(text.get("rotary_dim")):
         return int(text["rotary_dim"])
     head = int(text.get("head_dim") or int(text["hidden_size"]) // int(text["num_attention_heads"]))
-    shares = [_number(section.get(name)) for section in (_parameters(text), text) for name in NAMED_FACTORS]
+    shares = [number(section.get(name)) for section in (rope_parameters(text), text) for name in NAMED_FACTORS]
     return int(head * next((share for share in shares if share and share <= 1), family.rotary_share))
-
-
-def _rows(parameters: Mapping[str, Any], limit: int) -> int:
-    """Return the rows of a table: the model's positions, extended by its rope scaling."""
-    scaling = _scaling(parameters, limit)
-    if scaling.kind in STRETCHED:
-        return round(scaling.original * scaling.factor)
-    if scaling.kind == "linear":
-        return round(limit * scaling.factor)
-    if scaling.kind in ("longrope", "su"):
-        return limit + scaling.original  # the short and the long table
-    return limit
-
-
-def _scaling(parameters: Mapping[str, Any], limit: int) -> _Scaling:
-    return _Scaling(
-        kind=str(parameters.get("rope_type") or parameters.get("type") or "default"),
-        factor=_number(parameters.get("factor")) or 1.0,
-        original=int(_number(parameters.get("original_max_position_embeddings")) or limit),
-    )
-
-
-def _number(value: object) -> float | None:
-    """Return a JSON value as a number if a table can have that size, or None."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST_NUMBER:
-        return float(value)
-    return None
 
 
 def _chunk_rows(text: Mapping[str, Any]) -> int:
@@ -114,5 +64,5 @@ def _chunk_rows(text: Mapping[str, Any]) -> int:
     chunks = text.get("dual_chunk_attention_config")
     if not is_object(chunks):
         return 0
-    chunk, local = (int(_number(chunks.get(key)) or 0) for key in ("chunk_size", "local_size"))
+    chunk, local = (int(number(chunks.get(key)) or 0) for key in ("chunk_size", "local_size"))
     return 4 * max(0, chunk - local)

@@ -28,6 +28,8 @@ class WeightParts:
     final_norm_bytes: float
     layers: tuple[LayerWeights, ...]
     vision_bytes: float
+    extra_bytes: float = 0.0
+    """Embeddings of each layer and learned positions, on the stages that have the embedding."""
     draft_bytes: float
     """Layers for multi-token prediction: in the repository, not loaded."""
     parameters: int
@@ -43,6 +45,7 @@ class WeightParts:
             + self.final_norm_bytes
             + sum(layer.total_bytes for layer in self.layers)
             + self.vision_bytes
+            + self.extra_bytes
         )
 
 
@@ -53,26 +56,34 @@ def compute_parts(model: Architecture) -> WeightParts:
     """
     vocabulary = model.vocab_size * model.hidden_size
     head = 0 if model.tie_word_embeddings else vocabulary
+    extra = model.extra_parameters
     vision = model.vision.parameters if model.vision else 0
-    kinds: dict[tuple[object, bool, bool], LayerWeights] = {}
+    kinds: dict[tuple[object, ...], LayerWeights] = {}
     layers = tuple(_same_layer(model, index, kinds) for index in range(model.num_hidden_layers))
     return WeightParts(
         embedding_bytes=vocabulary * BYTES_PER_16BIT,
+        extra_bytes=extra * BYTES_PER_16BIT,
         head_bytes=head * BYTES_PER_16BIT,
         final_norm_bytes=model.hidden_size * BYTES_PER_16BIT,
         layers=layers,
         vision_bytes=vision * BYTES_PER_16BIT,
         draft_bytes=_draft_bytes(model, layers),
-        parameters=vocabulary + model.hidden_size + head + sum(layer.parameters for layer in layers) + vision,
+        parameters=vocabulary
+        + model.hidden_size
+        + head
+        + sum(layer.parameters for layer in layers)
+        + vision
+        + model.extra_parameters,
         vision_parameters=vision,
         tied=model.tie_word_embeddings,
     )
 
 
-def _same_layer(model: Architecture, index: int, kinds: dict[tuple[object, bool, bool], LayerWeights]) -> LayerWeights:
+def _same_layer(model: Architecture, index: int, kinds: dict[tuple[object, ...], LayerWeights]) -> LayerWeights:
     """Return a layer's bytes, computed once per kind of layer, because a comparison needs thousands of layers."""
     names_layers = any(f"layers.{index}." in name for name in model.quantization.ignored)
-    key = (model.attention[index], index in model.moe_layers, names_layers)
+    shape = model.shapes[index] if model.shapes else None
+    key = (model.attention[index], index in model.moe_layers, shape, names_layers)
     if names_layers or key not in kinds:
         kinds[key] = compute_layer(model, index)
     return kinds[key]

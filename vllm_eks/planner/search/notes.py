@@ -38,9 +38,9 @@ def _about_layout(plan: Plan, layout: Layout, requested: ServingOptions) -> Iter
             "save weights, not KV cache"
         )
     yield from _lowered_defaults(plan, requested)
-    if layout.pipeline_parallel_size > 1 and architecture.linear:
+    if layout.pipeline_parallel_size > 1 and architecture.has_states:
         yield "pipeline parallelism with linear attention is experimental: vLLM has had runtime errors (#36861)"
-    if layout.pipeline_parallel_size > 1 and architecture.is_assumed:
+    if layout.pipeline_parallel_size > 1 and architecture.confidence == "estimated":
         yield f"pipeline support for {architecture.name} is unknown: check its vLLM class for SupportsPP"
     yield from _more_replicas(plan, layout, requested)
 
@@ -94,8 +94,8 @@ def _about_facts(plan: Plan) -> Iterator[str]:
         yield f"the {instance.gpu_memory_gib} GiB of the {instance.gpu} are an estimate: no measured value is available"
     if instance.sm < 80 and model.architecture.dtype == "bfloat16":
         yield f"the {instance.gpu} does not support bfloat16: vLLM casts the model to float16"
-    if model.architecture.is_assumed:
-        yield f"{model.architecture.name} is planned as a plain dense decoder: every number is an estimate"
+    if model.architecture.confidence == "estimated":
+        yield f"{model.architecture.name} is told from the fields of its config.json: every number is an estimate"
     if model.weights_source == "computed":
         yield "weight bytes are computed from the config, not read from the files"
     elif abs(model.weights_scale - 1) > INDEX_TOLERANCE:

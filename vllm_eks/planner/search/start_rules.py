@@ -19,7 +19,7 @@ def most_sequences(model: ModelFacts, layout: Layout, options: ResolvedOptions) 
     sequences than it has blocks (config/compilation.py). The number of blocks is the low estimate.
     """
     captures = not options.enforce_eager and options.version >= max(STATES_COUNTED_BEFORE_GRAPHS, FULL_GRAPHS_TOO)
-    if not model.architecture.linear or not captures:
+    if not model.architecture.has_states or not captures:
         return None
     return layout.blocks[0]
 
@@ -44,7 +44,7 @@ def batch_for_states(model: ModelFacts, options: ResolvedOptions, *, tensor_para
     until its states fit a page (config/vllm.py, Mamba cache align mode).
     """
     since, until = STATE_BLOCK_IN_A_BATCH
-    if not (model.architecture.linear and options.caches_prefixes and since <= options.version < until):
+    if not (model.architecture.has_states and options.caches_prefixes and since <= options.version < until):
         return 1
     return cache_layout(model.architecture, options, tensor_parallel_size=tensor_parallel_size).block_tokens
 

@@ -199,6 +199,6 @@ def test_one_block_is_reserved_from_0_29() -> None:
     assert (found.reserved_blocks((0, 28, 0)), found.reserved_blocks((0, 29, 0))) == (0, 1)
 
 
-def test_a_window_as_long_as_the_context_is_none() -> None:
+def test_a_window_longer_than_the_context_stays_a_window_and_takes_a_block_more() -> None:
     phi = find_model("microsoft/Phi-4-mini-instruct").architecture
-    assert {a.window_tokens for a in phi.attention} == {None}  # pyright: ignore[reportAttributeAccessIssue]
+    assert {a.window_tokens for a in phi.attention} == {262144}  # pyright: ignore[reportAttributeAccessIssue]

@@ -9,7 +9,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.stages import build_layout
-from vllm_eks.planner.models.config_json import UnknownArchitecture, parse_config
+from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.families import FAMILIES
 from vllm_eks.planner.models.known_models import find_model, locked_model_ids
 from vllm_eks.planner.units import gib
@@ -107,25 +107,6 @@ def test_every_family_has_a_locked_model_or_is_told_here() -> None:
     locked = {find_model(model).architecture.name for model in locked_model_ids()}
     without = {"Gemma3ForCausalLM", "Llama4ForCausalLM", "Qwen2MoeForCausalLM"}
     assert set(FAMILIES) - locked == without
-
-
-def test_an_unknown_architecture_is_refused_by_name_or_assumed_dense_and_marked() -> None:
-    config = {
-        "architectures": ["NovelForCausalLM"],
-        "hidden_size": 4096,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "intermediate_size": 14336,
-        "vocab_size": 128256,
-        "max_position_embeddings": 8192,
-    }
-    with pytest.raises(
-        UnknownArchitecture, match=r"novel: the planner does not support the architecture NovelForCausalLM"
-    ):
-        parse_config(config, where="novel")
-    found = parse_config(config, where="novel", assume_dense=True)
-    assert (found.name, found.is_assumed, found.kind) == ("NovelForCausalLM", True, "dense")
 
 
 @pytest.mark.parametrize(

@@ -103,16 +103,6 @@ def test_an_index_gives_the_bytes_and_the_parts_are_scaled_to_them(tmp_path: Pat
     assert found.weights_scale * found.parts.total_bytes == pytest.approx(total)
 
 
-@pytest.mark.parametrize("name", ["MambaForCausalLM", "DeepseekV4ForCausalLM"])
-def test_a_family_the_planner_does_not_know_is_refused_by_name(tmp_path: Path, name: str) -> None:
-    folder = folder_with(tmp_path, {**CONFIG, "architectures": [name]})
-    with pytest.raises(WrongQuestion) as caught:
-        read_model_folder(folder)
-    assert str(caught.value).startswith(
-        f"{folder}: the planner does not support the architecture {name}; it supports Llama"
-    )
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -98,18 +98,18 @@ def facts(**changes: object) -> ModelFacts:
         id="novel",
         revision=None,
         gated=False,
-        architecture=parse_config(config, where="novel", assume_dense=True),
+        architecture=parse_config(config, where="novel"),
         **known,  # pyright: ignore[reportArgumentType]
     )
 
 
-def test_an_assumed_architecture_is_called_an_estimate_and_has_a_wide_range() -> None:
-    assumed = plan(facts(), find_instance("g5.48xlarge"), ServingOptions())
+def test_an_estimated_architecture_is_called_an_estimate_and_has_a_wide_range() -> None:
+    estimated = plan(facts(), find_instance("g5.48xlarge"), ServingOptions())
     known = planned(LLAMA_8B)
-    assert "NovelForCausalLM is planned as a plain dense decoder: every number is an estimate" in assumed.notes
+    assert "NovelForCausalLM is told from the fields of its config.json: every number is an estimate" in estimated.notes
     split = plan(facts(), find_instance("g5.48xlarge"), ServingOptions(pipeline_parallel_size=2))
     assert "pipeline support for NovelForCausalLM is unknown: check its vLLM class for SupportsPP" in split.notes
-    widths = [high - low for low, high in (assumed.kv_cache_tokens_range, known.kv_cache_tokens_range)]
+    widths = [high - low for low, high in (estimated.kv_cache_tokens_range, known.kv_cache_tokens_range)]
     assert widths[0] > widths[1]
 
 

@@ -1,0 +1,75 @@
+"""What a layer of the decoder keeps of each token or request, on one rank."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vllm_eks.planner.engine.versions import CHUNKED_ATTENTION_IN_HYBRID, STATE_CHECKPOINTS
+from vllm_eks.planner.memory.states import state_bytes
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.mixers import Beside, GroupedQuery, KimiDelta, Latent, Mamba2, NoMixer, StateMixer
+from vllm_eks.planner.vllm_version import Version
+
+INDEXER_BYTES_PER_TOKEN = 132
+"""DeepSeek V3.2's sparse indexer: 128 FP8 values and a 4-byte scale per token and layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCache:
+    """The cache of one layer on one rank."""
+
+    token_bytes: int
+    """Bytes per token; 0 for a layer that keeps a state."""
+    state_bytes: int = 0
+    """Bytes per request, independent of its length."""
+    window_tokens: int | None = None
+    states: int = 1
+    """States that a request keeps with prefix caching: also the previous one, and in some mixers a checkpoint."""
+    is_chunked: bool = False
+    """Whether the window is one of Llama 4's fixed chunks."""
+
+
+def layer_caches(model: Architecture, index: int, tp: int, kv_bytes: int, version: Version) -> Iterator[LayerCache]:
+    """Yield what a layer keeps: mostly one cache, none without a mixer, two with attention beside Mamba."""
+    attention = model.attention[index]
+    match attention:
+        case NoMixer():
+            return
+        case GroupedQuery() | Latent():
+            if not (isinstance(attention, GroupedQuery) and attention.shares_cache):
+                yield _attention_cache(model, attention, index, tp, kv_bytes, version)
+        case Beside():
+            yield _attention_cache(model, attention.attention, index, tp, kv_bytes, version)
+            yield _state_cache(model, attention.state, tp, version)
+        case _:
+            yield _state_cache(model, attention, tp, version)
+
+
+def _state_cache(model: Architecture, mixer: StateMixer, tp: int, version: Version) -> LayerCache:
+    # Prefix caching keeps the previous state too ("align" mode), except in models without attention, and some mixers
+    # one that they save in the middle of a prompt (num_prefill_checkpoint_blocks).
+    checkpoints = 1 if isinstance(mixer, Mamba2 | KimiDelta) and version >= STATE_CHECKPOINTS else 0
+    states = 1 if model.is_attention_free else 2 + checkpoints
+    return LayerCache(token_bytes=0, state_bytes=state_bytes(mixer, tensor_parallel_size=tp), states=states)
+
+
+def _attention_cache(
+    model: Architecture, attention: GroupedQuery | Latent, index: int, tp: int, kv_bytes: int, version: Version
+) -> LayerCache:
+    if isinstance(attention, Latent):
+        # One compressed vector serves all heads, so every rank keeps all of it.
+        token = (attention.kv_lora_rank + attention.qk_rope_head_dim) * kv_bytes
+        return LayerCache(token_bytes=token + (INDEXER_BYTES_PER_TOKEN if attention.index_heads else 0))
+    window, is_chunked = attention.window_tokens, False
+    if model.chunk_tokens and index not in model.unchunked_layers and version >= CHUNKED_ATTENTION_IN_HYBRID:
+        window, is_chunked = model.chunk_tokens, True
+    return LayerCache(
+        token_bytes=kv_bytes_per_token(attention, tensor_parallel_size=tp, kv_dtype_bytes=kv_bytes),
+        window_tokens=window,
+        is_chunked=is_chunked,
+    )
+
+
+def kv_bytes_per_token(attention: GroupedQuery, *, tensor_parallel_size: int, kv_dtype_bytes: int) -> int:
+    """Return the bytes of one token's keys and values per layer and rank, with max(1, KV heads // TP) heads."""
+    heads = max(1, attention.kv_heads // tensor_parallel_size)
+    return heads * (attention.head_dim + attention.value_size) * kv_dtype_bytes

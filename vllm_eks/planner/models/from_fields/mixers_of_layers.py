@@ -1,0 +1,172 @@
+"""The mixer of each decoder layer, from its kind and the sizes in the config.json."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import list_or_empty, object_or_empty
+from vllm_eks.planner.models.counts import count
+from vllm_eks.planner.models.mixers import (
+    Attention,
+    Beside,
+    GroupedQuery,
+    KimiDelta,
+    Latent,
+    LayerKind,
+    Lightning,
+    LinearState,
+    Mamba1,
+    Mamba2,
+    NoMixer,
+    ShortConv,
+)
+
+VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+
+def read_mixer(fields: Mapping[str, Any], kind: LayerKind, index: int, *, where: str) -> Attention:
+    """Return the mixer of layer `index`.
+
+    Raises:
+        WrongQuestion: A size is missing.
+    """
+    match kind:
+        case "mlp" | "moe":
+            return NoMixer()
+        case "mamba":
+            return _mamba(fields, where)
+        case "conv":
+            return ShortConv(
+                size=count(fields, "hidden_size"), conv_kernel=_needed(fields, "conv_L_cache", where=where)
+            )
+        case "linear":
+            return _linear(fields, where)
+        case "beside":
+            return Beside(attention=_grouped(fields, kind, index, where), state=_mamba_2(fields, where))
+        case "full" | "window" | "chunk":
+            if is_latent(fields):
+                return _latent(fields, index)
+            return _grouped(fields, kind, index, where)
+
+
+def is_latent(fields: Mapping[str, Any]) -> bool:
+    """Return whether the attention compresses keys and values."""
+    return bool(count(fields, "kv_lora_rank") and count(fields, "qk_rope_head_dim"))
+
+
+def _needed(fields: Mapping[str, Any], *names: str, where: str) -> int:
+    found = count(fields, *names)
+    if not found:
+        raise WrongQuestion(f"{where}: config.json needs a whole number above 0 for {' or '.join(names)}")
+    return found
+
+
+def _state_value_bytes(fields: Mapping[str, Any]) -> int:
+    names = ("mamba_ssm_cache_dtype", "mamba_ssm_dtype")
+    return next((VALUE_BYTES[str(fields[name])] for name in names if str(fields.get(name)) in VALUE_BYTES), 2)
+
+
+def _latent(fields: Mapping[str, Any], index: int) -> Latent:
+    nope = count(fields, "qk_nope_head_dim")
+    owners = list_or_empty(fields.get("indexer_types"))
+    has_indexer = not owners or index >= len(owners) or owners[index] == "full"
+    return Latent(
+        heads=count(fields, "num_attention_heads"),
+        q_lora_rank=count(fields, "q_lora_rank") or None,
+        kv_lora_rank=count(fields, "kv_lora_rank"),
+        qk_nope_head_dim=nope,
+        qk_rope_head_dim=count(fields, "qk_rope_head_dim"),
+        v_head_dim=count(fields, "v_head_dim") or nope,
+        index_heads=count(fields, "index_n_heads") if has_indexer else 0,
+        index_head_dim=count(fields, "index_head_dim") if has_indexer else 0,
+        has_output_gate=bool(fields.get("mla_use_output_gate")),
+    )
+
+
+def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str) -> GroupedQuery:
+    """Return the attention of a layer. Layers with a window have sizes of their own in some models."""
+    slides = kind == "window"
+    heads = _needed(fields, "num_attention_heads", where=where)
+    kv_heads = count(fields, "num_key_value_heads") or heads
+    head_dim = count(fields, "head_dim") or count(fields, "hidden_size") // heads
+    value_dim = count(fields, "v_head_dim")
+    blocks = list_or_empty(fields.get("block_configs"))
+    if blocks and index < len(blocks):
+        kv_heads = heads // (
+            count(object_or_empty(object_or_empty(blocks[index]).get("attention")), "n_heads_in_group") or 1
+        )
+    if slides:
+        other = object_or_empty(fields.get("attention_other_setting"))
+        heads = count(fields, "swa_num_attention_heads") or count(other, "num_attention_heads") or heads
+        kv_heads = count(fields, "swa_num_key_value_heads") or count(other, "num_attention_groups") or kv_heads
+        head_dim = count(fields, "swa_head_dim") or count(other, "head_dim") or head_dim
+        value_dim = count(fields, "swa_v_head_dim") or value_dim
+    elif kind == "full" and count(fields, "global_head_dim"):
+        head_dim = count(fields, "global_head_dim")
+        if fields.get("attention_k_eq_v"):
+            kv_heads = count(fields, "num_global_key_value_heads") or kv_heads
+    window = count(fields, "sliding_window", "sliding_window_size") if slides else 0
+    return GroupedQuery(
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        value_dim=value_dim or None,
+        window_tokens=window or None,
+        has_output_gate=bool(fields.get("attn_output_gate")),
+        shares_cache=index >= count(fields, "num_hidden_layers") - count(fields, "num_kv_shared_layers"),
+    )
+
+
+def _linear(fields: Mapping[str, Any], where: str) -> LinearState | KimiDelta | Lightning:
+    kimi = object_or_empty(fields.get("linear_attn_config"))
+    if count(kimi, "head_dim", "num_heads"):
+        return KimiDelta(
+            heads=_needed(kimi, "num_heads", where=where),
+            head_dim=_needed(kimi, "head_dim", where=where),
+            conv_kernel=count(kimi, "short_conv_kernel_size") or 4,
+            has_full_rank_gate=bool(kimi.get("use_full_rank_gate")),
+        )
+    if count(fields, "linear_num_value_heads"):
+        return LinearState(
+            key_heads=_needed(fields, "linear_num_key_heads", where=where),
+            value_heads=_needed(fields, "linear_num_value_heads", where=where),
+            key_head_dim=_needed(fields, "linear_key_head_dim", where=where),
+            value_head_dim=_needed(fields, "linear_value_head_dim", where=where),
+            conv_kernel=count(fields, "linear_conv_kernel_dim") or 4,
+            state_value_bytes=_state_value_bytes(fields),
+        )
+    heads = _needed(fields, "num_attention_heads", where=where)
+    return Lightning(
+        heads=heads, head_dim=count(fields, "head_dim") or count(fields, "hidden_size") // heads, state_value_bytes=4
+    )
+
+
+def _mamba(fields: Mapping[str, Any], where: str) -> Mamba1 | Mamba2:
+    """Return a Mamba layer: the second kind has heads."""
+    is_own_model = str(fields.get("model_type")) == "mamba2"
+    if is_own_model or count(fields, "mamba_num_heads", "mamba_n_heads"):
+        return _mamba_2(fields, where)
+    hidden = count(fields, "hidden_size")
+    size = count(fields, "mamba_expand", "expand") * hidden or count(fields, "intermediate_size")
+    return Mamba1(
+        size=size,
+        state_size=_needed(fields, "mamba_d_state", "state_size", where=where),
+        conv_kernel=_needed(fields, "mamba_d_conv", "conv_kernel", where=where),
+        time_step_rank=count(fields, "mamba_dt_rank", "time_step_rank") or -(-hidden // 16),
+        state_value_bytes=_state_value_bytes(fields),
+    )
+
+
+def _mamba_2(fields: Mapping[str, Any], where: str) -> Mamba2:
+    own = str(fields.get("model_type")) == "mamba2"
+    heads = _needed(fields, "mamba_num_heads", "mamba_n_heads", *(("num_attention_heads",) if own else ()), where=where)
+    size = count(fields, "mamba_d_ssm") or count(fields, "mamba_expand", "expand") * count(fields, "hidden_size")
+    head_dim = count(fields, "mamba_head_dim", "mamba_d_head", *(("head_dim",) if own else ())) or size // heads
+    return Mamba2(
+        heads=heads,
+        head_dim=head_dim,
+        groups=count(fields, "mamba_n_groups", "n_groups", "mamba_num_groups") or 1,
+        state_size=_needed(fields, "ssm_state_size", "mamba_d_state", "mamba_state_dim", "state_size", where=where),
+        conv_kernel=count(fields, "conv_kernel", "mamba_d_conv", "mamba_conv_kernel") or 4,
+        state_value_bytes=_state_value_bytes(fields),
+    )

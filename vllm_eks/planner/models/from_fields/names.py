@@ -1,0 +1,114 @@
+"""The decoder's fields under one name each: config.json files name the same thing in many ways."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vllm_eks.json_values import is_list, is_object
+from vllm_eks.planner.models.counts import is_count
+
+TEXT_SECTIONS = (
+    "text_config",
+    "llm_config",
+    "language_config",
+    "thinker_config",
+    "lm_config",
+    "decoder_config",
+    "text_model_config",
+)
+"""Where multimodal models keep the decoder. They may be nested (thinker_config.text_config)."""
+OUTER_FIELDS = ("torch_dtype", "dtype", "tie_word_embeddings", "quantization_config", "compression_config")
+"""Fields that describe the decoder although they stand outside its section."""
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "hidden_size": ("n_embd", "d_model", "dim", "model_dim"),
+    "num_hidden_layers": ("n_layer", "n_layers", "num_layers", "decoder_layers"),
+    "num_attention_heads": ("n_head", "n_heads", "num_heads", "decoder_attention_heads"),
+    "num_key_value_heads": (
+        "num_kv_heads",
+        "n_head_kv",
+        "n_kv_heads",
+        "multi_query_group_num",
+        "num_attention_groups",
+        "num_query_groups",
+    ),
+    "head_dim": ("kv_channels", "attention_head_dim", "head_size", "hidden_size_per_head"),
+    "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim", "decoder_ffn_dim", "d_ff", "inner_size"),
+    "vocab_size": ("padded_vocab_size", "n_vocab"),
+    "max_position_embeddings": (
+        "n_positions",
+        "max_seq_len",
+        "seq_length",
+        "max_sequence_length",
+        "n_ctx",
+        "max_target_positions",
+        "model_max_length",
+    ),
+    "num_experts": (
+        "n_routed_experts",
+        "num_local_experts",
+        "moe_num_experts",
+        "num_routed_experts",
+        "num_moe_experts",
+        "n_experts",
+    ),
+    "num_experts_per_tok": (
+        "num_experts_per_token",
+        "top_k_experts",
+        "moe_top_k",
+        "moe_topk",
+        "moe_k",
+        "num_experts_per_topk",
+    ),
+    "moe_intermediate_size": (
+        "expert_ffn_hidden_size",
+        "moe_ffn_hidden_size",
+        "expert_intermediate_size",
+        "expert_ffn_dim",
+    ),
+    "n_shared_experts": ("num_shared_experts", "moe_num_shared_experts", "num_shared_expert"),
+    "first_k_dense_replace": ("num_dense_layers", "moe_layer_start_index", "n_dense_layers", "moe_first_k_dense"),
+    "mlp_activation": ("mlp_hidden_act", "hidden_act", "hidden_activation", "activation_function", "activation"),
+}
+"""Our name for a field -> other names, the most usual first. A field under our name wins."""
+
+LISTS = ("layer_types", "layers_block_type", "block_configs")
+"""Lists with an entry for each layer."""
+DEFAULT_POSITIONS = 2048
+"""What vLLM takes for the longest context when no field states it (config/model.py, default_max_len)."""
+
+
+def sections(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the config and the sections that lead to its decoder, the decoder's own last."""
+    yield config
+    for name in TEXT_SECTIONS:
+        inner: object = config.get(name)
+        if is_object(inner) and inner:
+            yield from sections(inner)
+            return
+
+
+def decoder_fields(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the decoder's fields under our names."""
+    path = list(sections(config))
+    own, fields = path[-1], dict[str, Any]()
+    for section in path[:-1]:
+        fields |= {key: section[key] for key in OUTER_FIELDS if section.get(key) is not None}
+    fields |= {key: value for key, value in own.items() if value is not None}
+    for name, others in ALIASES.items():
+        if chosen := next((other for other in (name, *others) if fields.get(other) is not None), None):
+            fields[name] = _largest(fields[chosen]) if name in NUMBERS else fields[chosen]
+    if "num_hidden_layers" not in fields:
+        # Nemotron 3 Ultra has a list of its layers and no count.
+        fields["num_hidden_layers"] = next((len(fields[key]) for key in LISTS if is_list(fields.get(key))), None)
+    if not is_count(fields.get("max_position_embeddings")):
+        fields["max_position_embeddings"] = DEFAULT_POSITIONS
+    return fields
+
+
+NUMBERS = frozenset(ALIASES) - {"mlp_activation", "intermediate_size"}
+
+
+def _largest(value: object) -> object:
+    """Return the largest entry of a list with a number for each layer or kind, or the value itself."""
+    if is_list(value) and value and all(isinstance(item, int) for item in value):
+        return max(value)
+    return value

@@ -1,0 +1,192 @@
+"""Reads an architecture from the fields of its config.json, whatever its name is."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import list_or_empty, object_or_empty
+from vllm_eks.planner.models.architecture import Architecture, Experts
+from vllm_eks.planner.models.config_checks import field_errors
+from vllm_eks.planner.models.counts import count
+from vllm_eks.planner.models.from_fields.experts import moe_layers, read_experts
+from vllm_eks.planner.models.from_fields.layer_kinds import layer_kinds
+from vllm_eks.planner.models.from_fields.mixers_of_layers import read_mixer
+from vllm_eks.planner.models.from_fields.names import decoder_fields
+from vllm_eks.planner.models.from_fields.tables import read_tables
+from vllm_eks.planner.models.from_fields.towers import read_towers
+from vllm_eks.planner.models.from_fields.traits import Traits, traits_of
+from vllm_eks.planner.models.layer_shape import LayerShape
+from vllm_eks.planner.models.mixer_shapes import beside, grouped_query_shape, latent_shape, state_shape
+from vllm_eks.planner.models.mixers import Attention, Beside, GroupedQuery, Latent, LayerKind, NoMixer
+from vllm_eks.planner.models.quantization import parse_quantization
+
+GATED_ACTIVATIONS = ("silu", "swish", "swiglu", "swigluoai", "situ", "geglu", "gelu_pytorch_tanh", "silu_and_mul")
+"""Activations of an MLP with a gate, which has three matrices. Others have two."""
+DENSE_SIZES = (
+    "dense_intermediate_size",
+    "intermediate_size_mlp",
+    "prefix_dense_intermediate_size",
+    "intermediate_size",
+)
+"""Size of the dense layers of a mixture, the most specific name first."""
+
+
+def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architecture:
+    """Return the architecture that a config.json of any name describes, with confidence `estimated`.
+
+    Args:
+        config: The whole document.
+        name: Its architecture's name.
+        where: The model id or folder, for messages.
+
+    Raises:
+        WrongQuestion: Fields are missing, or speak of something that the planner does not know.
+    """
+    traits, fields = traits_of(name), decoder_fields(config)
+    if traits.why_unknown:
+        raise WrongQuestion(f"{where}: the planner cannot tell the memory of {name}: {traits.why_unknown}")
+    errors = list(field_errors(fields))
+    if errors:
+        raise WrongQuestion(f"{where}: config.json {'; it '.join(errors)}")
+    layers, hidden = count(fields, "num_hidden_layers"), count(fields, "hidden_size")
+    kinds = layer_kinds(fields, layers, where=where)
+    attention = tuple(read_mixer(fields, kind, index, where=where) for index, kind in enumerate(kinds))
+    matrices = 3 if _is_gated(fields, traits) else 2
+    experts = read_experts(fields, matrices=matrices, where=where)
+    sparse = moe_layers(fields, kinds, where=where) if experts else frozenset[int]()
+    experts = experts if sparse else None
+    sizes = tuple(_dense_size(fields, kind, index, sparse, experts, where) for index, kind in enumerate(kinds))
+    if experts and fields.get("enable_moe_block"):
+        # Gemma 4 has a dense MLP beside the experts of each layer.
+        experts = replace(experts, shared_intermediate_size=count(fields, "intermediate_size"))
+    shapes = tuple(
+        _shape(fields, one, size, experts if index in sparse else None, hidden, matrices)
+        for index, (one, size) in enumerate(zip(attention, sizes, strict=True))
+    )
+    first = _first_attention(attention)
+    heads = first.heads if first else 1
+    kv_heads = first.kv_heads if isinstance(first, GroupedQuery) else heads
+    return Architecture(
+        name=name,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        head_dim=first.head_dim if isinstance(first, GroupedQuery) else hidden // heads,
+        vocab_size=count(fields, "vocab_size"),
+        intermediate_size=max(sizes),
+        max_position_embeddings=count(fields, "max_position_embeddings"),
+        tie_word_embeddings=_is_tied(config, fields, traits),
+        has_qkv_bias=bool(fields.get("attention_bias", False)),
+        norm_values_per_layer=2 * hidden,
+        dtype=str(fields.get("torch_dtype") or fields.get("dtype") or "bfloat16"),
+        attention=attention,
+        experts=experts,
+        moe_layers=sparse,
+        rotary_tables=read_tables(fields, attention, traits),
+        vision=read_towers(config, traits, text_hidden=hidden),
+        quantization=parse_quantization({**fields, **config}),
+        draft_layers=count(fields, "num_nextn_predict_layers", "mtp_num_hidden_layers"),
+        embedding_everywhere=traits.embedding_everywhere,
+        head_everywhere=traits.head_everywhere,
+        confidence="estimated",
+        shapes=shapes,
+        extra_parameters=_extra_parameters(fields, traits, layers, hidden),
+    )
+
+
+def _first_attention(attention: tuple[Attention, ...]) -> GroupedQuery | Latent | None:
+    """Return the attention of the first layer that has any."""
+    inner = (one.attention if isinstance(one, Beside) else one for one in attention)
+    return next((one for one in inner if isinstance(one, GroupedQuery | Latent)), None)
+
+
+def _is_gated(fields: Mapping[str, Any], traits: Traits) -> bool:
+    if traits.has_gated_mlp is not None:
+        return traits.has_gated_mlp
+    return str(fields.get("mlp_activation") or "silu") in GATED_ACTIVATIONS
+
+
+def _is_tied(config: Mapping[str, Any], fields: Mapping[str, Any], traits: Traits) -> bool:
+    stated: object = fields.get("tie_word_embeddings", config.get("tie_word_embeddings"))
+    return bool(traits.ties_by_default if stated is None else stated)
+
+
+def _dense_size(
+    fields: Mapping[str, Any], kind: LayerKind, index: int, sparse: frozenset[int], experts: Experts | None, where: str
+) -> int:
+    """Return the size of the dense MLP of a layer, 0 without one."""
+    if index in sparse or kind == "moe" or (kind != "mlp" and fields.get("hybrid_override_pattern")):
+        return 0
+    blocks = list_or_empty(fields.get("block_configs"))
+    if index < len(blocks):
+        return _block_size(object_or_empty(object_or_empty(blocks[index]).get("ffn")), fields)
+    sizes = list_or_empty(fields.get("intermediate_size"))
+    if sizes:
+        return int(sizes[index % len(sizes)])
+    if str(fields.get("model_type")) in ("mamba", "mamba2", "falcon_mamba"):
+        return 0
+    size = count(fields, *DENSE_SIZES)
+    if not size:
+        raise WrongQuestion(f"{where}: config.json needs a whole number above 0 for intermediate_size")
+    return size
+
+
+def _block_size(ffn: Mapping[str, Any], fields: Mapping[str, Any]) -> int:
+    """Return the MLP size of one of DeciLM's blocks (nemotron_nas.py, _ffn_mult_to_intermediate_size)."""
+    if ffn.get("no_op"):
+        return 0
+    if size := count(ffn, "intermediate_size"):
+        return size
+    size = int(2 * float(ffn.get("ffn_mult") or 0) * count(fields, "hidden_size") / 3)
+    return -(-size // 256) * 256
+
+
+def _shape(
+    fields: Mapping[str, Any], one: Attention, size: int, experts: Experts | None, hidden: int, matrices: int
+) -> LayerShape:
+    """Return the parameters of a layer."""
+    mixer = _mixer_shape(fields, one, hidden)
+    norms = 2 * hidden
+    mlp, routed, router = matrices * hidden * size, 0, 0
+    latent = 0
+    if experts:
+        width = experts.input_size or hidden
+        mlp = matrices * hidden * experts.shared_intermediate_size
+        routed = matrices * width * experts.intermediate_size * experts.count
+        router = hidden * experts.count
+        latent = 2 * hidden * experts.input_size if experts.input_size else 0
+    return replace(
+        mixer,
+        mlp=mlp,
+        experts=routed,
+        whole=mixer.whole + latent,
+        unquantized_whole=mixer.unquantized_whole + norms + router,
+    )
+
+
+def _mixer_shape(fields: Mapping[str, Any], one: Attention, hidden: int) -> LayerShape:
+    has_bias = bool(fields.get("attention_bias") or fields.get("qkv_bias") or fields.get("add_qkv_bias"))
+    match one:
+        case NoMixer():
+            return LayerShape()
+        case GroupedQuery():
+            return grouped_query_shape(one, hidden, has_bias=has_bias)
+        case Latent():
+            return latent_shape(one, hidden)
+        case Beside():
+            attention = grouped_query_shape(one.attention, hidden, has_bias=has_bias)
+            return beside(attention, state_shape(one.state, hidden))
+        case _:
+            return state_shape(one, hidden)
+
+
+def _extra_parameters(fields: Mapping[str, Any], traits: Traits, layers: int, hidden: int) -> int:
+    """Return the parameters of embeddings of each layer and of learned positions."""
+    extra = 0
+    if size := count(fields, "hidden_size_per_layer_input"):
+        extra += count(fields, "vocab_size_per_layer_input", "vocab_size") * layers * size
+    if traits.has_learned_positions:
+        extra += count(fields, "max_position_embeddings") * hidden
+    return extra

@@ -1,0 +1,70 @@
+"""The rotary tables of a decoder that is read from fields: one for each set of rope parameters and size."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from vllm_eks.json_values import is_list, is_object
+from vllm_eks.planner.models.architecture import RotaryTable
+from vllm_eks.planner.models.from_fields.traits import Traits
+from vllm_eks.planner.models.mixers import Attention, Beside, GroupedQuery, Latent
+from vllm_eks.planner.models.rope import rope_parameters, table_rows
+
+OTHER_BASES = ("swa_rope_theta", "rope_local_base_freq", "local_rope_theta", "rope_theta_local", "sliding_rope_theta")
+"""Fields with the base of layers with a window, which gives them a table of their own."""
+LAYER_TYPES = ("full_attention", "sliding_attention")
+SHARES = ("partial_rotary_factor", "rotary_pct", "rotary_emb_fraction", "rope_pct", "rope_percentage")
+
+
+def read_tables(fields: Mapping[str, Any], attention: tuple[Attention, ...], traits: Traits) -> tuple[RotaryTable, ...]:
+    """Return the rotary tables, none for a decoder without attention or with learned positions."""
+    attending = [one.attention if isinstance(one, Beside) else one for one in attention]
+    heads = [one for one in attending if isinstance(one, GroupedQuery | Latent)]
+    if not heads or not traits.has_rotary:
+        return ()
+    limit, parameters = int(fields["max_position_embeddings"]), rope_parameters(fields)
+    full = next((one for one in heads if not _slides(one)), None)
+    local = next((one for one in heads if _slides(one)), None)
+    own = {
+        name: parameters[name] for name in ("full_attention", "sliding_attention") if is_object(parameters.get(name))
+    }
+    differ = bool(own) or any(fields.get(name) for name in OTHER_BASES) or is_list(fields.get("rope_theta"))
+    if full and local and differ:
+        return (
+            _table(fields, own.get("full_attention", parameters), full, limit, "full"),
+            _table(fields, own.get("sliding_attention", {}), local, limit, "sliding"),
+        )
+    one = full or local or heads[0]
+    return (_table(fields, own.get("full_attention", parameters), one, limit, "all"),)
+
+
+def _slides(one: GroupedQuery | Latent) -> bool:
+    return isinstance(one, GroupedQuery) and one.window_tokens is not None
+
+
+def _table(
+    fields: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    attention: GroupedQuery | Latent,
+    limit: int,
+    layers: Literal["all", "full", "sliding"],
+) -> RotaryTable:
+    dim = _rotated(fields, parameters, attention)
+    return RotaryTable(
+        positions=table_rows(parameters, limit),
+        dim=dim,
+        value_bytes=2,
+        layers=layers,
+        repeats_positions="mrope_section" in parameters,
+    )
+
+
+def _rotated(fields: Mapping[str, Any], parameters: Mapping[str, Any], attention: GroupedQuery | Latent) -> int:
+    if isinstance(attention, Latent):
+        return attention.qk_rope_head_dim
+    if parameters.get("rope_type") == "proportional":
+        return attention.head_dim
+    if isinstance(size := fields.get("rotary_dim"), int) and size > 0:
+        return size
+    stated = [section.get(name) for section in (parameters, fields) for name in SHARES]
+    shares = [float(value) for value in stated if isinstance(value, int | float) and 0 < value <= 1]
+    return int(attention.head_dim * shares[0]) // 2 * 2 if shares else attention.head_dim

@@ -1,0 +1,72 @@
+"""What vLLM's class of an architecture does that its config.json does not state.
+
+data/architectures.json was read off vLLM's classes, which tools/architecture_traits.py builds on the meta device.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from vllm_eks.data import DATA
+from vllm_eks.json_fields import Fields
+from vllm_eks.json_files import read_json_object
+
+TRAITS = DATA / "architectures.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """The traits of one architecture name. The defaults are the most usual ones."""
+
+    is_listed: bool = True
+    """Whether vLLM has a class of this name."""
+    embedding_everywhere: bool = False
+    head_everywhere: bool = False
+    has_gated_mlp: bool | None = None
+    """Whether an MLP has three matrices. None means that its activation tells."""
+    has_sharded_towers: bool = True
+    """Whether tensor parallelism splits vision and audio towers."""
+    has_gated_towers: bool | None = None
+    """Whether a tower's MLP has three matrices. None means that its activation tells."""
+    ties_by_default: bool | None = None
+    whole_attention: bool = False
+    """Whether the latent attention keeps keys and values of each head in the cache (MiniCPM3)."""
+    has_rotary: bool = True
+    """Whether positions rotate queries and keys, which needs a table."""
+    has_learned_positions: bool = False
+    """Whether positions have a learned embedding (GPT-2, OPT)."""
+    why_unknown: str = ""
+    """Why the planner cannot tell the model's memory from its config, or nothing."""
+
+
+UNLISTED = Traits(is_listed=False)
+
+
+@cache
+def _rows() -> Mapping[str, Any]:
+    return read_json_object(TRAITS)["architectures"]
+
+
+def traits_of(name: str) -> Traits:
+    """Return the traits of an architecture name, the most usual ones if vLLM has no class of that name."""
+    row: object = _rows().get(name)
+    if row is None:
+        return UNLISTED
+    fields = Fields(row, where=f"{TRAITS.name}: {name}")
+    gated = fields.optional("has_gated_mlp", bool, None)
+    ties = fields.optional("ties_by_default", bool, None)
+    read = Traits(
+        embedding_everywhere=fields.optional("embedding_everywhere", bool, False),
+        head_everywhere=fields.optional("head_everywhere", bool, False),
+        has_gated_mlp=gated,
+        has_sharded_towers=fields.optional("has_sharded_towers", bool, True),
+        has_gated_towers=fields.optional("has_gated_towers", bool, None),
+        ties_by_default=ties,
+        whole_attention=fields.optional("whole_attention", bool, False),
+        has_rotary=fields.optional("has_rotary", bool, True),
+        has_learned_positions=fields.optional("has_learned_positions", bool, False),
+        why_unknown=fields.optional("why_unknown", str, ""),
+    )
+    fields.end()
+    return read

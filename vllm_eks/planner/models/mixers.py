@@ -1,0 +1,151 @@
+"""What mixes the tokens in a decoder layer, as data. memory/states.py computes the states that some of them keep."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearState:
+    """Gated delta net (Qwen3-Next, Qwen3.5): a fixed-size state per request instead of a growing KV cache."""
+
+    key_heads: int
+    value_heads: int
+    key_head_dim: int
+    value_head_dim: int
+    conv_kernel: int
+    state_value_bytes: int
+    """Bytes of one value of the recurrent state. The convolution's state is 16-bit."""
+
+    @property
+    def key_size(self) -> int:
+        """Total size of the keys."""
+        return self.key_heads * self.key_head_dim
+
+    @property
+    def value_size(self) -> int:
+        """Total size of the values."""
+        return self.value_heads * self.value_head_dim
+
+    @property
+    def conv_size(self) -> int:
+        """Channels of the convolution: query, key and value."""
+        return 2 * self.key_size + self.value_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mamba2:
+    """A state-space mixer with heads (Nemotron-H, Granite 4, Falcon-H1)."""
+
+    heads: int
+    head_dim: int
+    groups: int
+    """Groups of heads that share B and C. TP copies a group that it cannot split."""
+    state_size: int
+    conv_kernel: int
+    state_value_bytes: int
+
+    @property
+    def size(self) -> int:
+        """Channels over all heads."""
+        return self.heads * self.head_dim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mamba1:
+    """A state-space mixer without heads (Jamba, Falcon-Mamba)."""
+
+    size: int
+    """Channels (mamba_expand x hidden size)."""
+    state_size: int
+    conv_kernel: int
+    time_step_rank: int
+    state_value_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortConv:
+    """A gated short convolution (LFM2)."""
+
+    size: int
+    conv_kernel: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KimiDelta:
+    """Kimi delta attention (Kimi Linear, Kimi K3)."""
+
+    heads: int
+    head_dim: int
+    conv_kernel: int
+    has_full_rank_gate: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lightning:
+    """Linear attention with one state per head (MiniMax-Text, Bailing 2.5)."""
+
+    heads: int
+    head_dim: int
+    state_value_bytes: int
+
+
+StateMixer = LinearState | Mamba2 | Mamba1 | ShortConv | KimiDelta | Lightning
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoMixer:
+    """A layer with an MLP or experts only (Nemotron-H), or with nothing (DeciLM)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupedQuery:
+    """Grouped-query attention, or multi-head attention when both head counts are equal."""
+
+    heads: int
+    kv_heads: int
+    head_dim: int
+    window_tokens: int | None = None
+    """Sliding window, or None for the whole context."""
+    has_output_gate: bool = False
+    """Qwen3-Next and Qwen3.5: q_proj also outputs a gate as large as the query."""
+    value_dim: int | None = None
+    """Size of one head's value, or None when it is that of a key."""
+    shares_cache: bool = False
+    """Whether the layer reads the cache of an earlier one and keeps none (Gemma 3n, Gemma 4)."""
+
+    @property
+    def value_size(self) -> int:
+        """Size of one head's value."""
+        return self.value_dim or self.head_dim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latent:
+    """Multi-head latent attention (DeepSeek V2 and later): one compressed KV vector for all heads."""
+
+    heads: int
+    q_lora_rank: int | None
+    kv_lora_rank: int
+    qk_nope_head_dim: int
+    qk_rope_head_dim: int
+    v_head_dim: int
+    index_heads: int = 0
+    """Heads of the sparse indexer (DeepSeek V3.2), or 0 without one."""
+    index_head_dim: int = 0
+    has_output_gate: bool = False
+    """Kimi K3: a gate as large as the output."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """Attention and a state-space mixer in one layer (Falcon-H1)."""
+
+    attention: GroupedQuery
+    state: Mamba2
+
+
+Attention = GroupedQuery | Latent | StateMixer | Beside | NoMixer
+
+LayerKind = Literal["full", "window", "chunk", "linear", "mamba", "conv", "beside", "mlp", "moe"]
+"""Kinds of layers in a config.json. `linear`: a delta net or lightning attention. `beside`: attention and Mamba in one
+layer. `mlp`, `moe`: no mixer."""
