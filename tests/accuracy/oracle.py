@@ -16,7 +16,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.engine.validity import rule_refusals
 from vllm_eks.planner.hardware.instances import InstanceType
-from vllm_eks.planner.memory.mxfp4 import expert_growth
+from vllm_eks.planner.memory.mxfp4 import expert_growth, triton_growth
 from vllm_eks.planner.memory.rank_weights import expert_share
 from vllm_eks.planner.memory.stages import Layout, Stage, build_layout
 from vllm_eks.planner.models.known_models import ModelFacts, read_model_folder
@@ -142,14 +142,15 @@ class Answer:
         return found
 
     def _padding_bytes(self, stage: Stage) -> float:
-        """Return what Marlin adds to MXFP4 experts on Hopper, where the oracle's vLLM runs Triton's kernels."""
+        """Return what Marlin adds to MXFP4 experts on Hopper, beyond Triton's kernels, which the oracle's vLLM runs."""
         facts, tp = self.question.facts, self.truth["tp"]
         experts = facts.architecture.experts
         if self.question.row["compute_capability"] != "9.0" or experts is None:
             return 0.0
-        growth = expert_growth(facts.architecture, 90, 1 if self.options.enable_expert_parallel else tp)
+        shards = 1 if self.options.enable_expert_parallel else tp
+        growth = expert_growth(facts.architecture, 90, shards) - triton_growth(facts.architecture, shards)
         held = sum(facts.parts.layers[index].expert_bytes for index in stage.layer_range)
-        return held * expert_share(experts.count, tp, self.options) * (growth - 1)
+        return held * expert_share(experts.count, tp, self.options) * growth
 
     @property
     def weights_error(self) -> float:

@@ -16,7 +16,9 @@ from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.known_models import lock_file_name, writable_models_folder
 from vllm_eks.planner.models.lock_file import config_facts, lock_document, write_lock
+from vllm_eks.planner.models.quantization_config import QUANTIZATION_FILE, SEPARATE_QUANTIZATION
 from vllm_eks.planner.models.tensors import Tensor, sort_tensors, tensor_bytes
+from vllm_eks.planner.models.vision import MISTRAL_FILE, MISTRAL_FORMAT
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 OTHER_WEIGHTS = (".bin", ".gguf", ".pth", ".pt", ".safetensors")
@@ -56,6 +58,10 @@ def run_lock(model_id: str, revision: str | None, *, folder: Path | None = None,
     if not repository.holds("config.json"):
         raise WrongQuestion(f"{model_id} has no config.json: is it a model of transformers' form?")
     config = repository.read_json("config.json")
+    if repository.holds(MISTRAL_FILE):
+        config = {**config, MISTRAL_FORMAT: True}
+    if repository.holds(QUANTIZATION_FILE):
+        config = {**config, SEPARATE_QUANTIZATION: repository.read_json(QUANTIZATION_FILE)}
     model = parse_config(config_facts(config), where=model_id)
     names, said_bytes = _files_and_size(repository)
     tensors = dict(_tensors(repository, names))

@@ -15,7 +15,7 @@ DEFAULT_CONTEXT_TOKENS = 8192
 """Our default of --max-model-len, capped at the model's limit. vLLM's default is that limit, up to 10M tokens."""
 
 KV_CACHE_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2")
-"""The supported types: fp8 types take one byte per value, the others two."""
+"""The supported types. engine/attention.py says what they and the model make of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +106,6 @@ class ResolvedOptions:
     def drafting(self) -> str | None:
         """The method of speculative decoding, or None without it."""
         return self.flags.speculation.method if self.flags.speculation else None
-
-    @property
-    def kv_dtype_bytes(self) -> int:
-        """Bytes of one KV value: 1 for FP8, otherwise 2 (vllm_memory 3.5)."""
-        return 1 if self.kv_cache_dtype.startswith("fp8") else 2
 
 
 def batch_defaults(instance: InstanceType, version: Version) -> tuple[int, int]:

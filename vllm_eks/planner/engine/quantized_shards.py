@@ -11,7 +11,7 @@ from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import FP8_BLOCK_OF_MERGED_LAYERS, FP8_BLOCK_REFINED, MARLIN_PADS
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.architecture import Architecture
-from vllm_eks.planner.models.quantization import MARLIN_INPUT_TILE, MARLIN_OUTPUT_TILE
+from vllm_eks.planner.models.quantization import MARLIN_INPUT_TILE, MARLIN_OUTPUT_TILE, Quantization
 
 SMALLEST_REFINED_BLOCK = 32
 
@@ -23,67 +23,66 @@ def quantized_shard_errors(
     tp, quantization = tensor_parallel_size, model.quantization
     if not quantization.is_quantized or model.num_attention_heads % tp:
         return
-    for name, size in _quantized_sizes(model, tp, options):
-        if size % tp:
-            continue  # validity.py already reports it
-        if name == "key size" and not (quantization.block and options.version < FP8_BLOCK_OF_MERGED_LAYERS):
+    for name, size, module in _quantized_sizes(model, tp, options):
+        scheme = quantization.of(module)
+        if size % tp or scheme is None:
+            continue  # validity.py reports sizes that TP does not divide
+        if name == "key size" and not (scheme.block and options.version < FP8_BLOCK_OF_MERGED_LAYERS):
             continue
-        if quantization.block:
-            yield from _block_errors(model, instance, name, size, tp, options)
-        elif quantization.uses_marlin:
-            yield from _marlin_errors(model, name, size, tp, options)
+        if scheme.block:
+            yield from _block_errors(model, scheme, instance, name, size, tp, options)
+        elif scheme.uses_marlin:
+            yield from _marlin_errors(scheme, name, size, tp, options)
 
 
-def _quantized_sizes(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[tuple[str, int]]:
-    """Yield (name, size) of each quantized dimension that TP splits."""
+def _quantized_sizes(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[tuple[str, int, str]]:
+    """Yield (name, size, module) of each dimension that TP splits."""
     prefix = f"model.layers.{model.num_hidden_layers - 1}"
     module = model.expert_module.removesuffix(".experts")
-    if model.quantization.covers(f"{prefix}.self_attn.o_proj"):
-        head = model.latent.v_head_dim if model.latent else model.head_dim
-        yield "attention output size", model.num_attention_heads * head
-        if not model.latent:
-            # With fewer KV heads than ranks, each rank has a copy of one head.
-            yield "key size", max(model.num_key_value_heads, tp) * head
+    head = model.latent.v_head_dim if model.latent else model.head_dim
+    yield "attention output size", model.num_attention_heads * head, f"{prefix}.self_attn.o_proj"
+    if not model.latent:
+        # With fewer KV heads than ranks, each rank has a copy of one head.
+        yield "key size", max(model.num_key_value_heads, tp) * head, f"{prefix}.self_attn.o_proj"
     experts = model.experts
-    if (
-        experts
-        and not options.enable_expert_parallel
-        and model.quantization.covers(f"{prefix}.{model.expert_module}.0")
-    ):
-        yield "expert intermediate size", experts.intermediate_size
-    if (
-        experts
-        and experts.shared_intermediate_size
-        and model.quantization.covers(f"{prefix}.{module}.shared_experts.down_proj")
-    ):
-        yield "shared expert intermediate size", experts.shared_intermediate_size
-    if model.dense_layers and model.quantization.covers(f"{prefix}.{module}.down_proj"):
-        yield "intermediate size", model.intermediate_size
+    if experts and not options.enable_expert_parallel:
+        yield "expert intermediate size", experts.intermediate_size, f"{prefix}.{model.expert_module}.0"
+    if experts and experts.shared_intermediate_size:
+        shared = f"{prefix}.{module}.shared_experts.down_proj"
+        yield "shared expert intermediate size", experts.shared_intermediate_size, shared
+    if model.dense_layers:
+        yield "intermediate size", model.intermediate_size, f"{prefix}.{module}.down_proj"
 
 
 def _block_errors(
-    model: Architecture, instance: InstanceType, name: str, size: int, tp: int, options: ResolvedOptions
+    model: Architecture,
+    scheme: Quantization,
+    instance: InstanceType,
+    name: str,
+    size: int,
+    tp: int,
+    options: ResolvedOptions,
 ) -> Iterator[str]:
-    block, shard = (model.quantization.block or (128, 128))[0], size // tp
+    block, shard = (scheme.block or (128, 128))[0], size // tp
     if shard % block == 0:
         return
     is_expert = name.startswith("expert")
     refined = gcd(block, shard, model.hidden_size)
     # Only Triton kernels accept the refined block, and they need native FP8 (sm89 and up).
     accepts_refined = options.version >= FP8_BLOCK_REFINED and instance.sm >= 89 and refined >= SMALLEST_REFINED_BLOCK
-    if is_expert and model.quantization.method == "fp8" and accepts_refined:
+    if is_expert and scheme.method == "fp8" and accepts_refined:
         return
     fix = "; use --enable-expert-parallel, which does not split experts" if is_expert else ""
     yield f"{name} {size} over TP={tp} gives {shard} per rank, which is not a multiple of the FP8 block {block}{fix}"
 
 
-def _marlin_errors(model: Architecture, name: str, size: int, tp: int, options: ResolvedOptions) -> Iterator[str]:
+def _marlin_errors(scheme: Quantization, name: str, size: int, tp: int, options: ResolvedOptions) -> Iterator[str]:
     shard = size // tp
-    group = model.quantization.group_size or MARLIN_INPUT_TILE
+    group = scheme.group_size or MARLIN_INPUT_TILE
     pads = options.version >= MARLIN_PADS
     step = group if pads or name.endswith("expert intermediate size") else max(group, MARLIN_INPUT_TILE)
     if shard % step or (shard % MARLIN_OUTPUT_TILE and not pads):
         yield (
             f"{name} {size} over TP={tp} gives {shard} per rank, which is not a multiple of {step} "
-            f"(group size {group} of the {model.quantization.weight_bits}-bit weights)"
+            f"(group size {group} of the {scheme.weight_bits}-bit weights)"
         )

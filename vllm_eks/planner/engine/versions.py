@@ -24,8 +24,9 @@ MARLIN_PADS: Version = (0, 33, 0)
 """Marlin pads tiles that a shard does not fill. The quantization group must still divide the shard."""
 DECODE_CONTEXT_PARALLEL: Version = (0, 10, 2)
 """--decode-context-parallel-size exists since this version."""
-CONCURRENCY_IS_CAPACITY: Version = (0, 20, 0)
-"""Since then "GPU KV cache size" is concurrency x max_model_len (kv_cache_utils.py, _report_kv_cache_config)."""
+CONCURRENCY_IS_CAPACITY: Version = (0, 20, 1)
+"""Since then "GPU KV cache size" is concurrency x max_model_len (kv_cache_utils.py, _report_kv_cache_config; in 0.20.1,
+not in 0.20.0)."""
 GROUPS_OF_LARGER_SIZE: Version = (0, 12, 0)
 """Cache groups use the larger layer count when it is less than 1.25 times the smaller one."""
 GROUPS_OF_MUCH_LARGER_SIZE: Version = (0, 17, 0)
@@ -93,5 +94,25 @@ PIPELINE_CHECK_OF_ALL_LAYERS: tuple[Version, Version] = ((0, 13, 0), (0, 17, 0))
 ENCODER_OUTPUTS_PACKED: Version = (0, 13, 0)
 """Since then profiling does not spread each encoder output over the whole encoder budget (it does in 0.12.0, not in
 0.14.1)."""
-BITSANDBYTES_REMOVED: Version = (0, 28, 0)
-"""bitsandbytes was removed from vLLM. 0.27.1 is the last version with it."""
+CHECKPOINT_DECIDES_KV_DTYPE: Version = (0, 14, 0)
+"""ModelOpt's kv_cache_quant_algo decides an FP8 KV cache (resolve_kv_cache_dtype_string; in 0.14.0, not in 0.13.0)."""
+COMPRESSED_CHECKPOINT_DECIDES_KV_DTYPE: Version = (0, 15, 0)
+"""compressed-tensors' kv_cache_scheme does too (attention.py; in 0.15.1, not in 0.14.1)."""
+NAMED_KV_DTYPE_WINS: Version = (0, 22, 0)
+"""--kv-cache-dtype wins over kv_cache_scheme (in 0.22.1, not in 0.21.0)."""
+FLASHINFER_MLA_FIRST: Version = (0, 15, 0)
+"""Blackwell prefers FlashInfer's MLA kernels to CUTLASS (platforms/cuda.py; in 0.15.1, not in 0.14.1)."""
+FLASH_ATTENTION_MLA_FIRST: Version = (0, 18, 0)
+"""The selected backend decides the block of latent attention (in 0.18.0). Up to 0.17.1 FlashMLA's 64 tokens were forced
+on Hopper, although FlashAttention runs there."""
+SPARSE_FP8_KV_BY_DEFAULT: tuple[Version, Version] = ((0, 11, 0), (0, 11, 1))
+"""In this range DeepSeek V3.2 has an FP8 KV cache by default (models/config.py; in 0.11.0, not in 0.11.2)."""
+FLASHINFER_SPARSE_FP8: tuple[Version, Version] = ((0, 18, 0), (0, 20, 0))
+"""On Blackwell, FlashInfer's sparse kernel keeps FP8 vectors unpacked: with few heads from the first of these versions,
+always from the second (in 0.20.0, not in 0.19.1)."""
+GLM_FP8_KV_ON_BLACKWELL: Version = (0, 32, 0)
+"""GLM 5 has an FP8 KV cache by default on Blackwell (models/config.py; in 0.32.0, not in 0.31.0)."""
+SPARSE_ON_CONSUMER_BLACKWELL: Version = (0, 24, 0)
+"""Sparse attention runs on compute capability 12.0, with packed FP8 vectors (in 0.24.0, not in 0.23.0)."""
+TRITON_MLA_FP8: Version = (0, 18, 0)
+"""Triton's MLA kernel accepts an FP8 KV cache (in 0.18.0, not in 0.17.1)."""

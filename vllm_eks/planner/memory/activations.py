@@ -94,7 +94,7 @@ def profiled_images(vision: Vision, options: ResolvedOptions) -> int:
 
 def encoder_bytes(vision: Vision, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
     """Return the peak of the vision encoder for a batch of largest images."""
-    tp = tensor_parallel_size if vision.is_sharded else 1
+    tp = vision.split_over(tensor_parallel_size, options.version)
     patches = profiled_images(vision, options) * vision.profile_patches
     mlp = exactly(2 * patches * (3 * vision.hidden_size + 2 * vision.intermediate_size / tp))
     # Each rank holds residual, norm and output whole. Values per head are split.

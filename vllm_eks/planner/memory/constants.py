@@ -7,10 +7,6 @@ from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.units import BYTES_PER_GIB, BYTES_PER_MIB
 from vllm_eks.planner.vllm_version import Version
 
-BLOCK_TOKENS = 16
-"""vLLM's default --block-size on CUDA."""
-
-
 # Weights: loaded bytes over computed bytes (start-up logs compared with file sizes, vllm_memory section 2).
 WEIGHTS_FROM_HEADERS = Range(0.995, 1.0, 1.01)
 WEIGHTS_FROM_INDEX = Range(0.99, 1.0, 1.015)

@@ -11,6 +11,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 
+from vllm_eks.planner.engine.attention import (
+    BLOCK_TOKENS,
+    kv_value_bytes,
+    latent_block_tokens,
+    latent_token_bytes,
+)
 from vllm_eks.planner.engine.model_runner import uses_second_runner
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
@@ -21,8 +27,7 @@ from vllm_eks.planner.engine.versions import (
     NULL_BLOCK_RESERVED,
 )
 from vllm_eks.planner.memory.cached_layers import cached_layers
-from vllm_eks.planner.memory.constants import BLOCK_TOKENS
-from vllm_eks.planner.memory.layer_caches import LayerCache, layer_caches
+from vllm_eks.planner.memory.layer_caches import CacheFormat, LayerCache, layer_caches
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.vllm_version import Version
 
@@ -109,12 +114,22 @@ def _blocks_needed(
 
 
 def cache_layout(
-    model: Architecture, options: ResolvedOptions, *, tensor_parallel_size: int, pipeline_parallel_size: int = 1
+    model: Architecture,
+    sm: int,
+    options: ResolvedOptions,
+    *,
+    tensor_parallel_size: int,
+    pipeline_parallel_size: int = 1,
 ) -> CacheLayout:
-    """Return the cache groups of a model and its drafter at these parallel sizes."""
+    """Return the cache groups of a model and its drafter at these parallel sizes, on GPUs of this capability."""
     cached = cached_layers(model, options.flags, tensor_parallel_size=tensor_parallel_size)
-    is_32bit, block = cached.dtype == "float32", options.flags.block_tokens or BLOCK_TOKENS
-    layout = _cache_layout(cached, tensor_parallel_size, options.kv_dtype_bytes, options.version, is_32bit, block)
+    of_kernels = latent_block_tokens(model, sm, options) if model.latent else BLOCK_TOKENS
+    form = CacheFormat(
+        value_bytes=kv_value_bytes(model, sm, options),
+        latent_bytes=latent_token_bytes(model, sm, options, tensor_parallel_size=tensor_parallel_size),
+        block_tokens=options.flags.block_tokens or of_kernels,
+    )
+    layout = _cache_layout(cached, tensor_parallel_size, form, options.version)
     return replace(
         layout, batches_in_flight=batches_in_flight(model, options.version, pipeline_parallel_size, options.drafting)
     )
@@ -135,21 +150,19 @@ def batches_in_flight(
 
 
 @lru_cache(maxsize=1024)
-def _cache_layout(
-    model: Architecture, tp: int, kv_bytes: int, version: Version, is_32bit: bool, block_tokens: int
-) -> CacheLayout:
-    if kv_bytes == 2 and is_32bit:
-        kv_bytes = 4
+def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Version) -> CacheLayout:
     layers = range(model.num_hidden_layers)
-    kept = [(index, one) for index in layers for one in layer_caches(model, index, tp, kv_bytes, version)]
+    kept = [(index, one) for index in layers for one in layer_caches(model, index, tp, form, version)]
     caches = [one for _, one in kept]
     tokens = [0] * model.num_hidden_layers
     for index, one in kept:
         tokens[index] += one.token_bytes
     if all(not one.state_bytes and one.window_tokens == caches[0].window_tokens for one in caches):
-        whole = CacheGroup(layers=tuple(index for index, _ in kept), cache=caches[0], block_tokens=block_tokens)
-        return CacheLayout(groups=(whole,), block_tokens=block_tokens, page_bytes=None, layer_token_bytes=tuple(tokens))
-    block = max(block_tokens, _hybrid_block_tokens(caches))
+        whole = CacheGroup(layers=tuple(index for index, _ in kept), cache=caches[0], block_tokens=form.block_tokens)
+        return CacheLayout(
+            groups=(whole,), block_tokens=form.block_tokens, page_bytes=None, layer_token_bytes=tuple(tokens)
+        )
+    block = max(form.block_tokens, _hybrid_block_tokens(caches))
     page = max(block * max(one.token_bytes for one in caches), max(one.state_bytes for one in caches))
     return CacheLayout(
         groups=_groups(kept, block, page, version),

@@ -28,7 +28,18 @@ class LayerCache:
     """Whether the window is one of Llama 4's fixed chunks."""
 
 
-def layer_caches(model: Architecture, index: int, tp: int, kv_bytes: int, version: Version) -> Iterator[LayerCache]:
+@dataclass(frozen=True, kw_only=True)
+class CacheFormat:
+    """How the attention kernels keep the cache."""
+
+    value_bytes: int
+    """Of one key or value."""
+    latent_bytes: int
+    """Of a token's latent vector, without the indexer's values."""
+    block_tokens: int
+
+
+def layer_caches(model: Architecture, index: int, tp: int, form: CacheFormat, version: Version) -> Iterator[LayerCache]:
     """Yield what a layer keeps: mostly one cache, none without a mixer, two with attention beside Mamba."""
     attention = model.attention[index]
     match attention:
@@ -36,9 +47,9 @@ def layer_caches(model: Architecture, index: int, tp: int, kv_bytes: int, versio
             return
         case GroupedQuery() | Latent():
             if not (isinstance(attention, GroupedQuery) and attention.shares_cache):
-                yield _attention_cache(model, attention, index, tp, kv_bytes, version)
+                yield _attention_cache(model, attention, index, tp, form, version)
         case Beside():
-            yield _attention_cache(model, attention.attention, index, tp, kv_bytes, version)
+            yield _attention_cache(model, attention.attention, index, tp, form, version)
             yield _state_cache(model, attention.state, tp, version)
         case _:
             yield _state_cache(model, attention, tp, version)
@@ -53,17 +64,21 @@ def _state_cache(model: Architecture, mixer: StateMixer, tp: int, version: Versi
 
 
 def _attention_cache(
-    model: Architecture, attention: GroupedQuery | Latent, index: int, tp: int, kv_bytes: int, version: Version
+    model: Architecture,
+    attention: GroupedQuery | Latent,
+    index: int,
+    tp: int,
+    form: CacheFormat,
+    version: Version,
 ) -> LayerCache:
     if isinstance(attention, Latent):
         # One compressed vector serves all heads, so every rank keeps all of it.
-        token = (attention.kv_lora_rank + attention.qk_rope_head_dim) * kv_bytes
-        return LayerCache(token_bytes=token + (INDEXER_BYTES_PER_TOKEN if attention.index_heads else 0))
+        return LayerCache(token_bytes=form.latent_bytes + (INDEXER_BYTES_PER_TOKEN if attention.index_heads else 0))
     window, is_chunked = attention.window_tokens, False
     if model.chunk_tokens and index not in model.unchunked_layers and version >= CHUNKED_ATTENTION_IN_HYBRID:
         window, is_chunked = model.chunk_tokens, True
     return LayerCache(
-        token_bytes=kv_bytes_per_token(attention, tensor_parallel_size=tp, kv_dtype_bytes=kv_bytes),
+        token_bytes=kv_bytes_per_token(attention, tensor_parallel_size=tp, kv_dtype_bytes=form.value_bytes),
         window_tokens=window,
         is_chunked=is_chunked,
     )

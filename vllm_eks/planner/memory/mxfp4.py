@@ -6,9 +6,10 @@ the logged 65.97 GiB of gpt-oss-120b at TP 1 and 4 x 17.22 at TP 4. On 9.0 an im
 (64.38 logged), and the planner uses the larger value.
 """
 
-from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.architecture import Architecture, Experts
 
 MARLIN_INTERMEDIATE, MARLIN_HIDDEN = 128, 256
+TRITON_INTERMEDIATE = 64
 BLACKWELL_ROUND = 256
 
 
@@ -16,11 +17,23 @@ def expert_growth(model: Architecture, sm: int, shards: int) -> float:
     """Return loaded bytes over stored bytes of the routed experts, when each is split into `shards`."""
     if model.quantization.method != "mxfp4" or not model.experts:
         return 1.0
-    shard_size = -(-model.experts.intermediate_size // shards)
     blackwell = 100 <= sm < 120
-    intermediate = _round_up(shard_size, BLACKWELL_ROUND if blackwell else MARLIN_INTERMEDIATE)
-    hidden = _round_up(model.hidden_size, BLACKWELL_ROUND if blackwell else MARLIN_HIDDEN)
-    return intermediate * hidden * shards / (model.experts.intermediate_size * model.hidden_size)
+    rounded = (BLACKWELL_ROUND, BLACKWELL_ROUND) if blackwell else (MARLIN_INTERMEDIATE, MARLIN_HIDDEN)
+    return _growth(model, model.experts, shards, *rounded)
+
+
+def triton_growth(model: Architecture, shards: int) -> float:
+    """Return the same with Triton's kernels, which an image may have for compute capability 9.0."""
+    if model.quantization.method != "mxfp4" or not model.experts:
+        return 1.0
+    return _growth(model, model.experts, shards, TRITON_INTERMEDIATE, 1)
+
+
+def _growth(model: Architecture, experts: Experts, shards: int, intermediate_step: int, hidden_step: int) -> float:
+    shard_size = -(-experts.intermediate_size // shards)
+    intermediate = _round_up(shard_size, intermediate_step)
+    hidden = _round_up(model.hidden_size, hidden_step)
+    return intermediate * hidden * shards / (experts.intermediate_size * model.hidden_size)
 
 
 def _round_up(value: int, step: int) -> int:

@@ -7,7 +7,7 @@ from vllm_eks.planner.memory import constants
 from vllm_eks.planner.memory.mxfp4 import expert_growth
 from vllm_eks.planner.memory.offload import offloaded_bytes
 from vllm_eks.planner.memory.terms import Term
-from vllm_eks.planner.models.architecture import Architecture, Vision
+from vllm_eks.planner.models.architecture import Vision
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.models.layer_weights import absorbed_bytes
 from vllm_eks.planner.ranges import Range
@@ -36,13 +36,10 @@ def weights_term(
     other_parts = _other_parts_layers(model, is_first=is_first, is_last=is_last)
     if architecture.vision and options.has_tower:
         # Every stage creates the tower, except with the second model runner of 0.33, where only the first does.
-        of_tower = architecture.vision
-        other_parts["vision tower"] = _tower_bytes(
-            of_tower, parts.vision_bytes, tp, is_whole=options.flags.whole_encoder
-        )
+        other_parts["vision tower"] = _tower_bytes(parts.vision_bytes, architecture.vision, options, tp)
     size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)
     size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)
-    growth = growth_to_32_bits(architecture, options.flags)
+    growth = growth_to_32_bits(options.flags)
     moved = offloaded_bytes([one * model.weights_scale * growth for one in layer_bytes], options.flags.offload)
     size = size * growth - moved
     return Term(
@@ -53,6 +50,14 @@ def weights_term(
         + (f", {gib(moved):.2f} GiB in host memory" if moved else "")
         + f" ({model.weights_source}: {gib(model.weights_bytes):.2f} GiB in total)",
     )
+
+
+def _tower_bytes(total_bytes: float, vision: Vision, options: ResolvedOptions, tp: int) -> float:
+    """Return the bytes of the tower before TP splits them, as large as if TP split what every rank holds whole."""
+    if options.flags.whole_encoder or vision.split_over(tp, options.version) == 1:
+        return total_bytes * tp
+    whole = total_bytes * vision.whole_parameters / vision.parameters if vision.parameters else 0.0
+    return total_bytes + (tp - 1) * whole
 
 
 def _other_parts_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> dict[str, float]:
@@ -72,17 +77,9 @@ def _other_parts_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> 
     return on_stage
 
 
-def _tower_bytes(vision: Vision, whole_bytes: float, tensor_parallel_size: int, *, is_whole: bool) -> float:
-    """Return the bytes of the tower before TP splits them, as large as if TP split what every rank holds whole."""
-    if is_whole or not vision.is_sharded:
-        return whole_bytes * tensor_parallel_size
-    whole = whole_bytes * vision.whole_parameters / vision.parameters if vision.parameters else 0.0
-    return whole_bytes + whole * (tensor_parallel_size - 1)
-
-
-def growth_to_32_bits(model: Architecture, flags: EngineFlags) -> float:
-    """Return the loaded bytes over those of the checkpoint with --dtype float32: 2 for one in 16 bits."""
-    return 2.0 if flags.dtype == FLOAT32 and model.dtype != FLOAT32 else 1.0
+def growth_to_32_bits(flags: EngineFlags) -> float:
+    """Return the loaded bytes with --dtype float32 over those in 16 bits, which vLLM loads by default."""
+    return 2.0 if flags.dtype == FLOAT32 else 1.0
 
 
 def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptions) -> float:

@@ -162,7 +162,7 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
     # Cached: many instance types have the same GPU. Terms that all stages share are computed once.
     architecture = model.architecture
     counts = stage_layers(architecture.num_hidden_layers, pp)
-    cache = cache_layout(architecture, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
+    cache = cache_layout(architecture, gpu.sm, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
     non_torch = memory.non_torch_term(gpu, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
     activations = {
         is_last: activation_term(architecture, gpu, options, tensor_parallel_size=tp, is_last=is_last)

@@ -7,6 +7,7 @@ subtracts weights, the activation peak, memory outside torch and, since 0.20, CU
 from dataclasses import dataclass
 from math import ceil
 
+from vllm_eks.planner.engine.attention import BLOCK_TOKENS
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
     COMPILING_COUNTED,
@@ -49,7 +50,7 @@ def buffers_term(model: Architecture, options: ResolvedOptions, *, groups: int, 
     """
     embedded = 2 * options.max_num_batched_tokens * model.hidden_size
     received = 0 if is_first else 2 * embedded
-    tables = 4 * options.max_num_seqs * ceil(options.max_model_len / constants.BLOCK_TOKENS) * groups
+    tables = 4 * options.max_num_seqs * ceil(options.max_model_len / BLOCK_TOKENS) * groups
     return Term(
         name="runner buffers",
         bytes=Range(received, embedded + received + tables, embedded + received + 2 * tables),

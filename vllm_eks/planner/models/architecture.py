@@ -37,7 +37,7 @@ class Vision:
     """Kind of tower: llama4, qwen3, siglip, pixtral or kimi."""
     parameters: int
     whole_parameters: int = 0
-    """The part of them that every rank holds whole."""
+    """The part of them that every rank holds whole, such as the patch embedding and position tables."""
     hidden_size: int
     intermediate_size: int
     num_attention_heads: int
@@ -48,7 +48,14 @@ class Vision:
     output_size: int
     """Values of one such token, deep-stack features included."""
     is_sharded: bool = True
-    """Whether tensor parallelism splits the tower."""
+    """Whether tensor parallelism splits the tower's layers."""
+    whole_since: Version | None = None
+    """The first vLLM version that holds a split tower whole on each rank, or None when no version does."""
+
+    def split_over(self, tensor_parallel_size: int, version: Version) -> int:
+        """Return over how many ranks this version splits the tower's layers."""
+        whole = not self.is_sharded or (self.whole_since is not None and version >= self.whole_since)
+        return 1 if whole else tensor_parallel_size
 
 
 @dataclass(frozen=True, kw_only=True)

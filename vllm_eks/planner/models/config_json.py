@@ -11,7 +11,7 @@ from vllm_eks.planner.models.counts import is_count
 from vllm_eks.planner.models.families import FAMILIES, Family
 from vllm_eks.planner.models.from_fields.reader import read_fields
 from vllm_eks.planner.models.mixers import Attention, GroupedQuery, Latent, LinearState
-from vllm_eks.planner.models.quantization import parse_quantization
+from vllm_eks.planner.models.quantization_config import parse_quantization
 from vllm_eks.planner.models.rotary import parse_rotary
 from vllm_eks.planner.models.vision import parse_vision
 
@@ -183,6 +183,7 @@ def _window(family: Family, text: Mapping[str, Any], index: int) -> int | None:
         slides = index % 2 == 0
     else:
         slides = index >= int(text.get("max_window_layers") or 0) if "use_sliding_window" in text else True
+    # vLLM keeps a window that is longer than the context (Phi-4-mini), which takes a block more than full attention.
     return int(window or 0) if slides else None
 
 

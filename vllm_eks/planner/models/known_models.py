@@ -15,6 +15,8 @@ from vllm_eks.json_values import object_or_empty
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.defaults import fill_defaults
+from vllm_eks.planner.models.quantization_config import QUANTIZATION_FILE, SEPARATE_QUANTIZATION
+from vllm_eks.planner.models.vision import MISTRAL_FILE, MISTRAL_FORMAT
 from vllm_eks.planner.models.weights import WeightParts, compute_parts, parts_of_headers
 
 MODELS = "models"
@@ -22,6 +24,8 @@ MODELS = "models"
 LOCKED = DATA / MODELS
 """The shipped lock files."""
 
+MORE_THAN_16_BITS = 1.5
+"""A checkpoint that says float32 and has this many times its 16-bit bytes is stored in 32 bits."""
 UNSERVED_FORMS = ("gguf", "exl2", "exl3", "mlx", "onnx")
 """Weight formats that are not supported, as they appear in repository names."""
 
@@ -102,9 +106,15 @@ class ModelFacts:
         computed, drafts = self.parts.total_bytes, self.parts.draft_bytes
         if not self.known_weights_bytes or self.architecture.quantization.method == "mxfp4":
             return 1.0  # vLLM rounds MXFP4 sizes up when it loads them, so only the config's sizes count
-        return self.known_weights_bytes / min(
-            (computed, computed + drafts), key=lambda size: abs(size - (self.known_weights_bytes or 0))
-        )
+        loaded = self.known_weights_bytes / (2 if self.is_stored_in_32_bits else 1)
+        return loaded / min((computed, computed + drafts), key=lambda size: abs(size - loaded))
+
+    @cached_property
+    def is_stored_in_32_bits(self) -> bool:
+        """Whether the files have 32-bit values, which vLLM casts to 16 bits (--dtype auto, config/model.py)."""
+        if self.architecture.dtype != "float32" or not self.known_weights_bytes:
+            return False
+        return self.known_weights_bytes > MORE_THAN_16_BITS * compute_parts(self.architecture).total_bytes
 
     @property
     def is_multimodal(self) -> bool:
@@ -194,6 +204,11 @@ def read_model_folder(folder: Path) -> ModelFacts:
         WrongQuestion: config.json is missing, is not JSON, lacks fields, or has an unsupported architecture.
     """
     config = fill_defaults(read_json_object(folder / "config.json", allow_infinity=True))
+    if (folder / MISTRAL_FILE).exists():
+        config = {**config, MISTRAL_FORMAT: True}
+    separate = folder / QUANTIZATION_FILE
+    if separate.exists():
+        config = {**config, SEPARATE_QUANTIZATION: read_json_object(separate)}
     index_path = folder / "model.safetensors.index.json"
     index = read_json_object(index_path) if index_path.exists() else {}
     total: object = object_or_empty(index.get("metadata")).get("total_size")

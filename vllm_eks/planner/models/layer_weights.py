@@ -81,6 +81,8 @@ class _Attention:
     """Parameters of the attention, by type of split."""
 
     split: int
+    output: int
+    """The part of `split` in the output projection, which may have a format of its own."""
     key_value: int
     replicated: int
     unquantized: int = 0
@@ -98,8 +100,9 @@ def _layer(model: Architecture, index: int, is_moe: bool) -> LayerWeights:
     prefix = f"model.layers.{index}"
     hidden, experts = model.hidden_size, model.experts
     attention = _attention_parameters(model, index)
-    of_attention = _linear_bytes(model, f"{prefix}.{_attention_module(model, index)}")
-    routed_bytes = _linear_bytes(model, f"{prefix}.{model.expert_module}.0.gate_proj")
+    of_attention = model.quantization.bytes_of(f"{prefix}.{_attention_module(model, index)}")
+    of_output = model.quantization.bytes_of(f"{prefix}.{_output_module(model, index)}")
+    routed_bytes = _mlp_bytes(model, f"{prefix}.{model.expert_module}.0")
     mlp_module = model.expert_module.removesuffix(".experts")
     biases = 0
     if is_moe and experts:
@@ -107,17 +110,19 @@ def _layer(model: Architecture, index: int, is_moe: bool) -> LayerWeights:
         routed = 3 * hidden * experts.intermediate_size * experts.count
         router = hidden * experts.count + (hidden if experts.shared_intermediate_size else 0)
         shared = "shared_expert" if model.chunk_tokens or model.linear else "shared_experts"
-        of_mlp = _linear_bytes(model, f"{prefix}.{mlp_module}.{shared}.gate_proj")
+        of_mlp = _mlp_bytes(model, f"{prefix}.{mlp_module}.{shared}")
         if experts.has_bias:
             biases = experts.count * (2 * experts.intermediate_size + hidden)
     else:
         mlp, routed, router = 3 * hidden * model.intermediate_size, 0, 0
-        of_mlp = _linear_bytes(model, f"{prefix}.{mlp_module}.gate_proj")
+        of_mlp = _mlp_bytes(model, f"{prefix}.{mlp_module}")
     whole = model.norm_values_per_layer + router + attention.replicated
     # DeepSeek's down-projections are quantized like its other linear layers. Norms and routers never are.
     down = attention.replicated * of_attention if model.latent else attention.replicated * BYTES_PER_16BIT
     return LayerWeights(
-        query_output_bytes=attention.split * of_attention + attention.unquantized * BYTES_PER_16BIT,
+        query_output_bytes=(attention.split - attention.output) * of_attention
+        + attention.output * of_output
+        + attention.unquantized * BYTES_PER_16BIT,
         key_value_bytes=attention.key_value * of_attention,
         mlp_bytes=mlp * of_mlp,
         expert_bytes=routed * routed_bytes + biases * BYTES_PER_16BIT,
@@ -132,6 +137,16 @@ def _attention_module(model: Architecture, index: int) -> str:
     return "self_attn.q_b_proj" if model.latent else "self_attn.q_proj"
 
 
+def _output_module(model: Architecture, index: int) -> str:
+    return "linear_attn.out_proj" if isinstance(model.attention[index], LinearState) else "self_attn.o_proj"
+
+
+def _mlp_bytes(model: Architecture, module: str) -> float:
+    """Return the bytes per parameter of an MLP, of which gate and up have two thirds and down the rest."""
+    of = model.quantization.bytes_of
+    return (2 * of(f"{module}.gate_proj") + of(f"{module}.down_proj")) / 3
+
+
 def _attention_parameters(model: Architecture, index: int) -> _Attention:
     attention, hidden = model.attention[index], model.hidden_size
     if isinstance(attention, GroupedQuery):
@@ -139,6 +154,7 @@ def _attention_parameters(model: Architecture, index: int) -> _Attention:
         key_value = 2 * attention.kv_heads * attention.head_dim
         return _Attention(
             split=hidden * query * (3 if attention.has_output_gate else 2),
+            output=hidden * query,
             key_value=hidden * key_value,
             replicated=(query + key_value) if model.has_qkv_bias else 0,
         )
@@ -149,6 +165,7 @@ def _attention_parameters(model: Architecture, index: int) -> _Attention:
     values = attention.value_size
     return _Attention(
         split=hidden * (attention.conv_size + values + 2 * attention.value_heads) + values * hidden,
+        output=values * hidden,
         key_value=0,
         replicated=attention.value_head_dim + 2 * attention.value_heads,
         unquantized=attention.conv_size * attention.conv_kernel,
@@ -167,6 +184,7 @@ def _latent_parameters(attention: Latent, hidden: int) -> _Attention:
         indexer += hidden * (attention.index_head_dim + attention.index_heads)
     return _Attention(
         split=(rank or hidden) * query + up + output,
+        output=output,
         key_value=0,
         replicated=(hidden * rank + rank if rank else 0)
         + hidden * (attention.kv_lora_rank + attention.qk_rope_head_dim)
@@ -202,10 +220,17 @@ def shape_bytes(model: Architecture, index: int) -> LayerWeights:
 
 
 def _role_bytes(model: Architecture, index: int, modules: tuple[str, ...]) -> float:
-    """Return the bytes per parameter of a role: 16-bit when the quantization ignores one of its usual names."""
-    names = (f"{prefix}.{index}.{module}" for prefix in LAYER_PREFIXES for module in modules)
-    is_quantized = model.quantization.is_quantized and all(model.quantization.covers(name) for name in names)
-    return model.quantization.bytes_per_parameter() if is_quantized else BYTES_PER_16BIT
+    """Return the bytes per parameter of a role: 16-bit when the quantization ignores one of its usual names.
+
+    A checkpoint whose formats name their modules has the format of the first usual name that it knows.
+    """
+    quantization = model.quantization
+    names = [f"{prefix}.{index}.{module}" for prefix in LAYER_PREFIXES for module in modules]
+    schemes = [quantization.of(name) for name in names]
+    if not quantization.targets and not quantization.others:
+        return quantization.bytes_per_parameter() if all(schemes) else BYTES_PER_16BIT
+    found = next((scheme for scheme in schemes if scheme), None)
+    return found.bytes_per_parameter() if found else BYTES_PER_16BIT
 
 
 def absorbed_bytes(model: Architecture) -> float:
@@ -219,9 +244,3 @@ def absorbed_bytes(model: Architecture) -> float:
     latent = model.latent
     per_head = latent.qk_nope_head_dim + latent.v_head_dim
     return latent.kv_lora_rank * latent.heads * per_head * BYTES_PER_16BIT
-
-
-def _linear_bytes(model: Architecture, module: str) -> float:
-    if model.quantization.covers(module):
-        return model.quantization.bytes_per_parameter()
-    return BYTES_PER_16BIT

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vllm_eks.json_values import is_object, object_or_empty
+from vllm_eks.planner.models.quantization_config import SEPARATE_QUANTIZATION
 from vllm_eks.planner.models.tensors import SortedTensors
+from vllm_eks.planner.models.vision import MISTRAL_FORMAT
 
 TEXT_FIELDS = tuple(
     """
@@ -46,7 +48,9 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
         if is_object(found := config.get(section)):
             facts[section] = _pick(found, fields)
     text = object_or_empty(config.get("text_config"))
-    for key in ("quantization_config", "compression_config"):
+    if config.get(MISTRAL_FORMAT):
+        facts[MISTRAL_FORMAT] = True
+    for key in ("quantization_config", SEPARATE_QUANTIZATION, "compression_config"):
         if config.get(key) or text.get(key):
             facts[key] = config.get(key) or text[key]
     return facts

@@ -5,13 +5,20 @@ each processor, which profile_run uses, for the largest item.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_object
 from vllm_eks.planner.models.architecture import Vision
+from vllm_eks.planner.vllm_version import Version
 
+MISTRAL_FILE = "params.json"
+"""Mistral's own form of the config, which vLLM prefers."""
+MISTRAL_FORMAT = "mistral_format"
+"""The key under which the planner keeps that a repository has this file."""
+MISTRAL_FORMAT_FIRST: Version = (0, 12, 0)
+"""vLLM reads params.json before config.json (transformers_utils/config.py; in 0.12.0, not in 0.11.2)."""
 LLAMA4_TILES = 17
 """Llama 4 splits an image into up to 16 tiles, and adds one tile for the whole image."""
 QWEN_LONGEST_EDGE_PIXELS = 16_777_216
@@ -65,9 +72,11 @@ def parse_vision(config: Mapping[str, Any], tower: str, *, where: str) -> Vision
         raise WrongQuestion(f"{where}: config.json has a vision_config that is not a JSON object")
     text_hidden = int((config.get("text_config") or config)["hidden_size"])
     try:
-        return _TOWERS[tower](tower, _sizes(section, text_hidden), section)
+        found = _TOWERS[tower](tower, _sizes(section, text_hidden), section)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise WrongQuestion(f"{where}: vision_config has a missing or invalid field: {error}") from None
+    # vLLM then reads params.json and serves PixtralForConditionalGeneration, which splits no layer of its tower.
+    return replace(found, whole_since=MISTRAL_FORMAT_FIRST) if config.get(MISTRAL_FORMAT) else found
 
 
 def _sizes(section: Mapping[str, Any], text_hidden: int) -> _Sizes:
@@ -89,7 +98,8 @@ def _first(section: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401  (JS
     raise KeyError(names[0])
 
 
-def _vision(kind: str, sizes: _Sizes, *, parameters: int, patches: int, tokens: int, output: int) -> Vision:
+def _vision(kind: str, sizes: _Sizes, *, parameters: int, whole: int, patches: int, tokens: int, output: int) -> Vision:
+    """Return a tower, of which each rank holds `whole` parameters whole."""
     return Vision(
         kind=kind,
         parameters=parameters,
@@ -99,6 +109,7 @@ def _vision(kind: str, sizes: _Sizes, *, parameters: int, patches: int, tokens: 
         profile_patches=patches,
         profile_tokens=max(1, tokens),
         output_size=output,
+        whole_parameters=whole,
     )
 
 
@@ -113,6 +124,7 @@ def _llama4(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
         kind,
         sizes,
         parameters=tower + positions + adapter + projected[1] * sizes.text_hidden,
+        whole=positions,
         patches=LLAMA4_TILES * patches,
         tokens=int(LLAMA4_TILES * (patches - 1) * ratio**2),
         output=sizes.text_hidden,
@@ -133,6 +145,7 @@ def _qwen(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
         kind,
         sizes,
         parameters=sizes.layers * sizes.layer_parameters + embeddings + (1 + deep) * merger,
+        whole=embeddings,
         patches=patches,
         tokens=patches // merge**2,
         output=output * (1 + deep),
@@ -147,6 +160,7 @@ def _siglip(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
         kind,
         sizes,
         parameters=sizes.layers * sizes.layer_parameters + embeddings + 2 * sizes.hidden + projector,
+        whole=embeddings + projector,
         patches=patches,
         tokens=GEMMA_TOKENS_PER_IMAGE,
         output=sizes.text_hidden,
@@ -157,11 +171,13 @@ def _pixtral(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
     merge = int(section.get("spatial_merge_size", 2))
     side = int(section.get("image_size", 1540)) // sizes.patch
     layer = 4 * sizes.hidden**2 + 3 * sizes.hidden * sizes.intermediate + 2 * sizes.hidden
-    projector = merge**2 * sizes.hidden**2 + sizes.hidden * sizes.text_hidden + sizes.text_hidden**2 + sizes.hidden
+    merging = merge**2 * sizes.hidden**2
+    projector = merging + sizes.hidden * sizes.text_hidden + sizes.text_hidden**2 + sizes.hidden
     return _vision(
         kind,
         sizes,
         parameters=sizes.layers * layer + sizes.patch_parameters + sizes.hidden + projector,
+        whole=sizes.patch_parameters + merging,
         patches=side**2,
         tokens=(side // merge) ** 2 + side // merge,
         output=sizes.text_hidden,
@@ -178,6 +194,7 @@ def _kimi(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
         kind,
         sizes,
         parameters=sizes.layers * sizes.layer_parameters + sizes.patch_parameters + positions + projector,
+        whole=sizes.patch_parameters + positions + projector,
         patches=KIMI_PATCH_LIMIT,
         tokens=KIMI_PATCH_LIMIT // cells,
         output=sizes.text_hidden,

@@ -81,7 +81,7 @@ def compute_parts(model: Architecture) -> WeightParts:
 
 def _same_layer(model: Architecture, index: int, kinds: dict[tuple[object, ...], LayerWeights]) -> LayerWeights:
     """Return a layer's bytes, computed once per kind of layer, because a comparison needs thousands of layers."""
-    names_layers = any(f"layers.{index}." in name for name in model.quantization.ignored)
+    names_layers = model.quantization.names_layer(index)
     shape = model.shapes[index] if model.shapes else None
     key = (model.attention[index], index in model.moe_layers, shape, names_layers)
     if names_layers or key not in kinds:

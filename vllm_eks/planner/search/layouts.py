@@ -62,8 +62,8 @@ def try_layouts(
         early_refusals += tuple(host_refusals(model, instance, options, workers=workers))
     if early_refusals:
         return replace(base, refusals=early_refusals, layout=_layout_for_report(base, requested, early_refusals))
-    options = _batch_for_states(model, options, requested, tp)
-    too_small = batch_refusal(model, options, tensor_parallel_size=tp)
+    options = _batch_for_states(model, instance.sm, options, requested, tp)
+    too_small = batch_refusal(model, instance.sm, options, tensor_parallel_size=tp)
     if too_small:
         return replace(base, refusals=(too_small,))
     refusals: list[Refusal] = []
@@ -123,12 +123,12 @@ def _try_layout(model: ModelFacts, instance: InstanceType, options: ResolvedOpti
 
 
 def _batch_for_states(
-    model: ModelFacts, options: ResolvedOptions, requested: ServingOptions, tp: int
+    model: ModelFacts, sm: int, options: ResolvedOptions, requested: ServingOptions, tp: int
 ) -> ResolvedOptions:
     """Return the options, with the default --max-num-batched-tokens raised to the minimum that vLLM accepts."""
     if requested.max_num_batched_tokens is not None:
         return options
-    least = batch_for_states(model, options, tensor_parallel_size=tp)
+    least = batch_for_states(model, sm, options, tensor_parallel_size=tp)
     return replace(options, max_num_batched_tokens=max(options.max_num_batched_tokens, least))
 
 

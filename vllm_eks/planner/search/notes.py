@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from vllm_eks.planner.engine.attention import kv_cache_dtype
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.engine.versions import CHUNKED_ATTENTION_IN_HYBRID
 from vllm_eks.planner.memory.stages import Layout
@@ -94,6 +95,9 @@ def _about_facts(plan: Plan) -> Iterator[str]:
         yield f"the {instance.gpu_memory_gib} GiB of the {instance.gpu} are an estimate: no measured value is available"
     if instance.sm < 80 and model.architecture.dtype == "bfloat16":
         yield f"the {instance.gpu} does not support bfloat16: vLLM casts the model to float16"
+    dtype = kv_cache_dtype(model.architecture, instance.sm, plan.options)
+    if dtype != plan.options.kv_cache_dtype:
+        yield f"the model decides the KV cache: vLLM keeps it in {dtype}"
     if model.architecture.confidence == "estimated":
         yield f"{model.architecture.name} is told from the fields of its config.json: every number is an estimate"
     if model.weights_source == "computed":

@@ -37,7 +37,7 @@ def state_refusal(model: ModelFacts, layout: Layout, options: ResolvedOptions) -
     )
 
 
-def batch_for_states(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_size: int) -> int:
+def batch_for_states(model: ModelFacts, sm: int, options: ResolvedOptions, *, tensor_parallel_size: int) -> int:
     """Return the smallest --max-num-batched-tokens that the vLLM version accepts.
 
     With prefix caching, some versions require a batch at least as large as a block of a hybrid model, which is enlarged
@@ -46,12 +46,12 @@ def batch_for_states(model: ModelFacts, options: ResolvedOptions, *, tensor_para
     since, until = STATE_BLOCK_IN_A_BATCH
     if not (model.architecture.has_states and options.caches_prefixes and since <= options.version < until):
         return 1
-    return cache_layout(model.architecture, options, tensor_parallel_size=tensor_parallel_size).block_tokens
+    return cache_layout(model.architecture, sm, options, tensor_parallel_size=tensor_parallel_size).block_tokens
 
 
-def batch_refusal(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_size: int) -> Refusal | None:
+def batch_refusal(model: ModelFacts, sm: int, options: ResolvedOptions, *, tensor_parallel_size: int) -> Refusal | None:
     """Return a refusal when vLLM would not start with this small a batch, or None when it would."""
-    least = batch_for_states(model, options, tensor_parallel_size=tensor_parallel_size)
+    least = batch_for_states(model, sm, options, tensor_parallel_size=tensor_parallel_size)
     if options.max_num_batched_tokens >= least:
         return None
     return Refusal(

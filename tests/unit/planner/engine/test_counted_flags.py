@@ -203,7 +203,11 @@ def test_a_model_without_its_media_has_no_tower() -> None:
     plain = laid_out(planned(SCOUT_W4A16))
     only = laid_out(planned(SCOUT_W4A16, flags=engine_flags(("--language-model-only",), "0.27.0")))
     off = laid_out(planned(SCOUT_W4A16, limit_mm_per_prompt={"image": 0, "video": 0}))
-    tower = find_model(SCOUT_W4A16).parts.vision_bytes / 8
+    facts = find_model(SCOUT_W4A16)
+    vision = facts.architecture.vision
+    assert vision is not None
+    # Each rank holds the position table whole.
+    tower = (facts.parts.vision_bytes + 7 * 2 * vision.whole_parameters) / 8
     for without in (only, off):
         assert plain.tightest.weights.size_bytes - without.tightest.weights.size_bytes == pytest.approx(tower, rel=1e-3)
     # vLLM keeps the tower for videos (model_executor/models/interfaces.py, _mark_tower_model).

@@ -53,11 +53,6 @@ def test_defaults_follow_the_version_and_the_gpu(
     )
 
 
-def test_an_fp8_cache_halves_the_bytes_of_a_token() -> None:
-    assert resolved(kv_cache_dtype="fp8").kv_dtype_bytes == 1
-    assert resolved().kv_dtype_bytes == 2
-
-
 @pytest.mark.parametrize(
     ("version", "seqs", "sizes"),
     [

@@ -1,18 +1,22 @@
 """Weights of one rank: what stands on which stage, and how it is split."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.plans import LLAMA_8B, QWEN_8B, QWEN_235B, SCOUT
+from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.mxfp4 import expert_growth
 from vllm_eks.planner.memory.rank_weights import expert_share
 from vllm_eks.planner.memory.stages import build_layout
-from vllm_eks.planner.models.known_models import find_model
-from vllm_eks.planner.models.layer_weights import absorbed_bytes
+from vllm_eks.planner.models.known_models import LOCKED, find_model, read_model_folder
+from vllm_eks.planner.models.layer_weights import absorbed_bytes, compute_layer
+from vllm_eks.planner.models.quantization import Quantization
 
 A10G = find_instance("g5.48xlarge")
 
@@ -29,8 +33,51 @@ def test_embedding_stands_first_the_head_last_and_vision_on_every_stage() -> Non
     per_gpu = (parts.embedding_bytes - parts.head_bytes) / 8 - parts.final_norm_bytes
     assert first.weights.size_bytes - last.weights.size_bytes == pytest.approx(per_gpu, rel=1e-4)
     replicated = 7 * sum(layer.replicated_bytes for layer in parts.layers) + 7 * parts.final_norm_bytes
+    vision = model.architecture.vision
+    assert vision is not None
+    replicated += 2 * 7 * 2 * vision.whole_parameters
     whole = 8 * (first.weights.size_bytes + last.weights.size_bytes)
     assert whole == pytest.approx(parts.total_bytes + replicated + parts.vision_bytes, rel=1e-9)
+
+
+def test_a_tower_s_patches_positions_and_some_projectors_are_whole_on_every_rank() -> None:
+    for model, whole in (
+        # Patch embedding with its bias, 4,096 positions, and the projector to 2,560 values (siglip.py, gemma3_mm.py).
+        ("google/gemma-3-4b-it", 3 * 14**2 * 1152 + 1152 + 4096 * 1152 + 1152 * 2560 + 1152),
+        ("Qwen/Qwen3-VL-8B-Instruct", 2 * 3 * 16**2 * 1152 + 1152 + 2304 * 1152),
+        ("mistralai/Mistral-Small-3.2-24B-Instruct-2506", 3 * 14**2 * 1024 + 4 * 1024**2),
+    ):
+        vision = find_model(model).architecture.vision
+        assert vision is not None
+        assert vision.whole_parameters == whole
+
+
+def test_mistral_s_own_form_of_a_repository_keeps_the_tower_whole_since_0_12(tmp_path: Path) -> None:
+    config = read_json_object(LOCKED / "mistralai--Mistral-Small-3.2-24B-Instruct-2506.json")["config"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    plain = read_model_folder(tmp_path)
+    (tmp_path / "params.json").write_text("{}")
+    own = read_model_folder(tmp_path)
+    tower = plain.parts.vision_bytes
+    vision = own.architecture.vision
+    assert vision is not None
+    for version, more in (("0.11.2", 0.0), ("0.12.0", 7 / 8 * (tower - 2 * vision.whole_parameters))):
+        sizes = [
+            build_layout(model, A10G, resolved(vllm_version=version), tensor_parallel_size=8, pipeline_parallel_size=1)
+            for model in (plain, own)
+        ]
+        difference = sizes[1].tightest.weights.size_bytes - sizes[0].tightest.weights.size_bytes
+        assert difference == pytest.approx(more)
+
+
+def test_projections_of_one_layer_may_have_formats_of_their_own() -> None:
+    model = find_model(QWEN_8B).architecture
+    fp8 = Quantization(
+        method="fp8", weight_bits=8, ignored=("model.layers.0.mlp.down_proj", "layers.1.self_attn.o_proj")
+    )
+    first, second, third = (compute_layer(replace(model, quantization=fp8), index) for index in range(3))
+    assert first.mlp_bytes / third.mlp_bytes == pytest.approx((1 + 1 + 2) / 3)
+    assert second.query_output_bytes / third.query_output_bytes == pytest.approx((1 + 2) / 2)
 
 
 def test_some_classes_make_embedding_and_head_on_every_stage() -> None:

@@ -1,12 +1,15 @@
 """What a plan that fits tells beside its numbers."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_235B, SCOUT, planned
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.models.config_json import parse_config
-from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.known_models import ModelFacts, read_model_folder
 from vllm_eks.planner.search.suggest import plan
 
 COMPUTED = "weight bytes are computed from the config, not read from the files"
@@ -62,6 +65,18 @@ def test_a_plan_says_what_its_reader_should_know(
     found = planned(model, instance, **requested)
     assert found.fits
     assert note in found.notes
+
+
+def test_a_checkpoint_that_decides_the_kv_cache_says_so(tmp_path: Path) -> None:
+    config = json.loads((Path(__file__).parents[3] / "data" / "qwen3-0.6b-config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    section = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}
+    (tmp_path / "hf_quant_config.json").write_text(json.dumps(section))
+    found = plan(read_model_folder(tmp_path), find_instance("g6.xlarge"), ServingOptions())
+    assert "the model decides the KV cache: vLLM keeps it in fp8_e4m3" in found.notes
+    asked = plan(read_model_folder(tmp_path), find_instance("g6.xlarge"), ServingOptions(kv_cache_dtype="bfloat16"))
+    assert not [note for note in asked.notes if "decides" in note]
+    assert found.kv_cache_tokens > 1.9 * asked.kv_cache_tokens
 
 
 def test_more_replicas_of_a_smaller_tp_are_named_with_what_they_could_serve() -> None:

@@ -19,7 +19,7 @@ from vllm_eks.planner.models.from_fields.traits import Traits, traits_of
 from vllm_eks.planner.models.layer_shape import LayerShape
 from vllm_eks.planner.models.mixer_shapes import beside, grouped_query_shape, latent_shape, state_shape
 from vllm_eks.planner.models.mixers import Attention, Beside, GroupedQuery, Latent, LayerKind, NoMixer
-from vllm_eks.planner.models.quantization import parse_quantization
+from vllm_eks.planner.models.quantization_config import parse_quantization
 
 GATED_ACTIVATIONS = ("silu", "swish", "swiglu", "swigluoai", "situ", "geglu", "gelu_pytorch_tanh", "silu_and_mul")
 """Activations of an MLP with a gate, which has three matrices. Others have two."""

@@ -1,0 +1,158 @@
+"""The attention backend: KV cache dtype, block of latent attention, and what no backend runs."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.plans import LLAMA_8B, planned
+from vllm_eks.planner.engine.attention import (
+    attention_errors,
+    kv_cache_dtype,
+    kv_value_bytes,
+    latent_block_tokens,
+    latent_token_bytes,
+)
+from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
+from vllm_eks.planner.hardware.instances import find_instance
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.models.quantization import Quantization
+
+R1 = "deepseek-ai/DeepSeek-R1"
+V32 = "deepseek-ai/DeepSeek-V3.2"
+GLM_5 = "zai-org/GLM-5-FP8"
+E5M2_AND_FP8 = "an fp8_e5m2 KV cache does not go with FP8 weights"
+AMPERE, ADA, HOPPER, BLACKWELL, CONSUMER = 86, 89, 90, 100, 120
+
+
+def asked(version: str, dtype: str = "auto") -> ResolvedOptions:
+    options = ServingOptions(vllm_version=version, kv_cache_dtype=dtype)
+    return resolve(options, find_instance("p5.48xlarge"), context_limit_tokens=131072)
+
+
+def of(model: str) -> Architecture:
+    return find_model(model).architecture
+
+
+def with_cache(method: str, dtype: str) -> Architecture:
+    quantization = Quantization(method=method, weight_bits=8, kv_cache_dtype=dtype, stores_kv_scales=True)
+    return replace(of(LLAMA_8B), quantization=quantization)
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "requested", "found"),
+    [
+        ("modelopt", "0.13.0", "auto", "auto"),
+        ("modelopt", "0.14.0", "auto", "fp8_e4m3"),
+        ("modelopt", "0.14.0", "bfloat16", "bfloat16"),
+        ("compressed-tensors", "0.14.1", "auto", "auto"),
+        ("compressed-tensors", "0.15.1", "auto", "fp8_e4m3"),
+        ("compressed-tensors", "0.21.0", "bfloat16", "fp8_e4m3"),
+        ("compressed-tensors", "0.22.0", "bfloat16", "bfloat16"),
+    ],
+)
+def test_the_checkpoint_decides_the_cache_s_dtype_unless_another_is_named(
+    method: str, version: str, requested: str, found: str
+) -> None:
+    model = with_cache(method, "fp8_e4m3")
+    assert kv_cache_dtype(model, HOPPER, asked(version, requested)) == found
+    assert kv_value_bytes(model, HOPPER, asked(version, requested)) == (1 if found.startswith("fp8") else 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "sm", "version", "found"),
+    [
+        (V32, HOPPER, "0.11.0", "fp8"),
+        (V32, HOPPER, "0.11.2", "auto"),
+        (V32, CONSUMER, "0.32.0", "fp8"),
+        (GLM_5, BLACKWELL, "0.31.0", "auto"),
+        (GLM_5, BLACKWELL, "0.32.0", "fp8_e4m3"),
+        (GLM_5, HOPPER, "0.32.0", "auto"),
+    ],
+)
+def test_some_classes_have_an_fp8_cache_by_default(model: str, sm: int, version: str, found: str) -> None:
+    assert kv_cache_dtype(of(model), sm, asked(version)) == found
+
+
+@pytest.mark.parametrize(
+    ("model", "sm", "version", "dtype", "tokens"),
+    [
+        (R1, AMPERE, "0.32.0", "auto", 16),
+        (R1, HOPPER, "0.17.1", "auto", 64),
+        (R1, HOPPER, "0.18.0", "auto", 16),
+        (R1, HOPPER, "0.32.0", "fp8", 64),
+        (R1, BLACKWELL, "0.14.1", "auto", 128),
+        (R1, BLACKWELL, "0.15.0", "auto", 64),
+        (R1, BLACKWELL, "0.18.0", "auto", 32),
+        (V32, HOPPER, "0.32.0", "auto", 64),
+        (V32, BLACKWELL, "0.32.0", "fp8", 64),
+    ],
+)
+def test_the_kernels_of_latent_attention_decide_its_block(
+    model: str, sm: int, version: str, dtype: str, tokens: int
+) -> None:
+    assert latent_block_tokens(of(model), sm, asked(version, dtype)) == tokens
+
+
+@pytest.mark.parametrize(
+    ("sm", "version", "tp", "vector_bytes"),
+    [
+        (HOPPER, "0.32.0", 8, 656),
+        (BLACKWELL, "0.17.1", 8, 656),
+        (BLACKWELL, "0.18.0", 8, 576),
+        (BLACKWELL, "0.18.0", 4, 656),
+        (BLACKWELL, "0.20.0", 4, 576),
+        (CONSUMER, "0.32.0", 4, 656),
+    ],
+)
+def test_fp8_vectors_of_sparse_attention_are_packed_but_for_flashinfer_s_kernel(
+    sm: int, version: str, tp: int, vector_bytes: int
+) -> None:
+    found = latent_token_bytes(of(V32), sm, asked(version, "fp8"), tensor_parallel_size=tp)
+    assert found == vector_bytes
+    assert latent_token_bytes(of(R1), sm, asked(version, "fp8"), tensor_parallel_size=tp) == 576
+    assert latent_token_bytes(of(LLAMA_8B), sm, asked(version), tensor_parallel_size=tp) == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "sm", "version", "dtype", "errors"),
+    [
+        (R1, AMPERE, "0.32.0", "fp8", ["latent attention with an FP8 KV cache needs compute capability 8.9 or higher"]),
+        (R1, AMPERE, "0.32.0", "auto", []),
+        (R1, ADA, "0.32.0", "fp8", []),
+        (
+            R1,
+            ADA,
+            "0.17.1",
+            "fp8",
+            ["latent attention with an FP8 KV cache needs compute capability 9.0 or 10.0 before vLLM 0.18"],
+        ),
+        (R1, HOPPER, "0.32.0", "fp8_e5m2", ["latent attention has no fp8_e5m2 KV cache", E5M2_AND_FP8]),
+        (V32, ADA, "0.32.0", "auto", ["sparse attention (DeepSeek V3.2) needs compute capability 9.0 or 10.0"]),
+        (V32, CONSUMER, "0.23.0", "auto", ["sparse attention (DeepSeek V3.2) needs compute capability 9.0 or 10.0"]),
+        (V32, CONSUMER, "0.24.0", "auto", []),
+        (
+            "openai/gpt-oss-20b",
+            AMPERE,
+            "0.32.0",
+            "fp8",
+            ["attention sinks (gpt-oss) with an FP8 KV cache need compute capability 8.9 or higher"],
+        ),
+        ("openai/gpt-oss-20b", ADA, "0.32.0", "fp8", []),
+        ("Qwen/Qwen3-30B-A3B-FP8", HOPPER, "0.32.0", "fp8_e5m2", [E5M2_AND_FP8]),
+        (LLAMA_8B, AMPERE, "0.32.0", "fp8_e5m2", []),
+    ],
+)
+def test_what_no_backend_runs(model: str, sm: int, version: str, dtype: str, errors: list[str]) -> None:
+    assert list(attention_errors(of(model), sm, asked(version, dtype))) == errors
+
+
+def test_a_refusal_names_the_gpu() -> None:
+    plan = planned(R1, "g5.48xlarge", kv_cache_dtype="fp8")
+    assert [(refusal.code, refusal.message) for refusal in plan.refusals][:1] == [
+        (
+            "dtype_unsupported",
+            "latent attention with an FP8 KV cache needs compute capability 8.9 or higher, not A10G (compute "
+            "capability 8.6)",
+        )
+    ]

@@ -1,0 +1,131 @@
+"""The attention backend that vLLM selects, as far as it decides memory or refuses a KV cache.
+
+Sources: platforms/cuda.py (_get_backend_priorities and, up to 0.17, check_and_update_config), the classes in
+v1/attention/backends, and utils/torch_utils.py (resolve_kv_cache_dtype_string) in the wheels of 0.10 to 0.32. Images
+with FlashInfer and FlashMLA are assumed, as vLLM's own are.
+"""
+
+from collections.abc import Iterator
+
+from vllm_eks.planner.engine.engine_flags import AUTO, FLOAT32
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.versions import (
+    CHECKPOINT_DECIDES_KV_DTYPE,
+    COMPRESSED_CHECKPOINT_DECIDES_KV_DTYPE,
+    FLASH_ATTENTION_MLA_FIRST,
+    FLASHINFER_MLA_FIRST,
+    FLASHINFER_SPARSE_FP8,
+    GLM_FP8_KV_ON_BLACKWELL,
+    NAMED_KV_DTYPE_WINS,
+    SPARSE_FP8_KV_BY_DEFAULT,
+    SPARSE_ON_CONSUMER_BLACKWELL,
+    TRITON_MLA_FP8,
+)
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.vllm_version import Version
+
+BLOCK_TOKENS = 16
+"""vLLM's default --block-size on CUDA."""
+SPARSE_BLOCK_TOKENS = 64
+"""The indexer's cache and FlashMLA's sparse kernel need blocks of 64 tokens."""
+PACKED_SPARSE_BYTES = 656
+"""fp8_ds_mla: a token's latent vector in FP8 (512), its scales (16) and its rotary part in 16 bits (128), packed."""
+FEW_HEADS = 16
+"""With at most this many heads per rank, the first versions with FlashInfer's sparse kernel prefer it."""
+FLASHINFER_MLA_NOPE: dict[int, Version] = {128: (0, 15, 0), 64: (0, 18, 0), 192: (0, 19, 0)}
+"""qk_nope_head_dim of FlashInfer's MLA kernels, and the first version that accepts it."""
+
+
+def kv_cache_dtype(model: Architecture, sm: int, options: ResolvedOptions) -> str:
+    """Return the KV cache dtype that vLLM uses: the requested one, the checkpoint's, or `auto` for the model's own."""
+    quantization, version, asked = model.quantization, options.version, options.kv_cache_dtype
+    compressed = quantization.method == "compressed-tensors"
+    since = COMPRESSED_CHECKPOINT_DECIDES_KV_DTYPE if compressed else CHECKPOINT_DECIDES_KV_DTYPE
+    decides = quantization.kv_cache_dtype != "auto" and version >= since and not (compressed and model.latent)
+    if decides and (asked == "auto" or (compressed and version < NAMED_KV_DTYPE_WINS)):
+        return quantization.kv_cache_dtype
+    if asked == "auto" and _is_sparse(model):
+        if sm >= 120:
+            return "fp8"
+        if version < SPARSE_FP8_KV_BY_DEFAULT[1] and version >= SPARSE_FP8_KV_BY_DEFAULT[0]:
+            return "fp8"
+        if model.name.startswith("Glm") and version >= GLM_FP8_KV_ON_BLACKWELL and 100 <= sm < 120:
+            return "fp8_e4m3"
+    return asked
+
+
+def kv_value_bytes(model: Architecture, sm: int, options: ResolvedOptions) -> int:
+    """Return the bytes of one KV value: 1 for FP8, otherwise 2, or 4 with --dtype float32.
+
+    vLLM runs 32-bit checkpoints in 16 bits.
+    """
+    dtype = kv_cache_dtype(model, sm, options)
+    if is_fp8(dtype):
+        return 1
+    return 4 if dtype == AUTO and options.flags.dtype == FLOAT32 else 2
+
+
+def is_fp8(dtype: str) -> bool:
+    """Return whether a KV cache dtype is one of the 8-bit floats."""
+    return dtype.startswith("fp8")
+
+
+def latent_block_tokens(model: Architecture, sm: int, options: ResolvedOptions) -> int:
+    """Return the tokens of a block of latent attention, which its kernels decide."""
+    version = options.version
+    if _is_sparse(model):
+        return SPARSE_BLOCK_TOKENS
+    if sm == 90:
+        # FlashAttention takes any block, FlashMLA only 64 tokens. FlashAttention has no FP8 cache here.
+        fp8 = is_fp8(kv_cache_dtype(model, sm, options))
+        return 64 if fp8 or version < FLASH_ATTENTION_MLA_FIRST else BLOCK_TOKENS
+    if 100 <= sm < 120:
+        latent = model.latent
+        accepted = latent and version >= FLASHINFER_MLA_NOPE.get(latent.qk_nope_head_dim, (99, 0, 0))
+        if not accepted or version < FLASHINFER_MLA_FIRST:
+            return 128
+        return 32 if version >= FLASH_ATTENTION_MLA_FIRST else 64
+    return BLOCK_TOKENS
+
+
+def latent_token_bytes(model: Architecture, sm: int, options: ResolvedOptions, *, tensor_parallel_size: int) -> int:
+    """Return the bytes of a token's latent vector in one layer's cache."""
+    latent = model.latent
+    if latent is None:
+        return 0
+    fp8 = is_fp8(kv_cache_dtype(model, sm, options))
+    if _is_sparse(model) and fp8 and _is_packed(model, sm, options.version, tensor_parallel_size):
+        return PACKED_SPARSE_BYTES
+    return (latent.kv_lora_rank + latent.qk_rope_head_dim) * kv_value_bytes(model, sm, options)
+
+
+def _is_packed(model: Architecture, sm: int, version: Version, tp: int) -> bool:
+    """Return whether FP8 vectors of sparse attention have DeepSeek's packed format (all but FlashInfer's on 10.x)."""
+    if not 100 <= sm < 120 or version < FLASHINFER_SPARSE_FP8[0]:
+        return True
+    few = model.num_attention_heads // tp <= FEW_HEADS
+    return not few and version < FLASHINFER_SPARSE_FP8[1]
+
+
+def _is_sparse(model: Architecture) -> bool:
+    return model.latent is not None and model.latent.index_heads > 0
+
+
+def attention_errors(model: Architecture, sm: int, options: ResolvedOptions) -> Iterator[str]:
+    """Yield why no attention backend of this version runs the model or its KV cache on a GPU."""
+    version, dtype = options.version, kv_cache_dtype(model, sm, options)
+    if _is_sparse(model):
+        consumer = sm >= 120 and version >= SPARSE_ON_CONSUMER_BLACKWELL
+        if not (90 <= sm < 120 or consumer):
+            yield "sparse attention (DeepSeek V3.2) needs compute capability 9.0 or 10.0"
+    elif model.latent and is_fp8(dtype) and not 90 <= sm < 120:
+        if version < TRITON_MLA_FP8:
+            yield "latent attention with an FP8 KV cache needs compute capability 9.0 or 10.0 before vLLM 0.18"
+        elif sm < 89:
+            yield "latent attention with an FP8 KV cache needs compute capability 8.9 or higher"
+    if model.latent and dtype == "fp8_e5m2":
+        yield "latent attention has no fp8_e5m2 KV cache"
+    if model.name == "GptOssForCausalLM" and is_fp8(dtype) and sm < 89:
+        yield "attention sinks (gpt-oss) with an FP8 KV cache need compute capability 8.9 or higher"
+    if dtype == "fp8_e5m2" and model.quantization.stores_kv_scales:
+        yield "an fp8_e5m2 KV cache does not go with FP8 weights"
