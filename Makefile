@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test test-aws wheel accuracy oracle scale check borders e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test test-aws wheel accuracy boundary oracle scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -39,9 +39,13 @@ test-aws: .venv/.ready
 wheel: .venv/.ready
 	VLLM_EKS_UV=$(UV) $(BIN)/pytest -q tests/wheel
 
-# Scores the planner on start-ups that people reported (tests/data/vllm_runs).
+# Scores the planner on start-ups that people reported: tests/data/vllm_runs, or RUNS=folder of the same form.
 accuracy: .venv/.ready
-	@$(BIN)/python -m tests.accuracy.report
+	@$(BIN)/python -m tests.accuracy.report $(RUNS)
+
+# The same start-ups with the utilization moved to the edge of what vLLM starts with.
+boundary: .venv/.ready
+	@$(BIN)/python -m tests.accuracy.boundary $(RUNS)
 
 # Compares the planner with vLLM's own classes: a table of layouts that vLLM itself sized (TABLE=file, or the lab's).
 oracle: .venv/.ready

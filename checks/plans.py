@@ -10,7 +10,10 @@ from vllm_eks.planner.search.refusal_lines import refusal_lines
 
 
 def plan_check(name: str, nodes: GpuNodes) -> Check:
-    """Return the check that a model fits, with its KV cache, or with the layouts tried and suggestions."""
+    """Return the check that a model fits, with its KV cache, or with the layouts tried and suggestions.
+
+    What makes it only likely is a warning of its own.
+    """
     plan = nodes.plan
     if plan.fits and plan.layout:
         parked = "; parked, so no node runs" if nodes.parked else ""
@@ -18,7 +21,8 @@ def plan_check(name: str, nodes: GpuNodes) -> Check:
             f"{plan.layout.label} on {plan.total_nodes} x {plan.instance.type}, "
             f"{plan.kv_cache_tokens:,} tokens of KV cache per replica{parked}"
         )
-        return Check(subject=f"{name} fits", status="passed", text=text)
+        verdict = "fits" if plan.verdict == "fits" else "likely fits"
+        return Check(subject=f"{name} {verdict}", status="passed", text=text)
     lines = "".join(f"\n    {in_stack_file_words(line)}" for line in refusal_lines(plan))
     text = f"{plan.model.id} does not fit {plan.instance.type}:{lines}"
     return Check(subject=f"models.{name}", status="failed", text=text)
@@ -40,7 +44,7 @@ def _camel(flag: str) -> str:
 
 
 def plan_warnings(name: str, nodes: GpuNodes) -> Iterator[Check]:
-    """Yield a warning for each cost that the stack file does not ask for."""
+    """Yield a warning for each doubt about the plan, and for each cost that the stack file does not ask for."""
     for text in nodes.plan.warnings:
         yield Check(subject=f"models.{name}", status="warning", text=in_stack_file_words(text))
 

@@ -34,7 +34,7 @@ Examples:
   vllm-eks plan Qwen/Qwen3-32B
   vllm-eks plan Qwen/Qwen3-32B --instance-type g6e.12xlarge --json
   vllm-eks plan ./folder-with-config-json --max-model-len 32768
-Exit status: 0 it fits, 3 it does not, 2 the command or a file is wrong.
+Exit status: 0 it fits or likely fits, 3 it does not, 2 the question is wrong.
 """,
 )
 @click.argument("model", help="The id of a locked model, or a folder with a config.json.")

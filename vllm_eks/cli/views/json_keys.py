@@ -20,7 +20,12 @@ PLAN_KEYS: Mapping[str, str] = {
     "instance.gpu": "The GPU's name.",
     "instance.gpus": "The number of GPUs of a node.",
     "instance.gpu_memory_gib": "The memory of one GPU in GiB, as CUDA reports it.",
-    "fits": "Whether the model fits.",
+    "fits": "Whether the model fits or likely fits.",
+    "verdict": (
+        "`fits` (by the cautious estimates), `likely_fits` (by the likely ones only; `warnings` say what is in doubt), "
+        "`refused` or `unknown` (the planner cannot tell)."
+    ),
+    "confidence": "`known`, or `estimated` for an architecture that is read from its config and tensors alone.",
     "parallelism.tensor_parallel_size": "The tensor parallel size.",
     "parallelism.pipeline_parallel_size": "The pipeline parallel size.",
     "parallelism.nodes": "The number of nodes of one replica.",

@@ -66,7 +66,8 @@ def summary_lines(plan: Plan) -> list[str]:
     version = ".".join(map(str, options.version))
     low, high = plan.kv_cache_tokens_range
     return [
-        f"{plan.model.id} on {plan.total_nodes} x {instance.type} ({instance.gpus} x {instance.gpu}): fits",
+        f"{plan.model.id} on {plan.total_nodes} x {instance.type} ({instance.gpus} x {instance.gpu}): "
+        f"{verdict_text(plan)}",
         f"  layout       TP={layout.tensor_parallel_size} (GPUs that share each layer), "
         f"PP={layout.pipeline_parallel_size} ({stages}){replicas}",
         f"  KV cache     {plan.kv_cache_tokens:,} tokens a replica ({low:,} to {high:,}): {plan.max_concurrency:g} "
@@ -77,6 +78,13 @@ def summary_lines(plan: Plan) -> list[str]:
         f"  start        {plan.startup.budget_seconds:,} s budget from scheduled pod to first token",
         f"  price        {price(plan)}",
     ]
+
+
+def verdict_text(plan: Plan) -> str:
+    """Return the verdict in words, with what it rests on where that is an estimate."""
+    words = {"fits": "fits", "likely_fits": "likely fits", "refused": "does not fit", "unknown": "not known"}
+    estimated = ", by an estimate of the architecture" if plan.confidence == "estimated" else ""
+    return words[plan.verdict] + estimated
 
 
 def advice_lines(plan: Plan, region: str) -> list[str]:

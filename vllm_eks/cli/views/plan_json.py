@@ -37,6 +37,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "gpu_memory_gib": plan.instance.gpu_memory_gib,
         },
         "fits": plan.fits,
+        "verdict": plan.verdict,
+        "confidence": plan.confidence,
         "parallelism": {
             "tensor_parallel_size": layout.tensor_parallel_size if layout else None,
             "pipeline_parallel_size": layout.pipeline_parallel_size if layout else None,

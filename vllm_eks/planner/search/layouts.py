@@ -11,6 +11,7 @@ from vllm_eks.planner.memory.offload import host_bytes_of_flags
 from vllm_eks.planner.memory.rank_weights import weights_deviation
 from vllm_eks.planner.memory.stages import Layout, build_layout
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.search.defaults import lowered, sizes_to_try
 from vllm_eks.planner.search.fit import (
     check_version,
     context_refusals,
@@ -28,9 +29,6 @@ MAX_NODES = 16
 
 MAX_NODES_PER_GROUP = 450
 """Quota of nodes per EKS managed node group (EKS user guide, service quotas)."""
-
-SMALLER_BATCHES = (512, 256, 128, 64, 32)
-"""Lower values of --max-num-seqs that the search tries, when the user set none, before it adds a node."""
 
 MEMORY_STILL_COMPUTED = {"pipeline_unsupported", "context_too_long", "dtype_unsupported", "quantization_unsupported"}
 """Refusals that leave the memory of a layout computable."""
@@ -59,77 +57,103 @@ def try_layouts(
     early_refusals = (*context_refusals(model, options), *rules, *disk_refusals(model, instance, options))
     if tp:
         workers = tp * max(1, min(requested.replicas // requested.zones, instance.gpus // tp))
-        early_refusals += tuple(host_refusals(model, instance, options, workers=workers))
+        early_refusals += tuple(host_refusals(model, instance, options, workers=workers, cautious=False))
     if early_refusals:
         return replace(base, refusals=early_refusals, layout=_layout_for_report(base, requested, early_refusals))
-    options = _batch_for_states(model, instance.sm, options, requested, tp)
+    least_batch = batch_for_states(model, instance.sm, options, tensor_parallel_size=tp)
+    if requested.max_num_batched_tokens is None:
+        options = replace(options, max_num_batched_tokens=max(options.max_num_batched_tokens, least_batch))
     too_small = batch_refusal(model, instance.sm, options, tensor_parallel_size=tp)
     if too_small:
         return replace(base, refusals=(too_small,))
-    refusals: list[Refusal] = []
     sizes = _pipeline_sizes(model, instance, requested, tp)
     if not report_every_layout:
         sizes = sizes[min(_min_pipeline_size(model, instance, options, tp) - 1, len(sizes) - 1) :]
-    last = base
-    for pp in sizes:
-        tried = _largest_batch(model, instance, _batches(options, requested), tp, pp)
-        last = replace(base, layout=tried.layout, options=tried.options)
-        layout_refusals = (tried.refusal,) if tried.refusal else (*_host_refusals(last), *_group_refusals(last))
-        if not layout_refusals:
-            return last
-        if layout_refusals[0].code == "not_enough_gpus":
-            return replace(last, refusals=layout_refusals)
-        refusals.append(layout_refusals[0])
-    return replace(last, refusals=tuple(refusals))
+    options_to_try = sizes_to_try(model, options, requested, least_batch=least_batch)
+    return _fewest_nodes(base, (_answered(base, options_to_try, tp, pp) for pp in sizes))
+
+
+def _fewest_nodes(base: Plan, answers: Iterator[Plan]) -> Plan:
+    """Return the first plan that fits, or one that likely fits on fewer nodes, or the last with every refusal.
+
+    Args:
+        base: The plan without a layout.
+        answers: A plan for each number of stages, in ascending order.
+    """
+    refusals: list[Refusal] = []
+    likely: Plan | None = None
+    plan = base
+    for plan in answers:
+        if likely and plan.total_nodes > likely.total_nodes:
+            return likely
+        if plan.verdict == "fits":
+            return plan
+        if plan.fits:
+            likely = likely or plan
+        elif plan.refusals[0].code == "not_enough_gpus":
+            return likely or plan
+        else:
+            refusals.append(plan.refusals[0])
+    return likely or replace(plan, refusals=tuple(refusals))
+
+
+def _answered(base: Plan, options_to_try: tuple[ResolvedOptions, ...], tp: int, pp: int) -> Plan:
+    """Return the plan of a layout, with its refusals, or with the doubts that its cautious estimates leave."""
+    tried = _largest_sizes(base.model, base.instance, options_to_try, tp, pp)
+    plan = replace(base, layout=tried.layout, options=tried.options)
+    if tried.refusal:
+        return replace(plan, refusals=(tried.refusal,))
+    refused = (*_host_refusals(plan, cautious=False), *_group_refusals(plan))
+    if refused:
+        return replace(plan, refusals=refused)
+    return replace(plan, doubts=(*tried.doubts, *_host_refusals(plan, cautious=True)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _TriedLayout:
-    """A layout with one batch size, and the refusal if it does not fit."""
+    """A layout with one set of sizes, the refusal if it does not fit, and the doubts if it only likely fits."""
 
     options: ResolvedOptions
     layout: Layout
     refusal: Refusal | None
+    doubts: tuple[Refusal, ...]
+
+    @property
+    def surely_fits(self) -> bool:
+        return self.refusal is None and not self.doubts
 
 
-def _batches(options: ResolvedOptions, requested: ServingOptions) -> tuple[ResolvedOptions, ...]:
-    """Return the options with each --max-num-seqs to try: only the requested one, or the default and smaller ones."""
-    if requested.max_num_seqs is not None:
-        return (options,)
-    smaller = (seqs for seqs in SMALLER_BATCHES if seqs < options.max_num_seqs)
-    return (options, *(replace(options, max_num_seqs=seqs) for seqs in smaller))
-
-
-def _largest_batch(
-    model: ModelFacts, instance: InstanceType, batches: tuple[ResolvedOptions, ...], tp: int, pp: int
+def _largest_sizes(
+    model: ModelFacts, instance: InstanceType, options_to_try: tuple[ResolvedOptions, ...], tp: int, pp: int
 ) -> _TriedLayout:
-    """Return the layout with the largest batch that fits, or the smallest batch with its refusal when none fits."""
-    first = _try_layout(model, instance, batches[0], tp, pp)
-    if first.refusal is None or len(batches) == 1:
+    """Return the layout with the first sizes that surely fit, or with the smallest ones when none do.
+
+    Where these likely fit with the default context too, it stays: a shorter one would not make it sure.
+    """
+    first = _try_layout(model, instance, options_to_try[0], tp, pp)
+    if first.surely_fits or len(options_to_try) == 1:
         return first
-    least = _try_layout(model, instance, batches[-1], tp, pp)
+    least = _try_layout(model, instance, options_to_try[-1], tp, pp)
     if least.refusal:
-        # One message per layout is enough: if the smallest batch does not fit, no batch does.
-        message = f"{least.refusal.message} (even with --max-num-seqs {least.options.max_num_seqs})"
-        return replace(least, refusal=replace(least.refusal, message=message))
-    between = (_try_layout(model, instance, options, tp, pp) for options in batches[1:-1])
-    return next((tried for tried in between if tried.refusal is None), least)
+        # One message per layout is enough: if the smallest sizes do not fit, none do.
+        sizes = ", ".join(f"{flag} {value}" for flag, (value, _) in lowered(least.options, options_to_try[0]).items())
+        return replace(least, refusal=replace(least.refusal, message=f"{least.refusal.message} (even with {sizes})"))
+    between = (_try_layout(model, instance, options, tp, pp) for options in options_to_try[1:-1])
+    if least.surely_fits:
+        return next((tried for tried in between if tried.surely_fits), least)
+    context = options_to_try[0].max_model_len
+    with_context = [options for options in options_to_try if options.max_model_len == context][-1]
+    small = _try_layout(model, instance, with_context, tp, pp)
+    return least if small.refusal else small
 
 
 def _try_layout(model: ModelFacts, instance: InstanceType, options: ResolvedOptions, tp: int, pp: int) -> _TriedLayout:
     layout = build_layout(model, instance, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
-    refusal = memory_refusal(layout, options) or state_refusal(model, layout, options)
-    return _TriedLayout(options=options, layout=layout, refusal=refusal)
-
-
-def _batch_for_states(
-    model: ModelFacts, sm: int, options: ResolvedOptions, requested: ServingOptions, tp: int
-) -> ResolvedOptions:
-    """Return the options, with the default --max-num-batched-tokens raised to the minimum that vLLM accepts."""
-    if requested.max_num_batched_tokens is not None:
-        return options
-    least = batch_for_states(model, sm, options, tensor_parallel_size=tp)
-    return replace(options, max_num_batched_tokens=max(options.max_num_batched_tokens, least))
+    likely, cautious = (
+        memory_refusal(layout, options, cautious=cautious) or state_refusal(model, layout, options, cautious=cautious)
+        for cautious in (False, True)
+    )
+    return _TriedLayout(options=options, layout=layout, refusal=likely, doubts=(cautious,) if cautious else ())
 
 
 def _min_pipeline_size(model: ModelFacts, instance: InstanceType, options: ResolvedOptions, tp: int) -> int:
@@ -178,8 +202,8 @@ def _tensor_sizes(instance: InstanceType, requested: ServingOptions) -> Iterator
         size //= 2
 
 
-def _host_refusals(plan: Plan) -> Iterator[Refusal]:
-    """Yield a refusal when several stages that load on one node may exhaust its host memory."""
+def _host_refusals(plan: Plan, *, cautious: bool) -> Iterator[Refusal]:
+    """Yield a refusal when all stages that load on one node exhaust its host memory."""
     workers = plan.gpus_per_pod * min(plan.replicas // plan.zones, plan.replicas_per_node)
     kept = host_bytes_of_flags(
         plan.options.flags,
@@ -187,7 +211,7 @@ def _host_refusals(plan: Plan) -> Iterator[Refusal]:
         workers=workers,
         ranks_of_replica=plan.ranks,
     )
-    return host_refusals(plan.model, plan.instance, plan.options, workers=workers, kept_bytes=kept)
+    return host_refusals(plan.model, plan.instance, plan.options, workers=workers, cautious=cautious, kept_bytes=kept)
 
 
 def _group_refusals(plan: Plan) -> Iterator[Refusal]:

@@ -8,6 +8,7 @@ from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, res
 from vllm_eks.planner.engine.versions import CHUNKED_ATTENTION_IN_HYBRID
 from vllm_eks.planner.memory.stages import Layout
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.search.defaults import lowered
 from vllm_eks.planner.search.flag_notes import notes_on_flags
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
@@ -47,20 +48,30 @@ def _about_layout(plan: Plan, layout: Layout, requested: ServingOptions) -> Iter
 
 
 def _lowered_defaults(plan: Plan, requested: ServingOptions) -> Iterator[str]:
-    """Yield each vLLM default that the plan overrides, with the nodes that the default would need."""
+    """Yield each default that the plan overrides, with the nodes that the defaults would need."""
     options = plan.options
-    vllm = resolve(requested, plan.instance, context_limit_tokens=plan.model.architecture.max_position_embeddings)
-    if options.max_num_seqs != vllm.max_num_seqs:
-        default = try_layouts(plan.model, plan.instance, replace(requested, max_num_seqs=vllm.max_num_seqs))
-        cost = f"needs {machines(default)}" if default.fits else f"is refused ({default.refusals[-1].code})"
-        yield (
-            f"--max-num-seqs is lowered to {options.max_num_seqs} to fit {machines(plan)}: vLLM's default of "
-            f"{vllm.max_num_seqs} {cost}"
+    default = resolve(requested, plan.instance, context_limit_tokens=plan.model.architecture.max_position_embeddings)
+    below = lowered(options, default)
+    if below:
+        kept = replace(
+            requested,
+            max_num_seqs=default.max_num_seqs,
+            max_num_batched_tokens=max(default.max_num_batched_tokens, options.max_num_batched_tokens),
+            max_model_len=default.max_model_len,
         )
-    if options.max_num_batched_tokens != vllm.max_num_batched_tokens:
+        unchanged = try_layouts(plan.model, plan.instance, kept)
+        if not unchanged.fits:
+            cost = f"is refused ({unchanged.refusals[-1].code})"
+        elif unchanged.total_nodes > plan.total_nodes:
+            cost = f"needs {machines(unchanged)}"
+        else:
+            cost = "only likely fits"
+        sizes = ", ".join(f"{flag} {value} (default {usual})" for flag, (value, usual) in below.items())
+        yield f"lowered to fit {machines(plan)}: {sizes}; with the defaults it {cost}"
+    if options.max_num_batched_tokens > default.max_num_batched_tokens:
         yield (
             f"--max-num-batched-tokens is raised to {options.max_num_batched_tokens}: this version refuses vLLM's "
-            f"default of {vllm.max_num_batched_tokens}, which is below one block of linear-attention state"
+            f"default of {default.max_num_batched_tokens}, which is below one block of linear-attention state"
         )
 
 

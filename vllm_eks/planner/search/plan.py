@@ -1,6 +1,7 @@
 """A plan: one model on one instance type, with a layout and its memory, or with the reasons that no layout fits."""
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.startup import StartupBudget, startup_budget
@@ -10,6 +11,9 @@ from vllm_eks.planner.memory.stages import Layout
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.fit import largest_context
 from vllm_eks.planner.search.roofline import Roofline, roofline, usd_per_million_tokens
+
+Verdict = Literal["fits", "likely_fits", "refused", "unknown"]
+Confidence = Literal["known", "estimated"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,9 @@ class Plan:
     layout: Layout | None
     """The chosen layout. When none fits, the last one whose memory was computed, if any."""
     refusals: tuple[Refusal, ...]
-    """Empty when the model fits."""
+    """Empty when the model fits or likely fits."""
+    doubts: tuple[Refusal, ...] = field(default=())
+    """What the cautious estimates refuse and the likely ones accept. Empty when the model surely fits."""
     notes: tuple[str, ...] = field(default=())
     """Estimates and changed defaults that the reader should know."""
     warnings: tuple[str, ...] = field(default=())
@@ -35,8 +41,20 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether the model fits."""
+        """Whether the model fits or likely fits."""
         return not self.refusals
+
+    @property
+    def verdict(self) -> Verdict:
+        """The answer: `fits` by the cautious estimates, `likely_fits` by the likely ones only, or `refused`."""
+        if self.refusals:
+            return "refused"
+        return "likely_fits" if self.doubts else "fits"
+
+    @property
+    def confidence(self) -> Confidence:
+        """Whether the planner knows the architecture, or estimates it from its config and tensors."""
+        return "estimated" if self.model.architecture.is_assumed else "known"
 
     @property
     def stages_per_node(self) -> int:

@@ -1,4 +1,4 @@
-"""Warnings about costs of a plan that the user did not ask for, each one sentence with prices."""
+"""Warnings about a plan that fits: what makes it only likely, and costs that the user did not ask for."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,14 +7,17 @@ from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION
 from vllm_eks.planner.hardware.prices import partition
 from vllm_eks.planner.memory.stages import Layout
-from vllm_eks.planner.search.layouts import SMALLER_BATCHES, try_layouts
+from vllm_eks.planner.search.defaults import LOWER_BATCHES
+from vllm_eks.planner.search.fit import largest_context
+from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
 
 
 def warnings_on(plan: Plan, requested: ServingOptions) -> Iterator[str]:
-    """Yield a warning for each cost of the plan that the user did not ask for."""
+    """Yield a warning for each doubt about the plan, and for each cost that the user did not ask for."""
     if plan.layout is None:
         return
+    yield from _doubts(plan, plan.layout)
     adds_nodes = plan.nodes_per_replica > 1 and requested.pipeline_parallel_size is None
     if plan.idle_gpus:
         yield _idle_gpus(plan)
@@ -22,6 +25,15 @@ def warnings_on(plan: Plan, requested: ServingOptions) -> Iterator[str]:
         yield from _expert_parallel(plan, plan.layout, requested)
     if adds_nodes:
         yield _added_nodes(plan, plan.layout, requested)
+
+
+def _doubts(plan: Plan, layout: Layout) -> Iterator[str]:
+    """Yield why the plan only likely fits, with the context that surely fits where the KV cache is in doubt."""
+    for doubt in plan.doubts:
+        longest = largest_context(layout, plan.options, limit_tokens=plan.options.max_model_len)
+        is_shorter = 0 < longest < plan.options.max_model_len
+        sure = f"; --max-model-len {longest} surely fits" if is_shorter else ""
+        yield f"likely fits, not surely: {doubt.code}: {doubt.message}{sure}"
 
 
 def machines(plan: Plan) -> str:
@@ -82,7 +94,7 @@ def smaller_batch(plan: Plan, requested: ServingOptions) -> str | None:
     """
     if requested.max_num_seqs is None:
         return None
-    for seqs in SMALLER_BATCHES:
+    for seqs in dict.fromkeys(seqs for seqs, _ in LOWER_BATCHES):
         if seqs >= plan.options.max_num_seqs:
             continue
         smaller = try_layouts(plan.model, plan.instance, replace(requested, max_num_seqs=seqs))

@@ -12,28 +12,29 @@ from vllm_eks.planner.memory.stages import Layout
 from vllm_eks.planner.models.known_models import ModelFacts
 
 
-def most_sequences(model: ModelFacts, layout: Layout, options: ResolvedOptions) -> int | None:
-    """Return the largest --max-num-seqs that vLLM accepts for the layout, or None when nothing limits it.
+def states_limit_sequences(model: ModelFacts, options: ResolvedOptions) -> bool:
+    """Return whether vLLM refuses a larger --max-num-seqs than it has KV cache blocks.
 
     A hybrid model keeps one block of states per sequence, and vLLM refuses to capture full CUDA graphs for more
-    sequences than it has blocks (config/compilation.py). The number of blocks is the low estimate.
+    sequences than it has blocks (config/compilation.py).
     """
     captures = not options.enforce_eager and options.version >= max(STATES_COUNTED_BEFORE_GRAPHS, FULL_GRAPHS_TOO)
-    if not model.architecture.has_states or not captures:
-        return None
-    return layout.blocks[0]
+    return captures and model.architecture.has_states
 
 
-def state_refusal(model: ModelFacts, layout: Layout, options: ResolvedOptions) -> Refusal | None:
-    """Return a refusal when vLLM would not start with this --max-num-seqs, or None when it would."""
-    most = most_sequences(model, layout, options)
-    if most is None or options.max_num_seqs <= most:
+def state_refusal(model: ModelFacts, layout: Layout, options: ResolvedOptions, *, cautious: bool) -> Refusal | None:
+    """Return a refusal when vLLM would not start with this --max-num-seqs, or None when it would.
+
+    The number of blocks is the cautious estimate, or the likely one.
+    """
+    most = layout.least_blocks(cautious=cautious)
+    if options.max_num_seqs <= most or not states_limit_sequences(model, options):
         return None
     return Refusal(
         code="engine_refuses",
         message=f"{layout.label}: vLLM {version_text(options)} refuses more sequences than blocks of linear-attention "
-        f"state: --max-num-seqs is {options.max_num_seqs:,} and the low estimate is {most:,} blocks; set it to {most} "
-        "or less, or use --enforce-eager",
+        f"state: --max-num-seqs is {options.max_num_seqs:,} and the {'low' if cautious else 'likely'} estimate is "
+        f"{most:,} blocks; set it to {most} or less, or use --enforce-eager",
     )
 
 

@@ -33,9 +33,9 @@ COMPUTED = "weight bytes are computed from the config, not read from the files"
         (
             LLAMA_70B,
             "g5.48xlarge",
-            {"vllm_version": "0.21.0", "max_model_len": 16384},
-            "--max-num-seqs is lowered to 128 to fit 1 x g5.48xlarge ($16.29/h): "
-            "vLLM's default of 256 needs 2 x g5.48xlarge ($32.58/h)",
+            {},
+            "lowered to fit 1 x g5.48xlarge ($16.29/h): --max-num-seqs 64 (default 256); with the defaults it only "
+            "likely fits",
         ),
         (
             "Qwen/Qwen3.5-397B-A17B",

@@ -57,13 +57,13 @@ def test_full_scout_on_one_node_is_refused_with_what_it_needs_has_and_what_would
     assert [(r.code, r.message) for r in plan.refusals] == [
         (
             "weights_do_not_fit",
-            "TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables + 0.46 activations + 0.92 overhead "
-            "= 29.19 of 20.22 GiB a GPU (even with --max-num-seqs 32)",
+            "TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables + 0.42 activations + 0.79 overhead "
+            "= 29.01 of 20.22 GiB a GPU (even with --max-num-seqs 32, --max-model-len 2048)",
         )
     ]
     assert plan.suggestions == (
         "--pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)",
-        "the cheapest that fits: TP=1 PP=3 on 3 x g7e.2xlarge ($10.09/h)",
+        "the cheapest that fits: TP=1 PP=3 on 3 x g7e.2xlarge ($10.09/h), with --max-model-len 8192",
     )
 
 
@@ -88,14 +88,20 @@ def test_a_context_that_memory_does_not_hold_says_how_far_it_could_go() -> None:
     assert [(r.code, r.message) for r in plan.refusals] == [
         (
             "kv_cache_too_small",
-            "TP=4 PP=1: stage 1 of 1 has 6.68 GiB left for the KV cache, 4.78 by the low estimate (32.89 GiB weights "
-            "and tables + 0.40 activations + 0.80 overhead = 34.09 of 40.77 GiB a GPU): 62,624 of the 131,072 tokens "
-            "of one request (even with --max-num-seqs 32)",
+            "TP=4 PP=1: stage 1 of 1 has 6.59 GiB left for the KV cache, 5.33 by the low estimate (32.89 GiB weights "
+            "and tables + 0.40 activations + 0.89 overhead = 34.18 of 40.77 GiB a GPU): 86,336 of the 131,072 tokens "
+            "of one request (even with --max-num-seqs 32, --max-num-batched-tokens 512)",
         )
     ]
-    assert plan.suggestions[0] == "--max-model-len 62624 fits this layout"
-    assert planned(LLAMA_70B, "g6e.12xlarge", max_model_len=62624, **kept).fits
-    assert not planned(LLAMA_70B, "g6e.12xlarge", max_model_len=62800, **kept).fits
+    assert plan.suggestions[0] == "--max-model-len 69792 fits this layout"
+    verdicts = {length: planned(LLAMA_70B, "g6e.12xlarge", max_model_len=length, **kept) for length in (69792, 86336)}
+    assert [found.verdict for found in verdicts.values()] == ["fits", "likely_fits"]
+    assert verdicts[86336].warnings == (
+        "likely fits, not surely: kv_cache_too_small: TP=4 PP=1: stage 1 of 1 has 6.59 GiB left for the KV cache, 5.33 "
+        "by the low estimate (32.89 GiB weights and tables + 0.40 activations + 0.89 overhead = 34.18 of 40.77 GiB a "
+        "GPU): 69,792 of the 86,336 tokens of one request; --max-model-len 69792 surely fits",
+    )
+    assert planned(LLAMA_70B, "g6e.12xlarge", max_model_len=87000, **kept).verdict == "refused"
 
 
 def test_a_context_above_the_model_s_own_limit_is_refused_as_such() -> None:

@@ -1,0 +1,65 @@
+"""Sizes that were not requested: vLLM's defaults, then the lower ones that the search tries before it adds a node."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions
+from vllm_eks.planner.models.known_models import ModelFacts
+
+LOWER_BATCHES = (
+    (512, 16384),
+    (256, 16384),
+    (256, 2048),
+    (128, 2048),
+    (64, 2048),
+    (32, 2048),
+    (32, 1024),
+    (32, 512),
+)
+"""Caps of --max-num-seqs and --max-num-batched-tokens. 256 and 2048 are vLLM's defaults for smaller GPUs."""
+LEAST_BATCH_WITH_IMAGES = 2048
+"""vLLM does not split an image over batches in every model, so a batch holds the largest."""
+SHORTER_CONTEXTS = (4096, 2048)
+"""Caps of our own default of --max-model-len."""
+
+
+def sizes_to_try(
+    model: ModelFacts, options: ResolvedOptions, requested: ServingOptions, *, least_batch: int
+) -> tuple[ResolvedOptions, ...]:
+    """Return the options with each set of sizes to try, the defaults first. A size that was requested stays.
+
+    Args:
+        model: The model, whose images a batch must hold.
+        options: The resolved options.
+        requested: What was requested: None for a default.
+        least_batch: The smallest --max-num-batched-tokens that the vLLM version accepts.
+    """
+    return tuple(dict.fromkeys((options, *_lower(model, options, requested, least_batch))))
+
+
+def _lower(
+    model: ModelFacts, options: ResolvedOptions, requested: ServingOptions, least_batch: int
+) -> Iterator[ResolvedOptions]:
+    if model.architecture.vision and options.images_per_prompt != 0:
+        least_batch = max(least_batch, LEAST_BATCH_WITH_IMAGES)
+    lower = options
+    for seqs, tokens in LOWER_BATCHES:
+        if requested.max_num_seqs is None:
+            lower = replace(lower, max_num_seqs=min(options.max_num_seqs, seqs))
+        if requested.max_num_batched_tokens is None:
+            least = max(least_batch, lower.max_num_seqs)
+            lower = replace(lower, max_num_batched_tokens=min(options.max_num_batched_tokens, max(tokens, least)))
+        yield lower
+    if requested.max_model_len is None:
+        for context in SHORTER_CONTEXTS:
+            yield replace(lower, max_model_len=min(options.max_model_len, context))
+
+
+def lowered(found: ResolvedOptions, default: ResolvedOptions) -> dict[str, tuple[int, int]]:
+    """Return each flag whose value is below its default, with both values."""
+    sizes = {
+        "--max-num-seqs": (found.max_num_seqs, default.max_num_seqs),
+        "--max-num-batched-tokens": (found.max_num_batched_tokens, default.max_num_batched_tokens),
+        "--max-model-len": (found.max_model_len, default.max_model_len),
+    }
+    return {flag: both for flag, both in sizes.items() if both[0] < both[1]}
