@@ -1,6 +1,7 @@
 """An estimate with its 90 % range."""
 
 from dataclasses import dataclass
+from math import hypot
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,17 @@ class Range:
         return Range(self.low * factor, self.best * factor, self.high * factor)
 
     def __add__(self, other: "Range") -> "Range":
-        """Add the ends separately, so that the low end assumes the worst of every term."""
+        """Add an independent estimate: each side is the root of the sum of the squares of both sides.
+
+        Terms that err for different reasons seldom err to the same side by all of their range at once.
+        """
+        best = self.best + other.best
+        low = hypot(self.best - self.low, other.best - other.low)
+        high = hypot(self.high - self.best, other.high - other.best)
+        return Range(best - low, best, best + high)
+
+    def with_correlated(self, other: "Range") -> "Range":
+        """Add an estimate that errs for the same reason, end to end."""
         return Range(self.low + other.low, self.best + other.best, self.high + other.high)
 
     def __neg__(self) -> "Range":

@@ -104,13 +104,14 @@ class Stage:
     def graphs_overflow_bytes(self) -> float:
         """Bytes by which the CUDA graphs exceed the memory outside the budget, by their high estimate.
 
-        Because of fragmentation, activations and overheads may be higher during graph capture than when vLLM measured
-        them.
+        Because of fragmentation, the activation peak may be higher during graph capture than when vLLM measured it.
+        The CUDA context is outside the budget too.
         """
+        slack = self.activations.bytes.high - self.activations.bytes.best
         if not self.outside_budget.high:
             return 0.0
-        growth = sum(term.bytes.high - term.bytes.best for term in (self.activations, *self.overheads))
-        return self.outside_budget.high + growth - (self.total_bytes - self.budget_bytes)
+        free = self.total_bytes - self.budget_bytes - constants.CUDA_CONTEXT_BYTES
+        return self.outside_budget.high + slack - free
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +137,8 @@ class Layout:
         )
 
     def least_blocks(self, *, cautious: bool) -> int:
-        """Return the blocks of each rank by the cautious estimate, or by the likely one."""
-        return self.blocks[0] if cautious else self.blocks[1]
-
-    def least_kv_cache_bytes(self, *, cautious: bool) -> float:
-        """Return the smallest KV cache of any rank by the cautious estimate, or by the likely one."""
-        return min(stage.kv_cache.low if cautious else stage.kv_cache.best for stage in self.stages)
+        """Return the blocks of each rank by the cautious or the likely estimate."""
+        return self.blocks[0 if cautious else 1]
 
     @property
     def cache(self) -> CacheLayout:

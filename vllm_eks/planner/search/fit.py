@@ -110,8 +110,8 @@ def host_refusals(
     elif kept_bytes and needed > POD_SHARE * instance.memory_gib * BYTES_PER_GIB:
         yield Refusal(
             code="host_too_small",
-            message=f"{workers} workers {may}need {gib(needed):.0f} GiB of host memory, {gib(kept_bytes):.0f} of it for "
-            f"what flags keep there, and the pods of {instance.type} get {POD_SHARE * instance.memory_gib:.0f} GiB",
+            message=f"{workers} workers {may}need {gib(needed):.0f} GiB of host memory, {gib(kept_bytes):.0f} of it "
+            f"for what flags keep there, and the pods of {instance.type} get {POD_SHARE * instance.memory_gib:.0f} GiB",
         )
 
 
@@ -178,7 +178,7 @@ def _all_layers_refusal(layout: Layout, options: ResolvedOptions, where: str, *,
         return None
     layers = range(sum(stage.layers for stage in layout.stages))
     needed = layout.cache.block_bytes(layers) * layout.cache.blocks_per_request(options.max_model_len, options)
-    least = layout.least_kv_cache_bytes(cautious=cautious)
+    least = min(stage.kv_cache.low if cautious else stage.kv_cache.best for stage in layout.stages)
     if needed <= least:
         return None
     return Refusal(

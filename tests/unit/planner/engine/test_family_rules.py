@@ -136,14 +136,14 @@ def test_a_version_that_does_not_know_the_architecture_is_a_wrong_question() -> 
 def test_some_versions_ask_each_stage_for_the_cache_of_all_layers(version: str, fits: bool) -> None:
     requested = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2, "max_model_len": 131072}
     found = planned(
-        LLAMA_70B, "g6.48xlarge", vllm_version=version, gpu_memory_utilization=0.72, max_num_seqs=256, **requested
+        LLAMA_70B, "g6.48xlarge", vllm_version=version, gpu_memory_utilization=0.69, max_num_seqs=256, **requested
     )
     assert (found.verdict == "fits") is fits
     if not fits:
         assert found.verdict == "likely_fits"
         assert found.doubts[0].code == "kv_cache_too_small"
         assert found.doubts[0].message.endswith(
-            "vLLM 0.15.1 requires KV cache for all layers on each rank, 5.00 GiB, and 4.25 GiB are free: "
+            "vLLM 0.15.1 requires KV cache for all layers on each rank, 5.00 GiB, and 4.68 GiB are free: "
             "use 0.17 or later, which counts only the layers of the rank"
         )
 

@@ -103,11 +103,13 @@ def test_prefix_caching_of_a_hybrid_keeps_a_second_state_where_it_is_on(
 
 
 def test_a_default_that_nobody_asked_for_is_lowered_before_a_node_is_added() -> None:
-    one = planned(LLAMA_70B)
-    assert (one.total_nodes, one.options.max_num_seqs) == (1, 64), "the largest that fits"
-    assert planned(LLAMA_70B, max_num_seqs=128, pipeline_parallel_size=1).verdict == "likely_fits"
+    asked = {"max_model_len": 49152, "vllm_version": "0.21.0"}
+    one = planned(LLAMA_70B, **asked)
+    assert (one.total_nodes, one.options.max_num_seqs, one.verdict) == (1, 64, "fits"), "the largest that surely fits"
+    larger = {"max_num_seqs": 128, "max_num_batched_tokens": 2048, "pipeline_parallel_size": 1}
+    assert planned(LLAMA_70B, **larger, **asked).verdict == "likely_fits"
     two = planned(QWEN_32B, tensor_parallel_size=4, replicas=2)
-    assert (two.total_nodes, two.options.max_num_seqs, two.usd_per_hour) == (1, 128, 16.288)
+    assert (two.total_nodes, two.options.max_num_seqs, two.usd_per_hour) == (1, 256, 16.288)
     kept = planned(LLAMA_70B, max_num_seqs=1024, max_num_batched_tokens=4096)
     assert (kept.total_nodes, kept.options.max_num_seqs) == (2, 1024), "what was asked for is kept"
     assert (kept.options.max_num_batched_tokens, kept.options.max_model_len) == (4096, 8192)

@@ -33,9 +33,16 @@ COMPUTED = "weight bytes are computed from the config, not read from the files"
         (
             LLAMA_70B,
             "g5.48xlarge",
-            {},
+            {"max_model_len": 49152, "vllm_version": "0.21.0"},
             "lowered to fit 1 x g5.48xlarge ($16.29/h): --max-num-seqs 64 (default 256); with the defaults it only "
             "likely fits",
+        ),
+        (
+            LLAMA_70B,
+            "g5.48xlarge",
+            {"max_model_len": 65536, "vllm_version": "0.21.0"},
+            "lowered to fit 1 x g5.48xlarge ($16.29/h): --max-num-seqs 32 (default 256), --max-num-batched-tokens 512 "
+            "(default 2048); with the defaults it needs 2 x g5.48xlarge ($32.58/h)",
         ),
         (
             "Qwen/Qwen3.5-397B-A17B",

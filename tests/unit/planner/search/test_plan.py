@@ -26,11 +26,11 @@ def test_the_guide_s_second_stack_full_scout_takes_two_nodes() -> None:
     assert plan.fits
     assert plan.layout is not None
     assert (plan.layout.label, plan.total_nodes, plan.usd_per_hour) == ("TP=8 PP=2", 2, 32.576)
-    assert plan.kv_cache_tokens == 302_375
-    assert plan.kv_cache_tokens_range == (35_190, 450_176)
+    assert plan.kv_cache_tokens == 302_518
+    assert plan.kv_cache_tokens_range == (206_976, 367_236)
     assert plan.max_concurrency == 18.46
     assert plan.options.max_num_seqs == 256
-    assert plan.largest_context_tokens == 77_504, "three layers of four keep 8,192 tokens and two batches at most"
+    assert plan.largest_context_tokens == 635_808, "three layers of four keep 8,192 tokens and two batches at most"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_full_scout_on_one_node_is_refused_with_what_it_needs_has_and_what_would
     assert [(r.code, r.message) for r in plan.refusals] == [
         (
             "weights_do_not_fit",
-            "TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables + 0.42 activations + 0.79 overhead "
-            "= 29.01 of 20.22 GiB a GPU (even with --max-num-seqs 32, --max-model-len 2048)",
+            "TP=8 PP=1: stage 1 of 1 needs 27.80 GiB weights and tables + 0.46 activations + 0.92 overhead "
+            "= 29.19 of 20.22 GiB a GPU (even with --max-num-seqs 32, --max-model-len 2048)",
         )
     ]
     assert plan.suggestions == (
@@ -88,20 +88,20 @@ def test_a_context_that_memory_does_not_hold_says_how_far_it_could_go() -> None:
     assert [(r.code, r.message) for r in plan.refusals] == [
         (
             "kv_cache_too_small",
-            "TP=4 PP=1: stage 1 of 1 has 6.59 GiB left for the KV cache, 5.33 by the low estimate (32.89 GiB weights "
-            "and tables + 0.40 activations + 0.89 overhead = 34.18 of 40.77 GiB a GPU): 86,336 of the 131,072 tokens "
+            "TP=4 PP=1: stage 1 of 1 has 6.70 GiB left for the KV cache, 5.93 by the low estimate (32.89 GiB weights "
+            "and tables + 0.40 activations + 0.77 overhead = 34.06 of 40.77 GiB a GPU): 87,856 of the 131,072 tokens "
             "of one request (even with --max-num-seqs 32, --max-num-batched-tokens 512)",
         )
     ]
-    assert plan.suggestions[0] == "--max-model-len 69792 fits this layout"
-    verdicts = {length: planned(LLAMA_70B, "g6e.12xlarge", max_model_len=length, **kept) for length in (69792, 86336)}
+    assert plan.suggestions[0] == "--max-model-len 77664 fits this layout"
+    verdicts = {length: planned(LLAMA_70B, "g6e.12xlarge", max_model_len=length, **kept) for length in (77664, 87856)}
     assert [found.verdict for found in verdicts.values()] == ["fits", "likely_fits"]
-    assert verdicts[86336].warnings == (
-        "likely fits, not surely: kv_cache_too_small: TP=4 PP=1: stage 1 of 1 has 6.59 GiB left for the KV cache, 5.33 "
-        "by the low estimate (32.89 GiB weights and tables + 0.40 activations + 0.89 overhead = 34.18 of 40.77 GiB a "
-        "GPU): 69,792 of the 86,336 tokens of one request; --max-model-len 69792 surely fits",
+    assert verdicts[87856].warnings == (
+        "likely fits, not surely: kv_cache_too_small: TP=4 PP=1: stage 1 of 1 has 6.70 GiB left for the KV cache, 5.93 "
+        "by the low estimate (32.89 GiB weights and tables + 0.40 activations + 0.77 overhead = 34.06 of 40.77 GiB a "
+        "GPU): 77,680 of the 87,856 tokens of one request; --max-model-len 77680 surely fits",
     )
-    assert planned(LLAMA_70B, "g6e.12xlarge", max_model_len=87000, **kept).verdict == "refused"
+    assert planned(LLAMA_70B, "g6e.12xlarge", max_model_len=88500, **kept).verdict == "refused"
 
 
 def test_a_context_above_the_model_s_own_limit_is_refused_as_such() -> None:

@@ -30,10 +30,10 @@ from vllm_eks.cli.views.plan_json import plan_json
         (
             LLAMA_70B,
             "g5.48xlarge",
-            {"max_num_seqs": 1024, "max_num_batched_tokens": 4096},
+            {"max_num_seqs": 512, "max_num_batched_tokens": 8192},
             [
                 "one g5.48xlarge does not hold a replica (weights_do_not_fit): TP=8 PP=2 needs 2 x g5.48xlarge "
-                "($32.58/h) instead of 1 x g5.48xlarge ($16.29/h); --max-num-seqs 512 (instead of 1024) fits 1 x "
+                "($32.58/h) instead of 1 x g5.48xlarge ($16.29/h); --max-num-seqs 128 (instead of 512) fits 1 x "
                 "g5.48xlarge ($16.29/h); to accept this without a warning, set --pipeline-parallel-size 2"
             ],
         ),
