@@ -58,7 +58,7 @@ def test_the_reading_of_a_report_can_fail() -> None:
     assert run.unmapped is None
     assert Run({**run.row, "speculative": "eagle"}).unmapped
     assert Run({**run.row, "nodes": 2, "gpus": 16, "tp": 16}).unmapped
-    assert Run({**run.row, "config_dir": "cases/S14"}).unmapped
+    assert Run({**run.row, "config_dir": "cases/N51"}).unmapped
     assert Run({**run.row, "vllm_version": "0.7.3"}).before_0_8 == "vLLM 0.7.3"
     assert run.before_0_8 is None
 
@@ -96,10 +96,10 @@ def test_a_run_without_a_logged_cache_has_no_edge_and_says_so() -> None:
 def test_each_report_takes_another_table_and_names_every_row_that_it_cannot_map(tool: str, tmp_path: Path) -> None:
     shutil.copytree(RUNS, tmp_path / "runs")
     rows = (RUNS / "cases.jsonl").read_text().splitlines()
-    chosen = [row for row in rows if any(f'"id": "{of}"' in row for of in ("S22", "N41", "S14"))]
+    chosen = [row for row in rows if any(f'"id": "{of}"' in row for of in ("S22", "N41", "N51"))]
     (tmp_path / "runs" / "cases.jsonl").write_text("\n".join(chosen))
     program = [sys.executable, "-m", f"tests.accuracy.{tool}", str(tmp_path / "runs")]
     found = subprocess.run(program, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
-    assert "S14 ai21labs/AI21-Jamba-1.5-Mini: " in found.stdout
+    assert "N51 nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8: " in found.stdout
     assert {"report": "3 runs: 2 counted", "boundary": "2 runs moved"}[tool] in found.stdout
     assert "1 not mapped" in found.stdout

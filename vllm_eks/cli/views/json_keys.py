@@ -6,12 +6,12 @@ PLAN_KEYS: Mapping[str, str] = {
     "model.id": "The Hugging Face id, or the folder.",
     "model.revision": "The locked commit; null where none is locked.",
     "model.architecture": "The architecture's name in `config.json`.",
-    "model.parameters": "The number of parameters.",
-    "model.weights_bytes": "The size of the weights in bytes.",
     "model.confidence": (
         "How the architecture was read: `known` (its rules are written down) or `estimated` (from the fields of "
         "`config.json`)."
     ),
+    "model.parameters": "The number of parameters.",
+    "model.weights_bytes": "The size of the weights in bytes.",
     "model.weights_source": (
         "Where that size comes from: `computed` (from `config.json`), `index` or `headers` (of the safetensors files)."
     ),

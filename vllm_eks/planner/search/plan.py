@@ -8,12 +8,12 @@ from vllm_eks.planner.engine.startup import StartupBudget, startup_budget
 from vllm_eks.planner.engine.validity import Refusal
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory.stages import Layout
+from vllm_eks.planner.models.architecture import Confidence
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.fit import largest_context
 from vllm_eks.planner.search.roofline import Roofline, roofline, usd_per_million_tokens
 
 Verdict = Literal["fits", "likely_fits", "refused", "unknown"]
-Confidence = Literal["known", "estimated"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Plan:
     @property
     def confidence(self) -> Confidence:
         """Whether the planner knows the architecture, or estimates it from its config and tensors."""
-        return "estimated" if self.model.architecture.is_assumed else "known"
+        return self.model.architecture.confidence
 
     @property
     def stages_per_node(self) -> int:
