@@ -9,6 +9,7 @@ from vllm_eks.planner.hardware.instances import Gpu, InstanceType
 from vllm_eks.planner.memory import terms as memory
 from vllm_eks.planner.memory.activations import activation_term, sampler_state_term
 from vllm_eks.planner.memory.budget import split_budget
+from vllm_eks.planner.memory.constants import CUDA_CONTEXT_BYTES
 from vllm_eks.planner.memory.draft import with_draft
 from vllm_eks.planner.memory.flag_terms import flag_terms
 from vllm_eks.planner.memory.kv_cache import CacheLayout, cache_layout
@@ -104,14 +105,12 @@ class Stage:
     def graphs_overflow_bytes(self) -> float:
         """Bytes by which the CUDA graphs exceed the memory outside the budget, by their high estimate.
 
-        Because of fragmentation, the activation peak may be higher during graph capture than when vLLM measured it.
-        The CUDA context is outside the budget too.
+        Fragmentation may raise the activation peak during graph capture. The CUDA context is outside the budget too.
         """
-        slack = self.activations.bytes.high - self.activations.bytes.best
         if not self.outside_budget.high:
             return 0.0
-        free = self.total_bytes - self.budget_bytes - constants.CUDA_CONTEXT_BYTES
-        return self.outside_budget.high + slack - free
+        slack = self.activations.bytes.high - self.activations.bytes.best
+        return self.outside_budget.high + slack + CUDA_CONTEXT_BYTES - (self.total_bytes - self.budget_bytes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -161,12 +161,22 @@ def test_offloaded_weights_leave_the_gpu_and_count_against_the_host() -> None:
     too_much = planned(
         LLAMA_8B, "g6e.xlarge", pipeline_parallel_size=1, flags=engine_flags(("--cpu-offload-gb=12",), "0.27.0")
     )
-    (refusal,) = too_much.refusals
-    assert refusal.code == "host_too_small"
-    assert refusal.message == (
+    (doubt,) = too_much.doubts
+    assert doubt.code == "host_too_small"
+    assert doubt.message == (
         "1 workers may need 26 GiB of host memory, 18 of it for what flags keep there, and the pods of g6e.xlarge get "
         "26 GiB"
     )
+    refused = planned(
+        LLAMA_8B, "g6e.xlarge", pipeline_parallel_size=1, flags=engine_flags(("--cpu-offload-gb=14",), "0.27.0")
+    )
+    assert [(refusal.code, refusal.message) for refusal in refused.refusals] == [
+        (
+            "host_too_small",
+            "1 workers need 28 GiB of host memory, 21 of it for what flags keep there, and the pods of g6e.xlarge get "
+            "26 GiB",
+        )
+    ]
 
 
 def test_every_layer_of_a_group_but_the_fetched_one_leaves_the_gpu() -> None:
@@ -195,7 +205,8 @@ def test_a_cache_size_that_a_flag_sets_is_the_plan_s_or_is_refused() -> None:
     assert refusal.code == "weights_do_not_fit"
     assert refusal.message.startswith("TP=1 PP=1: 40.00 GiB of KV cache are set by a flag, and ")
     assert refusal.message.endswith(
-        " GiB are left for it on a GPU; lower or remove the flag (even with --max-num-seqs 32)"
+        " GiB are left for it on a GPU; lower or remove the flag (even with --max-num-seqs 32, "
+        "--max-num-batched-tokens 512, --max-model-len 2048)"
     )
 
 

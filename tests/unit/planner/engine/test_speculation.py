@@ -13,6 +13,7 @@ from vllm_eks.planner.engine.counted_flags import checked_flags
 from vllm_eks.planner.engine.flag_rules import drafter_errors
 from vllm_eks.planner.engine.speculation import Speculation, parse_speculation
 from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.search.plan import Plan
 
 QWEN_27B = "Qwen/Qwen3.5-27B"
@@ -150,8 +151,9 @@ def test_a_head_that_is_not_locked_is_a_guess_with_a_wide_range() -> None:
     head = laid_out(
         speculating(LLAMA_8B, "g6e.xlarge", {"method": "eagle3", "model": "org/head", "num_speculative_tokens": 3})
     ).tightest.weights
-    low, best, high = (head.bytes.low - plain.low, head.bytes.best - plain.best, head.bytes.high - plain.high)
-    assert (low, high) == (pytest.approx(best / 2), pytest.approx(best * 2))
+    best = head.bytes.best - plain.best
+    guess = plain + Range(best / 2, best, best * 2)
+    assert (head.bytes.low, head.bytes.high) == (pytest.approx(guess.low), pytest.approx(guess.high))
     assert head.rule.endswith("; and eagle3: one dense layer, a guess, because org/head is not locked")
 
 
