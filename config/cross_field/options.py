@@ -63,9 +63,10 @@ def prefill_faults(model: ModelSettings, instance: InstanceType, facts: ModelFac
     """Yield a fault where a whole prompt has no room in a batch, and may not be cut into chunks."""
     if model.enable_chunked_prefill is not False:
         return
-    default_tokens, _ = batch_defaults(instance, parse_version(model.vllm_version))
+    version = parse_version(model.vllm_version)
+    default_tokens, _ = batch_defaults(instance, version)
     tokens = model.max_num_batched_tokens or default_tokens
-    limit = facts.architecture.max_position_embeddings if facts else DEFAULT_CONTEXT_TOKENS
+    limit = facts.architecture.context_limit(version) if facts else DEFAULT_CONTEXT_TOKENS
     context = model.max_model_len or min(limit, DEFAULT_CONTEXT_TOKENS)
     if tokens < context:
         yield Fault(

@@ -23,6 +23,7 @@ from vllm_eks.planner.models.known_models import ModelFacts, read_model_folder
 from vllm_eks.planner.models.layer_weights import absorbed_bytes
 from vllm_eks.planner.search.fit import check_version, context_refusals
 from vllm_eks.planner.units import BYTES_PER_GIB
+from vllm_eks.planner.vllm_version import parse_version
 
 TESTED = Path(__file__).parents[1] / "data" / "oracle"
 """The part of the table that the tests hold."""
@@ -77,7 +78,7 @@ class Question:
         )
 
     def options(self, layout: dict[str, Any]) -> ResolvedOptions:
-        limit = self.facts.architecture.max_position_embeddings
+        limit = self.facts.architecture.context_limit(parse_version(self.row["vllm"]))
         requested = ServingOptions(
             max_model_len=layout.get("max_model_len"),
             max_num_seqs=self.row["max_num_seqs"],

@@ -9,6 +9,9 @@ from vllm_eks.planner.models.mixers import Attention, Beside, GroupedQuery, Late
 from vllm_eks.planner.models.quantization import NONE, Quantization
 from vllm_eks.planner.vllm_version import OLDEST, Version
 
+YARN_IS_SCALED_ALREADY: Version = (0, 30, 0)
+"""The factor of YaRN no longer lengthens the context (config/model.py; in 0.30.0, not in 0.29.0)."""
+
 Confidence = Literal["known", "estimated"]
 """`known`: a family whose rules are written down. `estimated`: told from the config's fields alone."""
 
@@ -87,7 +90,10 @@ class Architecture:
     vocab_size: int
     intermediate_size: int
     """Size of the dense layers, or 0 when all layers are mixtures of experts."""
-    max_position_embeddings: int
+    context_tokens: int
+    """The longest context that vLLM accepts without an override, since YARN_IS_SCALED_ALREADY."""
+    older_context_tokens: int
+    """The same in earlier versions."""
     tie_word_embeddings: bool
     has_qkv_bias: bool
     norm_values_per_layer: int
@@ -119,6 +125,10 @@ class Architecture:
     """Parameters of each layer where they were told from fields, or none for a family."""
     extra_parameters: int = 0
     """Embeddings of each layer (Gemma 3n, Gemma 4) and learned positions, split like the embedding."""
+
+    def context_limit(self, version: Version) -> int:
+        """Return the longest context that this vLLM version accepts without an override."""
+        return self.context_tokens if version >= YARN_IS_SCALED_ALREADY else self.older_context_tokens
 
     @property
     def dense_layers(self) -> int:

@@ -12,6 +12,7 @@ from vllm_eks.planner.models.families import FAMILIES, Family
 from vllm_eks.planner.models.from_fields.reader import read_fields
 from vllm_eks.planner.models.mixers import Attention, GroupedQuery, Latent, LinearState
 from vllm_eks.planner.models.quantization_config import parse_quantization
+from vllm_eks.planner.models.rope import context_limits
 from vllm_eks.planner.models.rotary import parse_rotary
 from vllm_eks.planner.models.vision import parse_vision
 
@@ -57,6 +58,9 @@ def parse_config(config: Mapping[str, Any], *, where: str) -> Architecture:
     experts = _experts(family, text, where)
     moe_layers = _moe_layers(family, text, layers) if experts else frozenset[int]()
     attention = tuple(_attention(family, text, index) for index in range(layers))
+    context, older_context = context_limits(
+        text, model_type=str(text.get("model_type") or config.get("model_type") or "")
+    )
     return Architecture(
         name=name,
         hidden_size=int(text["hidden_size"]),
@@ -66,7 +70,8 @@ def parse_config(config: Mapping[str, Any], *, where: str) -> Architecture:
         head_dim=_head_dim(text),
         vocab_size=int(text["vocab_size"]),
         intermediate_size=_dense_size(family, text) if len(moe_layers) < layers else 0,
-        max_position_embeddings=int(text["max_position_embeddings"]),
+        context_tokens=context,
+        older_context_tokens=older_context,
         tie_word_embeddings=_has_tied_embeddings(config, text, family),
         has_qkv_bias=family.qkv_bias or bool(text.get("attention_bias", False)),
         norm_values_per_layer=_norm_values(family, text),

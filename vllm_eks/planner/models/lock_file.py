@@ -26,6 +26,7 @@ TEXT_FIELDS = tuple(
     qk_rope_head_dim v_head_dim index_head_dim index_n_heads num_nextn_predict_layers mtp_num_hidden_layers
     rope_scaling rope_parameters partial_rotary_factor rotary_pct rotary_emb_fraction rotary_dim
     indexer_rope_interleave dual_chunk_attention_config original_max_position_embeddings
+    model_max_length max_seq_len seq_length max_sequence_length
     """.split()
 )
 """The fields of a decoder that config_json.py reads."""

@@ -39,7 +39,7 @@ def check_version(model: ModelFacts, options: ResolvedOptions) -> None:
 
 def context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Refusal]:
     """Yield a refusal when the requested context exceeds the model's limit."""
-    limit = model.architecture.max_position_embeddings
+    limit = model.architecture.context_limit(options.version)
     if options.max_model_len > limit:
         message = f"max model len {options.max_model_len:,} is above the model's own limit of {limit:,} tokens"
         yield Refusal(code="context_too_long", message=message)

@@ -46,7 +46,7 @@ def try_layouts(
     Raises:
         WrongQuestion: The options are invalid (an unsupported version, sizes below 1).
     """
-    limit = model.architecture.max_position_embeddings
+    limit = model.architecture.context_limit(parse_version(requested.vllm_version))
     options = resolve(requested, instance, context_limit_tokens=limit)
     check_version(model, options)
     replicas, zones = requested.replicas, requested.zones

@@ -50,7 +50,9 @@ def _about_layout(plan: Plan, layout: Layout, requested: ServingOptions) -> Iter
 def _lowered_defaults(plan: Plan, requested: ServingOptions) -> Iterator[str]:
     """Yield each default that the plan overrides, with the nodes that the defaults would need."""
     options = plan.options
-    default = resolve(requested, plan.instance, context_limit_tokens=plan.model.architecture.max_position_embeddings)
+    default = resolve(
+        requested, plan.instance, context_limit_tokens=plan.model.architecture.context_limit(options.version)
+    )
     below = lowered(options, default)
     if below:
         kept = replace(

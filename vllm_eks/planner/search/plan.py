@@ -146,7 +146,9 @@ class Plan:
         """The longest --max-model-len that fits this layout by the low estimate, up to the model's limit."""
         if self.layout is None:
             return 0
-        return largest_context(self.layout, self.options, limit_tokens=self.model.architecture.max_position_embeddings)
+        return largest_context(
+            self.layout, self.options, limit_tokens=self.model.architecture.context_limit(self.options.version)
+        )
 
     @property
     def roofline(self) -> Roofline | None:

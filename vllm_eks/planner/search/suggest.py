@@ -46,7 +46,7 @@ def _shorter_context(refused: Plan, requested: ServingOptions) -> Iterator[str]:
 
 def _legal_context(refused: Plan, requested: ServingOptions) -> Iterator[str]:
     """Yield the longest context within the model's limit with which the same options fit."""
-    limit = refused.model.architecture.max_position_embeddings
+    limit = refused.model.architecture.context_limit(refused.options.version)
     if refused.options.max_model_len <= limit:
         return
     within = try_layouts(refused.model, refused.instance, replace(requested, max_model_len=limit))
@@ -62,7 +62,7 @@ def _legal_context(refused: Plan, requested: ServingOptions) -> Iterator[str]:
 
 def _within_limit(refused: Plan, requested: ServingOptions) -> ServingOptions:
     """Return the options with the context cut to the model's limit."""
-    limit = refused.model.architecture.max_position_embeddings
+    limit = refused.model.architecture.context_limit(refused.options.version)
     too_long = requested.max_model_len is not None and requested.max_model_len > limit
     return replace(requested, max_model_len=limit) if too_long else requested
 

@@ -20,6 +20,7 @@ from vllm_eks.planner.models.layer_shape import LayerShape
 from vllm_eks.planner.models.mixer_shapes import beside, grouped_query_shape, latent_shape, state_shape
 from vllm_eks.planner.models.mixers import Attention, Beside, GroupedQuery, Latent, LayerKind, NoMixer
 from vllm_eks.planner.models.quantization_config import parse_quantization
+from vllm_eks.planner.models.rope import context_limits
 
 GATED_ACTIVATIONS = ("silu", "swish", "swiglu", "swigluoai", "situ", "geglu", "gelu_pytorch_tanh", "silu_and_mul")
 """Activations of an MLP with a gate, which has three matrices. Others have two."""
@@ -65,6 +66,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         for index, (one, size) in enumerate(zip(attention, sizes, strict=True))
     )
     first = _first_attention(attention)
+    context, older_context = context_limits(fields, model_type=str(fields.get("model_type") or ""))
     heads = first.heads if first else 1
     kv_heads = first.kv_heads if isinstance(first, GroupedQuery) else heads
     return Architecture(
@@ -76,7 +78,8 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         head_dim=first.head_dim if isinstance(first, GroupedQuery) else hidden // heads,
         vocab_size=count(fields, "vocab_size"),
         intermediate_size=max(sizes),
-        max_position_embeddings=count(fields, "max_position_embeddings"),
+        context_tokens=context,
+        older_context_tokens=older_context,
         tie_word_embeddings=_is_tied(config, fields, traits),
         has_qkv_bias=bool(fields.get("attention_bias", False)),
         norm_values_per_layer=2 * hidden,
