@@ -8,34 +8,46 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from vllm_eks.planner.models.counts import count
+from vllm_eks.planner.models.defaults import fill_defaults
+from vllm_eks.planner.models.from_fields.names import decoder_fields
+from vllm_eks.planner.models.from_fields.towers import read_towers
+from vllm_eks.planner.models.from_fields.traits import PROJECTORS, Projector, Traits
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "vllm_eks" / "data" / "architectures.json"
 BY_HAND = Path(__file__).parent / "architecture_rows.json"
-TOWER = re.compile(
-    r"visual|vision|vit\b|vit_|image|mm_projector|multi_modal|audio|speech|sound|encoder|projector|merger"
-)
 EMBEDDING = re.compile(
     r"embed_tokens\.|word_embeddings\.|\.wte\.|tok_embeddings|embed_in\.|embeddings\.weight|\.embedding\."
 )
 HEAD = re.compile(r"lm_head|embed_out|output_layer|^output\.weight")
 POSITIONS = re.compile(r"\.wpe\.|embed_positions|position_embeddings?\.")
 GATED = re.compile(r"gate_up|gate_proj|gating|\.w1\.|\.w3\.|input_linear|linear_fc1|up_gate")
-SPLIT_BELOW = 0.7
-"""Share of its size at TP 1 below which a tower is split."""
+ATTENTION_GATE = re.compile(r"self_attn\.(output_gate|gate_proj|linear_gate|g_proj|gate)")
+NO_PIPELINE = "Pipeline parallelism is not supported"
 
 
-def is_tower(name: str) -> bool:
-    """Return whether a tensor belongs to a vision or audio tower."""
-    return bool(TOWER.search(name)) and not re.search(r"language_model|text_model|\.llm\.", name)
+def tower_names(stage: Mapping[str, Any], prefix: str) -> set[str]:
+    """Return the names of the tensors outside the decoder."""
+    return {name for name in stage["names"] if not name.startswith(prefix) and not HEAD.search(name)}
 
 
-def tower_bytes(stage: Mapping[str, Any]) -> int:
+def decoder_prefix(names: Iterable[str]) -> str:
+    """Return what the names of the decoder's tensors begin with."""
+    first = next((name for name in names if EMBEDDING.search(name)), "model.")
+    outer = re.split(
+        r"(?:model\.|transformer\.|backbone\.)?(?:embed_tokens|word_embeddings|wte|embed_in|embed)", first
+    )[0]
+    return outer or first.split(".")[0] + "."
+
+
+def tower_bytes(stage: Mapping[str, Any], prefix: str) -> int:
     """Return the bytes of all towers on a rank."""
-    return sum(size for name, (_, _, size) in stage["names"].items() if is_tower(name) and "rotary" not in name)
+    return sum(stage["names"][name][2] for name in tower_names(stage, prefix) if "rotary" not in name)
 
 
 def has_gate(tensors: Mapping[str, Any]) -> bool | None:
@@ -49,9 +61,28 @@ def has_gate(tensors: Mapping[str, Any]) -> bool | None:
     return any(GATED.search(name) for name in mlps) if mlps else None
 
 
-def ends(stages: list[Mapping[str, Any]]) -> dict[str, Any]:
+def has_towers(config: Mapping[str, Any]) -> bool:
+    """Return whether a config describes a vision or audio tower."""
+    return read_towers(fill_defaults(config), Traits(), text_hidden=1) is not None
+
+
+def projector(config: Mapping[str, Any], row: Mapping[str, Any], parameters: float) -> dict[str, Any]:
+    """Return the form of projector that comes nearest to the towers' parameters, unless it is the usual one."""
+    filled = fill_defaults(config)
+    hidden = count(decoder_fields(filled), "hidden_size")
+
+    def miss(kind: Projector | None) -> float:
+        traits = Traits(has_gated_towers=row["has_gated_towers"], projector=kind)
+        towers = read_towers(filled, traits, text_hidden=hidden)
+        return abs((towers.parameters if towers else 0) - parameters)
+
+    best = min((None, *PROJECTORS), key=miss)
+    return {"projector": best} if best and miss(best) < 0.98 * miss(None) else {}
+
+
+def ends(stages: list[Mapping[str, Any]], prefix: str) -> dict[str, Any]:
     """Return whether stages have an embedding or a head that they do not use. A tied embedding is used as the head."""
-    names = [[name for name in stage["names"] if not is_tower(name)] for stage in stages]
+    names = [[name for name in stage["names"] if name.startswith(prefix) or HEAD.search(name)] for stage in stages]
     has_embedding = [any(EMBEDDING.search(name) for name in some) for some in names]
     has_head = [any(HEAD.search(name) for name in some) for some in names]
     tied = not any(has_head)
@@ -67,7 +98,9 @@ def traits(answers: Mapping[tuple[int, int], Mapping[str, Any]]) -> dict[str, An
     """Return the traits that differ from the usual ones."""
     row: dict[str, Any] = {}
     whole = answers[1, 1]["stages"][0]
-    decoder = {name: tensor for name, tensor in whole["names"].items() if not is_tower(name)}
+    prefix = decoder_prefix(whole["names"])
+    outside = tower_names(whole, prefix) if has_towers(answers[1, 1]["config"]) else set[str]()
+    decoder = {name: tensor for name, tensor in whole["names"].items() if name not in outside}
     gated = has_gate(decoder)
     if gated is not None:
         row["has_gated_mlp"] = gated
@@ -75,30 +108,44 @@ def traits(answers: Mapping[tuple[int, int], Mapping[str, Any]]) -> dict[str, An
         row["has_rotary"] = False
     if any(POSITIONS.search(name) for name in decoder):
         row["has_learned_positions"] = True
-    towers = {name: tensor for name, tensor in whole["names"].items() if is_tower(name)}
+    if has_towers(answers[1, 1]["config"]) and not tower_bytes(whole, prefix):
+        row["has_towers"] = False
+    towers = {name: tensor for name, tensor in whole["names"].items() if name in outside}
+    gates = [shape[0] for name, (_, shape, _) in decoder.items() if ATTENTION_GATE.search(name) and len(shape) == 2]
+    outputs = [shape[1] for name, (_, shape, _) in decoder.items() if name.endswith("self_attn.o_proj.weight")]
+    if gates and outputs and max(gates) >= max(outputs):
+        row["has_attention_gate"] = True
     if towers:
         row["has_gated_towers"] = bool(has_gate(towers))
+        row |= projector(answers[1, 1]["config"], row, tower_bytes(whole, prefix) / 2)
     for (tp, pp), answer in answers.items():
         if towers and tp > 1 and pp == 1:
-            split = tower_bytes(answer["stages"][0]) < SPLIT_BELOW * tower_bytes(whole)
-            if not split:
-                row["has_sharded_towers"] = False
+            # whole + split / tp = held
+            total, held = tower_bytes(whole, prefix), tower_bytes(answer["stages"][0], prefix)
+            share = (tp * held - total) / ((tp - 1) * total)
+            if share > 0.002:
+                row["whole_tower_share"] = round(min(1.0, share), 3)
         if pp > 1:
-            row |= ends(answer["stages"])
+            row |= ends(answer["stages"], prefix)
     return row
 
 
 def main(files: list[str]) -> None:
     """Write the table from all answers that are not refusals."""
     answers: dict[str, dict[tuple[int, int], Any]] = defaultdict(dict)
+    without_pipeline: set[str] = set()
     for file in files:
         for line in Path(file).read_text().splitlines():
             if not line.startswith("{"):
                 continue
             answer = json.loads(line)
+            if NO_PIPELINE in answer.get("refused", ""):
+                without_pipeline.add(answer["architecture"])
             if "stages" in answer:
                 answers[answer["architecture"]][answer["tp"], answer["pp"]] = answer
     rows = {name: traits(found) for name, found in answers.items() if (1, 1) in found}
+    for name in without_pipeline:
+        rows[name] = {**rows.get(name, {}), "has_pipeline": False}
     for name, row in json.loads(BY_HAND.read_text()).items():
         rows[name] = {**rows.get(name, {}), **row}
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in sorted(rows.items()))

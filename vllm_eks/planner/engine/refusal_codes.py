@@ -78,8 +78,9 @@ REFUSAL_CODES: Mapping[RefusalCode, CodeText] = {
         fix="Choose a newer GPU, another quantization of the model, or a version that has it.",
     ),
     "pipeline_unsupported": CodeText(
-        cause="Pipeline stages on several nodes need vLLM's own multi-node start, which older versions lack.",
-        fix="Use vLLM 0.11.1 or later, or an instance type that holds all stages.",
+        cause="Pipeline stages on several nodes need vLLM's own multi-node start, which older versions lack, or "
+        "vLLM's class of the model cannot be split into stages.",
+        fix="Use vLLM 0.11.1 or later, or an instance type that holds all stages or the whole model.",
     ),
     "too_few_layers": CodeText(
         cause="The model has fewer layers than there are pipeline stages.",

@@ -20,7 +20,16 @@ from vllm_eks.planner.engine.versions import (
 )
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.architecture import Architecture
-from vllm_eks.planner.models.mixers import GroupedQuery
+from vllm_eks.planner.models.mixers import (
+    Beside,
+    GroupedQuery,
+    KimiDelta,
+    Lightning,
+    LinearState,
+    Mamba1,
+    Mamba2,
+    ShortConv,
+)
 from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.models.weights import padded_vocab_size
 from vllm_eks.planner.vllm_version import Version
@@ -84,6 +93,9 @@ def _gpus(instance: InstanceType, tp: int) -> Iterator[Refusal]:
 
 
 def _heads(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:
+    if model.is_attention_free:
+        yield from _states(model, tp)
+        return
     heads, kv_heads = model.num_attention_heads, model.num_key_value_heads
     if heads % tp:
         yield Refusal(code="heads_not_divisible", message=f"{heads} attention heads cannot be split over TP={tp}")
@@ -93,18 +105,37 @@ def _heads(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[R
             code="kv_heads_not_divisible",
             message=f"{kv_heads} KV heads cannot be split or replicated evenly over TP={tp}",
         )
-    if model.linear:
-        for name, count in (("key", model.linear.key_heads), ("value", model.linear.value_heads)):
-            if count % tp:
-                yield Refusal(
-                    code="heads_not_divisible",
-                    message=f"{count} linear-attention {name} heads cannot be split over TP={tp}",
-                )
+    yield from _states(model, tp)
     if model.vision and model.vision.num_attention_heads % model.vision.split_over(tp, options.version):
         yield Refusal(
             code="heads_not_divisible",
             message=f"{model.vision.num_attention_heads} vision attention heads cannot be split over TP={tp}",
         )
+
+
+def _states(model: Architecture, tp: int) -> Iterator[Refusal]:
+    """Yield a refusal for each size of a state-keeping mixer that TP does not divide."""
+    sizes: dict[str, int] = {}
+    for layer in {*model.attention}:
+        match layer.state if isinstance(layer, Beside) else layer:
+            case LinearState() as mixer:
+                sizes |= {
+                    "linear-attention key heads": mixer.key_heads,
+                    "linear-attention value heads": mixer.value_heads,
+                }
+            case Mamba2() as mixer:
+                sizes |= {"Mamba heads": mixer.heads, "Mamba groups": 0 if mixer.groups == 1 else mixer.groups}
+            case Mamba1() as mixer:
+                sizes["Mamba channels"] = mixer.size
+            case ShortConv() as mixer:
+                sizes["convolution channels"] = mixer.size
+            case KimiDelta() | Lightning() as mixer:
+                sizes["linear-attention heads"] = mixer.heads
+            case _:
+                pass
+    for name, count in sizes.items():
+        if count % tp:
+            yield Refusal(code="heads_not_divisible", message=f"{count} {name} cannot be split over TP={tp}")
 
 
 def _shards(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:
@@ -132,6 +163,8 @@ def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_no
             code="too_few_layers",
             message=f"{model.num_hidden_layers} layers cannot fill PP={pp} stages",
         )
+    if pp > 1 and not model.has_pipeline:
+        yield Refusal(code="pipeline_unsupported", message=f"vLLM's class {model.name} has no pipeline parallelism")
     if pp > 1 and not in_one_node and options.version < NATIVE_MULTI_NODE:
         yield Refusal(
             code="pipeline_unsupported",

@@ -72,6 +72,9 @@ def _attention_cache(
     version: Version,
 ) -> LayerCache:
     if isinstance(attention, Latent):
+        if attention.caches_heads:
+            values = 2 * attention.heads // tp * (attention.qk_nope_head_dim + attention.qk_rope_head_dim)
+            return LayerCache(token_bytes=values * kv_bytes)
         # One compressed vector serves all heads, so every rank keeps all of it.
         return LayerCache(token_bytes=form.latent_bytes + (INDEXER_BYTES_PER_TOKEN if attention.index_heads else 0))
     window, is_chunked = attention.window_tokens, False

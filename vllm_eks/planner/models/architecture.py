@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from vllm_eks.planner.models.layer_shape import LayerShape
-from vllm_eks.planner.models.mixers import Attention, Beside, GroupedQuery, Latent, LinearState, StateMixer
+from vllm_eks.planner.models.mixers import Attention, Beside, Latent, LinearState, StateMixer
 from vllm_eks.planner.models.quantization import NONE, Quantization
 from vllm_eks.planner.vllm_version import OLDEST, Version
 
@@ -120,6 +120,10 @@ class Architecture:
     """Whether vLLM creates the head on all pipeline stages, not only on the last."""
     has_prefix_images: bool = False
     """Gemma 3: images attend in both directions, so one image must fit in a batch."""
+    has_pipeline: bool = True
+    """Whether vLLM's class supports pipeline parallelism."""
+    is_attention_free: bool = False
+    """Whether the class has no attention at all (Mamba)."""
     confidence: Confidence = "known"
     shapes: tuple[LayerShape, ...] = ()
     """Parameters of each layer where they were told from fields, or none for a family."""
@@ -145,11 +149,6 @@ class Architecture:
     def has_states(self) -> bool:
         """Whether any layer keeps a state of fixed size per request."""
         return any(isinstance(a, StateMixer | Beside) for a in self.attention)
-
-    @property
-    def is_attention_free(self) -> bool:
-        """Whether no layer has attention (Mamba)."""
-        return not any(isinstance(a, GroupedQuery | Latent | Beside) for a in self.attention)
 
     @cached_property
     def linear(self) -> LinearState | None:

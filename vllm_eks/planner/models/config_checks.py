@@ -76,7 +76,7 @@ def config_errors(text: Mapping[str, Any], family: Family) -> Iterator[str]:
     if not missing and not text.get("head_dim") and text["hidden_size"] < text["num_attention_heads"]:
         yield f"has more attention heads ({text['num_attention_heads']}) than hidden_size ({text['hidden_size']})"
     layers = text.get("num_hidden_layers")
-    if not is_count(layers) or not isinstance(layers, int):
+    if not is_count(layers):
         return
     if layers > MAX_LAYERS:
         yield f"has num_hidden_layers {layers}, which is more than any model has"

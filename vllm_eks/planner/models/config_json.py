@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.json_values import is_list, is_object, list_or_empty, object_or_empty
+from vllm_eks.json_values import is_list, is_object, list_or_empty
 from vllm_eks.planner.models.architecture import Architecture, Experts
 from vllm_eks.planner.models.config_checks import config_errors
 from vllm_eks.planner.models.counts import is_count
@@ -110,9 +110,8 @@ def _dense_size(family: Family, text: Mapping[str, Any]) -> int:
 
 
 def _has_tied_embeddings(config: Mapping[str, Any], text: Mapping[str, Any], family: Family) -> bool:
-    setting: object = object_or_empty(config.get("text_config")).get(
-        "tie_word_embeddings", config.get("tie_word_embeddings")
-    )
+    """Return whether embedding and head are one tensor. What the whole model says of it goes before its decoder."""
+    setting: object = config.get("tie_word_embeddings", text.get("tie_word_embeddings"))
     return family.ties_by_default if setting is None else bool(setting)
 
 

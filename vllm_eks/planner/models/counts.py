@@ -1,12 +1,12 @@
 """Whole numbers in a config.json."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 LARGEST_NUMBER = 10**9
 
 
-def is_count(value: object) -> bool:
+def is_count(value: object) -> TypeGuard[int]:
     """Return whether a JSON value is a whole number above 0."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 

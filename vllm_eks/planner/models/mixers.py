@@ -132,6 +132,8 @@ class Latent:
     index_heads: int = 0
     """Heads of the sparse indexer (DeepSeek V3.2), or 0 without one."""
     index_head_dim: int = 0
+    caches_heads: bool = False
+    """Whether the cache keeps keys and values of each head, as long as a key, instead of the latent (MiniCPM3)."""
     has_output_gate: bool = False
     """Kimi K3: a gate as large as the output."""
 

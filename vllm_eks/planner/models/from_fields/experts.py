@@ -63,7 +63,7 @@ def _refuse_unread(fields: Mapping[str, Any], number: int, where: str) -> None:
 def _size_of_each(fields: Mapping[str, Any]) -> int:
     if size := count(fields, "moe_intermediate_size"):
         return size
-    sizes = list_or_empty(fields.get("intermediate_size"))
+    sizes = [size for size in list_or_empty(fields.get("intermediate_size")) if is_count(size)]
     return max(sizes, default=0) or count(fields, "intermediate_size")
 
 
@@ -91,7 +91,7 @@ def _marked(fields: Mapping[str, Any], layers: int, where: str) -> frozenset[int
         return frozenset(index for index in everywhere if index < len(words) and "dense" not in str(words[index]))
     for key in ("moe_layers", "moe_layer_indices"):
         if numbers := list_or_empty(fields.get(key)):
-            return frozenset(int(number) for number in numbers)
+            return frozenset(number for number in numbers if isinstance(number, int))
     listed = fields.get("moe_layers_enum")
     if isinstance(listed, str) and listed:
         return frozenset(int(number) for number in listed.split(",") if number.strip().isdigit())
@@ -111,7 +111,7 @@ def _has_experts(fields: Mapping[str, Any], index: int, layers: int) -> bool:
     last = fields.get("moe_layer_end_index")
     if isinstance(last, int) and last >= 0 and index > last:
         return False
-    dense_only = {int(number) for number in list_or_empty(fields.get("mlp_only_layers"))}
+    dense_only = list_or_empty(fields.get("mlp_only_layers"))
     frequency = count(fields, "moe_layer_freq", "moe_layer_interval") or 1
     step = count(fields, "decoder_sparse_step", "interleave_moe_layer_step", "moe_every_n_layer") or 1
     sparse = (index + 1) % step == 0 if step > 1 else index % frequency == 0

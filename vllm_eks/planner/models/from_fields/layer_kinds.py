@@ -6,6 +6,7 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object, list_or_empty, object_or_empty
 from vllm_eks.planner.models.counts import count, is_count
+from vllm_eks.planner.models.from_fields.names import is_attention_free
 from vllm_eks.planner.models.mixers import LayerKind
 
 WORDS: Mapping[str, LayerKind] = {
@@ -22,6 +23,7 @@ WORDS: Mapping[str, LayerKind] = {
     "local_attention": "window",
     "swa": "window",
     "chunked_attention": "chunk",
+    "indexed_attention": "full",
     "linear_attention": "linear",
     "gated_deltanet": "linear",
     "kda": "linear",
@@ -95,18 +97,9 @@ def _of_patterns(fields: Mapping[str, Any], layers: int, where: str) -> tuple[La
         return tuple("full" if (index + 1) % size == 0 or index >= full_from else "linear" for index in range(layers))
     if count(fields, "mamba_d_ssm", "mamba_n_heads") and count(fields, "num_attention_heads"):
         return ("beside",) * layers
-    if has_states_only(fields):
+    if is_attention_free(fields):
         return ("mamba",) * layers
     return ("full",) * layers
-
-
-def has_states_only(fields: Mapping[str, Any]) -> bool:
-    """Return whether the model is a Mamba without attention."""
-    return bool(count(fields, "state_size", "d_state")) and str(fields.get("model_type")) in (
-        "mamba",
-        "mamba2",
-        "falcon_mamba",
-    )
 
 
 def _windows(fields: Mapping[str, Any], kinds: tuple[LayerKind, ...]) -> tuple[LayerKind, ...]:

@@ -1,6 +1,7 @@
 """The mixer of each decoder layer, from its kind and the sizes in the config.json."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
@@ -24,8 +25,17 @@ from vllm_eks.planner.models.mixers import (
 VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
-def read_mixer(fields: Mapping[str, Any], kind: LayerKind, index: int, *, where: str) -> Attention:
+def read_mixer(
+    fields: Mapping[str, Any], kind: LayerKind, index: int, *, caches_heads: bool = False, where: str
+) -> Attention:
     """Return the mixer of layer `index`.
+
+    Args:
+        fields: The decoder's fields under our names.
+        kind: The layer's kind.
+        index: Its number.
+        caches_heads: Whether latent attention keeps keys and values of each head in the cache.
+        where: The model id or folder, for messages.
 
     Raises:
         WrongQuestion: A size is missing.
@@ -45,7 +55,7 @@ def read_mixer(fields: Mapping[str, Any], kind: LayerKind, index: int, *, where:
             return Beside(attention=_grouped(fields, kind, index, where), state=_mamba_2(fields, where))
         case "full" | "window" | "chunk":
             if is_latent(fields):
-                return _latent(fields, index)
+                return replace(_latent(fields, index), caches_heads=caches_heads)
             return _grouped(fields, kind, index, where)
 
 
@@ -79,7 +89,7 @@ def _latent(fields: Mapping[str, Any], index: int) -> Latent:
         v_head_dim=count(fields, "v_head_dim") or nope,
         index_heads=count(fields, "index_n_heads") if has_indexer else 0,
         index_head_dim=count(fields, "index_head_dim") if has_indexer else 0,
-        has_output_gate=bool(fields.get("mla_use_output_gate")),
+        has_output_gate=bool(fields.get("mla_use_output_gate") or fields.get("attn_output_gate")),
     )
 
 
@@ -87,7 +97,9 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
     """Return the attention of a layer. Layers with a window have sizes of their own in some models."""
     slides = kind == "window"
     heads = _needed(fields, "num_attention_heads", where=where)
-    kv_heads = count(fields, "num_key_value_heads") or heads
+    # Falcon and GPT-BigCode say by a mark that all heads share one key and value.
+    shared = fields.get("multi_query") is True and not fields.get("new_decoder_architecture")
+    kv_heads = 1 if shared else count(fields, "num_key_value_heads") or heads
     head_dim = count(fields, "head_dim") or count(fields, "hidden_size") // heads
     value_dim = count(fields, "v_head_dim")
     blocks = list_or_empty(fields.get("block_configs"))
@@ -117,7 +129,7 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
     )
 
 
-def _linear(fields: Mapping[str, Any], where: str) -> LinearState | KimiDelta | Lightning:
+def _linear(fields: Mapping[str, Any], where: str) -> LinearState | KimiDelta | Lightning | Mamba2:
     kimi = object_or_empty(fields.get("linear_attn_config"))
     if count(kimi, "head_dim", "num_heads"):
         return KimiDelta(
@@ -135,6 +147,8 @@ def _linear(fields: Mapping[str, Any], where: str) -> LinearState | KimiDelta | 
             conv_kernel=count(fields, "linear_conv_kernel_dim") or 4,
             state_value_bytes=_state_value_bytes(fields),
         )
+    if count(fields, "mamba_num_heads", "mamba_n_heads"):
+        return _mamba_2(fields, where)  # transformers 5 calls Mamba layers "linear_attention"
     heads = _needed(fields, "num_attention_heads", where=where)
     return Lightning(
         heads=heads, head_dim=count(fields, "head_dim") or count(fields, "hidden_size") // heads, state_value_bytes=4

@@ -72,13 +72,20 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 LISTS = ("layer_types", "layers_block_type", "block_configs")
 """Lists with an entry for each layer."""
+ATTENTION_FREE = ("mamba", "mamba2", "falcon_mamba")
+UNLIMITED_POSITIONS = 2**20
+"""Of a model without attention, whose state does not grow."""
 DEFAULT_POSITIONS = 2048
 """What vLLM takes for the longest context when no field states it (config/model.py, default_max_len)."""
 
 
 def sections(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the config and the sections that lead to its decoder, the decoder's own last."""
-    yield config
+    """Yield the config and the sections that lead to its decoder, the decoder's own last.
+
+    Of models that also speak only the part that thinks is served.
+    """
+    if not is_object(config.get("thinker_config")):
+        yield config
     for name in TEXT_SECTIONS:
         inner: object = config.get(name)
         if is_object(inner) and inner:
@@ -100,7 +107,7 @@ def decoder_fields(config: Mapping[str, Any]) -> dict[str, Any]:
         # Nemotron 3 Ultra has a list of its layers and no count.
         fields["num_hidden_layers"] = next((len(fields[key]) for key in LISTS if is_list(fields.get(key))), None)
     if not is_count(fields.get("max_position_embeddings")):
-        fields["max_position_embeddings"] = DEFAULT_POSITIONS
+        fields["max_position_embeddings"] = UNLIMITED_POSITIONS if is_attention_free(fields) else DEFAULT_POSITIONS
     return fields
 
 
@@ -109,6 +116,9 @@ NUMBERS = frozenset(ALIASES) - {"mlp_activation", "intermediate_size"}
 
 def _largest(value: object) -> object:
     """Return the largest entry of a list with a number for each layer or kind, or the value itself."""
-    if is_list(value) and value and all(isinstance(item, int) for item in value):
-        return max(value)
-    return value
+    return max((item for item in value if is_count(item)), default=0) if is_list(value) else value
+
+
+def is_attention_free(fields: Mapping[str, Any]) -> bool:
+    """Return whether the model is a Mamba, which has no attention and no limit of positions."""
+    return str(fields.get("model_type")) in ATTENTION_FREE

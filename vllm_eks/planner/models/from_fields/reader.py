@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.json_values import list_or_empty, object_or_empty
+from vllm_eks.json_values import is_object, list_or_empty, object_or_empty
 from vllm_eks.planner.models.architecture import Architecture, Experts
 from vllm_eks.planner.models.config_checks import field_errors
-from vllm_eks.planner.models.counts import count
+from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.from_fields.experts import moe_layers, read_experts
 from vllm_eks.planner.models.from_fields.layer_kinds import layer_kinds
 from vllm_eks.planner.models.from_fields.mixers_of_layers import read_mixer
-from vllm_eks.planner.models.from_fields.names import decoder_fields
+from vllm_eks.planner.models.from_fields.names import decoder_fields, is_attention_free, sections
 from vllm_eks.planner.models.from_fields.tables import read_tables
 from vllm_eks.planner.models.from_fields.towers import read_towers
 from vllm_eks.planner.models.from_fields.traits import Traits, traits_of
@@ -52,12 +52,21 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         raise WrongQuestion(f"{where}: config.json {'; it '.join(errors)}")
     layers, hidden = count(fields, "num_hidden_layers"), count(fields, "hidden_size")
     kinds = layer_kinds(fields, layers, where=where)
-    attention = tuple(read_mixer(fields, kind, index, where=where) for index, kind in enumerate(kinds))
+    fields["attn_output_gate"] = fields.get("attn_output_gate", traits.has_attention_gate)
+    attention = tuple(
+        read_mixer(fields, kind, index, caches_heads=traits.whole_attention, where=where)
+        for index, kind in enumerate(kinds)
+    )
     matrices = 3 if _is_gated(fields, traits) else 2
     experts = read_experts(fields, matrices=matrices, where=where)
     sparse = moe_layers(fields, kinds, where=where) if experts else frozenset[int]()
     experts = experts if sparse else None
-    sizes = tuple(_dense_size(fields, kind, index, sparse, experts, where) for index, kind in enumerate(kinds))
+    # Where MLPs are layers of their own (Nemotron-H), the others have none.
+    apart = "mlp" in kinds or "moe" in kinds
+    sizes = tuple(
+        0 if apart and kind != "mlp" else _dense_size(fields, kind, index, sparse, where)
+        for index, kind in enumerate(kinds)
+    )
     if experts and fields.get("enable_moe_block"):
         # Gemma 4 has a dense MLP beside the experts of each layer.
         experts = replace(experts, shared_intermediate_size=count(fields, "intermediate_size"))
@@ -65,9 +74,13 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         _shape(fields, one, size, experts if index in sparse else None, hidden, matrices)
         for index, (one, size) in enumerate(zip(attention, sizes, strict=True))
     )
+    if traits.has_learned_positions:
+        # Beside the embedding, and whole on every rank (torch's own layer).
+        positions = count(fields, "max_position_embeddings") * hidden
+        shapes = (replace(shapes[0], unquantized_whole=shapes[0].unquantized_whole + positions), *shapes[1:])
     first = _first_attention(attention)
     context, older_context = context_limits(fields, model_type=str(fields.get("model_type") or ""))
-    heads = first.heads if first else 1
+    heads = first.heads if first else count(fields, "num_attention_heads") or 1
     kv_heads = first.kv_heads if isinstance(first, GroupedQuery) else heads
     return Architecture(
         name=name,
@@ -80,7 +93,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         intermediate_size=max(sizes),
         context_tokens=context,
         older_context_tokens=older_context,
-        tie_word_embeddings=_is_tied(config, fields, traits),
+        tie_word_embeddings=_is_tied(config, traits),
         has_qkv_bias=bool(fields.get("attention_bias", False)),
         norm_values_per_layer=2 * hidden,
         dtype=str(fields.get("torch_dtype") or fields.get("dtype") or "bfloat16"),
@@ -94,8 +107,10 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         embedding_everywhere=traits.embedding_everywhere,
         head_everywhere=traits.head_everywhere,
         confidence="estimated",
+        has_pipeline=traits.has_pipeline,
+        is_attention_free=is_attention_free(fields),
         shapes=shapes,
-        extra_parameters=_extra_parameters(fields, traits, layers, hidden),
+        extra_parameters=_extra_parameters(fields, layers, hidden),
     )
 
 
@@ -111,24 +126,28 @@ def _is_gated(fields: Mapping[str, Any], traits: Traits) -> bool:
     return str(fields.get("mlp_activation") or "silu") in GATED_ACTIVATIONS
 
 
-def _is_tied(config: Mapping[str, Any], fields: Mapping[str, Any], traits: Traits) -> bool:
-    stated: object = fields.get("tie_word_embeddings", config.get("tie_word_embeddings"))
-    return bool(traits.ties_by_default if stated is None else stated)
+def _is_tied(config: Mapping[str, Any], traits: Traits) -> bool:
+    """Return whether embedding and head are one tensor: what the outermost section says of it counts.
+
+    Of models that also speak, the decoder's own section counts.
+    """
+    path = list(sections(config))
+    path = path[-1:] if is_object(config.get("thinker_config")) else path
+    stated = [section["tie_word_embeddings"] for section in path if "tie_word_embeddings" in section]
+    return bool(stated[0] if stated else traits.ties_by_default)
 
 
-def _dense_size(
-    fields: Mapping[str, Any], kind: LayerKind, index: int, sparse: frozenset[int], experts: Experts | None, where: str
-) -> int:
+def _dense_size(fields: Mapping[str, Any], kind: LayerKind, index: int, sparse: frozenset[int], where: str) -> int:
     """Return the size of the dense MLP of a layer, 0 without one."""
-    if index in sparse or kind == "moe" or (kind != "mlp" and fields.get("hybrid_override_pattern")):
+    if index in sparse or kind == "moe":
         return 0
     blocks = list_or_empty(fields.get("block_configs"))
     if index < len(blocks):
         return _block_size(object_or_empty(object_or_empty(blocks[index]).get("ffn")), fields)
-    sizes = list_or_empty(fields.get("intermediate_size"))
+    sizes = [size for size in list_or_empty(fields.get("intermediate_size")) if is_count(size)]
     if sizes:
-        return int(sizes[index % len(sizes)])
-    if str(fields.get("model_type")) in ("mamba", "mamba2", "falcon_mamba"):
+        return sizes[index % len(sizes)]
+    if is_attention_free(fields):
         return 0
     size = count(fields, *DENSE_SIZES)
     if not size:
@@ -164,7 +183,7 @@ def _shape(
         mixer,
         mlp=mlp,
         experts=routed,
-        whole=mixer.whole + latent,
+        whole=mixer.whole + latent + 2 * hidden * count(fields, "hidden_size_per_layer_input"),
         unquantized_whole=mixer.unquantized_whole + norms + router,
     )
 
@@ -185,11 +204,9 @@ def _mixer_shape(fields: Mapping[str, Any], one: Attention, hidden: int) -> Laye
             return state_shape(one, hidden)
 
 
-def _extra_parameters(fields: Mapping[str, Any], traits: Traits, layers: int, hidden: int) -> int:
-    """Return the parameters of embeddings of each layer and of learned positions."""
+def _extra_parameters(fields: Mapping[str, Any], layers: int, hidden: int) -> int:
+    """Return the parameters of the embeddings of each layer (Gemma 3n, Gemma 4)."""
     extra = 0
     if size := count(fields, "hidden_size_per_layer_input"):
-        extra += count(fields, "vocab_size_per_layer_input", "vocab_size") * layers * size
-    if traits.has_learned_positions:
-        extra += count(fields, "max_position_embeddings") * hidden
+        extra += (count(fields, "vocab_size_per_layer_input", "vocab_size") + hidden) * layers * size
     return extra

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_eks.json_values import is_list, is_object
+from vllm_eks.json_values import is_object, list_or_empty
 from vllm_eks.planner.models.architecture import Vision
-from vllm_eks.planner.models.counts import count
+from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.from_fields.names import sections
-from vllm_eks.planner.models.from_fields.traits import Traits
+from vllm_eks.planner.models.from_fields.traits import Projector, Traits
 
 TOWER_WORDS = ("vision", "visual", "vit", "audio", "speech", "sound", "encoder_config", "image_encoder")
 """A section whose name has one of these words is a tower, if it has layers and a size."""
@@ -40,6 +40,8 @@ class Tower:
 
 def read_towers(config: Mapping[str, Any], traits: Traits, *, text_hidden: int) -> Vision | None:
     """Return the towers of a multimodal model together, or None for a text model."""
+    if not traits.has_towers:
+        return None
     towers = [
         tower
         for outer in sections(config)
@@ -48,20 +50,19 @@ def read_towers(config: Mapping[str, Any], traits: Traits, *, text_hidden: int) 
     ]
     if not towers:
         return None
-    first, shards = towers[0], traits.has_sharded_towers
-    layers = sum(tower.depth * tower.layer_parameters for tower in towers)
-    ends = sum(tower.ends_parameters for tower in towers)
+    first = towers[0]
+    parameters = sum(tower.depth * tower.layer_parameters + tower.ends_parameters for tower in towers)
     return Vision(
         kind="fields",
-        parameters=layers + ends,
-        whole_parameters=ends if shards else layers + ends,
+        parameters=parameters,
+        whole_parameters=round(parameters * traits.whole_tower_share),
         hidden_size=first.width,
         intermediate_size=first.size,
         num_attention_heads=first.heads,
         profile_patches=first.patches,
         profile_tokens=first.tokens,
         output_size=text_hidden,
-        is_sharded=shards,
+        is_sharded=traits.whole_tower_share < 1,
     )
 
 
@@ -82,34 +83,67 @@ def _tower(section: Mapping[str, Any], traits: Traits, text_hidden: int) -> Towe
         gated = str(section.get("hidden_act") or section.get("activation")) in ("silu", "swiglu")
     is_audio = bool(count(section, "num_mel_bins", "feature_size", "mel_bins"))
     patch = count(section, "patch_size", "spatial_patch_size") or USUAL_PATCH
-    merge = _merge(section)
-    side = _side(section) // patch
+    merge, side = _merge(section), _side(section) // patch
     patches = side**2 or MOST_TOKENS_PER_IMAGE
     ends = _conv_parameters(section, width) if is_audio else _patch_parameters(section, width, patch, side)
-    merged = width * merge**2
-    projector = merged * merged + merged * text_hidden if merge > 1 else width * text_hidden + text_hidden**2
+    projector = traits.projector or ("merged mlp" if merge > 1 else "mlp")
+    output = count(section, "out_hidden_size") or text_hidden
+    if projector == "glm":
+        ends += 3 * output * size
+        size = output
+    heads = count(section, *HEADS) or 1
+    kv_heads = count(section, "num_key_value_heads") or heads
+    head_dim = count(section, "head_dim", "dim_head") or width // heads
+    attention = 2 * width * head_dim * (heads + kv_heads)
     return Tower(
         width=width,
         depth=depth,
         size=size,
-        heads=count(section, *HEADS) or 1,
-        layer_parameters=4 * (width * width + width) + (3 if gated else 2) * width * size + size + 5 * width,
-        ends_parameters=ends + projector,
+        heads=heads,
+        layer_parameters=attention + (3 if gated else 2) * width * size + size + 9 * width,
+        ends_parameters=ends + projector_parameters(projector, width, width * merge**2, output),
         patches=patches,
         tokens=max(1, patches // merge**2),
     )
 
 
+def projector_parameters(kind: Projector, width: int, merged: int, text_hidden: int) -> int:
+    """Return the parameters of the projector from the tower to the decoder.
+
+    Args:
+        kind: Its form.
+        width: The tower's width.
+        merged: The width of the patches that it merges into one token.
+        text_hidden: The width of its output.
+    """
+    match kind:
+        case "none":
+            return 0
+        case "linear":
+            return merged * text_hidden
+        case "mlp":
+            return width * text_hidden + text_hidden**2
+        case "merged mlp":
+            return merged**2 + merged * text_hidden
+        case "merged wide":
+            return merged * text_hidden + text_hidden**2
+        case "glm":
+            # A convolution that merges, a linear layer, and an MLP as large as the config's intermediate size.
+            return merged * text_hidden + text_hidden**2
+        case "merged twice":
+            return merged * width + width * text_hidden + text_hidden**2
+
+
 def _merge(section: Mapping[str, Any]) -> int:
-    kernel = section.get("merge_kernel_size")
-    if is_list(kernel) and kernel:
-        return int(kernel[0])
+    kernel = list_or_empty(section.get("merge_kernel_size"))
+    if kernel and is_count(kernel[0]):
+        return kernel[0]
     return count(section, *MERGES) or 1
 
 
 def _side(section: Mapping[str, Any]) -> int:
-    value: object = next((section[name] for name in IMAGE_SIZES if section.get(name)), 0)
-    return int(value[0]) if is_list(value) and value else count(section, *IMAGE_SIZES)
+    sides = [side for name in IMAGE_SIZES for side in list_or_empty(section.get(name)) if is_count(side)]
+    return sides[0] if sides else count(section, *IMAGE_SIZES)
 
 
 def _patch_parameters(section: Mapping[str, Any], width: int, patch: int, side: int) -> int:

@@ -6,12 +6,16 @@ data/architectures.json was read off vLLM's classes, which tools/architecture_tr
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 from vllm_eks.data import DATA
 from vllm_eks.json_fields import Fields
 from vllm_eks.json_files import read_json_object
+from vllm_eks.json_values import is_object
 
+Projector = Literal["none", "linear", "mlp", "merged mlp", "merged wide", "merged twice", "glm"]
+"""Forms of a projector (towers.py, projector_parameters)."""
+PROJECTORS: tuple[Projector, ...] = get_args(Projector)
 TRAITS = DATA / "architectures.json"
 
 
@@ -25,8 +29,16 @@ class Traits:
     head_everywhere: bool = False
     has_gated_mlp: bool | None = None
     """Whether an MLP has three matrices. None means that its activation tells."""
-    has_sharded_towers: bool = True
-    """Whether tensor parallelism splits vision and audio towers."""
+    has_attention_gate: bool = False
+    """Whether each attention layer has a gate as large as its query."""
+    has_pipeline: bool = True
+    """Whether the class supports pipeline parallelism."""
+    has_towers: bool = True
+    """Whether the class creates the towers that its config describes."""
+    whole_tower_share: float = 0.0
+    """The share of the towers that every rank holds whole: 1 when tensor parallelism does not split them."""
+    projector: Projector | None = None
+    """The form of the projector. None means the usual one."""
     has_gated_towers: bool | None = None
     """Whether a tower's MLP has three matrices. None means that its activation tells."""
     ties_by_default: bool | None = None
@@ -51,7 +63,7 @@ def _rows() -> Mapping[str, Any]:
 def traits_of(name: str) -> Traits:
     """Return the traits of an architecture name, the most usual ones if vLLM has no class of that name."""
     row: object = _rows().get(name)
-    if row is None:
+    if not is_object(row):
         return UNLISTED
     fields = Fields(row, where=f"{TRAITS.name}: {name}")
     gated = fields.optional("has_gated_mlp", bool, None)
@@ -60,7 +72,11 @@ def traits_of(name: str) -> Traits:
         embedding_everywhere=fields.optional("embedding_everywhere", bool, False),
         head_everywhere=fields.optional("head_everywhere", bool, False),
         has_gated_mlp=gated,
-        has_sharded_towers=fields.optional("has_sharded_towers", bool, True),
+        has_attention_gate=fields.optional("has_attention_gate", bool, False),
+        has_pipeline=fields.optional("has_pipeline", bool, True),
+        has_towers=fields.optional("has_towers", bool, True),
+        whole_tower_share=fields.optional("whole_tower_share", float, 0.0),
+        projector=fields.choice("projector", PROJECTORS) if "projector" in row else None,
         has_gated_towers=fields.optional("has_gated_towers", bool, None),
         ties_by_default=ties,
         whole_attention=fields.optional("whole_attention", bool, False),
