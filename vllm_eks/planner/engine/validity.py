@@ -21,6 +21,7 @@ from vllm_eks.planner.engine.versions import (
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.mixers import (
+    Attention,
     Beside,
     GroupedQuery,
     KimiDelta,
@@ -115,27 +116,29 @@ def _heads(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[R
 
 def _states(model: Architecture, tp: int) -> Iterator[Refusal]:
     """Yield a refusal for each size of a state-keeping mixer that TP does not divide."""
-    sizes: dict[str, int] = {}
-    for layer in {*model.attention}:
-        match layer.state if isinstance(layer, Beside) else layer:
-            case LinearState() as mixer:
-                sizes |= {
-                    "linear-attention key heads": mixer.key_heads,
-                    "linear-attention value heads": mixer.value_heads,
-                }
-            case Mamba2() as mixer:
-                sizes |= {"Mamba heads": mixer.heads, "Mamba groups": 0 if mixer.groups == 1 else mixer.groups}
-            case Mamba1() as mixer:
-                sizes["Mamba channels"] = mixer.size
-            case ShortConv() as mixer:
-                sizes["convolution channels"] = mixer.size
-            case KimiDelta() | Lightning() as mixer:
-                sizes["linear-attention heads"] = mixer.heads
-            case _:
-                pass
-    for name, count in sizes.items():
-        if count % tp:
-            yield Refusal(code="heads_not_divisible", message=f"{count} {name} cannot be split over TP={tp}")
+    for layer in dict.fromkeys(model.attention):
+        for name, count in _state_sizes(layer.state if isinstance(layer, Beside) else layer):
+            if count % tp:
+                yield Refusal(code="heads_not_divisible", message=f"{count} {name} cannot be split over TP={tp}")
+
+
+def _state_sizes(mixer: Attention) -> Iterator[tuple[str, int]]:
+    match mixer:
+        case LinearState():
+            yield "linear-attention key heads", mixer.key_heads
+            yield "linear-attention value heads", mixer.value_heads
+        case Mamba2():
+            yield "Mamba heads", mixer.heads
+            if mixer.groups > 1:
+                yield "Mamba groups", mixer.groups
+        case Mamba1():
+            yield "Mamba channels", mixer.size
+        case ShortConv():
+            yield "convolution channels", mixer.size
+        case KimiDelta() | Lightning():
+            yield "linear-attention heads", mixer.heads
+        case _:
+            return
 
 
 def _shards(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:

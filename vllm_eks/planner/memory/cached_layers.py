@@ -5,7 +5,8 @@ from functools import lru_cache
 
 from vllm_eks.planner.engine.engine_flags import AUTO, FLOAT32, EngineFlags
 from vllm_eks.planner.engine.speculation import WITHOUT_CACHE, Speculation
-from vllm_eks.planner.models.architecture import Architecture, Attention, GroupedQuery, LinearState
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.mixers import Attention, GroupedQuery, Latent, LinearState, Mamba1, Mamba2
 
 STATE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
@@ -49,7 +50,7 @@ def whole_context_layer(model: Architecture) -> int:
     whole = [
         index
         for index, one in enumerate(model.attention)
-        if not isinstance(one, LinearState) and not (isinstance(one, GroupedQuery) and one.window_tokens)
+        if isinstance(one, GroupedQuery | Latent) and not (isinstance(one, GroupedQuery) and one.window_tokens)
     ]
     return (whole or [model.num_hidden_layers - 1])[-1]
 
@@ -79,7 +80,7 @@ def _with_state(attention: Attention, flags: EngineFlags, drafted_tokens: int) -
 
     The convolution keeps the drafted tokens too (mamba_utils.py, gated_delta_net_state_shape).
     """
-    if not isinstance(attention, LinearState):
+    if not isinstance(attention, LinearState | Mamba1 | Mamba2):
         return attention
     of_convolution = STATE_BYTES.get(flags.convolution_dtype, 2)
     of_state = STATE_BYTES.get(flags.state_dtype, max(of_convolution, attention.state_value_bytes))
