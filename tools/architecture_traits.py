@@ -27,6 +27,7 @@ EMBEDDING = re.compile(
 HEAD = re.compile(r"lm_head|embed_out|output_layer|^output\.weight")
 POSITIONS = re.compile(r"\.wpe\.|embed_positions|position_embeddings?\.")
 GATED = re.compile(r"gate_up|gate_proj|gating|\.w1\.|\.w3\.|input_linear|linear_fc1|up_gate")
+EXPERTS = re.compile(r"layers\.\d+\.((?:\w+\.)?experts)\.(?:routed_experts\.)?w13_weight$")
 ATTENTION_GATE = re.compile(r"self_attn\.(output_gate|gate_proj|linear_gate|g_proj|gate)")
 NO_PIPELINE = "Pipeline parallelism is not supported"
 
@@ -111,6 +112,9 @@ def traits(answers: Mapping[tuple[int, int], Mapping[str, Any]]) -> dict[str, An
     if has_towers(answers[1, 1]["config"]) and not tower_bytes(whole, prefix):
         row["has_towers"] = False
     towers = {name: tensor for name, tensor in whole["names"].items() if name in outside}
+    module = next((found[1] for name in decoder if (found := EXPERTS.search(name))), "mlp.experts")
+    if module != "mlp.experts":
+        row["expert_module"] = module
     gates = [shape[0] for name, (_, shape, _) in decoder.items() if ATTENTION_GATE.search(name) and len(shape) == 2]
     outputs = [shape[1] for name, (_, shape, _) in decoder.items() if name.endswith("self_attn.o_proj.weight")]
     if gates and outputs and max(gates) >= max(outputs):
@@ -132,7 +136,7 @@ def traits(answers: Mapping[tuple[int, int], Mapping[str, Any]]) -> dict[str, An
 
 def main(files: list[str]) -> None:
     """Write the table from all answers that are not refusals."""
-    answers: dict[str, dict[tuple[int, int], Any]] = defaultdict(dict)
+    answers: dict[tuple[str, str], dict[tuple[int, int], Any]] = defaultdict(dict)
     without_pipeline: set[str] = set()
     for file in files:
         for line in Path(file).read_text().splitlines():
@@ -142,8 +146,11 @@ def main(files: list[str]) -> None:
             if NO_PIPELINE in answer.get("refused", ""):
                 without_pipeline.add(answer["architecture"])
             if "stages" in answer:
-                answers[answer["architecture"]][answer["tp"], answer["pp"]] = answer
-    rows = {name: traits(found) for name, found in answers.items() if (1, 1) in found}
+                answers[answer["architecture"], answer["name"]][answer["tp"], answer["pp"]] = answer
+    rows: dict[str, dict[str, Any]] = defaultdict(dict)
+    for (name, _), found in answers.items():
+        if (1, 1) in found:
+            rows[name] |= traits(found)
     for name in without_pipeline:
         rows[name] = {**rows.get(name, {}), "has_pipeline": False}
     for name, row in json.loads(BY_HAND.read_text()).items():

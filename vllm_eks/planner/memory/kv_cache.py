@@ -128,6 +128,7 @@ def cache_layout(
         value_bytes=kv_value_bytes(model, sm, options),
         latent_bytes=latent_token_bytes(model, sm, options, tensor_parallel_size=tensor_parallel_size),
         block_tokens=options.flags.block_tokens or of_kernels,
+        step_tokens=of_kernels,
     )
     layout = _cache_layout(cached, tensor_parallel_size, form, options.version)
     return replace(
@@ -162,7 +163,7 @@ def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Vers
         return CacheLayout(
             groups=(whole,), block_tokens=form.block_tokens, page_bytes=None, layer_token_bytes=tuple(tokens)
         )
-    block = max(form.block_tokens, _hybrid_block_tokens(caches))
+    block = max(form.block_tokens, _hybrid_block_tokens(caches, form.step_tokens))
     page = max(block * max(one.token_bytes for one in caches), max(one.state_bytes for one in caches))
     return CacheLayout(
         groups=_groups(kept, block, page, version),
@@ -172,13 +173,13 @@ def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Vers
     )
 
 
-def _hybrid_block_tokens(caches: Sequence[LayerCache]) -> int:
-    """Return the smallest multiple of 16 tokens whose attention page is at least as large as a state."""
+def _hybrid_block_tokens(caches: Sequence[LayerCache], step: int) -> int:
+    """Return the smallest multiple of the kernels' block whose attention page is at least as large as a state."""
     state = max(one.state_bytes for one in caches)
     token = max(one.token_bytes for one in caches)
     if not token:
         return BLOCK_TOKENS  # only states, which do not grow with the length
-    return BLOCK_TOKENS * max(1, ceil(state / (BLOCK_TOKENS * token)))
+    return step * max(1, ceil(state / (step * token)))
 
 
 def _groups(

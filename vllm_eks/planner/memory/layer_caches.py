@@ -36,6 +36,8 @@ class CacheFormat:
     """Of one key or value."""
     latent_bytes: int
     """Of a token's latent vector, without the indexer's values."""
+    step_tokens: int
+    """Tokens of the kernels' blocks, of which the larger blocks of hybrids are multiples."""
     block_tokens: int
 
 
@@ -74,7 +76,7 @@ def _attention_cache(
     if isinstance(attention, Latent):
         if attention.caches_heads:
             values = 2 * attention.heads // tp * (attention.qk_nope_head_dim + attention.qk_rope_head_dim)
-            return LayerCache(token_bytes=values * kv_bytes)
+            return LayerCache(token_bytes=values * form.value_bytes)
         # One compressed vector serves all heads, so every rank keeps all of it.
         return LayerCache(token_bytes=form.latent_bytes + (INDEXER_BYTES_PER_TOKEN if attention.index_heads else 0))
     window, is_chunked = attention.window_tokens, False

@@ -141,9 +141,8 @@ class Architecture:
 
     @cached_property
     def latent(self) -> Latent | None:
-        """The latent attention if the model has it. All its layers are the same."""
-        first = self.attention[0]
-        return first if isinstance(first, Latent) else None
+        """The latent attention if the model has it. All its latent layers have the same sizes."""
+        return next((one for one in self.attention if isinstance(one, Latent)), None)
 
     @property
     def has_states(self) -> bool:

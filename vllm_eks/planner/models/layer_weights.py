@@ -195,7 +195,7 @@ def _latent_parameters(attention: Latent, hidden: int) -> _Attention:
 
 MIXER_MODULES = ("self_attn.q_proj", "self_attn.o_proj", "mixer.in_proj", "mixer.q_proj", "linear_attn.in_proj_qkvz")
 MLP_MODULES = ("mlp.gate_proj", "mlp.up_proj", "mixer.up_proj", "feed_forward.up_proj", "feed_forward.w1")
-EXPERT_MODULES = ("mlp.experts.0.gate_proj", "mixer.experts.0.up_proj", "block_sparse_moe.experts.0.w1")
+EXPERT_PROJECTIONS = ("gate_proj", "up_proj", "w1")
 LAYER_PREFIXES = ("model.layers", "backbone.layers", "model.language_model.layers", "language_model.model.layers")
 """Names of modules in checkpoints, to ask which of them a quantization leaves in 16 bits."""
 
@@ -203,9 +203,8 @@ LAYER_PREFIXES = ("model.layers", "backbone.layers", "model.language_model.layer
 def shape_bytes(model: Architecture, index: int) -> LayerWeights:
     """Return the bytes of a layer whose parameters were told from fields."""
     shape = model.shapes[index]
-    mixer, mlp, experts = (
-        _role_bytes(model, index, modules) for modules in (MIXER_MODULES, MLP_MODULES, EXPERT_MODULES)
-    )
+    of_experts = tuple(f"{model.expert_module}.0.{name}" for name in EXPERT_PROJECTIONS)
+    mixer, mlp, experts = (_role_bytes(model, index, modules) for modules in (MIXER_MODULES, MLP_MODULES, of_experts))
     return LayerWeights(
         query_output_bytes=shape.split * mixer + shape.unquantized * BYTES_PER_16BIT,
         key_value_bytes=shape.key_value * mixer,

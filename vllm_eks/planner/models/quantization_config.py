@@ -41,6 +41,8 @@ def parse_quantization(config: Mapping[str, Any]) -> Quantization:
     if not is_object(section):
         raise WrongQuestion(f"quantization_config {section!r} is not a JSON object")
     method = _method(section)
+    if not method and section is config.get(SEPARATE_QUANTIZATION):
+        return NONE  # vLLM ignores a separate file that does not name ModelOpt as its producer
     parse_method = _METHODS.get(method)
     if parse_method is None:
         raise WrongQuestion(

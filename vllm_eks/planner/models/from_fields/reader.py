@@ -107,6 +107,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         embedding_everywhere=traits.embedding_everywhere,
         head_everywhere=traits.head_everywhere,
         confidence="estimated",
+        expert_module=traits.expert_module,
         has_pipeline=traits.has_pipeline,
         is_attention_free=is_attention_free(fields),
         shapes=shapes,

@@ -31,6 +31,8 @@ class Traits:
     """Whether an MLP has three matrices. None means that its activation tells."""
     has_attention_gate: bool = False
     """Whether each attention layer has a gate as large as its query."""
+    expert_module: str = "mlp.experts"
+    """Name of the experts within a layer, by which a quantization leaves them out."""
     has_pipeline: bool = True
     """Whether the class supports pipeline parallelism."""
     has_towers: bool = True
@@ -73,6 +75,7 @@ def traits_of(name: str) -> Traits:
         head_everywhere=fields.optional("head_everywhere", bool, False),
         has_gated_mlp=gated,
         has_attention_gate=fields.optional("has_attention_gate", bool, False),
+        expert_module=fields.optional("expert_module", str, "mlp.experts"),
         has_pipeline=fields.optional("has_pipeline", bool, True),
         has_towers=fields.optional("has_towers", bool, True),
         whole_tower_share=fields.optional("whole_tower_share", float, 0.0),
