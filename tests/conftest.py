@@ -30,7 +30,13 @@ gc.set_threshold(500_000, 50, 1000)
 
 
 def pytest_collection_finish() -> None:
-    """Keep what imports made out of every later look for garbage, the five at the end included."""
+    """Keep what imports made out of every later look for garbage."""
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Look for garbage once: pytest's own five looks, and Python's at its end, then find nothing more to go through."""
     gc.collect()
     gc.freeze()
 

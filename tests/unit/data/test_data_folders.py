@@ -44,21 +44,15 @@ def test_a_checkout_reads_and_writes_its_own_data_and_no_users() -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package alone, as an installation has it."""
+    """A folder with the package alone and its bytecode, as an installation has it."""
     site = tmp_path_factory.mktemp("site")
-    shutil.copytree(ROOT / "vllm_eks", site / "vllm_eks", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "vllm_eks", site / "vllm_eks")
     return site
 
 
 def run(installed: Path, home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-c", "from vllm_eks.cli.main import main; main()", *arguments]
-    variables = {
-        **os.environ,
-        "PYTHONPATH": str(installed),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "XDG_DATA_HOME": str(home),
-        **environment,
-    }
+    variables = {**os.environ, "PYTHONPATH": str(installed), "XDG_DATA_HOME": str(home), **environment}
     return subprocess.run(line, capture_output=True, text=True, check=False, env=variables, cwd=home)
 
 
