@@ -7,7 +7,8 @@ with FlashInfer and FlashMLA are assumed, as vLLM's own are.
 
 from collections.abc import Iterator
 
-from vllm_eks.planner.engine.engine_flags import AUTO, FLOAT32
+from vllm_eks.planner.engine.engine_flags import AUTO
+from vllm_eks.planner.engine.flag_rules import runs_in_32_bits
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
     CHECKPOINT_DECIDES_KV_DTYPE,
@@ -55,14 +56,14 @@ def kv_cache_dtype(model: Architecture, sm: int, options: ResolvedOptions) -> st
 
 
 def kv_value_bytes(model: Architecture, sm: int, options: ResolvedOptions) -> int:
-    """Return the bytes of one KV value: 1 for FP8, otherwise 2, or 4 with --dtype float32.
+    """Return the bytes of one KV value: 1 for FP8, otherwise 2, or 4 for a model in float32.
 
     vLLM runs 32-bit checkpoints in 16 bits.
     """
     dtype = kv_cache_dtype(model, sm, options)
     if is_fp8(dtype):
         return 1
-    return 4 if dtype == AUTO and options.flags.dtype == FLOAT32 else 2
+    return 4 if dtype == AUTO and runs_in_32_bits(model, sm, options.flags) else 2
 
 
 def is_fp8(dtype: str) -> bool:

@@ -6,14 +6,25 @@ and get_supported_act_dtypes of layers/quantization in 0.21.0, 0.27.0 and 0.32.0
 
 from collections.abc import Iterator
 
-from vllm_eks.planner.engine.engine_flags import FLOAT32, EngineFlags
+from vllm_eks.planner.engine.engine_flags import AUTO, FLOAT32, EngineFlags
 from vllm_eks.planner.engine.speculation import Speculation
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.architecture import Architecture
 
 NOT_IN_FLOAT16 = ("Gemma2For", "Gemma3For", "Glm4For")
 """Architectures that vLLM refuses in float16 (_FLOAT16_NOT_SUPPORTED_MODELS: gemma2, gemma3, gemma3_text, glm4)."""
+BFLOAT16_SINCE_SM = 80
 BFLOAT16_ONLY = ("mxfp4",)
+
+
+def runs_in_32_bits(model: Architecture, sm: int, flags: EngineFlags) -> bool:
+    """Return whether vLLM loads the model in float32: when asked to, and where it may not use either 16-bit type.
+
+    GPUs before Ampere lack bfloat16, and some models are not stable in float16 (config/model.py, _resolve_auto_dtype).
+    """
+    if flags.dtype == FLOAT32:
+        return True
+    return flags.dtype == AUTO and sm < BFLOAT16_SINCE_SM and model.name.startswith(NOT_IN_FLOAT16)
 
 
 def dtype_errors(model: Architecture, instance: InstanceType, flags: EngineFlags) -> Iterator[str]:
@@ -21,7 +32,7 @@ def dtype_errors(model: Architecture, instance: InstanceType, flags: EngineFlags
     dtype, method = flags.dtype, model.quantization.method
     gpu = f"{instance.gpu} (compute capability {instance.compute_capability})"
     reason = None
-    if dtype == "bfloat16" and instance.sm < 80:
+    if dtype == "bfloat16" and instance.sm < BFLOAT16_SINCE_SM:
         reason = f"{gpu} lacks it; use float16 or auto"
     elif dtype == FLOAT32 and model.quantization.is_quantized:
         reason = f"{method} weights need 16-bit values; use auto"

@@ -14,6 +14,7 @@ from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.quantized_shards import quantized_shard_errors
 from vllm_eks.planner.engine.refusal_codes import RefusalCode
 from vllm_eks.planner.engine.versions import (
+    BROKEN_ACROSS_NODES,
     DECODE_CONTEXT_PARALLEL,
     FP8_ON_TURING,
     NATIVE_MULTI_NODE,
@@ -172,6 +173,12 @@ def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_no
         yield Refusal(
             code="pipeline_unsupported",
             message=f"PP={pp} across nodes needs vLLM's multi-node start: use 0.11.1 or later",
+        )
+    if pp > 1 and not in_one_node and options.version in BROKEN_ACROSS_NODES:
+        yield Refusal(
+            code="engine_refuses",
+            message=f"PP={pp} across nodes does not work in vLLM {'.'.join(map(str, options.version))} (vllm#37933, "
+            "vllm#41864): use another release",
         )
 
 

@@ -6,6 +6,8 @@ Source: the wheels of vLLM 0.8.5 to 0.33.0, one patch release per minor. "Since 
 
 from vllm_eks.planner.vllm_version import Version
 
+BROKEN_ACROSS_NODES: tuple[Version, ...] = ((0, 18, 0), (0, 18, 1), (0, 20, 0))
+"""Pipeline stages on several nodes do not work (vllm#37933, fixed by PR 40150, and vllm#41864)."""
 NATIVE_MULTI_NODE: Version = (0, 11, 1)
 """`--nnodes --node-rank --master-addr --headless` exist since this version."""
 CUDA_GRAPHS_IN_BUDGET: Version = (0, 20, 0)
@@ -91,9 +93,9 @@ FULL_GRAPHS_TOO: Version = (0, 11, 0)
 """FULL_AND_PIECEWISE: decode batches get a full graph in addition to the piecewise one."""
 PIPELINE_CHECK_OF_ALL_LAYERS: tuple[Version, Version] = ((0, 13, 0), (0, 17, 0))
 """In this range the start-up check counts the layers of all stages on each rank (vllm#34076)."""
-ENCODER_OUTPUTS_PACKED: Version = (0, 13, 0)
-"""Since then profiling does not spread each encoder output over the whole encoder budget (it does in 0.12.0, not in
-0.14.1)."""
+ENCODER_OUTPUTS_SPREAD: tuple[Version, Version] = ((0, 11, 0), (0, 12, 0))
+"""In this range profiling spreads each encoder output over the whole encoder budget (gpu_model_runner.py; in 0.11.0 and
+0.11.2, not in 0.10.2 and 0.12.0)."""
 CHECKPOINT_DECIDES_KV_DTYPE: Version = (0, 14, 0)
 """ModelOpt's kv_cache_quant_algo decides an FP8 KV cache (resolve_kv_cache_dtype_string; in 0.14.0, not in 0.13.0)."""
 COMPRESSED_CHECKPOINT_DECIDES_KV_DTYPE: Version = (0, 15, 0)

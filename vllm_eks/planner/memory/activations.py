@@ -1,9 +1,9 @@
 """The activation peak of one rank: the largest of forward pass, sampler and vision encoder (profile_run in vLLM)."""
 
-from vllm_eks.planner.engine.engine_flags import FLOAT32
+from vllm_eks.planner.engine.flag_rules import runs_in_32_bits
 from vllm_eks.planner.engine.model_runner import uses_second_runner
 from vllm_eks.planner.engine.options import ResolvedOptions
-from vllm_eks.planner.engine.versions import ENCODER_OUTPUTS_PACKED, ENCODER_ROTARY_FUSED, TOTAL_CONSUMPTION_COUNTED
+from vllm_eks.planner.engine.versions import ENCODER_OUTPUTS_SPREAD, ENCODER_ROTARY_FUSED, TOTAL_CONSUMPTION_COUNTED
 from vllm_eks.planner.hardware.instances import Gpu
 from vllm_eks.planner.memory import constants
 from vllm_eks.planner.memory.moe_workspace import keeps_workspace, workspace_bytes
@@ -107,10 +107,11 @@ def encoder_bytes(vision: Vision, options: ResolvedOptions, *, tensor_parallel_s
 def encoder_output_bytes(vision: Vision, options: ResolvedOptions) -> Range:
     """Return the bytes of the encoder outputs, which vLLM keeps while it profiles the decoder.
 
-    Up to 0.12 each output is padded to the whole encoder budget.
+    In 0.11 each output is padded to the whole encoder budget.
     """
     output_tokens = vision.profile_tokens
-    if options.version < ENCODER_OUTPUTS_PACKED:
+    since, until = ENCODER_OUTPUTS_SPREAD
+    if since <= options.version < until:
         output_tokens = max(output_tokens, options.max_num_batched_tokens)
     tokens = profiled_images(vision, options) * output_tokens
     return exactly(2 * tokens * vision.output_size)
@@ -125,7 +126,7 @@ def activation_term(
     workspace, which then stays while the sampler runs.
     """
     tp = tensor_parallel_size
-    wide = 2.0 if options.flags.dtype == FLOAT32 else 1.0
+    wide = 2.0 if runs_in_32_bits(model, gpu.sm, options.flags) else 1.0
     peaks = {"forward": forward_bytes(model, gpu, options, tensor_parallel_size=tp) * wide}
     if is_last:
         peaks["sampler"] = sampler_bytes(model, options, tensor_parallel_size=tp)

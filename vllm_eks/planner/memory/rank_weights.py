@@ -1,6 +1,6 @@
 """Weights of one rank: the parts on its pipeline stage, and how tensor parallelism splits them."""
 
-from vllm_eks.planner.engine.engine_flags import FLOAT32, EngineFlags
+from vllm_eks.planner.engine.flag_rules import runs_in_32_bits
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.hardware.instances import Gpu
 from vllm_eks.planner.memory import constants
@@ -39,7 +39,7 @@ def weights_term(
         other_parts["vision tower"] = _tower_bytes(parts.vision_bytes, architecture.vision, options, tp)
     size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)
     size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)
-    growth = growth_to_32_bits(options.flags)
+    growth = 2.0 if runs_in_32_bits(architecture, gpu.sm, options.flags) else 1.0
     moved = offloaded_bytes([one * model.weights_scale * growth for one in layer_bytes], options.flags.offload)
     size = size * growth - moved
     return Term(
@@ -75,11 +75,6 @@ def _other_parts_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> 
     if (is_last or architecture.head_everywhere) and not parts.tied:
         on_stage["head"] = parts.head_bytes
     return on_stage
-
-
-def growth_to_32_bits(flags: EngineFlags) -> float:
-    """Return the loaded bytes with --dtype float32 over those in 16 bits, which vLLM loads by default."""
-    return 2.0 if flags.dtype == FLOAT32 else 1.0
 
 
 def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptions) -> float:

@@ -10,6 +10,7 @@ from vllm_eks.planner.models.config_checks import config_errors
 from vllm_eks.planner.models.counts import is_count
 from vllm_eks.planner.models.families import FAMILIES, Family
 from vllm_eks.planner.models.from_fields.reader import read_fields
+from vllm_eks.planner.models.indexer import has_indexer
 from vllm_eks.planner.models.mixers import Attention, GroupedQuery, Latent, LinearState
 from vllm_eks.planner.models.quantization_config import parse_quantization
 from vllm_eks.planner.models.rope import context_limits
@@ -135,8 +136,8 @@ def _attention(family: Family, text: Mapping[str, Any], index: int) -> Attention
             qk_nope_head_dim=int(text["qk_nope_head_dim"]),
             qk_rope_head_dim=int(text["qk_rope_head_dim"]),
             v_head_dim=int(text["v_head_dim"]),
-            index_heads=int(text.get("index_n_heads") or 0),
-            index_head_dim=int(text.get("index_head_dim") or 0),
+            index_heads=int(text.get("index_n_heads") or 0) if has_indexer(text, index) else 0,
+            index_head_dim=int(text.get("index_head_dim") or 0) if has_indexer(text, index) else 0,
         )
     if family.attention == "hybrid" and not _is_full(text, index):
         return LinearState(

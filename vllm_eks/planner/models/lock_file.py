@@ -23,7 +23,8 @@ TEXT_FIELDS = tuple(
     attn_output_gate num_local_experts num_experts n_routed_experts n_shared_experts num_experts_per_tok
     first_k_dense_replace moe_layer_freq decoder_sparse_step mlp_only_layers moe_layers interleave_moe_layer_step
     attention_chunk_size no_rope_layers no_rope_layer_interval q_lora_rank kv_lora_rank qk_nope_head_dim
-    qk_rope_head_dim v_head_dim index_head_dim index_n_heads num_nextn_predict_layers mtp_num_hidden_layers
+    qk_rope_head_dim v_head_dim index_head_dim index_n_heads index_topk_freq index_topk_pattern
+    index_skip_topk_offset indexer_types num_nextn_predict_layers mtp_num_hidden_layers
     rope_scaling rope_parameters partial_rotary_factor rotary_pct rotary_emb_fraction rotary_dim
     indexer_rope_interleave dual_chunk_attention_config original_max_position_embeddings
     model_max_length max_seq_len seq_length max_sequence_length

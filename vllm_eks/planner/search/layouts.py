@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.engine.validity import Refusal, rule_refusals
-from vllm_eks.planner.engine.versions import NATIVE_MULTI_NODE
+from vllm_eks.planner.engine.versions import BROKEN_ACROSS_NODES, NATIVE_MULTI_NODE
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory.offload import host_bytes_of_flags
 from vllm_eks.planner.memory.rank_weights import weights_deviation
@@ -227,6 +227,7 @@ def _group_refusals(plan: Plan) -> Iterator[Refusal]:
 def _pipeline_sizes(model: ModelFacts, instance: InstanceType, requested: ServingOptions, tp: int) -> range:
     if requested.pipeline_parallel_size:
         return range(requested.pipeline_parallel_size, requested.pipeline_parallel_size + 1)
-    native = parse_version(requested.vllm_version) >= NATIVE_MULTI_NODE
+    version = parse_version(requested.vllm_version)
+    native = version >= NATIVE_MULTI_NODE and version not in BROKEN_ACROSS_NODES
     largest = MAX_NODES if native else max(1, instance.gpus // tp)
     return range(1, min(largest, model.architecture.num_hidden_layers) + 1)

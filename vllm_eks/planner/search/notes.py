@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from vllm_eks.planner.engine.attention import kv_cache_dtype
+from vllm_eks.planner.engine.flag_rules import runs_in_32_bits
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.engine.versions import CHUNKED_ATTENTION_IN_HYBRID
 from vllm_eks.planner.memory.stages import Layout
@@ -106,7 +107,9 @@ def _about_facts(plan: Plan) -> Iterator[str]:
     model, instance = plan.model, plan.instance
     if instance.gpu_memory_source == "estimate":
         yield f"the {instance.gpu_memory_gib} GiB of the {instance.gpu} are an estimate: no measured value is available"
-    if instance.sm < 80 and model.architecture.dtype == "bfloat16":
+    if runs_in_32_bits(model.architecture, instance.sm, plan.options.flags):
+        yield f"vLLM runs {model.architecture.name} in float32 on the {instance.gpu}: twice the bytes of 16 bits"
+    elif instance.sm < 80 and model.architecture.dtype == "bfloat16":
         yield f"the {instance.gpu} does not support bfloat16: vLLM casts the model to float16"
     dtype = kv_cache_dtype(model.architecture, instance.sm, plan.options)
     if dtype != plan.options.kv_cache_dtype:

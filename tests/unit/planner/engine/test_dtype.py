@@ -18,6 +18,19 @@ def test_32_bits_take_twice_the_weights_and_the_cache() -> None:
     assert wide.tightest.activations.size_bytes > usual.tightest.activations.size_bytes
 
 
+def test_a_model_unstable_in_float16_runs_in_32_bits_where_bfloat16_is_missing() -> None:
+    """The T4 has float16 and float32, of which vLLM takes the latter for Gemma (_resolve_auto_dtype)."""
+    gemma = "google/gemma-2-9b-it"
+    usual, wide = (
+        laid_out(planned(gemma, instance, tensor_parallel_size=4, pipeline_parallel_size=1))
+        for instance in ("g6.12xlarge", "g4dn.12xlarge")
+    )
+    assert wide.tightest.weights.size_bytes == 2 * usual.tightest.weights.size_bytes
+    assert wide.tightest.kv_bytes_per_token == 2 * usual.tightest.kv_bytes_per_token
+    llama = [laid_out(planned(LLAMA_8B, one, tensor_parallel_size=4)) for one in ("g6.12xlarge", "g4dn.12xlarge")]
+    assert llama[0].tightest.weights.size_bytes == llama[1].tightest.weights.size_bytes
+
+
 def test_16_bits_change_nothing() -> None:
     usual, half = planned(LLAMA_8B, "g6e.xlarge"), with_dtype(LLAMA_8B, "g6e.xlarge", "float16")
     assert half.kv_cache_tokens == usual.kv_cache_tokens

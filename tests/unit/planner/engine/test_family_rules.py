@@ -61,6 +61,19 @@ def test_bitsandbytes_left_with_0_28(version: str, refused: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "refused"), [("0.18.0", True), ("0.18.1", True), ("0.19.0", False), ("0.20.0", True), ("0.20.1", False)]
+)
+def test_some_releases_do_not_run_stages_on_several_nodes(version: str, refused: bool) -> None:
+    found = planned(SCOUT, "g5.48xlarge", vllm_version=version, tensor_parallel_size=8, pipeline_parallel_size=2)
+    message = f"PP=2 across nodes does not work in vLLM {version} (vllm#37933, vllm#41864): use another release"
+    assert (("engine_refuses", message) in [(r.code, r.message) for r in found.refusals]) is refused
+    inside = planned(QWEN_8B, "g5.48xlarge", vllm_version=version, tensor_parallel_size=4, pipeline_parallel_size=2)
+    assert inside.fits, "stages on one node run in all of them"
+    free = planned(SCOUT, "g5.48xlarge", vllm_version=version)
+    assert free.fits is not refused
+
+
+@pytest.mark.parametrize(
     ("model", "ranks", "reason"),
     [
         (R1, 8, None),

@@ -78,11 +78,11 @@ def test_the_vision_encoder_is_profiled_unless_images_are_off() -> None:
     assert six == pytest.approx(3 * two)
 
 
-def test_encoder_outputs_are_held_while_the_decoder_is_profiled_and_were_spread_out_up_to_0_12() -> None:
+def test_encoder_outputs_are_held_while_the_decoder_is_profiled_and_were_spread_out_in_0_11() -> None:
     model = find_model(SCOUT).architecture
     assert model.vision is not None
     old, new = (
-        resolved(vllm_version=version, max_num_batched_tokens=8192, max_num_seqs=2) for version in ("0.12.0", "0.21.0")
+        resolved(vllm_version=version, max_num_batched_tokens=8192, max_num_seqs=2) for version in ("0.11.2", "0.12.0")
     )
     assert memory.encoder_output_bytes(model.vision, new).best == 2 * 3 * 2448 * 5120
     assert memory.encoder_output_bytes(model.vision, old).best == 2 * 3 * 8192 * 5120

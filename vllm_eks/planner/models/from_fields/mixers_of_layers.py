@@ -7,6 +7,7 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import list_or_empty, object_or_empty
 from vllm_eks.planner.models.counts import count
+from vllm_eks.planner.models.indexer import has_indexer
 from vllm_eks.planner.models.mixers import (
     Attention,
     Beside,
@@ -78,8 +79,7 @@ def _state_value_bytes(fields: Mapping[str, Any]) -> int:
 
 def _latent(fields: Mapping[str, Any], index: int) -> Latent:
     nope = count(fields, "qk_nope_head_dim")
-    owners = list_or_empty(fields.get("indexer_types"))
-    has_indexer = not owners or index >= len(owners) or owners[index] == "full"
+    indexed = has_indexer(fields, index)
     return Latent(
         heads=count(fields, "num_attention_heads"),
         q_lora_rank=count(fields, "q_lora_rank") or None,
@@ -87,8 +87,8 @@ def _latent(fields: Mapping[str, Any], index: int) -> Latent:
         qk_nope_head_dim=nope,
         qk_rope_head_dim=count(fields, "qk_rope_head_dim"),
         v_head_dim=count(fields, "v_head_dim") or nope,
-        index_heads=count(fields, "index_n_heads") if has_indexer else 0,
-        index_head_dim=count(fields, "index_head_dim") if has_indexer else 0,
+        index_heads=count(fields, "index_n_heads") if indexed else 0,
+        index_head_dim=count(fields, "index_head_dim") if indexed else 0,
         has_output_gate=bool(fields.get("mla_use_output_gate") or fields.get("attn_output_gate")),
     )
 
