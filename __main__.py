@@ -21,7 +21,6 @@ from components.stack_outputs import model_outputs, total_usd_per_hour
 from components.weights.model_weights import ModelWeightsArgs, weights_of
 from components.weights.weights_bucket import WeightsBucketArgs, bucket_of
 from config.load import load
-from vllm_eks.planner.search.suggest import plan_named
 from vllm_eks.preview.planned_stack import PlannedStack, publish
 
 config = load()
@@ -30,10 +29,7 @@ network_spec, cluster_spec = settings.network.spec, settings.cluster.spec
 iam = IamArgs(permissions_boundary=settings.iam.permissions_boundary, role_path=settings.iam.role_path)
 
 # Pure arithmetic, then questions to the account: what does not fit or is not allowed stops here, with the numbers.
-fleet = {
-    name: model.gpu_nodes(plan_named(model.model, model.instance_type, model.serving_options(), region=region))
-    for name, model in settings.models.items()
-}
+fleet = {name: model.gpu_nodes(model.plan(region=region)) for name, model in settings.models.items()}
 facts = StackFacts(
     stack=stack,
     fleet=fleet,

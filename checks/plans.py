@@ -7,6 +7,7 @@ from vllm_eks.check import Check
 from vllm_eks.planner.search.fleet import shared_node_warnings
 from vllm_eks.planner.search.gpu_nodes import SPOT, GpuNodes
 from vllm_eks.planner.search.refusal_lines import refusal_lines
+from vllm_eks.planner.search.stated import NOT_PLANNED
 
 
 def plan_check(name: str, nodes: GpuNodes) -> Check:
@@ -15,8 +16,11 @@ def plan_check(name: str, nodes: GpuNodes) -> Check:
     What makes it only likely is a warning of its own.
     """
     plan = nodes.plan
+    parked = "; parked, so no node runs" if nodes.parked else ""
+    if plan.fits and plan.stated:
+        sizes = f"{plan.stated.label} on {plan.total_nodes} x {plan.instance.type}, as stated{parked}"
+        return Check(subject=f"models.{name}.planned", status="warning", text=f"{NOT_PLANNED}: {sizes}")
     if plan.fits and plan.layout:
-        parked = "; parked, so no node runs" if nodes.parked else ""
         text = (
             f"{plan.layout.label} on {plan.total_nodes} x {plan.instance.type}, "
             f"{plan.kv_cache_tokens:,} tokens of KV cache per replica{parked}"
@@ -45,7 +49,8 @@ def _camel(flag: str) -> str:
 
 def plan_warnings(name: str, nodes: GpuNodes) -> Iterator[Check]:
     """Yield a warning for each doubt about the plan, and for each cost that the stack file does not ask for."""
-    for text in nodes.plan.warnings:
+    # Of stated sizes there is one warning, which `plan_check` gives.
+    for text in () if nodes.plan.stated else nodes.plan.warnings:
         yield Check(subject=f"models.{name}", status="warning", text=in_stack_file_words(text))
 
 

@@ -9,17 +9,17 @@ from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 def plan_sizes(nodes: GpuNodes) -> dict[str, Any]:
     """Return the sizes of a model whose plan fits, in the stack file's spelling."""
-    plan, layout = nodes.plan, nodes.plan.layout
+    plan, sizes = nodes.plan, nodes.plan.sizes
     return {
         "model": plan.model.id,
         "instanceType": plan.instance.type,
         "nodes": nodes.total,
         "replicas": nodes.running_replicas,
         "parked": nodes.parked,
-        "tensorParallelSize": layout.tensor_parallel_size if layout else 0,
-        "pipelineParallelSize": layout.pipeline_parallel_size if layout else 0,
+        "tensorParallelSize": sizes.tensor_parallel_size if sizes else 0,
+        "pipelineParallelSize": sizes.pipeline_parallel_size if sizes else 0,
         "maxModelLen": plan.options.max_model_len,
-        "kvCacheTokens": plan.kv_cache_tokens,
+        "kvCacheTokens": None if plan.stated else plan.kv_cache_tokens,
         "usdPerHour": nodes.usd_per_hour,
     }
 

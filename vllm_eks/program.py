@@ -4,6 +4,7 @@ Two borders join them: the program's `config` checks a stack file, and a run of 
 (`vllm_eks.preview.planned_stack`). Commands that plan without a stack need neither.
 """
 
+import contextlib
 import sys
 from importlib import import_module
 from importlib.machinery import PathFinder
@@ -34,7 +35,9 @@ def check_stack_file(folder: Path, file: StackFile) -> None:
         WrongQuestion: The stack file has errors, or there is no program.
     """
     checked = cast(CheckedConfig, _program_module(folder, "config.checked_stack"))
-    checked.check_stack(file)
+    # As Pulumi runs the program: a model's folder stands beside the stack file.
+    with contextlib.chdir(folder):
+        checked.check_stack(file)
 
 
 def _program_module(folder: Path, name: str) -> ModuleType:

@@ -107,7 +107,7 @@ def release_values(nodes: GpuNodes, serving: ServingSpec) -> dict[str, Any]:
         ValueError: The plan does not fit.
     """
     plan = nodes.plan
-    if plan.layout is None or not plan.fits:
+    if plan.sizes is None or not plan.fits:
         raise ValueError(f"{serving.name}: a plan that does not fit has no release")
     budget_seconds = plan.startup.budget_seconds
     return {
@@ -139,7 +139,7 @@ def release_values(nodes: GpuNodes, serving: ServingSpec) -> dict[str, Any]:
         "weights": _weights(plan),
         "startup": {"budgetSeconds": budget_seconds},
         "readiness": {"image": serving.hook_image, "timeoutSeconds": rollout_seconds(plan)},
-        "planned": _planned(plan, plan.layout),
+        "planned": _planned(plan, plan.layout) if plan.layout else {},
     }
 
 

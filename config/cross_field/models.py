@@ -8,14 +8,17 @@ from collections.abc import Iterator, Mapping
 from config.cross_field.env import env_faults, env_warnings
 from config.cross_field.extra_args import extra_args_faults, extra_args_warnings
 from config.cross_field.options import lora_faults, name_faults, option_faults, prefill_faults
+from config.cross_field.unplanned import unplanned_faults
 from config.cross_field.versions import version_faults, version_warnings
 from config.errors import Fault
 from config.settings.model import ModelSettings
 from config.values.option_rules import COMMIT
+from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import batch_defaults
 from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.hardware.instances import InstanceType, UnknownInstanceType, find_instance
-from vllm_eks.planner.models.known_models import ModelFacts, UnknownModel, find_model
+from vllm_eks.planner.models.known_models import ModelFacts, UnknownModel
+from vllm_eks.planner.search.named_models import find_stack_model, is_folder
 from vllm_eks.planner.vllm_version import parse_version
 from vllm_eks.stack_files.wording import key_path
 
@@ -23,6 +26,7 @@ from vllm_eks.stack_files.wording import key_path
 def model_faults(model: ModelSettings, name: str, key: str) -> Iterator[Fault]:
     """Yield the faults of one model; `name` is its own key, `key` its place in the file."""
     yield from _model_is_known(model, key)
+    yield from unplanned_faults(model, key)
     yield from _instance_type_is_known(model, key)
     yield from _image_and_version_come_together(model, key)
     yield from _weights_are_had(model, key)
@@ -91,14 +95,17 @@ def _batch_holds_every_sequence(model: ModelSettings, instance: InstanceType, ke
 
 
 def _model_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
-    if model.model is None:  # pyright: ignore[reportUnnecessaryComparison]  (a key with a fault holds None)
+    if model.model is None or model.planned is False:  # pyright: ignore[reportUnnecessaryComparison]  (None: a fault)
         return
     try:
-        facts = find_model(model.model)
+        facts = find_stack_model(model.model)
     except UnknownModel as unknown:
         known = f"is not a model the planner has facts of{_nearest(unknown.nearest)} (to add one: {unknown.to_add})"
         text = f"{model.model!r}: {unknown.why}" if unknown.why else f"{model.model!r} {known}"
         yield Fault(key=key_path(key, "model"), text=text)
+        return
+    except WrongQuestion as wrong:
+        yield Fault(key=key_path(key, "model"), text=str(wrong))
         return
     yield from option_faults(model, facts, key)
     if model.limit_mm_per_prompt and not facts.is_multimodal:
@@ -126,6 +133,13 @@ def _image_and_version_come_together(model: ModelSettings, key: str) -> Iterator
 
 def _weights_are_had(model: ModelSettings, key: str) -> Iterator[Fault]:
     weights = model.weights
+    if model.model and is_folder(model.model) and not (weights and weights.s3_uri):
+        yield Fault(
+            key=key_path(key, "weights", "s3Uri"),
+            text=f"is missing beside {model.model}, a folder that pods do not see: write source: s3, and s3Uri with "
+            "the folder of its config.json and weights in S3",
+        )
+        return
     if not weights or "weights" not in model.model_fields_set:
         return
     if weights.s3_uri and weights.source != S3:
@@ -158,8 +172,8 @@ def _weights_are_had(model: ModelSettings, key: str) -> Iterator[Fault]:
 
 def _facts(model: ModelSettings) -> ModelFacts | None:
     try:
-        return find_model(model.model) if model.model else None
-    except UnknownModel:
+        return find_stack_model(model.model) if model.model and model.planned is not False else None
+    except WrongQuestion:
         return None
 
 

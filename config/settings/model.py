@@ -7,6 +7,7 @@ from config.settings.model_keys.endpoint import EndpointKeys
 from config.settings.model_keys.engine import EngineKeys
 from config.settings.model_keys.nodes import NodeKeys
 from config.settings.model_keys.source import SourceKeys
+from config.settings.model_keys.unplanned import UnplannedKeys
 from vllm_eks.planner.engine.counted_flags import engine_flags
 from vllm_eks.planner.engine.engine_flags import NO_FLAGS
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
@@ -14,13 +15,17 @@ from vllm_eks.planner.engine.mm_limits import mm_counts, mm_sizes
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.engine.serving_flags import ServingFlags
 from vllm_eks.planner.engine.startup import S3
+from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.serving import ServingSpec
+from vllm_eks.planner.search.stated import stated_plan
+from vllm_eks.planner.search.suggest import plan_named
+from vllm_eks.planner.units import BYTES_PER_GIB
 from vllm_eks.specs.weights import WeightsSpec
 
 
-class ModelSettings(EndpointKeys, SourceKeys, EngineKeys, NodeKeys):
+class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKeys):
     """One served model and the GPU nodes under it. Bases are named last first: errors follow the order of fields."""
 
     # `config.cross_field` checks what the schema says here, with better words.
@@ -64,6 +69,20 @@ class ModelSettings(EndpointKeys, SourceKeys, EngineKeys, NodeKeys):
             max_loras=self.lora_slots,
             max_lora_rank=default.max_lora_rank if self.max_lora_rank is None else self.max_lora_rank,
             flags=engine_flags(self.extra_args, self.vllm_version) if self.extra_args else NO_FLAGS,
+        )
+
+    def plan(self, *, region: str) -> Plan:
+        """Return the plan of the model on its instance type, at the prices of a region.
+
+        Without a plan of its memory it is what the stack states.
+        """
+        if self.planned:
+            return plan_named(self.model, self.instance_type, self.serving_options(), region=region)
+        return stated_plan(
+            self.model,
+            find_instance(self.instance_type, region),
+            self.serving_options(),
+            weights_bytes=round((self.weights_gib or 0) * BYTES_PER_GIB),
         )
 
     def gpu_nodes(self, plan: Plan) -> GpuNodes:

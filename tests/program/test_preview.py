@@ -201,3 +201,17 @@ def test_a_price_that_the_region_does_not_have_is_unknown_in_the_answer_too(
     assert "To look up instance types: vllm-eks catalog refresh --region eu-central-1" in found
     price = json.loads(preview(project, "dev", Wanted(as_json=True)).stdout)["price"]
     assert (price["usd_per_hour"], price["usd_per_hour_at_least"]) == (None, pytest.approx(0.005))
+
+
+def test_a_model_with_stated_sizes_is_deployed_with_a_warning(project: Path, preview: Callable[..., Shown]) -> None:
+    stack_file = project / "Pulumi.dev.yaml"
+    text = stack_file.read_text()
+    sizes = "planned: false\n      tensorParallelSize: 8\n      pipelineParallelSize: 1\n      weightsGib: 60"
+    stack_file.write_text(re.sub(r"(?m)^( +)model: .*$", rf"\1model: acme/odd\n\1{sizes}", text))
+    found = preview(project, "dev")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith("Yes, if your account allows it")
+    assert (
+        "warning  models.llama-4-scout.planned: not planned: nothing is known about memory, so vLLM may not start, and "
+        "the sizes may cost more than needed: TP=8 PP=1 on 1 x g5.48xlarge, as stated"
+    ) in found.stdout.replace("\n         ", " ")

@@ -19,7 +19,8 @@ from vllm_eks.planner.engine.mm_limits import mm_counts, mm_sizes
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instance_files import read_instance_file
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, find_instance
-from vllm_eks.planner.models.known_models import ModelFacts, load_model
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.search.named_models import load_model
 from vllm_eks.planner.search.suggest import compare, nothing_fits_lines, plan
 
 FITS, DOES_NOT_FIT = 0, 3

@@ -20,3 +20,5 @@ MOST_ADAPTERS = 1_000
 
 MOST_ITEMS = 10_000
 """Images or other items in one request."""
+MOST_WEIGHTS_GIB = 16384
+"""Eight times the largest published checkpoint."""

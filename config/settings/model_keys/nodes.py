@@ -17,9 +17,11 @@ class NodeKeys(Settings):
     model: str = Field(
         description=(
             "The Hugging Face id, such as meta-llama/Llama-4-Scout-17B-16E-Instruct. It must be locked: "
-            "`vllm_eks/data/models` has a file for it, and `vllm-eks lock` writes one."
+            "`vllm_eks/data/models`, or `models/` beside the stack file, has a file for it, and `vllm-eks lock` writes "
+            "one. A folder beside the stack file, such as ./my-model, works too: it holds `config.json` and, if the "
+            "model has one, `model.safetensors.index.json`, and it needs `weights.s3Uri`."
         ),
-        examples=["meta-llama/Llama-4-Scout-17B-16E-Instruct", "Qwen/Qwen3-8B"],
+        examples=["meta-llama/Llama-4-Scout-17B-16E-Instruct", "./my-model"],
     )
     instance_type: str = Field(
         description=(

@@ -58,6 +58,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
     ModelSettings: {
         "model": "m",
         "instanceType": "t",
+        "planned": True,
         "weights": WeightsSettings(),
         "capacityType": "onDemand",
         "replicas": 1,
@@ -67,7 +68,14 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "loraModules": {},
         **dict.fromkeys(
             (
-                *("zone", "capacityReservationId", "capacityReservationGroupArn", "placementGroup", "revision"),
+                *(
+                    "zone",
+                    "capacityReservationId",
+                    "capacityReservationGroupArn",
+                    "placementGroup",
+                    "revision",
+                    "weightsGib",
+                ),
                 *("tensorParallelSize", "pipelineParallelSize", "maxModelLen", "gpuMemoryUtilization", "maxNumSeqs"),
                 *("maxNumBatchedTokens", "kvCacheDtype", "limitMmPerPrompt", "image", "vllmVersion", "toolCallParser"),
                 *("reasoningParser", "enablePrefixCaching", "enableChunkedPrefill", "maxLoras", "maxLoraRank"),

@@ -47,15 +47,15 @@ def _table(fleet: Mapping[str, GpuNodes], out: Console):  # noqa: ANN202  (a ric
     numbers = ("replicas", "context", "KV tokens", "requests", "start s", "USD/h")
     made = table(out, "name", "nodes", "TP x PP", *numbers, "model", right=frozenset(numbers))
     for name, nodes in fleet.items():
-        plan, layout = nodes.plan, nodes.plan.layout
+        plan, sizes = nodes.plan, nodes.plan.sizes
         made.add_row(
             name,
             f"parked ({plan.instance.type})" if nodes.parked else f"{nodes.total} x {plan.instance.type}",
-            f"{layout.tensor_parallel_size} x {layout.pipeline_parallel_size}" if layout else "",
+            f"{sizes.tensor_parallel_size} x {sizes.pipeline_parallel_size}" if sizes else "",
             str(plan.replicas),
             f"{plan.options.max_model_len:,}",
-            f"{plan.kv_cache_tokens:,}",
-            f"{plan.max_concurrency:g}",
+            "unknown" if plan.stated else f"{plan.kv_cache_tokens:,}",
+            "unknown" if plan.stated else f"{plan.max_concurrency:g}",
             f"{plan.startup.budget_seconds:,}",
             "unknown" if nodes.usd_per_hour is None else f"{nodes.usd_per_hour:,.2f}",
             plan.model.id,

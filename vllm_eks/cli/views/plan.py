@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from vllm_eks.cli.views.screen import Table, console, say, table
+from vllm_eks.cli.views.stated import stated_lines
 from vllm_eks.planner.hardware.prices import instance_price_source
 from vllm_eks.planner.memory.stages import Layout, Stage
 from vllm_eks.planner.ranges import Range
@@ -59,6 +60,8 @@ def _quoted(argument: str) -> str:
 def summary_lines(plan: Plan) -> list[str]:
     """Return the head of a plan: layout, room, price, start."""
     layout, options, instance = plan.layout, plan.options, plan.instance
+    if plan.stated:
+        return stated_lines(plan, plan.stated, price(plan))
     if layout is None:
         return []
     replicas = f", {plan.replicas} replicas" if plan.replicas > 1 else ""
@@ -175,7 +178,7 @@ def node_contents(plan: Plan, node: int) -> str:
     """Return which part of which replica a node holds; nodes are counted from 0 over all replicas."""
     layout = plan.layout
     if layout is None:
-        return ""
+        return "memory unknown" if plan.stated else ""
     which = "; ".join(stage_contents(stage, layout) for stage in _stages_on(plan, layout, node))
     if plan.replicas == 1 or plan.nodes_per_replica == 1:
         return which

@@ -27,7 +27,7 @@ def model_json(model: ModelFacts) -> dict[str, Any]:
 
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Return the whole object. Memory is that of the tightest rank; the middle four sum to the budget."""
-    layout, stage = plan.layout, plan.layout.tightest if plan.layout else None
+    layout, stage, sizes = plan.layout, plan.layout.tightest if plan.layout else None, plan.sizes
     return {
         "model": model_json(plan.model),
         "instance": {
@@ -40,11 +40,11 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "verdict": plan.verdict,
         "confidence": plan.confidence,
         "parallelism": {
-            "tensor_parallel_size": layout.tensor_parallel_size if layout else None,
-            "pipeline_parallel_size": layout.pipeline_parallel_size if layout else None,
-            "nodes": plan.nodes_per_replica if layout else None,
+            "tensor_parallel_size": sizes.tensor_parallel_size if sizes else None,
+            "pipeline_parallel_size": sizes.pipeline_parallel_size if sizes else None,
+            "nodes": plan.nodes_per_replica if sizes else None,
             "replicas": plan.replicas,
-            "total_nodes": plan.total_nodes if layout else None,
+            "total_nodes": plan.total_nodes if sizes else None,
         },
         "memory_per_gpu": _memory(stage) if stage else None,
         "memory_terms": [_term(term) for term in stage.terms] if stage else [],
@@ -59,7 +59,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "max_concurrency": plan.max_concurrency if layout else None,
         "cost": {"usd_per_hour": plan.usd_per_hour, "usd_per_million_tokens_estimate": plan.usd_per_million_tokens},
         "throughput_estimate": _roofline(plan),
-        "idle_gpus": plan.idle_gpus if layout else None,
+        "idle_gpus": plan.idle_gpus if sizes else None,
         "zone_ids": {region: list(zones) for region, zones in plan.instance.zone_ids.items()},
         "gpudirect_rdma": plan.instance.gpudirect_rdma,
         "startup": {

@@ -6,7 +6,18 @@ from functools import lru_cache
 from vllm_eks.planner.engine.engine_flags import AUTO, FLOAT32, EngineFlags
 from vllm_eks.planner.engine.speculation import WITHOUT_CACHE, Speculation
 from vllm_eks.planner.models.architecture import Architecture
-from vllm_eks.planner.models.mixers import Attention, GroupedQuery, Latent, LinearState, Mamba1, Mamba2
+from vllm_eks.planner.models.mixers import (
+    Attention,
+    Beside,
+    GroupedQuery,
+    KimiDelta,
+    Latent,
+    Lightning,
+    LinearState,
+    Mamba1,
+    Mamba2,
+    ShortConv,
+)
 
 STATE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
@@ -50,7 +61,8 @@ def whole_context_layer(model: Architecture) -> int:
     whole = [
         index
         for index, one in enumerate(model.attention)
-        if isinstance(one, GroupedQuery | Latent) and not (isinstance(one, GroupedQuery) and one.window_tokens)
+        if isinstance(one, Latent)
+        or (isinstance(one, GroupedQuery) and one.window_tokens is None and not one.shares_cache)
     ]
     return (whole or [model.num_hidden_layers - 1])[-1]
 
@@ -76,14 +88,31 @@ def _whole_heads(attention: Attention, ranks: int) -> Attention:
 
 
 def _with_state(attention: Attention, flags: EngineFlags, drafted_tokens: int) -> Attention:
-    """Return a state with the types of --mamba-cache-dtype and --mamba-ssm-cache-dtype.
+    """Return a state with the types of --mamba-cache-dtype and --mamba-ssm-cache-dtype, for so many drafted tokens.
 
-    The convolution keeps the drafted tokens too (mamba_utils.py, gated_delta_net_state_shape).
+    Source: mamba_utils.py. The convolutions of delta nets and Mamba 2 keep the drafted tokens too. Kimi's state has 32
+    bits in any case, and lightning attention has one type for all.
     """
-    if not isinstance(attention, LinearState | Mamba1 | Mamba2):
-        return attention
     of_convolution = STATE_BYTES.get(flags.convolution_dtype, 2)
-    of_state = STATE_BYTES.get(flags.state_dtype, max(of_convolution, attention.state_value_bytes))
-    # The arithmetic counts 2 bytes for each value of the convolution: one of 4 bytes is as long as two.
-    kept = (attention.conv_kernel - 1 + drafted_tokens) * of_convolution // 2
-    return replace(attention, state_value_bytes=of_state, conv_kernel=kept + 1)
+    match attention:
+        case LinearState() | Mamba2() | Mamba1():
+            drafted = 0 if isinstance(attention, Mamba1) else drafted_tokens
+            of_state = STATE_BYTES.get(flags.state_dtype, max(of_convolution, attention.state_value_bytes))
+            kernel = _kernel(attention.conv_kernel, of_convolution, drafted)
+            return replace(attention, state_value_bytes=of_state, conv_kernel=kernel)
+        case KimiDelta():
+            return replace(attention, conv_kernel=_kernel(attention.conv_kernel, of_convolution, drafted_tokens))
+        case ShortConv():
+            return replace(attention, conv_kernel=_kernel(attention.conv_kernel, of_convolution, 0))
+        case Lightning():
+            return replace(attention, state_value_bytes=max(of_convolution, attention.state_value_bytes))
+        case Beside():
+            state = _with_state(attention.state, flags, drafted_tokens)
+            return replace(attention, state=state) if isinstance(state, Mamba2) else attention
+        case _:
+            return attention
+
+
+def _kernel(conv_kernel: int, value_bytes: int, drafted_tokens: int) -> int:
+    """Return the kernel whose state of 2-byte values is as large as this one of other values and more tokens."""
+    return (conv_kernel - 1 + drafted_tokens) * value_bytes // 2 + 1

@@ -80,7 +80,8 @@ class ModelFacts:
     revision: str | None
     gated: bool
     architecture: Architecture
-    weights_source: WeightsSource
+    weights_source: WeightsSource | Literal["stated"]
+    """`stated` by the user for a model that is not planned."""
     known_weights_bytes: int | None
     header_parts: Mapping[str, Any] | None = None
 
@@ -147,25 +148,37 @@ def lock_file_name(model_id: str) -> str:
 
 
 def writable_models_folder() -> Path:
-    """Return the folder to write lock files to. It may not exist yet.
+    """Return the folder to write lock files to: models/ beside the stack file, else that of the user's data.
+
+    It may not exist yet.
 
     Raises:
         WrongQuestion: There is no writable data folder.
     """
-    return writable_data_folder() / MODELS
+    return stack_models_folder() or writable_data_folder() / MODELS
 
 
-@cache
 def locked_model_ids() -> tuple[str, ...]:
     """Return the ids of all locked models, sorted."""
     return tuple(sorted(_lock_files()))
 
 
-@cache
 def _lock_files() -> Mapping[str, Path]:
-    """Return the lock file of each model id. The user's lock files override the shipped ones."""
-    files = [file for folder in reversed(data_folders()) for file in (folder / MODELS).glob("*.json")]
+    """Return the lock file of each model id. Those beside the stack override the user's, and these the shipped ones."""
+    beside = stack_models_folder()
+    return _files_in((*((beside,) if beside else ()), *(folder / MODELS for folder in data_folders())))
+
+
+@cache
+def _files_in(folders: tuple[Path, ...]) -> Mapping[str, Path]:
+    files = [file for folder in reversed(folders) for file in folder.glob("*.json")]
     return {file.stem.replace("--", "/", 1): file for file in files}
+
+
+def stack_models_folder() -> Path | None:
+    """Return the folder models/ beside the stack file, or None where there is none."""
+    folder = Path.cwd() / MODELS
+    return folder if folder.is_dir() and (folder.parent / "Pulumi.yaml").is_file() else None
 
 
 def _read_lock_file(file: Path) -> LockedModel:
@@ -175,7 +188,6 @@ def _read_lock_file(file: Path) -> LockedModel:
         raise WrongQuestion(f"{file} is not a lock file of this version: delete it and lock the model again") from None
 
 
-@cache
 def find_model(model_id: str) -> ModelFacts:
     """Return the facts of a locked model.
 
@@ -183,9 +195,15 @@ def find_model(model_id: str) -> ModelFacts:
         UnknownModel: No locked model has this id. The error has the nearest ids.
         WrongQuestion: Another version wrote its lock file.
     """
-    if model_id not in locked_model_ids():
+    file = _lock_files().get(model_id)
+    if file is None:
         raise UnknownModel(model_id, nearest_names(model_id, locked_model_ids()))
-    locked = _read_lock_file(_lock_files()[model_id])
+    return _locked_facts(file)
+
+
+@cache
+def _locked_facts(file: Path) -> ModelFacts:
+    locked = _read_lock_file(file)
     return ModelFacts(
         id=locked.id,
         revision=locked.revision,
@@ -221,19 +239,3 @@ def read_model_folder(folder: Path) -> ModelFacts:
         weights_source="index" if known else "computed",
         known_weights_bytes=known,
     )
-
-
-def load_model(reference: str) -> ModelFacts:
-    """Return the model with a locked id, or in a folder with a config.json.
-
-    Raises:
-        WrongQuestion: There is neither, or the config.json cannot be planned.
-    """
-    if reference in locked_model_ids():
-        return find_model(reference)
-    folder = Path(reference)
-    if folder.name == "config.json" and folder.is_file():
-        folder = folder.parent
-    if folder.is_dir():
-        return read_model_folder(folder)
-    return find_model(reference)

@@ -17,6 +17,19 @@ Verdict = Literal["fits", "likely_fits", "refused", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatedSizes:
+    """The parallel sizes of a model whose memory is not planned."""
+
+    tensor_parallel_size: int
+    pipeline_parallel_size: int
+
+    @property
+    def label(self) -> str:
+        """The name of the split, such as TP=8 PP=2."""
+        return f"TP={self.tensor_parallel_size} PP={self.pipeline_parallel_size}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """The plan for one model on one instance type."""
 
@@ -32,6 +45,8 @@ class Plan:
     """Empty when the model fits or likely fits."""
     doubts: tuple[Refusal, ...] = field(default=())
     """What the cautious estimates refuse and the likely ones accept. Empty when the model surely fits."""
+    stated: StatedSizes | None = None
+    """The sizes that the user states, without a layout: nothing is known about memory."""
     notes: tuple[str, ...] = field(default=())
     """Estimates and changed defaults that the reader should know."""
     warnings: tuple[str, ...] = field(default=())
@@ -46,9 +61,14 @@ class Plan:
 
     @property
     def verdict(self) -> Verdict:
-        """The answer: `fits` by the cautious estimates, `likely_fits` by the likely ones only, or `refused`."""
+        """The answer: `fits` by the cautious estimates, `likely_fits` by the likely ones only, or `refused`.
+
+        `unknown` where sizes are stated and nothing is planned.
+        """
         if self.refusals:
             return "refused"
+        if self.stated:
+            return "unknown"
         return "likely_fits" if self.doubts else "fits"
 
     @property
@@ -57,27 +77,32 @@ class Plan:
         return self.model.architecture.confidence
 
     @property
+    def sizes(self) -> Layout | StatedSizes | None:
+        """The parallel sizes, planned or stated."""
+        return self.layout or self.stated
+
+    @property
     def stages_per_node(self) -> int:
         """Pipeline stages on one node: all of them if the node has enough GPUs, otherwise one."""
-        if self.layout is None:
+        if self.sizes is None:
             return 0
-        stages = self.layout.pipeline_parallel_size
-        return stages if stages * self.layout.tensor_parallel_size <= self.instance.gpus else 1
+        stages = self.sizes.pipeline_parallel_size
+        return stages if stages * self.sizes.tensor_parallel_size <= self.instance.gpus else 1
 
     @property
     def nodes_per_replica(self) -> int:
         """Nodes of one replica, which is also its number of pods."""
-        return self.layout.pipeline_parallel_size // self.stages_per_node if self.layout else 0
+        return self.sizes.pipeline_parallel_size // self.stages_per_node if self.sizes else 0
 
     @property
     def gpus_per_pod(self) -> int:
         """GPUs of one pod: the GPUs that one replica uses on one node."""
-        return self.layout.tensor_parallel_size * self.stages_per_node if self.layout else 0
+        return self.sizes.tensor_parallel_size * self.stages_per_node if self.sizes else 0
 
     @property
     def ranks(self) -> int:
         """GPUs of one replica, over all its nodes."""
-        return self.layout.tensor_parallel_size * self.layout.pipeline_parallel_size if self.layout else 1
+        return self.sizes.tensor_parallel_size * self.sizes.pipeline_parallel_size if self.sizes else 1
 
     @property
     def replicas_per_node(self) -> int:
@@ -105,7 +130,7 @@ class Plan:
     @property
     def usd_per_hour(self) -> float | None:
         """Price of the GPU nodes of all replicas, or None when it is unknown."""
-        if self.instance.usd_per_hour is None or not self.layout:
+        if self.instance.usd_per_hour is None or not self.sizes:
             return None
         return round(self.total_nodes * self.instance.usd_per_hour, 4)
 
@@ -168,9 +193,9 @@ class Plan:
     @property
     def idle_gpus(self) -> int:
         """GPUs that no replica uses, over all nodes."""
-        if self.layout is None:
+        if self.sizes is None:
             return 0
-        used = self.replicas * self.layout.tensor_parallel_size * self.layout.pipeline_parallel_size
+        used = self.replicas * self.ranks
         return self.total_nodes * self.instance.gpus - used
 
     @property

@@ -12,8 +12,9 @@ from vllm_eks.planner.hardware.instances import (
     find_instance,
 )
 from vllm_eks.planner.memory.rank_weights import weights_deviation
-from vllm_eks.planner.models.known_models import ModelFacts, find_model
+from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.layouts import try_layouts
+from vllm_eks.planner.search.named_models import find_stack_model
 from vllm_eks.planner.search.notes import notes_on
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.plan_warnings import machines, smaller_batch, warnings_on
@@ -155,12 +156,12 @@ def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | No
 
 
 def plan_named(model_id: str, instance_type: str, options: ServingOptions, *, region: str = REFERENCE_REGION) -> Plan:
-    """Return the plan of a locked model on an instance type in the catalogue, at the prices of a region.
+    """Return the plan of a stack's model on an instance type in the catalogue, at the prices of a region.
 
     Raises:
         WrongQuestion: The model or the type is unknown, or the options are invalid.
     """
-    return plan(find_model(model_id), find_instance(instance_type, region), options)
+    return plan(find_stack_model(model_id), find_instance(instance_type, region), options)
 
 
 def nothing_fits_lines(model: ModelFacts, refused: Sequence[Plan], requested: ServingOptions) -> Iterator[str]:

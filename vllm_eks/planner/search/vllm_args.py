@@ -8,18 +8,18 @@ from vllm_eks.planner.search.plan import Plan
 
 
 def vllm_args(plan: Plan) -> list[str]:
-    """Return the arguments of `vllm serve MODEL` that the plan sets, or none when there is no layout.
+    """Return the arguments of `vllm serve MODEL` that the plan sets, or none without parallel sizes.
 
     Sizes that equal vLLM's defaults are set too, so that the pods run exactly the plan.
     """
-    layout, options = plan.layout, plan.options
-    if layout is None:
+    sizes, options = plan.sizes, plan.options
+    if sizes is None:
         return []
     args = [
         "--tensor-parallel-size",
-        str(layout.tensor_parallel_size),
+        str(sizes.tensor_parallel_size),
         "--pipeline-parallel-size",
-        str(layout.pipeline_parallel_size),
+        str(sizes.pipeline_parallel_size),
         "--max-model-len",
         str(options.max_model_len),
         "--gpu-memory-utilization",
@@ -37,13 +37,13 @@ def vllm_args(plan: Plan) -> list[str]:
         args.append("--enforce-eager")
     if options.enable_expert_parallel:
         args.append("--enable-expert-parallel")
-    if options.mm_limits and plan.model.is_multimodal:
+    if options.mm_limits and (plan.model.is_multimodal or plan.stated):
         args += ["--limit-mm-per-prompt", json.dumps(_mm_limits(options))]
     if options.weights_source == S3:
         args += ["--load-format", "runai_streamer"]
         if plan.reads_once:
             args += ["--model-loader-extra-config", json.dumps({"distributed": True})]
-    if layout.pipeline_parallel_size > 1:
+    if sizes.pipeline_parallel_size > 1:
         # vLLM's multi-node start supports only the backends mp, uni and external_launcher.
         args += ["--distributed-executor-backend", "mp"]
     return [*args, *options.further_args]

@@ -19,10 +19,10 @@ from vllm_eks.planner.models.known_models import (
     LOCKED,
     UnknownModel,
     find_model,
-    load_model,
     locked_model_ids,
     read_model_folder,
 )
+from vllm_eks.planner.search.named_models import load_model
 from vllm_eks.planner.units import gib
 
 CONFIG = {

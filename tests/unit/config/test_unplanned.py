@@ -1,0 +1,133 @@
+"""Models that nobody locked: a folder beside the stack file, a lock beside it, or stated sizes without a plan."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings.model import ModelSettings
+from tests.support.stack_config import load_stack, model, report_of, write_stack
+from vllm_eks.planner.models.known_models import LOCKED, find_model, writable_models_folder
+from vllm_eks.planner.search.named_models import find_stack_model
+
+STATED = {
+    "model": "acme/odd-70b",
+    "instanceType": "p5.48xlarge",
+    "planned": False,
+    "tensorParallelSize": 8,
+    "pipelineParallelSize": 1,
+    "maxModelLen": 8192,
+    "weightsGib": 140,
+}
+S3 = {"source": "s3", "s3Uri": "s3://models/mine"}
+
+
+def fault(folder: Path, **settings: Any) -> str:
+    """Return the one fault of a stack with this model."""
+    write_stack(folder, {"odd": {"zone": "us-west-2a", **settings}})
+    head, *faults = report_of(folder, "test").split("\n  ")
+    assert head == "Pulumi.test.yaml has 1 fault:"
+    (text,) = faults
+    return text.removeprefix("vllm-eks:models.odd.")
+
+
+# --- stated sizes
+
+
+def test_a_model_that_nobody_knows_is_accepted_with_its_sizes(folder: Path) -> None:
+    write_stack(folder, {"odd": {"zone": "us-west-2a", **STATED}})
+    settings = load_stack(folder, "test").settings.models["odd"]
+    plan = settings.plan(region="us-west-2")
+    assert plan.fits
+    assert plan.sizes is plan.stated
+    assert (plan.total_nodes, plan.gpus_per_pod, plan.model.weights_bytes) == (1, 8, 140 * 2**30)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        (("weightsGib",), "weightsGib is missing"),
+        (("tensorParallelSize", "maxModelLen"), "tensorParallelSize and maxModelLen are missing"),
+        (
+            ("tensorParallelSize", "pipelineParallelSize", "maxModelLen", "weightsGib"),
+            "tensorParallelSize, pipelineParallelSize, maxModelLen and weightsGib are missing",
+        ),
+    ],
+)
+def test_missing_sizes_are_one_fault(folder: Path, left_out: tuple[str, ...], said: str) -> None:
+    settings = {key: value for key, value in STATED.items() if key not in left_out}
+    assert fault(folder, **settings) == (
+        f"planned: false leaves the sizes to you, and {said}: add what the model needs, or remove planned"
+    )
+
+
+def test_what_needs_a_plan_is_refused_without_one(folder: Path) -> None:
+    assert fault(folder, **STATED, toolCallParser="auto") == (
+        "toolCallParser: auto needs a plan, which tells the model's family: name the parser, or remove toolCallParser"
+    )
+    assert fault(folder, **model(weightsGib=16)) == "weightsGib: is only for planned: false: remove it"
+    assert fault(folder, **{**STATED, "weightsGib": 0}).startswith("weightsGib: ")
+
+
+def test_no_plan_is_said_for_a_known_model_too() -> None:
+    settings = ModelSettings.model_validate({**STATED, "model": "Qwen/Qwen3-8B", "zone": "us-west-2a"})
+    assert settings.plan(region="us-west-2").layout is None
+
+
+# --- a folder beside the stack file
+
+
+def a_folder(at: Path, model_id: str = "Qwen/Qwen3-8B") -> None:
+    at.mkdir()
+    locked = json.loads((LOCKED / f"{model_id.replace('/', '--')}.json").read_text())
+    (at / "config.json").write_text(json.dumps(locked["config"]))
+
+
+def test_a_folder_with_a_config_is_planned_and_served_from_s3(folder: Path) -> None:
+    a_folder(folder / "my-model")
+    (folder / "my-model" / "model.safetensors.index.json").write_text('{"metadata": {"total_size": 16400000000}}')
+    write_stack(folder, {"odd": model(model="./my-model", weights=S3)})
+    plan = load_stack(folder, "test").settings.models["odd"].plan(region="us-west-2")
+    assert (plan.model.id, plan.model.weights_bytes, plan.model.weights_source) == ("my-model", 16400000000, "index")
+    assert plan.fits
+    assert plan.layout
+
+
+def test_a_folder_needs_its_config_and_weights_that_pods_can_read(folder: Path) -> None:
+    assert fault(folder, **model(model="./my-model", weights=S3)) == (
+        "model: ./my-model has no config.json: put the model's config.json into that folder"
+    )
+    a_folder(folder / "my-model")
+    assert fault(folder, **model(model="./my-model")) == (
+        "weights.s3Uri: is missing beside ./my-model, a folder that pods do not see: write source: s3, and s3Uri with "
+        "the folder of its config.json and weights in S3"
+    )
+    (folder / "empty").mkdir()
+    (folder / "empty" / "config.json").write_text("{}")
+    assert fault(folder, **model(model="./empty", weights=S3)).startswith("model: ")
+
+
+# --- a lock beside the stack file
+
+
+def test_a_lock_beside_the_stack_file_comes_first(folder: Path) -> None:
+    shipped = find_model("Qwen/Qwen3-8B")
+    assert writable_models_folder() != folder / "models"
+    (folder / "models").mkdir()
+    assert writable_models_folder() == folder / "models"
+    shutil.copy(LOCKED / "Qwen--Qwen3-8B.json", folder / "models" / "acme--mine.json")
+    document = json.loads((folder / "models" / "acme--mine.json").read_text())
+    (folder / "models" / "acme--mine.json").write_text(json.dumps({**document, "id": "acme/mine"}))
+    (folder / "models" / "Qwen--Qwen3-8B.json").write_text(json.dumps({**document, "revision": "f" * 40}))
+    assert find_stack_model("acme/mine").id == "acme/mine"
+    assert find_stack_model("Qwen/Qwen3-8B").revision == "f" * 40 != shipped.revision
+    write_stack(folder, {"odd": model(model="acme/mine")})
+    assert load_stack(folder, "test").settings.models["odd"].plan(region="us-west-2").fits
+
+
+def test_a_folder_of_models_elsewhere_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "models").mkdir()
+    (folder / "Pulumi.yaml").unlink()
+    assert writable_models_folder() != folder / "models"

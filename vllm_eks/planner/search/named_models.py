@@ -1,0 +1,46 @@
+"""The model that a stack file or a command names: a locked id, or a folder with a config.json."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.models.known_models import ModelFacts, find_model, locked_model_ids, read_model_folder
+
+
+def is_folder(reference: str) -> bool:
+    """Return whether a stack file names a folder, such as ./my-model, and not an id."""
+    return reference.startswith(("./", "../", "/"))
+
+
+def find_stack_model(reference: str) -> ModelFacts:
+    """Return the facts of a stack's model: a locked one, or one in a folder beside the stack file.
+
+    Raises:
+        UnknownModel: No locked model has this id.
+        WrongQuestion: The folder has no config.json, or one that cannot be planned.
+    """
+    return _folder_facts(Path(reference).resolve(), reference) if is_folder(reference) else find_model(reference)
+
+
+@cache
+def _folder_facts(folder: Path, reference: str) -> ModelFacts:
+    if not (folder / "config.json").is_file():
+        raise WrongQuestion(f"{reference} has no config.json: put the model's config.json into that folder")
+    return replace(read_model_folder(folder), id=folder.name)
+
+
+def load_model(reference: str) -> ModelFacts:
+    """Return the model with a locked id, or in a folder with a config.json.
+
+    Raises:
+        WrongQuestion: There is neither, or the config.json cannot be planned.
+    """
+    if reference in locked_model_ids():
+        return find_model(reference)
+    folder = Path(reference)
+    if folder.name == "config.json" and folder.is_file():
+        folder = folder.parent
+    if folder.is_dir():
+        return read_model_folder(folder)
+    return find_model(reference)
