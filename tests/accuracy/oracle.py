@@ -149,7 +149,8 @@ class Answer:
         if self.question.row["compute_capability"] != "9.0" or experts is None:
             return 0.0
         shards = 1 if self.options.enable_expert_parallel else tp
-        growth = expert_growth(facts.architecture, 90, shards) - triton_growth(facts.architecture, shards)
+        growth = expert_growth(facts.architecture, 90, shards, self.options.version)
+        growth -= triton_growth(facts.architecture, shards)
         held = sum(facts.parts.layers[index].expert_bytes for index in stage.layer_range)
         return held * expert_share(experts.count, tp, self.options) * growth
 

@@ -118,3 +118,6 @@ SPARSE_ON_CONSUMER_BLACKWELL: Version = (0, 24, 0)
 """Sparse attention runs on compute capability 12.0, with packed FP8 vectors (in 0.24.0, not in 0.23.0)."""
 TRITON_MLA_FP8: Version = (0, 18, 0)
 """Triton's MLA kernel accepts an FP8 KV cache (in 0.18.0, not in 0.17.1)."""
+LESS_ROUNDED_ON_BLACKWELL: Version = (0, 27, 0)
+"""FlashInfer's MXFP4 kernels for Blackwell round an expert up to 128 instead of 256 (fused_moe/oracle/mxfp4.py; in
+0.27.0, not in 0.26.0)."""

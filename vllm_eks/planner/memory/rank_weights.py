@@ -27,7 +27,8 @@ def weights_term(
     """Return the weights of one rank: the shards of its layers, and the embedding, head and vision tower if present."""
     architecture, parts, tp = model.architecture, model.parts, tensor_parallel_size
     share = expert_share(architecture.experts.count, tp, options) if architecture.experts else 1 / tp
-    share *= expert_growth(architecture, gpu.sm, 1 if options.enable_expert_parallel else tp)
+    shards = 1 if options.enable_expert_parallel else tp
+    share *= expert_growth(architecture, gpu.sm, shards, options.version)
     kv_heads = architecture.num_key_value_heads
     layer_bytes = [
         parts.layers[i].rank_bytes(tensor_parallel_size=tp, kv_heads=kv_heads, expert_share=share) for i in layers

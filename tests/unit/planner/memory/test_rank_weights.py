@@ -17,6 +17,7 @@ from vllm_eks.planner.memory.stages import build_layout
 from vllm_eks.planner.models.known_models import LOCKED, find_model, read_model_folder
 from vllm_eks.planner.models.layer_weights import absorbed_bytes, compute_layer
 from vllm_eks.planner.models.quantization import Quantization
+from vllm_eks.planner.vllm_version import Version
 
 A10G = find_instance("g5.48xlarge")
 
@@ -135,16 +136,19 @@ def test_up_projections_of_latent_attention_are_kept_twice_only_where_they_are_q
 
 
 @pytest.mark.parametrize(
-    ("sm", "shards", "growth"),
+    ("sm", "shards", "version", "growth"),
     [
-        (80, 1, 2944 * 3072),
-        (90, 4, 4 * 768 * 3072),
-        (120, 1, 2944 * 3072),
-        (100, 1, 3072 * 3072),
-        (100, 8, 8 * 512 * 3072),
+        (80, 1, (0, 26, 0), 2944 * 3072),
+        (90, 4, (0, 26, 0), 4 * 768 * 3072),
+        (120, 1, (0, 26, 0), 2944 * 3072),
+        (100, 1, (0, 26, 0), 3072 * 3072),
+        (100, 8, (0, 26, 0), 8 * 512 * 3072),
+        (100, 1, (0, 27, 0), 2944 * 3072),
     ],
 )
-def test_mxfp4_experts_grow_to_what_the_kernels_of_the_gpu_want(sm: int, shards: int, growth: int) -> None:
+def test_mxfp4_experts_grow_to_what_the_kernels_of_the_gpu_want(
+    sm: int, shards: int, version: Version, growth: int
+) -> None:
     model = find_model("openai/gpt-oss-120b").architecture
-    assert expert_growth(model, sm, shards) == pytest.approx(growth / 2880**2)
-    assert expert_growth(find_model(QWEN_235B).architecture, sm, shards) == 1.0
+    assert expert_growth(model, sm, shards, version) == pytest.approx(growth / 2880**2)
+    assert expert_growth(find_model(QWEN_235B).architecture, sm, shards, version) == 1.0
