@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.real_pods import QUICK, message, pods
+from tests.e2e.real_pods import QUICK, keep_message, pods
 
 MEMORY = Path("/sys/fs/cgroup/memory")
 
@@ -47,9 +47,8 @@ def limited(rendered: str, version: str, mebibytes: int | None) -> Iterator[tupl
     subprocess.run(["mount", "--bind", str(cgroup), str(seen / "memory")], check=True)
     try:
         with pods.prepared(1, rendered, roles=["leader"], keep=None, version=version, env=QUICK) as (pod,):
-            pod.command.insert(pod.command.index("/scripts/supervise.py") + 1, "--termination-log=/tmp/message")
+            keep_message(pod)
             pod.spec["lab"] |= {str(seen): str(MEMORY.parent), str(seen / "memory"): str(MEMORY)}
-            message(pod).touch()
             limit = Limit(cgroup)
             if mebibytes:
                 limit.set(mebibytes)

@@ -93,16 +93,20 @@ def broken(rendered: str, version: str, size: int = 2, **options: Any) -> Iterat
     options["env"] = {**QUICK, **options.get("env", {})}
     with pods.prepared(size, rendered, roles=roles, keep=None, version=version, **options) as made:
         for pod in made:
-            pod.command.insert(
-                pod.command.index("/scripts/vllm_eks/pods/supervise.py") + 1, "--termination-log=/tmp/message"
-            )
-            message(pod).touch()
+            keep_message(pod)
             pod.start()
         yield made
 
 
 def message(pod: Any) -> Path:
     return pod.folder / "volumes" / "tmp" / "message"
+
+
+def keep_message(pod: Any) -> None:
+    """Let a pod that has not started leave its termination message in a file, which kubelet would create."""
+    supervisor = pod.command.index("/scripts/vllm_eks/pods/supervise.py")
+    pod.command.insert(supervisor + 1, "--termination-log=/tmp/message")
+    message(pod).touch()
 
 
 def ended(pod: Any, within: float) -> tuple[int, str, str]:
