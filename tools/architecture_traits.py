@@ -150,7 +150,8 @@ def main(files: list[str]) -> None:
     rows: dict[str, dict[str, Any]] = defaultdict(dict)
     for (name, _), found in answers.items():
         if (1, 1) in found:
-            rows[name] |= traits(found)
+            # What the first config shows goes before what another one shows.
+            rows[name] = {**traits(found), **rows[name]}
     for name in without_pipeline:
         rows[name] = {**rows.get(name, {}), "has_pipeline": False}
     for name, row in json.loads(BY_HAND.read_text()).items():

@@ -14,6 +14,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.hub.repository import HubRepository, open_repository
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.config_json import parse_config
+from vllm_eks.planner.models.defaults import fill_defaults
 from vllm_eks.planner.models.known_models import lock_file_name, writable_models_folder
 from vllm_eks.planner.models.lock_file import config_facts, lock_document, write_lock
 from vllm_eks.planner.models.quantization_config import QUANTIZATION_FILE, SEPARATE_QUANTIZATION
@@ -51,13 +52,13 @@ def run_lock(model_id: str, revision: str | None, *, folder: Path | None = None,
         api: The Hub; None: the one that the environment names.
 
     Raises:
-        WrongQuestion: The Hub does not give what is needed, or the planner does not know the architecture. Then no
+        WrongQuestion: The Hub does not give what is needed, or the planner cannot tell the architecture. Then no
             file is written, and one that was there stays.
     """
     repository = open_repository(model_id, revision, api=api)
     if not repository.holds("config.json"):
         raise WrongQuestion(f"{model_id} has no config.json: is it a model of transformers' form?")
-    config = repository.read_json("config.json")
+    config = fill_defaults(repository.read_json("config.json"))
     if repository.holds(MISTRAL_FILE):
         config = {**config, MISTRAL_FORMAT: True}
     if repository.holds(QUANTIZATION_FILE):

@@ -11,10 +11,11 @@ import pytest
 from huggingface_hub import HfApi
 
 from tests.fakes.hub_server import CONFIG, FILES, TOKEN, bf16, repository, safetensors, serving
-from tests.support.locking import refused
+from tests.support.locking import locked, refused
 from vllm_eks.cli.lock import run_lock
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.hub import repository as hub_repository
+from vllm_eks.planner.models.config_json import parse_config
 
 
 @pytest.fixture(autouse=True)
@@ -111,13 +112,20 @@ def test_a_revision_that_is_not_there_is_told(tmp_path: Path) -> None:
         assert refused(hub, tmp_path, revision="v9") == "org/model has no revision 'v9' at HUB"
 
 
-def test_an_unknown_architecture_is_refused_by_name(tmp_path: Path) -> None:
-    config = json.dumps({**CONFIG, "architectures": ["NovelForCausalLM"]}).encode()
+def test_an_architecture_without_a_family_is_locked_with_every_field_that_may_tell_a_size(tmp_path: Path) -> None:
+    novel = {**CONFIG, "architectures": ["NovelForCausalLM"], "ffn_dim": 96, "eos_token_id": 2, "id2label": {"0": "a"}}
+    with serving(repository(files={"config.json": json.dumps(novel).encode()})) as hub:
+        found = locked(hub, tmp_path)
+    assert found.config["ffn_dim"] == 96
+    assert not {"eos_token_id", "id2label"} & found.config.keys()
+    assert parse_config(found.config, where="novel").confidence == "estimated"
+
+
+def test_a_config_that_the_planner_cannot_tell_is_refused(tmp_path: Path) -> None:
+    config = json.dumps({**CONFIG, "architectures": ["NovelForCausalLM"], "num_wise_experts": 64}).encode()
     with serving(repository(files={"config.json": config})) as hub:
         message = refused(hub, tmp_path)
-    assert message.startswith(
-        "org/model: the planner does not support the architecture NovelForCausalLM; it supports Llama"
-    )
+    assert message == "org/model: config.json has num_wise_experts, and the planner knows no count of experts"
 
 
 def test_a_disk_that_fills_while_it_is_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,13 @@ from vllm_eks.planner.engine.versions import (
 from vllm_eks.planner.memory.cached_layers import cached_layers
 from vllm_eks.planner.memory.layer_caches import CacheFormat, LayerCache, layer_caches
 from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.mixers import GroupedQuery
 from vllm_eks.planner.vllm_version import Version
+
+LATENT_STEP_TOKENS = 128
+"""Hybrids with latent attention have blocks of a multiple of this (platforms/interface.py, hybrid block size)."""
+INDEXED_BLOCK_TOKENS = 128
+"""Block of the block-sparse attention of MiniMax M3 (in 0.32.0)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,11 +130,13 @@ def cache_layout(
     """Return the cache groups of a model and its drafter at these parallel sizes, on GPUs of this capability."""
     cached = cached_layers(model, options.flags, tensor_parallel_size=tensor_parallel_size)
     of_kernels = latent_block_tokens(model, sm, options) if model.latent else BLOCK_TOKENS
+    if any(isinstance(one, GroupedQuery) and one.index_heads for one in model.attention):
+        of_kernels = INDEXED_BLOCK_TOKENS
     form = CacheFormat(
         value_bytes=kv_value_bytes(model, sm, options),
         latent_bytes=latent_token_bytes(model, sm, options, tensor_parallel_size=tensor_parallel_size),
         block_tokens=options.flags.block_tokens or of_kernels,
-        step_tokens=of_kernels,
+        step_tokens=max(of_kernels, LATENT_STEP_TOKENS) if model.latent else of_kernels,
     )
     layout = _cache_layout(cached, tensor_parallel_size, form, options.version)
     return replace(

@@ -9,6 +9,7 @@ from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.mixers import Beside, GroupedQuery, KimiDelta, Latent, Mamba2, NoMixer, StateMixer
 from vllm_eks.planner.vllm_version import Version
 
+INDEX_VALUE_BYTES = 2
 INDEXER_BYTES_PER_TOKEN = 132
 """DeepSeek V3.2's sparse indexer: 128 FP8 values and a 4-byte scale per token and layer."""
 
@@ -60,7 +61,8 @@ def layer_caches(model: Architecture, index: int, tp: int, form: CacheFormat, ve
 def _state_cache(model: Architecture, mixer: StateMixer, tp: int, version: Version) -> LayerCache:
     # Prefix caching keeps the previous state too ("align" mode), except in models without attention, and some mixers
     # one that they save in the middle of a prompt (num_prefill_checkpoint_blocks).
-    checkpoints = 1 if isinstance(mixer, Mamba2 | KimiDelta) and version >= STATE_CHECKPOINTS else 0
+    saves = isinstance(mixer, Mamba2) or (isinstance(mixer, KimiDelta) and mixer.saves_checkpoints)
+    checkpoints = int(saves and version >= STATE_CHECKPOINTS)
     states = 1 if model.is_attention_free else 2 + checkpoints
     return LayerCache(token_bytes=0, state_bytes=state_bytes(mixer, tensor_parallel_size=tp), states=states)
 
@@ -92,4 +94,6 @@ def _attention_cache(
 def kv_bytes_per_token(attention: GroupedQuery, *, tensor_parallel_size: int, kv_dtype_bytes: int) -> int:
     """Return the bytes of one token's keys and values per layer and rank, with max(1, KV heads // TP) heads."""
     heads = max(1, attention.kv_heads // tensor_parallel_size)
-    return heads * (attention.head_dim + attention.value_size) * kv_dtype_bytes
+    # The indexer of MiniMax M3 has one key for all heads, in 16 bits.
+    indexed = attention.index_head_dim * INDEX_VALUE_BYTES
+    return heads * (attention.head_dim + attention.value_size) * kv_dtype_bytes + indexed

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vllm_eks.json_values import is_object, object_or_empty
+from vllm_eks.json_values import is_object, list_or_empty, object_or_empty
+from vllm_eks.planner.models.families import FAMILIES
 from vllm_eks.planner.models.quantization_config import SEPARATE_QUANTIZATION
 from vllm_eks.planner.models.tensors import SortedTensors
 from vllm_eks.planner.models.vision import MISTRAL_FORMAT
@@ -31,6 +32,8 @@ TEXT_FIELDS = tuple(
     """.split()
 )
 """The fields of a decoder that config_json.py reads."""
+TELLS_NO_SIZE = ("token_id", "token_index", "id2label", "label2id", "auto_map", "_name_or_path", "transformers_version")
+"""Ends of the names of fields that no size follows from."""
 VISION_FIELDS = tuple(
     """
     model_type hidden_size intermediate_size num_hidden_layers num_attention_heads depth num_heads image_size
@@ -44,7 +47,13 @@ VISION_FIELDS = tuple(
 
 
 def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a config.json that the planner reads, with their names and nesting."""
+    """Return the fields of a config.json that the planner reads, with their names and nesting.
+
+    An architecture without a family row is read from any field, so all that may tell a size are kept.
+    """
+    names = list_or_empty(config.get("architectures"))
+    if not names or names[0] not in FAMILIES:
+        return {key: kept for key, value in config.items() if (kept := _kept(key, value)) is not None}
     facts: dict[str, Any] = {"architectures": config.get("architectures"), **_pick(config, TEXT_FIELDS)}
     for section, fields in (("text_config", TEXT_FIELDS), ("vision_config", VISION_FIELDS)):
         if is_object(found := config.get(section)):
@@ -56,6 +65,15 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
         if config.get(key) or text.get(key):
             facts[key] = config.get(key) or text[key]
     return facts
+
+
+def _kept(key: str, value: object) -> object:
+    """Return a value without labels, token ids and nulls, or None when nothing of it tells a size."""
+    if key.endswith(TELLS_NO_SIZE):
+        return None
+    if is_object(value):
+        return {name: kept for name, one in value.items() if (kept := _kept(name, one)) is not None} or None
+    return None if value in ([], "") else value
 
 
 def _pick(section: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

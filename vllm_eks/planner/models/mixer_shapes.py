@@ -21,9 +21,10 @@ def grouped_query_shape(attention: GroupedQuery, hidden_size: int, *, has_bias: 
     query = attention.heads * attention.head_dim
     key_value = attention.kv_heads * (attention.head_dim + attention.value_size)
     output = attention.heads * attention.value_size
+    index = attention.index_heads * attention.index_head_dim
     return LayerShape(
-        split=hidden_size * (query * (2 if attention.has_output_gate else 1) + output),
-        key_value=hidden_size * key_value,
+        split=hidden_size * (query * (2 if attention.has_output_gate else 1) + output + index),
+        key_value=hidden_size * (key_value + attention.index_head_dim),
         kv_heads=attention.kv_heads,
         unquantized=query + key_value if has_bias else 0,
     )

@@ -78,6 +78,8 @@ class KimiDelta:
     head_dim: int
     conv_kernel: int
     has_full_rank_gate: bool = False
+    saves_checkpoints: bool = False
+    """Whether its kernels also save a state in the middle of a prompt (FlashKDA, which needs a bound of the gate)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +112,9 @@ class GroupedQuery:
     """Qwen3-Next and Qwen3.5: q_proj also outputs a gate as large as the query."""
     value_dim: int | None = None
     """Size of one head's value, or None when it is that of a key."""
+    index_heads: int = 0
+    """Heads of the block-sparse indexer (MiniMax M3), or 0 without one."""
+    index_head_dim: int = 0
     shares_cache: bool = False
     """Whether the layer reads the cache of an earlier one and keeps none (Gemma 3n, Gemma 4)."""
 

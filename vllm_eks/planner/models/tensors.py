@@ -11,6 +11,19 @@ from math import prod
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.models.tensor_words import (
+    EMBEDDINGS,
+    FINAL,
+    FUSED,
+    HEADS,
+    KEY_VALUE,
+    LAYERS,
+    MLP,
+    QUERY_OUTPUT,
+    REPLICATED,
+    STACKED_EXPERTS,
+    TOWER,
+)
 
 BYTES_OF_DTYPE = {
     "F64": 8,
@@ -42,34 +55,6 @@ LAYER_PARTS: tuple[str, ...] = (
 )
 END_PARTS: tuple[str, ...] = ("embedding_bytes", "head_bytes", "final_norm_bytes", "vision_bytes")
 
-VISION = {
-    "visual",
-    "vision_tower",
-    "vision_model",
-    "vision_encoder",
-    "multi_modal_projector",
-    "mm_projector",
-    "patch_merger",
-    "vision_adapter",
-    "vision_language_adapter",
-    "merging_layer",
-}
-QUERY_OUTPUT = {"q_proj", "o_proj", "q_b_proj", "kv_b_proj", "out_proj", "conv1d"}
-KEY_VALUE = {"k_proj", "v_proj"}
-MLP = {"gate_proj", "up_proj", "down_proj", "gate_up_proj", "w1", "w2", "w3"}
-REPLICATED = {
-    "gate",
-    "router",
-    "shared_expert_gate",
-    "q_a_proj",
-    "kv_a_proj_with_mqa",
-    "indexer",
-    "sinks",
-    "A_log",
-    "dt_bias",
-    "rotary_emb",
-    "e_score_correction_bias",
-}
 SCALES = ("scale", "scale_inv", "scales", "qzeros", "g_idx", "shape", "zero_point", "scale_2", "absmax", "quant_map")
 
 Tensor = tuple[str, Sequence[int]]
@@ -128,13 +113,13 @@ def sort_tensors(
             drafts += size
             continue
         parameters += _parameters(words, tensor, weight_bits)
-        if VISION & set(words):
+        if _is_of_a_tower(words):
             ends["vision_bytes"] += size
         elif index is None:
             ends[_end_of_model(words, name, unknown)] += size
         else:
             part = _layer_part(words, name, unknown)
-            key_value = round(size * kv_share) if "qkv_proj" in words else 0
+            key_value = round(size * kv_share) if FUSED & set(words) else 0
             by_layer[index]["key_value_bytes"] += key_value
             by_layer[index][part] += size - key_value
     empty = [str(index) for index, layer in enumerate(by_layer) if not any(layer.values())]
@@ -147,20 +132,25 @@ def sort_tensors(
 
 def _layer_index(words: Sequence[str]) -> int | None:
     """Return the decoder layer of a tensor, or None when it belongs to no decoder layer."""
-    if VISION & set(words):
+    if _is_of_a_tower(words):
         return None
     for word, following in itertools.pairwise(words):
-        if word == "layers" and following.isdigit():
+        if word in LAYERS and following.isdigit():
             return int(following)
     return None
 
 
+def _is_of_a_tower(words: Sequence[str]) -> bool:
+    return any(TOWER.fullmatch(word) for word in words)
+
+
 def _end_of_model(words: Sequence[str], name: str, unknown: list[str]) -> str:
-    if "embed_tokens" in words:
+    kinds = set(words)
+    if kinds & EMBEDDINGS:
         return "embedding_bytes"
-    if "lm_head" in words:
+    if kinds & HEADS:
         return "head_bytes"
-    if "norm" not in words:
+    if not kinds & FINAL:
         unknown.append(name)
     return "final_norm_bytes"
 
@@ -170,13 +160,15 @@ def _layer_part(words: Sequence[str], name: str, unknown: list[str]) -> str:
     kinds = set(words)
     if kinds & REPLICATED or any(word.endswith("norm") for word in words):
         return "replicated_bytes"
-    if "experts" in kinds:
+    if kinds & {"shared_expert", "shared_experts", "shared_mlp"}:
+        return "mlp_bytes"
+    if "experts" in kinds or kinds & STACKED_EXPERTS:
         return "expert_bytes"
     if kinds & KEY_VALUE:
         return "key_value_bytes"
-    if kinds & QUERY_OUTPUT or "qkv_proj" in kinds or any(word.startswith("in_proj") for word in words):
+    if kinds & (QUERY_OUTPUT | FUSED) or any(word.startswith("in_proj") for word in words):
         return "query_output_bytes"
-    if kinds & MLP or kinds & {"shared_expert", "shared_experts"}:
+    if kinds & MLP:
         return "mlp_bytes"
     unknown.append(name)
     return "replicated_bytes"

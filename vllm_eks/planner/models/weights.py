@@ -1,7 +1,7 @@
 """Bytes of a whole checkpoint, by part."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -109,13 +109,18 @@ def parts_of_headers(parts: Mapping[str, Any], model: Architecture) -> WeightPar
         embedding_bytes=parts["embedding_bytes"],
         head_bytes=parts["head_bytes"],
         final_norm_bytes=parts["final_norm_bytes"],
-        layers=tuple(layers[index] for index in range(model.num_hidden_layers)),
+        layers=tuple(_with_kv_heads(layers[index], model, index) for index in range(model.num_hidden_layers)),
         vision_bytes=parts["vision_bytes"],
         draft_bytes=0.0,
         parameters=parts["parameters"],
         vision_parameters=parts["vision_bytes"] // BYTES_PER_16BIT,
         tied=parts["head_bytes"] == 0,
     )
+
+
+def _with_kv_heads(layer: LayerWeights, model: Architecture, index: int) -> LayerWeights:
+    """Return a layer with its own number of KV heads, where the layers differ."""
+    return replace(layer, kv_heads=model.shapes[index].kv_heads) if model.shapes else layer
 
 
 def layer_indices(text: str) -> list[int]:

@@ -60,6 +60,16 @@ FAMILIES: dict[str, dict[str, str]] = {
         "mlp.experts.down_proj_bias": E,
         "mlp.router.weight": R,
     },
+    "nemotron-h": {
+        "mixer.in_proj.weight": Q,
+        "mixer.conv1d.weight": Q,
+        "mixer.A_log": R,
+        "mixer.gate.weight": R,
+        "mixer.experts.7.up_proj.weight": E,
+        "mixer.shared_experts.up_proj.weight": M,
+    },
+    "granite": {"block_sparse_moe.input_linear.weight": E, "shared_mlp.input_linear.weight": M},
+    "bloom": {"mlp.dense_h_to_4h.weight": M, "self_attention.query_key_value.weight": Q},
     "packed": {
         "mlp.up_proj.weight_packed": M,
         "mlp.up_proj.weight_scale": M,
@@ -79,7 +89,7 @@ def sorted_of(tensors: dict[str, Tensor], layers: int = 1):
 def test_a_module_of_a_decoder_layer_has_its_part(prefix: str, module: str, part: str) -> None:
     found = sorted_of({f"{prefix}layers.0.{module}": ("BF16", (96, 10))})
     (layer,) = found.parts["layers"]
-    share = round(1920 * 4 / 12) if "qkv_proj" in module else 0
+    share = round(1920 * 4 / 12) if "qkv_proj" in module or "query_key_value" in module else 0
     assert layer[part] == 1920 - share
     assert layer["key_value_bytes"] == (1920 if part == K else share)
     assert (found.weights_bytes, found.unknown) == (1920, [])
@@ -98,6 +108,11 @@ def test_a_module_of_a_decoder_layer_has_its_part(prefix: str, module: str, part
         ("vision_tower.vision_model.encoder.layers.0.self_attn.q_proj.weight", "vision_bytes"),
         ("multi_modal_projector.linear_1.weight", "vision_bytes"),
         ("mm_projector.proj.0.weight", "vision_bytes"),
+        ("audio_tower.layers.0.fc1.weight", "vision_bytes"),
+        ("vpm.encoder.layers.0.mlp.fc1.weight", "vision_bytes"),
+        ("transformer.wte.weight", "embedding_bytes"),
+        ("embed_out.weight", "head_bytes"),
+        ("backbone.norm_f.weight", "final_norm_bytes"),
     ],
 )
 def test_what_stands_beside_the_layers_has_its_part(name: str, part: str) -> None:

@@ -118,6 +118,7 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
         if fields.get("attention_k_eq_v"):
             kv_heads = count(fields, "num_global_key_value_heads") or kv_heads
     window = count(fields, "sliding_window", "sliding_window_size") if slides else 0
+    indexed = _sparse_index(fields, index)
     return GroupedQuery(
         heads=heads,
         kv_heads=kv_heads,
@@ -125,8 +126,17 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
         value_dim=value_dim or None,
         window_tokens=window or None,
         has_output_gate=bool(fields.get("attn_output_gate")),
+        index_heads=count(indexed, "sparse_num_index_heads"),
+        index_head_dim=count(indexed, "sparse_index_dim"),
         shares_cache=index >= count(fields, "num_hidden_layers") - count(fields, "num_kv_shared_layers"),
     )
+
+
+def _sparse_index(fields: Mapping[str, Any], index: int) -> Mapping[str, Any]:
+    """Return the section of the block-sparse indexer if the layer has one (MiniMax M3)."""
+    section = object_or_empty(fields.get("sparse_attention_config"))
+    marks = list_or_empty(section.get("sparse_attention_freq"))
+    return section if index < len(marks) and marks[index] else {}
 
 
 def _linear(fields: Mapping[str, Any], where: str) -> LinearState | KimiDelta | Lightning | Mamba2:
@@ -137,6 +147,7 @@ def _linear(fields: Mapping[str, Any], where: str) -> LinearState | KimiDelta | 
             head_dim=_needed(kimi, "head_dim", where=where),
             conv_kernel=count(kimi, "short_conv_kernel_size") or 4,
             has_full_rank_gate=bool(kimi.get("use_full_rank_gate")),
+            saves_checkpoints=kimi.get("gate_lower_bound") is not None,
         )
     if count(fields, "linear_num_value_heads"):
         return LinearState(

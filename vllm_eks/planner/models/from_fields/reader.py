@@ -45,6 +45,8 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         WrongQuestion: Fields are missing, or speak of something that the planner does not know.
     """
     traits, fields = traits_of(name), decoder_fields(config)
+    if traits.mlp_ratio and not fields.get("intermediate_size"):
+        fields["intermediate_size"] = traits.mlp_ratio * count(fields, "hidden_size")
     if traits.why_unknown:
         raise WrongQuestion(f"{where}: the planner cannot tell the memory of {name}: {traits.why_unknown}")
     errors = list(field_errors(fields))

@@ -12,6 +12,8 @@ from vllm_eks.planner.models.rope import rope_parameters, table_rows
 OTHER_BASES = ("swa_rope_theta", "rope_local_base_freq", "local_rope_theta", "rope_theta_local", "sliding_rope_theta")
 """Fields with the base of layers with a window, which gives them a table of their own."""
 LAYER_TYPES = ("full_attention", "sliding_attention")
+IMAGE_POSITIONS_FACTOR = 4
+"""Multimodal tables hold four times as many positions, for videos (mrope.py), except in classes that say otherwise."""
 SHARES = ("partial_rotary_factor", "rotary_pct", "rotary_emb_fraction", "rope_pct", "rope_percentage")
 
 
@@ -30,11 +32,11 @@ def read_tables(fields: Mapping[str, Any], attention: tuple[Attention, ...], tra
     differ = bool(own) or any(fields.get(name) for name in OTHER_BASES) or is_list(fields.get("rope_theta"))
     if full and local and differ:
         return (
-            _table(fields, own.get("full_attention", parameters), full, limit, "full"),
-            _table(fields, own.get("sliding_attention", {}), local, limit, "sliding"),
+            _table(fields, own.get("full_attention", parameters), full, limit, "full", once=traits.has_positions_once),
+            _table(fields, own.get("sliding_attention", {}), local, limit, "sliding", once=traits.has_positions_once),
         )
     one = full or local or heads[0]
-    return (_table(fields, own.get("full_attention", parameters), one, limit, "all"),)
+    return (_table(fields, own.get("full_attention", parameters), one, limit, "all", once=traits.has_positions_once),)
 
 
 def _slides(one: GroupedQuery | Latent) -> bool:
@@ -47,14 +49,16 @@ def _table(
     attention: GroupedQuery | Latent,
     limit: int,
     layers: Literal["all", "full", "sliding"],
+    *,
+    once: bool,
 ) -> RotaryTable:
     dim = _rotated(fields, parameters, attention)
+    repeated = IMAGE_POSITIONS_FACTOR if "mrope_section" in parameters and not once else 1
     return RotaryTable(
-        positions=table_rows(parameters, limit),
+        positions=table_rows(parameters, limit) * repeated,
         dim=dim,
         value_bytes=2,
         layers=layers,
-        repeats_positions="mrope_section" in parameters,
     )
 
 

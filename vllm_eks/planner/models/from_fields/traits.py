@@ -41,6 +41,8 @@ class Traits:
     """The share of the towers that every rank holds whole: 1 when tensor parallelism does not split them."""
     projector: Projector | None = None
     """The form of the projector. None means the usual one."""
+    mlp_ratio: int = 0
+    """Size of the MLP over the hidden size where the config may leave it out (GPT-2, Bloom), or 0."""
     has_gated_towers: bool | None = None
     """Whether a tower's MLP has three matrices. None means that its activation tells."""
     ties_by_default: bool | None = None
@@ -48,6 +50,8 @@ class Traits:
     """Whether the latent attention keeps keys and values of each head in the cache (MiniCPM3)."""
     has_rotary: bool = True
     """Whether positions rotate queries and keys, which needs a table."""
+    has_positions_once: bool = False
+    """Whether a multimodal rotary table holds each position once."""
     has_learned_positions: bool = False
     """Whether positions have a learned embedding (GPT-2, OPT)."""
     why_unknown: str = ""
@@ -80,10 +84,12 @@ def traits_of(name: str) -> Traits:
         has_towers=fields.optional("has_towers", bool, True),
         whole_tower_share=fields.optional("whole_tower_share", float, 0.0),
         projector=fields.choice("projector", PROJECTORS) if "projector" in row else None,
+        mlp_ratio=fields.optional("mlp_ratio", int, 0),
         has_gated_towers=fields.optional("has_gated_towers", bool, None),
         ties_by_default=ties,
         whole_attention=fields.optional("whole_attention", bool, False),
         has_rotary=fields.optional("has_rotary", bool, True),
+        has_positions_once=fields.optional("has_positions_once", bool, False),
         has_learned_positions=fields.optional("has_learned_positions", bool, False),
         why_unknown=fields.optional("why_unknown", str, ""),
     )
