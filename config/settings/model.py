@@ -18,9 +18,9 @@ from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.search.plan_model import plan_named
 from vllm_eks.planner.search.serving import ServingSpec
 from vllm_eks.planner.search.stated import stated_plan
-from vllm_eks.planner.search.suggest import plan_named
 from vllm_eks.planner.units import BYTES_PER_GIB
 from vllm_eks.specs.weights import WeightsSpec
 

@@ -27,7 +27,7 @@ from tests.e2e.lab_model import NAME, SECRETS, namespace, pods, revisions, wait_
 from tests.support.chart_rendering import Rendered, render_text, with_value
 from tests.support.kube_schemas import SCHEMA_PATH, write_schemas
 from tests.support.stack_config import load_stack_file
-from vllm_eks.planner.search.suggest import plan_named
+from vllm_eks.planner.search.plan_model import plan_named
 from vllm_eks.pods import PODS as SCRIPTS
 from vllm_eks.stack_files.read import read_stack_file
 

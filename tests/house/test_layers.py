@@ -28,6 +28,7 @@ FLOORS = (
         "vllm_eks.json_fields",
         "vllm_eks.json_files",
         "vllm_eks.json_values",
+        "vllm_eks.pins.eks",
         "vllm_eks.text_files",
     },
     {"bounds", "ranges", "units", "vllm_version"},

@@ -7,7 +7,7 @@ from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.stages import Layout
 from vllm_eks.planner.models.known_models import find_model
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.search.suggest import plan
+from vllm_eks.planner.search.plan_model import plan
 
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
 SCOUT_W4A16 = "RedHatAI/Llama-4-Scout-17B-16E-Instruct-quantized.w4a16"

@@ -1,15 +1,12 @@
 """`vllm-eks plan`: one plan, or a comparison of every type of the catalogue."""
 
-import json
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from vllm_eks.aws.regions import known_region
 from vllm_eks.cli.options import PATH, as_json, exit_with
-from vllm_eks.cli.views.plan_json import model_json, plan_json
+from vllm_eks.cli.plan_answer import PlanRequest, run_plan
 from vllm_eks.cli.vllm_options import given_args, mm_limits
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner import bounds
@@ -17,13 +14,9 @@ from vllm_eks.planner.engine.counted_flags import checked_flags
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.mm_limits import mm_counts, mm_sizes
 from vllm_eks.planner.engine.options import ServingOptions
-from vllm_eks.planner.hardware.instance_files import read_instance_file
-from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, find_instance
-from vllm_eks.planner.models.known_models import ModelFacts
-from vllm_eks.planner.search.named_models import load_model
-from vllm_eks.planner.search.suggest import compare, nothing_fits_lines, plan
+from vllm_eks.planner.hardware.instances import REFERENCE_REGION
+from vllm_eks.planner.search.compare import ORDERS, Order
 
-FITS, DOES_NOT_FIT = 0, 3
 AT_LEAST_1 = click.IntRange(1)
 TOKENS = click.IntRange(1, bounds.MOST_TOKENS)
 
@@ -97,6 +90,15 @@ Exit status: 0 it fits or likely fits, 3 it does not, 2 the question is wrong.
 @click.option(
     "--region", metavar="REGION", default=REFERENCE_REGION, help="The region whose zones and prices are shown."
 )
+@click.option(
+    "--sort",
+    "order",
+    type=click.Choice(list(ORDERS)),
+    metavar="ORDER",
+    default="recommended",
+    help="Order of the comparison: recommended, price, token-price or throughput.",
+)
+@click.option("--max-nodes", type=AT_LEAST_1, metavar="N", help="Refuse plans with more nodes, over all replicas.")
 @as_json
 def command(
     model: str,
@@ -121,6 +123,8 @@ def command(
     vllm_version: str,
     replicas: int,
     region: str,
+    order: Order,
+    max_nodes: int | None,
     as_json: bool,
 ) -> None:
     """Print whether a MODEL fits an instance type, how it is split, and its price."""
@@ -158,6 +162,8 @@ def command(
         instance_file=instance_file,
         region=_region(region),
         options=options,
+        order=order,
+        max_nodes=max_nodes,
     )
     exit_with(run_plan(request, as_json=as_json))
 
@@ -167,64 +173,3 @@ def _region(name: str) -> str:
         return known_region(name)
     except ValueError as error:
         raise WrongQuestion(f"--region: {error}") from None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanRequest:
-    """What `vllm-eks plan` was asked."""
-
-    model: str
-    """A locked id, or a folder with a config.json."""
-    instance_type: str | None
-    instance_file: Path | None
-    region: str
-    options: ServingOptions
-
-
-def run_plan(request: PlanRequest, *, as_json: bool) -> int:
-    """Print the plan of a model and return the exit status.
-
-    Raises:
-        WrongQuestion: An unknown model or type, both kinds of type, or options that are no request.
-    """
-    if request.instance_type and request.instance_file:
-        raise WrongQuestion("give either --instance-type or --instance-file, not both")
-    model = load_model(request.model)
-    instance = read_instance_file(request.instance_file) if request.instance_file else None
-    if request.instance_type:
-        instance = find_instance(request.instance_type, request.region)
-    if instance is None:
-        return _compare(model, request, as_json=as_json)
-    return _plan_one(model, instance, request, as_json=as_json)
-
-
-def _plan_one(model: ModelFacts, instance: InstanceType, request: PlanRequest, *, as_json: bool) -> int:
-    result = plan(model, instance, request.options)
-    if as_json:
-        print(json.dumps(plan_json(result), indent=2))
-    if result.fits and as_json:
-        return FITS
-    # Imported here: rich costs a quarter of the answer's time, and --json needs none of it.
-    from vllm_eks.cli.views.plan import show_plan, show_refusal
-
-    if not result.fits:
-        show_refusal(result, sys.stderr)
-        return DOES_NOT_FIT
-    show_plan(result, region=request.region)
-    return FITS
-
-
-def _compare(model: ModelFacts, request: PlanRequest, *, as_json: bool) -> int:
-    plans = compare(model, request.options, request.region)
-    if as_json:
-        print(json.dumps({"model": model_json(model), "candidates": [plan_json(p) for p in plans]}, indent=2))
-    elif any(p.fits for p in plans):
-        from vllm_eks.cli.views.comparison import show_comparison
-
-        show_comparison(model, plans, region=request.region)
-    if any(p.fits for p in plans):
-        return FITS
-    print(f"{model.id} fits no instance type of the catalogue:", file=sys.stderr)
-    for line in nothing_fits_lines(model, plans, request.options):
-        print(f"  {line}", file=sys.stderr)
-    return DOES_NOT_FIT

@@ -74,7 +74,7 @@ def test_a_plan_that_fits_exits_0_with_table_and_picture_on_standard_output() ->
             (SCOUT, "--pipeline-parallel-size", "1"),
             "would work: --pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)",
         ),
-        ((SCOUT, "--pipeline-parallel-size", "1"), "would work: the cheapest that fits: TP=1 PP=3 on 3 x g7e.2xlarge"),
+        ((SCOUT, "--pipeline-parallel-size", "1"), "would work: the cheapest that fits: TP=4 PP=1 on 1 x g7e.24xlarge"),
     ],
 )
 def test_a_plan_that_does_not_fit_exits_3_with_the_reasons_on_standard_error(
@@ -109,22 +109,51 @@ def test_json_is_printed_all_the_same_when_it_does_not_fit(ask: Ask) -> None:
     assert "weights_do_not_fit" in found.stderr
 
 
-def test_without_a_type_every_type_is_compared_the_cheapest_that_fits_first(ask: Ask) -> None:
+def test_without_a_type_every_type_is_compared_the_recommended_one_first(ask: Ask) -> None:
     document = json.loads(ask(SCOUT, "--json").stdout)
-    assert set(document) == {"model", "candidates"}
+    assert set(document) == {"model", "recommended", "candidates"}
     assert len(document["candidates"]) == 58
     first = document["candidates"][0]
-    assert (first["instance"]["type"], first["fits"]) == ("g7e.2xlarge", True)
+    assert (first["instance"]["type"], first["verdict"], first["parallelism"]["nodes"]) == ("p5en.48xlarge", "fits", 1)
+    assert document["recommended"] == "p5en.48xlarge"
     table = ask(SCOUT).stdout
-    assert "g7e.24xlarge" in table
-    assert table.index("g7e.24xlarge") < table.index("g5.48xlarge")
+    assert "\nrecommended: TP=8 PP=1 on 1 x p5en.48xlarge ($63.30/h), ~ $" in table
+    assert "\nlowest price: TP=4 PP=1 on 1 x g7e.24xlarge ($16.57/h), ~ $" in table
+    assert table.index("\ng7e.24xlarge") < table.index("\ng5.48xlarge")
+
+
+def test_a_comparison_is_sorted_and_limited_as_asked(ask: Ask) -> None:
+    by_price = json.loads(ask(SCOUT, "--sort", "price", "--json").stdout)
+    assert by_price["candidates"][0]["instance"]["type"] == "g7e.2xlarge"
+    assert by_price["recommended"] == "p5en.48xlarge"
+    one_node = json.loads(ask(SCOUT, "--sort", "price", "--max-nodes", "1", "--json").stdout)["candidates"]
+    assert one_node[0]["instance"]["type"] == "g7e.24xlarge"
+    refused = next(one for one in one_node if one["instance"]["type"] == "g7e.2xlarge")
+    assert refused["refusals"] == [
+        {"code": "not_enough_gpus", "message": "3 x g7e.2xlarge are needed, and --max-nodes is 1"}
+    ]
+    alone = ask(SCOUT, "--instance-type", "g5.48xlarge", "--max-nodes", "1")
+    assert alone.returncode == 3
+    assert "not_enough_gpus: 2 x g5.48xlarge are needed, and --max-nodes is 1" in alone.stderr
+
+
+def test_a_type_without_a_driver_in_the_pinned_ami_is_refused_with_the_reason(ask: Ask) -> None:
+    text = (
+        "dtype_unsupported: g7.2xlarge needs NVIDIA driver 595, and AMI release 1.36.2-20260714 has only 580, so the "
+        "node would have no GPU: set cluster.nodeReleaseVersion to 20260917 or later (vllm-eks pins shows the newest)"
+    )
+    alone = ask(LLAMA_8B, "--instance-type", "g7.2xlarge")
+    assert (alone.returncode, text in alone.stderr) == (3, True)
+    listed = json.loads(ask(LLAMA_8B, "--json").stdout)["candidates"]
+    assert {one["fits"] for one in listed if one["instance"]["type"].startswith("g7.")} == {False}
+    assert {one["fits"] for one in listed if one["instance"]["type"].startswith("g7e.")} == {True}
 
 
 def test_one_g7e_stands_beside_two_g5_with_what_each_costs(ask: Ask) -> None:
     lines = {line.split()[0]: line.split() for line in ask(SCOUT).stdout.splitlines() if line}
-    assert lines["g7e.24xlarge"][1:6] == ["1", "16.57", "4", "x", "1"]
-    assert lines["g5.48xlarge"][1:6] == ["2", "32.58", "8", "x", "2"]
-    assert lines["g7e.24xlarge"][14] == "az2,az6", "zones of the default region, us-east-1"
+    assert lines["g7e.24xlarge"][1:7] == ["sure", "1", "16.57", "4", "x", "1"]
+    assert lines["g5.48xlarge"][1:7] == ["sure", "2", "32.58", "8", "x", "2"]
+    assert lines["g7e.24xlarge"][15] == "az2,az6", "zones of the default region, us-east-1"
     by_type = {plan["instance"]["type"]: plan for plan in json.loads(ask(SCOUT, "--json").stdout)["candidates"]}
     one, two = by_type["g7e.24xlarge"], by_type["g5.48xlarge"]
     assert one["cost"]["usd_per_million_tokens_estimate"] < two["cost"]["usd_per_million_tokens_estimate"]

@@ -14,7 +14,7 @@ from vllm_eks.cli.views.preview import show
 from vllm_eks.cli.views.screen import Table, say, table
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.models.known_models import find_model
-from vllm_eks.planner.search.suggest import compare
+from vllm_eks.planner.search.compare import compare
 from vllm_eks.preview.recording import Recording
 
 WIDTHS = (80, 120, 200)
@@ -47,7 +47,7 @@ def values(text: str) -> list[str]:
 def test_the_comparison_drops_no_column_and_fits_the_screen(width: int) -> None:
     plans = compare(find_model(SCOUT), ServingOptions())
     out = screen(width)
-    show_comparison(find_model(SCOUT), plans, region="us-west-2", out=out)
+    show_comparison(find_model(SCOUT), plans, best=plans[0], order="recommended", region="us-west-2", out=out)
     lines = shown(out).splitlines()
     assert max(map(len, lines)) <= width
     words = values(shown(out))

@@ -8,12 +8,15 @@ from vllm_eks.cli.views.screen import console, say, table
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION
 from vllm_eks.planner.hardware.prices import price_dates
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.search.compare import lowest_price
 from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.search.plan_warnings import machines
 from vllm_eks.planner.search.roofline import FORMULA
 
 # (heading, cell)
 COLUMNS: tuple[tuple[str, Callable[[Plan, str], str]], ...] = (
     ("instance type", lambda plan, region: plan.instance.type),
+    ("fit", lambda plan, region: "sure" if plan.verdict == "fits" else "likely"),
     ("nodes", lambda plan, region: str(plan.total_nodes)),
     ("USD/h", lambda plan, region: _or_unknown(plan.usd_per_hour)),
     ("TP x PP", lambda plan, region: _sizes(plan)),
@@ -28,15 +31,36 @@ COLUMNS: tuple[tuple[str, Callable[[Plan, str], str]], ...] = (
     ("zones", lambda plan, region: _zones(plan, region)),
     ("GPUs", lambda plan, region: _gpus(plan)),
 )
-LEFT = {"instance type", "zones", "GPUs", "GDR"}
+LEFT = {"instance type", "fit", "zones", "GPUs", "GDR"}
 
 
-def show_comparison(model: ModelFacts, plans: Sequence[Plan], *, region: str, out: Console | None = None) -> None:
-    """Print the types that fit, the cheapest first; on a narrow screen a type takes two lines."""
+SORTED_BY = {
+    "recommended": "sure fits, full context, one node a replica and measured GPU memory first, then by token price",
+    "price": "by price",
+    "token-price": "by token price",
+    "throughput": "by tokens/s, most first",
+}
+
+
+def show_comparison(
+    model: ModelFacts,
+    plans: Sequence[Plan],
+    *,
+    best: Plan | None,
+    order: str,
+    region: str,
+    out: Console | None = None,
+) -> None:
+    """Print the recommended type, then all that fit; on a narrow screen a type takes two lines."""
     out = out or console()
     fitting = [plan for plan in plans if plan.fits]
     headings = [heading for heading, _ in COLUMNS]
-    say(out, f"{model.id}: {len(fitting)} of {len(plans)} types fit, cheapest first")
+    say(out, f"{model.id}: {len(fitting)} of {len(plans)} types fit")
+    say(out, f"recommended: {_in_words(best)}")
+    lowest = lowest_price(plans)
+    if lowest is not best:
+        say(out, f"lowest price: {_in_words(lowest)}")
+    say(out, f"sorted: {SORTED_BY[order]}")
     made = table(out, *headings, right=frozenset(set(headings) - LEFT))
     for plan in fitting:
         made.add_row(*(cell(plan, region) for _, cell in COLUMNS))
@@ -50,13 +74,21 @@ def show_comparison(model: ModelFacts, plans: Sequence[Plan], *, region: str, ou
     say(out, f"zones: known to offer the type in {region}; GDR: GPUDirect RDMA between nodes")
 
 
+def _in_words(plan: Plan | None) -> str:
+    if plan is None or plan.layout is None:
+        return "none"
+    tokens = plan.usd_per_million_tokens
+    price = f", ~ ${tokens:.2f} a million tokens" if tokens is not None else ""
+    return f"{plan.layout.label} on {machines(plan)}{price}"
+
+
 def _prices(plans: Sequence[Plan], region: str) -> str:
     listed = f"USD/h: {region}, on demand, Linux, {price_dates()[region]}" if region in price_dates() else "USD/h:"
     unknown = [plan for plan in plans if plan.instance.price_region == region and plan.usd_per_hour is None]
     if not unknown:
         return listed
     return (
-        f"{listed} unknown in {region} for {len(unknown)} types, sorted by their price in {REFERENCE_REGION}; "
+        f"{listed} unknown in {region} for {len(unknown)} types, ranked by their price in {REFERENCE_REGION}; "
         f"vllm-eks catalog refresh --region {region} asks AWS"
     )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.options import DEFAULT_CONTEXT_TOKENS, ResolvedOptions
 from vllm_eks.planner.engine.startup import StartupBudget, startup_budget
 from vllm_eks.planner.engine.validity import Refusal
 from vllm_eks.planner.hardware.instances import InstanceType
@@ -75,6 +75,11 @@ class Plan:
     def confidence(self) -> Confidence:
         """Whether the planner knows the architecture, or estimates it from its config and tensors."""
         return self.model.architecture.confidence
+
+    @property
+    def default_context_tokens(self) -> int:
+        """The context that is planned when none is requested and memory holds it."""
+        return min(self.model.architecture.context_limit(self.options.version), DEFAULT_CONTEXT_TOKENS)
 
     @property
     def sizes(self) -> Layout | StatedSizes | None:

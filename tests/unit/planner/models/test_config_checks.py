@@ -17,7 +17,7 @@ from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.known_models import LOCKED, ModelFacts
-from vllm_eks.planner.search.suggest import plan
+from vllm_eks.planner.search.plan_model import plan
 
 
 def config_of(name: str) -> dict[str, Any]:

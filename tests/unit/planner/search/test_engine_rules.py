@@ -5,7 +5,7 @@ import pytest
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_32B, codes, laid_out, planned
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.models.known_models import find_model
-from vllm_eks.planner.search.suggest import compare
+from vllm_eks.planner.search.compare import compare
 
 HYBRID = "Qwen/Qwen3.5-27B"
 LARGE_HYBRID = "Qwen/Qwen3.5-122B-A10B"

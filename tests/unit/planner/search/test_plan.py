@@ -63,7 +63,7 @@ def test_full_scout_on_one_node_is_refused_with_what_it_needs_has_and_what_would
     ]
     assert plan.suggestions == (
         "--pipeline-parallel-size 2: 2 x g5.48xlarge ($32.58/h)",
-        "the cheapest that fits: TP=1 PP=3 on 3 x g7e.2xlarge ($10.09/h), with --max-model-len 8192",
+        "the cheapest that fits: TP=4 PP=1 on 1 x g7e.24xlarge ($16.57/h)",
     )
 
 
@@ -93,7 +93,7 @@ def test_a_context_that_memory_does_not_hold_says_how_far_it_could_go() -> None:
             "of one request (even with --max-num-seqs 32, --max-num-batched-tokens 512)",
         )
     ]
-    assert plan.suggestions[0] == "--max-model-len 77664 fits this layout"
+    assert plan.suggestions[0] == "--max-model-len 77664 fits 1 x g6e.12xlarge ($10.49/h)"
     verdicts = {length: planned(LLAMA_70B, "g6e.12xlarge", max_model_len=length, **kept) for length in (77664, 87856)}
     assert [found.verdict for found in verdicts.values()] == ["fits", "likely_fits"]
     assert verdicts[87856].warnings == (
@@ -109,7 +109,7 @@ def test_a_context_above_the_model_s_own_limit_is_refused_as_such() -> None:
     assert [(r.code, r.message) for r in plan.refusals] == [
         ("context_too_long", "max model len 9,000 is above the model's own limit of 8,192 tokens")
     ]
-    assert plan.suggestions[0] == "--max-model-len 8192 or less"
+    assert plan.suggestions[0] == "--max-model-len 8192 fits 1 x g5.48xlarge ($16.29/h)"
 
 
 def test_replicated_kv_heads_are_pointed_out() -> None:

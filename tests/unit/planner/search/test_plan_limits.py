@@ -18,8 +18,9 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.memory import stages
 from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.search.compare import Order, compare, lowest_price, recommended
 from vllm_eks.planner.search.layouts import try_layouts
-from vllm_eks.planner.search.suggest import compare
+from vllm_eks.planner.search.plan import Plan
 
 
 def test_local_disks_must_hold_what_every_node_downloads() -> None:
@@ -69,23 +70,50 @@ def test_a_wrong_question_is_no_refusal(requested: dict[str, Any], message: str)
     assert str(caught.value) == message
 
 
-def test_a_comparison_has_every_type_those_that_fit_first_the_cheapest_first() -> None:
+def test_a_comparison_has_every_type_and_those_that_fit_first() -> None:
     plans = compare(find_model(SCOUT), ServingOptions())
     fitting = [p for p in plans if p.fits]
     assert len(plans) == 58
     assert plans[: len(fitting)] == fitting
-    prices = [float("inf") if p.usd_per_hour is None else p.usd_per_hour for p in fitting]
-    assert prices == sorted(prices)
     assert {p.instance.type: p.total_nodes for p in fitting}["g7e.24xlarge"] == 1
 
 
+def test_the_recommended_order_prefers_what_is_sure_then_one_node_then_the_token_price() -> None:
+    plans = [p for p in compare(find_model(SCOUT), ServingOptions()) if p.fits]
+
+    def rank(found: Plan) -> tuple[bool, bool, bool, bool]:
+        estimated = found.instance.gpu_memory_source == "estimate"
+        return found.verdict != "fits", found.options.max_model_len < 8192, found.nodes_per_replica > 1, estimated
+
+    assert [rank(p) for p in plans] == sorted(rank(p) for p in plans)
+    first = [p for p in plans if rank(p) == rank(plans[0])]
+    prices = [float("inf") if p.usd_per_million_tokens is None else p.usd_per_million_tokens for p in first]
+    assert prices == sorted(prices)
+    assert recommended(plans[::-1], ServingOptions()) == plans[0]
+    assert len({rank(p) for p in plans}) > 2, "otherwise this proves little"
+
+
+@pytest.mark.parametrize(
+    ("order", "value"),
+    [
+        ("price", lambda found: found.usd_per_hour),
+        ("token-price", lambda found: found.usd_per_million_tokens),
+        ("throughput", lambda found: -found.roofline.tokens_per_second),
+    ],
+)
+def test_a_comparison_is_sorted_as_asked(order: Order, value: Callable[[Plan], float]) -> None:
+    plans = [p for p in compare(find_model(SCOUT), ServingOptions(), order=order) if p.fits and p.usd_per_hour]
+    assert [value(p) for p in plans] == sorted(value(p) for p in plans)
+
+
 @pytest.mark.parametrize("model", [SCOUT, LLAMA_8B, QWEN_235B, "Qwen/Qwen3.5-397B-A17B", "google/gemma-3-27b-it"])
-def test_the_cheapest_that_is_suggested_is_the_first_of_the_comparison(model: str) -> None:
+def test_the_cheapest_that_is_suggested_is_the_lowest_price_of_the_comparison(model: str) -> None:
     refused = planned(model, "g4dn.xlarge", max_model_len=8192, tensor_parallel_size=2)
-    first = compare(find_model(model), ServingOptions(max_model_len=8192))[0]
-    assert first.layout is not None
-    machines = f"{first.total_nodes} x {first.instance.type} (${first.usd_per_hour:.2f}/h)"
-    assert f"the cheapest that fits: {first.layout.label} on {machines}" in refused.suggestions
+    lowest = lowest_price(compare(find_model(model), ServingOptions(max_model_len=8192)))
+    assert lowest is not None
+    assert lowest.layout is not None
+    machines = f"{lowest.total_nodes} x {lowest.instance.type} (${lowest.usd_per_hour:.2f}/h)"
+    assert f"the cheapest that fits: {lowest.layout.label} on {machines}" in refused.suggestions
 
 
 def test_the_same_question_has_the_same_answer() -> None:

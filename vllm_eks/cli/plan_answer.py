@@ -1,0 +1,95 @@
+"""The answer of `vllm-eks plan`: one plan, or a comparison, as text or JSON."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from vllm_eks.cli.views.plan_json import model_json, plan_json
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.hardware.instance_files import read_instance_file
+from vllm_eks.planner.hardware.instances import InstanceType, find_instance
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.search.compare import (
+    Order,
+    compare,
+    nothing_fits_lines,
+    recommended,
+    within_nodes,
+    without_driver,
+)
+from vllm_eks.planner.search.named_models import load_model
+from vllm_eks.planner.search.plan_model import plan
+
+FITS, DOES_NOT_FIT = 0, 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRequest:
+    """What `vllm-eks plan` was asked."""
+
+    model: str
+    """A locked id, or a folder with a config.json."""
+    instance_type: str | None
+    instance_file: Path | None
+    region: str
+    options: ServingOptions
+    order: Order = "recommended"
+    """Of the comparison."""
+    max_nodes: int | None = None
+
+
+def run_plan(request: PlanRequest, *, as_json: bool) -> int:
+    """Print the plan of a model and return the exit status.
+
+    Raises:
+        WrongQuestion: An unknown model or type, both kinds of type, or options that are no request.
+    """
+    if request.instance_type and request.instance_file:
+        raise WrongQuestion("give either --instance-type or --instance-file, not both")
+    model = load_model(request.model)
+    instance = read_instance_file(request.instance_file) if request.instance_file else None
+    if request.instance_type:
+        instance = find_instance(request.instance_type, request.region)
+    if instance is None:
+        return _compare(model, request, as_json=as_json)
+    return _plan_one(model, instance, request, as_json=as_json)
+
+
+def _plan_one(model: ModelFacts, instance: InstanceType, request: PlanRequest, *, as_json: bool) -> int:
+    result = within_nodes(without_driver(plan(model, instance, request.options)), request.max_nodes)
+    if as_json:
+        print(json.dumps(plan_json(result), indent=2))
+    if result.fits and as_json:
+        return FITS
+    # Imported here: rich costs a quarter of the answer's time, and --json needs none of it.
+    from vllm_eks.cli.views.plan import show_plan, show_refusal
+
+    if not result.fits:
+        show_refusal(result, sys.stderr)
+        return DOES_NOT_FIT
+    show_plan(result, region=request.region)
+    return FITS
+
+
+def _compare(model: ModelFacts, request: PlanRequest, *, as_json: bool) -> int:
+    plans = compare(model, request.options, request.region, order=request.order, max_nodes=request.max_nodes)
+    best = recommended(plans, request.options)
+    if as_json:
+        answer = {
+            "model": model_json(model),
+            "recommended": best.instance.type if best else None,
+            "candidates": [plan_json(p) for p in plans],
+        }
+        print(json.dumps(answer, indent=2))
+    elif any(p.fits for p in plans):
+        from vllm_eks.cli.views.comparison import show_comparison
+
+        show_comparison(model, plans, best=best, order=request.order, region=request.region)
+    if any(p.fits for p in plans):
+        return FITS
+    print(f"{model.id} fits no instance type of the catalogue:", file=sys.stderr)
+    for line in nothing_fits_lines(plans, request.options):
+        print(f"  {line}", file=sys.stderr)
+    return DOES_NOT_FIT

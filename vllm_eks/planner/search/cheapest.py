@@ -1,0 +1,56 @@
+"""The cheapest instance type that a model fits: on one node if any holds it, and measured GPU memory first."""
+
+from math import ceil
+
+from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.hardware.drivers import lacks_driver
+from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, catalogue
+from vllm_eks.planner.memory.rank_weights import weights_deviation
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.search.layouts import try_layouts
+from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.units import BYTES_PER_GIB
+
+
+def cheapest(model: ModelFacts, requested: ServingOptions, region: str | None) -> Plan | None:
+    """Return the plan with the lowest price, or None when no type of the catalogue fits.
+
+    One node for a replica comes before several, and measured GPU memory before estimated. Types that cost more for the
+    weights alone are skipped.
+    """
+    types = [one for one in catalogue(region or REFERENCE_REGION).values() if lacks_driver(one.type) is None]
+    types.sort(key=lambda instance: _least_usd_per_hour(model, instance))
+    best: Plan | None = None
+    for instance in types:
+        lowest = (_least_nodes(model, instance) > 1, is_estimated(instance), _least_usd_per_hour(model, instance))
+        if best and lowest > _rank(best)[:3]:
+            continue
+        candidate = try_layouts(model, instance, requested)
+        if candidate.fits and (best is None or _rank(candidate) < _rank(best)):
+            best = candidate
+    return best
+
+
+def is_estimated(instance: InstanceType) -> bool:
+    """Return whether the GPU's usable memory is an estimate, because no log shows it."""
+    return instance.gpu_memory_source == "estimate"
+
+
+def ranking_usd_per_hour(plan: Plan) -> float:
+    """Return the price of a plan for ranking: in its region, else in the reference region."""
+    return plan.total_nodes * plan.instance.ranking_usd_per_hour
+
+
+def _rank(plan: Plan) -> tuple[bool, bool, float, int, str]:
+    several = plan.nodes_per_replica > 1
+    return several, is_estimated(plan.instance), ranking_usd_per_hour(plan), plan.total_nodes, plan.instance.type
+
+
+def _least_nodes(model: ModelFacts, instance: InstanceType) -> int:
+    """Return a lower bound of the nodes of a replica: those that hold the weights and nothing else."""
+    memory_bytes = instance.gpus * instance.gpu_memory_gib * BYTES_PER_GIB
+    return max(1, ceil(model.weights_bytes * weights_deviation(model).low / memory_bytes))
+
+
+def _least_usd_per_hour(model: ModelFacts, instance: InstanceType) -> float:
+    return _least_nodes(model, instance) * instance.ranking_usd_per_hour
