@@ -2,25 +2,27 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from vllm_eks.check import Check
+
+Result = TypeVar("Result")
 
 DEADLINE_SECONDS = 90
 """Limit for all checks together. One request to an unreachable service may take a minute."""
 
 
 def in_parallel(
-    parts: Mapping[str, Callable[[], Any]], *, deadline_seconds: float = DEADLINE_SECONDS
-) -> dict[str, Any]:
+    parts: Mapping[str, Callable[[], Result]], *, deadline_seconds: float = DEADLINE_SECONDS
+) -> dict[str, Result | Check]:
     """Call each part in its own thread, and return the results by name.
 
     A part that fails or exceeds the deadline returns a check with status unknown instead of its result.
     """
-    results: dict[str, Any] = {}
+    results: dict[str, Result | Check] = {}
 
-    def run(name: str, part: Callable[[], Any]) -> None:
+    def run(name: str, part: Callable[[], Result]) -> None:
         try:
             result = part()
         except Exception as error:  # an unexpected response must not stop a deployment
@@ -36,13 +38,6 @@ def in_parallel(
         thread.join(max(end - time.monotonic(), 0))
     late = f"no answer within {deadline_seconds:.0f} s"
     return {name: results.setdefault(name, _unknown(name, late)) for name in parts}
-
-
-def checks_of(result: object) -> Iterable[Check]:
-    """Return a part's result as checks, whether it is one, none or several."""
-    if result is None:
-        return ()
-    return (result,) if isinstance(result, Check) else tuple(result)  # type: ignore[arg-type]
 
 
 def _unknown(name: str, text: str) -> Check:

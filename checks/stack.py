@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 from checks.account import offering_checks, system_type_checks, version_check, zone_checks
 from checks.api import Api
@@ -10,7 +10,7 @@ from checks.existing_cluster import ClusterRequest, FoundCluster, find_cluster
 from checks.existing_network import FoundNetwork, NetworkRequest, find_network
 from checks.limits import cluster_limit_check, network_limit_checks, node_group_limit_checks
 from checks.node_groups import FoundGroups, find_node_groups
-from checks.parallel import checks_of, in_parallel
+from checks.parallel import in_parallel
 from checks.plans import capacity_warnings, fleet_warnings, plan_check, plan_warnings
 from checks.quotas import vcpu_checks
 from checks.release import release_checks
@@ -23,6 +23,9 @@ from vllm_eks.pins.eks import SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.specs.cluster import ClusterSpec, ExistingClusterSpec, FoundControlPlane
 from vllm_eks.specs.network import ExistingVpcSpec, FoundVpc, NetworkSpec
+
+Answer: TypeAlias = FoundNetwork | FoundCluster | FoundGroups | Check | Sequence[Check] | None
+"""Of one of the parts that run in parallel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
     existing_vpc = stack.network.existing
     network, cluster = answers.pop(NETWORK, None), answers.pop(CLUSTER, None)
     groups = answers.pop(GROUPS)
-    found = groups if isinstance(groups, FoundGroups) else FoundGroups(checks=tuple(checks_of(groups)))
+    found = groups if isinstance(groups, FoundGroups) else FoundGroups(checks=tuple(_checks_of(groups)))
     return Findings(
         checks=(
             *(plan_check(name, nodes) for name, nodes in stack.fleet.items()),
@@ -73,7 +76,7 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
             *(Check(subject=OPEN_QUESTION, status="unknown", text=question) for question in stack.open_questions),
             *_checks_of_lookup(network, has_ids=bool(existing_vpc and existing_vpc.subnets)),
             *_checks_of_lookup(cluster),
-            *(check for answer in answers.values() for check in checks_of(answer)),
+            *(check for answer in answers.values() for check in _checks_of(answer)),
             *found.checks,
             *node_group_limit_checks(
                 stack.fleet,
@@ -91,10 +94,10 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
 NETWORK, CLUSTER, GROUPS = "network.existing", "cluster.existing", "node groups"
 
 
-def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Any]]:
+def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Answer]]:
     """Return the checks to run in parallel, each with a name to report if it fails."""
     fleet, existing_cluster, existing_vpc = stack.fleet, stack.cluster.existing, stack.network.existing
-    parts: dict[str, Callable[[], Any]] = {}
+    parts: dict[str, Callable[[], Answer]] = {}
     if existing_vpc is not None:
         requested = _network_request(stack, existing_vpc)
         parts[NETWORK] = lambda: find_network(requested, site)
@@ -118,7 +121,7 @@ def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Any]]:
     return parts
 
 
-def _of_a_new_cluster(stack: StackFacts, site: Site) -> dict[str, Callable[[], Any]]:
+def _of_a_new_cluster(stack: StackFacts, site: Site) -> dict[str, Callable[[], Answer]]:
     cluster, network = stack.cluster, stack.network
     return {
         "cluster.kubernetesVersion": lambda: version_check(cluster.kubernetes_version, site),
@@ -166,13 +169,19 @@ def _cluster_request(stack: StackFacts, cluster: ExistingClusterSpec) -> Cluster
     )
 
 
-def _checks_of_lookup(found: FoundNetwork | FoundCluster | Check | None, *, has_ids: bool = False) -> Sequence[Check]:
+def _checks_of_lookup(found: Answer, *, has_ids: bool = False) -> Sequence[Check]:
     if isinstance(found, Check):
         # The stack cannot continue without the result of the lookup.
         return (found if has_ids else Check(subject=found.subject, status="failed", text=found.text),)
-    return found.checks if found else ()
+    return _checks_of(found)
 
 
-def _found_vpc(vpc: ExistingVpcSpec, network: FoundNetwork | Check | None) -> FoundVpc:
+def _checks_of(answer: Answer) -> Sequence[Check]:
+    if isinstance(answer, FoundNetwork | FoundCluster | FoundGroups):
+        return answer.checks
+    return (answer,) if isinstance(answer, Check) else answer or ()
+
+
+def _found_vpc(vpc: ExistingVpcSpec, network: Answer) -> FoundVpc:
     subnets = network.private_subnets if isinstance(network, FoundNetwork) else vpc.subnets
     return FoundVpc(vpc_id=vpc.vpc_id, private_subnets=subnets)

@@ -50,8 +50,8 @@ def defaults(kind: Any, read: set[str]) -> dict[str, Any]:  # noqa: ANN401
 
 def main() -> None:
     """Write the table of every model_type."""
-    import transformers
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+    import transformers  # pyright: ignore[reportMissingImports]  (not a dependency of the project)
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING  # pyright: ignore[reportMissingImports]  (as above)
 
     read, table, sections = names_read(), {}, {}
     classes = {name: CONFIG_MAPPING[name] for name in CONFIG_MAPPING}

@@ -37,8 +37,8 @@ def close_sockets() -> None:
         _refuse(self, address)
         return connect_ex(self, address)
 
-    socket.socket.connect = guarded  # type: ignore[method-assign]
-    socket.socket.connect_ex = guarded_ex  # type: ignore[method-assign]
+    socket.socket.connect = guarded
+    socket.socket.connect_ex = guarded_ex
 
 
 def _refuse(self: socket.socket, address: Address) -> None:

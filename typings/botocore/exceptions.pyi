@@ -1,21 +1,21 @@
 from typing import Any, TypedDict
 
-class ErrorDetails(TypedDict, total=False):
+class _ErrorDetails(TypedDict, total=False):
     Code: str
     Message: str
 
-class ErrorResponse(TypedDict, total=False):
-    Error: ErrorDetails
+class _ErrorResponse(TypedDict, total=False):
+    Error: _ErrorDetails
     ResponseMetadata: dict[str, Any]
 
 class BotoCoreError(Exception):
     def __init__(self, **kwargs: object) -> None: ...
 
 class ClientError(Exception):
-    response: ErrorResponse
+    response: _ErrorResponse
     operation_name: str
 
-    def __init__(self, error_response: ErrorResponse, operation_name: str) -> None: ...
+    def __init__(self, error_response: _ErrorResponse, operation_name: str) -> None: ...
 
 class HTTPClientError(BotoCoreError): ...
 class ConnectionError(BotoCoreError): ...

@@ -14,6 +14,7 @@ from vllm_eks.cli.views.screen import console
 from vllm_eks.doctor.diagnosis import diagnose
 from vllm_eks.doctor.facts import Facts, ServedModel
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_object
 from vllm_eks.stack_files.read import StackFile, StackFileError, read_stack_file
 
 ALL_WELL, NOT_ALL_WELL = 0, 1
@@ -102,9 +103,8 @@ def _node_groups(file: StackFile, names: list[str], unknown: list[tuple[str, str
     try:
         account = Account(deployer_of(file.config, f"Pulumi.{file.stack}.yaml"))
         existing = file.section("cluster").get("existing")
-        name = existing.get("name") if isinstance(existing, dict) else existing
-        cluster = name or f"{file.project}-{file.stack}"
-        return read_node_groups(account, cluster, names)
+        name = existing.get("name") if is_object(existing) else existing
+        return read_node_groups(account, str(name or f"{file.project}-{file.stack}"), names)
     except WrongQuestion as error:
         unknown.append(("the node groups", str(error)))
         return []

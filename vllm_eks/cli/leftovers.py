@@ -11,6 +11,7 @@ from vllm_eks.cli.options import as_json, exit_with, stack_folder
 from vllm_eks.cli.views.leftovers import leftovers_json, show_leftovers
 from vllm_eks.cli.views.screen import console
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_object
 from vllm_eks.leftovers.owner import Owner
 from vllm_eks.leftovers.search import search
 from vllm_eks.stack_files.read import StackFile, StackFileError, read_stack_file
@@ -67,8 +68,8 @@ def owner_of(file: StackFile) -> Owner:
     return Owner(
         name=name,
         # By its name alone, or as {name, securityGroupIds}.
-        existing_cluster=_text(cluster.get("name") if isinstance(cluster, dict) else cluster),
-        existing_vpc=_text(network.get("vpcId")) if isinstance(network, dict) else None,
+        existing_cluster=_text(cluster.get("name") if is_object(cluster) else cluster),
+        existing_vpc=_text(network.get("vpcId")) if is_object(network) else None,
     )
 
 

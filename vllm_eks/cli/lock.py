@@ -13,6 +13,7 @@ from vllm_eks.cli.views.screen import console
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.hub.repository import HubRepository, open_repository
 from vllm_eks.json_files import read_json_object
+from vllm_eks.json_values import is_object, object_or_empty
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.defaults import fill_defaults
 from vllm_eks.planner.models.known_models import lock_file_name, writable_models_folder
@@ -98,9 +99,9 @@ def _files_and_size(repository: HubRepository) -> tuple[Sequence[str], int | Non
     if repository.holds(INDEX):
         index = repository.read_json(INDEX)
         weight_map = index.get("weight_map")
-        if not isinstance(weight_map, dict) or not weight_map:
+        if not is_object(weight_map) or not weight_map:
             raise WrongQuestion(f"{repository.id}: {INDEX} has no weight_map")
-        size = (index.get("metadata") or {}).get("total_size")
+        size = object_or_empty(index.get("metadata")).get("total_size")
         return sorted(set(map(str, weight_map.values()))), int(size) if isinstance(size, int | float) else None
     if repository.holds(SINGLE):
         return [SINGLE], None

@@ -17,6 +17,8 @@ import yaml
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 
+from vllm_eks.json_values import is_object
+
 CONNECT_SECONDS, ANSWER_SECONDS = 4, 15
 """An answer may take longer than the connection, because a slow engine is not dead."""
 COMMAND_SECONDS = 15
@@ -85,13 +87,13 @@ class KubernetesApi:
             raise UnreadableAnswerError(f"HTTP {answer.status} {answer.reason}{more}", answer.status)
         return body.decode(errors="replace")
 
-    def object(self, path: str, accept: str = "application/json", **query: str | int | bool) -> Any:  # noqa: ANN401  (JSON)
+    def object(self, path: str, accept: str = "application/json", **query: str | int | bool) -> dict[str, Any]:
         """Return the object at a path. Raises UnreadableAnswerError."""
         try:
-            found = json.loads(self.text(path, accept, **query))
+            found: object = json.loads(self.text(path, accept, **query))
         except json.JSONDecodeError:
             raise UnreadableAnswerError("the server is not a Kubernetes API: check the kubeconfig's server") from None
-        if not isinstance(found, dict):
+        if not is_object(found):
             raise UnreadableAnswerError("the server is not a Kubernetes API: check the kubeconfig's server")
         return found
 
@@ -115,7 +117,7 @@ def _client(kubeconfig: Path | None, context: str | None) -> Any:  # noqa: ANN40
     configuration = kubernetes.client.Configuration()
     # No retries: a failed call is reported as unknown, and the next call would wait as long again.
     configuration.retries = urllib3.Retry(0)
-    return kubernetes.config.new_client_from_config(
+    return kubernetes.config.new_client_from_config(  # pyright: ignore[reportUnknownMemberType]  (its parameters have no types)
         config_file=str(kubeconfig) if kubeconfig else None,
         context=context,
         persist_config=False,

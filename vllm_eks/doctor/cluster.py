@@ -19,8 +19,12 @@ METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 def read_nodes(cluster: KubernetesApi, names: Sequence[str]) -> list[Object]:
     """Return the GPU nodes of the models. Raises UnreadableAnswerError."""
-    nodes = cluster.items("/api/v1/nodes")
-    return [node for node in nodes if (node["metadata"].get("labels") or {}).get(MODEL_LABEL) in names]
+    return [node for node in cluster.items("/api/v1/nodes") if _model_of(node) in names]
+
+
+def _model_of(node: Object) -> str | None:
+    labels: Mapping[str, str] = node["metadata"].get("labels") or {}
+    return labels.get(MODEL_LABEL)
 
 
 def read_model(cluster: KubernetesApi, name: str, *, port: int, seconds: float) -> ServedModel:
@@ -71,9 +75,11 @@ def _releases(cluster: KubernetesApi, namespace: str) -> list[Object]:
 
 def _log(cluster: KubernetesApi, pod: Object) -> str:
     meta = pod["metadata"]
-    query = {"tailLines": 400, **({"previous": True} if is_restarted(pod) else {})}
+    path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/log"
     try:
-        return cluster.text(f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/log", **query)
+        if is_restarted(pod):
+            return cluster.text(path, tailLines=400, previous=True)
+        return cluster.text(path, tailLines=400)
     except UnreadableAnswerError:
         return ""  # no container has run yet
 

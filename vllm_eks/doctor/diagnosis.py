@@ -66,7 +66,7 @@ def _model(model: ServedModel) -> Iterator[Finding]:
 
 
 def _missing(model: ServedModel) -> int:
-    spec = model.group["spec"] if model.group else {}
+    spec: Object = model.group["spec"] if model.group else {}
     return spec.get("replicas", 0) * spec.get("leaderWorkerTemplate", {}).get("size", 1) - len(model.pods)
 
 
@@ -90,7 +90,7 @@ def planned_of(model: ServedModel) -> Planned:
     """Return the planned memory, from the arguments of the hook Job."""
     for job in model.jobs:
         for container in job.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
-            for argument in container.get("args") or []:
+            for argument in container.get("args") or ():
                 if argument.startswith("--planned="):
                     return _planned(json.loads(argument.removeprefix("--planned=")))
     return Planned()

@@ -16,7 +16,7 @@ def of_jobs(model: ServedModel) -> Iterator[Finding]:
     complaints = complaints_by_uid(model.events)
     for job in model.jobs:
         name, log = job["metadata"]["name"], model.job_logs.get(job["metadata"]["name"], "")
-        conditions = {c["type"]: c for c in job.get("status", {}).get("conditions") or [] if c["status"] == "True"}
+        conditions = {c["type"]: c for c in job.get("status", {}).get("conditions") or () if c["status"] == "True"}
         if "Failed" in conditions:
             message = f"{conditions['Failed'].get('reason', '')} {conditions['Failed'].get('message', '')}"
             yield _of_failed(name, log, message)

@@ -61,7 +61,7 @@ def of_node_group(group: NodeGroupFacts) -> Iterator[Finding]:
 def of_node(node: Object) -> Iterator[Finding]:
     """Yield the bad conditions of a node, from the kubelet and from the node monitoring agent."""
     name = node["metadata"]["name"]
-    for condition in node.get("status", {}).get("conditions") or []:
+    for condition in node.get("status", {}).get("conditions") or ():
         kind, status = condition.get("type", ""), condition.get("status", "")
         reason, message = condition.get("reason", ""), condition.get("message", "")
         if kind == "Ready" and status != "True":

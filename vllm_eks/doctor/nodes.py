@@ -20,9 +20,12 @@ def read_node_groups(account: Account, cluster_name: str, models: Sequence[str])
         account.answer("eks", "describe_nodegroup", clusterName=cluster_name, nodegroupName=name)["nodegroup"]
         for name in names
     ]
-    return [
-        _facts(cluster_name, group) for group in described if (group.get("labels") or {}).get(MODEL_LABEL) in models
-    ]
+    return [_facts(cluster_name, group) for group in described if _model_of(group) in models]
+
+
+def _model_of(group: Mapping[str, Any]) -> str | None:
+    labels: Mapping[str, str] = group.get("labels") or {}
+    return labels.get(MODEL_LABEL)
 
 
 def _facts(cluster_name: str, group: Mapping[str, Any]) -> NodeGroupFacts:

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -17,9 +18,14 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+from huggingface_hub.utils import (
+    build_hf_headers,  # pyright: ignore[reportUnknownVariableType]  (a bare dict among its parameters)
+    get_session,
+    hf_raise_for_status,
+)
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_object
 
 TIMEOUT_SECONDS = 10.0
 """How long the server may stay silent before a request is given up."""
@@ -72,10 +78,10 @@ class HubRepository:
         """
         content = self._fetch(name, 0, MOST_JSON_BYTES, may_end_early=True)
         try:
-            document = json.loads(content)
+            document: object = json.loads(content)
         except ValueError:
             document = None
-        if not isinstance(document, dict):
+        if not is_object(document):
             raise WrongQuestion(f"{self.id}: {name} is not a JSON object")
         return document
 
@@ -125,7 +131,7 @@ class HubRepository:
             if response.is_error:
                 response.read()
             hf_raise_for_status(response)
-            skip = 0 if response.status_code == httpx.codes.PARTIAL_CONTENT else start
+            skip = 0 if response.status_code == HTTPStatus.PARTIAL_CONTENT else start
             for piece in response.iter_bytes():
                 content += piece
                 if len(content) >= skip + length:
@@ -158,7 +164,7 @@ def open_repository(
 
 
 @contextmanager
-def explained(api: HfApi, model_id: str, revision: str | None, *, what: str) -> Iterator[None]:
+def explained(api: HfApi, model_id: str, revision: str | None, *, what: str) -> Generator[None]:
     """Turn what huggingface_hub and the network raise into one sentence; a token is never part of it."""
     try:
         yield
@@ -189,7 +195,7 @@ def explained(api: HfApi, model_id: str, revision: str | None, *, what: str) -> 
 
 
 def _not_found(api: HfApi, model_id: str, error: RepositoryNotFoundError) -> str:
-    if error.response.status_code == httpx.codes.NOT_FOUND:
+    if error.response.status_code == HTTPStatus.NOT_FOUND:
         return f"{api.endpoint} has no model {model_id}, or hides it from this account: check the name"
     return (
         f"{api.endpoint} shows no model {model_id} without a token that may see it: check the name; for a private or "
@@ -199,8 +205,8 @@ def _not_found(api: HfApi, model_id: str, error: RepositoryNotFoundError) -> str
 
 def _refused(api: HfApi, model_id: str, what: str, error: HfHubHTTPError) -> str:
     status = error.response.status_code
-    if status == httpx.codes.UNAUTHORIZED:
+    if status == HTTPStatus.UNAUTHORIZED:
         return f"{api.endpoint} does not accept the token in HF_TOKEN: make a new one at {api.endpoint}/settings/tokens"
-    if status == httpx.codes.FORBIDDEN:
+    if status == HTTPStatus.FORBIDDEN:
         return f"{api.endpoint} forbids {what} of {model_id} to this token: give it read access to the repository"
     return f"{api.endpoint} answered {status} for {what} of {model_id}: try again later"

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from vllm_eks.json_values import is_object, object_or_empty
 from vllm_eks.pins.charts import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
 from vllm_eks.pins.eks import ADDON_VERSIONS, COPY_IMAGE, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
 from vllm_eks.planner.engine.images import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION, READINESS_IMAGE
@@ -55,7 +56,7 @@ def stated(file: StackFile, key: str) -> object:
     section, *steps = key.split(".")
     value: object = json.loads(file.config.get(f"{file.project}:{section}") or "{}")
     for step in steps:
-        value = value.get(step) if isinstance(value, dict) else None
+        value = value.get(step) if is_object(value) else None
     return value
 
 
@@ -80,12 +81,11 @@ def cluster_pins(file: StackFile, kubernetes_version: str) -> Iterator[Pin]:
     )
     if stated(file, "cluster.existing"):
         return
-    overrides = stated(file, ADDONS)
     for addon, version in ADDON_VERSIONS.items():
         yield Pin(
             key=f"{ADDONS}.{addon}",
             released=version if is_default else None,
-            in_stack=overrides.get(addon) if isinstance(overrides, dict) else None,
+            in_stack=_text(file, f"{ADDONS}.{addon}"),
         )
 
 
@@ -110,10 +110,10 @@ def _images(file: StackFile) -> Iterator[Pin]:
         ("weightsCopy", COPY_IMAGE),
     ):
         yield Pin(key=f"images.{name}", released=released, in_stack=_text(file, f"images.{name}"), remark=look)
-    models = stated(file, "models")
-    for name, model in sorted(models.items()) if isinstance(models, dict) else ():
-        if model.get("image"):
-            yield Pin(key=f"models.{name}.image", released=None, in_stack=model["image"], remark=look)
+    for name, model in sorted(object_or_empty(stated(file, "models")).items()):
+        image = object_or_empty(model).get("image")
+        if isinstance(image, str) and image:
+            yield Pin(key=f"models.{name}.image", released=None, in_stack=image, remark=look)
 
 
 def _where_to_look(source: ChartSource) -> str:

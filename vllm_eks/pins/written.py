@@ -27,7 +27,7 @@ def write_pins(folder: Path, stack: str, pins: Sequence[Pin], file: StackFile) -
     Raises:
         WrongQuestion: The file cannot be changed in these places alone, or would be refused. It is left as it was.
     """
-    wanted = {pin.key: pin.offered for pin in pins}
+    wanted = {pin.key: pin.offered for pin in pins if pin.offered is not None}
     if not wanted:
         return []
     path = folder / f"Pulumi.{file.stack}.yaml"
@@ -44,7 +44,7 @@ def write_pins(folder: Path, stack: str, pins: Sequence[Pin], file: StackFile) -
     return list(wanted)
 
 
-def _edited(content: bytes, wanted: Mapping[str, str | None], project: str) -> bytes:
+def _edited(content: bytes, wanted: Mapping[str, str], project: str) -> bytes:
     text = content.decode("utf-8")
     mark, line_end = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else "", "\r\n" if "\r\n" in text else "\n"
     text = text.removeprefix(mark).replace("\r\n", "\n")
@@ -54,8 +54,8 @@ def _edited(content: bytes, wanted: Mapping[str, str | None], project: str) -> b
     yaml.width = WIDTH
     # A list's dashes stay where they are; mappings are guessed by the reader.
     yaml.indent(mapping=2, sequence=indent or 2, offset=offset or 0)
-    document = yaml.load(text)
-    config = document["config"]
+    document: CommentedMap = yaml.load(text)
+    config: CommentedMap = document["config"]
     for key, value in wanted.items():
         section, *path = key.split(".")
         full = f"{project}:{section}"
@@ -68,13 +68,14 @@ def _edited(content: bytes, wanted: Mapping[str, str | None], project: str) -> b
     return (mark + out.getvalue().replace("\n", line_end)).encode()
 
 
-def _below(place: Any, key: str) -> Any:  # noqa: ANN401  (ruamel's own mappings)
-    if not isinstance(place.get(key), CommentedMap):
-        place[key] = CommentedMap()
-    return place[key]
+def _below(place: CommentedMap, key: str) -> CommentedMap:
+    below = place.get(key)
+    if not isinstance(below, CommentedMap):
+        below = place[key] = CommentedMap()
+    return below
 
 
-def _must_differ_in_these_alone(before: StackFile, after: StackFile, wanted: Mapping[str, str | None]) -> None:
+def _must_differ_in_these_alone(before: StackFile, after: StackFile, wanted: Mapping[str, str]) -> None:
     expected: dict[str, Any] = {key: _value(text) for key, text in before.config.items()}
     for key, version in wanted.items():
         section, *path = key.split(".")

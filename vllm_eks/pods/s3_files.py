@@ -60,7 +60,7 @@ class Bucket:
         part = max(self._part_bytes, -(-file.size // MAX_PARTS))
         config = TransferConfig(multipart_threshold=part, multipart_chunksize=part, max_concurrency=PARTS_IN_FLIGHT)
         # Not a documented option of boto3. The default is 10.
-        config.max_in_memory_upload_chunks = PARTS_IN_FLIGHT  # pyright: ignore[reportAttributeAccessIssue]
+        config.max_in_memory_upload_chunks = PARTS_IN_FLIGHT
         self._s3.upload_fileobj(
             source,
             self._name,

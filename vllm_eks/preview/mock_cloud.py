@@ -7,12 +7,14 @@ what `pulumi up` would ask for can be shown and checked. It knows neither AWS's 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import provider_pb2, resource_pb2
+
+from vllm_eks.json_values import is_list, is_object
 
 CLUSTER_COMPONENT = "eks:index:Cluster"
 CLUSTER_RESOURCE = "aws:eks/cluster:Cluster"
@@ -42,7 +44,8 @@ def refuse_every_call(call: MockCallArgs) -> dict[str, Any]:
     Raises:
         UnansweredCallError: Always.
     """
-    raise UnansweredCallError(f"no answer for the call {call.token} with {call.args}")
+    asked = f"{call.args}"  # pyright: ignore[reportUnknownMemberType]  (a bare dict)
+    raise UnansweredCallError(f"no answer for the call {call.token} with {asked}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +80,16 @@ class OfflineMocks(Mocks):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Return the id and the outputs of a resource being made."""
+        inputs = cast("dict[str, Any]", args.inputs)  # pyright: ignore[reportUnknownMemberType]  (a bare dict)
         arn = f"arn:aws:offline:::{args.name}"
         computed = dict(COMPUTED_OUTPUTS.get(args.typ, {}))
         if args.typ == STASH:
-            computed["output"] = args.inputs["input"]
+            computed["output"] = inputs["input"]
         if args.typ.startswith("kubernetes:core/"):
-            computed["metadata"] = {"name": args.name, **args.inputs.get("metadata", {})}
-        return f"{args.name}-id", {"name": args.name, "arn": arn, **args.inputs, **computed}
+            computed["metadata"] = {"name": args.name, **inputs.get("metadata", {})}
+        return f"{args.name}-id", {"name": args.name, "arn": arn, **inputs, **computed}
 
-    def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]  (the monitor takes a bare dict)
+    def call(self, args: MockCallArgs) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]  (the monitor takes a bare dict)
         """Return the answer to a question the program asks of the cloud."""
         return self._answer(args)
 
@@ -126,12 +130,12 @@ class RecordingMonitor(MockMonitor):
             self._keep(request)
         if request.type == CLUSTER_COMPONENT:
             return self._register_cluster(request)
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # pyright: ignore[reportUnknownMemberType]  (untyped)
 
     def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeResponse:  # noqa: N802
         """Answer a question of the program; a call that fails is no fault of the engine's."""
         try:
-            return super().Invoke(request)
+            return super().Invoke(request)  # pyright: ignore[reportUnknownMemberType]  (untyped)
         except CallFailedError as error:
             return resource_pb2.ResourceInvokeResponse(failures=[provider_pb2.CheckFailure(reason=str(error))])
 
@@ -140,7 +144,7 @@ class RecordingMonitor(MockMonitor):
         outputs, _ = open_secrets(rpc.deserialize_properties(request.outputs))
         with self._lock:
             self._record.outputs[request.urn] = outputs
-        return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)  # pyright: ignore[reportUnknownMemberType]  (untyped)
 
     def _keep(self, request: resource_pb2.RegisterResourceRequest) -> None:
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -173,13 +177,13 @@ class RecordingMonitor(MockMonitor):
             "vpcConfig": {"clusterSecurityGroupId": f"{name}-security-group-id"},
         }
         self.resources[urn] = MockMonitor.ResourceRegistration(urn, name, state)
-        response = super().RegisterResource(request)
+        response = super().RegisterResource(request)  # pyright: ignore[reportUnknownMemberType]  (untyped)
         response.object.update({"eksCluster": _resource_reference(urn, name)})
         return response
 
 
 def _resource_reference(urn: str, resource_id: str) -> dict[str, str]:
-    signature = {rpc._special_sig_key: rpc._special_resource_sig}
+    signature = {rpc._special_sig_key: rpc._special_resource_sig}  # pyright: ignore[reportPrivateUsage]  (no public names)
     return {**signature, "urn": urn, "id": resource_id, "packageVersion": ""}
 
 
@@ -191,10 +195,10 @@ def open_secrets(value: object, path: str = "") -> tuple[Any, list[str]]:
     if rpc.is_rpc_secret(value):
         plain, _ = open_secrets(rpc.unwrap_rpc_secret(value), path)
         return plain, [path]
-    if isinstance(value, Mapping):
+    if is_object(value):
         opened = {key: open_secrets(item, f"{path}.{key}".lstrip(".")) for key, item in value.items()}
         return {key: plain for key, (plain, _) in opened.items()}, _all_paths(opened.values())
-    if isinstance(value, list):
+    if is_list(value):
         items = [open_secrets(item, f"{path}[{index}]") for index, item in enumerate(value)]
         return [plain for plain, _ in items], _all_paths(items)
     if isinstance(value, float) and value.is_integer():

@@ -1,6 +1,6 @@
 """What a run of the program planned and checked, for whoever runs it: the offline preview listens, Pulumi does not."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ def publish(planned: PlannedStack) -> None:
 
 
 @contextmanager
-def published_stacks() -> Iterator[Sequence[PlannedStack]]:
+def published_stacks() -> Generator[Sequence[PlannedStack]]:
     """Give the list that plans are added to as they are published within the block."""
     heard: list[PlannedStack] = []
     _listeners.append(heard.append)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pulumi
 from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs
+from pulumi.runtime.stack import Stack
 
 from vllm_eks.check import NOBODY_TO_ASK, Check, LogLine, check_lines
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
@@ -129,14 +130,15 @@ def run_program(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody
         # A folder is run as Pulumi runs it: its own packages are the first that Python finds.
         runpy.run_path(str(folder.resolve()), run_name="__main__")
         # Exports gather on the root resource, which the mock engine has made before the program ran.
-        exported = dict(get_root_resource().outputs)  # type: ignore[union-attr]
+        root = get_root_resource()
+        exported = pulumi.Output.from_input(dict(root.outputs) if isinstance(root, Stack) else {})
         # Given back, so that it is waited for: nothing is registered with the outputs that would be.
-        return pulumi.Output.from_input(exported).apply(outputs.update)
+        return exported.apply(outputs.update)
 
     refusal = None
     with published_stacks() as published, contextlib.chdir(folder):
         try:
-            pulumi.runtime.test(run)()
+            pulumi.runtime.test(run)()  # pyright: ignore[reportUnknownMemberType]  (untyped)
         except pulumi.RunError as error:
             if not any(check.status == "failed" for planned in published for check in planned.checks):
                 raise

@@ -8,9 +8,9 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_values import is_list, is_object, list_or_empty
 from vllm_eks.stack_files.stack_file import SECRET_PLACEHOLDER, StackFile
 from vllm_eks.stack_files.wording import shown
 from vllm_eks.stack_files.yaml_builder import YamlFaults
@@ -48,7 +48,7 @@ def read_stack_file(folder: Path, stack: str) -> StackFile:
     document = _read_yaml(path)
     environments = _environments(document)
     values = document.get("config")
-    if not isinstance(values, dict) or not values:
+    if not is_object(values) or not values:
         raise StackFileError(f"{path.name} {_why_no_settings(values, environments)}")
     values = {**_defaults(project_file, project), **_by_full_key(values, project, path.name)}
     return StackFile(
@@ -69,7 +69,7 @@ def _own_name(stack: str) -> str:
     return name
 
 
-def _read_project(folder: Path) -> dict[str, Any]:
+def _read_project(folder: Path) -> dict[str, object]:
     path = folder / "Pulumi.yaml"
     if folder.is_dir() and not path.exists():
         raise StackFileError(
@@ -95,7 +95,7 @@ def _read_project(folder: Path) -> dict[str, Any]:
     return document
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> dict[str, object]:
     try:
         text = read_text_file(path, called=path.name, most_bytes=MOST_BYTES)
         document = parse_document(text)
@@ -109,7 +109,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise StackFileError(str(error)) from None
     if document is None:
         return {}
-    if not isinstance(document, dict):
+    if not is_object(document):
         raise StackFileError(f"{path.name}: {shown(document)}, not keys and values: write settings below config:")
     return document
 
@@ -119,14 +119,14 @@ def _stacks_that_exist(folder: Path) -> str:
     return f"the stacks here are {', '.join(stacks)}" if stacks else "no stack has a file here yet"
 
 
-def _environments(document: Mapping[str, Any]) -> tuple[str, ...]:
+def _environments(document: Mapping[str, object]) -> tuple[str, ...]:
     """Return the names of the ESC environments that a stack file imports."""
     listed = document.get("environment")
-    if isinstance(listed, dict):
+    if is_object(listed):
         listed = listed.get("imports") or ["(written in the file)"]
-    if not isinstance(listed, list):
+    if not is_list(listed):
         return ()
-    return tuple(str(next(iter(one), "")) if isinstance(one, dict) else str(one) for one in listed)
+    return tuple(str(next(iter(one), "")) if is_object(one) else str(one) for one in listed)
 
 
 def _why_no_settings(values: object, environments: tuple[str, ...]) -> str:
@@ -140,9 +140,9 @@ def _why_no_settings(values: object, environments: tuple[str, ...]) -> str:
     return f"has no settings: config: {shown(values)}, not a section: write keys and values below it"
 
 
-def _by_full_key(values: Mapping[str, Any], project: str, file: str) -> dict[str, Any]:
+def _by_full_key(values: Mapping[str, object], project: str, file: str) -> dict[str, object]:
     """Return the values under `<project>:<name>`, as Pulumi knows them."""
-    full: dict[str, Any] = {}
+    full: dict[str, object] = {}
     written: dict[str, str] = {}
     for key, value in values.items():
         name = _full_key(key, project, file)
@@ -163,15 +163,17 @@ def _full_key(key: str, project: str, file: str) -> str:
     return f"{namespace}:{name}"
 
 
-def _defaults(project_file: dict[str, Any], project: str) -> dict[str, Any]:
+def _defaults(project_file: dict[str, object], project: str) -> dict[str, object]:
     """Return the defaults in Pulumi.yaml: a plain value, or the `value` or `default` of a declaration."""
-    declared = project_file.get("config") or {}
-    if not isinstance(declared, dict):
+    declared = project_file.get("config")
+    if not declared:
+        return {}
+    if not is_object(declared):
         raise StackFileError("Pulumi.yaml: config is not a section: write keys below it")
-    given = {}
+    given: dict[str, object] = {}
     for key, declaration in declared.items():
         name = _full_key(key, project, "Pulumi.yaml")
-        if not isinstance(declaration, dict):
+        if not is_object(declaration):
             given[name] = declaration
         elif "value" in declaration or "default" in declaration:
             given[name] = declaration.get("value", declaration.get("default"))
@@ -179,22 +181,22 @@ def _defaults(project_file: dict[str, Any], project: str) -> dict[str, Any]:
 
 
 def _is_secret(value: object) -> bool:
-    return isinstance(value, dict) and set(value) == {"secure"} and isinstance(value["secure"], str)
+    return is_object(value) and set(value) == {"secure"} and isinstance(value["secure"], str)
 
 
 def _has_secret(value: object) -> bool:
     if _is_secret(value):
         return True
-    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    below = value.values() if is_object(value) else list_or_empty(value)
     return any(_has_secret(item) for item in below)
 
 
 def _without_secrets(value: object) -> object:
     if _is_secret(value):
         return SECRET_PLACEHOLDER
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _without_secrets(item) for key, item in value.items()}
-    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+    return [_without_secrets(item) for item in value] if is_list(value) else value
 
 
 def _encode(value: object) -> str:
@@ -210,6 +212,6 @@ def _as_go_writes_it(value: object) -> object:
     """Convert whole floats to whole numbers, as Go's JSON writes them."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return int(value)
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _as_go_writes_it(item) for key, item in value.items()}
-    return [_as_go_writes_it(item) for item in value] if isinstance(value, list) else value
+    return [_as_go_writes_it(item) for item in value] if is_list(value) else value

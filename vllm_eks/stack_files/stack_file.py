@@ -3,7 +3,8 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+
+from vllm_eks.json_values import object_or_empty
 
 SECRET_PLACEHOLDER = "[secret]"
 """Replaces every `secure:` value."""
@@ -24,13 +25,13 @@ class StackFile:
     environments: Sequence[str] = ()
     """Pulumi ESC environments that the file imports. Their values are unknown offline."""
 
-    def section(self, name: str) -> dict[str, Any]:
+    def section(self, name: str) -> dict[str, object]:
         """Return a section of the project, or an empty one when it is missing or invalid."""
         try:
-            section = json.loads(self.config.get(f"{self.project}:{name}") or "{}")
+            section: object = json.loads(self.config.get(f"{self.project}:{name}") or "{}")
         except json.JSONDecodeError:
             return {}
-        return section if isinstance(section, dict) else {}
+        return object_or_empty(section)
 
     def for_offline_preview(self) -> "StackFile":
         """Fill in a missing huggingFaceToken, so that a fresh clone can preview a gated model.

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.events import (
@@ -20,6 +19,7 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 
+from vllm_eks.json_values import is_list, is_object
 from vllm_eks.stack_files.wording import key_path
 from vllm_eks.stack_files.yaml_scalars import resolve_key, resolve_plain, resolve_tagged, shorten
 
@@ -59,7 +59,7 @@ class _Parser(YAML):
 class _Built:
     """A value, and how many values it is made of with its aliases followed."""
 
-    value: Any
+    value: object
     size: int = 1
 
 
@@ -82,7 +82,7 @@ class DocumentBuilder:
         Raises:
             YamlFaults: What follows an error cannot be read; others are added to `faults`.
         """
-        events: Iterator[Event] = _Parser(typ="safe", pure=True).parse(self.text)
+        events = _Parser(typ="safe", pure=True).parse(self.text)
         event = next(events)
         while isinstance(event, StreamStartEvent):
             event = next(events)
@@ -168,7 +168,8 @@ class DocumentBuilder:
             return None
 
     def _sequence(self, events: Iterator[Event], path: Path) -> _Built:
-        items, size = [], 1
+        items: list[object] = []
+        size = 1
         while not isinstance(event := next(events), SequenceEndEvent):
             built = self._build(event, events, (*path, len(items)))
             items.append(built.value)
@@ -219,8 +220,8 @@ class DocumentBuilder:
         return key
 
     def _merged(self, value: object, line: int) -> list[dict[str, object]]:
-        given = value if isinstance(value, list) else [value]
-        maps = [one for one in given if isinstance(one, dict)]
+        given = value if is_list(value) else [value]
+        maps = [one for one in given if is_object(one)]
         if len(maps) < len(given):
             self.faults.append(f"line {line}: << takes a map, or a list of maps")
         return maps

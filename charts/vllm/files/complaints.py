@@ -69,9 +69,5 @@ def _persists(complaint: Complaint, reason: str) -> bool:
 
 def _time(event: Object) -> str:
     # A series of events has its last time in a separate field.
-    return (
-        event.get("lastTimestamp")
-        or (event.get("series") or {}).get("lastObservedTime")
-        or event.get("eventTime")
-        or ""
-    )
+    series: Object = event.get("series") or {}
+    return event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime") or ""

@@ -37,7 +37,7 @@ def crashes_of(pod: Object, warning: str) -> list[Crash]:
     """
     status, name = pod.get("status", {}), pod["metadata"]["name"]
     uid = pod["metadata"].get("uid", "")
-    found = []
+    found: list[Crash] = []
     if status.get("phase") == "Failed" and status.get("reason"):
         found.append(
             Crash(pod=name, identity=uid, text=f"{status['reason']}, {status.get('message', '')}".rstrip(", "))
@@ -88,7 +88,7 @@ def is_restarted(pod: Object) -> bool:
 def containers_of(pod: Object) -> list[tuple[Object, bool]]:
     """Return the state of each container, and whether it is an init container. Init containers come last."""
     status = pod.get("status", {})
-    return [(one, False) for one in serving(pod)] + [(one, True) for one in status.get("initContainerStatuses") or []]
+    return [(one, False) for one in serving(pod)] + [(one, True) for one in status.get("initContainerStatuses") or ()]
 
 
 def serving(pod: Object) -> Sequence[Object]:

@@ -95,7 +95,7 @@ def without_recovered(lines: list[Line]) -> list[Line]:
             last_of_start = at
             if SERVING.search(line.text):
                 last_serving = at
-    kept = []
+    kept: list[Line] = []
     for at, line in enumerate(lines):
         # The API server starts the other processes, so its lines before they load are resolved.
         until = last_of_start if line.process in ("", "APIServer") else by_process.get(line.process, -1)

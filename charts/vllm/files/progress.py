@@ -73,7 +73,7 @@ def _amount(found: re.Match[str]) -> str:
 
 def measured_against(log: str, planned: Planned) -> list[str]:
     """Return a line for each measured memory in a log, compared with the plan. Values out of range are warnings."""
-    lines = []
+    lines: list[str] = []
     weights = [float(found["gib"]) for found in WEIGHTS.finditer(log)]
     if weights:
         lines.append(_weights_line(max(weights), planned.weights_gib_high))

@@ -58,6 +58,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _wake(_number: int, _frame: object) -> None: ...
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, and return the exit code."""
     options = parse_arguments(arguments)
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, supervisor.stop)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler, SIGCHLD would not wake the loop
+    signal.signal(signal.SIGCHLD, _wake)  # without a handler, SIGCHLD would not wake the loop
     return supervisor.run()
 
 

@@ -56,7 +56,8 @@ class Watch:
         if not sight.starting or now - self._looked_at < self._seconds:
             return []
         self._looked_at = now
-        progress, lines = [], []
+        progress: list[str] = []
+        lines: list[str] = []
         for pod in sight.starting:
             log = self._log_of(Crash(pod=pod, container="vllm"))
             if stage := stage_of(log):

@@ -38,7 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
 
 
 def account(**more: object) -> Account:
-    return Account(**{"quotas": {G_QUOTA: 384}, "default_quotas": DEFAULTS, "versions": STANDARD, **more})  # type: ignore[arg-type]
+    return Account(**{"quotas": {G_QUOTA: 384}, "default_quotas": DEFAULTS, "versions": STANDARD, **more})
 
 
 def test_an_account_that_offers_and_allows_everything_lets_the_stack_through(run) -> None:
@@ -173,7 +173,7 @@ def test_parts_are_asked_at_once_and_the_slow_one_is_not_waited_for_for_ever() -
     barrier, never = threading.Barrier(2, timeout=10), threading.Event()
     found = in_parallel({"one": barrier.wait, "two": barrier.wait, "late": never.wait}, deadline_seconds=0.2)
     never.set()
-    assert sorted([found["one"], found["two"]]) == [0, 1]
+    assert {found["one"], found["two"]} == {0, 1}
     assert found["late"] == Check(subject="late", status="unknown", text="no answer within 0 s")
 
 

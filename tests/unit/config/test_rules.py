@@ -169,4 +169,4 @@ def test_settings_cannot_be_changed_once_they_are_read() -> None:
     cluster = ClusterSettings.model_validate({"publicAccessCidrs": []})
 
     with pytest.raises(ValueError, match="frozen"):
-        cluster.kubernetes_version = "1.35"  # pyright: ignore[reportAttributeAccessIssue]
+        cluster.kubernetes_version = "1.35"

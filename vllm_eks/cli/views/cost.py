@@ -1,6 +1,7 @@
 """The bill of a stack, by part, from what the program registered."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -51,8 +52,8 @@ def infrastructure(recording: Recording) -> Infrastructure:
     )
 
 
-def _root_gib(template: object) -> int:
-    (root,) = template["blockDeviceMappings"]  # type: ignore[index]  (an input of the provider, a plain dict)
+def _root_gib(template: Mapping[str, Any]) -> int:
+    (root,) = template["blockDeviceMappings"]
     return root["ebs"]["volumeSize"]
 
 

@@ -92,7 +92,7 @@ def verdict_text(plan: Plan) -> str:
 
 def advice_lines(plan: Plan, region: str) -> list[str]:
     """Return what helps to choose between types: the estimated throughput, the zones, the steps of the start."""
-    lines = []
+    lines: list[str] = []
     estimate = plan.roofline
     if estimate:
         rate = f"{estimate.tokens_per_second:,.0f} tokens/s a replica with {estimate.running_requests} requests running"
@@ -193,7 +193,7 @@ def gpu_lines(plan: Plan, node: int, out: Console) -> list[Text]:
     stages, places, of_pod = _stages_on(plan, layout, node), plan.replicas_per_node, plan.gpus_per_pod
     before = node * places if plan.nodes_per_replica == 1 else 0
     here = min(places, plan.replicas - before)
-    lines = []
+    lines: list[Text] = []
     for gpu in range(plan.instance.gpus):
         line = Text(f"GPU {gpu} ")
         stage = stages[gpu % of_pod // layout.tensor_parallel_size]

@@ -1,6 +1,6 @@
 """The network, its zones, their nodes and the GPUs of each, as a picture drawn from what was registered."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -62,7 +62,7 @@ def _control_plane(recording: Recording) -> Iterator[str]:
     if not made:
         yield "EKS control plane: an existing one"
     for one in made:
-        callers = one.inputs.get("publicAccessCidrs") or []
+        callers: Sequence[str] = one.inputs.get("publicAccessCidrs") or []
         reach = f"{', '.join(callers)} and the VPC" if callers else "the VPC only"
         yield f"EKS control plane {one.inputs['name']}, Kubernetes {one.inputs['version']}: its API is open to {reach}"
 
@@ -86,7 +86,7 @@ def _system_nodes(recording: Recording, zone_of: Mapping[str, str]) -> Iterator[
 
 def _clients(recording: Recording) -> Iterator[str]:
     """Yield how a request reaches each model."""
-    models = recording.outputs.get("models") or {}
+    models: Mapping[str, Mapping[str, str]] = recording.outputs.get("models") or {}
     if len(models) > MOST_IN_FULL:
         yield "clients in the cluster call http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1, NAME being the model's"
         return
@@ -106,7 +106,7 @@ def _subnets(recording: Recording) -> list[Subnet]:
         subnets = recording.existing_vpc.private_subnets
         return [Subnet(zone, id_, f"private {id_} (existing)") for zone, id_ in subnets.items()]
     homes_of_nat = {gateway.inputs["subnetId"] for gateway in recording.of_type(NAT_GATEWAY)}
-    found = []
+    found: list[Subnet] = []
     for one in recording.of_type(SUBNET):
         id_ = f"{one.name}-id"
         kind = "public" if "/role/elb" in str(one.inputs.get("tags")) else "private"

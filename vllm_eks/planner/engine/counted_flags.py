@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import object_or_empty
-from vllm_eks.planner.engine.engine_flags import OFFLOADING_CONNECTORS, EngineFlags, Offload
+from vllm_eks.planner.engine.engine_flags import OFFLOADING_CONNECTORS, EngineFlags
 from vllm_eks.planner.engine.flag_reading import GivenFlag, Misread, read_flags
 from vllm_eks.planner.engine.flag_tables import flags_of
 from vllm_eks.planner.engine.flag_values import human_integer
@@ -104,17 +104,16 @@ def _cpu_offload(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
     return replace(flags, offload=replace(flags.offload, gib_per_gpu=size_of(given)))
 
 
-def _offload_layers(name: str) -> "Handler":
-    def read(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
-        values = {
-            "group_layers": flags.offload.group_layers,
-            "layers_of_group": flags.offload.layers_of_group,
-            "fetched_layers": flags.offload.fetched_layers,
-        }
-        values[name] = whole_number(given)
-        return replace(flags, offload=Offload(gib_per_gpu=flags.offload.gib_per_gpu, **values))
+def _offload_group(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
+    return replace(flags, offload=replace(flags.offload, group_layers=whole_number(given)))
 
-    return read
+
+def _offload_of_group(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
+    return replace(flags, offload=replace(flags.offload, layers_of_group=whole_number(given)))
+
+
+def _offload_fetched(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
+    return replace(flags, offload=replace(flags.offload, fetched_layers=whole_number(given)))
 
 
 def _kv_offloading(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
@@ -183,9 +182,9 @@ Handler = Callable[[EngineFlags, GivenFlag], EngineFlags]
 COUNTED: Mapping[str, Handler] = {
     "--dtype": _dtype,
     "--cpu-offload-gb": _cpu_offload,
-    "--offload-group-size": _offload_layers("group_layers"),
-    "--offload-num-in-group": _offload_layers("layers_of_group"),
-    "--offload-prefetch-step": _offload_layers("fetched_layers"),
+    "--offload-group-size": _offload_group,
+    "--offload-num-in-group": _offload_of_group,
+    "--offload-prefetch-step": _offload_fetched,
     "--kv-offloading-size": _kv_offloading,
     "--kv-transfer-config": _connector,
     "--language-model-only": _language_model_only,

@@ -29,7 +29,7 @@ def asked(
 
 
 def changed(model: str, **fields: object) -> Architecture:
-    return replace(find_model(model).architecture, **fields)  # pyright: ignore[reportArgumentType]
+    return replace(find_model(model).architecture, **fields)
 
 
 @pytest.mark.parametrize("tp", [1, 2, 4, 8])

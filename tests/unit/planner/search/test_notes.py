@@ -121,7 +121,7 @@ def facts(**changes: object) -> ModelFacts:
         revision=None,
         gated=False,
         architecture=parse_config(config, where="novel"),
-        **known,  # pyright: ignore[reportArgumentType]
+        **known,
     )
 
 

@@ -12,7 +12,7 @@ from vllm_eks.planner.search.roofline import roofline, usd_per_million_tokens, w
 
 def bound(plan: Plan, **changes: object):
     assert plan.layout is not None
-    instance = replace(plan.instance, **changes)  # pyright: ignore[reportArgumentType]
+    instance = replace(plan.instance, **changes)
     return roofline(plan.model, instance, plan.layout, plan.options, concurrency=plan.max_concurrency)
 
 

@@ -1,0 +1,11 @@
+from vllm_eks.json_values import is_list, is_object, list_or_empty, object_or_empty
+
+
+def test_a_value_is_an_object_a_list_or_neither() -> None:
+    assert [is_object(value) for value in ({}, [], "x", None)] == [True, False, False, False]
+    assert [is_list(value) for value in ({}, [], "x", None)] == [False, True, False, False]
+
+
+def test_what_is_no_object_or_list_counts_as_an_empty_one() -> None:
+    assert [object_or_empty(value) for value in ({"a": 1}, [1], None)] == [{"a": 1}, {}, {}]
+    assert [list_or_empty(value) for value in ({"a": 1}, [1], None)] == [[], [1], []]
