@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from vllm_eks.planner.engine.attention import attention_errors, is_fp8, kv_cache_dtype
 from vllm_eks.planner.engine.flag_rules import drafter_errors, dtype_errors
 from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.quantized_gpus import scheme_errors
 from vllm_eks.planner.engine.quantized_shards import quantized_shard_errors
 from vllm_eks.planner.engine.refusal_codes import RefusalCode
 from vllm_eks.planner.engine.versions import (
     BROKEN_ACROSS_NODES,
     DECODE_CONTEXT_PARALLEL,
-    FP8_ON_TURING,
     NATIVE_MULTI_NODE,
 )
 from vllm_eks.planner.hardware.instances import InstanceType
@@ -32,17 +32,10 @@ from vllm_eks.planner.models.mixers import (
     Mamba2,
     ShortConv,
 )
-from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.models.weights import padded_vocab_size
-from vllm_eks.planner.vllm_version import Version
 
 EXPERTS_BOUND_TP = ("Qwen2Moe", "Qwen3Moe", "Qwen3VLMoe", "Qwen3Next", "Qwen3_5Moe", "MiniMaxM2")
 """Architectures whose class refuses more ranks than experts (such as models/qwen3_moe.py)."""
-NEEDS_BFLOAT16 = ("mxfp4",)
-REMOVED_METHODS: dict[str, Version] = {"bitsandbytes": (0, 28, 0), "gptq_marlin_24": (0, 16, 0)}
-"""The first version without the method (0.27.1 and 0.15.1 have them)."""
-INTRODUCED_METHODS: dict[str, Version] = {"modelopt_mixed": (0, 17, 0), "modelopt_mxfp8": (0, 16, 0)}
-"""The first version with the method (0.16.0 and 0.15.1 lack them)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,8 +181,7 @@ def _generation(model: Architecture, instance: InstanceType, options: ResolvedOp
     gpu = f"{instance.gpu} (compute capability {instance.compute_capability})"
     if sm < 70:
         yield Refusal(code="dtype_unsupported", message=f"vLLM does not run on {gpu}")
-    errors = (_scheme_error(scheme, sm, options) for scheme in (model.quantization, *model.quantization.others))
-    for error in dict.fromkeys(error for error in errors if error):
+    for error in scheme_errors(model.quantization, sm, options.version):
         yield Refusal(code="quantization_unsupported", message=error.format(gpu=gpu))
     if is_fp8(kv_cache_dtype(model, sm, options)) and sm < 80:
         yield Refusal(code="dtype_unsupported", message=f"an FP8 KV cache does not run on {gpu}")
@@ -197,27 +189,6 @@ def _generation(model: Architecture, instance: InstanceType, options: ResolvedOp
         yield Refusal(code="dtype_unsupported", message=f"{error}, not {gpu}" if "capability" in error else error)
     if options.enable_expert_parallel and not model.experts:
         yield Refusal(code="dtype_unsupported", message="--enable-expert-parallel: the model has no experts")
-
-
-def _scheme_error(quantization: Quantization, sm: int, options: ResolvedOptions) -> str | None:
-    """Return why a format does not run on this GPU or with this version, or None if it does. `{gpu}` is the GPU."""
-    method = quantization.method
-    if method in REMOVED_METHODS and options.version >= REMOVED_METHODS[method]:
-        removed = REMOVED_METHODS[method]
-        return f"vLLM {removed[0]}.{removed[1]} removed {method}: use {removed[0]}.{removed[1] - 1}"
-    if method in INTRODUCED_METHODS and options.version < INTRODUCED_METHODS[method]:
-        since = INTRODUCED_METHODS[method]
-        return f"vLLM has {method} since {since[0]}.{since[1]}"
-    if method == "compressed-tensors" and sm < 80 and quantization.uses_marlin:
-        # WNA16 schemes of compressed-tensors require Ampere (get_min_capability 80).
-        return "compressed-tensors weights need compute capability 8.0 or higher, not {gpu}"
-    if quantization.is_fp8 and (sm < 75 or (sm < 80 and options.version < FP8_ON_TURING)):
-        return "FP8 weights do not run on {gpu}"
-    if method in NEEDS_BFLOAT16 and sm < 80:
-        return "MXFP4 weights need bfloat16, which {gpu} lacks"
-    if quantization.is_quantized and sm < 75:
-        return f"{method} weights do not run on {{gpu}}"
-    return None
 
 
 def _context_parallel(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[Refusal]:

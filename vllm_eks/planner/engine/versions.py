@@ -18,8 +18,6 @@ BIG_GPU_BATCH: Version = (0, 28, 0)
 """GPUs with 160 GiB or more have larger batch defaults."""
 FP8_BLOCK_REFINED: Version = (0, 29, 0)
 """Block scales of FP8 experts may be refined to a common divisor (Triton, sm89 and up)."""
-FP8_ON_TURING: Version = (0, 14, 0)
-"""Weight-only FP8 (Marlin) supports compute capability 7.5."""
 FP8_BLOCK_OF_MERGED_LAYERS: Version = (0, 14, 0)
 """Merged qkv and gate_up layers may split an FP8 block (linear.py, _maybe_allow_fp8_block_shape_mismatch)."""
 MARLIN_PADS: Version = (0, 33, 0)

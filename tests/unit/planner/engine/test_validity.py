@@ -136,7 +136,7 @@ def test_a_quantization_group_must_divide_the_shard() -> None:
 @pytest.mark.parametrize(
     ("model", "options", "code"),
     [
-        (find_model(SCOUT_W4A16).architecture, ServingOptions(), "quantization_unsupported"),
+        (find_model(SCOUT_W4A16).architecture, ServingOptions(vllm_version="0.11.2"), "quantization_unsupported"),
         (changed(LLAMA_8B, quantization=FP8_BLOCK), ServingOptions(vllm_version="0.13.0"), "quantization_unsupported"),
         (find_model(LLAMA_8B).architecture, ServingOptions(kv_cache_dtype="fp8"), "dtype_unsupported"),
     ],
