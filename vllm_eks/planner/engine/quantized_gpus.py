@@ -30,7 +30,7 @@ LOWEST_SMS: dict[str, tuple[tuple[Version, int], ...]] = {
 
 
 def scheme_errors(quantization: Quantization, sm: int, version: Version) -> Iterator[str]:
-    """Yield why a checkpoint's formats do not run on this GPU or with this version. `{gpu}` stands for the GPU."""
+    """Yield why a checkpoint's formats do not run on this GPU or with this version. `{gpu}` is the GPU."""
     own_classes = quantization.method == "modelopt_mixed"  # one class for all formats
     schemes = (quantization,) if own_classes else (quantization, *quantization.others)
     yield from dict.fromkeys(error for scheme in schemes if (error := _scheme_error(scheme, sm, version)))

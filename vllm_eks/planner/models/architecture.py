@@ -126,7 +126,7 @@ class Architecture:
     """Whether the class has no attention at all (Mamba)."""
     confidence: Confidence = "known"
     shapes: tuple[LayerShape, ...] = ()
-    """Parameters of each layer where they were told from fields, or none for a family."""
+    """Parameters of each layer where they are read from fields, or none for a family."""
     extra_parameters: int = 0
     """Embeddings of each layer (Gemma 3n, Gemma 4) and learned positions, split like the embedding."""
 

@@ -201,7 +201,7 @@ LAYER_PREFIXES = ("model.layers", "backbone.layers", "model.language_model.layer
 
 
 def shape_bytes(model: Architecture, index: int) -> LayerWeights:
-    """Return the bytes of a layer whose parameters were told from fields."""
+    """Return the bytes of a layer whose parameters are read from fields."""
     shape = model.shapes[index]
     of_experts = tuple(f"{model.expert_module}.0.{name}" for name in EXPERT_PROJECTIONS)
     mixer, mlp, experts = (_role_bytes(model, index, modules) for modules in (MIXER_MODULES, MLP_MODULES, of_experts))

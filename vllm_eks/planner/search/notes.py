@@ -115,7 +115,7 @@ def _about_facts(plan: Plan) -> Iterator[str]:
     if dtype != plan.options.kv_cache_dtype:
         yield f"the model decides the KV cache: vLLM keeps it in {dtype}"
     if model.architecture.confidence == "estimated":
-        yield f"{model.architecture.name} is told from the fields of its config.json: every number is an estimate"
+        yield f"{model.architecture.name} is read from the fields of its config.json: every number is an estimate"
     if model.weights_source == "computed":
         yield "weight bytes are computed from the config, not read from the files"
     elif abs(model.weights_scale - 1) > INDEX_TOLERANCE:

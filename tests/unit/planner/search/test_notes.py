@@ -128,7 +128,7 @@ def facts(**changes: object) -> ModelFacts:
 def test_an_estimated_architecture_is_called_an_estimate_and_has_a_wide_range() -> None:
     estimated = plan(facts(), find_instance("g5.48xlarge"), ServingOptions())
     known = planned(LLAMA_8B)
-    assert "NovelForCausalLM is told from the fields of its config.json: every number is an estimate" in estimated.notes
+    assert "NovelForCausalLM is read from the fields of its config.json: every number is an estimate" in estimated.notes
     split = plan(facts(), find_instance("g5.48xlarge"), ServingOptions(pipeline_parallel_size=2))
     assert "pipeline support for NovelForCausalLM is unknown: check its vLLM class for SupportsPP" in split.notes
     widths = [high - low for low, high in (estimated.kv_cache_tokens_range, known.kv_cache_tokens_range)]
