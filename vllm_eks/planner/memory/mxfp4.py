@@ -17,8 +17,10 @@ BLACKWELL_ROUND = 256
 
 def expert_growth(model: Architecture, sm: int, shards: int, version: Version) -> float:
     """Return loaded bytes over stored bytes of the routed experts, when each is split into `shards`."""
-    if model.quantization.method != "mxfp4" or not model.experts:
+    if not model.experts:
         return 1.0
+    if model.quantization.method != "mxfp4":
+        return max(1.0, model.experts.least_shard * shards / model.experts.intermediate_size)
     blackwell = 100 <= sm < 120 and version < LESS_ROUNDED_ON_BLACKWELL
     rounded = (BLACKWELL_ROUND, BLACKWELL_ROUND) if blackwell else (MARLIN_INTERMEDIATE, MARLIN_HIDDEN)
     return _growth(model, model.experts, shards, *rounded)
@@ -26,8 +28,10 @@ def expert_growth(model: Architecture, sm: int, shards: int, version: Version) -
 
 def triton_growth(model: Architecture, shards: int) -> float:
     """Return the same with Triton's kernels, which an image may have for compute capability 9.0."""
-    if model.quantization.method != "mxfp4" or not model.experts:
+    if not model.experts:
         return 1.0
+    if model.quantization.method != "mxfp4":
+        return max(1.0, model.experts.least_shard * shards / model.experts.intermediate_size)
     return _growth(model, model.experts, shards, TRITON_INTERMEDIATE, 1)
 
 

@@ -28,6 +28,8 @@ class Experts:
     has_bias: bool = False
     matrices: int = 3
     """Three for a gated MLP, two for a plain one (Nemotron-H)."""
+    least_shard: int = 0
+    """The smallest size of a rank's shard of an expert, to which vLLM pads smaller ones (Kimi Linear), or 0."""
     input_size: int | None = None
     """Width of an expert's input and output where it is below the hidden size, or None."""
 

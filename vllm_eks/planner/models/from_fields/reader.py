@@ -62,7 +62,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
     matrices = 3 if _is_gated(fields, traits) else 2
     experts = read_experts(fields, matrices=matrices, where=where)
     sparse = moe_layers(fields, kinds, where=where) if experts else frozenset[int]()
-    experts = experts if sparse else None
+    experts = replace(experts, least_shard=traits.least_expert_shard) if experts and sparse else None
     # Where MLPs are layers of their own (Nemotron-H), the others have none.
     apart = "mlp" in kinds or "moe" in kinds
     sizes = tuple(

@@ -33,6 +33,8 @@ class Traits:
     """Whether each attention layer has a gate as large as its query."""
     expert_module: str = "mlp.experts"
     """Name of the experts within a layer, by which a quantization leaves them out."""
+    least_expert_shard: int = 0
+    """The smallest size of a rank's shard of an expert, to which the class pads smaller ones, or 0."""
     has_pipeline: bool = True
     """Whether the class supports pipeline parallelism."""
     has_towers: bool = True
@@ -80,6 +82,7 @@ def traits_of(name: str) -> Traits:
         has_gated_mlp=gated,
         has_attention_gate=fields.optional("has_attention_gate", bool, False),
         expert_module=fields.optional("expert_module", str, "mlp.experts"),
+        least_expert_shard=fields.optional("least_expert_shard", int, 0),
         has_pipeline=fields.optional("has_pipeline", bool, True),
         has_towers=fields.optional("has_towers", bool, True),
         whole_tower_share=fields.optional("whole_tower_share", float, 0.0),
