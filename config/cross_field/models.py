@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from config.cross_field.env import env_faults, env_warnings
 from config.cross_field.extra_args import extra_args_faults, extra_args_warnings
 from config.cross_field.options import lora_faults, name_faults, option_faults, prefill_faults
+from config.cross_field.rope import rope_faults
 from config.cross_field.unplanned import unplanned_faults
 from config.cross_field.versions import version_faults, version_warnings
 from config.errors import Fault
@@ -18,7 +19,7 @@ from vllm_eks.planner.engine.options import batch_defaults
 from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.hardware.instances import InstanceType, UnknownInstanceType, find_instance
 from vllm_eks.planner.models.known_models import ModelFacts, UnknownModel
-from vllm_eks.planner.search.named_models import find_stack_model, is_folder
+from vllm_eks.planner.search.named_models import is_folder
 from vllm_eks.planner.vllm_version import parse_version
 from vllm_eks.stack_files.wording import key_path
 
@@ -98,7 +99,7 @@ def _model_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
     if model.model is None or model.planned is False:  # pyright: ignore[reportUnnecessaryComparison]  (None: a fault)
         return
     try:
-        facts = find_stack_model(model.model)
+        facts = model.facts()
     except UnknownModel as unknown:
         known = f"is not a model the planner has facts of{_nearest(unknown.nearest)} (to add one: {unknown.to_add})"
         text = f"{model.model!r}: {unknown.why}" if unknown.why else f"{model.model!r} {known}"
@@ -108,6 +109,7 @@ def _model_is_known(model: ModelSettings, key: str) -> Iterator[Fault]:
         yield Fault(key=key_path(key, "model"), text=str(wrong))
         return
     yield from option_faults(model, facts, key)
+    yield from rope_faults(model, key)
     if model.limit_mm_per_prompt and not facts.is_multimodal:
         yield Fault(
             key=key_path(key, "limitMmPerPrompt"),
@@ -172,7 +174,7 @@ def _weights_are_had(model: ModelSettings, key: str) -> Iterator[Fault]:
 
 def _facts(model: ModelSettings) -> ModelFacts | None:
     try:
-        return find_stack_model(model.model) if model.model and model.planned is not False else None
+        return model.facts() if model.model and model.planned is not False else None
     except WrongQuestion:
         return None
 

@@ -29,6 +29,9 @@ def unplanned_faults(model: ModelSettings, key: str) -> Iterator[Fault]:
             text=f"false leaves the sizes to you, and {_listed(missing)} {'is' if len(missing) == 1 else 'are'} "
             "missing: add what the model needs, or remove planned",
         )
+    if model.rope_scaling:
+        text = "needs a plan, which knows the model's config.json: remove ropeScaling"
+        yield Fault(key=key_path(key, "ropeScaling"), text=text)
     for name, wish in (("toolCallParser", model.tool_call_parser), ("reasoningParser", model.reasoning_parser)):
         if wish == AUTO:
             text = f"auto needs a plan, which tells the model's family: name the parser, or remove {name}"

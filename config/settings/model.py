@@ -1,5 +1,7 @@
 """What a stack may say about one served model, as a pydantic model."""
 
+import json
+
 from pydantic import ConfigDict
 
 from config.settings.images import ImagesSettings
@@ -13,15 +15,19 @@ from vllm_eks.planner.engine.engine_flags import NO_FLAGS
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.mm_limits import mm_counts, mm_sizes
 from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.engine.rope_scaling import RopeScaling, hf_overrides, parse_rope_scaling
 from vllm_eks.planner.engine.serving_flags import ServingFlags
 from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.hardware.instances import find_instance
+from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
+from vllm_eks.planner.search.named_models import find_stack_model, with_rope_scaling
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.search.plan_model import plan_named
+from vllm_eks.planner.search.plan_model import plan
 from vllm_eks.planner.search.serving import ServingSpec
 from vllm_eks.planner.search.stated import stated_plan
 from vllm_eks.planner.units import BYTES_PER_GIB
+from vllm_eks.planner.vllm_version import parse_version
 from vllm_eks.specs.weights import WeightsSpec
 
 
@@ -69,7 +75,29 @@ class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKey
             max_loras=self.lora_slots,
             max_lora_rank=default.max_lora_rank if self.max_lora_rank is None else self.max_lora_rank,
             flags=engine_flags(self.extra_args, self.vllm_version) if self.extra_args else NO_FLAGS,
+            further_args=self._rope_args(),
         )
+
+    def facts(self) -> ModelFacts:
+        """Return the facts of the model, with the rope scaling that the stack asks for.
+
+        Raises:
+            UnknownModel: It is not locked.
+            WrongQuestion: Its folder has no config.json, or one that cannot be planned.
+        """
+        facts, version = find_stack_model(self.model), parse_version(self.vllm_version)
+        return with_rope_scaling(facts, self.rope, version) if self.rope else facts
+
+    @property
+    def rope(self) -> RopeScaling | None:
+        """The rope scaling that replaces the one of config.json."""
+        return parse_rope_scaling(self.rope_scaling) if self.rope_scaling else None
+
+    def _rope_args(self) -> tuple[str, ...]:
+        if not self.rope or not self.planned:
+            return ()
+        overrides = hf_overrides(self.rope, find_stack_model(self.model).config, parse_version(self.vllm_version))
+        return ("--hf-overrides", json.dumps(overrides))
 
     def plan(self, *, region: str) -> Plan:
         """Return the plan of the model on its instance type, at the prices of a region.
@@ -77,7 +105,7 @@ class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKey
         Without a plan of its memory it is what the stack states.
         """
         if self.planned:
-            return plan_named(self.model, self.instance_type, self.serving_options(), region=region)
+            return plan(self.facts(), find_instance(self.instance_type, region), self.serving_options())
         return stated_plan(
             self.model,
             find_instance(self.instance_type, region),

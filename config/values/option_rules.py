@@ -5,6 +5,7 @@ from typing import Any
 
 from vllm_eks.planner import bounds
 from vllm_eks.planner.engine.mm_limits import MODALITIES
+from vllm_eks.planner.engine.rope_scaling import LISTS, NEEDED, PARAMETERS, parse_rope_scaling
 
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 PARSER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -38,6 +39,19 @@ def mm_schema() -> dict[str, Any]:
         }
         for modality, sizes in MODALITIES.items()
     }
+
+
+def rope_scaling(value: dict[str, Any]) -> dict[str, Any]:
+    """Accept a rope scaling of vLLM's, under its old name `type` or `rope_type`."""
+    parse_rope_scaling(value)
+    return value
+
+
+def rope_schema() -> dict[str, Any]:
+    """Return the JSON Schema of each parameter, as `rope_scaling` accepts it."""
+    number = {"type": "number", "exclusiveMinimum": 0}
+    parameters = {name: {"type": "array", "items": number} if name in LISTS else number for name in PARAMETERS}
+    return {"rope_type": {"enum": list(NEEDED)}, "type": {"enum": list(NEEDED)}, **parameters}
 
 
 def served_names(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -27,7 +27,6 @@ from tests.e2e.lab_model import NAME, SECRETS, namespace, pods, revisions, wait_
 from tests.support.chart_rendering import Rendered, render_text, with_value
 from tests.support.kube_schemas import SCHEMA_PATH, write_schemas
 from tests.support.stack_config import load_stack_file
-from vllm_eks.planner.search.plan_model import plan_named
 from vllm_eks.pods import PODS as SCRIPTS
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -44,7 +43,7 @@ def stack_values(stack: str) -> dict[str, Any]:
     """Return the values that the program gives the chart, from the stack's own file; only the zone is the lab's."""
     settings = load_stack_file(read_stack_file(ROOT, stack).for_offline_preview()).settings
     model = settings.models[NAME]
-    plan = plan_named(model.model, model.instance_type, model.serving_options())
+    plan = model.plan(region="us-east-1")
     names = {"apiKey": "vllm-api-key", "huggingFaceToken": "vllm-hugging-face-token"}
     values = {**release_values(model.gpu_nodes(plan), model.serving_spec(NAME, settings.images)), "secrets": names}
     return with_value(values, "placement.zones", [ZONES[stack]])

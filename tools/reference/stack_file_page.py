@@ -32,6 +32,8 @@ LIMITS = (
         f"{MOST_NODE_GROUPS}; EKS allows {DEFAULT_NODE_GROUPS} by default, and `pulumi preview` checks the quota",
     ),
 )
+OBJECTS_OF_VLLM = ("limitMmPerPrompt", "ropeScaling")
+"""Keys whose value is an object with vLLM's own names, so that its parts are no keys of the stack file."""
 SIMPLE_KINDS = {"boolean": "`true` or `false`", "string": "text", "number": "number", "integer": "whole number"}
 
 
@@ -93,7 +95,7 @@ def _keys(schema: Schema, above: str = "") -> Iterator[tuple[str, ...]]:
         default = "required" if name in required else _default(key)
         # Pydantic sorts the keys of an example; one that shows a whole section is clear all the same.
         yield f"`{above}{name}`", _value(key), default, f"`{in_yaml(key['examples'][0])}`", key["description"]
-        if "properties" in key and name != "limitMmPerPrompt":
+        if "properties" in key and name not in OBJECTS_OF_VLLM:
             yield from _keys(key, f"{above}{name}.")
 
 

@@ -36,6 +36,34 @@ class EngineKeys(Settings):
         examples=[16384],
         json_schema_extra=absent("the model's own limit, at most 8192"),
     )
+    rope_scaling: (
+        Annotated[
+            dict[str, Any],
+            AfterValidator(option_rules.rope_scaling),
+            InSchema(
+                additionalProperties=False,
+                required=["rope_type"],
+                properties=option_rules.rope_schema(),
+            ),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description=(
+            "Another rope scaling than the one in the model's `config.json`, with vLLM's names: `rope_type`, `factor`, "
+            "`original_max_position_embeddings` and others. It becomes `--hf-overrides`, and the longest context "
+            "follows vLLM's rule."
+        ),
+        examples=[
+            {
+                "rope_type": "yarn",
+                "factor": 4,
+                "original_max_position_embeddings": 32768,
+                "rope_theta": 1000000,
+            }
+        ],
+        json_schema_extra=absent("as in `config.json`"),
+    )
     # Not strict: `pulumi config set --path` leaves 0.9 a string, and there is only one thing it can mean.
     gpu_memory_utilization: (
         Annotated[float, Field(ge=0.1, le=0.98), InSchema(type=["number", "string"], pattern=r"\s*[0-9.eE+-]+\s*")]

@@ -1,7 +1,7 @@
 """The models that can be planned: lock files in the data folders, or a folder with a config.json."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -84,6 +84,8 @@ class ModelFacts:
     """`stated` by the user for a model that is not planned."""
     known_weights_bytes: int | None
     header_parts: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The fields of config.json that the architecture is read from."""
 
     @cached_property
     def parts(self) -> WeightParts:
@@ -212,6 +214,7 @@ def _locked_facts(file: Path) -> ModelFacts:
         weights_source=locked.weights_source,
         known_weights_bytes=locked.weights_bytes,
         header_parts=locked.parts,
+        config=locked.config,
     )
 
 
@@ -238,4 +241,5 @@ def read_model_folder(folder: Path) -> ModelFacts:
         architecture=parse_config(config, where=str(folder)),
         weights_source="index" if known else "computed",
         known_weights_bytes=known,
+        config=config,
     )

@@ -5,7 +5,10 @@ from functools import cache
 from pathlib import Path
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.rope_scaling import RopeScaling, with_scaling
+from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.known_models import ModelFacts, find_model, locked_model_ids, read_model_folder
+from vllm_eks.planner.vllm_version import Version
 
 
 def is_folder(reference: str) -> bool:
@@ -21,6 +24,13 @@ def find_stack_model(reference: str) -> ModelFacts:
         WrongQuestion: The folder has no config.json, or one that cannot be planned.
     """
     return _folder_facts(Path(reference).resolve(), reference) if is_folder(reference) else find_model(reference)
+
+
+@cache
+def with_rope_scaling(model: ModelFacts, scaling: RopeScaling, version: Version) -> ModelFacts:
+    """Return the facts of a model that this version serves with another rope scaling."""
+    config = with_scaling(scaling, model.config, version)
+    return replace(model, config=config, architecture=parse_config(config, where=model.id))
 
 
 @cache

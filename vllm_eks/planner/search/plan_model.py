@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 from vllm_eks.planner.engine.options import ServingOptions
-from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, find_instance
+from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.layouts import try_layouts
-from vllm_eks.planner.search.named_models import find_stack_model
 from vllm_eks.planner.search.notes import notes_on
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.plan_warnings import warnings_on
@@ -24,12 +23,3 @@ def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | No
     if result.fits:
         return replace(result, notes=tuple(notes_on(result, requested)), warnings=tuple(warnings_on(result, requested)))
     return replace(result, suggestions=tuple(one.text for one in suggestions_for(result, requested)))
-
-
-def plan_named(model_id: str, instance_type: str, options: ServingOptions, *, region: str = REFERENCE_REGION) -> Plan:
-    """Return the plan of a stack's model on an instance type in the catalogue, at the prices of a region.
-
-    Raises:
-        WrongQuestion: The model or the type is unknown, or the options are invalid.
-    """
-    return plan(find_stack_model(model_id), find_instance(instance_type, region), options)
