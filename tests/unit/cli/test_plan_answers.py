@@ -60,7 +60,7 @@ def test_an_architecture_without_a_family_is_told_from_its_fields_and_called_an_
     found = ask(str(tmp_path), "--instance-type", "g6.xlarge")
     assert found.returncode == 0
     assert (
-        "note: NovelForCausalLM is told from the fields of its config.json: every number is an estimate" in found.stdout
+        "note: NovelForCausalLM is read from the fields of its config.json: every number is an estimate" in found.stdout
     )
     document = json.loads(ask(str(tmp_path), "--instance-type", "g6.xlarge", "--json").stdout)
     assert document["model"]["confidence"] == "estimated"
