@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test test-aws wheel accuracy boundary suggestions oracle scale check borders e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test test-aws wheel accuracy boundary leave-out suggestions oracle scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -42,6 +42,10 @@ wheel: .venv/.ready
 # Scores the planner on start-ups that people reported: tests/data/vllm_runs, or RUNS=folder of the same form.
 accuracy: .venv/.ready
 	@$(BIN)/python -m tests.accuracy.report $(RUNS)
+
+# Scores the ranges on runs whose model, then source, is left out of what is fitted.
+leave-out: .venv/.ready
+	@$(BIN)/python -m tests.accuracy.leave_out $(RUNS)
 
 # Draws refused plans and follows each suggestion alone: 5,000, or DRAWS=number. Some minutes.
 suggestions: .venv/.ready

@@ -3,11 +3,13 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.accuracy.boundary import Edge, edges, logged_kv_bytes
+from tests.accuracy.leave_out import Row, left_out, rows
 from tests.accuracy.runs import RUNS, Run, read_runs
 from tests.accuracy.score import Score, middle, ninth_decile, scored, worst
 
@@ -103,3 +105,31 @@ def test_each_report_takes_another_table_and_names_every_row_that_it_cannot_map(
     assert "N51 nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8: " in found.stdout
     assert {"report": "3 runs: 2 counted", "boundary": "2 runs moved"}[tool] in found.stdout
     assert "1 not mapped" in found.stdout
+
+
+@pytest.mark.parametrize("group", [lambda row: row.run.row["model"], lambda row: row.run.source])
+def test_ranges_hold_on_runs_whose_model_or_source_was_left_out(group: Callable[[Row], str]) -> None:
+    found = left_out(rows(), group)
+    assert len(found) > 8
+    held, total = sum(one.held for one in found.values()), sum(one.rows for one in found.values())
+    # The config of one row (N67) is a guess.
+    assert held >= 0.9 * (total - 1)
+    assert middle([error for one in found.values() for error in one.errors]) <= 0.02
+
+
+def test_at_the_edge_1_gib_too_little_is_refused_and_1_gib_to_spare_accepted() -> None:
+    by_margin: dict[int, list[str]] = {}
+    for run in read_runs():
+        found = edges(run)
+        # 0.8 and 0.9 are planned by the rules of 0.10: an estimate, and off by 16 GiB on one row (S21).
+        if isinstance(found, list) and run.options.version >= (0, 10, 0):
+            for edge in found:
+                by_margin.setdefault(edge.margin_gib, []).append(edge.verdict)
+    assert set(by_margin[-2]) == set(by_margin[-1]) == {"refused"}
+    accepted = [verdict in {"fits", "likely_fits"} for verdict in by_margin[1]]
+    assert sum(accepted) >= 0.9 * len(accepted)
+    assert len(accepted) >= 50
+
+
+def test_ranges_are_under_a_gib_and_a_half_wide_at_the_median() -> None:
+    assert middle([one.width_gib for one in SCORES.new]) <= 1.5

@@ -12,6 +12,15 @@ class Range:
     best: float
     high: float
 
+    @property
+    def likely(self) -> float:
+        """The value that *likely fits* rests on: a fifth of the way from the best to the low end.
+
+        A start that fails costs more than one refused in vain. With it, no run of tests/data/vllm_runs since 0.10 is
+        accepted with 1 GiB too little, and nine in ten are with 1 GiB to spare.
+        """
+        return self.best - 0.2 * (self.best - self.low)
+
     def __mul__(self, factor: float) -> "Range":
         return Range(self.low * factor, self.best * factor, self.high * factor)
 

@@ -40,8 +40,8 @@ def split_budget(gpu: Gpu, options: ResolvedOptions, needed: Sequence[Term], *, 
 
 
 def _remaining(total_bytes: int, needed: Sequence[Term]) -> Range:
-    """Return the budget minus the terms."""
-    left = constants.TOTAL_MEMORY * total_bytes
+    """Return the budget minus the terms, with what no term explains."""
+    left = constants.TOTAL_MEMORY * total_bytes + constants.UNEXPLAINED
     for term in needed:
         left = left + -term.bytes
     return left

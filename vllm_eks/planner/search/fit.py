@@ -178,7 +178,7 @@ def _all_layers_refusal(layout: Layout, options: ResolvedOptions, where: str, *,
         return None
     layers = range(sum(stage.layers for stage in layout.stages))
     needed = layout.cache.block_bytes(layers) * layout.cache.blocks_per_request(options.max_model_len, options)
-    least = min(stage.kv_cache.low if cautious else stage.kv_cache.best for stage in layout.stages)
+    least = min(stage.kv_cache.low if cautious else stage.kv_cache.likely for stage in layout.stages)
     if needed <= least:
         return None
     return Refusal(

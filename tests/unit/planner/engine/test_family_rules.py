@@ -156,7 +156,7 @@ def test_some_versions_ask_each_stage_for_the_cache_of_all_layers(version: str, 
         assert found.verdict == "likely_fits"
         assert found.doubts[0].code == "kv_cache_too_small"
         assert found.doubts[0].message.endswith(
-            "vLLM 0.15.1 requires KV cache for all layers on each rank, 5.00 GiB, and 4.68 GiB are free: "
+            "vLLM 0.15.1 requires KV cache for all layers on each rank, 5.00 GiB, and 4.63 GiB are free: "
             "use 0.17 or later, which counts only the layers of the rank"
         )
 
