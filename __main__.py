@@ -7,19 +7,19 @@ from checks.api import open_account
 from checks.result import stop_on_failures
 from checks.stack import StackFacts, run_checks
 from components.cluster.cluster import ClusterArgs
-from components.cluster.existing_cluster import cluster_of
+from components.cluster.existing_cluster import stack_cluster
 from components.controllers.accelerators import Accelerators, AcceleratorsArgs
 from components.iam.iam_roles import IamArgs
 from components.network.cluster_subnets import cluster_subnets
-from components.network.existing_network import network_of
+from components.network.existing_network import stack_network
 from components.network.network import NetworkArgs
 from components.nodes.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs, model_label
 from components.serving.chart_folder import VLLM_CHART, local_chart
 from components.serving.helm_values import model_release
 from components.serving.model_server import ModelServer, ModelServerArgs
 from components.stack_outputs import model_outputs, total_usd_per_hour
-from components.weights.model_weights import ModelWeightsArgs, weights_of
-from components.weights.weights_bucket import WeightsBucketArgs, bucket_of
+from components.weights.model_weights import ModelWeightsArgs, s3_weights
+from components.weights.weights_bucket import WeightsBucketArgs, weights_bucket_name
 from config.load import load
 from vllm_eks.preview.planned_stack import PlannedStack, publish
 
@@ -28,7 +28,7 @@ stack, region, settings, tags = config.cluster_name, config.deployer.region, con
 network_spec, cluster_spec = settings.network.spec, settings.cluster.spec
 iam = IamArgs(permissions_boundary=settings.iam.permissions_boundary, role_path=settings.iam.role_path)
 
-# Pure arithmetic, then questions to the account: what does not fit or is not allowed stops here, with the numbers.
+# First the plan, then checks of the account. A model that does not fit, or a failed check, stops the program here.
 fleet = {name: model.gpu_nodes(model.plan(region=region)) for name, model in settings.models.items()}
 facts = StackFacts(
     stack=stack,
@@ -45,22 +45,22 @@ publish(PlannedStack(region=region, fleet=fleet, checks=found.checks, existing_v
 stop_on_failures(found.checks)
 
 network_args = NetworkArgs(network=network_spec, region=region, keep_logs=cluster_spec.keep_logs, iam=iam, tags=tags)
-network = network_of(stack, network_args, existing=found.vpc)
+network = stack_network(stack, network_args, existing=found.vpc)
 cluster_args = ClusterArgs(
     cluster=cluster_spec,
     subnets=cluster_subnets(network, network_spec.system_zones),
     access=config.cluster_access,
     iam=iam,
     tags=tags,
-    template_tags=config.mark,
+    template_tags=config.ownership_tag,
 )
-cluster = cluster_of(stack, cluster_args, existing=found.control_plane, opts=ResourceOptions(depends_on=[network]))
+cluster = stack_cluster(stack, cluster_args, existing=found.control_plane, opts=ResourceOptions(depends_on=[network]))
 in_cluster = ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster])
 accelerators_args = AcceleratorsArgs(
-    charts=settings.charts.sources, images=settings.images.of_controllers, efa=settings.any_efa
+    charts=settings.charts.sources, images=settings.images.controller_images, efa=settings.any_efa
 )
 accelerators = Accelerators(stack, accelerators_args, in_cluster)
-bucket = bucket_of(stack, WeightsBucketArgs(tags=tags), wanted=settings.any_copied_weights)
+bucket = weights_bucket_name(stack, WeightsBucketArgs(tags=tags), wanted=settings.any_copied_weights)
 chart = local_chart(VLLM_CHART)
 
 outputs = {}
@@ -75,8 +75,8 @@ for name, model in settings.models.items():
         iam=iam,
         tags=tags,
     )
-    weights = weights_of(name, weights_args, in_cluster)
-    # GPU nodes that wait for a copy would be paid for meanwhile.
+    weights = s3_weights(name, weights_args, in_cluster)
+    # GPU nodes that wait for a copy would cost money.
     before_nodes = ResourceOptions(depends_on=[cluster, network, *([weights] if weights else [])])
     groups = []
     for zone, group_name in fleet[name].group_names(stack, name):
@@ -86,7 +86,7 @@ for name, model in settings.models.items():
             subnet_id=network.private_subnet_id(zone),
             labels=model_label(name),
             tags=tags,
-            template_tags=config.mark,
+            template_tags=config.ownership_tag,
         )
         groups.append(GpuNodeGroup(group_name, group_args, before_nodes))
     server_args = ModelServerArgs(

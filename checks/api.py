@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import pulumi_aws as aws
 
 from vllm_eks.aws.session import Client, Record, open_session
-from vllm_eks.check import NOBODY_TO_ASK
+from vllm_eks.check import OFFLINE_REASON
 from vllm_eks.specs.access import Deployer
 
 Told = TypeVar("Told")
@@ -117,8 +117,8 @@ def open_account(deployer: Deployer) -> Api:
     try:
         deploys_as = aws.get_caller_identity()
     except Exception as error:  # Pulumi has no narrower type for provider errors
-        offline = NOBODY_TO_ASK in str(error)
-        return NoAccount(NOBODY_TO_ASK if offline else f"no valid AWS credentials: {error}")
+        offline = OFFLINE_REASON in str(error)
+        return NoAccount(OFFLINE_REASON if offline else f"no valid AWS credentials: {error}")
     try:
         client = _clients_of(deployer)
         found = client("sts").get_caller_identity()["Account"]

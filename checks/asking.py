@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vllm_eks.check import NOBODY_TO_ASK, NOT_ASKED, Check
+from vllm_eks.check import NOT_QUERIED, OFFLINE_REASON, Check
 
 Answer = TypeVar("Answer")
 
 DENIED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"}
 """AWS error codes for a missing permission."""
 
-LONGEST_REASON_CHARACTERS = 200
+MAX_REASON_CHARACTERS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,8 @@ def ask(question: Question, call: Callable[[], Answer]) -> Answer | Check:
 
 def why_unknown(error: Exception, question: Question) -> str:
     """Return why a question has no answer, with the missing permission or the command to run."""
-    if NOBODY_TO_ASK in str(error):
-        return f"{NOT_ASKED}: {question.command}"
+    if OFFLINE_REASON in str(error):
+        return f"{NOT_QUERIED}: {question.command}"
     if error_code(error) in DENIED:
         return f"no permission: allow {question.actions}, or run {question.command}"
     return f"AWS did not answer ({reason_of(error)}): {question.command}"
@@ -62,4 +62,4 @@ def reason_of(error: Exception) -> str:
     message = getattr(error, "response", {}).get("Error", {}).get("Message", "") if code else str(error)
     line = " ".join(message.split()).rstrip(".") or type(error).__name__
     reason = f"{code}: {line}" if code else line
-    return reason if len(reason) <= LONGEST_REASON_CHARACTERS else reason[:LONGEST_REASON_CHARACTERS] + "..."
+    return reason if len(reason) <= MAX_REASON_CHARACTERS else reason[:MAX_REASON_CHARACTERS] + "..."

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from checks.account import version_check
 from checks.asking import Question, ask, error_code, why_unknown
-from checks.security_groups import reach_checks
+from checks.security_groups import traffic_checks
 from checks.site import Site
 from vllm_eks.aws.session import Record
-from vllm_eks.check import Check
+from vllm_eks.check import NOT_QUERIED, Check
 from vllm_eks.specs.cluster import ExistingClusterSpec, FoundControlPlane
 
 KEY = "cluster.existing"
-NEEDED_ADDONS = ("vpc-cni", "kube-proxy", "coredns")
+REQUIRED_ADDONS = ("vpc-cni", "kube-proxy", "coredns")
 POD_IDENTITY = "eks-pod-identity-agent"
 NO_SUCH_ADDON = "ResourceNotFoundException"
 
@@ -63,7 +63,7 @@ def find_cluster(requested: ClusterRequest, site: Site) -> FoundCluster:
     )
     found = ask(question, lambda: site.api.answer("eks", "describe_cluster", name=name)["cluster"])
     if isinstance(found, Check):
-        if found.text.startswith("not asked"):
+        if found.text.startswith(NOT_QUERIED):
             return FoundCluster(checks=(found,))
         # The stack cannot continue without the endpoint.
         return FoundCluster(checks=(_failed(f"{name}: {found.text}"),))
@@ -80,7 +80,7 @@ def find_cluster(requested: ClusterRequest, site: Site) -> FoundCluster:
         version_check(found["version"], site, is_existing=True),
         *_warnings(found),
         *_addons(requested, site),
-        *reach_checks(
+        *traffic_checks(
             name, [control_plane.security_group_id, *requested.cluster.security_group_ids], requested.vpc_id, site
         ),
     )
@@ -133,7 +133,7 @@ def _warnings(found: Record) -> Iterator[Check]:
     if found.get("computeConfig", {}).get("enabled"):
         yield _warning(
             f"{name} is in Auto Mode, whose network, DNS and Pod Identity work only on its own nodes: install the "
-            f"add-ons {', '.join((*NEEDED_ADDONS, POD_IDENTITY))} for the stack's GPU nodes"
+            f"add-ons {', '.join((*REQUIRED_ADDONS, POD_IDENTITY))} for the stack's GPU nodes"
         )
     if found.get("accessConfig", {}).get("authenticationMode") == "CONFIG_MAP":
         yield _warning(
@@ -145,7 +145,7 @@ def _warnings(found: Record) -> Iterator[Check]:
 
 
 def _addons(requested: ClusterRequest, site: Site) -> Iterator[Check]:
-    for addon in (*NEEDED_ADDONS, *([POD_IDENTITY] if requested.copies_weights else [])):
+    for addon in (*REQUIRED_ADDONS, *([POD_IDENTITY] if requested.copies_weights else [])):
         question = Question(
             subject=f"cluster {requested.name} has {addon}",
             actions="eks:DescribeAddon",

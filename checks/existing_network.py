@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from checks.asking import Question, ask
 from checks.site import Site, clusters, own_instances
 from vllm_eks.aws.session import Record
-from vllm_eks.check import Check
+from vllm_eks.check import NOT_QUERIED, Check
 from vllm_eks.specs.network import ExistingVpcSpec
 
 CONTROL_PLANE_ADDRESSES = 16
@@ -79,7 +79,7 @@ def _subnet(requested: NetworkRequest, zone: str, site: Site) -> Record | Check:
     found = ask(question, lambda: site.api.pages("ec2", "describe_subnets", "Subnets", Filters=asked))
     if isinstance(found, Check):
         # The stack cannot continue without the id, except in an offline preview.
-        return found if found.text.startswith("not asked") else _failed(f"{KEY}.subnetTags", f"{zone}: {found.text}")
+        return found if found.text.startswith(NOT_QUERIED) else _failed(f"{KEY}.subnetTags", f"{zone}: {found.text}")
     if len(found) != 1:
         ids = ", ".join(sorted(one["SubnetId"] for one in found))
         which = f"{len(found)} subnets ({ids})" if found else "no subnet"
@@ -113,18 +113,18 @@ def _vpc(vpc_id: str, site: Site) -> Iterator[Check]:
 def _subnet_checks(found: Record, requested: NetworkRequest, zone: str, site: Site) -> Iterator[Check]:
     key = f"{KEY}.subnets.{zone}" if requested.vpc.subnets else f"{KEY}.subnetTags"
     id_ = found["SubnetId"]
-    faults: list[str] = []
+    errors: list[str] = []
     if found["VpcId"] != requested.vpc.vpc_id:
-        faults.append(f"{id_} is in {found['VpcId']}, not in {requested.vpc.vpc_id}")
+        errors.append(f"{id_} is in {found['VpcId']}, not in {requested.vpc.vpc_id}")
     if found["AvailabilityZone"] != zone:
-        faults.append(f"{id_} is in {found['AvailabilityZone']}, not in {zone}")
-    yield from (_failed(key, text) for text in faults)
+        errors.append(f"{id_} is in {found['AvailabilityZone']}, not in {zone}")
+    yield from (_failed(key, text) for text in errors)
     addresses = _addresses(found, requested, zone, key, site)
     if addresses:
         yield addresses
     route = _route(found, key, site)
     yield route
-    if not faults and not addresses and route.status == "passed":
+    if not errors and not addresses and route.status == "passed":
         text = f"{found['AvailableIpAddressCount']} free addresses of {found['CidrBlock']}; {route.text}"
         yield Check(subject=f"{id_} suits {zone}", status="passed", text=text)
 

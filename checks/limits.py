@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from checks.asking import Question
-from checks.quotas import Quota, room_check
+from checks.quotas import Quota, quota_check
 from checks.site import STACK_TAG, Site, clusters
 from vllm_eks.aws.session import tags_of
 from vllm_eks.check import Check
@@ -39,7 +39,7 @@ def network_limit_checks(nat_gateways: int, site: Site) -> Iterator[Check]:
             own = [one for one in listed if tags_of(one.get("Tags")).get(STACK_TAG) == site.stack]
             return len(listed), len(own)
 
-        yield room_check(quota, needed, question, use, site)
+        yield quota_check(quota, needed, question, use, site)
 
 
 def cluster_limit_check(site: Site) -> Check:
@@ -54,7 +54,7 @@ def cluster_limit_check(site: Site) -> Check:
         names = clusters(site)
         return len(names), int(site.stack in names)
 
-    return room_check(CLUSTERS, 1, question, use, site)
+    return quota_check(CLUSTERS, 1, question, use, site)
 
 
 def node_group_limit_checks(
@@ -73,7 +73,9 @@ def node_group_limit_checks(
     largest = max((nodes.per_zone for nodes in fleet.values()), default=0)
     if groups + other_groups > DEFAULT_NODE_GROUPS:
         question = Question(subject=f"quota {NODE_GROUPS.name} holds {groups}", actions="", command="")
-        yield room_check(NODE_GROUPS, groups, question, lambda: (len(own_groups) + other_groups, len(own_groups)), site)
+        yield quota_check(
+            NODE_GROUPS, groups, question, lambda: (len(own_groups) + other_groups, len(own_groups)), site
+        )
     if largest > DEFAULT_NODES:
         question = Question(subject=f"quota {NODES.name} holds {largest}", actions="", command="")
-        yield room_check(NODES, largest, question, lambda: (0, 0), site)
+        yield quota_check(NODES, largest, question, lambda: (0, 0), site)

@@ -14,7 +14,7 @@ from vllm_eks.check import Check
 
 MODEL_LABEL = "vllm-eks/model"
 FAILED = ("CREATE_FAILED", "DELETE_FAILED", "DEGRADED")
-AT_WORK = ("CREATING", "UPDATING", "DELETING")
+IN_PROGRESS = ("CREATING", "UPDATING", "DELETING")
 NO_CLUSTER = "ResourceNotFoundException"
 
 NO_CAPACITY = ("InsufficientInstanceCapacity", "do not have sufficient", "UnfulfillableCapacity")
@@ -87,7 +87,7 @@ def _groups(cluster: str, site: Site) -> tuple[list[Record], int]:
 def _checks(group: _Group, site: Site) -> Iterator[Check]:
     name, status = group.record["nodegroupName"], group.record["status"]
     reasons = "; ".join(f"{one.get('code')}: {' '.join(one.get('message', '').split())}" for one in group.issues)
-    if status in AT_WORK:
+    if status in IN_PROGRESS:
         text = f"node group {name} is {status}: EKS refuses other changes until that ends: wait"
         yield Check(subject=group.subject, status="warning", text=text)
     elif status in FAILED:

@@ -24,11 +24,11 @@ class Quota:
     unit: str
     """Such as vCPUs."""
 
-    def asked_by(self, region: str) -> str:
+    def show_command(self, region: str) -> str:
         """Return the command that shows the limit."""
         return f"aws service-quotas get-service-quota {self._options} --region {region}"
 
-    def raised_by(self, wanted: int, region: str) -> str:
+    def increase_command(self, wanted: int, region: str) -> str:
         """Return the command that requests a higher limit."""
         command = "aws service-quotas request-service-quota-increase"
         return f"{command} {self._options} --desired-value {wanted} --region {region}"
@@ -121,10 +121,10 @@ def _vcpu_check(vcpu: VcpuQuota, needed: int, site: Site) -> Check:
         own = [one for one in own_instances(site) if one.type in types]
         return in_use(all_instances), in_use(own)
 
-    return room_check(vcpu.quota, needed, question, use, site)
+    return quota_check(vcpu.quota, needed, question, use, site)
 
 
-def room_check(quota: Quota, needed: int, question: Question, use: Callable[[], tuple[int, int]], site: Site) -> Check:
+def quota_check(quota: Quota, needed: int, question: Question, use: Callable[[], tuple[int, int]], site: Site) -> Check:
     """Return the check that a quota allows the whole stack.
 
     Args:
@@ -135,12 +135,12 @@ def room_check(quota: Quota, needed: int, question: Question, use: Callable[[], 
         site: The account and region.
     """
     asked = Question(
-        subject=question.subject, actions="servicequotas:GetServiceQuota", command=quota.asked_by(site.region)
+        subject=question.subject, actions="servicequotas:GetServiceQuota", command=quota.show_command(site.region)
     )
     limit = ask(asked, lambda: limit_of(quota, site))
     if isinstance(limit, Check):
         return limit
-    more = f"request an increase: {quota.raised_by(needed, site.region)}"
+    more = f"request an increase: {quota.increase_command(needed, site.region)}"
     subject = f"quota {quota.name} ({quota.code})"
     if limit < needed:
         text = f"its limit is {limit} {quota.unit} and the stack needs {needed}; {more}"
@@ -155,7 +155,7 @@ def room_check(quota: Quota, needed: int, question: Question, use: Callable[[], 
     if missing and missing > limit - everything:
         text = (
             f"its limit is {limit} {quota.unit}, others use {others}, and the stack needs {needed}; free some, or "
-            f"request an increase: {quota.raised_by(needed + others, site.region)}"
+            f"request an increase: {quota.increase_command(needed + others, site.region)}"
         )
         return Check(subject=subject, status="failed", text=text)
     beside = f", others use {others}" if others else ""

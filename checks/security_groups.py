@@ -26,11 +26,11 @@ class Flow:
 
     protocol: str
     port: int
-    what_for: str
+    purpose: str
 
 
-DNS = (Flow(protocol="udp", port=53, what_for="CoreDNS"), Flow(protocol="tcp", port=53, what_for="CoreDNS"))
-SERVING = (Flow(protocol="tcp", port=8000, what_for="the models' port"),)
+DNS = (Flow(protocol="udp", port=53, purpose="CoreDNS"), Flow(protocol="tcp", port=53, purpose="CoreDNS"))
+SERVING = (Flow(protocol="tcp", port=8000, purpose="the models' port"),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Side:
         return " and ".join(sorted(self.groups))
 
 
-def reach_checks(cluster: str, own_groups: Sequence[str], vpc_id: str, site: Site) -> Iterator[Check]:
+def traffic_checks(cluster: str, own_groups: Sequence[str], vpc_id: str, site: Site) -> Iterator[Check]:
     """Yield the checks that GPU pods reach CoreDNS, and that the cluster's other pods reach the models.
 
     Args:
@@ -155,7 +155,7 @@ def _rule(rule: Record, flow: Flow, other: Side) -> int:
 def _shut(ours: Side, theirs: Side, missing: Sequence[tuple[Flow, bool]], site: Site) -> str:
     lines = [
         f"{'from' if outward else 'to'} {ours.name} {'to' if outward else 'from'} {theirs.name}, "
-        f"{flow.protocol} {flow.port} ({flow.what_for})"
+        f"{flow.protocol} {flow.port} ({flow.purpose})"
         for flow, outward in missing
     ]
     return (

@@ -1,12 +1,12 @@
-"""Order between resources that an ordinary input would not show."""
+"""Dependencies between resources that ordinary inputs do not express."""
 
 import pulumi
 
 
 def known_after(value: pulumi.Output[str], *resources: pulumi.CustomResource) -> pulumi.Output[str]:
-    """Return the value, known only once the resources exist.
+    """Return the value, known only after the resources exist.
 
-    Whoever takes it as an input is made after them and, what matters more, deleted before them.
+    Resources with this input are created after them and, more importantly, deleted before them.
     """
     return pulumi.Output.all(value, *[resource.id for resource in resources]).apply(_first)
 

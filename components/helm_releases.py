@@ -1,4 +1,4 @@
-"""What every Helm release of the program says alike."""
+"""Shared settings of all Helm releases."""
 
 RELEASE_HISTORY = 5
-"""Revisions of a release that Helm keeps, each a Secret of up to 100 KB; without a limit it keeps all."""
+"""Revisions that Helm keeps per release, each a Secret of up to 100 KB. Without a limit it keeps all."""

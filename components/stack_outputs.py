@@ -1,4 +1,4 @@
-"""The plan in a stack's outputs: the few sizes people look for later."""
+"""The sizes and access of each model, as stack outputs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
 
 def plan_sizes(nodes: GpuNodes) -> dict[str, Any]:
-    """Return the sizes of a model whose plan fits, in the stack file's spelling."""
+    """Return the sizes of a model whose plan fits, with the names of the stack file."""
     plan, sizes = nodes.plan, nodes.plan.sizes
     return {
         "model": plan.model.id,
@@ -25,12 +25,12 @@ def plan_sizes(nodes: GpuNodes) -> dict[str, Any]:
 
 
 def model_outputs(nodes: GpuNodes, server: ModelServer) -> dict[str, Any]:
-    """Return what the stack gives out about one model: its sizes, and how to reach it."""
+    """Return the outputs of one model: its sizes, and how to call it."""
     return plan_sizes(nodes) | server.outputs
 
 
 def total_usd_per_hour(fleet: Iterable[GpuNodes]) -> float | None:
-    """Return the on-demand price of all GPU nodes that run; None where one is unknown."""
+    """Return the on-demand price of all running GPU nodes, or None if one is unknown."""
     prices = [nodes.usd_per_hour for nodes in fleet]
     known = [price for price in prices if price is not None]
     return round(sum(known), 4) if len(known) == len(prices) else None

@@ -1,4 +1,4 @@
-"""Check a stack's configuration without Pulumi: settings, or one report of every fault.
+"""Checks a stack's configuration without Pulumi, and returns the settings or a report of all errors.
 
 Pulumi's SDK takes seconds to load, so a command checks the file here before it loads the program.
 """
@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from config.cross_field.limits import offering_warnings
 from config.cross_field.models import gated_models, model_warnings
-from config.cross_field.stack import Draft, cross_faults
-from config.errors import Fault, report
+from config.cross_field.stack import Draft, cross_field_errors
+from config.errors import ConfigError, report
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
 from config.settings.charts import ChartsSettings
 from config.settings.cluster import ClusterSettings
@@ -34,28 +34,28 @@ Item = TypeVar("Item")
 
 
 class WrongStack(WrongQuestion):
-    """The configuration has faults; the message has a line for each."""
+    """The configuration has errors. The message has a line for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedStack:
-    """What the stack says, checked; all of it but the secrets."""
+    """A stack's checked settings, without the secrets."""
 
     settings: StackSettings
     deployer: Deployer
-    """Region, profile and role of `aws:region`, `aws:profile` and `aws:assumeRoles`."""
+    """Region, profile and role from `aws:region`, `aws:profile` and `aws:assumeRoles`."""
     needs_no_token: bool
-    """Whether the token is a preview's placeholder that no model asks for."""
+    """Whether the token is only a preview's placeholder that no model needs."""
     open_questions: tuple[str, ...]
     warnings: tuple[str, ...]
-    """What is accepted, and what to know of it; each with its full key."""
+    """Accepted settings with side effects, each with its full key."""
 
 
 def check_stack(given: StackFile) -> CheckedStack:
     """Return the settings of a stack.
 
     Raises:
-        WrongStack: The configuration has faults; the message lists all of them.
+        WrongStack: The configuration has errors. The message lists all of them.
     """
     reader = _Reader(given)
     region, profile, role = reader.region(), reader.text("aws:profile"), reader.role()
@@ -78,18 +78,22 @@ def check_stack(given: StackFile) -> CheckedStack:
         default_tags=reader.default_tags(),
     )
     config = given.config
-    told = [fault for fault in (*reader.faults, *cross_faults(draft)) if not is_explained(fault, config, given.project)]
+    unexplained = [
+        error
+        for error in (*reader.errors, *cross_field_errors(draft))
+        if not is_explained(error, config, given.project)
+    ]
     strays = unknown_keys(config, given.secret_keys, given.project, sections=SECTIONS, secrets=SECRETS)
-    faults = [*told, *strays, *reader.cluster_name_faults()]
-    if faults or not (network and cluster and charts and images and iam and region):
-        raise WrongStack(report(given.stack, sorted(faults, key=_place_in_the_file), given.environments))
+    errors = [*unexplained, *strays, *reader.cluster_name_errors()]
+    if errors or not (network and cluster and charts and images and iam and region):
+        raise WrongStack(report(given.stack, sorted(errors, key=_place_in_the_file), given.environments))
     open_questions = _open_questions(models) if token_text == NOT_SET_PLACEHOLDER else ()
     return CheckedStack(
         settings=StackSettings(
             network=network, cluster=cluster, models=models, tags=tags, charts=charts, images=images, iam=iam
         ),
         deployer=Deployer(region=region, profile=profile, role_arn=role),
-        # A token that nobody set and no model needs is not there, in a preview as in earnest.
+        # A placeholder token that no model needs is left out, as in a real deployment.
         needs_no_token=token_text == NOT_SET_PLACEHOLDER and not open_questions,
         open_questions=open_questions,
         warnings=tuple(str(warning) for warning in _warnings(models, f"{reader.project}:models", region)),
@@ -97,35 +101,35 @@ def check_stack(given: StackFile) -> CheckedStack:
 
 
 class _Reader:
-    """Reads keys one after another and keeps every fault it meets."""
+    """Reads the keys, and collects all errors."""
 
     def __init__(self, given: StackFile) -> None:
         self.project = given.project
-        self.faults: list[Fault] = []
+        self.errors: list[ConfigError] = []
         self._given = given
 
     def text(self, full_key: str) -> str | None:
-        """Return a value as Pulumi has it; an empty one counts as not given."""
+        """Return a value as Pulumi has it. An empty value counts as missing."""
         return self._given.config.get(full_key) or None
 
     def section(self, model: type[Section], name: str) -> Section | None:
-        """Return a section as far as it is good, or None where it may not be looked at."""
+        """Return the valid part of a section, or None if it cannot be checked."""
         key = f"{self.project}:{name}"
         if self._holds_a_secret(key):
             return None
         parsed = parse_section(model, self._value(key), key)
-        self.faults += parsed.faults
+        self.errors += parsed.errors
         return parsed.settings
 
     def collect(
-        self, parse: Callable[[object, str], tuple[dict[str, Item], list[Fault]]], name: str
+        self, parse: Callable[[object, str], tuple[dict[str, Item], list[ConfigError]]], name: str
     ) -> dict[str, Item]:
-        """Return a map of the user's own names to what `parse` makes of it."""
+        """Return the values of a map, parsed with `parse`."""
         key = f"{self.project}:{name}"
         if self._holds_a_secret(key):
             return {}
-        items, faults = parse(self._value(key), key)
-        self.faults += faults
+        items, errors = parse(self._value(key), key)
+        self.errors += errors
         return items
 
     def region(self) -> str | None:
@@ -133,17 +137,17 @@ class _Reader:
         region = self.text("aws:region")
         try:
             if region is None:
-                raise ValueError("is missing: run pulumi config set aws:region us-west-2, with your own region")
+                raise ValueError("is missing: run pulumi config set aws:region us-west-2, with your region")
             return known_region(region)
         except ValueError as error:
-            self.faults.append(Fault(key="aws:region", text=str(error)))
+            self.errors.append(ConfigError(key="aws:region", text=str(error)))
             return None
 
     def role(self) -> str | None:
-        """Return the role the AWS provider will take, which the kubeconfig's token command must take too."""
+        """Return the role that the AWS provider and the kubeconfig's token command assume."""
         if self.text("aws:assumeRole"):
-            text = "is not read by pulumi-aws 7: write it as a list under aws:assumeRoles, [{roleArn: ...}]"
-            self.faults.append(Fault(key="aws:assumeRole", text=text))
+            text = "is ignored by pulumi-aws 7: use a list under aws:assumeRoles, [{roleArn: ...}]"
+            self.errors.append(ConfigError(key="aws:assumeRole", text=text))
         roles = decode(self.text("aws:assumeRoles") or "[]")
         if not roles:
             return None
@@ -152,10 +156,10 @@ class _Reader:
             if isinstance(arn, str):
                 return arn
         text = (
-            "must be one role, [{roleArn: ...}]: the cluster's token command cannot follow a chain, so put a chain "
-            "into an AWS profile and name it in aws:profile"
+            "must be one role, [{roleArn: ...}]: the cluster's token command does not support a chain of roles; put "
+            "the chain into an AWS profile and set aws:profile"
         )
-        self.faults.append(Fault(key="aws:assumeRoles", text=text))
+        self.errors.append(ConfigError(key="aws:assumeRoles", text=text))
         return None
 
     def default_tags(self) -> dict[str, str]:
@@ -164,40 +168,40 @@ class _Reader:
         tags = given.get("tags") if is_object(given) else None
         return {key: str(value) for key, value in tags.items()} if is_object(tags) else {}
 
-    def cluster_name_faults(self) -> Iterator[Fault]:
-        """Yield a fault when the stack's name, legal for Pulumi, cannot be part of an EKS cluster's."""
+    def cluster_name_errors(self) -> Iterator[ConfigError]:
+        """Yield an error if the stack's name, which Pulumi accepts, is not valid in the name of an EKS cluster."""
         name = f"{self.project}-{self._given.stack}"
         if not aws_names.CLUSTER_NAME.fullmatch(name):
-            text = f"EKS refuses {name!r} as a cluster's name: use letters, digits, - and _, at most 100 in all"
-            yield Fault(key="the stack's name", text=text)
+            text = f"EKS does not accept the cluster name {name!r}: use letters, digits, - and _, at most 100 in total"
+            yield ConfigError(key="the stack's name", text=text)
 
     def _value(self, key: str) -> object:
-        """Return a section's content; one that is absent or empty is an empty section."""
+        """Return a section's content. A missing or empty section is an empty one."""
         value = decode(self.text(key) or "{}")
         return {} if value is None else value
 
     def _holds_a_secret(self, key: str) -> bool:
-        # Pulumi gives a program the plaintext of a section and keeps it in plaintext in the state.
+        # Pulumi passes a section to the program in plaintext, and stores it in plaintext in the state.
         if key not in self._given.secret_keys:
             return False
         text = (
-            "holds a secure: value, which would be kept in plaintext in the state: remove it; secrets are only "
+            "has a secure: value, which would be stored in plaintext in the state: remove it; the only secrets are "
             f"{', '.join(f'{self.project}:{name}' for name in SECRETS)}, set by pulumi config set --secret"
         )
-        self.faults.append(Fault(key=key, text=text))
+        self.errors.append(ConfigError(key=key, text=text))
         return True
 
 
-def _place_in_the_file(fault: Fault) -> int:
-    """Return the place of a fault's section, so that what belongs together stands together."""
-    namespace, _, name = fault.key.partition(":")
+def _place_in_the_file(error: ConfigError) -> int:
+    """Return the position of an error's section, so that related errors are together."""
+    namespace, _, name = error.key.partition(":")
     section = re.split(r"[.\[]", name)[0]
     if namespace == "aws":
         return -1
     return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
 
 
-def _warnings(models: Mapping[str, ModelSettings], key: str, region: str) -> Iterator[Fault]:
+def _warnings(models: Mapping[str, ModelSettings], key: str, region: str) -> Iterator[ConfigError]:
     for name, model in models.items():
         yield from model_warnings(model, key_path(key, name))
     yield from offering_warnings(models, region, key)
@@ -205,7 +209,7 @@ def _warnings(models: Mapping[str, ModelSettings], key: str, region: str) -> Ite
 
 def _open_questions(models: Mapping[str, ModelSettings]) -> tuple[str, ...]:
     return tuple(
-        f"huggingFaceToken is not set, and {models[name].model} is gated on Hugging Face: pulumi up will refuse "
-        "until you run: pulumi config set --secret huggingFaceToken"
+        f"huggingFaceToken is not set, and {models[name].model} is gated on Hugging Face: pulumi up will fail until "
+        f"you run: pulumi config set --secret huggingFaceToken"
         for name in gated_models(models)
     )

@@ -1,6 +1,6 @@
-"""One line per fault of the stack file: the key as it stands there, the value, and what to write instead.
+"""Turns errors of the stack file into lines with the key as in the file, the value, and a fix.
 
-The text comes from here and from `config.values.rules`, never from pydantic, whose words speak of Python.
+The texts come from here and from `config.values.rules`, never from pydantic, whose texts use Python terms.
 """
 
 import difflib
@@ -15,45 +15,43 @@ from pydantic_core import ErrorDetails
 
 from vllm_eks.stack_files.wording import key_path, shown
 
-NO_VALUE = "has no value after the colon: give one, or remove the key"
+NO_VALUE = "has no value after the colon: set one, or remove the key"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """What is wrong at one key."""
+class ConfigError:
+    """One error in the stack file."""
 
     key: str
-    """As in the stack file: `vllm-eks:models.llama-4-scout.zone`."""
+    """As in the stack file, such as `vllm-eks:models.llama-4-scout.zone`."""
     text: str
 
     def __str__(self) -> str:
         return f"{self.key}: {self.text}"
 
 
-def report(stack: str, faults: Sequence[Fault], environments: Sequence[str] = ()) -> str:
-    """Return the whole report: a header and a line for each fault; and where ESC may hold what is missing."""
-    header = f"Pulumi.{stack}.yaml has {len(faults)} fault{'s' if len(faults) != 1 else ''}:"
-    lines = [header, *(f"  {fault}" for fault in faults)]
-    if environments and any(fault.text.startswith("is missing") for fault in faults):
-        lines.append(
-            f"  (what Pulumi ESC adds, from {', '.join(environments)}, is not known offline: run pulumi preview)"
-        )
+def report(stack: str, errors: Sequence[ConfigError], environments: Sequence[str] = ()) -> str:
+    """Return the whole report: a header, a line for each error, and a note if ESC may have a missing value."""
+    header = f"Pulumi.{stack}.yaml has {len(errors)} error{'s' if len(errors) != 1 else ''}:"
+    lines = [header, *(f"  {error}" for error in errors)]
+    if environments and any(error.text.startswith("is missing") for error in errors):
+        lines.append(f"  (values from Pulumi ESC, {', '.join(environments)}, are unknown offline: run pulumi preview)")
     return "\n".join(lines)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the advice for a name nobody knows: the nearest known one, else all of them."""
+    """Return advice for an unknown name: the nearest known name, or else all of them."""
     known = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)
-    return f"did you mean {lowered[close[0]]}?" if close else f"the keys here are {', '.join(known)}"
+    return f"did you mean {lowered[close[0]]}?" if close else f"valid keys are {', '.join(known)}"
 
 
-def from_pydantic(error: ErrorDetails, section: type[BaseModel], start: str) -> Fault:
-    """Put one pydantic error into the words of the file."""
-    # A fault in a mapping's key has "[key]" after it: the key itself names the place well enough.
+def from_pydantic(error: ErrorDetails, section: type[BaseModel], start: str) -> ConfigError:
+    """Convert a pydantic error into the terms of the stack file."""
+    # Pydantic appends "[key]" to the location of an error in a mapping's key. The key itself is enough.
     steps = [step for step in error["loc"] if step != "[key]"]
-    return Fault(key=key_path(start, *steps), text=_text(error, section, steps))
+    return ConfigError(key=key_path(start, *steps), text=_text(error, section, steps))
 
 
 def _text(error: ErrorDetails, section: type[BaseModel], steps: Sequence[str | int]) -> str:
@@ -62,44 +60,44 @@ def _text(error: ErrorDetails, section: type[BaseModel], steps: Sequence[str | i
     if kind == "value_error":
         return str(limits["error"])
     if kind == "missing":
-        return f"is missing: give {_first_phrase(_field(section, steps))}"
+        return f"is missing: set {_first_phrase(_field(section, steps))}"
     if kind == "extra_forbidden":
         holder = _holder(section, steps)
         return f"is not a setting: {nearest(str(steps[-1]), yaml_keys(holder))}"
     if value is None:
         return NO_VALUE
     if kind == "literal_error":
-        return f"{value!r} is not one of the choices: write {limits['expected'].replace(chr(39), '')}"
+        return f"{value!r} is not one of the choices: set {limits['expected'].replace(chr(39), '')}"
     if kind == "greater_than_equal":
-        return f"{value} is too small: write {limits['ge']} or more"
+        return f"{value} is too small: set {limits['ge']} or more"
     if kind == "less_than_equal":
-        return f"{value} is too large: write {limits['le']} or less"
+        return f"{value} is too large: set {limits['le']} or less"
     if kind == "string_too_short":
-        return "is empty: give a value, or remove the key"
+        return "is empty: set a value, or remove the key"
     return f"{shown(value)}{_wanted(kind, value)}"
 
 
 def _wanted(kind: str, value: object) -> str:
-    """Say what a value of the wrong kind should have been, and how to write it."""
+    """Return what a value of the wrong kind should be, and how to write it."""
     if kind == "string_type":
         if isinstance(value, float) and len(str(value).partition(".")[2]) == 1:
             return f", not text (an unquoted {value}0 becomes {value}): put it in quotes"
-        how = "write text" if isinstance(value, (list, dict)) else "put it in quotes"
+        how = "use text" if isinstance(value, (list, dict)) else "put it in quotes"
         return f", not text: {how}"
     if kind.startswith("int"):
         return f", not a whole number: {_whole_number(value)}"
     if kind.startswith("float"):
-        return ", not a number: write one such as 0.9"
+        return ", not a number: set one such as 0.9"
     if kind.startswith("bool"):
-        return ": write true or false, without quotes"
+        return ": set true or false, without quotes"
     if kind.startswith(("tuple", "list")):
-        how = f"write [{value}]" if isinstance(value, (str, int, float)) else "write [first, second]"
+        how = f"use [{value}]" if isinstance(value, (str, int, float)) else "use [first, second]"
         return f", not a list: {how}"
-    return ", not a section: write keys and values below it"
+    return ", not a section: put keys and values below it"
 
 
 def _whole_number(value: object) -> str:
-    """Return how to write what was meant by text such as 16k, or by 8.5."""
+    """Return the number that text such as 16k, or 8.5, may mean."""
     text = value.strip() if isinstance(value, str) else ""
     if text.isdecimal():
         return "remove the quotes"
@@ -108,27 +106,27 @@ def _whole_number(value: object) -> str:
     if found := re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([kKmM])i?[bB]?", text):
         number, power = float(found[1]), 2 if found[2] in "mM" else 1
         return f"write {number * 1000**power:.0f} or {number * 1024**power:.0f}"
-    return "write digits alone, such as 8192" if text else "write one without a fraction, such as 8192"
+    return "use only digits, such as 8192" if text else "use a number without a fraction, such as 8192"
 
 
 def yaml_keys(section: type[BaseModel]) -> list[str]:
-    """Return the keys a section may have, as the file spells them."""
+    """Return the keys of a section, as spelled in the file."""
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def _field(section: type[BaseModel], steps: Sequence[str | int]) -> FieldInfo:
-    """Return the field at the end of the steps; those before it lead through nested sections."""
+    """Return the field at the end of the steps, which lead through nested sections."""
     return _fields(_holder(section, steps))[str(steps[-1])]
 
 
 def _first_phrase(field: FieldInfo) -> str:
-    """Return the first sentence of a field's description as part of a sentence: no capital, no full stop."""
+    """Return the first sentence of a field's description, for use inside a sentence: without capital and full stop."""
     sentence = (field.description or "a value").split(". ")[0].removesuffix(".")
     return sentence[0].lower() + sentence[1:]
 
 
 def _holder(section: type[BaseModel], steps: Sequence[str | int]) -> type[BaseModel]:
-    """Return the section that the last step is in: as far down as the steps before it name nested sections."""
+    """Return the section that contains the last step."""
     for step in steps[:-1]:
         fields = _fields(section)
         nested = [
@@ -147,5 +145,5 @@ def _fields(section: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def _kinds(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401  (whatever a field may be annotated with)
-    """Return the alternatives of an annotation: a section that may be absent is a union with None."""
+    """Return the alternatives of an annotation. An optional section is a union with None."""
     return get_args(annotation) or (annotation,)

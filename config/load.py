@@ -1,7 +1,6 @@
-"""From Pulumi's configuration to `StackConfig`; the only file that reads it.
+"""Reads Pulumi's configuration into a `StackConfig`. No other file reads it.
 
-Every fault of the stack file is told in one report, and ends the program as a `pulumi.RunError`: a clean exit
-without a traceback.
+All errors of the stack file are in one report, which ends the program with a `pulumi.RunError`, without a traceback.
 """
 
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ STACK_TAG = "vllm-eks/stack"
 
 @dataclass(frozen=True, kw_only=True)
 class StackConfig:
-    """What the stack says, checked."""
+    """The checked configuration of a stack."""
 
     project: str
     stack: str
@@ -28,26 +27,26 @@ class StackConfig:
     deployer: Deployer
     secrets: Secrets
     open_questions: tuple[str, ...] = ()
-    """What an offline preview passes over and `pulumi up` will refuse."""
+    """Missing values that an offline preview ignores and `pulumi up` refuses."""
 
     @property
     def cluster_name(self) -> str:
-        """The name of the stack's own EKS cluster, and the beginning of all its resources' names."""
+        """The name of the stack's own EKS cluster, and the prefix of all its resources' names."""
         return f"{self.project}-{self.stack}"
 
     @property
-    def mark(self) -> dict[str, str]:
-        """The tag by which `vllm-eks leftovers` knows what is this stack's. It never changes."""
+    def ownership_tag(self) -> dict[str, str]:
+        """The tag that identifies the stack's resources to `vllm-eks leftovers`. It never changes."""
         return {STACK_TAG: self.cluster_name}
 
     @property
     def tags(self) -> dict[str, str]:
-        """The stack's own tags and its mark."""
-        return {**self.settings.tags, **self.mark}
+        """The stack's own tags and its ownership tag."""
+        return {**self.settings.tags, **self.ownership_tag}
 
     @property
     def cluster_access(self) -> ClusterAccess:
-        """Who talks to the API server of the stack's cluster, and from where."""
+        """The identity and the path to the API server of the stack's cluster."""
         existing = self.settings.cluster.existing
         return ClusterAccess(
             cluster_name=existing.name if existing else self.cluster_name,
@@ -60,7 +59,7 @@ def load() -> StackConfig:
     """Read and check the configuration of the running stack.
 
     Raises:
-        pulumi.RunError: It has faults; the message lists all of them.
+        pulumi.RunError: It has errors. The message lists all of them.
     """
     given = _given()
     try:
@@ -94,14 +93,14 @@ def _given() -> StackFile:
 
 
 def _secret(given: StackFile, name: str) -> pulumi.Output[str] | None:
-    """Return a secret that never leaves its Output; an empty one counts as not given."""
+    """Return a secret as an Output. An empty one counts as missing."""
     key = f"{given.project}:{name}"
     if not given.config.get(key):
         return None
     if key not in given.secret_keys:
-        # It is one in the state all the same; the stack file is what shows it.
+        # Pulumi encrypts it in the state, but it is readable in the stack file.
         pulumi.log.warn(
-            f"{key} is in plain text in the stack file: run pulumi config set --secret {name}, and replace the secret "
-            "itself if others have seen the file"
+            f"{key} is in plaintext in the stack file: run pulumi config set --secret {name}, and replace the secret "
+            f"if others have seen the file"
         )
     return pulumi.Config(given.project).get_secret(name)

@@ -1,4 +1,4 @@
-"""Every key directly below `config:` that the program reads, with its words for schema and reference."""
+"""Every key directly below `config:` that the program reads, with its description for the schema and the reference."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,12 @@ from config.settings.network import NetworkSettings
 
 @dataclass(frozen=True, kw_only=True)
 class SectionKey:
-    """A section: keys of a pydantic model, or a map from the user's own names."""
+    """A section: the keys of a pydantic model, or a map with the user's own names."""
 
     name: str
     description: str
     settings: type[BaseModel] | None
-    """The model of the section, or of each value of a map; None: each value is text."""
+    """The model of the section, or of each value of a map. None if each value is text."""
     is_map: bool = False
     required: bool = False
 
@@ -32,12 +32,12 @@ class SecretKey:
     name: str
     description: str
     absent: str
-    """What a missing key means."""
+    """The meaning of a missing key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderKey:
-    """A key of Pulumi's AWS provider that the program reads as well."""
+    """A key of Pulumi's AWS provider that the program also reads."""
 
     name: str
     description: str
@@ -46,20 +46,18 @@ class ProviderKey:
 
 
 SECTION_KEYS = (
-    SectionKey(
-        name="network", description="The VPC: a new one, or one that exists.", settings=NetworkSettings, required=True
-    ),
+    SectionKey(name="network", description="The VPC, new or existing.", settings=NetworkSettings, required=True),
     SectionKey(
         name="cluster",
-        description="The EKS cluster, a new one or one that exists, and what its nodes run.",
+        description="The EKS cluster, new or existing, and the versions that its nodes run.",
         settings=ClusterSettings,
         required=True,
     ),
     SectionKey(
         name="models",
         description=(
-            "The served models, one or more, by the name that clients ask for: lower-case letters, digits and -, at "
-            "most 40 characters. Each model has its own GPU nodes."
+            "One or more served models, by the name that clients send: lower-case letters, digits and -, at most 40 "
+            "characters. Each model has its own GPU nodes."
         ),
         settings=ModelSettings,
         is_map=True,
@@ -68,42 +66,41 @@ SECTION_KEYS = (
     SectionKey(
         name="tags",
         description=(
-            "Tags of every AWS resource, name to text in quotes. Instances and volumes do not get them: a changed "
-            "launch template replaces every GPU node."
+            "Tags for every AWS resource: names and quoted values. Instances and volumes do not get them, because a "
+            "changed launch template would replace every GPU node."
         ),
         settings=None,
         is_map=True,
     ),
     SectionKey(
         name="charts",
-        description="Where the third-party charts come from, and whether the stack installs them.",
+        description="The sources of the third-party charts, and whether the stack installs them.",
         settings=ChartsSettings,
     ),
     SectionKey(
         name="images",
         description=(
-            "Every image that the stack names, for those who mirror them: a full reference with a digest, or with a "
-            "tag other than `latest`."
+            "Images of the stack, for mirrors: full references with a digest or with a tag other than `latest`."
         ),
         settings=ImagesSettings,
     ),
-    SectionKey(name="iam", description="What every IAM role of the stack gets.", settings=IamSettings),
+    SectionKey(name="iam", description="Settings of every IAM role of the stack.", settings=IamSettings),
 )
 
 SECRET_KEYS = (
     SecretKey(
         name="huggingFaceToken",
         description="The Hugging Face token that downloads gated models.",
-        absent="no token; required where a model is gated",
+        absent="no token; required if a model is gated",
     ),
     SecretKey(
         name="apiKey",
         description="The API key that clients must send.",
-        absent="the stack generates one, once",
+        absent="the stack generates a key once",
     ),
     SecretKey(
         name="secondApiKey",
-        description="Another API key that is accepted as well, while clients move from one key to the next.",
+        description="A second valid API key, for the time when clients change from one key to the next.",
         absent="only `apiKey` is accepted",
     ),
 )
@@ -119,7 +116,7 @@ PROVIDER_KEYS = (
     ProviderKey(
         name="aws:assumeRoles",
         description=(
-            "One IAM role that the provider and the cluster's kubeconfig assume. Put a chain of roles into an AWS "
+            "The IAM role that the provider and the cluster's kubeconfig assume. Put a chain of roles into an AWS "
             "profile."
         ),
         example=[{"roleArn": "arn:aws:iam::123456789012:role/deploy"}],
@@ -127,7 +124,7 @@ PROVIDER_KEYS = (
     ),
     ProviderKey(
         name="aws:defaultTags",
-        description="Tags that the AWS provider adds to every resource; with `tags`, at most 50 in all.",
+        description="Tags that the AWS provider adds to every resource. At most 50 together with `tags`.",
         example={"tags": {"team": "ml"}},
         absent="no tags",
     ),

@@ -1,7 +1,7 @@
-"""The types that cross a room, read from the source of the program.
+"""Lists the types that pass between the program's packages, from its source.
 
-A border is a dataclass or a settings model that another room imports, takes or gets. The rooms are `__main__.py`,
-`config`, `checks`, `components` and `vllm_eks`.
+Such a type is a dataclass or a settings model that another package imports, accepts or returns. The packages are
+`__main__.py`, `config`, `checks`, `components` and `vllm_eks`.
 """
 
 import ast
@@ -15,7 +15,7 @@ ROOMS = ("__main__.py", "config", "checks", "components", "vllm_eks")
 
 @dataclass(frozen=True, order=True)
 class Field:
-    """A field of a border, where it is defined."""
+    """A field of such a type, with its definition."""
 
     file: str
     class_: str
@@ -37,7 +37,7 @@ class Field:
 
 @dataclass
 class Module:
-    """One file of the program: its names, and where it imports others from."""
+    """One file of the program: its names and imports."""
 
     file: str
     tree: ast.Module
@@ -51,7 +51,7 @@ class Module:
 
     @cached_property
     def defined(self) -> dict[str, ast.ClassDef | ast.FunctionDef]:
-        """Classes and functions at the top of the file, by name."""
+        """Top-level classes and functions of the file, by name."""
         return {node.name: node for node in self.tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
 
 
@@ -59,7 +59,7 @@ class Tree:
     """All modules of the program, by dotted name."""
 
     def __init__(self, root: Path) -> None:
-        """Parse every module of the rooms."""
+        """Parse all modules of the packages."""
         self.root = root
         self.modules: dict[str, Module] = {}
         for room in ROOMS:
@@ -72,7 +72,7 @@ class Tree:
                 self.modules[".".join(path.relative_to(root).with_suffix("").parts)] = module
 
     def resolve(self, module: str, name: str) -> tuple[str, str] | None:
-        """Return where a name of a module is defined; None outside the program."""
+        """Return the definition of a module's name, or None outside the program."""
         if module not in self.modules:
             return None
         if name in self.modules[module].defined:
@@ -80,12 +80,12 @@ class Tree:
         return self.resolve(*self.modules[module].imports[name]) if name in self.modules[module].imports else None
 
     def class_of(self, place: tuple[str, str]) -> ast.ClassDef | None:
-        """Return the class at a place; None for a function."""
+        """Return the class at a definition, or None for a function."""
         node = self.modules[place[0]].defined[place[1]]
         return node if isinstance(node, ast.ClassDef) else None
 
     def is_data(self, place: tuple[str, str]) -> bool:
-        """Whether a class is a dataclass or a pydantic model."""
+        """Return whether a class is a dataclass or a pydantic model."""
         node = self.class_of(place)
         if node is None:
             return False
@@ -96,7 +96,7 @@ class Tree:
         return "BaseModel" in bases or any(self.is_data(base) for base in found if base)
 
     def mentioned(self, place: tuple[str, str]) -> Iterator[tuple[str, str]]:
-        """Yield what a border's annotations name: of fields and of what its methods return; of a function, all."""
+        """Yield the types in annotations: of fields and return values of methods, or all of a function."""
         node = self.modules[place[0]].defined[place[1]]
         members = [node] if isinstance(node, ast.FunctionDef) else node.body
         annotations: list[ast.expr | None] = []
@@ -113,7 +113,7 @@ class Tree:
         yield from (found for name in names if (found := self.resolve(place[0], name)))
 
     def with_bases(self, class_name: str) -> set[str]:
-        """Return a class's name and those of all its bases in the program."""
+        """Return a class's name and the names of all its bases in the program."""
         names = {class_name}
         for module in self.modules.values():
             node = module.defined.get(class_name)
@@ -123,7 +123,7 @@ class Tree:
         return names
 
     def borders(self) -> set[tuple[str, str]]:
-        """Return the data classes that cross a room."""
+        """Return the data classes that pass between packages."""
         todo = {
             found
             for module in self.modules.values()

@@ -1,10 +1,10 @@
-"""Compare what two checkouts do: plans of every model, previews of every stack, and rendered charts.
+"""Compares two checkouts: plans of all models, previews of all stacks, and rendered charts.
 
 usage: python tools/compare_behaviour.py BEFORE AFTER
 
-Each checkout has its own environment (`make setup`). The two may be laid out differently: plans and previews are asked
-of the command, registrations of the module that records them. Values must be equal. Texts are counted apart, since a
-change of words is no change of behaviour.
+Each checkout has its own environment (`make setup`). Their layouts may differ: plans and previews come from the
+command, and registrations from the module that records them. Values must be equal. Texts are only counted, because new
+wording does not change behaviour.
 """
 
 import json
@@ -19,19 +19,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 WORDS = {"message", "text", "rule", "notes", "warnings", "line", "description", "remark"}
-"""Keys that hold sentences for people."""
+"""Keys with sentences for people."""
 WORKERS = 2
 
 
 def run(checkout: Path, *words: str, folder: Path | None = None) -> tuple[int, str]:
-    """Run `vllm-eks` of a checkout; return its exit status and standard output."""
+    """Run `vllm-eks` of a checkout, and return its exit status and standard output."""
     command = [str(checkout / ".venv/bin/vllm-eks"), *words]
     done = subprocess.run(command, cwd=folder or checkout, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout
 
 
 def models_of(checkout: Path) -> list[str]:
-    """Return the ids of the locked models."""
+    """Return the IDs of the locked models."""
     (folder,) = [
         path for path in (checkout / "planner/data/models", checkout / "vllm_eks/data/models") if path.is_dir()
     ]
@@ -39,7 +39,7 @@ def models_of(checkout: Path) -> list[str]:
 
 
 def stacks_of(checkout: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the folder and the name of each shipped stack; examples lie beside a copy of the project's files."""
+    """Yield the folder and the name of each shipped stack. Examples are copied next to the project's files."""
     for folder in (checkout, checkout / "examples"):
         for file in sorted(folder.glob("Pulumi.*.yaml")):
             yield file, file.name.removeprefix("Pulumi.").removesuffix(".yaml")
@@ -47,7 +47,7 @@ def stacks_of(checkout: Path) -> Iterator[tuple[Path, str]]:
 
 @contextmanager
 def in_the_project(checkout: Path, file: Path) -> Iterator[None]:
-    """Put an example beside Pulumi.yaml for as long as it is asked about."""
+    """Put an example next to Pulumi.yaml while it is used."""
     copied = checkout / file.name
     added = file != copied
     if added:
@@ -83,14 +83,14 @@ print(json.dumps(told, default=str, sort_keys=True))
 
 
 def registrations(checkout: Path, stack: str) -> tuple[int, str]:
-    """Return what the program registers for a stack: names, types, parents, inputs, edges and options."""
+    """Return the program's registrations for a stack: names, types, parents, inputs, dependencies and options."""
     command = [str(checkout / ".venv/bin/python"), "-c", RECORD, stack]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout if done.returncode == 0 else json.dumps(done.stderr[-500:])
 
 
 def charts(checkout: Path) -> Iterator[tuple[str, str]]:
-    """Yield the chart as helm renders it for the golden values of both stacks, without the scripts' text."""
+    """Yield the chart as rendered by helm for the golden values of both stacks, without the text of the scripts."""
     helm = shutil.which("helm")
     for values in sorted((checkout / "tests/golden").glob("*.json")):
         if helm:
@@ -100,7 +100,7 @@ def charts(checkout: Path) -> Iterator[tuple[str, str]]:
 
 
 def answers(checkout: Path) -> dict[str, tuple[int, str]]:
-    """Return everything that is compared, by a name for each question."""
+    """Return everything to compare, by name."""
     asked: dict[str, tuple[str, ...]] = {}
     for model in models_of(checkout):
         asked[f"plan {model}"] = ("plan", model, "--json")
@@ -117,7 +117,7 @@ def answers(checkout: Path) -> dict[str, tuple[int, str]]:
 
 
 def without_words(value: object) -> object:
-    """Return a JSON value with every sentence replaced by how many there are."""
+    """Return a JSON value with all sentences replaced by their number."""
     if isinstance(value, dict):
         return {
             key: len(part)
@@ -131,12 +131,12 @@ def without_words(value: object) -> object:
 
 
 def count_of(sentences: object) -> int:
-    """Return how many sentences a value holds."""
+    """Return the number of sentences in a value."""
     return len(sentences) if isinstance(sentences, list) else 1
 
 
 def differences(before: object, after: object, path: str = "") -> Iterator[str]:
-    """Yield each place where two JSON values differ."""
+    """Yield each difference of two JSON values."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
             yield from differences(before.get(key), after.get(key), f"{path}.{key}")
@@ -148,7 +148,7 @@ def differences(before: object, after: object, path: str = "") -> Iterator[str]:
 
 
 def main(before: Path, after: Path) -> int:
-    """Print what differs; return 1 where a value does."""
+    """Print the differences. Return 1 if a value differs."""
     one, other = answers(before), answers(after)
     values = words = 0
     for name in sorted(one.keys() | other.keys()):
@@ -167,7 +167,7 @@ def main(before: Path, after: Path) -> int:
         print(f"chart {name}: {len(changed)} lines differ outside the scripts")
         for line in sorted(changed):
             print(f"  {'-' if line in old.splitlines() else '+'} {line.strip()}")
-    print(f"{len(one)} questions asked of each: {values} values differ, {words} texts differ")
+    print(f"{len(one)} results compared: {values} values differ, {words} texts differ")
     return 1 if values else 0
 
 

@@ -1,4 +1,4 @@
-"""Write every generated file: `make generate`. A test compares them with what this would write."""
+"""Writes all generated files: `make generate`. A test checks that they are up to date."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,11 +28,11 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/reference/outputs.md": outputs_page,
     "docs/reference/json.md": json_page,
 }
-"""Each file, by its path in the repository, and what makes its text."""
+"""Each file by its path in the repository, with the function that returns its text."""
 
 
 def main() -> None:
-    """Write the files that are out of step, and name them."""
+    """Write the files that are out of date, and print their names."""
     for name, text in GENERATED.items():
         path, wanted = ROOT / name, text()
         if not path.exists() or path.read_text() != wanted:

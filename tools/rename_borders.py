@@ -1,10 +1,10 @@
-"""Rename each field that crosses a room, in a copy of the tree, and see that pyright reports every rename.
+"""Renames each field that passes between packages, in a copy of the tree, and checks that pyright reports every rename.
 
     make borders
 
-Only the definition is renamed. The name must then be an error elsewhere in the program; the table says in which rooms.
-Many fields are renamed at once: pyright names the class with the field, or reports the argument, whose call names the
-class.
+Only the definition is renamed. The name must then be an error elsewhere in the program. The table shows in which
+packages. Many fields are renamed at once, because pyright names the class with the field, or reports the argument of a
+call that names the class.
 """
 
 import argparse
@@ -24,12 +24,13 @@ from tools.border_types import ROOMS, Field, Tree, fields_of
 ROOT = Path(__file__).parents[1]
 RENAMED = "_that_was_renamed"
 SETTINGS = {"include": [*ROOMS], "pythonVersion": "3.11", "venv": ".venv", "typeCheckingMode": "standard"}
-FEWEST = 60
-"""Fewer renames in another room than this mean that the search for borders is broken."""
+MIN_CROSSING_RENAMES = 60
+"""With fewer renames in another package than this, the search for such types is broken."""
 
 
 def batches(tree: Tree, fields: Iterable[Field]) -> tuple[list[Field], list[Field]]:
-    """Return the fields of plain values, and those that hold other borders: a rename hides what is read through it."""
+    """Return the fields with plain values, and those with other such types, because a rename hides what is read through
+    it."""
     borders = {name for _, name in tree.borders()}
     plain: list[Field] = []
     holding: list[Field] = []
@@ -42,7 +43,7 @@ def batches(tree: Tree, fields: Iterable[Field]) -> tuple[list[Field], list[Fiel
 def found_in(tree: Tree, fields: Sequence[Field]) -> dict[Field, set[str]]:
     """Return, by field, the files where pyright reports its rename.
 
-    Fields that are not found are renamed again, without those found, for as long as that finds more.
+    Fields that are not found are renamed again without the found ones, as long as that finds more.
     """
     seen: dict[Field, set[str]] = {one: set() for one in fields}
     for batch in batches(tree, fields):
@@ -57,7 +58,7 @@ def found_in(tree: Tree, fields: Sequence[Field]) -> dict[Field, set[str]]:
 
 
 def errors_after(renames: Iterable[Field], tree: Tree) -> Mapping[tuple[str, str], set[str]]:
-    """Return, by class and field, the files where pyright reports it once these fields are renamed in a copy."""
+    """Return, by class and field, the files where pyright reports the renames in a copy."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name).resolve()
         for room in ROOMS:
@@ -81,13 +82,13 @@ def errors_after(renames: Iterable[Field], tree: Tree) -> Mapping[tuple[str, str
 
 
 def _named(message: str, path: Path, line: int, column: int) -> Iterator[tuple[str, str]]:
-    """Yield class and field that an error of pyright names."""
+    """Yield the class and field in an error of pyright."""
     attribute = re.search(r'attribute "(\w+)" for class "(?:type\[)?(\w+)', message)
     if attribute:
         yield attribute[2], attribute[1]
     parameter = re.search(r'No parameter named "(\w+)"', message)
     if parameter:
-        # The error is at the argument; the class is what is called there.
+        # The error is at the argument. The class is the one that is called there.
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 for keyword in node.keywords:
@@ -105,9 +106,9 @@ def _rename(path: Path, one: Field) -> None:
 
 
 def main() -> int:
-    """Print the table; return 1 where a rename goes unseen."""
-    parser = argparse.ArgumentParser(description="Rename fields that cross rooms; pyright must report each.")
-    parser.add_argument("--list", action="store_true", help="list the fields, and rename none")
+    """Print the table. Return 1 if a rename is not reported."""
+    parser = argparse.ArgumentParser(description="Rename fields that pass between packages. Pyright must report each.")
+    parser.add_argument("--list", action="store_true", help="only list the fields")
     options = parser.parse_args()
     tree = Tree(ROOT)
     fields = list(fields_of(tree, tree.borders()))
@@ -123,7 +124,7 @@ def main() -> int:
     found = [one for one in fields if seen[one]]
     crossing = [one for one in found if any(file.partition("/")[0] != one.room for file in seen[one])]
     print(f"{len(fields)} renames: {len(found)} found, of which {len(crossing)} in another room")
-    return 0 if len(found) == len(fields) and len(crossing) >= FEWEST else 1
+    return 0 if len(found) == len(fields) and len(crossing) >= MIN_CROSSING_RENAMES else 1
 
 
 if __name__ == "__main__":

@@ -1,41 +1,41 @@
-"""What a check found: passed, failed, a warning, or unknown. Unknown is never shown as passed."""
+"""The result of a check: passed, failed, a warning, or unknown. Unknown is never shown as passed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 OPEN_QUESTION = "stack file"
-"""Subject of a check about what the stack file still lacks before `pulumi up`."""
+"""Subject of a check about something that the stack file lacks for `pulumi up`."""
 
-NOBODY_TO_ASK = "an offline preview asks nobody"
-"""What the cloud of an offline preview answers."""
+OFFLINE_REASON = "an offline preview does not contact AWS"
+"""The answer to every call in an offline preview."""
 
-NOT_ASKED = "not asked of the account"
-"""How the text of a check begins that nobody was there to answer."""
+NOT_QUERIED = "AWS was not queried"
+"""Prefix of the text of a check that could not query the account."""
 
 Status = Literal["passed", "failed", "warning", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One question about the stack and its answer."""
+    """The result of one check of the stack."""
 
     subject: str
     status: Status
     text: str
-    """What was found; for `unknown`, how to find out."""
+    """The result, or for `unknown` how to find out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogLine:
-    """One line of Pulumi's log."""
+    """One line in Pulumi's log."""
 
     severity: Literal["debug", "info", "warning", "error"]
     text: str
 
 
 def check_lines(checks: Sequence[Check]) -> Iterator[LogLine]:
-    """Yield what Pulumi's log says of the checks: each warning, then the others in one line."""
+    """Yield the lines for Pulumi's log: each warning, and a summary of the other checks."""
     for check in checks:
         if check.status == "warning":
             yield LogLine(severity="warning", text=f"{check.subject}: {check.text}")

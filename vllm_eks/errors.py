@@ -1,37 +1,38 @@
-"""Questions that cannot be planned at all, as opposed to plans that do not fit."""
+"""Errors in the user's input, as opposed to plans that do not fit."""
 
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-LONG_WORD = re.compile(r"(\S{120})\S{10,}")
-LONGEST_LINE = 1200
-"""The longest sentence of ours lists every known architecture."""
+MAX_WORD_LENGTH = re.compile(r"(\S{120})\S{10,}")
+MAX_LINE_LENGTH = 1200
+"""Our longest sentence lists all supported architectures."""
 
 
 class WrongQuestion(ValueError):  # noqa: N818  (it is the question that is wrong, not the planner)
-    """The question itself is wrong: exit status 2 on the command line. Its lines are short enough for a screen."""
+    """The input is invalid: exit status 2 on the command line. The lines of the message are short enough for a
+    screen."""
 
     def __str__(self) -> str:
         return "\n".join(bounded(line) for line in super().__str__().split("\n"))
 
 
 def bounded(line: str) -> str:
-    """Return a line of a message with what is long of it cut: values of a file may be of any length.
+    """Return a line of a message with long parts shortened, because values from a file can have any length.
 
     >>> bounded("x" * 500 + " is text: " + "write less")[-30:]
     'xxxxx... is text: write less'
     """
-    line = LONG_WORD.sub(r"\1...", line)
-    # The end says what to do.
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 300]} ... {line[-290:]}"
+    line = MAX_WORD_LENGTH.sub(r"\1...", line)
+    # The end has the fix.
+    return line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 300]} ... {line[-290:]}"
 
 
 def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
-    """Return up to `most` known names that look like `name`, the closest first."""
+    """Return up to `most` known names that are similar to `name`, the most similar first."""
     by_folded = {candidate.lower(): candidate for candidate in known}
     asked = name.lower()
-    # A name that the asked one begins with comes first: Qwen3-8B for Qwen3-8B-Instruct.
+    # A known name that is a prefix comes first: Qwen3-8B for Qwen3-8B-Instruct.
     begun = sorted((folded for folded in by_folded if asked.startswith(folded)), key=len, reverse=True)
     close = begun + [
         folded for folded in get_close_matches(asked, by_folded, n=most, cutoff=0.5) if folded not in begun
@@ -42,10 +43,10 @@ def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[st
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that `name` is most likely a slip of; None where none is near."""
+    """Return the known name that `name` is most likely a misspelling of, or None."""
     return next(iter(get_close_matches(name, list(known), n=1, cutoff=0.7)), None)
 
 
 def did_you_mean(nearest: tuple[str, ...]) -> str:
-    """Return the half sentence that offers the nearest names, or nothing when there are none."""
+    """Return the suggestion for the nearest names, or an empty string."""
     return f"; did you mean {' or '.join(nearest)}?" if nearest else ""

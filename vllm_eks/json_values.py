@@ -1,10 +1,10 @@
-"""What kind of JSON a value is, said so that a type checker knows it too."""
+"""Type guards for JSON values."""
 
 from typing import TypeGuard
 
 
 def is_object(value: object) -> TypeGuard[dict[str, object]]:
-    """Return whether a JSON value is an object. Its keys are text, as in all JSON."""
+    """Return whether a JSON value is an object. All keys in JSON are text."""
     return isinstance(value, dict)
 
 
@@ -14,10 +14,10 @@ def is_list(value: object) -> TypeGuard[list[object]]:
 
 
 def object_or_empty(value: object) -> dict[str, object]:
-    """Return a JSON value that is an object, else an empty one."""
+    """Return a JSON value if it is an object, or else an empty one."""
     return value if is_object(value) else {}
 
 
 def list_or_empty(value: object) -> list[object]:
-    """Return a JSON value that is a list, else an empty one."""
+    """Return a JSON value if it is a list, or else an empty one."""
     return value if is_list(value) else []

@@ -1,6 +1,6 @@
-"""The program in a project folder: `__main__.py` and its rooms, which this package never imports by name.
+"""The program in a project folder: `__main__.py` and its packages, which this package never imports by name.
 
-Two borders join them: the program's `config` checks a stack file, and a run of `__main__.py` publishes what it planned
+Two interfaces connect them. The program's `config` checks a stack file, and a run of `__main__.py` publishes its plan
 (`vllm_eks.preview.planned_stack`). Commands that plan without a stack need neither.
 """
 
@@ -18,18 +18,18 @@ from vllm_eks.stack_files.stack_file import StackFile
 
 
 class CheckedConfig(Protocol):
-    """What the program's `config.checked_stack` offers."""
+    """The interface of the program's `config.checked_stack`."""
 
     def check_stack(self, given: StackFile) -> object:
         """Check all of a stack's configuration.
 
         Raises:
-            WrongQuestion: It has errors; the message has a line for each.
+            WrongQuestion: It has errors. The message has a line for each.
         """
 
 
 def check_stack_file(folder: Path, file: StackFile) -> None:
-    """Let the program of a folder check a stack file; without Pulumi's SDK, so within a second.
+    """Check a stack file with the program in a folder. This does not load Pulumi's SDK, so it takes less than a second.
 
     Raises:
         WrongQuestion: The stack file has errors, or there is no program.
@@ -41,15 +41,15 @@ def check_stack_file(folder: Path, file: StackFile) -> None:
 
 
 def _program_module(folder: Path, name: str) -> ModuleType:
-    """Import a module of the program from its folder, else from where Python looks.
+    """Import a module of the program from its folder, or else from Python's path.
 
     Raises:
-        WrongQuestion: Neither has it.
+        WrongQuestion: It is in neither.
     """
     package = name.partition(".")[0]
     spec = PathFinder.find_spec(package, [str(folder.resolve())])
     if package not in sys.modules and spec and spec.loader:
-        # Submodules are found by the package's own path, so the places where Python looks stay as they are.
+        # Submodules are found through the package's own path, so sys.path stays unchanged.
         sys.modules[package] = module_from_spec(spec)
         spec.loader.exec_module(sys.modules[package])
     try:
@@ -58,6 +58,6 @@ def _program_module(folder: Path, name: str) -> ModuleType:
         if error.name not in (package, name):
             raise
         raise WrongQuestion(
-            f"{folder.resolve()} does not hold the vllm-eks program ({package}/, __main__.py): run this command in a "
-            "checkout of vllm-eks, or give its folder with --folder"
+            f"{folder.resolve()} does not contain the vllm-eks program ({package}/, __main__.py): run this command in "
+            f"a checkout of vllm-eks, or set --folder"
         ) from None

@@ -1,4 +1,4 @@
-"""Read a text file that a person names: whole, bounded, and with one clear sentence where that cannot be."""
+"""Reads text files from users, with a size limit and a clear error in one sentence."""
 
 import re
 import stat
@@ -11,19 +11,19 @@ UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class UnreadableFile(WrongQuestion):
-    """A file cannot be read; the message begins with its name."""
+    """A file cannot be read. The message begins with its name."""
 
 
 def read_text_file(path: Path, *, called: str, most_bytes: int) -> str:
-    """Return the text of a UTF-8 file, without a byte order mark at its head.
+    """Return the text of a UTF-8 file, without a byte order mark.
 
     Args:
-        path: The file. Devices and pipes are refused: they may never end.
+        path: The file. Devices and pipes are refused, because they may never end.
         called: The file's name in messages.
-        most_bytes: Larger files are refused before they are parsed.
+        most_bytes: The maximum size, checked before parsing.
 
     Raises:
-        UnreadableFile: The file is missing, not readable, no regular file, too large, or not UTF-8.
+        UnreadableFile: The file is missing, unreadable, not a regular file, too large, or not UTF-8.
     """
     try:
         found = path.stat()
@@ -52,7 +52,7 @@ def read_text_file(path: Path, *, called: str, most_bytes: int) -> str:
 
 
 def deepest_line(text: str, *, levels: int) -> int | None:
-    """Return the line where more brackets are open than `levels`, if any: YAML parsers take hours for such a depth."""
+    """Return the first line with more than `levels` open brackets, if any. YAML parsers take hours for such a depth."""
     depth = 0
     for bracket in BRACKETS.finditer(text):
         depth += 1 if bracket[0] in "[{" else -1

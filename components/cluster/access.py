@@ -1,4 +1,4 @@
-"""The way to talk to a cluster's API server: its kubeconfig, and the provider that uses it."""
+"""The kubeconfig of a cluster, and the Kubernetes provider that uses it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from vllm_eks.specs.access import ClusterAccess
 def cluster_kubeconfig(
     access: ClusterAccess, *, endpoint: pulumi.Input[str], certificate_authority: pulumi.Input[str]
 ) -> pulumi.Output[str]:
-    """Return the cluster's kubeconfig, a secret; it asks the `aws` command for a token."""
+    """Return the cluster's kubeconfig, which is a secret. It gets tokens from the `aws` command."""
 
     def render(known: list[str]) -> str:
         known_endpoint, known_authority = known
@@ -24,14 +24,14 @@ def cluster_kubeconfig(
 def kubernetes_provider(
     name: str, access: ClusterAccess, kubeconfig: pulumi.Output[str], opts: pulumi.ResourceOptions
 ) -> k8s.Provider:
-    """Return the provider of everything inside the cluster."""
+    """Return the provider for all resources inside the cluster."""
     path = access.kubeconfig_path
     return k8s.Provider(
         name,
         kubeconfig=str(Path(path).expanduser().resolve()) if path else kubeconfig,
-        # Without it, a kubeconfig that changes (or is not yet known) replaces everything in the cluster.
+        # Without it, a kubeconfig that changes or is not yet known replaces everything in the cluster.
         cluster_identifier=f"{access.deployer.region}/{access.cluster_name}",
-        # Without it the provider replaces a Secret whose content changes, and its new name restarts every pod.
+        # Without it, the provider replaces a Secret when its content changes, and its new name restarts every pod.
         enable_secret_mutable=True,
         opts=opts,
     )

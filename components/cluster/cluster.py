@@ -1,4 +1,4 @@
-"""The control plane, its add-ons, its system nodes, and the way to talk to it."""
+"""The control plane, its add-ons and system nodes, and access to it."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from components.cluster.access import cluster_kubeconfig, kubernetes_provider
 from components.cluster.cni_role import CniRole, CniRoleArgs
 from components.cluster.system_node_group import SystemNodeGroup, SystemNodeGroupArgs
 from components.edges import known_after
-from components.iam.iam_roles import IamArgs, for_roles_inside
+from components.iam.iam_roles import IamArgs, role_transforms
 from components.iam.partitions import aws_partition
 from components.network.cluster_subnets import ClusterSubnets
 from components.nodes.cluster_connection import ClusterConnection
@@ -28,7 +28,7 @@ LOG_RETENTION_DAYS = 90
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """What a Cluster needs. Values another resource may produce are Inputs."""
+    """The arguments of a Cluster. Values from other resources are Inputs."""
 
     cluster: ClusterSpec
     subnets: ClusterSubnets
@@ -36,22 +36,23 @@ class ClusterArgs:
     iam: IamArgs = field(default_factory=IamArgs)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     template_tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """On the nodes' launch template and all it makes. Never to change: another template replaces every node."""
+    """Tags of the nodes' launch template and its resources. They must never change, because a new template replaces all
+    nodes."""
 
 
 class Cluster(pulumi.ComponentResource):
-    """An EKS cluster that is ready for controllers and for GPU nodes."""
+    """An EKS cluster that is ready for controllers and GPU nodes."""
 
     cluster_name: pulumi.Output[str]
-    """Known once the control plane with vpc-cni and kube-proxy stands."""
+    """Known after the control plane, vpc-cni and kube-proxy exist."""
     kubernetes: k8s.Provider
     kubeconfig: pulumi.Output[str]
-    """Secret; asks the `aws` command for a token."""
+    """A secret. It gets tokens from the `aws` command."""
     node_role_arn: pulumi.Output[str]
-    """Known once the role's policies are attached and the pod identity agent stands."""
+    """Known after the role's policies are attached and the Pod Identity agent exists."""
     node_security_group_id: pulumi.Output[str]
     connection: ClusterConnection
-    """What its GPU node groups join it by."""
+    """What GPU node groups need to join the cluster."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Cluster", name, {}, opts)
@@ -73,10 +74,10 @@ class Cluster(pulumi.ComponentResource):
             CniRoleArgs(cluster_name=self.cluster_name, partition=partition, iam=args.iam, tags=args.tags),
             opts=self._after_control_plane,
         )
-        # The CNI needs its role and the agent until the last node has given its network interfaces back.
+        # The CNI needs its role and the agent until the last node has released its network interfaces.
         self.node_role_arn = known_after(role.arn, pod_identity_agent, cni.association)
         system_nodes = self._system_nodes(control_plane, pod_identity_agent)
-        # CoreDNS waits for a node. Inside eks.Cluster that would be for ever: node groups wait for its outputs.
+        # CoreDNS waits for a node. Inside eks.Cluster it would wait forever, because node groups wait for its outputs.
         after_nodes = pulumi.ResourceOptions(parent=self, depends_on=[control_plane, system_nodes.node_group])
         self._addon("coredns", after_nodes)
         self._addon("eks-node-monitoring-agent", after_nodes)
@@ -122,7 +123,7 @@ class Cluster(pulumi.ComponentResource):
         return key
 
     def _log_group(self) -> aws.cloudwatch.LogGroup:
-        # EKS would make it by itself, with logs kept for ever, and leave it behind.
+        # Otherwise EKS creates the group itself, keeps its logs forever, and leaves it behind.
         return aws.cloudwatch.LogGroup(
             f"{self._name}-logs",
             name=f"/aws/eks/{self._args.access.cluster_name}/cluster",
@@ -149,11 +150,12 @@ class Cluster(pulumi.ComponentResource):
             encryption_config_key_arn=key.arn,
             deletion_protection=spec.deletion_protection,
             enabled_cluster_log_types=CONTROL_PLANE_LOGS,
-            # All add-ons are EKS's, at pinned versions: pulumi-eks looks up the newest at each run otherwise.
+            # All add-ons are managed by EKS, at pinned versions. Otherwise pulumi-eks looks up the newest ones on each
+            # run.
             bootstrap_self_managed_addons=False,
             vpc_cni_options=eks.VpcCniOptionsArgs(
                 addon_version=spec.addon_versions["vpc-cni"],
-                # Without its agent every NetworkPolicy is taken, and does nothing.
+                # Without the agent, NetworkPolicies are accepted but have no effect.
                 enable_network_policy=True,
             ),
             kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(version=spec.addon_versions["kube-proxy"]),
@@ -164,9 +166,10 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[logs],
-                # Nothing waits for the add-ons inside: a destroy that models refuse would begin with vpc-cni.
+                # Nothing inside waits for the add-ons, so that a destroy that deletion protection stops does not first
+                # delete vpc-cni.
                 protect=spec.deletion_protection,
-                transforms=for_roles_inside(args.iam) or None,
+                transforms=role_transforms(args.iam) or None,
             ),
         )
 
@@ -199,7 +202,7 @@ class Cluster(pulumi.ComponentResource):
             SystemNodeGroupArgs(
                 cluster_name=self.cluster_name,
                 node_role_arn=self.node_role_arn,
-                subnet_ids=args.subnets.of_system_nodes,
+                subnet_ids=args.subnets.for_system_nodes,
                 kubernetes_version=args.cluster.kubernetes_version,
                 node_release_version=args.cluster.node_release_version,
                 instance_type=args.cluster.system_instance_type,
@@ -211,5 +214,5 @@ class Cluster(pulumi.ComponentResource):
 
 
 def _entry_name(principal_arn: str) -> str:
-    """Return a name for an admin's entry that is fit for a URN, which an ARN with its `::` is not."""
+    """Return a name for an admin's access entry. An ARN contains `::`, which is not allowed in a URN."""
     return f"{principal_arn.rpartition('/')[2]}-{hashlib.sha256(principal_arn.encode()).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""What lets the CNI give pods addresses, and nobody else."""
+"""The role that lets only the CNI manage pod addresses."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ CNI_NAMESPACE, CNI_SERVICE_ACCOUNT, CNI_POLICY = "kube-system", "aws-node", "Ama
 
 @dataclass(frozen=True, kw_only=True)
 class CniRoleArgs:
-    """What a CniRole needs."""
+    """The arguments of a CniRole."""
 
     cluster_name: pulumi.Input[str]
     partition: str
@@ -24,10 +24,10 @@ class CniRoleArgs:
 
 
 class CniRole(pulumi.ComponentResource):
-    """A role for the pods of vpc-cni by Pod Identity, so that the node role need not hold it for every pod."""
+    """A Pod Identity role for the pods of vpc-cni, so that the node role does not give this permission to every pod."""
 
     association: aws.eks.PodIdentityAssociation
-    """Made once the policy is attached. Whoever needs pod networking is gone before it is."""
+    """Known after the policy is attached. Resources that need pod networking are deleted before it."""
 
     def __init__(self, name: str, args: CniRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:CniRole", name, {}, opts)
@@ -52,7 +52,7 @@ class CniRole(pulumi.ComponentResource):
 
 
 def pod_identity_trust() -> str:
-    """Return the trust policy, as JSON, that lets EKS Pod Identity take on a role for a service account."""
+    """Return the trust policy, as JSON, that lets EKS Pod Identity assume a role for a service account."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "pods.eks.amazonaws.com"},

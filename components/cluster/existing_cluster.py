@@ -1,4 +1,4 @@
-"""A cluster that is there already, with the same face as a new one."""
+"""An existing cluster, with the same interface as a new one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from vllm_eks.specs.cluster import ClusterSpec, FoundControlPlane
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingClusterArgs:
-    """What an ExistingCluster needs."""
+    """The arguments of an ExistingCluster."""
 
     control_plane: FoundControlPlane
     cluster: ClusterSpec
@@ -29,20 +29,20 @@ class ExistingClusterArgs:
 
 
 class ExistingCluster(pulumi.ComponentResource):
-    """A cluster of somebody else, which gets GPU nodes and releases, and is never changed or deleted itself."""
+    """An existing cluster that gets GPU nodes and releases. The stack never changes or deletes it."""
 
     kubernetes: k8s.Provider
     kubeconfig: pulumi.Output[str]
-    """Secret; asks the `aws` command for a token."""
+    """A secret. It gets tokens from the `aws` command."""
     connection: ClusterConnection
-    """What its GPU node groups join it by."""
+    """What GPU node groups need to join the cluster."""
 
     def __init__(self, name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ExistingCluster", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         role = NodeRole(
             f"{name}-node",
-            # Whether its CNI has a role of its own is not known here, so our nodes bring the policy.
+            # Whether its CNI has its own role is unknown here, so the node role includes the policy.
             NodeRoleArgs(
                 partition=aws_partition(args.access.deployer.region),
                 policies=(*NODE_POLICIES, CNI_POLICY),
@@ -68,16 +68,16 @@ class ExistingCluster(pulumi.ComponentResource):
         self.register_outputs({"kubeconfig": self.kubeconfig, "node_role_arn": role.arn})
 
 
-def cluster_of(
+def stack_cluster(
     name: str, args: ClusterArgs, *, existing: FoundControlPlane | None, opts: pulumi.ResourceOptions
 ) -> Cluster | ExistingCluster:
-    """Return the cluster of a stack: the existing one where its control plane was found, else a new one.
+    """Return the existing cluster if its control plane was found, or else a new cluster.
 
     Args:
         name: The name of its resources.
-        args: What a new cluster needs; an existing one takes access, versions, groups and tags from it.
+        args: The arguments of a new cluster. An existing one uses its access, versions, groups and tags.
         existing: The control plane of an existing cluster.
-        opts: Of either.
+        opts: The options of either one.
     """
     if existing is None:
         return Cluster(name, args, opts)

@@ -6,15 +6,15 @@ from vllm_eks.specs.access import ClusterAccess
 
 
 def eks_kubeconfig(access: ClusterAccess, *, endpoint: str, certificate_authority: str) -> str:
-    """Return a kubeconfig (JSON, which is YAML) that gets its tokens from the `aws` command.
+    """Return a kubeconfig (JSON, which is valid YAML) that gets its tokens from the `aws` command.
 
-    The token must be asked for by the same identity that Pulumi uses: the one pulumi-eks writes names no profile,
-    and authenticates as whoever the shell happens to be.
+    The token must come from the same identity that Pulumi uses. The kubeconfig of pulumi-eks has no profile, so it
+    would use the shell's identity.
 
     Args:
-        access: The cluster, and the profile and the role that ask for its token.
+        access: The cluster, and the profile and role for its token.
         endpoint: The API server's URL.
-        certificate_authority: Its certificate, base64.
+        certificate_authority: Its certificate in base64.
     """
     cluster_name, deployer = access.cluster_name, access.deployer
     arguments = ["eks", "get-token", "--cluster-name", cluster_name, "--region", deployer.region, "--output", "json"]

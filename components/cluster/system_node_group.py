@@ -1,4 +1,4 @@
-"""The small nodes that run what the cluster itself needs."""
+"""The small nodes that run the cluster's own components."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,23 +14,24 @@ ROOT_VOLUME_GIB = 50
 
 @dataclass(frozen=True, kw_only=True)
 class SystemNodeGroupArgs:
-    """What a SystemNodeGroup needs."""
+    """The arguments of a SystemNodeGroup."""
 
     cluster_name: pulumi.Input[str]
     node_role_arn: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
-    """Of two zones, so that one zone's fault leaves DNS and the controllers running."""
+    """Subnets in two zones, so that DNS and the controllers survive the failure of one."""
     kubernetes_version: str
     node_release_version: str
-    """The AL2023 image's release, such as 1.36.2-20260714."""
+    """The release of the AL2023 AMI, such as 1.36.2-20260714."""
     instance_type: str
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     template_tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """On the launch template and all it makes. Never to change: another template replaces every node."""
+    """Tags of the launch template and its resources. They must never change, because a new template replaces all
+    nodes."""
 
 
 class SystemNodeGroup(pulumi.ComponentResource):
-    """Two untainted nodes for CoreDNS, the controllers and the readiness Jobs."""
+    """Two nodes without taints for CoreDNS, the controllers and the readiness Jobs."""
 
     node_group: aws.eks.NodeGroup
 
@@ -41,7 +42,7 @@ class SystemNodeGroup(pulumi.ComponentResource):
             f"{name}-template",
             block_device_mappings=encrypted_root_volume(ROOT_VOLUME_GIB),
             metadata_options=INSTANCE_METADATA,
-            # No security group here: EKS then adds the cluster's own.
+            # Without a security group, EKS adds the cluster's own.
             tag_specifications=name_tags(name, args.template_tags),
             tags=args.template_tags,
             update_default_version=True,

@@ -1,4 +1,4 @@
-"""The controllers that let pods ask for GPUs, for EFA, and for groups of pods."""
+"""The controllers for GPUs, EFA and groups of pods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,22 +18,22 @@ LEADER_WORKER_SET_NAMESPACE = "lws-system"
 
 @dataclass(frozen=True, kw_only=True)
 class AcceleratorsArgs:
-    """What Accelerators needs."""
+    """The arguments of Accelerators."""
 
     charts: ControllerCharts = field(default_factory=ControllerCharts)
     images: ControllerImages = field(default_factory=ControllerImages)
     efa: bool = False
-    """Whether any model asks for EFA, so that its device plugin is needed."""
+    """Whether any model uses EFA, so that its device plugin is needed."""
 
 
 class Accelerators(pulumi.ComponentResource):
-    """Upstream charts only. The device plugins run on GPU nodes, the LeaderWorkerSet controller on system nodes."""
+    """Upstream charts only. The device plugins run on GPU nodes, and the LeaderWorkerSet controller on system nodes."""
 
     def __init__(self, name: str, args: AcceleratorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Accelerators", name, {}, opts)
         self._name = name
         charts, images = args.charts, args.images
-        # The image has NVIDIA's driver and container toolkit, but not the plugin.
+        # The AMI has NVIDIA's driver and container toolkit, but not the device plugin.
         if charts.nvidia_device_plugin:
             values = image_values(images.nvidia_device_plugin)
             self._release("nvidia-device-plugin", charts.nvidia_device_plugin, "kube-system", values)
@@ -65,7 +65,7 @@ class Accelerators(pulumi.ComponentResource):
     ) -> None:
         kubernetes.helm.v3.Release(
             f"{self._name}-{release_name}",
-            # Fixed: charts name what they make after their release.
+            # Fixed, because charts name their resources after the release.
             name=release_name,
             namespace=namespace,
             chart=source.chart,
@@ -74,22 +74,22 @@ class Accelerators(pulumi.ComponentResource):
             values=values or None,
             timeout=TIMEOUT_SECONDS,
             max_history=RELEASE_HISTORY,
-            # Two releases of one name cannot stand side by side.
+            # Two releases with the same name cannot exist together.
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
 
 
 def image_values(reference: str | None) -> dict[str, Any]:
-    """Return the values by which a device plugin's chart takes another image; none where it keeps its own."""
+    """Return the values that replace a device plugin's image, or nothing to keep the chart's own."""
     return {"image": split_image(reference)} if reference else {}
 
 
 def leader_worker_set_values(image: str | None) -> dict[str, Any]:
-    """Return the chart's values: two controllers on different nodes, of which one works.
+    """Return the chart's values: two controllers on different nodes, one of them active.
 
-    While no controller runs, a lost pod of a group restarts nothing, and none that comes later makes up for it
-    (kubernetes-sigs/lws#998). The chart asks 1 CPU for each, which two system nodes of 2 CPUs do not have beside
-    CoreDNS and the Jobs; the controller uses a small part of that.
+    While no controller runs, a lost pod does not restart its group, and no later controller makes up for it
+    (kubernetes-sigs/lws#998). The chart requests 1 CPU for each, which two system nodes with 2 CPUs do not have besides
+    CoreDNS and the Jobs. The controller uses only a small part of that.
     """
     others = {"labelSelector": {"matchLabels": {"control-plane": "controller-manager"}}}
     apart = {"weight": 100, "podAffinityTerm": {**others, "topologyKey": "kubernetes.io/hostname"}}

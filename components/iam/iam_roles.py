@@ -1,4 +1,4 @@
-"""The roles of the stack, and what an organization asks of every role."""
+"""The stack's IAM roles, with the settings that an organization requires."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ import pulumi_aws as aws
 
 @dataclass(frozen=True, kw_only=True)
 class IamArgs:
-    """What every role gets."""
+    """Settings of every role."""
 
     permissions_boundary: str | None = None
     """The ARN of a managed policy."""
     role_path: str | None = None
-    """Such as /platform/. Another path is another role: IAM moves none."""
+    """Such as /platform/. IAM cannot move a role, so a new path is a new role."""
 
 
 def make_role(
     name: str, *, trust: str, iam: IamArgs, tags: Mapping[str, str], opts: pulumi.ResourceOptions
 ) -> aws.iam.Role:
-    """Make a role; all roles of the program but the control plane's own are made here.
+    """Create a role. All roles of the program are created here, except the control plane's.
 
     Args:
         name: The resource's name.
-        trust: Who may take it on, a policy document as JSON.
-        iam: What every role gets.
-        tags: Tags on the role.
+        trust: The trust policy, as JSON.
+        iam: Settings of every role.
+        tags: Tags of the role.
         opts: The resource's options.
     """
     return aws.iam.Role(
@@ -39,10 +39,10 @@ def make_role(
     )
 
 
-def for_roles_inside(iam: IamArgs) -> list[pulumi.ResourceTransform]:
-    """Return the transforms that give the roles inside a remote component what every role gets.
+def role_transforms(iam: IamArgs) -> list[pulumi.ResourceTransform]:
+    """Return transforms that apply the settings to the roles inside a remote component.
 
-    pulumi-eks makes the control plane's role itself and takes neither a boundary nor a path. The engine applies a
+    pulumi-eks creates the control plane's role and has no arguments for a boundary or a path. The engine applies a
     transform to every child of the component.
     """
     given = {"permissionsBoundary": iam.permissions_boundary, "path": iam.role_path}

@@ -1,10 +1,10 @@
-"""The AWS partition a region belongs to, for ARNs that AWS itself owns."""
+"""The AWS partition of a region, for ARNs of resources that AWS owns."""
 
 _PARTITION_BY_PREFIX = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
 
 
 def aws_partition(region: str) -> str:
-    """Return the partition of a region, worked out from its name so that no account has to be asked.
+    """Return the partition of a region, derived from its name without a call to AWS.
 
     >>> aws_partition("us-west-2"), aws_partition("us-gov-west-1")
     ('aws', 'aws-us-gov')

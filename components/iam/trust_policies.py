@@ -1,10 +1,10 @@
-"""Who may take on a role."""
+"""Trust policies of roles."""
 
 import json
 
 
 def service_trust_policy(service: str) -> str:
-    """Return the policy, as JSON, that lets one AWS service take on a role.
+    """Return the policy, as JSON, that lets one AWS service assume a role.
 
     Args:
         service: The service's principal, such as `ec2.amazonaws.com`.

@@ -1,4 +1,4 @@
-"""A network that is there already, with the same face as a new one."""
+"""An existing network, with the same interface as a new one."""
 
 import pulumi
 
@@ -7,12 +7,12 @@ from vllm_eks.specs.network import FoundVpc
 
 
 class ExistingNetwork(pulumi.ComponentResource):
-    """A VPC of somebody else: nothing is made in it here, and nothing of it is ever deleted."""
+    """An existing VPC. The stack neither creates nor deletes anything in it."""
 
     vpc_id: pulumi.Output[str]
     private_subnet_ids: list[pulumi.Output[str]]
     public_subnet_ids: list[pulumi.Output[str]]
-    """None: the stack puts nothing into public subnets."""
+    """Empty, because the stack puts nothing into public subnets."""
 
     def __init__(self, name: str, vpc: FoundVpc, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ExistingNetwork", name, {}, opts)
@@ -23,7 +23,7 @@ class ExistingNetwork(pulumi.ComponentResource):
         self.register_outputs({"vpc_id": self.vpc_id, "private_subnets": dict(vpc.private_subnets)})
 
     def private_subnet_id(self, zone: str) -> pulumi.Output[str]:
-        """Return the id of the private subnet in a zone.
+        """Return the ID of the private subnet in a zone.
 
         Raises:
             ValueError: The network has no such zone.
@@ -33,6 +33,6 @@ class ExistingNetwork(pulumi.ComponentResource):
         return pulumi.Output.from_input(self._private_subnets[zone])
 
 
-def network_of(name: str, args: NetworkArgs, *, existing: FoundVpc | None) -> Network | ExistingNetwork:
-    """Return the network of a stack: the existing VPC where there is one, else a new one."""
+def stack_network(name: str, args: NetworkArgs, *, existing: FoundVpc | None) -> Network | ExistingNetwork:
+    """Return the existing network if there is one, or else a new network."""
     return ExistingNetwork(name, existing) if existing else Network(name, args)

@@ -1,4 +1,4 @@
-"""A record of the VPC's connections, in CloudWatch."""
+"""Flow logs of the VPC, in CloudWatch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,17 +14,17 @@ RETENTION_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class FlowLogsArgs:
-    """What FlowLogs needs."""
+    """The arguments of FlowLogs."""
 
     vpc_id: pulumi.Input[str]
     keep_logs: bool = False
-    """Whether the logs outlive the stack."""
+    """Whether the logs are kept when the stack is destroyed."""
     iam: IamArgs = field(default_factory=IamArgs)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class FlowLogs(pulumi.ComponentResource):
-    """Accepted and refused connections of a VPC, kept for 30 days."""
+    """The accepted and rejected connections of a VPC, kept for 30 days."""
 
     log_group_name: pulumi.Output[str]
 
@@ -53,7 +53,7 @@ class FlowLogs(pulumi.ComponentResource):
             log_destination=log_group.arn,
             iam_role_arn=role.arn,
             tags=args.tags,
-            # Without the policy the flow log is made all the same, and stays silent.
+            # Without the policy the flow log is created but stays empty.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.log_group_name = log_group.name

@@ -1,4 +1,4 @@
-"""The VPC: a private and a public subnet in each zone, and the ways out."""
+"""The VPC with a private and a public subnet in each zone, and its gateways."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,24 +15,24 @@ from vllm_eks.specs.network import NatGateways, NetworkSpec
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What a Network needs. All of it decides how many resources there are, so all of it is plain."""
+    """The arguments of a Network. They decide how many resources exist, so they are plain values."""
 
     network: NetworkSpec
     region: str
     keep_logs: bool = False
-    """Whether the flow logs outlive the stack."""
+    """Whether the flow logs are kept when the stack is destroyed."""
     iam: IamArgs = field(default_factory=IamArgs)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC whose nodes reach out through NAT and fetch from S3 without it."""
+    """A VPC whose nodes use NAT for the internet and an endpoint for S3."""
 
     vpc_id: pulumi.Output[str]
     private_subnet_ids: list[pulumi.Output[str]]
-    """In the order of the zones given."""
+    """In the order of the given zones."""
     public_subnet_ids: list[pulumi.Output[str]]
-    """In the order of the zones given."""
+    """In the order of the given zones."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Network", name, {}, opts)
@@ -52,7 +52,7 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("vpc"),
             opts=self._child,
         )
-        # Every VPC is born with a group that lets its members talk to each other; nothing of ours uses it.
+        # Every VPC has a default group that lets its members talk to each other. No resource of the stack uses it.
         aws.ec2.DefaultSecurityGroup(
             f"{name}-default-security-group",
             vpc_id=vpc.id,
@@ -89,7 +89,7 @@ class Network(pulumi.ComponentResource):
         )
 
     def private_subnet_id(self, zone: str) -> pulumi.Output[str]:
-        """Return the id of the private subnet in a zone.
+        """Return the ID of the private subnet in a zone.
 
         Raises:
             ValueError: The network has no such zone.
@@ -108,7 +108,7 @@ class Network(pulumi.ComponentResource):
                 vpc_id=vpc.id,
                 availability_zone=zone,
                 cidr_block=public_subnet_cidr(self._network.cidr, zone),
-                # NAT gateways and load balancers bring their own addresses; nothing else belongs here.
+                # NAT gateways and load balancers have their own addresses. Nothing else belongs here.
                 map_public_ip_on_launch=False,
                 tags={**self._tags(f"public-{zone}"), "kubernetes.io/role/elb": "1"},
                 opts=self._child,
@@ -117,7 +117,7 @@ class Network(pulumi.ComponentResource):
         }
 
     def _public_routes(self, vpc: aws.ec2.Vpc, subnets: dict[str, aws.ec2.Subnet]) -> list[pulumi.Resource]:
-        """Make the public route table and return what must stand before anything there reaches the internet."""
+        """Create the public route table, and return the resources needed before anything there reaches the internet."""
         gateway = aws.ec2.InternetGateway(
             f"{self._name}-internet-gateway", vpc_id=vpc.id, tags=self._tags("internet-gateway"), opts=self._child
         )
@@ -140,8 +140,8 @@ class Network(pulumi.ComponentResource):
     def _nat_gateways(
         self, subnets: dict[str, aws.ec2.Subnet], public_routes: list[pulumi.Resource]
     ) -> dict[str, aws.ec2.NatGateway]:
-        """Make the NAT gateways and return the one that each zone uses."""
-        # The smallest name, not the first given: reordering the zones must not move the gateway.
+        """Create the NAT gateways, and return the one for each zone."""
+        # The smallest name and not the first one, so that reordering the zones does not move the gateway.
         homes = [min(subnets)] if self._network.nat_gateways == "single" else list(subnets)
         gateways = {zone: self._nat_gateway(zone, subnets[zone], public_routes) for zone in homes}
         return {zone: gateways.get(zone, gateways[homes[0]]) for zone in subnets}
@@ -149,9 +149,9 @@ class Network(pulumi.ComponentResource):
     def _nat_gateway(
         self, zone: str, subnet: aws.ec2.Subnet, public_routes: list[pulumi.Resource]
     ) -> aws.ec2.NatGateway:
-        # An address cannot be given back while the internet gateway it is reached by is going away.
+        # An address cannot be released while its internet gateway is being deleted.
         after_routes = pulumi.ResourceOptions(parent=self, depends_on=public_routes)
-        # A gateway whose creation failed stays one that failed; its address serves only one at a time.
+        # A gateway whose creation failed cannot recover, and its address can only belong to one gateway at a time.
         made_anew = pulumi.ResourceOptions(
             parent=self, depends_on=public_routes, replace_on_changes=["#initerror"], delete_before_replace=True
         )
@@ -169,7 +169,8 @@ class Network(pulumi.ComponentResource):
     def _private_subnets(
         self, vpc: aws.ec2.Vpc, nats: dict[str, aws.ec2.NatGateway]
     ) -> tuple[dict[str, aws.ec2.Subnet], list[aws.ec2.RouteTable]]:
-        """Make each zone's private subnet with a route table of its own, so that a change of NAT is one route."""
+        """Create each zone's private subnet with its own route table, so that a change of NAT changes only one
+        route."""
         subnets: dict[str, aws.ec2.Subnet] = {}
         tables: list[aws.ec2.RouteTable] = []
         for zone in self._network.zones:

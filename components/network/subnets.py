@@ -1,26 +1,26 @@
-"""Where each zone's subnets lie in the VPC's address range."""
+"""The address ranges of each zone's subnets in the VPC."""
 
 from ipaddress import IPv4Network
 
 ZONE_LETTERS = "abcdefgh"
-"""Every zone letter a region may use; no region has more than six."""
+"""All zone letters that a region may use. No region has more than six."""
 
 LARGEST_PREFIX = 20
-"""A public subnet is 8 bits smaller than the VPC, and AWS takes none smaller than a /28."""
+"""A public subnet is 8 bits smaller than the VPC, and AWS allows none smaller than a /28."""
 
 
 def private_subnet_cidr(vpc_cidr: str, zone: str) -> str:
     """Return the zone's private range: one sixteenth of the VPC, in its lower half.
 
-    The zone's letter alone decides, so that adding, removing or reordering zones never renumbers another zone's
-    subnet: a renumbered subnet is replaced, and everything in it too.
+    Only the zone's letter decides, so that adding, removing or reordering zones never renumbers another zone's subnet.
+    A renumbered subnet would be replaced with everything in it.
 
     Args:
-        vpc_cidr: The VPC's range, from /16 (the largest AWS takes) to /20.
+        vpc_cidr: The VPC's range, from /16 (the largest AWS allows) to /20.
         zone: An availability zone, such as `us-west-2a`.
 
     Raises:
-        ValueError: The range or the zone is none this layout has room for.
+        ValueError: The layout does not support the range or the zone.
 
     >>> private_subnet_cidr("10.0.0.0/16", "us-west-2c")
     '10.0.32.0/20'
@@ -31,10 +31,10 @@ def private_subnet_cidr(vpc_cidr: str, zone: str) -> str:
 def public_subnet_cidr(vpc_cidr: str, zone: str) -> str:
     """Return the zone's public range: one 256th of the VPC, in its upper half.
 
-    Public subnets hold NAT gateways and internet-facing load balancers only, so they may be small.
+    Public subnets contain only NAT gateways and internet-facing load balancers, so they may be small.
 
     Raises:
-        ValueError: The range or the zone is none this layout has room for.
+        ValueError: The layout does not support the range or the zone.
 
     >>> public_subnet_cidr("10.0.0.0/16", "us-west-2c")
     '10.0.130.0/24'

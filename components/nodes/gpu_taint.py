@@ -1,18 +1,18 @@
-"""The taint of GPU nodes, and what tolerates it.
+"""The taint of GPU nodes, and its toleration.
 
-Every DaemonSet that GPU nodes need must tolerate it: a device plugin that does not leaves nodes without GPUs, and a
-missing DCGM host engine has every GPU node reported as broken.
+Every DaemonSet that GPU nodes need must tolerate it. Without its device plugin a node has no GPUs, and without the DCGM
+host engine every GPU node is reported as broken.
 """
 
 import json
 from typing import TypedDict
 
 GPU_TAINT_KEY = "nvidia.com/gpu"
-"""The one key EKS makes GPU pods tolerate by itself, and the NVIDIA device plugin's chart too."""
+"""The only key that EKS and the NVIDIA device plugin's chart tolerate automatically."""
 
 
 class Toleration(TypedDict):
-    """As a pod spells it."""
+    """As in a pod spec."""
 
     key: str
     operator: str
@@ -22,8 +22,8 @@ class Toleration(TypedDict):
 GPU_TOLERATION: Toleration = {"key": GPU_TAINT_KEY, "operator": "Exists", "effect": "NoSchedule"}
 
 ADDON_CONFIGURATION = {
-    # The agent tolerates everything by itself, the DCGM host engine that it asks nothing. Unanswered for a minute, it
-    # reports DCGMError, a condition that node repair acts on, and no GPU error ever reaches it.
+    # The agent tolerates all taints by default, but its DCGM host engine tolerates none. Without an answer for a
+    # minute, the agent reports DCGMError, a condition that triggers node repair, and no GPU error is ever detected.
     "eks-node-monitoring-agent": json.dumps({"dcgmAgent": {"tolerations": [GPU_TOLERATION]}}),
 }
-"""EKS add-on -> its configuration values, where its own do not tolerate the taint."""
+"""EKS add-on -> its configuration values, if its defaults do not tolerate the taint."""

@@ -1,7 +1,7 @@
-"""What every node's launch template says alike.
+"""Shared settings of every node's launch template.
 
-Any change of a launch template rolls all nodes of its group. So nothing here depends on the stack's own tags, which
-people edit: a template takes tags that never change.
+Any change of a launch template replaces all nodes of its group. So nothing here depends on the stack's own tags, which
+users edit: a template gets only tags that never change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import pulumi_aws as aws
 INSTANCE_METADATA: aws.ec2.LaunchTemplateMetadataOptionsArgsDict = {
     "http_endpoint": "enabled",
     "http_tokens": "required",
-    # One hop keeps pods from the node's own credentials.
+    # One hop prevents pods from using the node's own credentials.
     "http_put_response_hop_limit": 1,
 }
 
@@ -34,5 +34,5 @@ def encrypted_root_volume(size_gib: int) -> list[aws.ec2.LaunchTemplateBlockDevi
 def name_tags(
     name: str, fixed_tags: Mapping[str, str], resource_types: Sequence[str] = ("instance", "volume")
 ) -> list[aws.ec2.LaunchTemplateTagSpecificationArgsDict]:
-    """Return tag specifications of what the template makes: its name, and tags that never change."""
+    """Return tag specifications for the template's resources: a name, and tags that never change."""
     return [{"resource_type": resource_type, "tags": {**fixed_tags, "Name": name}} for resource_type in resource_types]

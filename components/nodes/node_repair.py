@@ -1,4 +1,4 @@
-"""When EKS replaces or reboots a node by itself."""
+"""When EKS automatically replaces or reboots a node."""
 
 import pulumi_aws as aws
 
@@ -7,8 +7,8 @@ REPAIR_AFTER_MINUTES = 10
 NODE_REPAIR: aws.eks.NodeGroupNodeRepairConfigArgsDict = {
     "enabled": True,
     "node_repair_config_overrides": [
-        # It says that the monitoring agent lost its own DCGM host engine, not that a GPU is broken: that is reported
-        # under other reasons (NvidiaXID..., DCGMHealthCode...), which keep EKS's own actions.
+        # It means that the monitoring agent lost its own DCGM host engine, not that a GPU is broken. GPU errors have
+        # other reasons (NvidiaXID..., DCGMHealthCode...), which keep EKS's default actions.
         {
             "node_monitoring_condition": "AcceleratedHardwareReady",
             "node_unhealthy_reason": "DCGMError",
@@ -17,4 +17,4 @@ NODE_REPAIR: aws.eks.NodeGroupNodeRepairConfigArgsDict = {
         }
     ],
 }
-"""Of GPU nodes. Sources: EKS user guide "Automatically repair nodes", eks-node-monitoring-agent v1.7.0."""
+"""For GPU nodes. Sources: EKS user guide "Automatically repair nodes", eks-node-monitoring-agent v1.7.0."""

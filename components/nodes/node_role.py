@@ -1,4 +1,4 @@
-"""The role all nodes share."""
+"""The role that all nodes share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from components.iam.iam_roles import IamArgs, make_role
 from components.iam.trust_policies import service_trust_policy
 
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
-"""The least a node needs. The CNI's policy is not among them: its pods have a role of their own."""
+"""The minimum for a node. The CNI's policy is not included, because its pods have their own role."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeRoleArgs:
-    """What a NodeRole needs."""
+    """The arguments of a NodeRole."""
 
     partition: str
     """The AWS partition, such as `aws`."""
@@ -29,8 +29,8 @@ class NodeRole(pulumi.ComponentResource):
     """A role that lets a node join its cluster and pull images."""
 
     arn: pulumi.Output[str]
-    """Known once every policy is attached. Whoever uses it is gone before a policy is detached: a node that loses
-    its policies while it drains cannot give its network interfaces back."""
+    """Known after every policy is attached. Resources that use it are deleted before a policy is detached, because a
+    draining node without its policies cannot release its network interfaces."""
 
     def __init__(self, name: str, args: NodeRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:NodeRole", name, {}, opts)

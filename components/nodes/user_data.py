@@ -1,13 +1,14 @@
-"""What a GPU node is told at its first boot."""
+"""The user data of a GPU node, which runs at its first boot."""
 
 import base64
 import json
 
 MEMLOCK_LIMIT_BYTES = 2**43
-"""8 TiB, more than any node has. Not "unlimited" (2**64 - 1): nodeadm reads numbers as floats, which cannot hold it."""
+"""8 TiB, more than any node has. Not "unlimited" (2**64 - 1), because nodeadm reads numbers as floats, which cannot
+represent it."""
 
 OPEN_FILES_LIMITS = (65536, 1048576)
-"""Soft and hard, as the EKS image's own runtime specification has them: naming one limit replaces them all."""
+"""Soft and hard limits, as in the EKS AMI's own runtime specification. Setting one limit replaces them all."""
 
 _BOUNDARY = "vllm-eks-node-config"
 
@@ -27,29 +28,29 @@ END
 systemctl daemon-reload
 systemctl start --no-block vllm-eks-weights.service
 """
-"""Not made on the root disk where the mount is missing: a model's weights would fill it."""
+"""Not created on the root disk if the mount is missing, because a model's weights would fill it."""
 LOCAL_DISKS = "/mnt/k8s-disks/0"
-"""Where nodeadm mounts the RAID0 of the node's own disks."""
+"""Where nodeadm mounts the RAID0 of the node's local disks."""
 
 NODE_WEIGHTS_FOLDER = f"{LOCAL_DISKS}/vllm-eks-weights"
-"""On the local NVMe of a GPU node, made by its user data. Its content outlives pods, not the instance."""
+"""On the local NVMe of a GPU node, created by its user data. Its content outlives pods, but not the instance."""
 
 
 def node_user_data(*, has_local_nvme: bool, efa: bool, weights_folder: str | None = None) -> str | None:
-    """Return the launch template's user data, base64, or None when the image's defaults will do.
+    """Return the launch template's user data in base64, or None if the AMI's defaults are enough.
 
-    It is a NodeConfig for nodeadm in a MIME envelope; EKS adds the part about the cluster.
+    It is a NodeConfig for nodeadm in a MIME envelope. EKS adds the part for the cluster.
 
     Args:
-        has_local_nvme: Put images, logs and pods' scratch space on the node's own disks, as one RAID0. Without it
+        has_local_nvme: Put images, logs and pods' scratch space on the node's local disks, as one RAID0. Otherwise
             they share the root volume, and a model's weights evict the pod.
         efa: Let containers lock the memory that EFA registers with its device.
-        weights_folder: A folder on the node's own disks to make; only with `has_local_nvme`.
+        weights_folder: A folder to create on the node's local disks. Only with `has_local_nvme`.
     """
     spec: dict[str, object] = {}
     if has_local_nvme:
         spec["instance"] = {"localStorage": {"strategy": "RAID0"}}
-        # Layers are fetched and unpacked in parallel, which needs disks faster than the root volume.
+        # Layers are downloaded and unpacked in parallel, which needs disks faster than the root volume.
         spec["featureGates"] = {"FastImagePull": True}
     if efa:
         spec["containerd"] = {"baseRuntimeSpec": {"process": {"rlimits": _efa_limits()}}}

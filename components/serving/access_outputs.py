@@ -1,4 +1,4 @@
-"""How to reach a model, as outputs: commands and programs that work as they are printed."""
+"""Outputs that show how to call a model, as commands and programs to copy."""
 
 import json
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ def access_outputs(
     api_key_secret: pulumi.Output[str],
     further_names: Sequence[str] = (),
 ) -> dict[str, pulumi.Output[str]]:
-    """Return the endpoint in the cluster, and how to call it from a shell that has kubectl, by their outputs' names.
+    """Return the endpoint inside the cluster, and how to call it from a shell with kubectl, by output name.
 
-    The snippets ask for a completion, which every model answers; a chat needs a model with a chat template.
-    `further_names` are what clients may send in place of `name`.
+    The snippets request a completion, which every model supports. A chat needs a model with a chat template.
+    `further_names` are the other names that clients may send instead of `name`.
     """
     service = f"{name}-api"
     forward = f"kubectl --namespace {namespace} port-forward service/{service} {port}:{port}"

@@ -1,4 +1,4 @@
-"""The values of charts/vllm, from a plan and plain strings: a dict, so that a test can hold every line of it."""
+"""The values of charts/vllm from a plan and plain strings, as a dict that tests can compare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,42 +20,42 @@ from vllm_eks.planner.search.vllm_args import vllm_args
 from vllm_eks.planner.units import BYTES_PER_GIB
 
 SHARED_MEMORY_GIB_PER_GPU = 2
-"""NCCL and vLLM's message queues; public charts use 10 to 20 GiB for 8 GPUs."""
+"""For NCCL and vLLM's message queues. Public charts use 10 to 20 GiB for 8 GPUs."""
 CACHE_GIB = 20
-"""Compile caches, logs and /tmp beside the weights."""
+"""For compile caches, logs and /tmp, besides the weights."""
 DOWNLOAD_SLACK_GIB = 4
-"""Partly written files and the Hub client's own caches."""
-MOST_COPIES = 2
-"""Some repositories hold the weights twice, and vLLM fetches both: a limit, not a reservation, so it may be wide."""
+"""For partial downloads and the Hub client's own caches."""
+MAX_COPIES = 2
+"""Some repositories have the weights twice, and vLLM downloads both. This is only a limit, so it may be generous."""
 JOB_SLACK_SECONDS = 300
-"""Image pull and scheduling of the hook Job itself, and one last round of questions."""
+"""For image pull and scheduling of the hook Job, and its last requests."""
 PORT = 8000
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRelease:
-    """What the Helm release of one model is made from."""
+    """The input of one model's Helm release."""
 
     values: Mapping[str, Any]
-    """The chart's values: everything but names of Secrets and of cloud resources."""
+    """The chart's values, without the names of Secrets and of cloud resources."""
     port: int
-    """Of the model's Service."""
+    """The port of the model's Service."""
     further_names: Sequence[str]
-    """What clients may send in place of the model's name."""
+    """Other names that clients may send instead of the model's name."""
     timeout_seconds: int
     """How long Helm waits for the model to answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecretNames:
-    """The Secrets of one model, by name."""
+    """The names of one model's Secrets."""
 
     api_key: pulumi.Input[str]
     hugging_face_token: pulumi.Input[str] | None
 
 
 def model_release(nodes: GpuNodes, serving: ServingSpec) -> ModelRelease:
-    """Return what one model's Helm release is made from.
+    """Return the input of one model's Helm release.
 
     Raises:
         ValueError: The plan does not fit.
@@ -68,7 +68,7 @@ def model_release(nodes: GpuNodes, serving: ServingSpec) -> ModelRelease:
     )
 
 
-def whole_values(
+def complete_values(
     planned: Mapping[str, Any],
     *,
     secrets: SecretNames,
@@ -76,32 +76,32 @@ def whole_values(
     chart_digest: str,
     nodes: Sequence[pulumi.Input[str]],
 ) -> dict[str, Any]:
-    """Return the chart's values with what only the cluster and the cloud know.
+    """Return the chart's complete values, with those that only the cluster and the cloud know.
 
     Args:
         planned: The values from the plan.
         secrets: The names of the model's Secrets.
-        weights: Weights that vLLM streams from S3; None: it fetches them from the Hub.
-        chart_digest: Of the chart's files.
-        nodes: What changes whenever the model's GPU nodes do, a text for each group.
+        weights: Weights that vLLM streams from S3, or None to download them from the Hub.
+        chart_digest: The digest of the chart's files.
+        nodes: A text per node group that changes whenever its nodes change.
     """
     s3 = {"s3Uri": weights.uri, "region": weights.region} if weights else {}
     return {
         **planned,
         "weights": {**planned["weights"], **s3},
         "secrets": {"apiKey": secrets.api_key, "huggingFaceToken": secrets.hugging_face_token},
-        # A change of any of these has the model asked again, without restarting it.
+        # A change of any of these makes the hook Job test the model again, without a restart.
         "recheck": {"chartDigest": chart_digest, "nodes": pulumi.Output.all(*nodes).apply(",".join)},
     }
 
 
 def rollout_seconds(plan: Plan) -> int:
-    """Return how long a whole rollout may take: groups are replaced one after the other, each within the budget."""
+    """Return how long a whole rollout may take: groups are replaced one by one, each within the start budget."""
     return plan.startup.budget_seconds * max(1, plan.replicas) + JOB_SLACK_SECONDS
 
 
 def release_values(nodes: GpuNodes, serving: ServingSpec) -> dict[str, Any]:
-    """Return the Helm values of one model: everything but names of Secrets and of cloud resources.
+    """Return the Helm values of one model, without the names of Secrets and of cloud resources.
 
     Raises:
         ValueError: The plan does not fit.
@@ -120,8 +120,8 @@ def release_values(nodes: GpuNodes, serving: ServingSpec) -> dict[str, Any]:
             "furtherNames": list(serving.further_names),
         },
         "replicas": nodes.running_replicas,
-        # To the chart these are the GPUs of a pod and the pods of a group: stages that share a node share a pod, and
-        # vLLM's own sizes stand in vllmArgs.
+        # For the chart these are the GPUs per pod and the pods per group, because stages on one node share a pod.
+        # vLLM's own sizes are in vllmArgs.
         "tensorParallelSize": plan.gpus_per_pod,
         "pipelineParallelSize": plan.nodes_per_replica,
         "vllmArgs": [
@@ -135,7 +135,7 @@ def release_values(nodes: GpuNodes, serving: ServingSpec) -> dict[str, Any]:
         "clientNamespaces": list(serving.client_namespaces),
         "resources": _resources(plan, efa=nodes.efa),
         "sharedMemory": f"{_shared_memory_gib(plan)}Gi",
-        "weightsStorage": f"{_download_gib(plan, MOST_COPIES)}Gi",
+        "weightsStorage": f"{_download_gib(plan, MAX_COPIES)}Gi",
         "weights": _weights(plan),
         "startup": {"budgetSeconds": budget_seconds},
         "readiness": {"image": serving.hook_image, "timeoutSeconds": rollout_seconds(plan)},
@@ -144,7 +144,7 @@ def release_values(nodes: GpuNodes, serving: ServingSpec) -> dict[str, Any]:
 
 
 def _planned(plan: Plan, layout: Layout) -> dict[str, Any]:
-    """What the hook Job holds against the memory that vLLM tells: the largest rank's loaded model, and tokens."""
+    """Return what the hook Job compares with vLLM's memory: the loaded model of the largest rank, and the tokens."""
     fewest, most = plan.kv_cache_tokens_range
     weights = max(stage.weights.bytes.high + stage.tables.bytes.high for stage in layout.stages)
     return {
@@ -155,15 +155,15 @@ def _planned(plan: Plan, layout: Layout) -> dict[str, Any]:
 
 
 def _weights(plan: Plan) -> dict[str, Any]:
-    """Where fetched weights are kept; those of S3 never touch a disk."""
+    """Return where downloaded weights are stored. Weights from S3 never touch a disk."""
     kept = plan.options.weights_source == HUGGING_FACE and plan.instance.nvme_gb > 0
     return {"nodePath": NODE_WEIGHTS_FOLDER if kept else None}
 
 
 def _resources(plan: Plan, *, efa: bool) -> dict[str, Any]:
-    """Requests of one pod: its GPUs' share of the node."""
+    """Return the requests of one pod: its GPUs' share of the node."""
     instance = plan.instance
-    # Alone on its node where a replica takes several, whatever the share of GPUs.
+    # A pod of a replica with several nodes has its node alone, whatever its share of the GPUs.
     share = POD_SHARE if plan.nodes_per_replica > 1 else POD_SHARE * plan.gpus_per_pod / instance.gpus
     return {
         "cpu": f"{floor((instance.vcpus or 4) * share * 1000)}m",

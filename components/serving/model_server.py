@@ -1,4 +1,4 @@
-"""One model being served: its namespace, its secrets, and its Helm release."""
+"""One served model: its namespace, secrets and Helm release."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -10,36 +10,36 @@ import pulumi_kubernetes as kubernetes
 from components.helm_releases import RELEASE_HISTORY
 from components.serving.access_outputs import access_outputs
 from components.serving.chart_folder import LocalChart
-from components.serving.helm_values import ModelRelease, SecretNames, whole_values
+from components.serving.helm_values import ModelRelease, SecretNames, complete_values
 from components.serving.namespaces import model_namespace
 from components.weights.model_weights import ModelWeights
 from vllm_eks.specs.secrets import Secrets
 
-ENGINE_MARGIN_SECONDS = 120
-"""How much longer Pulumi waits than Helm, whose message says more."""
+PULUMI_MARGIN_SECONDS = 120
+"""How much longer Pulumi waits than Helm, whose error message is better."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelServerArgs:
-    """What a ModelServer needs."""
+    """The arguments of a ModelServer."""
 
     release: ModelRelease
     chart: LocalChart
     nodes: Sequence[pulumi.Input[str]]
-    """What changes whenever its GPU nodes do, a text for each group."""
+    """A text per node group that changes whenever its nodes change."""
     secrets: Secrets
     weights: ModelWeights | None = None
-    """Weights in S3; None: vLLM fetches them from the Hugging Face Hub."""
+    """Weights in S3, or None to download them from the Hugging Face Hub."""
     protect: bool = False
-    """Whether Pulumi refuses to delete the release, and with it to destroy the stack."""
+    """Whether Pulumi refuses to delete the release, and so to destroy the stack."""
 
 
 class ModelServer(pulumi.ComponentResource):
-    """An OpenAI-compatible endpoint inside the cluster. It is up once the model has answered."""
+    """An OpenAI-compatible endpoint inside the cluster. It is created when the model has answered a request."""
 
     endpoint: pulumi.Output[str]
     outputs: dict[str, pulumi.Output[str]]
-    """The endpoint and how to use it, in a stack output's spelling."""
+    """The endpoint and how to use it, with the names of stack outputs."""
 
     def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:ModelServer", name, {}, opts)
@@ -58,7 +58,7 @@ class ModelServer(pulumi.ComponentResource):
         )
         api_key_secret = self._api_keys(name, args, namespace)
         token_secret = None
-        # Pods that read S3 have no use for the token.
+        # Pods that read from S3 do not need the token.
         if args.secrets.hugging_face_token is not None and args.weights is None:
             token_secret = self._secret(
                 f"{name}-hugging-face-token",
@@ -83,18 +83,19 @@ class ModelServer(pulumi.ComponentResource):
     def _api_keys(
         self, name: str, args: ModelServerArgs, namespace: kubernetes.core.v1.Namespace
     ) -> pulumi.Output[str]:
-        """Make the Secret whose every value is a key that clients may show. It changes in place: pods read it again."""
-        keys = {"apiKey": self._made_key(name) if args.secrets.api_key is None else args.secrets.api_key}
+        """Create the Secret with the API keys. Each value is a valid key. It changes in place, and pods read it
+        again."""
+        keys = {"apiKey": self._generated_key(name) if args.secrets.api_key is None else args.secrets.api_key}
         if args.secrets.second_api_key is not None:
             keys["secondApiKey"] = args.secrets.second_api_key
         return self._secret(f"{name}-api-key", keys, namespace, pulumi.ResourceOptions(parent=self), immutable=False)
 
-    def _made_key(self, name: str) -> pulumi.Output[str]:
-        """Return the key that the first run made; the state keeps it.
+    def _generated_key(self, name: str) -> pulumi.Output[str]:
+        """Return the key that the first run generated and that the state keeps.
 
-        Each run of the program makes another one. A Stash's output is its first input for as long as it exists, and
-        ignoring the input leaves nothing to update. Ignoring a field of the Secret itself has no effect: the provider
-        moves `stringData` into `data` before the engine compares.
+        Each run of the program generates a new one. A Stash's output is its first input for as long as it exists, and
+        with the input ignored there is nothing to update. Ignoring a field of the Secret itself has no effect, because
+        the provider moves `stringData` into `data` before the engine compares.
         """
         stash = pulumi.Stash(
             f"{name}-made-api-key",
@@ -114,7 +115,8 @@ class ModelServer(pulumi.ComponentResource):
         *,
         immutable: bool,
     ) -> pulumi.Output[str]:
-        """Make a Secret (the SDK marks its content as one for Pulumi too); return its name, known once it exists."""
+        """Create a Secret, and return its name, known after it exists. The SDK also marks its content as secret for
+        Pulumi."""
         secret = kubernetes.core.v1.Secret(
             resource_name,
             metadata={"namespace": namespace.metadata["name"]},
@@ -131,13 +133,13 @@ class ModelServer(pulumi.ComponentResource):
         namespace: kubernetes.core.v1.Namespace,
         secret_names: SecretNames,
     ) -> None:
-        engine_timeout = f"{args.release.timeout_seconds + ENGINE_MARGIN_SECONDS}s"
+        engine_timeout = f"{args.release.timeout_seconds + PULUMI_MARGIN_SECONDS}s"
         kubernetes.helm.v3.Release(
             f"{name}-release",
             name=name,
             namespace=namespace.metadata["name"],
             chart=args.chart.path,
-            values=whole_values(
+            values=complete_values(
                 args.release.values,
                 secrets=secret_names,
                 weights=args.weights,
@@ -149,9 +151,9 @@ class ModelServer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                # Two releases of one name cannot stand side by side.
+                # Two releases with the same name cannot exist together.
                 delete_before_replace=True,
-                # An update waits by its own limit, not by the creation's.
+                # An update uses its own timeout, not the creation's.
                 custom_timeouts=pulumi.CustomTimeouts(create=engine_timeout, update=engine_timeout),
             ),
         )

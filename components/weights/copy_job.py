@@ -1,4 +1,4 @@
-"""The Job that copies a model's weights from the Hugging Face Hub into a bucket, on a system node."""
+"""The Job that copies a model's weights from the Hugging Face Hub to a bucket, on a system node."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-REFUSED = 3
-"""Exit status of the script where another try is of no use (vllm_eks/pods/copy_weights.py)."""
-ENGINE_MARGIN_SECONDS = 120
-"""How much longer Pulumi waits than the Job may take, whose failure says more."""
+PERMANENT_FAILURE = 3
+"""Exit status of the script when a retry would fail too (vllm_eks/pods/copy_weights.py)."""
+PULUMI_MARGIN_SECONDS = 120
+"""How much longer Pulumi waits than the Job may take, because the Job's error message is better."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CopyJobArgs:
-    """What a CopyJob needs."""
+    """The arguments of a CopyJob."""
 
     namespace: str
     service_account: str
@@ -24,16 +24,16 @@ class CopyJobArgs:
     prefix: str
     region: str
     seconds: int
-    """How long it may take, over all its tries; each goes on where the one before ended."""
+    """The limit for the copy, including all retries. Each retry resumes the copy."""
     hugging_face_token: pulumi.Output[str] | None
     image: str
-    """An image with Python and boto3; the Job needs nothing else. Its entry point is not used."""
+    """An image with Python and boto3. The Job needs nothing else, and does not use the image's entry point."""
     scripts: Mapping[str, str]
-    """File name -> Python."""
+    """File name -> Python source."""
 
 
 class CopyJob(pulumi.ComponentResource):
-    """A namespace of its own, so that it need not wait for GPU nodes, and one Job in it for each revision."""
+    """One Job for each revision, in its own namespace, so that it does not wait for GPU nodes."""
 
     job: kubernetes.batch.v1.Job
 
@@ -56,19 +56,23 @@ class CopyJob(pulumi.ComponentResource):
             opts=self._child,
         )
         policy = self._network_policy(namespace)
-        seconds = f"{args.seconds + ENGINE_MARGIN_SECONDS}s"
+        seconds = f"{args.seconds + PULUMI_MARGIN_SECONDS}s"
         self.job = kubernetes.batch.v1.Job(
             f"{name}-job",
             metadata={"namespace": namespace, "name": f"weights-{args.revision[:12]}"},
             spec={
-                # A try that fails goes on, in the next, with the files that are not there yet.
+                # A retry copies only the files that are still missing.
                 "backoff_limit": 4,
-                # What no other try changes, such as a refused token, ends the Job at once.
+                # A permanent error, such as a refused token, ends the Job at once.
                 "pod_failure_policy": {
                     "rules": [
                         {
                             "action": "FailJob",
-                            "on_exit_codes": {"container_name": "copy", "operator": "In", "values": [REFUSED]},
+                            "on_exit_codes": {
+                                "container_name": "copy",
+                                "operator": "In",
+                                "values": [PERMANENT_FAILURE],
+                            },
                         }
                     ]
                 },
@@ -81,7 +85,7 @@ class CopyJob(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[account, policy],
-                # Jobs cannot be changed, and the name is that of the revision.
+                # Jobs are immutable, and the name contains the revision.
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=seconds, update=seconds),
             ),
@@ -112,7 +116,8 @@ class CopyJob(pulumi.ComponentResource):
         return secret.metadata["name"]
 
     def _network_policy(self, namespace: pulumi.Output[str]) -> kubernetes.networking.v1.NetworkPolicy:
-        """Nothing comes in; out go names, the Hub and S3, and the node's Pod Identity agent."""
+        """Create a NetworkPolicy: nothing comes in, and only DNS, the Hub, S3 and the node's Pod Identity agent are
+        reachable."""
         out: list[kubernetes.networking.v1.NetworkPolicyEgressRuleArgsDict] = [
             {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]},
             {"to": [{"ip_block": {"cidr": "0.0.0.0/0"}}], "ports": [{"protocol": "TCP", "port": 443}]},
@@ -154,7 +159,8 @@ class CopyJob(pulumi.ComponentResource):
             "service_account_name": args.service_account,
             "automount_service_account_token": False,
             "enable_service_links": False,
-            # No tolerations: GPU nodes are tainted, so this runs on the system nodes, before and beside their making.
+            # Without tolerations it runs on the system nodes, because GPU nodes are tainted. It does not need to wait
+            # for them.
             "security_context": {
                 "run_as_non_root": True,
                 "run_as_user": 65534,

@@ -1,4 +1,4 @@
-"""The weights of one model in S3: who may read them, and the one copy from the Hugging Face Hub."""
+"""The weights of one model in S3: read access, and the copy from the Hugging Face Hub."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from vllm_eks.specs.weights import WeightsSpec
 READ_ACTIONS = ("s3:GetObject",)
 WRITE_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 SCRIPTS = ("checked_file.py", "copy_weights.py", "hub_files.py", "s3_files.py")
-"""Of `vllm_eks.pods`: what the copy Job runs."""
+"""The files of `vllm_eks.pods` that the copy Job runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAccount:
-    """Who, of the pods in a cluster, gets AWS credentials."""
+    """A service account whose pods get AWS credentials."""
 
     namespace: str
     name: str
@@ -30,11 +30,11 @@ class ServiceAccount:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelWeightsArgs:
-    """What a ModelWeights needs."""
+    """The arguments of ModelWeights."""
 
     weights: WeightsSpec
     bucket: pulumi.Output[str] | None
-    """The stack's own, into which weights are copied."""
+    """The stack's own bucket, which weights are copied to."""
     cluster_name: pulumi.Input[str]
     region: str
     hugging_face_token: pulumi.Output[str] | None = None
@@ -47,7 +47,7 @@ class ModelWeights(pulumi.ComponentResource):
     """Weights that vLLM streams from S3."""
 
     uri: pulumi.Output[str]
-    """s3://bucket/prefix, known once everything is there and may be read."""
+    """s3://bucket/prefix, known after all files exist and can be read."""
     region: str
 
     def __init__(self, name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -60,10 +60,10 @@ class ModelWeights(pulumi.ComponentResource):
             whole: Sequence[pulumi.Resource] = ()
         else:
             if args.bucket is None or spec.revision is None:
-                raise ValueError(f"{name}: weights are copied from a revision into a bucket; one of them is missing")
+                raise ValueError(f"{name}: copying weights needs a revision and a bucket")
             where, prefix = args.bucket, f"{spec.model}/{spec.revision}"
             whole = (self._copy(where, prefix, spec.revision),)
-        # The chart names the service account of a model's pods after the release, which is the model's name.
+        # The chart names the service account of a model's pods after the release, which has the model's name.
         reader = ServiceAccount(namespace=model_namespace(name), name=name)
         reads = self._association(f"{name}-read", reader, where, prefix, READ_ACTIONS)
         self.uri = pulumi.Output.all(where, reads.id, *[one.urn for one in whole]).apply(
@@ -73,10 +73,10 @@ class ModelWeights(pulumi.ComponentResource):
         self.register_outputs({"uri": self.uri})
 
     def _copy(self, bucket: pulumi.Output[str], prefix: str, revision: str) -> pulumi.Resource:
-        """Make the Job that copies one commit beside those that are there; it has ended once all of it is there."""
+        """Create the Job that copies one commit next to earlier ones. It ends when all files are copied."""
         name, args = self._name, self._args
         namespace = f"vllm-{name}-weights"
-        # The manifest lies beside the weights: whatever is below the prefix, vLLM takes for the model's.
+        # The manifest is outside of the prefix, because vLLM reads every file below the prefix.
         writer = ServiceAccount(namespace=namespace, name="copy-weights")
         writes = self._association(f"{name}-write", writer, bucket, prefix, WRITE_ACTIONS)
         return CopyJob(
@@ -105,7 +105,7 @@ class ModelWeights(pulumi.ComponentResource):
         prefix: str,
         actions: Sequence[str],
     ) -> aws.eks.PodIdentityAssociation:
-        """Let one service account do so much, and nothing else, below one prefix of one bucket."""
+        """Allow one service account these actions, and nothing else, below one prefix of one bucket."""
         args, child = self._args, pulumi.ResourceOptions(parent=self)
         role = make_role(f"{name}-role", trust=pod_identity_trust(), iam=args.iam, tags=args.tags, opts=child)
         policy = aws.iam.RolePolicy(
@@ -136,7 +136,7 @@ def bucket_policy(
     uploads: list[dict[str, object]] = []
     if lists_uploads:
         places.append(pulumi.Output.concat(bucket_arn, "/manifests/*"))
-        # The service knows no condition on a prefix for this one.
+        # The service does not support a condition on the prefix for this action.
         uploads = [{"Effect": "Allow", "Action": ["s3:ListBucketMultipartUploads"], "Resource": bucket_arn}]
     objects = {"Effect": "Allow", "Action": list(actions), "Resource": places}
     lists = {
@@ -148,6 +148,6 @@ def bucket_policy(
     return {"Version": "2012-10-17", "Statement": [objects, lists, *uploads]}
 
 
-def weights_of(name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions) -> ModelWeights | None:
-    """Return a model's weights in S3; None: its pods fetch them from the Hub."""
+def s3_weights(name: str, args: ModelWeightsArgs, opts: pulumi.ResourceOptions) -> ModelWeights | None:
+    """Return a model's weights in S3, or None if its pods download them from the Hub."""
     return ModelWeights(name, args, opts) if args.weights.from_s3 else None

@@ -6,25 +6,25 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
-OLD_VERSIONS_DAYS = 7
-"""How long what was overwritten or deleted, and what was never finished, is kept."""
+KEEP_DAYS = 7
+"""How long overwritten, deleted and unfinished objects are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsBucketArgs:
-    """What a WeightsBucket needs."""
+    """The arguments of a WeightsBucket."""
 
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class WeightsBucket(pulumi.ComponentResource):
-    """Encrypted, versioned, closed to the public, and reached by TLS only.
+    """Encrypted, versioned, not public, and reachable only with TLS.
 
-    It goes with the stack, and all that is in it: weights can be copied again.
+    It is deleted with the stack, including its content, because weights can be copied again.
     """
 
     name: pulumi.Output[str]
-    """Known once all of the above holds."""
+    """Known after all of these settings are applied."""
 
     def __init__(self, name: str, args: WeightsBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:WeightsBucket", name, {}, opts)
@@ -48,7 +48,7 @@ class WeightsBucket(pulumi.ComponentResource):
         encrypted = aws.s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encrypted",
             bucket=bucket.id,
-            # S3's own key: weights are not secret enough for a request to KMS with each part.
+            # S3's own key: weights are not so secret that each part should need a request to KMS.
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
             opts=child,
         )
@@ -60,18 +60,18 @@ class WeightsBucket(pulumi.ComponentResource):
                     "id": "tidy",
                     "status": "Enabled",
                     "filter": {"prefix": ""},
-                    "abort_incomplete_multipart_upload": {"days_after_initiation": OLD_VERSIONS_DAYS},
-                    "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSIONS_DAYS},
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": KEEP_DAYS},
+                    "noncurrent_version_expiration": {"noncurrent_days": KEEP_DAYS},
                 }
             ],
-            # Rules about versions need a bucket that has them.
+            # Rules about versions need a bucket with versioning.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioned]),
         )
         tls = aws.s3.BucketPolicy(
             f"{name}-tls-only",
             bucket=bucket.id,
             policy=pulumi.Output.json_dumps(tls_only(bucket.arn)),
-            # Two changes of a bucket's access at a time are refused.
+            # S3 refuses two simultaneous changes of a bucket's access.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
         )
         self.name = pulumi.Output.all(bucket.id, tls.id, versioned.id, encrypted.id).apply(_first)
@@ -79,7 +79,7 @@ class WeightsBucket(pulumi.ComponentResource):
 
 
 def tls_only(bucket_arn: pulumi.Input[str]) -> dict[str, object]:
-    """Return the bucket policy that refuses every request without TLS."""
+    """Return the bucket policy that denies every request without TLS."""
     statement = {
         "Sid": "TlsOnly",
         "Effect": "Deny",
@@ -95,6 +95,6 @@ def _first(values: list[str]) -> str:
     return values[0]
 
 
-def bucket_of(name: str, args: WeightsBucketArgs, *, wanted: bool) -> pulumi.Output[str] | None:
-    """Return the name of the stack's bucket; None where no model's weights are to be copied."""
+def weights_bucket_name(name: str, args: WeightsBucketArgs, *, wanted: bool) -> pulumi.Output[str] | None:
+    """Return the name of the stack's bucket, or None if no model's weights are copied."""
     return WeightsBucket(f"{name}-weights", args).name if wanted else None

@@ -1,10 +1,10 @@
-"""What `extraArgs` may hold: flags that vLLM's version has, and that neither the planner nor the chart sets."""
+"""Checks `extraArgs`: flags that the vLLM version has, and that neither the planner nor the chart sets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from config.cross_field.env import SECRET_VALUE
-from config.errors import Fault
+from config.errors import ConfigError
 from config.settings.model import ModelSettings
 from vllm_eks.errors import closest_name
 from vllm_eks.planner.engine.counted_flags import read_counted
@@ -16,52 +16,52 @@ from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.stack_files.wording import key_path
 
 STREAMER_FLAGS = frozenset({"--load-format", "--model-loader-extra-config"})
-"""Flags of how weights are loaded: the plan's own where they are streamed from S3, free otherwise."""
+"""Flags for loading weights. The plan sets them when weights are streamed from S3."""
 PLUGINS = frozenset({"--tool-parser-plugin", "--reasoning-parser-plugin"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What there is to say of one argument."""
+class ArgumentFinding:
+    """The result for one argument."""
 
     index: int
     text: str
     refuses: bool
 
 
-def extra_args_faults(model: ModelSettings, facts: ModelFacts | None, key: str) -> Iterator[Fault]:
-    """Yield a fault for each argument that vLLM should not get this way."""
-    return (_fault(found, key) for found in _verdicts(model, facts) if found.refuses)
+def extra_args_errors(model: ModelSettings, facts: ModelFacts | None, key: str) -> Iterator[ConfigError]:
+    """Yield an error for each refused argument."""
+    return (_error(found, key) for found in _verdicts(model, facts) if found.refuses)
 
 
-def extra_args_warnings(model: ModelSettings, facts: ModelFacts | None, key: str) -> Iterator[Fault]:
-    """Yield a warning for each argument that passes and whose effect is not in the plan, or not known."""
+def extra_args_warnings(model: ModelSettings, facts: ModelFacts | None, key: str) -> Iterator[ConfigError]:
+    """Yield a warning for each accepted argument whose effect is unknown or not in the plan."""
     version = model.vllm_version
     if model.extra_args and flag_table(version) is None:
-        yield Fault(
+        yield ConfigError(
             key=key_path(key, "extraArgs"),
-            text=f"there is no table of the flags of vLLM {version} here: they are compared with those of "
-            f"{nearest_table(version).version}, and an unknown one is not refused",
+            text=f"vllm-eks has no flag table for vLLM {version}: flags are compared with "
+            f"{nearest_table(version).version}, and unknown ones are accepted",
         )
-    yield from (_fault(found, key) for found in _verdicts(model, facts) if not found.refuses)
+    yield from (_error(found, key) for found in _verdicts(model, facts) if not found.refuses)
 
 
 def names_plugin(model: ModelSettings, flag: str) -> bool:
-    """Say whether extraArgs load a parser of the user's own."""
+    """Return whether extraArgs load a custom parser."""
     return any(given.flag.name == flag for given in _read(model)[0])
 
 
-def _fault(found: Verdict, key: str) -> Fault:
-    return Fault(key=key_path(key, "extraArgs", found.index), text=found.text)
+def _error(found: ArgumentFinding, key: str) -> ConfigError:
+    return ConfigError(key=key_path(key, "extraArgs", found.index), text=found.text)
 
 
-def _verdicts(model: ModelSettings, facts: ModelFacts | None) -> list[Verdict]:
+def _verdicts(model: ModelSettings, facts: ModelFacts | None) -> list[ArgumentFinding]:
     given, errors = _read(model)
     judged = [verdict for one in given for verdict in _judged(one, model, facts)]
     misread = [_misread(error, model) for error in errors]
     counted = read_counted([one for one in given if one.index not in {error.index for error in errors}])
-    values = [Verdict(index=error.index, text=error.text, refuses=True) for error in counted.errors]
-    # One reason an argument: that the flag may not be there at all comes before its value, a refusal before a warning.
+    values = [ArgumentFinding(index=error.index, text=error.text, refuses=True) for error in counted.errors]
+    # One result per argument: an unknown flag before its value, and an error before a warning.
     order = [*(one for one in judged if not one.refuses), *values, *misread, *(one for one in judged if one.refuses)]
     last = {one.index: one for one in order}
     return [last[index] for index in sorted(last)]
@@ -72,9 +72,9 @@ def _read(model: ModelSettings) -> tuple[list[GivenFlag], list[Misread]]:
     return list(reading.flags), list(reading.errors)
 
 
-def _misread(error: Misread, model: ModelSettings) -> Verdict:
+def _misread(error: Misread, model: ModelSettings) -> ArgumentFinding:
     refuses = flag_table(model.vllm_version) is not None or not error.by_table
-    return Verdict(index=error.index, refuses=refuses, text=_words(error, model))
+    return ArgumentFinding(index=error.index, refuses=refuses, text=_words(error, model))
 
 
 def _words(error: Misread, model: ModelSettings) -> str:
@@ -92,18 +92,18 @@ def _words(error: Misread, model: ModelSettings) -> str:
 
 
 def _gone(written: str, name: str, version: str) -> str | None:
-    """Return what to do about a flag of older versions, which is no abbreviation of a new one."""
+    """Return advice about a flag of older versions that is not the prefix of a new one."""
     advice = dispositions().gone.get(name)
     return f"{written} is not a flag of vLLM {version}: {advice}" if advice else None
 
 
-def _judged(given: GivenFlag, model: ModelSettings, facts: ModelFacts | None) -> Iterator[Verdict]:
+def _judged(given: GivenFlag, model: ModelSettings, facts: ModelFacts | None) -> Iterator[ArgumentFinding]:
     refusal = _refusal(given, model, facts)
     if refusal:
-        yield Verdict(index=given.index, refuses=True, text=refusal)
+        yield ArgumentFinding(index=given.index, refuses=True, text=refusal)
         return
     for row in warnings_of(given, _quantization(facts)):
-        yield Verdict(index=given.index, refuses=False, text=f"{_shown(given)}: {row.reason}")
+        yield ArgumentFinding(index=given.index, refuses=False, text=f"{_shown(given)}: {row.reason}")
 
 
 def _refusal(given: GivenFlag, model: ModelSettings, facts: ModelFacts | None) -> str | None:
@@ -114,20 +114,23 @@ def _refusal(given: GivenFlag, model: ModelSettings, facts: ModelFacts | None) -
             return gone
     if name in table.secrets:
         return (
-            f"{given.written} would show a secret in the pod's command line: use the secret apiKey or "
-            "huggingFaceToken of the stack"
+            f"{given.written} would show a secret in the pod's command line: use the stack's secret apiKey or "
+            f"huggingFaceToken"
         )
     if any(SECRET_VALUE.search(value) for value in given.values):
-        return f"{given.written}: its value looks like a secret, which the pod's command line would show: remove it"
+        return (
+            f"{given.written}: its value looks like a secret, which would be visible in the pod's command line: "
+            "remove it"
+        )
     if name in table.owned:
         short = _other_name(given)
         setting = table.keys.get(name)
-        use = f"use {setting} of the model" if setting else "remove it"
-        return f"{given.written}{short} is set by vllm-eks itself: {use}"
+        use = f"use the model's key {setting}" if setting else "remove it"
+        return f"{given.written}{short} is set by vllm-eks: {use}"
     if name in STREAMER_FLAGS and model.weights and model.weights.source == S3:
-        return f"{given.written} is set by vllm-eks itself where weights are streamed from S3: remove it"
+        return f"{given.written} is set by vllm-eks when weights are streamed from S3: remove it"
     if name in PLUGINS and not model.own_image and "own_image" not in model.model_fields_set:
-        return f"{given.written}: the default image holds no such file: give image of the model, one that holds it"
+        return f"{given.written}: the default image does not contain this file: set image to one that does"
     row = next(refusals_of(given, _quantization(facts)), None)
     return f"{_shown(given)}: {row.reason}: {row.do}" if row else None
 
@@ -145,6 +148,6 @@ def _quantization(facts: ModelFacts | None) -> str:
 
 
 def _shown(given: GivenFlag) -> str:
-    """Show the flag with its value, where that is short."""
+    """Return the flag, with its value if that is short."""
     value = " ".join(given.values)
     return f"{given.written} {value}" if value and "." not in given.written and len(value) <= 40 else given.written

@@ -1,4 +1,4 @@
-"""The base of all settings, and what several of them share."""
+"""The base of all settings, and shared helpers."""
 
 import re
 from typing import Annotated, Any
@@ -12,23 +12,23 @@ from pydantic_core import CoreSchema
 from config.values import network_rules, rules
 
 ABSENT = "x-absent"
-"""The keyword of `config/schema.json` for what a missing key means, where the default value does not show it."""
+"""The keyword in `config/schema.json` for the meaning of a missing key, if the default value does not show it."""
 
 
 class InSchema:
-    """Adds to the JSON Schema of a type what its validator function checks. It checks nothing itself."""
+    """Adds to a type's JSON Schema what its validator function checks. It does not check anything itself."""
 
     def __init__(self, *, pattern: re.Pattern[str] | str | None = None, **keywords: Any) -> None:  # noqa: ANN401
         source = pattern.pattern if isinstance(pattern, re.Pattern) else pattern
         self._keywords = keywords | ({"pattern": f"^(?:{source})$"} if source else {})
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Return the schema of the type with the keywords added; Pydantic calls this."""
+        """Return the type's schema with the keywords added. Pydantic calls this."""
         return {**handler(schema), **self._keywords}
 
 
 def absent(meaning: str) -> JsonDict:
-    """Return the schema keyword that says what a missing key means, for `json_schema_extra`."""
+    """Return the schema keyword with the meaning of a missing key, for `json_schema_extra`."""
     return {ABSENT: meaning}
 
 
@@ -37,6 +37,6 @@ Image = Annotated[str, AfterValidator(rules.image), InSchema(pattern=rules.IMAGE
 
 
 class Settings(BaseModel):
-    """Base of all settings: unknown keys refused, no silent conversion of types, frozen."""
+    """Base of all settings: frozen, strict types, and no unknown keys."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)

@@ -1,4 +1,4 @@
-"""Whole numbers of a stack file, each with the largest value that makes sense and the reason."""
+"""Integers in a stack file, each with its largest sensible value and the reason."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -9,10 +9,10 @@ from config.settings.base import InSchema
 from vllm_eks.planner import bounds
 
 
-def _at_most(most: int, why: str) -> Callable[[int], int]:
+def _at_most(largest: int, why: str) -> Callable[[int], int]:
     def check(value: int) -> int:
-        if value > most:
-            raise ValueError(f"{value} is too large: {why}, so write {most} or less")
+        if value > largest:
+            raise ValueError(f"{value} is too large: {why}, so set {largest} or less")
         return value
 
     return check
@@ -23,7 +23,8 @@ Replicas = Annotated[
     Field(ge=1),
     AfterValidator(
         _at_most(
-            bounds.MOST_REPLICAS, "EKS holds 450 nodes in a node group by default, and more belong in several stacks"
+            bounds.MOST_REPLICAS,
+            "EKS allows 450 nodes per node group by default, and larger fleets need several stacks",
         )
     ),
     InSchema(maximum=bounds.MOST_REPLICAS),
@@ -31,30 +32,30 @@ Replicas = Annotated[
 TensorParallel = Annotated[
     int,
     Field(ge=1),
-    AfterValidator(_at_most(bounds.MOST_GPUS_PER_NODE, "no instance type has as many GPUs")),
+    AfterValidator(_at_most(bounds.MOST_GPUS_PER_NODE, "no instance type has so many GPUs")),
     InSchema(maximum=bounds.MOST_GPUS_PER_NODE),
 ]
 PipelineParallel = Annotated[
     int,
     Field(ge=1),
-    AfterValidator(_at_most(bounds.MOST_STAGES, "EKS holds 450 nodes in a node group by default")),
+    AfterValidator(_at_most(bounds.MOST_STAGES, "EKS allows 450 nodes per node group by default")),
     InSchema(maximum=bounds.MOST_STAGES),
 ]
 Tokens = Annotated[
     int,
     Field(ge=1),
-    AfterValidator(_at_most(bounds.MOST_TOKENS, "no model has such a context")),
+    AfterValidator(_at_most(bounds.MOST_TOKENS, "no model has such a long context")),
     InSchema(maximum=bounds.MOST_TOKENS),
 ]
 Sequences = Annotated[
     int,
     Field(ge=1),
-    AfterValidator(_at_most(bounds.MOST_SEQUENCES, "no GPU holds as many")),
+    AfterValidator(_at_most(bounds.MOST_SEQUENCES, "no GPU has memory for so many")),
     InSchema(maximum=bounds.MOST_SEQUENCES),
 ]
 Adapters = Annotated[
     int,
     Field(ge=1),
-    AfterValidator(_at_most(bounds.MOST_ADAPTERS, "each holds GPU memory")),
+    AfterValidator(_at_most(bounds.MOST_ADAPTERS, "each takes GPU memory")),
     InSchema(maximum=bounds.MOST_ADAPTERS),
 ]

@@ -1,4 +1,4 @@
-"""Where the third-party charts of a stack come from."""
+"""The sources of a stack's third-party charts."""
 
 from typing import Annotated
 
@@ -16,11 +16,11 @@ from vllm_eks.pins.charts import (
 
 
 class ChartOverride(Settings):
-    """Where one third-party chart comes from, when not from its publisher, and whether it is installed at all."""
+    """The source of one third-party chart, if it is not the publisher, and whether it is installed."""
 
     install: bool = Field(
         default=True,
-        description="Whether the stack installs the chart. Set `false` where an existing cluster has it already.",
+        description="Whether the stack installs the chart. Set `false` if an existing cluster already has it.",
         examples=[False],
     )
     repository: (
@@ -28,7 +28,7 @@ class ChartOverride(Settings):
         | None
     ) = Field(
         default=None,
-        description="The repository of the chart: an https:// index, or the oci:// folder that holds it.",
+        description="The chart's repository: an https:// index, or the oci:// folder that contains the chart.",
         examples=["oci://registry.example.com/charts"],
         json_schema_extra=absent("the publisher's repository"),
     )
@@ -46,10 +46,10 @@ class ChartOverride(Settings):
     )
 
     def over(self, published: ChartSource) -> ChartSource | None:
-        """Return the chart's source instead of the published one, with the same name; None: no chart.
+        """Return the chart's source, based on the published one, or None if it is not installed.
 
-        A chart of an OCI registry is named by its whole address (`oci://host/folder/name`), without a
-        repository; elsewhere by its name, beside a repository. A local folder has neither.
+        The name of a chart in an OCI registry is its whole address (`oci://host/folder/name`), without a repository.
+        Other charts have a name and a repository, and a local folder has neither.
         """
         if not self.install:
             return None
@@ -67,7 +67,7 @@ PUBLISHERS_CHART = absent("the publisher's chart, at the pinned version")
 
 
 class ChartsSettings(Settings):
-    """The third-party charts; many companies mirror them."""
+    """The third-party charts, which many companies mirror."""
 
     nvidia_device_plugin: ChartOverride = Field(
         default=ChartOverride(),
@@ -77,7 +77,7 @@ class ChartsSettings(Settings):
     )
     efa_device_plugin: ChartOverride = Field(
         default=ChartOverride(),
-        description="The chart of the EFA device plugin, installed where a model sets `efa`.",
+        description="The chart of the EFA device plugin, installed if a model sets `efa`.",
         examples=[{"repository": "oci://registry.example.com/charts"}],
         json_schema_extra=PUBLISHERS_CHART,
     )
@@ -90,7 +90,7 @@ class ChartsSettings(Settings):
 
     @property
     def sources(self) -> ControllerCharts:
-        """Where each chart comes from: the stack's own source, else the publisher's."""
+        """The source of each chart: the stack's own, or else the publisher's."""
         return ControllerCharts(
             nvidia_device_plugin=self.nvidia_device_plugin.over(NVIDIA_DEVICE_PLUGIN),
             leader_worker_set=self.leader_worker_set.over(LEADER_WORKER_SET),

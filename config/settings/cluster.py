@@ -1,4 +1,4 @@
-"""What a stack may say about its cluster."""
+"""The cluster section of a stack file."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ Principal = Annotated[str, AfterValidator(aws_names.principal_arn), InSchema(pat
 
 
 class ClusterSettings(Settings):
-    """The control plane and what its nodes run."""
+    """The control plane, and the versions that its nodes run."""
 
     model_config = ConfigDict(
         json_schema_extra={"anyOf": [{"required": ["publicAccessCidrs"]}, {"required": ["existing"]}]}
@@ -32,8 +32,8 @@ class ClusterSettings(Settings):
     existing: ExistingClusterSettings | None = Field(
         default=None,
         description=(
-            "A cluster that exists already, instead of a new one: its name, or `name` and `securityGroupIds`. It "
-            "needs `network.existing`."
+            "An existing cluster to use instead of a new one: its name, or `name` and `securityGroupIds`. It needs "
+            "`network.existing`."
         ),
         examples=["platform", {"name": "platform", "securityGroupIds": ["sg-0123456789abcdef0"]}],
         json_schema_extra={
@@ -42,16 +42,16 @@ class ClusterSettings(Settings):
             "pattern": f"^{aws_names.CLUSTER_NAME.pattern}$",
         },
     )
-    # Required of a new cluster, which only a cross check can say.
+    # Required for a new cluster, which only a cross-field check can express.
     public_access_cidrs: Annotated[
         tuple[PublicCidr, ...],
         AfterValidator(network_rules.public_access_cidrs),
-        InSchema(maxItems=network_rules.MOST_PUBLIC_CIDRS, uniqueItems=True),
+        InSchema(maxItems=network_rules.MAX_PUBLIC_CIDRS, uniqueItems=True),
     ] = Field(
         default=(),
         strict=False,
         description=(
-            "The public IPv4 ranges that may reach the Kubernetes API server. `[]` leaves the private endpoint only: "
+            "The public IPv4 ranges that may reach the Kubernetes API server. `[]` leaves only the private endpoint: "
             "then run `pulumi up` inside the network, or set `kubeconfigPath`."
         ),
         examples=[["203.0.113.7/32"], []],
@@ -63,7 +63,7 @@ class ClusterSettings(Settings):
         default=DEFAULT_KUBERNETES_VERSION,
         description=(
             f"The Kubernetes minor version, in quotes. Only {DEFAULT_KUBERNETES_VERSION} has pinned add-ons and node "
-            "images; with another, set `addonVersions` and `nodeReleaseVersion` too."
+            f"images. For another version, also set `addonVersions` and `nodeReleaseVersion`."
         ),
         examples=[DEFAULT_KUBERNETES_VERSION],
     )
@@ -71,7 +71,7 @@ class ClusterSettings(Settings):
         Field(
             default={},
             alias="addonVersions",
-            description=f"Versions of EKS add-ons, by add-on: {', '.join(sorted(ADDON_VERSIONS))}.",
+            description=f"The versions of EKS add-ons: {', '.join(sorted(ADDON_VERSIONS))}.",
             examples=[{"coredns": ADDON_VERSIONS["coredns"]}],
             json_schema_extra=absent("the pinned versions, in `vllm_eks/pins/eks.py`"),
         )
@@ -81,7 +81,7 @@ class ClusterSettings(Settings):
     ) = Field(
         default=None,
         alias="nodeReleaseVersion",
-        description="The release of the EKS AL2023 AMI, for system nodes and GPU nodes.",
+        description="The release of the EKS AL2023 AMI for system nodes and GPU nodes.",
         examples=[NODE_RELEASE_VERSION],
         json_schema_extra=absent(f"the pinned release, {NODE_RELEASE_VERSION}"),
     )
@@ -89,8 +89,8 @@ class ClusterSettings(Settings):
         default=(),
         strict=False,
         description=(
-            "ARNs of IAM users and roles that become cluster admins. Leave out the one that creates the cluster, "
-            "which is an admin already."
+            "ARNs of IAM users and roles that become cluster admins. Leave out the creator of the cluster, which is "
+            "already an admin."
         ),
         examples=[["arn:aws:iam::123456789012:role/admin"]],
     )
@@ -99,15 +99,15 @@ class ClusterSettings(Settings):
     ] = Field(
         default=SYSTEM_INSTANCE_TYPE,
         description=(
-            "The EC2 type of the two system nodes: x86-64, of size medium or above. Not every region sells the default."
+            "The EC2 type of the two system nodes: x86-64, size medium or larger. Not every region offers the default."
         ),
         examples=["m6i.large"],
     )
     kubeconfig_path: Annotated[str, AfterValidator(rules.kubeconfig_path)] | None = Field(
         default=None,
         description=(
-            "The path of a kubeconfig to use instead of the cluster's own, for a tunnel or a rehearsal. Its current "
-            "context must name a cluster, a user and a server."
+            "The path of a kubeconfig to use instead of the cluster's own, for example through a tunnel. Its current "
+            "context must have a cluster with a server, and a user."
         ),
         examples=["~/.kube/tunnel"],
         json_schema_extra=absent("the cluster's own kubeconfig"),
@@ -115,8 +115,8 @@ class ClusterSettings(Settings):
     deletion_protection: bool = Field(
         default=False,
         description=(
-            "Makes Pulumi refuse to delete the cluster or a model before anything goes, and EKS to delete the cluster. "
-            "Set it to `false` and run `pulumi up` to lift it."
+            "Makes Pulumi refuse to delete anything while it would delete the cluster or a model, and makes EKS "
+            "refuse to delete the cluster. To turn it off, set `false` and run `pulumi up`."
         ),
         examples=[True],
     )
@@ -128,7 +128,7 @@ class ClusterSettings(Settings):
 
     @property
     def spec(self) -> ClusterSpec:
-        """What the checks and the cluster's components take."""
+        """The settings for the checks and the cluster's components."""
         return ClusterSpec(
             kubernetes_version=self.kubernetes_version,
             node_release_version=self.node_release_version,
@@ -143,7 +143,7 @@ class ClusterSettings(Settings):
 
     @property
     def addon_versions(self) -> dict[str, str]:
-        """Every add-on's version: the stack's own where it gives one, else the pin."""
+        """The version of every add-on: the stack's own, or else the pin."""
         return {**ADDON_VERSIONS, **self.addon_overrides}
 
     @property

@@ -1,34 +1,34 @@
-"""The container images of a stack, for those who mirror them or cannot reach the internet."""
+"""The container images of a stack, for mirrors and clusters without internet access."""
 
 from pydantic import Field
 
 from config.settings.base import Image, Settings, absent
 from vllm_eks.pins.charts import ControllerImages
 from vllm_eks.pins.eks import COPY_IMAGE
-from vllm_eks.planner.engine.images import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION, READINESS_IMAGE
+from vllm_eks.planner.engine.images import DEFAULT_IMAGE, READINESS_IMAGE
 
-CHARTS_OWN = absent("the image that the chart names")
+CHARTS_OWN = absent("the chart's default image")
 
 
 class ImagesSettings(Settings):
-    """Every image that the stack itself names; images of EKS add-ons come from EKS's own registry in the region."""
+    """Every image that the stack sets. EKS add-ons use EKS's own registry in the region."""
 
     vllm: Image = Field(
         default=DEFAULT_IMAGE,
         description=(
-            "The image of models that set no `image`: a mirror of the default image, with the same vLLM "
-            f"{DEFAULT_VLLM_VERSION}."
+            "The image of models without `image`: a mirror of the default image, with the same vLLM "
+            "{DEFAULT_VLLM_VERSION}."
         ),
         examples=["registry.example.com/vllm:server-cuda-v2.3"],
     )
     hook: Image = Field(
         default=READINESS_IMAGE,
-        description="The image of the hook Job that waits for a model to answer: Python 3.11 or later, nothing else.",
+        description="The image of the hook Job that waits until a model answers. It needs only Python 3.11 or later.",
         examples=["registry.example.com/python:3.12.8"],
     )
     weights_copy: Image = Field(
         default=COPY_IMAGE,
-        description="The image of the Job that copies weights to S3: Python 3.11 or later with boto3.",
+        description="The image of the Job that copies weights to S3. It needs Python 3.11 or later with boto3.",
         examples=["registry.example.com/lambda-python:3.13"],
     )
     leader_worker_set: Image | None = Field(
@@ -51,7 +51,7 @@ class ImagesSettings(Settings):
     )
 
     @property
-    def of_controllers(self) -> ControllerImages:
+    def controller_images(self) -> ControllerImages:
         """The images of the third-party charts."""
         return ControllerImages(
             nvidia_device_plugin=self.nvidia_device_plugin,

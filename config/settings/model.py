@@ -1,4 +1,4 @@
-"""What a stack may say about one served model, as a pydantic model."""
+"""The settings of one served model, as a pydantic model."""
 
 import json
 
@@ -32,9 +32,9 @@ from vllm_eks.specs.weights import WeightsSpec
 
 
 class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKeys):
-    """One served model and the GPU nodes under it. Bases are named last first: errors follow the order of fields."""
+    """One served model and its GPU nodes. The bases are in reverse order, because errors follow the order of fields."""
 
-    # `config.cross_field` checks what the schema says here, with better words.
+    # `config.cross_field` checks what the schema states here, with better texts.
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [{"required": ["zone"]}, {"required": ["zones"]}],
@@ -49,11 +49,11 @@ class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKey
 
     @property
     def vllm_version(self) -> str:
-        """The vLLM release inside its image."""
+        """The vLLM version in its image."""
         return self.own_vllm_version or DEFAULT_VLLM_VERSION
 
     def serving_options(self) -> ServingOptions:
-        """Return the wishes the planner takes, with its own defaults for what the stack does not say."""
+        """Return the planner's options, with its defaults for missing keys."""
         default = ServingOptions()
         return ServingOptions(
             tensor_parallel_size=self.tensor_parallel_size,
@@ -114,7 +114,7 @@ class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKey
         )
 
     def gpu_nodes(self, plan: Plan) -> GpuNodes:
-        """Return where the plan's nodes stand and how they are paid for."""
+        """Return the placement and the capacity type of the plan's nodes."""
         return GpuNodes(
             plan=plan,
             zones=self.node_zones,
@@ -128,16 +128,16 @@ class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKey
 
     @property
     def lora_slots(self) -> int:
-        """Adapters that one batch can hold: as many as wished, else one for each."""
+        """The number of adapters in one batch: as set, or else all."""
         return (self.max_loras or len(self.lora_modules)) if self.lora_modules else 0
 
     @property
     def is_copied(self) -> bool:
-        """Whether the stack copies its weights into a bucket."""
+        """Whether the stack copies its weights to a bucket."""
         return self.weights.source == S3 and self.weights.s3_uri is None
 
     def weights_spec(self, plan: Plan) -> WeightsSpec:
-        """Return where its weights come from."""
+        """Return the source of its weights."""
         return WeightsSpec(
             model=self.model,
             revision=self.revision or plan.model.revision,
@@ -147,7 +147,7 @@ class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKey
         )
 
     def serving_spec(self, name: str, images: ImagesSettings) -> ServingSpec:
-        """Return what the chart needs beside the plan; the model's own image comes before the stack's."""
+        """Return what the chart needs besides the plan. The model's image has priority over the stack's."""
         return ServingSpec(
             name=name,
             image=self.own_image or images.vllm,

@@ -1,4 +1,4 @@
-"""What a stack may say about its network."""
+"""The network section of a stack file."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ class NetworkSettings(Settings):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["zones"]}, {"required": ["existing"]}]})
 
-    # strict=False on tuples only: a list of the file becomes a tuple; its items stay strict.
+    # strict=False only for tuples, so that a list in the file becomes a tuple. Its items are still strict.
     given_zones: Annotated[
         tuple[Zone, ...], AfterValidator(network_rules.zones), InSchema(minItems=2, uniqueItems=True)
     ] = Field(
@@ -23,11 +23,11 @@ class NetworkSettings(Settings):
         strict=False,
         alias="zones",
         description=(
-            "Two or more availability zones of `aws:region`. A zone's subnets follow from its letter, so to add, "
-            "remove or reorder zones moves no other zone's subnets."
+            "Two or more availability zones of `aws:region`. A zone's letter determines its subnets, so adding, "
+            "removing or reordering zones does not affect the others."
         ),
         examples=[["us-west-2a", "us-west-2b"]],
-        json_schema_extra=absent("required, unless `existing.subnets` is set"),
+        json_schema_extra=absent("required unless `existing.subnets` is set"),
     )
     cidr: Annotated[str, AfterValidator(network_rules.network_cidr), InSchema(pattern=network_rules.VPC_CIDR)] = Field(
         default="10.0.0.0/16",
@@ -37,26 +37,26 @@ class NetworkSettings(Settings):
     nat_gateways: NatGateways = Field(
         default="single",
         description=(
-            "`single`: one NAT gateway for all zones, and its zone's failure cuts off the others. `perZone`: one in "
-            "each zone."
+            "`single`: one NAT gateway for all zones. If its zone fails, no zone has internet access. `perZone`: one "
+            "NAT gateway in each zone."
         ),
         examples=["perZone"],
     )
     existing: ExistingNetworkSettings | None = Field(
         default=None,
-        description="A VPC that exists already, instead of a new one.",
+        description="An existing VPC to use instead of a new one.",
         examples=[{"vpcId": "vpc-0123456789abcdef0", "subnetTags": {"tier": "private"}}],
         json_schema_extra=absent("the stack creates a VPC"),
     )
 
     @property
     def zones(self) -> tuple[str, ...]:
-        """The zones: those given, else those of the existing subnets; sorted, so that the order in the file is free."""
+        """The zones, or else those of the existing subnets. Sorted, so that their order in the file does not matter."""
         return tuple(sorted(self.given_zones or (self.existing.subnets if self.existing else ())))
 
     @property
     def spec(self) -> NetworkSpec:
-        """What the checks and the network's components take."""
+        """The settings for the checks and the network's components."""
         return NetworkSpec(
             zones=self.zones,
             cidr=self.cidr,

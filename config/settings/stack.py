@@ -1,8 +1,8 @@
-"""The settings a stack may give, as pydantic models: camelCase in the file, snake_case here.
+"""The settings of a stack, as pydantic models: camelCase in the file, snake_case here.
 
-A model checks each value by itself; what needs two values or the planner's data is in `config.cross_field.stack`, so
-that one wrong value hides no other fault. `config/schema.json` and the reference pages are generated from the fields'
-descriptions, examples and constraints (`make generate`).
+A model checks each value on its own. Checks of several values, or of the planner's data, are in
+`config.cross_field.stack`, so that one wrong value does not hide other errors. `config/schema.json` and the reference
+pages are generated from the fields' descriptions, examples and constraints (`make generate`).
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from config.settings.network import NetworkSettings
 
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
-    """Everything under the project's name in `Pulumi.<stack>.yaml`, but for the secrets."""
+    """Everything under the project's name in `Pulumi.<stack>.yaml`, except the secrets."""
 
     network: NetworkSettings
     cluster: ClusterSettings
@@ -30,10 +30,10 @@ class StackSettings:
 
     @property
     def any_copied_weights(self) -> bool:
-        """Whether any model's weights are copied, so that a bucket is needed."""
+        """Whether the stack copies any model's weights, so that it needs a bucket."""
         return any(model.is_copied for model in self.models.values())
 
     @property
     def any_efa(self) -> bool:
-        """Whether any model asks for EFA, so that its device plugin is needed."""
+        """Whether any model uses EFA, so that the stack needs its device plugin."""
         return any(model.efa for model in self.models.values())

@@ -1,21 +1,21 @@
-"""What zones and address ranges of a stack file may look like; as in `config.values.rules`."""
+"""Checks zones and address ranges of a stack file, like `config.values.rules`."""
 
 import re
 from ipaddress import IPv4Network, ip_network
 
 from config.values import rules
 
-MOST_PUBLIC_CIDRS = 40
+MAX_PUBLIC_CIDRS = 40
 """EKS service quotas: public endpoint access CIDR ranges per cluster, not adjustable."""
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)?-(central|(north|south)?(east|west)?(?<!-))-\d")
 ZONE_LETTERS = "abcdefgh"
-"""The address plan has room for eight zones; no region has more than six."""
+"""The address plan has room for eight zones. No region has more than six."""
 ZONE = re.compile(REGION.pattern + "[a-z]")
 ZONE_IN_ADDRESS_PLAN = f"{REGION.pattern}[{ZONE_LETTERS[0]}-{ZONE_LETTERS[-1]}]"
-"""As `zone` accepts it, for the JSON Schema."""
+"""What `zone` accepts, for the JSON Schema."""
 IPV4_CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}"
 VPC_CIDR = r"\d{1,3}(\.\d{1,3}){3}/(1[6-9]|20)"
-# Where a VPC's addresses may come from: RFC 1918, and RFC 6598 which EKS takes too.
+# Allowed ranges of a VPC's addresses: RFC 1918, and RFC 6598, which EKS also accepts.
 VPC_RANGES = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
 
 
@@ -24,16 +24,16 @@ def zone(value: str) -> str:
     if ZONE.fullmatch(value):
         if value[-1] not in ZONE_LETTERS:
             raise ValueError(
-                f"{value!r} is not an availability zone: their letters are {ZONE_LETTERS[0]} to {ZONE_LETTERS[-1]}"
+                f"{value!r} is not an availability zone: use a letter from {ZONE_LETTERS[0]} to {ZONE_LETTERS[-1]}"
             )
         return value
     if REGION.fullmatch(value):
         raise ValueError(f"{value!r} is a region, not a zone: add the zone's letter, as in {value}a")
-    raise ValueError(f"{value!r} is not an availability zone: write a region and a letter, such as us-west-2a")
+    raise ValueError(f"{value!r} is not an availability zone: use a region and a letter, such as us-west-2a")
 
 
 def zones(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Accept two or more distinct zones: EKS puts its control plane into two."""
+    """Accept two or more distinct zones, because EKS needs two for its control plane."""
     if len(value) < 2:
         raise ValueError(f"{rules.list_of(value)} has too few zones: EKS needs two or more, so add another")
     return rules.distinct(value)
@@ -42,38 +42,38 @@ def zones(value: tuple[str, ...]) -> tuple[str, ...]:
 def node_zones(value: tuple[str, ...]) -> tuple[str, ...]:
     """Accept two or more distinct zones for the replicas of one model."""
     if len(value) < 2:
-        raise ValueError(f"{rules.list_of(value)} is not several zones: write zone, with the one zone of its nodes")
+        raise ValueError(f"{rules.list_of(value)} needs two or more zones: use zone for a single one")
     return rules.distinct(value)
 
 
 def network_cidr(value: str) -> str:
-    """Accept the VPC's range: private, and /16 to /20 so that eight zones find room."""
+    """Accept the VPC's range: private, and /16 to /20, so that eight zones fit."""
     network = _ipv4_network(value, example="10.0.0.0/16")
     if not any(network.subnet_of(private) for private in VPC_RANGES):
         ranges = ", ".join(map(str, VPC_RANGES))
-        raise ValueError(f"{value!r} is not private: take a range inside one of {ranges}")
+        raise ValueError(f"{value!r} is not private: use a range inside one of {ranges}")
     if not 16 <= network.prefixlen <= 20:
-        raise ValueError(f"{value!r} has the wrong size: write a prefix length from /16 to /20")
+        raise ValueError(f"{value!r} has the wrong size: use a prefix length from /16 to /20")
     return value
 
 
 def public_access_cidrs(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Accept as many distinct ranges as EKS takes."""
-    if len(value) > MOST_PUBLIC_CIDRS:
+    """Accept at most as many distinct ranges as EKS allows."""
+    if len(value) > MAX_PUBLIC_CIDRS:
         raise ValueError(
-            f"{len(value)} ranges are too many: EKS takes {MOST_PUBLIC_CIDRS} a cluster and raises that for nobody, so "
-            "join neighbours into larger ranges"
+            f"{len(value)} ranges are too many: EKS allows {MAX_PUBLIC_CIDRS} per cluster and does not raise this "
+            f"limit, so merge neighbouring ranges"
         )
     return rules.distinct(value)
 
 
 def public_access_cidr(value: str) -> str:
-    """Accept one range of callers of the public API endpoint; EKS refuses private ones there."""
+    """Accept one public range that may call the API endpoint. EKS refuses private ranges there."""
     network = _ipv4_network(value, example="203.0.113.0/24")
     if any(network.subnet_of(private) for private in VPC_RANGES):
         raise ValueError(
-            f"{value!r} is a private range, which never reaches the public endpoint: write the public addresses "
-            "your callers come from (the private endpoint is always on)"
+            f"{value!r} is a private range, which never reaches the public endpoint: use the public addresses of your "
+            f"clients (the private endpoint is always on)"
         )
     return value
 
@@ -82,11 +82,11 @@ def _ipv4_network(value: str, *, example: str) -> IPv4Network:
     try:
         network = ip_network(value, strict=False)
     except ValueError:
-        raise ValueError(f"{value!r} is not a CIDR: write an address and a prefix length, such as {example}") from None
+        raise ValueError(f"{value!r} is not a CIDR: use an address and a prefix length, such as {example}") from None
     if not isinstance(network, IPv4Network):
-        raise ValueError(f"{value!r} is an IPv6 range: this cluster is IPv4, so write an IPv4 range")
+        raise ValueError(f"{value!r} is an IPv6 range, and the cluster uses IPv4: use an IPv4 range")
     if "/" not in value:
-        raise ValueError(f"{value!r} has no prefix length: write {value}/32 for this one address")
+        raise ValueError(f"{value!r} has no prefix length: use {value}/32 for a single address")
     if str(network) != value:
-        raise ValueError(f"{value!r} has bits set after its prefix: write {network}")
+        raise ValueError(f"{value!r} has bits set after its prefix: use {network}")
     return network

@@ -1,4 +1,4 @@
-"""What the options of a model's endpoint may look like; as in `config.values.rules`."""
+"""Checks options of a model's endpoint, like `config.values.rules`."""
 
 import re
 from typing import Any
@@ -13,15 +13,15 @@ SERVED_NAME = re.compile(r"[A-Za-z0-9][\w.:/@-]*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 REVISION = re.compile(r"[A-Za-z0-9][\w./-]{0,199}")
-DATE_OF_PULUMI = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
-"""What Pulumi makes of a date without quotes."""
+DATE_FROM_PULUMI = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
+"""A date without quotes after Pulumi has parsed it."""
 ADAPTER_PLACE = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def parser_name(value: str) -> str:
-    """Accept what may be a parser's name; the version decides which exist (`config.cross_field.versions`)."""
+    """Accept a valid parser name. `config.cross_field.versions` checks whether the version has it."""
     if not PARSER_NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is not a parser's name: write one such as hermes, or auto")
+        raise ValueError(f"{value!r} is not a valid parser name: use one such as hermes, or auto")
     return value
 
 
@@ -42,7 +42,7 @@ def mm_schema() -> dict[str, Any]:
 
 
 def rope_scaling(value: dict[str, Any]) -> dict[str, Any]:
-    """Accept a rope scaling of vLLM's, under its old name `type` or `rope_type`."""
+    """Accept a rope scaling with vLLM's names, with `rope_type` or its old name `type`."""
     parse_rope_scaling(value)
     return value
 
@@ -55,11 +55,11 @@ def rope_schema() -> dict[str, Any]:
 
 
 def served_names(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Accept further names that clients may send, such as a Hugging Face id."""
+    """Accept other names that clients may send, such as a Hugging Face ID."""
     for index, name in enumerate(value):
         if not SERVED_NAME.fullmatch(name):
             raise ValueError(
-                f"{name!r} is no name for a model: use letters, digits and ._:/@-, as in gpt-4o or org/model"
+                f"{name!r} is not a valid model name: use letters, digits and ._:/@-, such as gpt-4o or org/model"
             )
         if name in value[:index]:
             raise ValueError(f"{name!r} is listed twice: remove one")
@@ -67,23 +67,23 @@ def served_names(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def revision(value: str) -> str:
-    """Accept a commit, or the name of a branch or a tag: what the Hub takes as a revision."""
-    if DATE_OF_PULUMI.match(value):
-        raise ValueError(f"{value!r} is a date: give the commit's full hash of 40 digits")
+    """Accept a commit, a branch or a tag: any revision that the Hub accepts."""
+    if DATE_FROM_PULUMI.match(value):
+        raise ValueError(f"{value!r} is a date: set the full commit hash (40 digits)")
     if not REVISION.fullmatch(value) or ".." in value:
-        raise ValueError(f"{value!r} is not a revision: give the commit's full hash of 40 digits")
+        raise ValueError(f"{value!r} is not a revision: set the full commit hash (40 digits)")
     if SHORT_COMMIT.fullmatch(value) and not value.isdecimal():
         raise ValueError(
-            f"{value!r} is a shortened commit, which the Hub does not take: give its full hash of 40 digits"
+            f"{value!r} is a shortened commit hash, which the Hub does not accept: set the full hash (40 digits)"
         )
     return value
 
 
 def lora_modules(value: dict[str, str]) -> dict[str, str]:
-    """Accept adapters: the name clients ask for, and a Hugging Face id."""
+    """Accept LoRA adapters: the name that clients send, and a Hugging Face ID."""
     for name, place in value.items():
         if not ADAPTER_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name for an adapter: use letters, digits, ., _ and -")
+            raise ValueError(f"{name!r} is not a valid adapter name: use letters, digits, ., _ and -")
         if not ADAPTER_PLACE.fullmatch(place):
-            raise ValueError(f"{name}: {place!r} is not a Hugging Face id: write organization/name")
+            raise ValueError(f"{name}: {place!r} is not a Hugging Face ID: use organization/name")
     return value

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.chart_rendering import render_text, with_value
 from vllm_eks.pods.causes import cause_of
-from vllm_eks.pods.crashes import crash_of
+from vllm_eks.pods.crashes import crash_text
 from vllm_eks.pods.engine import state_of
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ def ended(pod: Any, within: float) -> tuple[int, str, str]:
     code, said = pod.wait(within + LATE_SECONDS), message(pod).read_text()
     state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "message": said}}
     status = {"containerStatuses": [{"name": "vllm", "state": state}]}
-    crash = crash_of({"metadata": {"name": pod.name}, "status": status}, "")
+    crash = crash_text({"metadata": {"name": pod.name}, "status": status}, "")
     cause = cause_of(crash)
     assert said == "" or f"exit code {code}" in crash
     return code, said, cause.code if cause else ""

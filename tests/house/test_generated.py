@@ -29,7 +29,7 @@ def test_make_generate_runs_the_generator() -> None:
 
 
 def test_a_template_with_a_place_that_nothing_fills_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"places and fillings differ: .*'network'"):
+    with pytest.raises(ValueError, match=r"placeholders and values differ: .*'network'"):
         page("stack-file.md", {})
 
 

@@ -30,7 +30,7 @@ BANNED = {
 }
 """Pattern -> what to write."""
 CHAIN_OF_OF = re.compile(r"\bof(?: [\w'`/-]+){1,3} of(?: [\w'`/-]+){1,3} of\b")
-MOST_WORDS = 40
+MAX_WORDS = 40
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "contributing").rglob("*.md")])
 """Generated pages too: they speak with the descriptions in the code."""
 SPEAKING = ("checks", "config", "components", "vllm_eks")
@@ -72,7 +72,7 @@ def test_a_page_has_no_phrase_that_readers_stumble_over(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_has_short_sentences(page: Path) -> None:
     sentences = [one for paragraph in paragraphs_of(prose_of(page)) for one in sentences_of(paragraph)]
-    assert [one for one in sentences if len(one.split()) > MOST_WORDS] == []
+    assert [one for one in sentences if len(one.split()) > MAX_WORDS] == []
     assert [one for one in sentences if one.count(";") > 1] == []
 
 

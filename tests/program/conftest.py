@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.previews import PROJECT, ROOT, Shown
-from vllm_eks.cli.preview import EVERYTHING_SHORT, Wanted, _run, run_preview
+from vllm_eks.cli.preview import SHORT_PREVIEW, PreviewOptions, _run, run_preview
 from vllm_eks.preview.recording import Recording
 from vllm_eks.stack_files.stack_file import StackFile
 
@@ -26,7 +26,7 @@ def preview(capsys: pytest.CaptureFixture[str], recorded_stack: Callable[[str], 
         return ran[key]
 
     def run(
-        folder: Path = ROOT, stack: str = "dev", wanted: Wanted = EVERYTHING_SHORT, *, again: bool = False
+        folder: Path = ROOT, stack: str = "dev", wanted: PreviewOptions = SHORT_PREVIEW, *, again: bool = False
     ) -> Shown:
         with pytest.MonkeyPatch.context() as patch:
             if not again:

@@ -131,7 +131,7 @@ def changes(old: Registration, new: Registration) -> set[str]:
 
 
 def forces_replacement(one: Registration, changed: set[str], provider: Registration | None) -> bool:
-    """Tell by the provider's schema; a property it says nothing of is a fault of the table."""
+    """Tell by the provider's schema; a property it says nothing of is an error of the table."""
     type_ = one.type
     mutable = provider is not None and provider.inputs.get("enableSecretMutable") == "true"
     if type_ == SECRET and mutable and not one.inputs.get("immutable"):

@@ -10,7 +10,7 @@ import pytest
 from tests.support.json_paths import json_paths
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_235B, SCOUT
 from tests.support.previews import ROOT, Shown
-from vllm_eks.cli.preview import Wanted
+from vllm_eks.cli.preview import PreviewOptions
 from vllm_eks.cli.views.json_keys import PREVIEW_KEYS
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
@@ -112,14 +112,13 @@ def test_the_preview_begins_with_its_answer_then_plan_topology_price_and_checks(
     lines = found.stdout.splitlines()
     asked = sum(line.startswith("unknown  to check: ") for line in lines)
     assert lines[0] == (
-        f"Yes, if your account allows it: 1 x g5.48xlarge, $16.66/h; {asked} questions only your account can answer, "
-        "1 warning."
+        f"Yes, if your account allows it: 1 x g5.48xlarge, $16.66/h; {asked} checks that need your account, 1 warning."
     )
     assert lines[1] == "Offline preview of stack dev in us-west-2: nothing is created, and AWS is not contacted."
     assert lines[2].startswith("warning  cluster.publicAccessCidrs: 0.0.0.0/0 exposes the Kubernetes API to the int")
     assert parts_of(found.stdout) == ["Plan", "Topology", "Price", "Checks"]
     assert "unknown  to check: g5.48xlarge is offered in us-west-2a\n         aws ec2 describe-instance" in found.stdout
-    assert "To see them: --resources" in lines[-1]
+    assert "--resources lists them" in lines[-1]
 
 
 def test_what_is_to_be_set_first_is_the_answer(preview: Callable[..., Shown]) -> None:
@@ -127,11 +126,11 @@ def test_what_is_to_be_set_first_is_the_answer(preview: Callable[..., Shown]) ->
     assert found.returncode == 0
     first = found.stdout.splitlines()[0]
     assert first.startswith(f"Not yet: huggingFaceToken is not set, and {SCOUT} is gated on Hugging Face: pulumi up")
-    assert re.search(r"\. Then: 2 x g5.48xlarge, \$32.96/h; \d+ questions only your account can answer, 1 warn", first)
+    assert re.search(r"\. Then: 2 x g5.48xlarge, \$32.96/h; \d+ checks that need your account, 1 warn", first)
 
 
 def test_resources_and_values_are_shown_on_request(preview: Callable[..., Shown]) -> None:
-    found = preview(ROOT, "dev", Wanted(resources=True, values=True)).stdout
+    found = preview(ROOT, "dev", PreviewOptions(resources=True, values=True)).stdout
     assert parts_of(found) == ["Plan", "Topology", "Resources", "Helm values", "Price", "Checks"]
     assert "vllm-eks-dev-vpc  aws:ec2/vpc:Vpc" in found
     assert "# llama-4-scout (" in found
@@ -145,21 +144,21 @@ def test_every_warning_of_pulumi_s_log_is_in_the_preview_and_in_its_answer(
     program = project / "__main__.py"
     program.write_text(program.read_text() + '\npulumi.log.warn("the last word")\npulumi.log.info("by the way")\n')
     lines = preview(project).stdout.splitlines()
-    assert lines[0].endswith(" questions only your account can answer, 3 warnings.")
+    assert lines[0].endswith(" checks that need your account, 3 warnings.")
     assert lines[3:6] == [
-        "warning  vllm-eks:apiKey is in plain text in the stack file: run pulumi config set --secret apiKey, and "
-        "replace the secret itself if others have seen the file",
+        "warning  vllm-eks:apiKey is in plaintext in the stack file: run pulumi config set --secret apiKey, and "
+        "replace the secret if others have seen the file",
         "warning  the last word",
         "info     by the way",
     ]
-    assert json.loads(preview(project, "dev", Wanted(as_json=True)).stdout)["warnings"][1:] == [
+    assert json.loads(preview(project, "dev", PreviewOptions(as_json=True)).stdout)["warnings"][1:] == [
         lines[3].removeprefix("warning  "),
         "the last word",
     ]
 
 
 def test_json_is_one_object_with_the_answer_plans_checks_price_and_counts(preview: Callable[..., Shown]) -> None:
-    found = preview(ROOT, "dev", Wanted(as_json=True))
+    found = preview(ROOT, "dev", PreviewOptions(as_json=True))
     told = json.loads(found.stdout)
     assert list(json_paths(told, PREVIEW_KEYS)) == list(PREVIEW_KEYS)
     assert (found.returncode, found.stderr) == (0, "")
@@ -199,7 +198,7 @@ def test_a_price_that_the_region_does_not_have_is_unknown_in_the_answer_too(
     )
     assert "unknown in eu-central-1 (16.29 in us-east-1)" in found
     assert "To look up instance types: vllm-eks catalog refresh --region eu-central-1" in found
-    price = json.loads(preview(project, "dev", Wanted(as_json=True)).stdout)["price"]
+    price = json.loads(preview(project, "dev", PreviewOptions(as_json=True)).stdout)["price"]
     assert (price["usd_per_hour"], price["usd_per_hour_at_least"]) == (None, pytest.approx(0.005))
 
 

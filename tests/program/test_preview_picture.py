@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.plans import SCOUT
 from tests.support.previews import ROOT, Shown
-from vllm_eks.cli.preview import Wanted
+from vllm_eks.cli.preview import PreviewOptions
 from vllm_eks.preview.recording import record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -24,7 +24,7 @@ def test_the_topology_shows_everything_once_control_plane_and_ways_in_and_out_to
     assert topology.count("llama-4-scout: 1 x g5.48xlarge, no placement group") == 1
     assert topology.count("GPU ") == 8
     for once in (
-        "EKS control plane vllm-eks-dev, Kubernetes 1.36: its API is open to 0.0.0.0/0 and the VPC",
+        "EKS control plane vllm-eks-dev, Kubernetes 1.36: its API can be reached from 0.0.0.0/0 and the VPC",
         "internet gateway: private subnets reach the internet through the NAT gateway; no inbound traffic",
         "S3 endpoint (gateway): traffic to it bypasses NAT",
         "system nodes: 2 x m7i.large, spread over us-west-2a and us-west-2b",
@@ -102,7 +102,7 @@ def test_a_plan_that_does_not_fit_stops_the_preview_with_the_numbers(
     assert found.stderr.splitlines()[0] == f"models.llama-4-scout: {SCOUT} does not fit g5.48xlarge:"
     assert "would work: pipelineParallelSize: 2: 2 x g5.48xlarge ($32.58/h)" in found.stderr
     assert "Traceback" not in found.stderr
-    refused = preview(project, "prod", Wanted(as_json=True))
+    refused = preview(project, "prod", PreviewOptions(as_json=True))
     told = json.loads(refused.stdout)
     assert (refused.returncode, told["verdict"], told["resources"]) == (3, "no", {})
     assert told["models"]["llama-4-scout"]["plan"]["refusals"][0]["code"] == "weights_do_not_fit"
@@ -113,7 +113,7 @@ def test_a_folder_without_the_program_is_told(preview: Callable[..., Shown], pro
     found = preview(project)
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr == (
-        f"there is no __main__.py in {project}: the preview runs the program; give its folder with --folder\n"
+        f"there is no __main__.py in {project}: the preview runs the program, so set --folder to its folder\n"
     )
 
 
@@ -136,6 +136,6 @@ def test_the_program_reads_top_to_bottom_on_two_screens() -> None:
 def test_a_model_without_a_pinned_commit_is_named(preview: Callable[..., Shown]) -> None:
     shown = " ".join(preview().stdout.split())
     assert (
-        "no commit is pinned, so each start on a new node downloads the newest one of the model's repository: "
+        "no commit is pinned, so each start on a new node downloads the newest commit of the model's repository: "
         "set revision, or run vllm-eks lock ORGANIZATION/NAME"
     ) in shown

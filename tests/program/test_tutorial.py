@@ -48,7 +48,7 @@ def test_the_tutorial_has_the_preview_s_numbers(dev: str) -> None:
         "gigabytes": re.search(r"start on new nodes: (\d+ GB)", dev),
         "NAT": re.search(r"(\$[\d.]+) for NAT", dev),
         "start from the Hub": re.search(r"download nothing; (\d+ s)", dev),
-        "start from S3": re.search(r"nothing for a start; (\d+ s)", dev),
+        "start from S3": re.search(r"free at each start; (\d+ s)", dev),
     }
     assert {name for name, match in shown.items() if match is None or match[1] not in TUTORIAL} == set()
 
@@ -78,7 +78,7 @@ def test_the_words_for_a_key_that_goes_are_those_of_the_command() -> None:
 
 
 def test_the_capacity_page_has_the_start_of_the_dev_model(dev: str) -> None:
-    for pattern in (r"download nothing; (\d+ s)", r"(\$[\d.]+) for NAT", r"nothing for a start; (\d+ s)"):
+    for pattern in (r"download nothing; (\d+ s)", r"(\$[\d.]+) for NAT", r"free at each start; (\d+ s)"):
         match = re.search(pattern, dev)
         assert match
         assert match[1] in CAPACITY

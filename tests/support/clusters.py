@@ -27,7 +27,7 @@ ARGS = ClusterArgs(
         vpc_id="vpc-1",
         public=["subnet-pub-a", "subnet-pub-b"],
         private=["subnet-a", "subnet-b", "subnet-c"],
-        of_system_nodes=["subnet-a", "subnet-b"],
+        for_system_nodes=["subnet-a", "subnet-b"],
     ),
     tags={"team": "serving"},
     template_tags={"vllm-eks/stack": "vllm-dev"},

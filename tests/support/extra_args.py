@@ -1,6 +1,6 @@
 """What a stack's extraArgs are told."""
 
-from config.cross_field.extra_args import extra_args_faults, extra_args_warnings
+from config.cross_field.extra_args import extra_args_errors, extra_args_warnings
 from config.settings.model import ModelSettings
 from tests.support.stack_config import model
 from vllm_eks.planner.engine.flag_tables import table_versions
@@ -11,10 +11,10 @@ OWN = {"image": "registry.example/vllm:1"}
 
 
 def said(*args: str, version: str = "0.27.0", **settings: object) -> tuple[list[str], list[str]]:
-    """Return the faults and the warnings of a list of arguments."""
+    """Return the errors and the warnings of a list of arguments."""
     given = ModelSettings.model_validate(model(**OWN, vllmVersion=version, extraArgs=list(args), **settings))
     facts = find_model(given.model)
     return (
-        [str(fault) for fault in extra_args_faults(given, facts, "m")],
+        [str(error) for error in extra_args_errors(given, facts, "m")],
         [str(warning) for warning in extra_args_warnings(given, facts, "m")],
     )

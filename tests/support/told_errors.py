@@ -8,7 +8,7 @@ from tests.support.stack_config import model
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.stack_files.read import read_stack_file
 
-LONGEST_LINE = 1200
+MAX_LINE_LENGTH = 1200
 
 
 def good_config() -> dict[str, Any]:
@@ -28,5 +28,5 @@ def told(folder: Path, text: str | bytes) -> list[str]:
         return []
     except WrongQuestion as refused:
         lines = str(refused).splitlines()
-    assert [line for line in lines if len(line) > LONGEST_LINE or "Traceback" in line] == []
+    assert [line for line in lines if len(line) > MAX_LINE_LENGTH or "Traceback" in line] == []
     return lines

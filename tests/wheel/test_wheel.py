@@ -76,7 +76,7 @@ def test_the_preview_says_that_the_program_needs_pulumi(run: Run) -> None:
     found = run("preview", "--folder", str(ROOT))
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr == (
-        "the preview runs the program with Pulumi's SDK, and pulumi is not installed here: run the vllm-eks of the "
+        "the preview runs the program with Pulumi's SDK, and pulumi is not installed: use the vllm-eks of the "
         "program's own .venv (make setup), or install 'vllm-eks[program]'\n"
     )
 

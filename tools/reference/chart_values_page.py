@@ -1,4 +1,4 @@
-"""`docs/reference/chart-values.md`: every value of the chart, from its schema, its defaults and their comments."""
+"""`docs/reference/chart-values.md`: all values of the chart, from its schema, its defaults and their comments."""
 
 import json
 import re
@@ -17,7 +17,7 @@ def chart_values_page() -> str:
     """Return the page.
 
     Raises:
-        ValueError: values.yaml says nothing of a key that the schema has.
+        ValueError: A key in the schema has no comment in values.yaml.
     """
     schema = json.loads((CHART / "values.schema.json").read_text())
     text = (CHART / "values.yaml").read_text()
@@ -31,7 +31,8 @@ def chart_values_page() -> str:
 def comments(text: str, known: Collection[str]) -> Mapping[str, str]:
     """Return the comment above each key of values.yaml, by the key's dotted path.
 
-    A key without a default is commented out, with an example: `known` has the paths that tell it from text.
+    A key without a default is commented out, with an example. `known` has all paths, to distinguish such keys from
+    text.
     """
     found: dict[str, str] = {}
     above: list[str] = []
@@ -79,7 +80,7 @@ def _rows(
 
 
 def _form(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    """Say what kind of value it is."""
+    """Return the kind of a value."""
     kinds = schema.get("type", "")
     if "oneOf" in schema:
         return "text or null"

@@ -1,4 +1,4 @@
-"""`docs/reference/command-line.md`: every command, from click's own definitions."""
+"""`docs/reference/command-line.md`: all commands, from click's definitions."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from tools.reference.markdown import page, table
-from vllm_eks.cli.lazy_group import every_command
+from vllm_eks.cli.lazy_group import all_commands
 from vllm_eks.cli.main import app
 
 PROGRAM = "vllm-eks"
@@ -14,15 +14,15 @@ PROGRAM = "vllm-eks"
 
 def command_line_page() -> str:
     """Return the page."""
-    commands = [((), app), *every_command(app)]
+    commands = [((), app), *all_commands(app)]
     sections = (part for names, command in commands for part in _section(command, (PROGRAM, *names)))
     return page("command-line.md", {"commands": "\n\n".join(sections)})
 
 
 def _section(command: click.Command, path: Sequence[str]) -> Iterator[str]:
-    """Yield what the page says of one command."""
+    """Yield the text of one command."""
     name = " ".join(path)
-    # A command keeps its help option once it is made, so it must be the one that the group gives it.
+    # click caches a command's help option, so it must be the one from the group.
     context = click.Context(command, info_name=name, help_option_names=app.context_settings["help_option_names"])
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     yield f"## {name}"
@@ -45,7 +45,7 @@ def _row(parameter: click.Parameter, context: click.Context) -> tuple[str, str, 
 
 
 def _default(option: click.Parameter, explained: str) -> str:
-    """Return an option's default: as its help explains it, else its value."""
+    """Return an option's default: as in its help, or else its value."""
     value = option.to_info_dict()["default"]
     if option.required:
         return "required"

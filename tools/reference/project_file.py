@@ -1,6 +1,6 @@
 """The `config:` block at the end of `Pulumi.yaml`: a description of each key, for `pulumi config` and editors.
 
-A declared key without a default would make Pulumi stop at the first missing one by itself.
+Keys are not required there, because Pulumi would stop at the first missing one instead of reporting all errors.
 """
 
 import textwrap
@@ -9,12 +9,12 @@ from config.stack_keys import SECRET_KEYS, SECTION_KEYS, SectionKey
 from tools.reference.settings_schema import Schema
 from tools.reference.stack_schema import section_schema
 
-LONGEST_LINE = 120
+MAX_LINE_LENGTH = 120
 MARKER = "# Generated from config/ by `make generate`."
 
 
 def project_file(present: str) -> str:
-    """Return the whole file: what it has above the marker, and the block."""
+    """Return the whole file: its text above the marker, and the block."""
     above, found, _ = present.partition(MARKER)
     if not found:
         raise ValueError(f"Pulumi.yaml has no line {MARKER!r}")
@@ -25,7 +25,7 @@ def project_file(present: str) -> str:
 
 
 def _declared(name: str, text: str, default: str) -> list[str]:
-    lines = textwrap.wrap(text, width=LONGEST_LINE - 6, break_on_hyphens=False)
+    lines = textwrap.wrap(text, width=MAX_LINE_LENGTH - 6, break_on_hyphens=False)
     return [f"  {name}:", "    description: >-", *(f"      {line}" for line in lines), f"    default: {default}"]
 
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of one section, from its pydantic model: without references, as the stack file spells the keys."""
+"""The JSON Schema of one section, from its pydantic model, without references and with the keys of the stack file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ Schema = dict[str, Any]
 
 
 def settings_schema(settings: type[BaseModel]) -> Schema:
-    """Return the schema of a section. Its properties keep `x-absent`; nothing in it is null."""
+    """Return the schema of a section. Its properties keep `x-absent`, and nothing in it is null."""
     whole = settings.model_json_schema()
     return _plain(whole, whole.get("$defs", {}))
 
 
 def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Schema]) -> Schema:
-    """Return a schema with its references resolved, and without titles and alternatives that are null."""
-    # In draft 7 a reference hides its siblings, so the definition comes first and the field's own words after it.
+    """Return a schema with its references resolved, and without titles and null alternatives."""
+    # In draft 7 a reference hides its siblings, so apply the definition first and then the field's own keywords.
     merged: Schema = dict(schema)
     if reference := merged.pop("$ref", None):
         merged = {**definitions[reference.rpartition("/")[2]], **merged}
@@ -34,6 +34,6 @@ def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Schema]) -> Sche
 
 
 def _one_kind(kinds: list[Schema], definitions: Mapping[str, Schema]) -> Schema:
-    """Return what is left of alternatives without null; a section's own `anyOf` of required keys stays."""
+    """Return the alternatives without null. A section's own `anyOf` of required keys is kept."""
     left = [kind for kind in kinds if kind.get("type") != "null"]
     return _plain(left[0], definitions) if len(left) == 1 else {"anyOf": left}

@@ -1,35 +1,35 @@
-"""`docs/reference/stack-file.md`: every key of a stack file, from config/."""
+"""`docs/reference/stack-file.md`: all keys of a stack file, from config/."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from config.cross_field.limits import DEFAULT_NODE_GROUPS, MOST_NODE_GROUPS, MOST_TAGS, OWN_TAGS
+from config.cross_field.limits import DEFAULT_NODE_GROUPS, MAX_NODE_GROUPS, MAX_TAGS, OWN_TAGS
 from config.settings.base import ABSENT
 from config.stack_keys import PROVIDER_KEYS, SECRET_KEYS, SECTION_KEYS
-from config.values.network_rules import MOST_PUBLIC_CIDRS
+from config.values.network_rules import MAX_PUBLIC_CIDRS
 from tools.reference.markdown import page, table
 from tools.reference.settings_schema import Schema
 from tools.reference.stack_schema import section_schema
 from vllm_eks.planner.bounds import MOST_REPLICAS
-from vllm_eks.stack_files.read import MOST_BYTES
-from vllm_eks.stack_files.yaml_builder import MOST_LEVELS, MOST_VALUES
+from vllm_eks.stack_files.read import MAX_BYTES
+from vllm_eks.stack_files.yaml_builder import MAX_LEVELS, MAX_VALUES
 
 COLUMNS = ("key", "value", "default", "example", "meaning")
 LIMITS = (
     (
         "size of the file",
-        f"{MOST_BYTES // 1024} KiB, {MOST_LEVELS} levels, {MOST_VALUES:,} values with aliases followed",
+        f"{MAX_BYTES // 1024} KiB, {MAX_LEVELS} levels, {MAX_VALUES:,} values with aliases followed",
     ),
     ("replicas of a model", f"{MOST_REPLICAS:,}"),
-    ("ranges in `publicAccessCidrs`", f"{MOST_PUBLIC_CIDRS} (EKS)"),
+    ("ranges in `publicAccessCidrs`", f"{MAX_PUBLIC_CIDRS} (EKS)"),
     (
         "tags on a resource",
-        f"{MOST_TAGS} (AWS): the stack's own, those of `aws:defaultTags`, and {len(OWN_TAGS)} that vllm-eks sets",
+        f"{MAX_TAGS} (AWS): the stack's own, those of `aws:defaultTags`, and {len(OWN_TAGS)} that vllm-eks sets",
     ),
     (
         "GPU node groups in a stack",
-        f"{MOST_NODE_GROUPS}; EKS allows {DEFAULT_NODE_GROUPS} by default, and `pulumi preview` checks the quota",
+        f"{MAX_NODE_GROUPS}; EKS allows {DEFAULT_NODE_GROUPS} by default, and `pulumi preview` checks the quota",
     ),
 )
 OBJECTS_OF_VLLM = ("limitMmPerPrompt", "ropeScaling")
@@ -77,23 +77,23 @@ def stack_file_page() -> str:
 
 
 def in_yaml(value: object) -> str:
-    """Show a value as a stack file may have it, on one line."""
+    """Return a value in the syntax of a stack file, on one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {in_yaml(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return f"[{', '.join(map(in_yaml, value))}]"
     if isinstance(value, str):
-        # A version without quotes is a number to YAML, and a flow list ends a word at a comma.
+        # In YAML, an unquoted version is a number, and a comma ends a word in a flow list.
         return f'"{value}"' if value[:1].isdigit() and value.count(".") < 3 and "/" not in value else value
     return json.dumps(value)
 
 
 def _keys(schema: Schema, above: str = "") -> Iterator[tuple[str, ...]]:
-    """Yield a row for each key of a section, and for those of sections inside it."""
+    """Yield a row for each key of a section and of its nested sections."""
     required = schema.get("required", ())
     for name, key in schema["properties"].items():
         default = "required" if name in required else _default(key)
-        # Pydantic sorts the keys of an example; one that shows a whole section is clear all the same.
+        # Pydantic sorts the keys of an example.
         yield f"`{above}{name}`", _value(key), default, f"`{in_yaml(key['examples'][0])}`", key["description"]
         if "properties" in key and name not in OBJECTS_OF_VLLM:
             yield from _keys(key, f"{above}{name}.")
@@ -106,7 +106,7 @@ def _default(key: Schema) -> str:
 
 
 def _value(key: Schema) -> str:
-    """Say what kind of value a key takes, with its bounds."""
+    """Return the kind of value that a key needs, with its bounds."""
     if "enum" in key:
         return " or ".join(f"`{in_yaml(one)}`" for one in key["enum"])
     kinds: Any = key.get("type", "object")

@@ -1,9 +1,9 @@
 """`config/schema.json`: the JSON Schema of a whole `Pulumi.<stack>.yaml` of this project.
 
-Draft 7, the newest that the YAML language server handles in full. The schema checks what one file shows by itself:
-keys, types, forms and bounds. It refuses nothing that the loader accepts at these places, except values that YAML can
-show better: a number or `true` for a secret, and an empty value inside a nested section. What needs the planner's data,
-the catalogue or the account is for the program.
+It uses draft 7, the newest that the YAML language server fully supports. The schema checks what one file shows on its
+own: keys, types, formats and bounds. It accepts everything that the loader accepts, except values with a clearer YAML
+form: a number or `true` for a secret, and an empty value in a nested section. Checks that need the planner's data, the
+catalogue or the account are in the program.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from vllm_eks.aws.regions import REGIONS
 
 PROJECT = "vllm-eks"
 PATTERN_ERROR = "patternErrorMessage"
-"""The YAML language server's keyword for what it says in place of a regular expression."""
+"""The YAML language server's keyword for a message instead of a regular expression."""
 JSON_OBJECT, JSON_LIST = r"^\s*(\{|$)", r"^\s*(\[|$)"
 """A section may be JSON text, as `pulumi config set` without --path writes it."""
 FORMS_OF_PROVIDER_KEYS: Mapping[str, Schema] = {
@@ -35,7 +35,7 @@ FORMS_OF_PROVIDER_KEYS: Mapping[str, Schema] = {
 
 
 def section_schema(section: SectionKey) -> Schema:
-    """Return the schema of one section, with `x-absent` at its keys."""
+    """Return the schema of one section, with `x-absent` in its keys."""
     if section.settings and not section.is_map:
         return {**settings_schema(section.settings), "description": section.description}
     values = settings_schema(section.settings) if section.settings else _tag_values()
@@ -70,10 +70,10 @@ def stack_schema() -> Schema:
                 | {key.name: _provider_key(key.name, key.description) for key in PROVIDER_KEYS},
                 "patternProperties": {
                     **{f"^({PROJECT}:config:)?{name}$": {"$ref": f"#/definitions/{name}"} for name in ours},
-                    # A key of this project under another project's name.
+                    # A key of this project with another project's name.
                     rf"^(?!({'|'.join((PROJECT, *sorted(PROVIDERS)))}):)[^:]+:(config:)?({known})([.\[].*)?$": False,
                     rf"^(?!{PROJECT}:)[^:]+:.+$": True,
-                    # pulumi-aws 7 does not read it.
+                    # pulumi-aws 7 ignores it.
                     "^aws:assumeRole$": False,
                 },
                 "additionalProperties": False,
@@ -83,7 +83,7 @@ def stack_schema() -> Schema:
             "encryptedkey": {"type": "string", "description": "Written by Pulumi."},
             "secretsprovider": {"type": "string", "description": "Written by Pulumi."},
         },
-        # What an ESC environment adds is not in the file.
+        # Values from an ESC environment are not in the file.
         "if": {"not": {"required": ["environment"]}},
         "then": {
             "required": ["config"],
@@ -101,23 +101,23 @@ def _required(full_key: str) -> Schema:
 
 
 def _as_in_the_file(section: SectionKey) -> Schema:
-    """Return a section's schema as the file may hold it: also empty where nothing is required, and as JSON text."""
+    """Return a section's schema for the file: it may also be empty if nothing is required, or JSON text."""
     schema = _published(section_schema(section))
     types = ["object", "string"] if section.required else ["object", "string", "null"]
     return {**schema, "type": types, "pattern": r"^\s*\{" if section.required else JSON_OBJECT}
 
 
 def _published(schema: Schema) -> Schema:
-    """Return a schema as editors read it: plain descriptions with the default, and words for what a pattern refuses."""
+    """Return a schema for editors: plain descriptions with the default, and messages for patterns."""
     published = {key: value for key, value in schema.items() if key != ABSENT}
     if "description" in schema:
         default = f" Default: {schema[ABSENT]}." if ABSENT in schema else ""
         published["description"] = _plain_text(f"{schema['description']}{default}")
     for example in schema.get("examples", ())[:1]:
         if "pattern" in schema:
-            published[PATTERN_ERROR] = f"Write one such as {example}."
+            published[PATTERN_ERROR] = f"Use one such as {example}."
         elif "pattern" in schema.get("items", {}) and example:
-            published["items"] = {**schema["items"], PATTERN_ERROR: f"Write one such as {example[0]}."}
+            published["items"] = {**schema["items"], PATTERN_ERROR: f"Use one such as {example[0]}."}
     if "properties" in schema:
         published["properties"] = {name: _published(one) for name, one in schema["properties"].items()}
     if isinstance(schema.get("additionalProperties"), dict):
@@ -126,7 +126,7 @@ def _published(schema: Schema) -> Schema:
 
 
 def _plain_text(text: str) -> str:
-    # The language server shows a description as it is, marks and all.
+    # The language server shows a description as it is, including markup.
     return text.replace("`", "")
 
 
@@ -148,12 +148,12 @@ def _model_names() -> Schema:
     return {
         "pattern": f"^{rules.MODEL_NAME.pattern}$",
         "maxLength": rules.MAX_NAME_LENGTH,
-        PATTERN_ERROR: "A model's name has lower-case letters, digits and -, and begins with a letter.",
+        PATTERN_ERROR: "A model's name has only lower-case letters, digits and -, and begins with a letter.",
     }
 
 
 def _tag_names() -> Schema:
-    # `secure` makes Pulumi read the section as one secret.
+    # With `secure`, Pulumi reads the section as one secret.
     return {"minLength": 1, "maxLength": 128, "not": {"pattern": "^([Aa][Ww][Ss]:.*|secure)$"}}
 
 

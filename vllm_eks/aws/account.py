@@ -1,4 +1,4 @@
-"""The account of a stack, asked with calls that only read. Loads boto3: imported by the command that asks."""
+"""Read-only access to a stack's AWS account. Imports boto3, so only commands that need AWS import it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.config import Config
 
-from vllm_eks.aws.errors import told
+from vllm_eks.aws.errors import aws_errors_explained
 from vllm_eks.aws.session import Client, Record, open_session
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object
@@ -16,21 +16,21 @@ SESSION_NAME = "vllm-eks-leftovers"
 RETRIES = Config(retries={"mode": "standard"})
 
 IAM_PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
-"""Where IAM calls a service otherwise than boto3 does."""
+"""Services whose IAM prefix differs from their boto3 name."""
 
 PAGE_SIZES = {"ec2": 200}
-"""Where an answer comes whole, and may be too much for one, unless a size is asked for."""
+"""Page sizes of operations that otherwise return everything at once."""
 
 
 def deployer_of(config: Mapping[str, str], file_name: str) -> Deployer:
-    """Return where the stack of a stack file lives, and as whom it is asked about.
+    """Return the region and identity of a stack's AWS provider, from its stack file.
 
     Raises:
-        WrongQuestion: It names no region, or more than one role.
+        WrongQuestion: It has no region, or more than one role.
     """
     region = config.get("aws:region")
     if not region:
-        raise WrongQuestion(f"{file_name} has no aws:region: there is no telling where the stack was")
+        raise WrongQuestion(f"{file_name} has no aws:region, so the region of the stack is unknown")
     profile = config.get("aws:profile") or None
     roles = _decoded(config.get("aws:assumeRoles") or "[]")
     if roles == []:
@@ -46,39 +46,40 @@ def deployer_of(config: Mapping[str, str], file_name: str) -> Deployer:
 
 
 class Account:
-    """Asks AWS as the stack's own provider does: same region, profile and role. For commands: errors are sentences.
+    """Calls AWS as the stack's provider does: with the same region, profile and role. For commands: errors are
+    sentences.
 
-    The checks of a deployment have a reader of their own (`checks.api`): theirs asks each question once, from several
-    threads, within seconds, and hands on what boto3 raises, since a check says of each error what it means there.
+    The checks of a deployment have their own client (`checks.api`). It makes each call once, from several threads and
+    within seconds, and raises boto3's errors, because a check knows what each error means.
     """
 
     def __init__(self, deployer: Deployer) -> None:
-        """Open a session as the stack's deployer.
+        """Open a session with the identity of the stack's AWS provider.
 
         Raises:
-            WrongQuestion: There is no such profile, or the role may not be taken.
+            WrongQuestion: The profile does not exist, or the role cannot be assumed.
         """
         self.region = deployer.region
         self._clients: dict[str, Any] = {}
-        with told("sts:AssumeRole", deployer.region):
+        with aws_errors_explained("sts:AssumeRole", deployer.region):
             self._session = open_session(deployer, session_name=SESSION_NAME, config=RETRIES)
 
     def pages(self, service: str, operation: str, key: str, **asked: object) -> Iterator[Record]:
-        """Yield what stands under `key` on every page of an answer.
+        """Yield the items under `key` on all pages of a response.
 
         Raises:
-            NotAllowed: The credentials lack the permission.
+            PermissionDeniedError: The credentials lack the permission.
             WrongQuestion: AWS did not answer.
         """
         for answer in self._answers(service, operation, asked):
             yield from answer.get(key, ())
 
     def names(self, service: str, operation: str, key: str, **asked: str) -> list[str]:
-        """Return what stands under `key` where that is plain names; raises as `pages` does."""
+        """Return the items under `key` if they are plain names. Raises the same errors as `pages`."""
         return [name for answer in self._answers(service, operation, asked) for name in answer[key]]
 
     def _answers(self, service: str, operation: str, asked: Mapping[str, object]) -> Iterator[Record]:
-        with told(self.action(service, operation), self.region):
+        with aws_errors_explained(self.action(service, operation), self.region):
             client = self._client(service)
             if client.can_paginate(operation):
                 size = {"PageSize": PAGE_SIZES[service]} if service in PAGE_SIZES else {}
@@ -87,13 +88,13 @@ class Account:
                 yield getattr(client, operation)(**asked)
 
     def answer(self, service: str, operation: str, **asked: str | Sequence[str]) -> Record:
-        """Return the answer to a single call; raises as `pages` does."""
-        with told(self.action(service, operation), self.region):
+        """Return the response to one call. Raises the same errors as `pages`."""
+        with aws_errors_explained(self.action(service, operation), self.region):
             return getattr(self._client(service), operation)(**asked)
 
     def action(self, service: str, operation: str) -> str:
-        """Return a call as IAM names it, such as ec2:DescribeVolumes."""
-        # No operation asked here holds an abbreviation, which boto3 would spell otherwise.
+        """Return the IAM action of a call, such as ec2:DescribeVolumes."""
+        # None of the operations used here contains an abbreviation, which boto3 spells differently.
         name = "".join(word.capitalize() for word in operation.split("_"))
         return f"{IAM_PREFIXES.get(service, service)}:{name}"
 

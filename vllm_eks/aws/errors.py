@@ -1,4 +1,4 @@
-"""What botocore raises, as one sentence that says what to do. Loads boto3: imported by the commands that ask AWS."""
+"""Turns botocore's errors into sentences with a fix. Imports boto3, so only commands that need AWS import it."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -30,8 +30,8 @@ REFUSED = {
 }
 
 
-class NotAllowed(WrongQuestion):
-    """The credentials are good, but may not do this."""
+class PermissionDeniedError(WrongQuestion):
+    """The credentials are valid but lack a permission."""
 
     def __init__(self, text: str, action: str) -> None:
         super().__init__(text)
@@ -39,12 +39,12 @@ class NotAllowed(WrongQuestion):
 
 
 @contextmanager
-def told(action: str, region: str, *, ending: str = "") -> Generator[None]:
-    """Turn what botocore raises into one sentence, followed by `ending`: what stays as it was, for example.
+def aws_errors_explained(action: str, region: str, *, ending: str = "") -> Generator[None]:
+    """Turn botocore's errors into one sentence, followed by `ending`, such as what remains unchanged.
 
     Raises:
-        NotAllowed: The credentials lack the permission for `action`.
-        WrongQuestion: Anything else that botocore raises.
+        PermissionDeniedError: The credentials lack the permission for `action`.
+        WrongQuestion: Any other error of botocore.
     """
     after = f" {ending}" if ending else ""
     try:
@@ -59,10 +59,10 @@ def told(action: str, region: str, *, ending: str = "") -> Generator[None]:
     except ClientError as error:
         raise _client_fault(error, action, region, after) from None
     except InvalidRegionError:
-        raise WrongQuestion(f"{region!r} is not the name of an AWS region.{after}") from None
+        raise WrongQuestion(f"{region!r} is not a valid AWS region.{after}") from None
     except NotReached as error:
         if is_unknown(region):
-            guess = did_you_mean(nearest_names(region, known_regions())) or "; is there such a region?"
+            guess = did_you_mean(nearest_names(region, known_regions())) or "; check the region's name"
             raise WrongQuestion(f"cannot reach AWS in region {region!r}{guess}{after}") from None
         raise WrongQuestion(f"cannot reach AWS in region {region!r}: {str(error).rstrip('.')}.{after}") from None
     except BotoCoreError as error:
@@ -70,12 +70,12 @@ def told(action: str, region: str, *, ending: str = "") -> Generator[None]:
 
 
 def known_regions() -> list[str]:
-    """Return the regions this boto3 knows, of AWS's public partition."""
+    """Return the regions that this boto3 knows in AWS's public partition."""
     return boto3.Session().get_available_regions("ec2")
 
 
 def is_unknown(region: str) -> bool:
-    """Whether this boto3 has never heard of the region: a typing error, or one that is newer than it."""
+    """Return whether this boto3 does not know the region: it is misspelled, or newer than boto3."""
     return region not in known_regions()
 
 
@@ -83,13 +83,13 @@ def _client_fault(error: ClientError, action: str, region: str, after: str) -> W
     answer = error.response.get("Error", {})
     code, text = answer.get("Code", "no code"), answer.get("Message", "").rstrip(".")
     if code in NOT_ALLOWED:
-        return NotAllowed(
-            f"these AWS credentials may not call {action} in {region}: allow that action in their IAM policy.{after}",
+        return PermissionDeniedError(
+            f"these AWS credentials lack the permission {action} in {region}: allow it in their IAM policy.{after}",
             action,
         )
     if code in REFUSED:
         return WrongQuestion(
-            f"AWS refused the credentials in {region} ({code}): they are wrong or expired, or the region is not "
-            f"enabled for the account.{after}"
+            f"AWS rejected the credentials in {region} ({code}): they are wrong or expired, or the region is not "
+            f"enabled in the account.{after}"
         )
-    return WrongQuestion(f"AWS answered {action} in {region} with {code}: {text}.{after}")
+    return WrongQuestion(f"{action} in {region} failed with {code}: {text}.{after}")

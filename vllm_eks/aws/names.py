@@ -1,4 +1,4 @@
-"""What the ids, names and ARNs of AWS that a stack file holds may look like; as in `config.values.rules`."""
+"""Checks IDs, names and ARNs of AWS in a stack file, like `config.values.rules`."""
 
 import re
 
@@ -12,26 +12,26 @@ PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(user|role)/\S+")
 RESERVATION_GROUP = re.compile(r"arn:aws[a-z-]*:resource-groups:[a-z0-9-]+:\d{12}:group/[\w.-]{1,300}")
 POLICY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+")
 ROLE_PATH = re.compile(r"/([\x21-\x2e\x30-\x7e]+/){0,50}")
-LONGEST_ROLE_PATH = 512
+MAX_ROLE_PATH_CHARACTERS = 512
 SYSTEM_INSTANCE_TYPE = re.compile(r"[a-z]+[0-9][a-z0-9-]*\.(medium|(\d*x)?large|metal(-\d+xl)?)")
 ARM_FAMILY = re.compile(r"a1|[a-z]+\d+g[a-z]*")
 SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")
 
 
 def vpc_id(value: str) -> str:
-    """Accept the id of a VPC."""
+    """Accept the ID of a VPC."""
     return _resource_id(value, VPC_ID, "vpc", "a VPC")
 
 
 def subnet_id(value: str) -> str:
-    """Accept the id of a subnet."""
+    """Accept the ID of a subnet."""
     return _resource_id(value, SUBNET_ID, "subnet", "a subnet")
 
 
 def capacity_reservation(value: str) -> str:
-    """Accept the id of a capacity reservation or a Capacity Block."""
+    """Accept the ID of a capacity reservation or a Capacity Block."""
     if not CAPACITY_RESERVATION.fullmatch(value):
-        raise ValueError(f"{value!r} is not the id of a capacity reservation: write one such as cr-0123456789abcdef0")
+        raise ValueError(f"{value!r} is not the ID of a capacity reservation: use one such as cr-0123456789abcdef0")
     return value
 
 
@@ -39,14 +39,14 @@ def reservation_group(value: str) -> str:
     """Accept the ARN of a resource group of capacity reservations."""
     if not RESERVATION_GROUP.fullmatch(value):
         raise ValueError(
-            f"{value!r} is not the ARN of a capacity reservation group: write one such as "
+            f"{value!r} is not the ARN of a capacity reservation group: use one such as "
             "arn:aws:resource-groups:us-west-2:123456789012:group/gpu-reservations"
         )
     return value
 
 
 def security_group_id(value: str) -> str:
-    """Accept the id of a security group."""
+    """Accept the ID of a security group."""
     return _resource_id(value, SECURITY_GROUP_ID, "sg", "a security group")
 
 
@@ -54,26 +54,26 @@ def permissions_boundary(value: str) -> str:
     """Accept the ARN of a managed policy."""
     if not POLICY.fullmatch(value):
         raise ValueError(
-            f"{value!r} is not the ARN of a managed policy: write one such as arn:aws:iam::123456789012:policy/boundary"
+            f"{value!r} is not the ARN of a managed policy: use one such as arn:aws:iam::123456789012:policy/boundary"
         )
     return value
 
 
 def role_path(value: str) -> str:
     """Accept the path of IAM roles."""
-    if not ROLE_PATH.fullmatch(value) or len(value) > LONGEST_ROLE_PATH:
-        raise ValueError(f"{value!r} is not an IAM path: begin and end it with /, such as /platform/")
+    if not ROLE_PATH.fullmatch(value) or len(value) > MAX_ROLE_PATH_CHARACTERS:
+        raise ValueError(f"{value!r} is not an IAM path: it must begin and end with /, such as /platform/")
     return value
 
 
 def system_instance_type(value: str) -> str:
-    """Accept the instance type of system nodes: x86-64, and large enough for the pods of a cluster."""
+    """Accept the instance type of system nodes: x86-64, and large enough for the cluster's own pods."""
     if ARM_FAMILY.fullmatch(value.partition(".")[0]):
-        raise ValueError(f"{value!r} is an Arm type, and system nodes are x86-64: write one such as m7i.large")
+        raise ValueError(f"{value!r} is an Arm type, and system nodes must be x86-64: use one such as m7i.large")
     if not SYSTEM_INSTANCE_TYPE.fullmatch(value):
         raise ValueError(
-            f"{value!r} is not an instance type for system nodes: write an x86-64 type of size medium or above, such "
-            "as m7i.large"
+            f"{value!r} is not an instance type for system nodes: use an x86-64 type of size medium or larger, such "
+            f"as m7i.large"
         )
     return value
 
@@ -81,36 +81,36 @@ def system_instance_type(value: str) -> str:
 def cluster_name(value: str) -> str:
     """Accept the name of an EKS cluster."""
     if not CLUSTER_NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is not the name of an EKS cluster: letters, digits, - and _, at most 100 in all")
+        raise ValueError(f"{value!r} is not a valid EKS cluster name: use letters, digits, - and _, at most 100")
     return value
 
 
 def principal_arn(value: str) -> str:
-    """Accept an IAM user or role, which is what an EKS access entry names."""
+    """Accept an IAM user or role, the principals of EKS access entries."""
     if PRINCIPAL.fullmatch(value):
         return value
     if session := SESSION.fullmatch(value):
         partition, account, role = session.groups()
         raise ValueError(
-            f"{value!r} is a session, not a principal: write its role's ARN, such as "
+            f"{value!r} is a session, not a principal: use the ARN of its role, such as "
             f"arn:{partition}:iam::{account}:role/{role} (with the role's path, if it has one)"
         )
     raise ValueError(
-        f"{value!r} is not the ARN of an IAM user or role: write one such as arn:aws:iam::123456789012:role/admin"
+        f"{value!r} is not the ARN of an IAM user or role: use one such as arn:aws:iam::123456789012:role/admin"
     )
 
 
 def _resource_id(value: str, form: re.Pattern[str], prefix: str, kind: str) -> str:
     if not form.fullmatch(value):
-        raise ValueError(f"{value!r} is not the id of {kind}: write one such as {prefix}-0123456789abcdef0")
+        raise ValueError(f"{value!r} is not the ID of {kind}: use one such as {prefix}-0123456789abcdef0")
     return value
 
 
 def s3_uri(value: str) -> str:
-    """Accept the place of weights in S3: a bucket, and a prefix without a slash at its end."""
+    """Accept an S3 location of weights: a bucket, and a prefix without a trailing slash."""
     match = S3_URI.fullmatch(value)
     if not match:
         raise ValueError(
-            f"{value!r} is not a place in S3: write s3://bucket/prefix, the prefix being the folder of config.json"
+            f"{value!r} is not an S3 location: use s3://bucket/prefix, where the prefix is the folder of config.json"
         )
     return value

@@ -1,4 +1,4 @@
-"""The regions of AWS, so that a misspelt one is found before any call runs into the void."""
+"""The regions of AWS, so that a misspelled one is detected before a call hangs."""
 
 from difflib import get_close_matches
 
@@ -50,20 +50,21 @@ REGIONS = (
     "us-west-1",
     "us-west-2",
 )
-"""All of botocore's endpoints of EC2, every partition; a test compares them, so an update of boto3 says what is new."""
+"""All regions with EC2 endpoints in botocore, in every partition. A test compares them, so that an update of boto3
+shows new ones."""
 
 
 def known_region(value: str) -> str:
     """Accept an AWS region.
 
     Raises:
-        ValueError: AWS has none of this name; the text is for a report.
+        ValueError: AWS has no such region. The text is for a report.
     """
     if value in REGIONS:
         return value
     if value[:-1] in REGIONS:
-        raise ValueError(f"{value!r} is a zone, not a region: write {value[:-1]}")
+        raise ValueError(f"{value!r} is a zone, not a region: use {value[:-1]}")
     near = get_close_matches(value.lower()[:40], REGIONS, n=1, cutoff=0.7)
     raise ValueError(
-        f"{value!r} is not a region: " + (f"did you mean {near[0]}?" if near else "write one such as us-west-2")
+        f"{value!r} is not a region: " + (f"did you mean {near[0]}?" if near else "use one such as us-west-2")
     )

@@ -1,4 +1,4 @@
-"""boto3's session where a stack lives. The first session loads boto3, which takes half a second."""
+"""boto3 sessions with the identity of a stack. The first session imports boto3, which takes half a second."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,15 +14,15 @@ Client: TypeAlias = "BaseClient"
 """boto3's client of one service. Its methods, named after the service's operations, return records."""
 
 Record = Mapping[str, Any]
-"""A part of an answer of AWS, in AWS's own spelling."""
+"""A part of an AWS response, with AWS's own keys."""
 
 
 def open_session(deployer: Deployer, *, session_name: str, config: "Config") -> "boto3.Session":
-    """Return a session as a stack's deployer; raises what boto3 raises.
+    """Return a session with the identity of a stack's AWS provider. Raises boto3's errors.
 
     Args:
         deployer: The region, and the profile and role if there are any.
-        session_name: What CloudTrail shows of a role that is taken.
+        session_name: The session's name in CloudTrail when a role is assumed.
         config: Limits of the request for the role.
     """
     import boto3
@@ -42,5 +42,5 @@ def open_session(deployer: Deployer, *, session_name: str, config: "Config") -> 
 
 
 def tags_of(listed: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
-    """Return tags as a mapping; AWS lists them."""
+    """Return AWS's list of tags as a mapping."""
     return {tag["Key"]: tag.get("Value", "") for tag in listed or ()}

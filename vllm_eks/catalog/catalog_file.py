@@ -1,4 +1,4 @@
-"""The catalogue's file: read whole, written whole or not at all, always in the same form."""
+"""Reads and writes the catalogue's file, atomically and always in the same format."""
 
 import json
 from collections.abc import Sequence
@@ -10,34 +10,34 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.hardware.instances import InstanceType, read_catalogue_file
 
-OF_A_REGION = ("usd_per_hour", "price_region")
-"""Fields that `vllm_eks.planner.hardware.instances.catalogue` fills in for the region it is asked for."""
+REGIONAL_FIELDS = ("usd_per_hour", "price_region")
+"""Fields that `vllm_eks.planner.hardware.instances.catalogue` fills in for the requested region."""
 
 
 def read_catalogue(file: Path) -> tuple[dict[str, Any], list[InstanceType]]:
-    """Return the head of the file (sources, dates) and its rows.
+    """Return the file's header (sources, dates) and its rows.
 
     Raises:
-        WrongQuestion: It cannot be read, or is not of this version's form.
+        WrongQuestion: It cannot be read, or is not in this version's format.
     """
     found = read_catalogue_file(file)
     return dict(found.head), list(found.types.values())
 
 
 def catalogue_text(head: dict[str, Any], rows: Sequence[InstanceType]) -> str:
-    """Return the file's text: a line for each source and for each instance type, so that a diff can be read."""
+    """Return the file's text, with a line for each source and each instance type, so that a diff is readable."""
     sources = ",\n".join(f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in head["sources"].items())
     others = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items() if key != "sources"]
-    names = [field.name for field in fields(InstanceType) if field.name not in OF_A_REGION]
+    names = [field.name for field in fields(InstanceType) if field.name not in REGIONAL_FIELDS]
     lines = ",\n".join(f"  {json.dumps({name: getattr(row, name) for name in names})}" for row in rows)
     return "\n".join(['{\n "sources": {', sources, " },", *others, ' "instances": [', lines, " ]", "}\n"])
 
 
 def replace_text(file: Path, text: str) -> bool:
-    """Put the text in the file's place in one step; return whether that changed anything. Folders are made.
+    """Replace the file's text atomically, and return whether it changed. Folders are created.
 
     Raises:
-        WrongQuestion: The file or its folder cannot be written; nothing is half written.
+        WrongQuestion: The file or its folder cannot be written. The file is unchanged.
     """
     if file.is_file() and file.read_text() == text:
         return False

@@ -1,11 +1,11 @@
-"""The catalogue and AWS's answers become the new catalogue, and a list of what is different. No file, no network."""
+"""Merges AWS's answers into the catalogue, and lists the differences. No files, no network."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from vllm_eks.catalog.catalog_rows import LeftOut, disagreement, new_row, updated
+from vllm_eks.catalog.catalog_rows import UnsupportedTypeError, disagreement, new_row, updated
 from vllm_eks.json_values import is_list
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType
 
@@ -13,39 +13,39 @@ BY_REGION = ("zone_ids", "usd_per_hour_by_region")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What AWS said, before anything is made of it."""
+class AwsAnswers:
+    """AWS's answers, unprocessed."""
 
     types: dict[str, dict[str, Any]]
-    """Name -> DescribeInstanceTypes' record, of every type with NVIDIA GPUs that one of the regions lists."""
+    """Name -> DescribeInstanceTypes' record, of every type with NVIDIA GPUs in one of the regions."""
     zone_ids: dict[str, dict[str, list[str]]]
-    """Region asked -> type -> sorted ids of the zones that offer it."""
+    """Requested region -> type -> sorted IDs of the zones that offer it."""
     prices_usd_per_hour: dict[str, float] | None
-    """Type -> on demand, Linux, in `price_region`; None: AWS gave none."""
+    """Type -> on-demand Linux price in `price_region`, or None if AWS returned none."""
     price_region: str = REFERENCE_REGION
     why_no_prices: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """The new rows in the order of the file, new types at the end by name, and what people are told."""
+    """The new rows in the order of the file, new types at the end by name, and the messages."""
 
     rows: list[InstanceType]
     added: list[InstanceType]
     changed: dict[str, list[str]]
-    """Type -> `field old -> new`, one for each field that differs."""
+    """Type -> `field old -> new`, for each field that differs."""
     kept: list[str]
-    """Types that no region asked lists; their rows stay."""
+    """Types that are in no requested region. Their rows are kept."""
     left_out: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """Why -> the types AWS lists that the catalogue does not take."""
+    """Reason -> the types in AWS that the catalogue does not support."""
     remarks: list[str] = field(default_factory=list[str])
 
 
-def merge(rows: Sequence[InstanceType], answers: Answers) -> Merged:
-    """Return the catalogue after AWS's answers.
+def merge(rows: Sequence[InstanceType], answers: AwsAnswers) -> Merged:
+    """Return the catalogue, updated with AWS's answers.
 
-    Usable memory of a known type never changes here. Zones and prices of regions that were not asked stay. With a
-    price list, a type it does not name has no price in that region, since one date stands for all of them.
+    Usable memory of a known type never changes here. Zones and prices of other regions are kept. A type that is missing
+    in the price list has no price in that region, because one date applies to all of them.
     """
     before = {row.type: row for row in rows}
     known = [updated(row, answers.types[row.type]) if row.type in answers.types else row for row in rows]
@@ -64,7 +64,7 @@ def merge(rows: Sequence[InstanceType], answers: Answers) -> Merged:
 
 
 def differences(old: InstanceType, new: InstanceType) -> list[str]:
-    """Return `field old -> new` for every field that differs; zones and prices by region."""
+    """Return `field old -> new` for every field that differs. Zones and prices are compared by region."""
     found: list[str] = []
     for name in (each.name for each in fields(InstanceType) if each.name not in BY_REGION):
         before, after = getattr(old, name), getattr(new, name)
@@ -81,19 +81,19 @@ def differences(old: InstanceType, new: InstanceType) -> list[str]:
     return found
 
 
-def _new_rows(rows: list[InstanceType], answers: Answers) -> tuple[list[InstanceType], dict[str, list[str]]]:
+def _new_rows(rows: list[InstanceType], answers: AwsAnswers) -> tuple[list[InstanceType], dict[str, list[str]]]:
     known = {row.type for row in rows}
     fresh: list[InstanceType] = []
     left_out: dict[str, list[str]] = defaultdict(list)
     for type_ in sorted(answers.types.keys() - known):
         try:
             fresh.append(new_row(answers.types[type_], rows))
-        except LeftOut as reason:
+        except UnsupportedTypeError as reason:
             left_out[str(reason)].append(type_)
     return fresh, dict(left_out)
 
 
-def _with_zones(row: InstanceType, answers: Answers) -> InstanceType:
+def _with_zones(row: InstanceType, answers: AwsAnswers) -> InstanceType:
     zones = dict(row.zone_ids)
     for region, offered in answers.zone_ids.items():
         zones.pop(region, None)
@@ -102,7 +102,7 @@ def _with_zones(row: InstanceType, answers: Answers) -> InstanceType:
     return replace(row, zone_ids={region: zones[region] for region in sorted(zones)})
 
 
-def _with_price(row: InstanceType, answers: Answers) -> InstanceType:
+def _with_price(row: InstanceType, answers: AwsAnswers) -> InstanceType:
     if answers.prices_usd_per_hour is None:
         return row
     region, listed = answers.price_region, answers.prices_usd_per_hour.get(row.type)

@@ -1,4 +1,5 @@
-"""EC2's records as rows of the instance catalogue. What EC2 does not say comes from rows with the same GPU."""
+"""Turns EC2's records into rows of the instance catalogue. Data that EC2 does not state comes from rows with the same
+GPU."""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,22 +10,23 @@ from typing import Any, TypeVar
 from vllm_eks.planner.hardware.instances import InstanceType
 
 MIB_PER_GIB = 1024
-USABLE_SHARE = 0.91
-"""Of the memory EC2 states for a GPU model nobody has measured yet: the lowest share of any measured model (T4, whose
-error correction takes its bits from the memory; the others have 0.98 or more). A plan refused for want of memory can be
-looked at again; a model that runs out of memory at its start has cost a node's hours."""
+USABLE_MEMORY_SHARE = 0.91
+"""For the memory of an unmeasured GPU model: the lowest share of EC2's stated memory of any measured model (T4, whose
+error correction uses a part of the memory; the others have 0.98 or more). A plan that is refused by mistake can be
+checked again, but a model that runs out of memory at its start has cost a node's hours."""
 
 SAME_MEMORY = (0.90, 1.0)
-"""Usable over stated memory of one and the same GPU: tells an A100 with 80 GB from one with 40."""
+"""Usable to stated memory of the same GPU. It distinguishes an A100 with 80 GB from one with 40."""
 
 CATALOGUE_NAMES = {"RTX PRO Server 6000": "RTX PRO 6000"}
-"""GPUs that EC2 calls by other names than their maker and the catalogue."""
+"""GPUs that EC2 names differently from NVIDIA and the catalogue."""
 
 CAPABILITIES = {"K80": "3.7", "M60": "5.2", "T4g": "7.5", "V100": "7.0"}
-"""NVIDIA's public table, for models EC2 lists and the catalogue lacks: EC2 does not state the compute capability."""
+"""NVIDIA's public table, for models in EC2 that the catalogue lacks, because EC2 does not state the compute
+capability."""
 
-LEAST_CAPABILITY = 7.0
-"""vLLM runs on nothing older."""
+MIN_COMPUTE_CAPABILITY = 7.0
+"""vLLM does not run on older GPUs."""
 
 NOT_KNOWN = "not known"
 
@@ -32,12 +34,12 @@ NOT_KNOWN = "not known"
 Figure = TypeVar("Figure")
 
 
-class LeftOut(ValueError):  # noqa: N818  (an answer, not an error of the program)
-    """The catalogue cannot take this type; the text says why."""
+class UnsupportedTypeError(ValueError):
+    """The catalogue does not support this type. The text has the reason."""
 
 
 def updated(row: InstanceType, record: dict[str, Any]) -> InstanceType:
-    """Return the row with EC2's present figures. The GPU, its memory and its bandwidths stay as they are."""
+    """Return the row with EC2's current values. The GPU, its memory and its bandwidths are unchanged."""
     figures = _figures(record)
     return replace(
         row,
@@ -52,26 +54,26 @@ def updated(row: InstanceType, record: dict[str, Any]) -> InstanceType:
 
 
 def _latest(known: Figure, stated: Figure | None) -> Figure:
-    """Return what EC2 states; what is known where it states nothing, or the same in another type of number."""
+    """Return EC2's value, or the known one if EC2 states none or the same in another number type."""
     return known if stated is None or stated == known else stated
 
 
 def new_row(record: dict[str, Any], rows: list[InstanceType]) -> InstanceType:
-    """Return a row for a type the catalogue lacks.
+    """Return a row for a type that the catalogue lacks.
 
-    Usable memory is that of a measured row with the same GPU, else an estimate (USABLE_SHARE).
+    Usable memory is that of a measured row with the same GPU, or else an estimate (USABLE_MEMORY_SHARE).
 
     Raises:
-        LeftOut: The nodes here cannot run it, or its compute capability is not known.
+        UnsupportedTypeError: The stack's nodes cannot run it, or its compute capability is unknown.
     """
     name = gpu_name(record)
     if "x86_64" not in record["ProcessorInfo"]["SupportedArchitectures"]:
-        raise LeftOut("the nodes here are x86_64")
+        raise UnsupportedTypeError("the stack's nodes are x86_64")
     capability = _capability(name, rows)
     figures = _figures(record)
     same_gpu = [row for row in rows if row.gpu == name and _same_memory(row.gpu_memory_gib, record)]
     measured = min((row.gpu_memory_gib for row in same_gpu if row.gpu_memory_source == "measured"), default=None)
-    estimate = floor(stated_gib(record) * USABLE_SHARE * 100) / 100
+    estimate = floor(stated_gib(record) * USABLE_MEMORY_SHARE * 100) / 100
     link, link_speed = _link(same_gpu, figures.gpus)
     quota = next((row for row in rows if row.type[0] == record["InstanceType"][0] and row.quota_code), None)
     return InstanceType(
@@ -98,7 +100,7 @@ def new_row(record: dict[str, Any], rows: list[InstanceType]) -> InstanceType:
 
 
 def not_known(row: InstanceType) -> list[str]:
-    """Return the fields of a new row that EC2 does not state and no row with the same GPU had."""
+    """Return the fields of a new row that neither EC2 nor a row with the same GPU has."""
     fields = ["gpu_memory_bandwidth_gbytes_per_second", "gpudirect_rdma", "quota_code"]
     if row.gpus > 1:
         fields += ["gpu_interconnect", "gpu_interconnect_gbytes_per_second"]
@@ -106,17 +108,17 @@ def not_known(row: InstanceType) -> list[str]:
 
 
 def disagreement(row: InstanceType, record: dict[str, Any]) -> str | None:
-    """Return what to look at where EC2 states less memory than the catalogue calls usable, or far more."""
+    """Return a remark if EC2 states less memory than the catalogue's usable memory, or far more."""
     if _same_memory(row.gpu_memory_gib, record):
         return None
     return (
-        f"{row.type}: EC2 states {stated_gib(record):.2f} GiB a GPU, the catalogue calls "
-        f"{row.gpu_memory_gib:.2f} GiB usable ({row.gpu_memory_source}): measure it"
+        f"{row.type}: EC2 states {stated_gib(record):.2f} GiB per GPU, and the catalogue has {row.gpu_memory_gib:.2f} "
+        f"GiB usable ({row.gpu_memory_source}): measure it"
     )
 
 
 def gpu_name(record: dict[str, Any]) -> str:
-    """Return the catalogue's name of a record's GPU; a share of one is told: L4 (1/8)."""
+    """Return the catalogue's name of a record's GPU, with the share for a part of one: L4 (1/8)."""
     gpu = record["GpuInfo"]["Gpus"][0]
     share = Fraction(gpu.get("GpuPartitionSize", 1)).limit_denominator(64)
     name = str(CATALOGUE_NAMES.get(gpu["Name"], gpu["Name"]))
@@ -124,13 +126,13 @@ def gpu_name(record: dict[str, Any]) -> str:
 
 
 def stated_gib(record: dict[str, Any]) -> float:
-    """Return the memory of one GPU as EC2 states it, in GiB: more than a program can use."""
+    """Return the memory of one GPU in GiB as EC2 states it, which is more than a program can use."""
     return record["GpuInfo"]["Gpus"][0]["MemoryInfo"]["SizeInMiB"] / MIB_PER_GIB
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What EC2 states of a type; None where its record says nothing."""
+    """EC2's data about a type. None if its record has none."""
 
     gpus: int
     vcpus: int
@@ -144,7 +146,7 @@ class Figures:
 def _figures(record: dict[str, Any]) -> Figures:
     gpu, network = record["GpuInfo"]["Gpus"][0], record["NetworkInfo"]
     return Figures(
-        # Where a type has only a share of a GPU, EC2 counts 0 GPUs and 1 logical GPU.
+        # For a type with only a share of a GPU, EC2 states 0 GPUs and 1 logical GPU.
         gpus=gpu.get("LogicalGpuCount") or gpu["Count"] or 1,
         vcpus=record["VCpuInfo"]["DefaultVCpus"],
         memory_gib=record["MemoryInfo"]["SizeInMiB"] / MIB_PER_GIB,
@@ -156,9 +158,9 @@ def _figures(record: dict[str, Any]) -> Figures:
 
 
 def _network_gbps(network: dict[str, Any]) -> float | None:
-    """Return what the type keeps up in all: of one card the baseline, of several the figure people are shown.
+    """Return the sustained bandwidth of the type: the baseline of a single card, or the advertised value of several.
 
-    The cards' own figures do not add up: each of g6e.48xlarge's four states the 400 Gbps that all share.
+    The values of the cards do not add up: each of g6e.48xlarge's four cards states the 400 Gbps that all share.
     """
     cards = network.get("NetworkCards", [])
     if len(cards) == 1:
@@ -172,11 +174,11 @@ def _capability(name: str, rows: list[InstanceType]) -> str:
     known = {row.gpu.split(" (")[0]: row.compute_capability for row in rows}
     found = known.get(model) or CAPABILITIES.get(model)
     if found is None:
-        raise LeftOut(
-            f"EC2 does not state the compute capability of its GPU, {model}: describe the type with --instance-file"
+        raise UnsupportedTypeError(
+            f"EC2 does not state the compute capability of its GPU, {model}: describe the type in an --instance-file"
         )
-    if float(found) < LEAST_CAPABILITY:
-        raise LeftOut(f"vLLM does not run on {model} (compute capability {found})")
+    if float(found) < MIN_COMPUTE_CAPABILITY:
+        raise UnsupportedTypeError(f"vLLM does not run on {model} (compute capability {found})")
     return found
 
 

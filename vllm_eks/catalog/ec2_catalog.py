@@ -1,4 +1,5 @@
-"""What AWS says of its GPU instance types: hardware, zones, prices. Loads boto3: imported by the command that asks."""
+"""Queries AWS for GPU instance types: hardware, zones and prices. Imports boto3, so only the command that needs it
+imports it."""
 
 import json
 from collections import defaultdict
@@ -8,13 +9,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from vllm_eks.aws.errors import NotAllowed, is_unknown, known_regions, told
+from vllm_eks.aws.errors import PermissionDeniedError, aws_errors_explained, is_unknown, known_regions
 from vllm_eks.aws.session import Client
-from vllm_eks.catalog.catalog_merge import Answers
+from vllm_eks.catalog.catalog_merge import AwsAnswers
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
 
 PRICING_ENDPOINT_REGION = "us-east-1"
-"""The Pricing API answers for every region from here."""
+"""The Pricing API has the prices of all regions here."""
 
 ON_DEMAND_LINUX = {
     "operatingSystem": "Linux",
@@ -26,48 +27,48 @@ ON_DEMAND_LINUX = {
 UNCHANGED = "The catalogue is unchanged."
 
 ClientMaker = Callable[[str, str], Client]
-"""Makes a boto3 client from a service and a region."""
+"""Creates a boto3 client from a service and a region."""
 
 
 def new_client(service: str, region: str) -> Client:
-    """Return a boto3 client; throttling is left to botocore's standard retries."""
+    """Return a boto3 client. Throttling is handled by botocore's standard retries."""
     return boto3.Session().client(service, region_name=region, config=Config(retries={"mode": "standard"}))
 
 
-def ask_aws(regions: Sequence[str], price_region: str, *, client: ClientMaker = new_client) -> Answers:
-    """Ask AWS for every NVIDIA type of the regions, the zones that offer it, and its price in the price region.
+def ask_aws(regions: Sequence[str], price_region: str, *, client: ClientMaker = new_client) -> AwsAnswers:
+    """Query AWS for all NVIDIA types in the regions, the zones that offer them, and their prices in the price region.
 
     Raises:
-        WrongQuestion: No credentials, a permission that is missing, a region that cannot be reached, no prices there.
+        WrongQuestion: No credentials, a missing permission, an unreachable region, or no prices for it.
     """
     types: dict[str, dict[str, Any]] = {}
     zone_ids: dict[str, dict[str, list[str]]] = {}
     for region in regions:
-        with told("ec2:DescribeInstanceTypes", region, ending=UNCHANGED):
+        with aws_errors_explained("ec2:DescribeInstanceTypes", region, ending=UNCHANGED):
             ec2 = client("ec2", region)
             pages = ec2.get_paginator("describe_instance_types").paginate()
             types = {record["InstanceType"]: record for page in pages for record in _with_nvidia(page)} | types
-        with told("ec2:DescribeInstanceTypeOfferings", region, ending=UNCHANGED):
+        with aws_errors_explained("ec2:DescribeInstanceTypeOfferings", region, ending=UNCHANGED):
             zone_ids[region] = _zone_ids(ec2)
     prices, why = _prices_or_why(price_region, client)
-    return Answers(
+    return AwsAnswers(
         types=types, zone_ids=zone_ids, prices_usd_per_hour=prices, price_region=price_region, why_no_prices=why
     )
 
 
 def _prices_or_why(region: str, client: ClientMaker) -> tuple[dict[str, float] | None, str]:
-    """Return the prices, or why there are none: then those of the catalogue stay, and everything else is refreshed.
+    """Return the prices, or why there are none. In that case the catalogue's prices are kept and all else is updated.
 
     Raises:
-        WrongQuestion: There is no such region.
+        WrongQuestion: The region does not exist.
     """
     try:
-        with told("pricing:GetProducts", PRICING_ENDPOINT_REGION, ending=UNCHANGED):
+        with aws_errors_explained("pricing:GetProducts", PRICING_ENDPOINT_REGION, ending=UNCHANGED):
             prices = _prices(client("pricing", PRICING_ENDPOINT_REGION), region)
-    except NotAllowed:
-        return None, "these AWS credentials may not call pricing:GetProducts"
-    except WrongQuestion as fault:
-        return None, str(fault).removesuffix(UNCHANGED).strip().rstrip(".")
+    except PermissionDeniedError:
+        return None, "these AWS credentials lack the permission pricing:GetProducts"
+    except WrongQuestion as error:
+        return None, str(error).removesuffix(UNCHANGED).strip().rstrip(".")
     if prices:
         return prices, ""
     if is_unknown(region):
@@ -92,7 +93,7 @@ def _zone_ids(ec2: Client) -> dict[str, list[str]]:
 
 
 def _prices(pricing: Client, region: str) -> dict[str, float]:
-    """Return USD an hour by type; where two are listed, the higher, so that no plan is dearer than it says."""
+    """Return USD per hour by type. If two are listed, the higher one, so that a plan never costs more than it says."""
     wanted = {**ON_DEMAND_LINUX, "regionCode": region}
     filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
     found: dict[str, float] = {}
@@ -110,6 +111,6 @@ def _hourly_usd(product: dict[str, Any]) -> Iterator[float]:
     for term in product.get("terms", {}).get("OnDemand", {}).values():
         for dimension in term["priceDimensions"].values():
             usd = float(dimension["pricePerUnit"].get("USD", 0))
-            # Rows at 0 are capacity paid for elsewhere, not a price.
+            # Rows at 0 are for capacity that is paid elsewhere.
             if dimension["unit"] == "Hrs" and usd > 0:
                 yield usd

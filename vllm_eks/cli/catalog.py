@@ -1,4 +1,4 @@
-"""`vllm-eks catalog refresh`: ask AWS what GPU types there are, and say what that changed in the catalogue."""
+"""`vllm-eks catalog refresh`: updates the catalogue from AWS, and prints the differences."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,11 +19,11 @@ from vllm_eks.planner.hardware.instances import (
 
 @click.group("catalog")
 def command() -> None:
-    """Keep the catalogue of GPU instance types up to date."""
+    """Update the catalogue of GPU instance types."""
 
 
 @command.command(
-    short_help="Ask AWS for types, zones and prices.",
+    short_help="Read types, zones and prices from AWS.",
     epilog="\b\nExample:\n  vllm-eks catalog refresh --region eu-central-1\n",
 )
 @click.option(
@@ -31,15 +31,15 @@ def command() -> None:
     "regions",
     multiple=True,
     default=("us-west-2",),
-    help="A region whose types and zones are read; repeatable.",
+    help="A region to read types and zones from. Can be repeated.",
 )
 @click.option(
-    "--price-region", metavar="REGION", help="The region whose on-demand prices are read. Default: the first --region."
+    "--price-region", metavar="REGION", help="The region to read on-demand prices from. Default: the first --region."
 )
 def refresh(regions: tuple[str, ...], price_region: str | None) -> None:
-    """Rebuild the catalogue from AWS. Measured GPU memory is kept.
+    """Update the catalogue from AWS. Measured GPU memory is kept.
 
-    A checkout has its catalogue in vllm_eks/data; an installed vllm-eks writes to the user data folder, as `lock` does.
+    A checkout has its catalogue in vllm_eks/data. An installed vllm-eks writes to the user data folder, as `lock` does.
     """
     run_refresh(list(regions), price_region or regions[0])
 
@@ -52,17 +52,17 @@ def run_refresh(
     client: ClientMaker = new_client,
     today: str | None = None,
 ) -> None:
-    """Rewrite the catalogue from AWS's answers and print the difference.
+    """Update the catalogue from AWS's answers, and print the differences.
 
     Args:
-        regions: Whose types and zones are asked.
-        price_region: Whose on-demand prices are asked.
-        file: The catalogue; None: what the planner knows is read, and the checkout's or the user's file is written.
-        client: Makes the clients that ask AWS.
-        today: The date that the answers get; None: the present one.
+        regions: The regions of types and zones.
+        price_region: The region of on-demand prices.
+        file: The catalogue. None reads the planner's catalogue, and writes the checkout's or the user's file.
+        client: Creates the clients for AWS.
+        today: The date of the answers, or None for the current date.
 
     Raises:
-        WrongQuestion: AWS did not answer, or the file cannot be written; it is then unchanged.
+        WrongQuestion: AWS did not answer, or the file cannot be written. The file is unchanged.
     """
     target = file or writable_catalogue_file()
     known = read_catalogue_file(file) if file else known_catalogue()

@@ -1,4 +1,4 @@
-"""`vllm-eks doctor`: why a model does not serve, and what to do. It reads, and changes nothing."""
+"""`vllm-eks doctor`: shows why a model does not serve, and a fix. Read-only."""
 
 import json
 import time
@@ -24,9 +24,10 @@ SECONDS_BETWEEN_LOOKS = 5.0
 
 @click.command(
     "doctor",
-    epilog="Exit status: 0 all models serve, 1 one does not or could not be read, 2 the command or a file is wrong.",
+    epilog="Exit status: 0 all models serve, 1 a model does not serve or could not be read, 2 the command or a file "
+    "is invalid.",
 )
-@click.option("--stack", metavar="STACK", required=True, help="The stack whose models are diagnosed.")
+@click.option("--stack", metavar="STACK", required=True, help="The stack to diagnose.")
 @stack_folder
 @click.option(
     "--kubeconfig", metavar="FILE", type=PATH, help="The kubeconfig of the stack's cluster. Default: kubectl's own."
@@ -34,7 +35,7 @@ SECONDS_BETWEEN_LOOKS = 5.0
 @click.option("--context", metavar="NAME", help="The context in the kubeconfig. Default: the current one.")
 @as_json
 def command(stack: str, folder: Path, kubeconfig: Path | None, context: str | None, as_json: bool) -> None:
-    """Print why a model does not serve, and the fix. Reads only."""
+    """Show why a model does not serve, and a fix. Read-only."""
     exit_with(run_doctor(folder, stack, kubeconfig=kubeconfig, context=context, json_wanted=as_json))
 
 
@@ -47,10 +48,11 @@ def run_doctor(
     json_wanted: bool = False,
     seconds: float = SECONDS_BETWEEN_LOOKS,
 ) -> int:
-    """Print what is wrong with a stack's models; return 0 when nothing is, 1 when something is or could not be asked.
+    """Print the problems of a stack's models. Return 0 if there are none, or 1 if there are some or some facts are
+    unknown.
 
     Raises:
-        WrongQuestion: No such stack, or its file names no model.
+        WrongQuestion: The stack does not exist, or its file has no model.
     """
     try:
         file = read_stack_file(folder, stack)
@@ -58,7 +60,7 @@ def run_doctor(
         raise WrongQuestion(str(error)) from None
     names = list(file.section("models"))
     if not names:
-        raise WrongQuestion(f"Pulumi.{stack}.yaml has no model to look for")
+        raise WrongQuestion(f"Pulumi.{stack}.yaml has no models")
     findings = diagnose(gather(file, names, kubeconfig=kubeconfig, context=context, seconds=seconds))
     if json_wanted:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
@@ -68,7 +70,7 @@ def run_doctor(
 
 
 def gather(file: StackFile, names: list[str], *, kubeconfig: Path | None, context: str | None, seconds: float) -> Facts:
-    """Ask Kubernetes and AWS; what does not answer is unknown, and stops nothing."""
+    """Query Kubernetes and AWS. A failed query is unknown, and does not stop the others."""
     unknown: list[tuple[str, str]] = []
     models, nodes = _in_cluster(names, kubeconfig, context, seconds, unknown)
     groups = _node_groups(file, names, unknown)
@@ -78,7 +80,7 @@ def gather(file: StackFile, names: list[str], *, kubeconfig: Path | None, contex
 def _in_cluster(
     names: list[str], kubeconfig: Path | None, context: str | None, seconds: float, unknown: list[tuple[str, str]]
 ) -> tuple[list[ServedModel], list[Any]]:
-    """Return the models and their nodes; the first question without an answer ends it: the next would wait as long."""
+    """Return the models and their nodes. The first failed query ends it, because the next would wait as long."""
     from vllm_eks.doctor.api import KubernetesApi, UnreadableAnswerError
     from vllm_eks.doctor.cluster import read_model, read_nodes
 

@@ -1,4 +1,4 @@
-"""A group that lists its commands without importing them: a command's modules are loaded when it is used."""
+"""A click group that imports a command's module only when the command is used."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -7,37 +7,37 @@ import click
 
 
 class LazyCommand(click.Command):
-    """The name and short help of a command whose module has a click command called `command`."""
+    """The name and short help of a command. Its module has a click command called `command`."""
 
     def __init__(self, name: str, *, module: str, short_help: str) -> None:
         super().__init__(name, short_help=short_help)
         self.module = module
 
     def load(self) -> click.Command:
-        """Import the command's module and return the command."""
+        """Import the module and return the command."""
         return import_module(self.module).command
 
 
 class LazyGroup(click.Group):
-    """A group of commands, each in a module of its own, that are imported one by one as they are used."""
+    """A group of commands that are each in their own module, and imported when used."""
 
     def add_lazy_commands(self, package: str, short_helps: Mapping[str, str]) -> None:
-        """List commands: each has a module of its name in the package, and a short help for the list."""
+        """Add commands, each with a short help. Each has a module with its name in the package."""
         for name, short_help in short_helps.items():
             self.add_command(LazyCommand(name, module=f"{package}.{name}", short_help=short_help))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is named, imported, and what remains of the arguments."""
+        """Return the named command, imported, and the remaining arguments."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command.load() if isinstance(command, LazyCommand) else command, rest
 
 
-def every_command(group: click.Group, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Import and yield all commands of a group, and of the groups in it, each with its names from the top down."""
+def all_commands(group: click.Group, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Import and yield all commands of a group and its subgroups, each with its names from the top."""
     for name, entry in sorted(group.commands.items()):
         command = entry.load() if isinstance(entry, LazyCommand) else entry
         yield (*above, name), command
         if isinstance(command, click.Group):
-            yield from every_command(command, (*above, name))
+            yield from all_commands(command, (*above, name))

@@ -1,4 +1,4 @@
-"""`vllm-eks leftovers`: what AWS still holds of a stack after `pulumi destroy`. It reads, and changes nothing."""
+"""`vllm-eks leftovers`: lists resources that remain in AWS after `pulumi destroy`. Read-only."""
 
 import json
 from pathlib import Path
@@ -21,23 +21,22 @@ NOTHING_LEFT, SOMETHING_LEFT = 0, 1
 
 @click.command(
     "leftovers",
-    epilog="Exit status: 0 nothing is left, 1 something may be left, 2 the command or a file is wrong.",
+    epilog="Exit status: 0 nothing is left, 1 something may be left, 2 the command or a file is invalid.",
 )
-@click.option(
-    "--stack", metavar="STACK", required=True, help="The stack that was destroyed; its Pulumi.<stack>.yaml is read."
-)
+@click.option("--stack", metavar="STACK", required=True, help="The destroyed stack. Its Pulumi.<stack>.yaml is read.")
 @stack_folder
 @as_json
 def command(stack: str, folder: Path, as_json: bool) -> None:
-    """List what AWS still holds of a destroyed stack. Reads only."""
+    """List the resources of a destroyed stack that remain in AWS. Read-only."""
     exit_with(run_leftovers(folder, stack, json_wanted=as_json))
 
 
 def run_leftovers(folder: Path, stack: str, *, json_wanted: bool = False) -> int:
-    """Print what is left; return 0 when nothing is, 1 when something is or not everything could be asked.
+    """Print the remaining resources. Return 0 if there are none, or 1 if there are some or some kinds could not be
+    listed.
 
     Raises:
-        WrongQuestion: No such stack, no credentials, no such region.
+        WrongQuestion: The stack or the region does not exist, or there are no credentials.
     """
     try:
         file = read_stack_file(folder, stack)
@@ -55,19 +54,19 @@ def run_leftovers(folder: Path, stack: str, *, json_wanted: bool = False) -> int
 
 
 def owner_of(file: StackFile) -> Owner:
-    """Return whose things are looked for, as a stack file says.
+    """Return the owner of the resources, from the stack file.
 
     Raises:
-        WrongQuestion: No cluster can have the stack's name.
+        WrongQuestion: The stack's name is not valid for a cluster.
     """
     name = f"{file.project}-{file.stack}"
     if not CLUSTER_NAME.fullmatch(name):
-        raise WrongQuestion(f"EKS refuses {name!r} as a cluster's name, so this stack cannot exist")
+        raise WrongQuestion(f"EKS does not accept the cluster name {name!r}, so this stack cannot exist")
     network = file.section("network").get("existing")
     cluster = file.section("cluster").get("existing")
     return Owner(
         name=name,
-        # By its name alone, or as {name, securityGroupIds}.
+        # Either the name alone, or {name, securityGroupIds}.
         existing_cluster=_text(cluster.get("name") if is_object(cluster) else cluster),
         existing_vpc=_text(network.get("vpcId")) if is_object(network) else None,
     )

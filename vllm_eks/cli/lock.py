@@ -1,4 +1,4 @@
-"""`vllm-eks lock`: write the facts of a model of the Hugging Face Hub into a lock file."""
+"""`vllm-eks lock`: writes the facts of a Hugging Face model to a lock file."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,34 +31,34 @@ OTHER_WEIGHTS = (".bin", ".gguf", ".pth", ".pt", ".safetensors")
     epilog="""\b
 Example:
   vllm-eks lock Qwen/Qwen3-32B
-The lock file goes into vllm_eks/data/models of a checkout. An installed
-vllm-eks writes into $XDG_DATA_HOME/vllm-eks, or the platform's own folder
-for a user's data. The last line of the output names the file.
+The lock file is written to vllm_eks/data/models in a checkout. An installed
+vllm-eks writes it to $XDG_DATA_HOME/vllm-eks, or the platform's folder for
+user data. The last line of the output is the file's path.
 """,
 )
-@click.argument("model", help="A model id of the Hugging Face Hub: ORGANIZATION/NAME.")
+@click.argument("model", help="A Hugging Face model ID: ORGANIZATION/NAME.")
 @click.option("--revision", metavar="REVISION", help="Branch, tag or commit. Default: main.")
 def command(model: str, revision: str | None) -> None:
-    """Write a MODEL's facts into a lock file: config, bytes by part, commit. Reads headers, never weights."""
+    """Write a MODEL's facts to a lock file: config, bytes by part, commit. Reads only headers, no weights."""
     run_lock(model, revision)
 
 
 def run_lock(model_id: str, revision: str | None, *, folder: Path | None = None, api: HfApi | None = None) -> None:
-    """Write the lock file of a model and print what it holds.
+    """Write the lock file of a model and print its content.
 
     Args:
-        model_id: The model's id on the Hub.
-        revision: A branch, tag or commit; None: main.
-        folder: Where the lock file goes; None: the checkout's or the user's folder of models.
-        api: The Hub; None: the one that the environment names.
+        model_id: The model's ID on the Hub.
+        revision: A branch, tag or commit, or None for main.
+        folder: The folder of the lock file, or None for the checkout's or the user's folder of models.
+        api: The Hub, or None for the Hub of the environment.
 
     Raises:
-        WrongQuestion: The Hub does not give what is needed, or the planner cannot tell the architecture. Then no
-            file is written, and one that was there stays.
+        WrongQuestion: The Hub lacks the required files, or the architecture is unknown. No file is written, and an
+            existing one is unchanged.
     """
     repository = open_repository(model_id, revision, api=api)
     if not repository.holds("config.json"):
-        raise WrongQuestion(f"{model_id} has no config.json: is it a model of transformers' form?")
+        raise WrongQuestion(f"{model_id} has no config.json: only models in the Transformers format are supported")
     config = fill_defaults(repository.read_json("config.json"))
     if repository.holds(MISTRAL_FILE):
         config = {**config, MISTRAL_FORMAT: True}
@@ -92,9 +92,9 @@ def run_lock(model_id: str, revision: str | None, *, folder: Path | None = None,
 
 
 def _files_and_size(repository: HubRepository) -> tuple[Sequence[str], int | None]:
-    """Return the files that vLLM loads, and the bytes that their index says they hold.
+    """Return the files that vLLM loads, and their size according to the index.
 
-    Copies under other names (original/, consolidated*, metal/) are no part of it.
+    Copies under other names (original/, consolidated*, metal/) are not included.
     """
     if repository.holds(INDEX):
         index = repository.read_json(INDEX)
@@ -106,10 +106,10 @@ def _files_and_size(repository: HubRepository) -> tuple[Sequence[str], int | Non
     if repository.holds(SINGLE):
         return [SINGLE], None
     others = sorted({Path(name).suffix for name in repository.files if name.endswith(OTHER_WEIGHTS)})
-    held = f" (it holds {', '.join(others)})" if others else ""
+    held = f" (it has {', '.join(others)})" if others else ""
     raise WrongQuestion(
-        f"{repository.id} has neither {INDEX} nor {SINGLE}{held}: the planner reads weights from safetensors only; "
-        "a folder with its config.json can be planned from computed bytes"
+        f"{repository.id} has neither {INDEX} nor {SINGLE}{held}: the planner reads only safetensors. As an estimate, "
+        f"plan a folder with its config.json"
     )
 
 
@@ -119,5 +119,5 @@ def _tensors(repository: HubRepository, names: Sequence[str]) -> Iterator[tuple[
 
 
 def _with_progress(names: Sequence[str]) -> Iterable[str]:
-    """Return the names, with a bar on a terminal while they are gone through."""
+    """Return the names, with a progress bar on a terminal."""
     return track(names, description="reading headers", console=console(sys.stderr), disable=not sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""Options that several commands have, and how a command ends."""
+"""Options that several commands share, and the end of a command."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ stack_folder = click.option(
     type=PATH,
     default=Path(),
     show_default=False,
-    help="The folder that holds Pulumi.yaml. Default: here.",
+    help="The folder of Pulumi.yaml. Default: the current folder.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 

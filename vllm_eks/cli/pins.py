@@ -1,4 +1,4 @@
-"""`vllm-eks pins`: what is pinned, what the account offers, and the way from the one to the other."""
+"""`vllm-eks pins`: shows pinned versions and newer ones in AWS, and updates the pins."""
 
 import json
 from collections.abc import Sequence
@@ -23,36 +23,36 @@ NOTHING_TO_MOVE, SOMETHING_TO_MOVE = 0, 1
 
 @click.command(
     "pins",
-    epilog="Exit status: 0 all pins are the newest, 1 one is not or is unknown, 2 the command or a file is wrong.",
+    epilog="Exit status: 0 all pins are the newest, 1 a pin is not or is unknown, 2 the command or a file is invalid.",
 )
-@click.option("--stack", metavar="STACK", default="dev", help="The stack whose Pulumi.<stack>.yaml is read.")
+@click.option("--stack", metavar="STACK", default="dev", help="The stack. Its Pulumi.<stack>.yaml is read.")
 @stack_folder
 @click.option(
     "--kubernetes-version",
     metavar="VERSION",
-    help="The minor version the set is for, such as 1.36. Default: the stack's.",
+    help="The Kubernetes minor version, such as 1.36. Default: the stack's.",
 )
-@click.option("--write", is_flag=True, help="Write the offered versions into the stack file.")
+@click.option("--write", is_flag=True, help="Write the newest versions to the stack file.")
 @as_json
 def command(stack: str, folder: Path, kubernetes_version: str | None, write: bool, as_json: bool) -> None:
-    """Show the pinned versions and those that AWS offers; --write moves the pins."""
+    """Show the pinned versions and the newest ones in AWS. --write updates the pins."""
     exit_with(run_pins(folder, stack, kubernetes_version=kubernetes_version, write=write, json_wanted=as_json))
 
 
 def run_pins(
     folder: Path, stack: str, *, kubernetes_version: str | None = None, write: bool = False, json_wanted: bool = False
 ) -> int:
-    """Print the pins; return 0 where all are the newest known, 1 where one may move or could not be asked about.
+    """Print the pins. Return 0 if all are the newest known, or 1 if one can be updated or is unknown.
 
     Args:
-        folder: The folder that holds Pulumi.yaml.
-        stack: The stack whose file is read, and written.
-        kubernetes_version: The minor version that the set is for; None: the stack's own.
-        write: Whether the offered versions go into the stack file.
-        json_wanted: Whether one JSON object is printed.
+        folder: The folder of Pulumi.yaml.
+        stack: The stack whose file is read and written.
+        kubernetes_version: The minor version for the whole set, or None for the stack's own.
+        write: Whether to write the newest versions to the stack file.
+        json_wanted: Whether to print one JSON object.
 
     Raises:
-        WrongQuestion: A wrong stack file or version; nothing to write; a file that cannot be written.
+        WrongQuestion: An invalid stack file or version, nothing to write, or a file that cannot be written.
     """
     file = read_stack_file(folder, stack)
     check_stack_file(folder, file.for_offline_preview())
@@ -60,17 +60,17 @@ def run_pins(
     version = kubernetes_version or own_version
     if version not in SUPPORTED_KUBERNETES_VERSIONS:
         known = " and ".join(SUPPORTED_KUBERNETES_VERSIONS)
-        raise WrongQuestion(f"this release supports nodes of Kubernetes {known}, not {version}: choose one of these")
+        raise WrongQuestion(f"this release supports nodes of Kubernetes {known}, not {version}: choose one of them")
     pins, not_asked = list(cluster_pins(file, version)), ""
     try:
         account = Account(deployer_of(file.config, f"Pulumi.{file.stack}.yaml"))
         pins = list(with_offers(pins, account, version))
-    except WrongQuestion as fault:
+    except WrongQuestion as error:
         if write:
             raise
-        not_asked = str(fault)
+        not_asked = str(error)
         pins = [replace(pin, remark="AWS could not be queried") for pin in pins]
-    # The control plane moves only when somebody asks for it: EKS upgrades, and takes back for a week at most.
+    # The control plane is only updated on request, because EKS cannot undo an upgrade after a week.
     chosen = [pin for pin in pins if pin.key != KUBERNETES]
     if version != own_version:
         chosen += [replace(pin, offered=version) for pin in pins if pin.key == KUBERNETES]
@@ -78,7 +78,7 @@ def run_pins(
     else:
         changes = [pin for pin in chosen if pin.moves]
     if write:
-        _must_be_known(chosen)
+        _require_whole_set(chosen)
     written = write_pins(folder, file.stack, changes, file) if write else []
     everything = [*pins, *other_pins(file)]
     if json_wanted:
@@ -91,9 +91,9 @@ def run_pins(
     return SOMETHING_TO_MOVE if may_move else NOTHING_TO_MOVE
 
 
-def _must_be_known(chosen: Sequence[Pin]) -> None:
-    """Refuse half a set: an AMI release and add-ons fit each other by their Kubernetes version."""
-    unknown = [f"{pin.key}: {pin.remark or 'not known'}" for pin in chosen if pin.offered is None]
+def _require_whole_set(chosen: Sequence[Pin]) -> None:
+    """Refuse a partial set, because an AMI release and add-ons must match the Kubernetes version."""
+    unknown = [f"{pin.key}: {pin.remark or 'unknown'}" for pin in chosen if pin.offered is None]
     if unknown:
         lines = "".join(f"\n  {line}" for line in unknown)
-        raise WrongQuestion(f"nothing is written, because a part of the set is unknown:{lines}")
+        raise WrongQuestion(f"nothing was written, because some versions are unknown:{lines}")

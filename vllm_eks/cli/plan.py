@@ -1,4 +1,4 @@
-"""`vllm-eks plan`: one plan, or a comparison of every type of the catalogue."""
+"""`vllm-eks plan`: prints one plan, or a comparison of all types in the catalogue."""
 
 from pathlib import Path
 
@@ -28,40 +28,49 @@ Examples:
   vllm-eks plan Qwen/Qwen3-32B
   vllm-eks plan Qwen/Qwen3-32B --instance-type g6e.12xlarge --json
   vllm-eks plan ./folder-with-config-json --max-model-len 32768
-Exit status: 0 it fits or likely fits, 3 it does not, 2 the question is wrong.
+Exit status: 0 it fits or likely fits, 3 it does not fit, 2 invalid input.
 """,
 )
-@click.argument("model", help="The id of a locked model, or a folder with a config.json.")
+@click.argument("model", help="The ID of a locked model, or a folder with a config.json.")
 @click.option("--instance-type", metavar="TYPE", help="One EC2 type. Default: compare all types.")
-@click.option("--instance-file", type=PATH, metavar="FILE", help="JSON file of a type that is not in the catalogue.")
+@click.option("--instance-file", type=PATH, metavar="FILE", help="A JSON file for a type that is not in the catalogue.")
 @click.option(
     "--tensor-parallel-size",
     type=click.IntRange(1, bounds.MOST_GPUS_PER_NODE),
     metavar="N",
-    help="GPUs of one node that share each layer (TP).",
+    help="Number of GPUs in one node that share each layer (TP).",
 )
 @click.option(
     "--pipeline-parallel-size",
     type=click.IntRange(1, bounds.MOST_STAGES),
     metavar="N",
-    help="Number of pipeline stages, one for each node (PP).",
+    help="Number of pipeline stages, one per node (PP).",
 )
 @click.option(
-    "--max-model-len", type=TOKENS, metavar="N", help="Tokens of context. Default: the model's limit, at most 8192."
+    "--max-model-len",
+    type=TOKENS,
+    metavar="N",
+    help="Context length in tokens. Default: the model's limit, at most 8192.",
 )
-@click.option("--gpu-memory-utilization", type=float, metavar="PART", help="Share of a GPU's memory that vLLM may use.")
+@click.option(
+    "--gpu-memory-utilization", type=float, metavar="PART", help="Fraction of a GPU's memory that vLLM may use."
+)
 @click.option(
     "--max-num-seqs",
     type=click.IntRange(1, bounds.MOST_SEQUENCES),
     metavar="N",
-    help="Most requests in one step.",
+    help="Maximum number of requests in one step.",
 )
-@click.option("--max-num-batched-tokens", type=TOKENS, metavar="N", help="Most tokens in one step.")
-@click.option("--kv-cache-dtype", metavar="TYPE", default="auto", help="Type of the KV cache's values, such as fp8.")
+@click.option("--max-num-batched-tokens", type=TOKENS, metavar="N", help="Maximum number of tokens in one step.")
+@click.option("--kv-cache-dtype", metavar="TYPE", default="auto", help="Data type of the KV cache, such as fp8.")
 @click.option("--enforce-eager", is_flag=True, help="Plan without CUDA graphs.")
-@click.option("--enable-expert-parallel", is_flag=True, help="Keep each expert whole on one GPU.")
+@click.option("--enable-expert-parallel", is_flag=True, help="Keep each expert on one GPU.")
 @click.option(
-    "--decode-context-parallel-size", type=AT_LEAST_1, metavar="N", default=1, help="GPUs that share the KV cache."
+    "--decode-context-parallel-size",
+    type=AT_LEAST_1,
+    metavar="N",
+    default=1,
+    help="Number of GPUs that share the KV cache.",
 )
 @click.option(
     "--dtype", metavar="TYPE", help="Type of weights that are not quantized: auto, bfloat16, float16, float32."
@@ -85,10 +94,10 @@ Exit status: 0 it fits or likely fits, 3 it does not, 2 the question is wrong.
     type=click.IntRange(1, bounds.MOST_REPLICAS),
     metavar="N",
     default=1,
-    help="Whole copies of the model.",
+    help="Number of copies of the model.",
 )
 @click.option(
-    "--region", metavar="REGION", default=REFERENCE_REGION, help="The region whose zones and prices are shown."
+    "--region", metavar="REGION", default=REFERENCE_REGION, help="The region of the printed zones and prices."
 )
 @click.option(
     "--sort",
@@ -127,7 +136,7 @@ def command(
     max_nodes: int | None,
     as_json: bool,
 ) -> None:
-    """Print whether a MODEL fits an instance type, how it is split, and its price."""
+    """Print whether a MODEL fits an instance type, its layout, and its price."""
     further_args = given_args(
         {
             "--dtype": dtype,

@@ -1,4 +1,5 @@
-"""`vllm-eks preview`: what `pulumi up` would build, from the real program, without account, cluster or network."""
+"""`vllm-eks preview`: shows what `pulumi up` would create, from the real program, without account, cluster or
+network."""
 
 import gc
 import json
@@ -23,18 +24,18 @@ FITS, WRONG_QUESTION, REFUSED = 0, 2, 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What of the preview is printed."""
+class PreviewOptions:
+    """What the preview prints."""
 
     resources: bool = False
-    """Every resource, as a tree."""
+    """All resources, as a tree."""
     values: bool = False
-    """The Helm values of every release."""
+    """The Helm values of all releases."""
     as_json: bool = False
-    """One JSON object in place of everything else."""
+    """One JSON object instead of text."""
 
 
-EVERYTHING_SHORT = Wanted()
+SHORT_PREVIEW = PreviewOptions()
 
 
 @click.command(
@@ -43,30 +44,30 @@ EVERYTHING_SHORT = Wanted()
 Examples:
   vllm-eks preview
   vllm-eks preview --stack prod --resources
-The first line answers: may I run pulumi up? Exit status:
-  0  the stack fits, and no check refuses it; warnings, and questions that
-     only your account can answer, do not change that
-  3  a check refuses it, such as a model that does not fit
-  2  the stack file is wrong
+The first line answers: can I run pulumi up? Exit status:
+  0  no check failed; there may be warnings, and checks that need your
+     account
+  3  a check failed, such as a model that does not fit
+  2  the stack file is invalid
 """,
 )
-@click.option("--stack", metavar="STACK", default="dev", help="The stack whose Pulumi.<stack>.yaml is shown.")
+@click.option("--stack", metavar="STACK", default="dev", help="The stack. Its Pulumi.<stack>.yaml is read.")
 @stack_folder
-@click.option("--resources", is_flag=True, help="List every resource as well.")
-@click.option("--values", is_flag=True, help="Print the Helm values as well.")
+@click.option("--resources", is_flag=True, help="Also list all resources.")
+@click.option("--values", is_flag=True, help="Also print the Helm values.")
 @as_json
 def command(stack: str, folder: Path, resources: bool, values: bool, as_json: bool) -> None:
-    """Show what `pulumi up` would build, without an AWS account, a cluster or the Pulumi CLI."""
-    # What Pulumi's SDK loads is in use to the end: to look through it for garbage is a fifth of the time.
+    """Show what `pulumi up` would create, without an AWS account, a cluster or the Pulumi CLI."""
+    # Pulumi's SDK keeps its objects until the end, and collecting garbage takes a fifth of the time.
     gc.disable()
-    exit_with(run_preview(folder, stack, Wanted(resources=resources, values=values, as_json=as_json)))
+    exit_with(run_preview(folder, stack, PreviewOptions(resources=resources, values=values, as_json=as_json)))
 
 
-def run_preview(folder: Path, stack: str, wanted: Wanted = EVERYTHING_SHORT) -> int:
-    """Print the preview of a stack; return 0, 2 for a wrong stack file, or 3 where a check refuses the stack."""
+def run_preview(folder: Path, stack: str, wanted: PreviewOptions = SHORT_PREVIEW) -> int:
+    """Print the preview of a stack. Return 0, 2 for an invalid stack file, or 3 if a check failed."""
     try:
         file = read_stack_file(folder, stack).for_offline_preview()
-        # Before the program is loaded, which takes seconds: most errors are found here.
+        # Before the program is loaded, which takes seconds, because this finds most errors.
         check_stack_file(folder, file)
         recording = _recorded(folder, file)
     except (StackFileError, WrongQuestion) as error:
@@ -87,10 +88,10 @@ def run_preview(folder: Path, stack: str, wanted: Wanted = EVERYTHING_SHORT) -> 
 
 
 def _recorded(folder: Path, file: "StackFile") -> "Recording":
-    """Run the program; on a terminal a line says so meanwhile.
+    """Run the program, with a progress line on a terminal.
 
     Raises:
-        WrongQuestion: There is no program, or it ended with an error of its own.
+        WrongQuestion: There is no program, or it raised an error.
     """
     if sys.stderr.isatty():
         with console(sys.stderr).status("loading Pulumi and running the program ..."):
@@ -101,9 +102,10 @@ def _recorded(folder: Path, file: "StackFile") -> "Recording":
 def _run(folder: Path, file: "StackFile") -> "Recording":
     if not (folder / "__main__.py").is_file():
         where = f"there is no __main__.py in {folder.resolve()}"
-        raise WrongQuestion(f"{where}: the preview runs the program; give its folder with --folder")
+        raise WrongQuestion(f"{where}: the preview runs the program, so set --folder to its folder")
     try:
-        # Imported here: Pulumi's SDK takes seconds to load, and a wrong stack file is told at once.
+        # Imported here, because Pulumi's SDK takes seconds to load, and errors of the stack file are reported before
+        # that.
         import pulumi
 
         from vllm_eks.preview.recording import run_program
@@ -118,15 +120,15 @@ def _run(folder: Path, file: "StackFile") -> "Recording":
 
 
 def _without_the_sdk(error: ModuleNotFoundError) -> WrongQuestion:
-    """Return what to do where a part of Pulumi's SDK is not installed.
+    """Return advice for a missing part of Pulumi's SDK.
 
     Raises:
-        ModuleNotFoundError: It is another module that is missing: an error of the program.
+        ModuleNotFoundError: Another module is missing, which is an error of the program.
     """
     package = (error.name or "").partition(".")[0]
     if package != "pulumi" and not package.startswith("pulumi_"):
         raise error
     return WrongQuestion(
-        f"the preview runs the program with Pulumi's SDK, and {package} is not installed here: run the vllm-eks of the "
-        "program's own .venv (make setup), or install 'vllm-eks[program]'"
+        f"the preview runs the program with Pulumi's SDK, and {package} is not installed: use the vllm-eks of the "
+        f"program's own .venv (make setup), or install 'vllm-eks[program]'"
     )

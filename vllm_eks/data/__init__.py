@@ -1,4 +1,4 @@
-"""The data that the package ships: models, instance types, prices, and the flags of vLLM by version."""
+"""The package's data: models, instance types, prices, and vLLM's flags by version."""
 
 from pathlib import Path
 

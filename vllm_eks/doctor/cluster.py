@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from vllm_eks.doctor.api import KubernetesApi, UnreadableAnswerError
 from vllm_eks.doctor.facts import EngineLooks, Object, ServedModel
-from vllm_eks.pods.crashes import crash_of, is_restarted
+from vllm_eks.pods.crashes import crash_text, is_restarted
 from vllm_eks.pods.engine import EngineState, state_of
 from vllm_eks.pods.rollout import is_ready
 
@@ -35,7 +35,7 @@ def read_model(cluster: KubernetesApi, name: str, *, port: int, seconds: float) 
     pods = cluster.items(f"{core}/pods", labelSelector=f"{LWS_LABEL}={name}")
     jobs = [job for space in (namespace, f"{namespace}-weights") for job in _jobs(cluster, space)]
     job_pods = {job["metadata"]["name"]: _job_pods(cluster, job) for job in jobs}
-    bad = [pod for pod in pods if not is_ready(pod) or crash_of(pod, "")]
+    bad = [pod for pod in pods if not is_ready(pod) or crash_text(pod, "")]
     leaders = [pod for pod in pods if is_ready(pod) and pod["metadata"]["labels"].get(INDEX_LABEL) == "0"]
     return ServedModel(
         name=name,

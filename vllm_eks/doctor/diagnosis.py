@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from vllm_eks.doctor.facts import EngineLooks, Facts, Finding, Object, ServedModel
-from vllm_eks.doctor.job_findings import of_jobs, of_releases
-from vllm_eks.doctor.node_findings import of_node, of_node_group
-from vllm_eks.pods.causes import cause_of, last_words, masked, telling_line
-from vllm_eks.pods.complaints import Complaint, complaint_about, complaints_by_uid, of_controllers
-from vllm_eks.pods.crashes import crash_of
+from vllm_eks.doctor.job_findings import job_findings, release_findings
+from vllm_eks.doctor.node_findings import node_findings, node_group_findings
+from vllm_eks.pods.causes import cause_of, last_words, line_with_cause, masked
+from vllm_eks.pods.complaints import Complaint, complaint_about, complaints_by_uid, controller_complaints
+from vllm_eks.pods.crashes import crash_text
 from vllm_eks.pods.progress import Planned, measured_against, stage_of
 from vllm_eks.pods.rollout import is_ready, trouble
 
@@ -25,17 +25,17 @@ def diagnose(facts: Facts) -> list[Finding]:
     """Return the findings of a stack. A model without problems has one finding with severity `ok`."""
     findings = [Finding(subject=what, severity="unknown", title=why) for what, why in facts.unknown]
     for group in facts.node_groups:
-        findings += of_node_group(group)
+        findings += node_group_findings(group)
     for node in facts.nodes:
-        findings += of_node(node)
+        findings += node_findings(node)
     for model in facts.models:
-        of_model = [*of_releases(model, facts.now), *_model(model)]
+        of_model = [*release_findings(model, facts.now), *_model(model)]
         findings += of_model or [_healthy(model)]
     return findings
 
 
 def _model(model: ServedModel) -> Iterator[Finding]:
-    yield from of_jobs(model)
+    yield from job_findings(model)
     if model.group is None:
         yield Finding(
             subject=model.name,
@@ -47,7 +47,7 @@ def _model(model: ServedModel) -> Iterator[Finding]:
         return
     complaints = complaints_by_uid(model.events)
     missing = _missing(model)
-    refused = "\n".join(one.text for one in of_controllers(complaints, model.name, model.pods))
+    refused = "\n".join(one.text for one in controller_complaints(complaints, model.name, model.pods))
     if missing and (not model.pods or (refused and cause_of(refused))):
         yield _finding(model.name, refused, otherwise="no pod was created", evidence=refused)
     seen: set[str] = set()
@@ -72,7 +72,7 @@ def _missing(model: ServedModel) -> int:
 
 def _pod(model: ServedModel, pod: Object, warning: str) -> Iterator[Finding]:
     name = pod["metadata"]["name"]
-    log, reason, crash = model.logs.get(name, ""), trouble(pod, warning), crash_of(pod, warning)
+    log, reason, crash = model.logs.get(name, ""), trouble(pod, warning), crash_text(pod, warning)
     if not crash and "not ready yet" in reason:
         measured = measured_against(log, planned_of(model))
         yield Finding(
@@ -186,7 +186,7 @@ def _finding(subject: str, *texts: str, otherwise: str, evidence: str = "") -> F
         subject=subject,
         severity="problem",
         title=cause.title,
-        evidence=telling_line(shows, cause),
+        evidence=line_with_cause(shows, cause),
         remedy=cause.remedy,
         code=cause.code,
     )

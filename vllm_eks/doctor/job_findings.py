@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from vllm_eks.doctor.facts import Finding, Object, ServedModel
-from vllm_eks.pods.causes import cause_of, last_words, masked, telling_line
+from vllm_eks.pods.causes import cause_of, last_words, line_with_cause, masked
 from vllm_eks.pods.complaints import complaint_about, complaints_by_uid
 from vllm_eks.pods.rollout import trouble
 
@@ -11,7 +11,7 @@ RELEASE_SECONDS = 3600
 """Without a hook Job's deadline, a release that is pending for longer counts as interrupted."""
 
 
-def of_jobs(model: ServedModel) -> Iterator[Finding]:
+def job_findings(model: ServedModel) -> Iterator[Finding]:
     """Yield the failed Jobs, and those whose pod cannot run."""
     complaints = complaints_by_uid(model.events)
     for job in model.jobs:
@@ -26,7 +26,7 @@ def of_jobs(model: ServedModel) -> Iterator[Finding]:
                     yield from _of_pending(name, trouble(pod, complaint_about(pod, complaints)))
 
 
-def of_releases(model: ServedModel, now: float) -> Iterator[Finding]:
+def release_findings(model: ServedModel, now: float) -> Iterator[Finding]:
     """Yield the releases that an interrupted `pulumi up` left pending, which makes the next one fail."""
     for record in model.releases:
         meta = record["metadata"]
@@ -66,7 +66,7 @@ def _of_failed(name: str, log: str, message: str) -> Finding:
         subject=f"job {name}",
         severity="problem",
         title=cause.title,
-        evidence=telling_line(log or message, cause),
+        evidence=line_with_cause(log or message, cause),
         remedy=cause.remedy,
         code=cause.code,
     )

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from vllm_eks.doctor.facts import Finding, NodeGroupFacts, Object
-from vllm_eks.pods.causes import cause_of, masked, telling_line
+from vllm_eks.pods.causes import cause_of, line_with_cause, masked
 
 TERMINATE = (
     "kubectl drain {node} --ignore-daemonsets --delete-emptydir-data, then terminate its instance: EKS replaces it"
 )
-OF_THE_AGENT = {
+AGENT_CONDITIONS = {
     "AcceleratedHardwareReady": "one of its GPUs failed: " + TERMINATE,
     "KernelReady": "its kernel has a problem: " + TERMINATE,
     "NetworkingReady": "its network has a problem (check kubectl -n kube-system logs -l k8s-app=aws-node): "
@@ -17,13 +17,13 @@ OF_THE_AGENT = {
     "ContainerRuntimeReady": "its containerd has a problem: " + TERMINATE,
 }
 """Conditions of EKS's node monitoring agent. False means a problem."""
-OF_THE_KUBELET = {
+KUBELET_CONDITIONS = {
     "MemoryPressure": "it is running out of memory: choose a larger instanceType",
     "DiskPressure": "its disk is filling up with old revisions of weights: " + TERMINATE,
     "PIDPressure": "it is running out of processes: " + TERMINATE,
 }
 """Conditions of the kubelet. True means a problem."""
-OWN_FAULT = (
+AGENT_SERVER_REMEDY = (
     "the agent's DCGM server does not answer, which is not a GPU failure: check that its pod runs on this node "
     "(kubectl -n kube-system get pods -o wide); pulumi up configures it to tolerate the node's taint"
 )
@@ -33,7 +33,7 @@ AGAIN = (
 )
 
 
-def of_node_group(group: NodeGroupFacts) -> Iterator[Finding]:
+def node_group_findings(group: NodeGroupFacts) -> Iterator[Finding]:
     """Yield the problems of a node group that EKS reports."""
     failed = "FAILED" in group.status or group.status == "DEGRADED"
     again = AGAIN.format(cluster=group.cluster, group=group.name) if "FAILED" in group.status else ""
@@ -45,7 +45,7 @@ def of_node_group(group: NodeGroupFacts) -> Iterator[Finding]:
             subject=f"node group {group.name}",
             severity="problem",
             title=cause.title if cause else f"EKS reports {code}",
-            evidence=f"{group.status}, {telling_line(text, cause) if cause else masked(text)[:300]}",
+            evidence=f"{group.status}, {line_with_cause(text, cause) if cause else masked(text)[:300]}",
             remedy=remedy,
             code=cause.code if cause else "",
         )
@@ -58,7 +58,7 @@ def of_node_group(group: NodeGroupFacts) -> Iterator[Finding]:
         )
 
 
-def of_node(node: Object) -> Iterator[Finding]:
+def node_findings(node: Object) -> Iterator[Finding]:
     """Yield the bad conditions of a node, from the kubelet and from the node monitoring agent."""
     name = node["metadata"]["name"]
     for condition in node.get("status", {}).get("conditions") or ():
@@ -66,10 +66,12 @@ def of_node(node: Object) -> Iterator[Finding]:
         reason, message = condition.get("reason", ""), condition.get("message", "")
         if kind == "Ready" and status != "True":
             remedy = "wait five minutes; " + TERMINATE
-        elif kind in OF_THE_AGENT and status == "False":
-            remedy = OWN_FAULT if "DCGM" in reason and "DCGMDiagnostic" not in reason else OF_THE_AGENT[kind]
-        elif kind in OF_THE_KUBELET and status == "True":
-            remedy = OF_THE_KUBELET[kind]
+        elif kind in AGENT_CONDITIONS and status == "False":
+            remedy = (
+                AGENT_SERVER_REMEDY if "DCGM" in reason and "DCGMDiagnostic" not in reason else AGENT_CONDITIONS[kind]
+            )
+        elif kind in KUBELET_CONDITIONS and status == "True":
+            remedy = KUBELET_CONDITIONS[kind]
         else:
             continue
         yield Finding(

@@ -1,4 +1,4 @@
-"""A model repository of the Hugging Face Hub at one commit: its files' names, JSON files and safetensors headers."""
+"""A model repository of the Hugging Face Hub at one commit: its file names, JSON files and safetensors headers."""
 
 import json
 import time
@@ -28,20 +28,20 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_object
 
 TIMEOUT_SECONDS = 10.0
-"""How long the server may stay silent before a request is given up."""
+"""Time without data after which a request is aborted."""
 DEADLINE_SECONDS = 60.0
-"""How long one answer may take in all, however steadily it drips."""
+"""Limit for one response, even if data arrives steadily."""
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.3
 LENGTH_BYTES = 8
 """A safetensors file begins with the length of its header, little-endian."""
-MOST_HEADER_BYTES = 100_000_000
-"""The format's own limit."""
-MOST_JSON_BYTES = 64_000_000
+MAX_HEADER_BYTES = 100_000_000
+"""The limit in the safetensors format."""
+MAX_JSON_BYTES = 64_000_000
 
 
 class MissingFile(WrongQuestion):
-    """The repository has no file of this name."""
+    """The repository has no such file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +53,11 @@ class HubRepository:
     commit: str
     gated: bool
     files: tuple[str, ...]
-    """Names of all files; empty where an endpoint does not list them."""
+    """The names of all files. Empty if the endpoint does not list them."""
     timeout_seconds: float = TIMEOUT_SECONDS
 
     def holds(self, name: str) -> bool:
-        """Return whether the repository has a file of this name.
+        """Return whether the repository has a file.
 
         Raises:
             WrongQuestion: The files are not listed, and the Hub does not answer.
@@ -74,9 +74,9 @@ class HubRepository:
         """Return a JSON object of the repository.
 
         Raises:
-            WrongQuestion: The file cannot be fetched, or holds no JSON object.
+            WrongQuestion: The file cannot be downloaded, or contains no JSON object.
         """
-        content = self._fetch(name, 0, MOST_JSON_BYTES, may_end_early=True)
+        content = self._fetch(name, 0, MAX_JSON_BYTES, may_end_early=True)
         try:
             document: object = json.loads(content)
         except ValueError:
@@ -86,14 +86,14 @@ class HubRepository:
         return document
 
     def read_header(self, name: str) -> dict[str, tuple[str, list[int]]]:
-        """Return name -> (dtype, shape) of every tensor in a safetensors file; only its header is fetched.
+        """Return name -> (dtype, shape) of all tensors in a safetensors file. Only its header is downloaded.
 
         Raises:
-            WrongQuestion: The header cannot be fetched, or is no safetensors header.
+            WrongQuestion: The header cannot be downloaded, or is not a safetensors header.
         """
         length = int.from_bytes(self._fetch(name, 0, LENGTH_BYTES), "little")
-        if not 0 < length <= MOST_HEADER_BYTES:
-            raise WrongQuestion(f"{self.id}: {name} is no safetensors file: its header would have {length} bytes")
+        if not 0 < length <= MAX_HEADER_BYTES:
+            raise WrongQuestion(f"{self.id}: {name} is not a safetensors file: its header would have {length} bytes")
         content = self._fetch(name, LENGTH_BYTES, length)
         try:
             header = json.loads(content)
@@ -103,13 +103,13 @@ class HubRepository:
                 if tensor != "__metadata__"
             }
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise WrongQuestion(f"{self.id}: the header of {name} is no safetensors header") from None
+            raise WrongQuestion(f"{self.id}: the header of {name} is not a safetensors header") from None
 
     def _fetch(self, name: str, start: int, length: int, *, may_end_early: bool = False) -> bytes:
-        """Return `length` bytes of a file; never more, even where the server ignores the range."""
+        """Return `length` bytes of a file, and never more, even if the server ignores the range."""
         url = hf_hub_url(self.id, name, revision=self.commit, endpoint=self.api.endpoint)
         headers = {**build_hf_headers(token=self.api.token), "Range": f"bytes={start}-{start + length - 1}"}
-        with explained(self.api, self.id, self.commit, what=name):
+        with hub_errors_explained(self.api, self.id, self.commit, what=name):
             content = self._try_again(url, headers, start, length)
         if len(content) < length and not may_end_early:
             raise WrongQuestion(f"{self.id}: {name} ends after {start + len(content)} bytes, within its header")
@@ -120,7 +120,7 @@ class HubRepository:
             try:
                 return self._stream(url, headers, start, length)
             except httpx.TimeoutException:
-                raise  # it has cost the user enough time
+                raise  # the user has waited long enough
             except httpx.TransportError:
                 time.sleep(PAUSE_SECONDS)
         return self._stream(url, headers, start, length)
@@ -144,14 +144,14 @@ class HubRepository:
 def open_repository(
     model_id: str, revision: str | None, *, api: HfApi | None = None, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> HubRepository:
-    """Return a model's repository at the commit that `revision` (or main) stands for now.
+    """Return a model's repository at the commit that `revision` (or main) currently refers to.
 
     Raises:
-        WrongQuestion: The name is none, or the Hub does not show the repository or the revision; says what to do.
+        WrongQuestion: The name is invalid, or the Hub does not show the repository or revision. The message has a fix.
     """
     # HF_ENDPOINT and HF_TOKEN are read by huggingface_hub itself.
     api = api or HfApi()
-    with explained(api, model_id, revision, what="model information"):
+    with hub_errors_explained(api, model_id, revision, what="model information"):
         info = api.model_info(model_id, revision=revision, timeout=timeout_seconds)
     return HubRepository(
         api=api,
@@ -164,16 +164,16 @@ def open_repository(
 
 
 @contextmanager
-def explained(api: HfApi, model_id: str, revision: str | None, *, what: str) -> Generator[None]:
-    """Turn what huggingface_hub and the network raise into one sentence; a token is never part of it."""
+def hub_errors_explained(api: HfApi, model_id: str, revision: str | None, *, what: str) -> Generator[None]:
+    """Turn errors of huggingface_hub and the network into one sentence, which never contains a token."""
     try:
         yield
     except HFValidationError:
-        raise WrongQuestion(f"{model_id!r} is no model id of the Hub: give <organization>/<name>") from None
+        raise WrongQuestion(f"{model_id!r} is not a Hub model ID: use <organization>/<name>") from None
     except GatedRepoError:
         raise WrongQuestion(
-            f"{model_id} is gated: ask for access at {api.endpoint}/{model_id}, then set HF_TOKEN to a token of the "
-            "account that got it"
+            f"{model_id} is gated: request access at {api.endpoint}/{model_id}, then set HF_TOKEN to a token of an "
+            f"account with access"
         ) from None
     except RevisionNotFoundError:
         raise WrongQuestion(f"{model_id} has no revision {revision!r} at {api.endpoint}") from None
@@ -189,24 +189,23 @@ def explained(api: HfApi, model_id: str, revision: str | None, *, what: str) -> 
         ) from None
     except httpx.TransportError as error:
         raise WrongQuestion(
-            f"{api.endpoint} cannot be reached, or broke off, for {what} of {model_id} ({type(error).__name__}): "
-            "check the network and HF_ENDPOINT"
+            f"{api.endpoint} cannot be reached, or lost the connection, for {what} of {model_id} "
+            f"({type(error).__name__}): check the network and HF_ENDPOINT"
         ) from None
 
 
 def _not_found(api: HfApi, model_id: str, error: RepositoryNotFoundError) -> str:
     if error.response.status_code == HTTPStatus.NOT_FOUND:
-        return f"{api.endpoint} has no model {model_id}, or hides it from this account: check the name"
-    return (
-        f"{api.endpoint} shows no model {model_id} without a token that may see it: check the name; for a private or "
-        "gated model set HF_TOKEN"
-    )
+        return f"{api.endpoint} has no model {model_id}, or this account has no access: check the name"
+    return f"{api.endpoint} has no public model {model_id}: check the name; for a private or gated model set HF_TOKEN"
 
 
 def _refused(api: HfApi, model_id: str, what: str, error: HfHubHTTPError) -> str:
     status = error.response.status_code
     if status == HTTPStatus.UNAUTHORIZED:
-        return f"{api.endpoint} does not accept the token in HF_TOKEN: make a new one at {api.endpoint}/settings/tokens"
+        return (
+            f"{api.endpoint} does not accept the token in HF_TOKEN: create a new one at {api.endpoint}/settings/tokens"
+        )
     if status == HTTPStatus.FORBIDDEN:
-        return f"{api.endpoint} forbids {what} of {model_id} to this token: give it read access to the repository"
+        return f"{api.endpoint} denies this token access to {what} of {model_id}: give it read access to the repository"
     return f"{api.endpoint} answered {status} for {what} of {model_id}: try again later"

@@ -91,7 +91,7 @@ def blockers(account: Account, kind: Kind, vpcs: set[str], own: set[str]) -> Ite
         own: Ids of the stack's resources.
 
     Raises:
-        NotAllowed: The credentials lack the permission.
+        PermissionDeniedError: The credentials lack the permission.
         WrongQuestion: AWS did not answer.
     """
     for vpc in sorted(vpcs):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from vllm_eks.leftovers.blockers import Blocker
 from vllm_eks.leftovers.prices import Cost, UnitPrice
 
-IN_ORDER_OF_REMOVAL = (
+REMOVAL_ORDER = (
     "node group",
     "cluster",
     "classic load balancer",
@@ -110,4 +110,4 @@ class Leftovers:
 
 def _place(one: Found) -> tuple[int, str, str]:
     # Sort by reason before the id, so that similar resources are together.
-    return IN_ORDER_OF_REMOVAL.index(one.kind), one.text, one.id
+    return REMOVAL_ORDER.index(one.kind), one.text, one.id

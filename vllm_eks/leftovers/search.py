@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from vllm_eks.aws.account import Account
-from vllm_eks.aws.errors import NotAllowed
+from vllm_eks.aws.errors import PermissionDeniedError
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.leftovers import ec2, services
 from vllm_eks.leftovers.blockers import KINDS, Blocker, blockers
@@ -92,10 +92,10 @@ class _Asked:
             # Not list(), so that the results before an error are kept.
             for one in ask():
                 mine.append(one)
-        except NotAllowed as fault:
-            self.not_asked[kind] = f"no permission for {fault.action}"
-        except WrongQuestion as fault:
-            self.not_asked[kind] = str(fault).rstrip(".")
+        except PermissionDeniedError as error:
+            self.not_asked[kind] = f"no permission for {error.action}"
+        except WrongQuestion as error:
+            self.not_asked[kind] = str(error).rstrip(".")
         return mine
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from vllm_eks.aws.account import Account
-from vllm_eks.aws.errors import NotAllowed
+from vllm_eks.aws.errors import PermissionDeniedError
 from vllm_eks.aws.session import Record, tags_of
 from vllm_eks.leftovers.found import Found
 from vllm_eks.leftovers.owner import Owner
@@ -117,7 +117,7 @@ def keys(account: Account, owner: Owner) -> Iterator[Found]:
     """Yield the key of the Kubernetes secrets, by its tag or alias.
 
     Raises:
-        NotAllowed: Some keys cannot be read. Raised after all other keys were read.
+        PermissionDeniedError: Some keys cannot be read. Raised after all other keys were read.
     """
     alias = f"alias/eks/{owner.name}"
     aliases = account.pages("kms", "list_aliases", "Aliases")
@@ -127,12 +127,12 @@ def keys(account: Account, owner: Owner) -> Iterator[Found]:
     for id_ in ids:
         try:
             yield from _key(account, owner, id_, named.get(id_))
-        except NotAllowed as fault:
+        except PermissionDeniedError as error:
             # A key's policy can deny access to everyone, so continue with the other keys.
-            refused.append(fault.action)
+            refused.append(error.action)
     if refused:
         action = f"{refused[0]} on {len(refused)} of {len(ids)} keys"
-        raise NotAllowed(f"these AWS credentials may not call {action}", action)
+        raise PermissionDeniedError(f"these AWS credentials may not call {action}", action)
 
 
 def _key(account: Account, owner: Owner, id_: str, named: str | None) -> Iterator[Found]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ChartSource:
-    """One chart: of a repository, of an OCI registry (its whole address, no repository), or a local folder."""
+    """A chart in a repository, in an OCI registry (only an address), or in a local folder."""
 
     chart: str
     repository: str | None = None
@@ -15,20 +15,20 @@ class ChartSource:
 NVIDIA_DEVICE_PLUGIN = ChartSource(
     chart="nvidia-device-plugin", repository="https://nvidia.github.io/k8s-device-plugin", version="0.20.0"
 )
-"""Not 0.19.0 to 0.19.2: those mount every InfiniBand device and fight the EFA plugin."""
+"""Not 0.19.0 to 0.19.2: these mount every InfiniBand device and conflict with the EFA plugin."""
 
-# The publisher writes this one's versions with a v, and a Release that says otherwise differs after every refresh.
+# The publisher's versions have a prefix v. Without it, a Release would differ after every refresh.
 EFA_DEVICE_PLUGIN = ChartSource(
     chart="aws-efa-k8s-device-plugin", repository="https://aws.github.io/eks-charts", version="v0.5.30"
 )
 
 LEADER_WORKER_SET = ChartSource(chart="oci://registry.k8s.io/lws/charts/lws", version="0.10.0")
-"""Not below 0.8: the upgrade across it deletes the CRD, and with it every LeaderWorkerSet."""
+"""Not below 0.8, because the upgrade deletes the CRD, and with it every LeaderWorkerSet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControllerCharts:
-    """Where the controllers' charts come from; None: the controller is there already, and two of a kind would fight."""
+    """The sources of the controllers' charts, or None if a controller exists already, because two would conflict."""
 
     nvidia_device_plugin: ChartSource | None = NVIDIA_DEVICE_PLUGIN
     leader_worker_set: ChartSource | None = LEADER_WORKER_SET
@@ -37,7 +37,7 @@ class ControllerCharts:
 
 @dataclass(frozen=True, kw_only=True)
 class ControllerImages:
-    """The controllers' images, a full reference each; None: the one that the chart names."""
+    """The controllers' images as full references, or None for the chart's default."""
 
     nvidia_device_plugin: str | None = None
     leader_worker_set: str | None = None

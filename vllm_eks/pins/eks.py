@@ -1,7 +1,7 @@
-"""The Kubernetes, add-on and node image versions this release was made for.
+"""The Kubernetes, add-on and node AMI versions of this release.
 
-Source: EKS add-on versions for 1.36 of 2026-08, the EKS release calendar and the amazon-eks-ami changelog
-(v20260714). Everything is pinned because a version that moves by itself replaces nodes without any edit.
+Source: EKS add-on versions for 1.36 of 2026-08, the EKS release calendar and the amazon-eks-ami changelog (v20260714).
+Everything is pinned, because a version that changes on its own would replace nodes without an edit.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ SUPPORTED_KUBERNETES_VERSIONS = ("1.35", "1.36")
 DEFAULT_KUBERNETES_VERSION = "1.36"
 
 LEAVING_KUBERNETES_VERSIONS: Mapping[str, str] = MappingProxyType({"1.34": "2026-12-02", "1.33": "2026-07-29"})
-"""Versions people still have in mind, with the day their standard support ends."""
+"""Recent versions whose standard support has ended or ends soon, with that day."""
 
 ADDON_VERSIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -24,13 +24,13 @@ ADDON_VERSIONS: Mapping[str, str] = MappingProxyType(
         "eks-node-monitoring-agent": "v1.7.0-eksbuild.1",
     }
 )
-"""For DEFAULT_KUBERNETES_VERSION only."""
+"""Only for DEFAULT_KUBERNETES_VERSION."""
 
 SYSTEM_INSTANCE_TYPE = "m7i.large"
-"""Of system nodes: 2 vCPUs and 8 GiB for CoreDNS, the controllers and the Jobs. Not sold in every region."""
+"""For system nodes: 2 vCPUs and 8 GiB for CoreDNS, the controllers and the Jobs. Not available in every region."""
 
 COPY_IMAGE = "public.ecr.aws/lambda/python:3.13.2026.06.05.14"
-"""AWS's Python image, which brings boto3. `3.13` alone moves."""
+"""AWS's Python image, which includes boto3. The tag `3.13` alone would change over time."""
 
 NODE_RELEASE_VERSION = "1.36.2-20260714"
-"""The AL2023 AMI release, standard and NVIDIA alike; for DEFAULT_KUBERNETES_VERSION only."""
+"""The release of the AL2023 AMI, standard and NVIDIA. Only for DEFAULT_KUBERNETES_VERSION."""

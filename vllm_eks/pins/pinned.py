@@ -1,4 +1,4 @@
-"""The pins of a stack: what this release fixes, what the stack file sets in its place, and what AWS offers."""
+"""The pins of a stack: the release's version, the stack file's version, and the newest in AWS."""
 
 import json
 import re
@@ -18,27 +18,28 @@ ADDONS = "cluster.addonVersions"
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """One version that does not move by itself."""
+    """A pinned version."""
 
     key: str
-    """Of the stack file."""
+    """In the stack file."""
     released: str | None
-    """What this release of vllm-eks fixes; None: nothing that fits the stack's Kubernetes version."""
+    """The version that this release of vllm-eks pins, or None if none is compatible with the stack's Kubernetes
+    version."""
     in_stack: str | None = None
-    """What the stack file sets."""
+    """The version in the stack file."""
     offered: str | None = None
-    """The newest that fits; None: not known."""
+    """The newest compatible version, or None if unknown."""
     remark: str = ""
-    """Why nothing is known to be offered, or what to know of it."""
+    """Why the newest version is unknown, or a note about it."""
 
     @property
     def used(self) -> str | None:
-        """What the stack runs with."""
+        """The version that the stack uses."""
         return self.in_stack or self.released
 
     @property
     def moves(self) -> bool:
-        """Whether there is something newer to move to."""
+        """Whether a newer version is available."""
         return self.offered is not None and numbers(self.offered) > numbers(self.used or "")
 
 
@@ -52,7 +53,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def stated(file: StackFile, key: str) -> object:
-    """Return what a stack file says at a key below the project's name, such as cluster.kubernetesVersion; else None."""
+    """Return the stack file's value at a key below the project's name, such as cluster.kubernetesVersion, or None."""
     section, *steps = key.split(".")
     value: object = json.loads(file.config.get(f"{file.project}:{section}") or "{}")
     for step in steps:
@@ -66,11 +67,11 @@ def _text(file: StackFile, key: str) -> str | None:
 
 
 def cluster_pins(file: StackFile, kubernetes_version: str) -> Iterator[Pin]:
-    """Yield the pins that AWS can be asked about: control plane, AMI release and, in a new cluster, add-ons.
+    """Yield the pins that AWS can be queried about: control plane, AMI release and, in a new cluster, add-ons.
 
     Args:
-        file: The stack's, checked.
-        kubernetes_version: What the set is for: an AMI release and add-ons fit one minor version.
+        file: The checked stack file.
+        kubernetes_version: The version for the whole set, because an AMI release and add-ons fit one minor version.
     """
     is_default = kubernetes_version == DEFAULT_KUBERNETES_VERSION
     yield Pin(key=KUBERNETES, released=DEFAULT_KUBERNETES_VERSION, in_stack=_text(file, KUBERNETES))
@@ -90,7 +91,7 @@ def cluster_pins(file: StackFile, kubernetes_version: str) -> Iterator[Pin]:
 
 
 def other_pins(file: StackFile) -> Iterator[Pin]:
-    """Yield the pins of charts and images, which no AWS account knows: each says how to look."""
+    """Yield the pins of charts and images, which AWS does not list. Each has a command to look them up."""
     sources: Mapping[str, ChartSource] = {
         "nvidiaDevicePlugin": NVIDIA_DEVICE_PLUGIN,
         "efaDevicePlugin": EFA_DEVICE_PLUGIN,

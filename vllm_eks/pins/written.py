@@ -1,4 +1,4 @@
-"""Write chosen versions into a stack file: its comments, order and all other values stay as they are."""
+"""Writes new versions to a stack file. Comments, order and all other values are unchanged."""
 
 import io
 import json
@@ -17,15 +17,15 @@ from vllm_eks.program import check_stack_file
 from vllm_eks.stack_files.read import StackFile, read_stack_file
 
 WIDTH = 4096
-"""No line of a stack file is folded anew."""
+"""Wide enough that no line of a stack file is wrapped."""
 BYTE_ORDER_MARK = "\ufeff"
 
 
 def write_pins(folder: Path, stack: str, pins: Sequence[Pin], file: StackFile) -> list[str]:
-    """Write what each pin offers into the stack's file; return the keys that changed.
+    """Write each pin's newest version to the stack file, and return the keys that changed.
 
     Raises:
-        WrongQuestion: The file cannot be changed in these places alone, or would be refused. It is left as it was.
+        WrongQuestion: The file cannot be changed only in these places, or would be refused. It is unchanged.
     """
     wanted = {pin.key: pin.offered for pin in pins if pin.offered is not None}
     if not wanted:
@@ -35,12 +35,12 @@ def write_pins(folder: Path, stack: str, pins: Sequence[Pin], file: StackFile) -
     path.write_bytes(_edited(before, wanted, file.project))
     try:
         after = read_stack_file(folder, stack)
-        _must_differ_in_these_alone(file, after, wanted)
+        _require_only_these_changes(file, after, wanted)
         check_stack_file(folder, after.for_offline_preview())
     except WrongQuestion as error:
         path.write_bytes(before)
         lines = "".join(f"\n  {key}: {value}" for key, value in wanted.items())
-        raise WrongQuestion(f"{path.name} was left as it was ({error}): write these by hand:{lines}") from None
+        raise WrongQuestion(f"{path.name} was not changed ({error}): edit it by hand:{lines}") from None
     return list(wanted)
 
 
@@ -52,7 +52,7 @@ def _edited(content: bytes, wanted: Mapping[str, str], project: str) -> bytes:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = WIDTH
-    # A list's dashes stay where they are; mappings are guessed by the reader.
+    # A list's dashes keep their position. The reader detects the indentation of mappings.
     yaml.indent(mapping=2, sequence=indent or 2, offset=offset or 0)
     document: CommentedMap = yaml.load(text)
     config: CommentedMap = document["config"]
@@ -75,7 +75,7 @@ def _below(place: CommentedMap, key: str) -> CommentedMap:
     return below
 
 
-def _must_differ_in_these_alone(before: StackFile, after: StackFile, wanted: Mapping[str, str]) -> None:
+def _require_only_these_changes(before: StackFile, after: StackFile, wanted: Mapping[str, str]) -> None:
     expected: dict[str, Any] = {key: _value(text) for key, text in before.config.items()}
     for key, version in wanted.items():
         section, *path = key.split(".")
@@ -84,7 +84,7 @@ def _must_differ_in_these_alone(before: StackFile, after: StackFile, wanted: Map
             place = place.setdefault(part, {})
         place[path[-1]] = version
     if {key: _value(text) for key, text in after.config.items()} != expected:
-        raise WrongQuestion("an edit would change more of it than the versions")
+        raise WrongQuestion("the edit would change more than the versions")
 
 
 def _value(text: str) -> object:

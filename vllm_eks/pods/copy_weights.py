@@ -29,7 +29,7 @@ from vllm_eks.pods.s3_files import S3_ERRORS, Bucket, is_permanent, s3_cause
 
 MIB = 1 << 20
 MAX_CORRUPT_COPIES = 3
-REFUSED = 3
+PERMANENT_FAILURE = 3
 """Exit status if another run would fail too, so that the Job is not retried (components/weights/copy_job.py)."""
 STOP_SECONDS = 10
 """Time for running copies to stop and to abort their uploads."""
@@ -183,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (CopyError, OSError, *S3_ERRORS) as error:
         say(f"FAILED: {cause_of(error, options)}.")
-        return REFUSED if isinstance(error, RefusedError) or is_permanent(error) else 1
+        return PERMANENT_FAILURE if isinstance(error, RefusedError) or is_permanent(error) else 1
 
 
 def _on_stop_signal(*_: object) -> None:

@@ -1,7 +1,7 @@
-"""A cloud that is not there: Pulumi's mock engine, with the few outputs only AWS would know.
+"""A mock of the cloud: Pulumi's mock engine, with the few outputs that only AWS would know.
 
-The offline preview and the component tests run the real program against it. It keeps every registration, so that
-what `pulumi up` would ask for can be shown and checked. It knows neither AWS's nor the chart's opinion of it.
+The offline preview and the component tests run the real program against it. It records every registration, so that they
+can show and check what `pulumi up` would request. It cannot know how AWS or the chart would respond.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,21 +25,21 @@ COMPUTED_OUTPUTS: Mapping[str, Mapping[str, Any]] = {
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
     "aws:eks/nodeGroup:NodeGroup": {"status": "ACTIVE"},
 }
-"""What the program needs of a resource beyond its inputs, its name and its ARN, by type."""
+"""Outputs that the program needs besides a resource's inputs, name and ARN, by type."""
 
 Answer = Callable[[MockCallArgs], dict[str, Any]]
 
 
 class CallFailedError(Exception):
-    """What a provider says in place of an answer; the program sees what it would see of the engine."""
+    """A provider's error for a call. The program sees the same error as from the real engine."""
 
 
 class UnansweredCallError(NotImplementedError):
-    """The program asked the cloud a question that nobody gave an answer for."""
+    """The program made a call that has no answer."""
 
 
 def refuse_every_call(call: MockCallArgs) -> dict[str, Any]:
-    """Answer no question.
+    """Answer no call.
 
     Raises:
         UnansweredCallError: Always.
@@ -50,7 +50,7 @@ def refuse_every_call(call: MockCallArgs) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """One resource, as the program registered it."""
+    """One resource, as registered by the program."""
 
     urn: str
     type: str
@@ -60,15 +60,15 @@ class Registration:
     is_custom: bool
     """False for components."""
     inputs: Mapping[str, Any]
-    """Under the provider's own (camelCase) names. Secrets are opened, whole numbers are ints."""
+    """With the provider's own (camelCase) names. Secrets are unwrapped, and whole numbers are ints."""
     secret_paths: frozenset[str]
-    """Where in the inputs a secret stands, such as `stringData.apiKey`."""
+    """Paths of the secrets in the inputs, such as `stringData.apiKey`."""
     request: resource_pb2.RegisterResourceRequest
     """The engine's own record, with options and dependencies."""
 
     @property
     def depends_on(self) -> frozenset[str]:
-        """The names of the resources this one waits for, whether by an option or by an input."""
+        """The names of the resources that this one waits for, because of an option or an input."""
         return frozenset(urn.rpartition("::")[2] for urn in self.request.dependencies)
 
 
@@ -79,7 +79,7 @@ class OfflineMocks(Mocks):
         self._answer = answer
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        """Return the id and the outputs of a resource being made."""
+        """Return the ID and the outputs of a new resource."""
         inputs = cast("dict[str, Any]", args.inputs)  # pyright: ignore[reportUnknownMemberType]  (a bare dict)
         arn = f"arn:aws:offline:::{args.name}"
         computed = dict(COMPUTED_OUTPUTS.get(args.typ, {}))
@@ -90,7 +90,7 @@ class OfflineMocks(Mocks):
         return f"{args.name}-id", {"name": args.name, "arn": arn, **inputs, **computed}
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]  (the monitor takes a bare dict)
-        """Return the answer to a question the program asks of the cloud."""
+        """Return the answer to a call of the program."""
         return self._answer(args)
 
 
@@ -101,7 +101,7 @@ class _Record:
 
 
 class RecordingMonitor(MockMonitor):
-    """Keeps each registration in order, with what was only in the request: parent, options, dependencies."""
+    """Records each registration in order, with data that only the request has: parent, options, dependencies."""
 
     def __init__(self, mocks: Mocks | None = None) -> None:
         super().__init__(mocks or OfflineMocks())
@@ -110,22 +110,22 @@ class RecordingMonitor(MockMonitor):
 
     @property
     def registrations(self) -> list[Registration]:
-        """Every resource and component, in the order of registration; the stack itself is not among them."""
+        """All resources and components in the order of registration, without the stack itself."""
         return list(self._record.registrations)
 
     @property
     def outputs(self) -> dict[str, dict[str, Any]]:
-        """What each component, and the stack, gave out, by URN. Secrets are opened."""
+        """The outputs of each component and of the stack, by URN. Secrets are unwrapped."""
         return dict(self._record.outputs)
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        """Return the URN the engine would make, with the types of all parents; the mock's own has only one."""
+        """Return the URN that the engine would create, with the types of all parents. The mock's own has only one."""
         parent_type = parent.split("::")[2] if parent else ""
         inside_stack = parent_type in ("", "pulumi:pulumi:Stack")
         return super().make_urn("", type_ if inside_stack else f"{parent_type}${type_}", name)
 
     def RegisterResource(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceResponse:  # noqa: N802  (a gRPC method's name)
-        """Keep the registration, then answer it; refuse a URN that is taken, as the engine does."""
+        """Record the registration and answer it. Refuse a duplicate URN, as the engine does."""
         if request.type != "pulumi:pulumi:Stack":
             self._keep(request)
         if request.type == CLUSTER_COMPONENT:
@@ -133,22 +133,22 @@ class RecordingMonitor(MockMonitor):
         return super().RegisterResource(request)  # pyright: ignore[reportUnknownMemberType]  (untyped)
 
     def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeResponse:  # noqa: N802
-        """Answer a question of the program; a call that fails is no fault of the engine's."""
+        """Answer a call of the program. A failed call is not an error of the engine."""
         try:
             return super().Invoke(request)  # pyright: ignore[reportUnknownMemberType]  (untyped)
         except CallFailedError as error:
             return resource_pb2.ResourceInvokeResponse(failures=[provider_pb2.CheckFailure(reason=str(error))])
 
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> Empty:  # noqa: N802
-        """Keep what a component gives out."""
-        outputs, _ = open_secrets(rpc.deserialize_properties(request.outputs))
+        """Record a component's outputs."""
+        outputs, _ = unwrap_secrets(rpc.deserialize_properties(request.outputs))
         with self._lock:
             self._record.outputs[request.urn] = outputs
         return super().RegisterResourceOutputs(request)  # pyright: ignore[reportUnknownMemberType]  (untyped)
 
     def _keep(self, request: resource_pb2.RegisterResourceRequest) -> None:
         urn = self.make_urn(request.parent, request.type, request.name)
-        inputs, secret_paths = open_secrets(rpc.deserialize_properties(request.object))
+        inputs, secret_paths = unwrap_secrets(rpc.deserialize_properties(request.object))
         registration = Registration(
             urn=urn,
             type=request.type,
@@ -165,7 +165,7 @@ class RecordingMonitor(MockMonitor):
             self._record.registrations.append(registration)
 
     def _register_cluster(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceResponse:
-        """Answer for pulumi-eks's remote component: one AWS cluster, given out as a reference to a resource."""
+        """Answer for pulumi-eks's remote component with one AWS cluster, as a reference to a resource."""
         name = rpc.deserialize_properties(request.object)["name"]
         component_urn = self.make_urn(request.parent, request.type, request.name)
         urn = self.make_urn(component_urn, CLUSTER_RESOURCE, f"{request.name}-eksCluster")
@@ -187,19 +187,19 @@ def _resource_reference(urn: str, resource_id: str) -> dict[str, str]:
     return {**signature, "urn": urn, "id": resource_id, "packageVersion": ""}
 
 
-def open_secrets(value: object, path: str = "") -> tuple[Any, list[str]]:
-    """Return a deserialized value with its secrets opened and whole floats as ints, and the paths of the secrets.
+def unwrap_secrets(value: object, path: str = "") -> tuple[Any, list[str]]:
+    """Return a deserialized value with its secrets unwrapped and whole floats as ints, and the paths of the secrets.
 
-    The engine's records know one kind of number, the float: a node count of 2 comes back as 2.0.
+    The engine's only number type is the float, so a node count of 2 comes back as 2.0.
     """
     if rpc.is_rpc_secret(value):
-        plain, _ = open_secrets(rpc.unwrap_rpc_secret(value), path)
+        plain, _ = unwrap_secrets(rpc.unwrap_rpc_secret(value), path)
         return plain, [path]
     if is_object(value):
-        opened = {key: open_secrets(item, f"{path}.{key}".lstrip(".")) for key, item in value.items()}
+        opened = {key: unwrap_secrets(item, f"{path}.{key}".lstrip(".")) for key, item in value.items()}
         return {key: plain for key, (plain, _) in opened.items()}, _all_paths(opened.values())
     if is_list(value):
-        items = [open_secrets(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        items = [unwrap_secrets(item, f"{path}[{index}]") for index, item in enumerate(value)]
         return [plain for plain, _ in items], _all_paths(items)
     if isinstance(value, float) and value.is_integer():
         return int(value), []

@@ -1,4 +1,4 @@
-"""What a run of the program planned and checked, for whoever runs it: the offline preview listens, Pulumi does not."""
+"""Passes the plan and the checks of a run of the program to listeners: the offline preview listens, Pulumi does not."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,31 +11,31 @@ from vllm_eks.specs.network import FoundVpc
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedStack:
-    """The stack as planned, before anything is made."""
+    """The plan of a stack, before anything is created."""
 
     region: str
     fleet: Mapping[str, GpuNodes]
     """Each model's nodes, by the model's name."""
     checks: Sequence[Check]
     existing_vpc: FoundVpc | None
-    """None: the stack makes its own."""
+    """None if the stack creates its own VPC."""
 
 
 _listeners: list[Callable[[PlannedStack], None]] = []
 
 
 def publish(planned: PlannedStack) -> None:
-    """Hand the plan to every listener; called once by the program, before its checks may stop it."""
+    """Pass the plan to all listeners. The program calls this once, before its checks may stop it."""
     for listener in _listeners:
         listener(planned)
 
 
 @contextmanager
 def published_stacks() -> Generator[Sequence[PlannedStack]]:
-    """Give the list that plans are added to as they are published within the block."""
-    heard: list[PlannedStack] = []
-    _listeners.append(heard.append)
+    """Return a list to which plans are added when they are published within the block."""
+    published: list[PlannedStack] = []
+    _listeners.append(published.append)
     try:
-        yield heard
+        yield published
     finally:
-        _listeners.remove(heard.append)
+        _listeners.remove(published.append)

@@ -1,4 +1,4 @@
-"""Run the real `__main__.py` in an embedded engine: Pulumi's mock monitor, with every registration kept."""
+"""Runs the real `__main__.py` in an embedded engine: Pulumi's mock monitor, which records every registration."""
 
 import contextlib
 import logging
@@ -13,7 +13,7 @@ from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs
 from pulumi.runtime.stack import Stack
 
-from vllm_eks.check import NOBODY_TO_ASK, Check, LogLine, check_lines
+from vllm_eks.check import OFFLINE_REASON, Check, LogLine, check_lines
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.preview.mock_cloud import (
     Answer,
@@ -29,20 +29,20 @@ from vllm_eks.stack_files.read import StackFile
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """What one run of the program planned, checked and registered."""
+    """The plan, the checks and the registrations of one run of the program."""
 
     registrations: Sequence[Registration]
     fleet: Mapping[str, GpuNodes]
     checks: Sequence[Check]
     region: str
     existing_vpc: FoundVpc | None = None
-    """None: the stack makes its own."""
+    """None if the stack creates its own VPC."""
     outputs: Mapping[str, Any]
-    """The stack's outputs; secrets are opened: do not print them."""
+    """The stack's outputs. Secrets are unwrapped, so do not print them."""
     log: Sequence[LogLine] = ()
-    """What the program and the SDK wrote to Pulumi's log, in order, without what the checks say already."""
+    """The lines that the program and the SDK wrote to Pulumi's log, without those of the checks."""
     refusal: pulumi.RunError | None = None
-    """Why the program ended before anything was registered; None: it ran to its end."""
+    """Why the program stopped before it registered anything, or None if it completed."""
 
     def of_type(self, type_: str) -> list[Registration]:
         """Return the registrations of one resource type, in order."""
@@ -55,46 +55,46 @@ SEVERITIES: Mapping[int, Literal["debug", "info", "warning", "error"]] = {
     logging.WARNING: "warning",
     logging.ERROR: "error",
 }
-"""The levels at which Pulumi's mock engine writes, by their names in Pulumi's log."""
+"""The levels of Pulumi's mock engine, with their names in Pulumi's log."""
 
 
 class _Log(logging.Handler):
-    """Keeps what is written to Pulumi's log: the preview shows it in its own place."""
+    """Collects Pulumi's log, which the preview shows in its own place."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[LogLine] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
+        """Record one line."""
         self.lines.append(LogLine(severity=SEVERITIES[record.levelno], text=record.getMessage()))
 
     def logger(self) -> logging.Logger:
-        """Return a logger that writes here and nowhere else, and nothing for debugging."""
+        """Return a logger that only writes here, and drops debug messages."""
         logger = logging.Logger("vllm-eks.offline", logging.INFO)
         logger.addHandler(self)
         return logger
 
     def beside(self, checks: Sequence[Check]) -> list[LogLine]:
-        """Return the lines that no check says already."""
+        """Return the lines that are not from the checks."""
         said = {line.text for line in check_lines(checks)}
         return [line for line in self.lines if line.text not in said]
 
 
-def ask_nobody(call: MockCallArgs) -> dict[str, Any]:
-    """Answer no question of the program's checks.
+def answer_no_call(call: MockCallArgs) -> dict[str, Any]:
+    """Answer no call of the checks.
 
     Raises:
-        CallFailedError: Always; the check then says what it does not know.
+        CallFailedError: Always. The check's result is then unknown.
     """
-    raise CallFailedError(NOBODY_TO_ASK)
+    raise CallFailedError(OFFLINE_REASON)
 
 
-def record(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> Recording:
-    """Run the program of a project folder against a cloud that is not there, to its end.
+def record(folder: Path, stack_file: StackFile, answer: Answer = answer_no_call) -> Recording:
+    """Run the program of a project folder to its end, against the mock cloud.
 
     Raises:
-        pulumi.RunError: A check failed, such as a plan that does not fit; or the stack file has errors.
+        pulumi.RunError: A check failed, such as a plan that does not fit, or the stack file has errors.
     """
     recording = run_program(folder, stack_file, answer)
     if recording.refusal:
@@ -102,16 +102,16 @@ def record(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> 
     return recording
 
 
-def run_program(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody) -> Recording:
-    """Run the program of a project folder against a cloud that is not there; a refusal ends it early.
+def run_program(folder: Path, stack_file: StackFile, answer: Answer = answer_no_call) -> Recording:
+    """Run the program of a project folder against the mock cloud. A refusal ends it early.
 
     Args:
-        folder: The folder that holds Pulumi.yaml and the program.
+        folder: The folder with Pulumi.yaml and the program.
         stack_file: The stack's configuration.
-        answer: What the program's questions to the cloud get; nobody is asked by default.
+        answer: Answers the program's calls to the cloud. By default none is answered.
 
     Raises:
-        pulumi.RunError: What the program itself raises, but for a refusal: errors of the stack file.
+        pulumi.RunError: An error of the program other than a refusal, such as errors in the stack file.
     """
     monitor = RecordingMonitor(OfflineMocks(answer=answer))
     log = _Log()
@@ -127,12 +127,12 @@ def run_program(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody
     outputs: dict[str, Any] = {}
 
     def run() -> pulumi.Output[None]:
-        # A folder is run as Pulumi runs it: its own packages are the first that Python finds.
+        # As in Pulumi, the folder's own packages come first in Python's path.
         runpy.run_path(str(folder.resolve()), run_name="__main__")
-        # Exports gather on the root resource, which the mock engine has made before the program ran.
+        # Exports are collected on the root resource, which the mock engine creates before the program runs.
         root = get_root_resource()
         exported = pulumi.Output.from_input(dict(root.outputs) if isinstance(root, Stack) else {})
-        # Given back, so that it is waited for: nothing is registered with the outputs that would be.
+        # Returned, so that the engine waits for it. Otherwise the outputs would not be registered.
         return exported.apply(outputs.update)
 
     refusal = None
@@ -145,7 +145,7 @@ def run_program(folder: Path, stack_file: StackFile, answer: Answer = ask_nobody
             refusal = error
     (planned,) = published
     return Recording(
-        # They arrive as their inputs do, in another order at each run.
+        # Registrations arrive in a different order on each run.
         registrations=sorted(monitor.registrations, key=lambda one: (one.name, one.urn)),
         fleet=planned.fleet,
         checks=planned.checks,

@@ -1,1 +1,1 @@
-"""What a stack asks for, part by part: the types that its settings hand to the checks and to the components."""
+"""The stack's requests, part by part: types that the settings pass to the checks and components."""

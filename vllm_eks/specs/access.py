@@ -1,15 +1,15 @@
-"""Who talks to AWS and to a cluster's API server, and from where."""
+"""The identities for AWS and for a cluster's API server."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployer:
-    """Where a stack's AWS provider deploys, and as whom."""
+    """The region and the identity of a stack's AWS provider."""
 
     region: str
     profile: str | None = None
-    """The AWS profile; None: the surrounding one."""
+    """The AWS profile, or None for the environment's credentials."""
     role_arn: str | None = None
     """The role that the provider assumes."""
     external_id: str | None = None
@@ -18,10 +18,10 @@ class Deployer:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterAccess:
-    """Who talks to a cluster's API server, and from where."""
+    """The identity and kubeconfig for a cluster's API server."""
 
     cluster_name: str
     deployer: Deployer
-    """The kubeconfig asks for tokens with the same profile and role."""
+    """The kubeconfig gets tokens with the same profile and role."""
     kubeconfig_path: str | None = None
-    """A kubeconfig to use in place of the cluster's own: through a tunnel, say."""
+    """A kubeconfig to use instead of the cluster's own, for example through a tunnel."""

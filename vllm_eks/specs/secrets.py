@@ -1,4 +1,4 @@
-"""The secrets of a stack, each inside an Output that Pulumi keeps encrypted."""
+"""The secrets of a stack, each in an Output that Pulumi keeps encrypted."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """The stack's secrets; None: not set."""
+    """The stack's secrets. None if not set."""
 
     hugging_face_token: "pulumi.Output[str] | None" = None
     api_key: "pulumi.Output[str] | None" = None
-    """What clients must show; where it is None, one is made."""
+    """The key that clients must send. If None, the stack generates one."""
     second_api_key: "pulumi.Output[str] | None" = None
-    """What clients may show as well, while keys are changed."""
+    """A second valid key, for key rotation."""

@@ -1,4 +1,4 @@
-"""Where the weights of a model come from."""
+"""The source of a model's weights."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ class WeightsSpec:
     """The weights of one model."""
 
     model: str
-    """The Hugging Face id."""
+    """The Hugging Face ID."""
     revision: str | None
-    """The commit that is copied."""
+    """The commit to copy."""
     from_s3: bool = True
-    """Whether vLLM streams them from S3; False: its pods fetch them from the Hub."""
+    """Whether vLLM streams them from S3. Otherwise its pods download them from the Hub."""
     s3_uri: str | None
-    """Weights that are there already; None: they are copied into the stack's bucket."""
+    """Weights that are already in S3. If None, they are copied to the stack's bucket."""
     copy_seconds: int
-    """How long the copy may take."""
+    """The limit for the copy."""

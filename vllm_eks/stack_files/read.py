@@ -13,16 +13,16 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object, list_or_empty
 from vllm_eks.stack_files.stack_file import SECRET_PLACEHOLDER, StackFile
 from vllm_eks.stack_files.wording import shown
-from vllm_eks.stack_files.yaml_builder import YamlFaults
+from vllm_eks.stack_files.yaml_builder import YamlErrors
 from vllm_eks.stack_files.yaml_document import parse_document
 from vllm_eks.stack_files.yaml_scalars import plain_text
 from vllm_eks.text_files import read_text_file
 
-MOST_BYTES = 128 * 1024
+MAX_BYTES = 128 * 1024
 """Limit of a stack file. Sixty models need about 30 KB, and the parser takes a second for 100 KB."""
 STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 """Names that Pulumi accepts."""
-PROJECT_NEEDS = "it needs name: (such as vllm-eks) and runtime:, as in this repository's own"
+PROJECT_NEEDS = "it needs name: (such as vllm-eks) and runtime:, as in this repository's Pulumi.yaml"
 
 
 class StackFileError(WrongQuestion):
@@ -39,12 +39,12 @@ def read_stack_file(folder: Path, stack: str) -> StackFile:
     Raises:
         StackFileError: A file is missing, is not YAML or has no `config:`, or the stack's name is invalid.
     """
-    stack = _own_name(stack)
+    stack = _short_name(stack)
     project_file = _read_project(folder)
     project = str(project_file["name"])
     path = folder / f"Pulumi.{stack}.yaml"
     if not path.exists():
-        raise StackFileError(f"there is no {path.name} in {folder.resolve()}: {_stacks_that_exist(folder)}")
+        raise StackFileError(f"there is no {path.name} in {folder.resolve()}: {_existing_stacks(folder)}")
     document = _read_yaml(path)
     environments = _environments(document)
     values = document.get("config")
@@ -60,12 +60,14 @@ def read_stack_file(folder: Path, stack: str) -> StackFile:
     )
 
 
-def _own_name(stack: str) -> str:
-    """Return the stack's name in the file name, without the organization and the project."""
+def _short_name(stack: str) -> str:
+    """Return the stack's name as in the file name, without the organization and the project."""
     name = stack.rpartition("/")[2]
     if stack.count("/") > 2 or not STACK_NAME.fullmatch(name):
         short = stack if len(stack) <= 60 else f"{stack[:60]}... ({len(stack)} characters)"
-        raise StackFileError(f"--stack {short!r} is not a stack's name: letters, digits, -, _ and ., at most 100")
+        raise StackFileError(
+            f"--stack {short!r} is not a valid stack name: use letters, digits, -, _ and ., at most 100"
+        )
     return name
 
 
@@ -73,36 +75,34 @@ def _read_project(folder: Path) -> dict[str, object]:
     path = folder / "Pulumi.yaml"
     if folder.is_dir() and not path.exists():
         raise StackFileError(
-            f"there is no Pulumi.yaml in {folder.resolve()}: run this in the folder that holds the vllm-eks program, "
-            "or give that folder with --folder"
+            f"there is no Pulumi.yaml in {folder.resolve()}: run this in the folder of the vllm-eks program, or set "
+            f"--folder"
         )
     document = _read_yaml(path)
     if not document:
         raise StackFileError(f"{path} is empty: {PROJECT_NEEDS}")
     name = document.get("name")
     if name is None:
-        raise StackFileError(f"{path} has no name: give the project one, such as vllm-eks")
+        raise StackFileError(f"{path} has no name: set one, such as vllm-eks")
     if not isinstance(name, str):
-        raise StackFileError(
-            f"{path}: name: {shown(name)}, not text: put it in quotes, or give a name such as vllm-eks"
-        )
+        raise StackFileError(f"{path}: name: {shown(name)}, not text: put it in quotes, or use a name such as vllm-eks")
     if not STACK_NAME.fullmatch(name):
         raise StackFileError(
-            f"{path}: name: {name!r} is not a project's name: letters, digits, -, _ and ., at most 100"
+            f"{path}: name: {name!r} is not a valid project name: use letters, digits, -, _ and ., at most 100"
         )
     if not document.get("runtime"):
-        raise StackFileError(f"{path} has no runtime, and Pulumi refuses it: {PROJECT_NEEDS}")
+        raise StackFileError(f"{path} has no runtime, which Pulumi requires: {PROJECT_NEEDS}")
     return document
 
 
 def _read_yaml(path: Path) -> dict[str, object]:
     try:
-        text = read_text_file(path, called=path.name, most_bytes=MOST_BYTES)
+        text = read_text_file(path, called=path.name, most_bytes=MAX_BYTES)
         document = parse_document(text)
-    except YamlFaults as error:
-        if len(error.faults) == 1:
-            raise StackFileError(f"{path.name}, {error.faults[0]}") from None
-        raise StackFileError("\n  ".join([f"{path.name} has {len(error.faults)} faults:", *error.faults])) from None
+    except YamlErrors as error:
+        if len(error.errors) == 1:
+            raise StackFileError(f"{path.name}, {error.errors[0]}") from None
+        raise StackFileError("\n  ".join([f"{path.name} has {len(error.errors)} errors:", *error.errors])) from None
     except StackFileError:
         raise
     except WrongQuestion as error:
@@ -110,13 +110,13 @@ def _read_yaml(path: Path) -> dict[str, object]:
     if document is None:
         return {}
     if not is_object(document):
-        raise StackFileError(f"{path.name}: {shown(document)}, not keys and values: write settings below config:")
+        raise StackFileError(f"{path.name}: {shown(document)}, not keys and values: put settings below config:")
     return document
 
 
-def _stacks_that_exist(folder: Path) -> str:
+def _existing_stacks(folder: Path) -> str:
     stacks = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in folder.glob("Pulumi.*.yaml"))
-    return f"the stacks here are {', '.join(stacks)}" if stacks else "no stack has a file here yet"
+    return f"the stacks here are {', '.join(stacks)}" if stacks else "there are no stack files here yet"
 
 
 def _environments(document: Mapping[str, object]) -> tuple[str, ...]:
@@ -132,22 +132,22 @@ def _environments(document: Mapping[str, object]) -> tuple[str, ...]:
 def _why_no_settings(values: object, environments: tuple[str, ...]) -> str:
     if environments:
         return (
-            f"takes its settings from Pulumi ESC ({', '.join(environments)}), which is not opened offline: write them "
-            "below config:, or run pulumi preview"
+            f"gets its settings from Pulumi ESC ({', '.join(environments)}), which an offline preview cannot read: "
+            f"put them below config:, or run pulumi preview"
         )
     if values in (None, {}):
-        return "has no settings: write them below config:"
-    return f"has no settings: config: {shown(values)}, not a section: write keys and values below it"
+        return "has no settings: put them below config:"
+    return f"has no settings: config: {shown(values)}, not a section: put keys and values below it"
 
 
 def _by_full_key(values: Mapping[str, object], project: str, file: str) -> dict[str, object]:
-    """Return the values under `<project>:<name>`, as Pulumi knows them."""
+    """Return the values by full key (`<project>:<name>`), as Pulumi does."""
     full: dict[str, object] = {}
     written: dict[str, str] = {}
     for key, value in values.items():
         name = _full_key(key, project, file)
         if name in full:
-            raise StackFileError(f"{file}: {written[name]} and {key} are the same key: remove one of them")
+            raise StackFileError(f"{file}: {written[name]} and {key} are the same key: remove one")
         full[name], written[name] = value, key
     return full
 
@@ -156,10 +156,10 @@ def _full_key(key: str, project: str, file: str) -> str:
     if ":" not in key:
         return f"{project}:{key}"
     namespace, _, name = key.partition(":")
-    # `pulumi config` once wrote <project>:config:<name>, and still reads it.
+    # Older versions of `pulumi config` wrote <project>:config:<name>, and Pulumi still reads it.
     name = name.removeprefix("config:")
     if not namespace or not name or ":" in name:
-        raise StackFileError(f"{file}: the key {key!r} is not one of Pulumi's: write <namespace>:<name>")
+        raise StackFileError(f"{file}: the key {key!r} has no namespace: use <namespace>:<name>")
     return f"{namespace}:{name}"
 
 
@@ -169,7 +169,7 @@ def _defaults(project_file: dict[str, object], project: str) -> dict[str, object
     if not declared:
         return {}
     if not is_object(declared):
-        raise StackFileError("Pulumi.yaml: config is not a section: write keys below it")
+        raise StackFileError("Pulumi.yaml: config is not a section: put keys below it")
     given: dict[str, object] = {}
     for key, declaration in declared.items():
         name = _full_key(key, project, "Pulumi.yaml")
@@ -200,7 +200,7 @@ def _without_secrets(value: object) -> object:
 
 
 def _encode(value: object) -> str:
-    """Return a value as the CLI passes it: text unchanged, null as empty text, everything else as JSON."""
+    """Return a value as the CLI passes it: text unchanged, null as empty text, and everything else as JSON."""
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, (bool, int, float)):
@@ -209,7 +209,7 @@ def _encode(value: object) -> str:
 
 
 def _as_go_writes_it(value: object) -> object:
-    """Convert whole floats to whole numbers, as Go's JSON writes them."""
+    """Convert whole floats to integers, as Go's JSON does."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return int(value)
     if is_object(value):

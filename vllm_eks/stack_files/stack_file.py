@@ -36,7 +36,7 @@ class StackFile:
     def for_offline_preview(self) -> "StackFile":
         """Fill in a missing huggingFaceToken, so that a fresh clone can preview a gated model.
 
-        `config.load` then reports it as an open question instead of refusing.
+        `config.load` then reports an open question instead of refusing.
         """
         key = f"{self.project}:huggingFaceToken"
         if self.config.get(key):

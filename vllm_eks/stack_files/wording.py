@@ -3,7 +3,7 @@
 import json
 import re
 
-LONGEST_VALUE_CHARACTERS = 80
+MAX_VALUE_CHARACTERS = 80
 
 
 def key_path(start: str, *steps: str | int) -> str:
@@ -27,18 +27,18 @@ def shown(value: object) -> str:
     """Return a value as in the file, with its kind.
 
     >>> shown(1.3), shown("8"), shown(True)
-    ('1.3 is a number', "'8' is text", 'true is a truth value')
+    ('1.3 is a number', "'8' is text", 'true is a boolean')
     """
     text = repr(value) if isinstance(value, str) else json.dumps(value)
-    if len(text) > LONGEST_VALUE_CHARACTERS:
-        text = text[:LONGEST_VALUE_CHARACTERS] + "..."
+    if len(text) > MAX_VALUE_CHARACTERS:
+        text = text[:MAX_VALUE_CHARACTERS] + "..."
     return f"{text} is {kind_of(value)}"
 
 
 def kind_of(value: object) -> str:
     """Return the kind of a value, in YAML's terms."""
     if isinstance(value, bool):
-        return "a truth value"
+        return "a boolean"
     if isinstance(value, (int, float)):
         return "a number"
     if isinstance(value, str):

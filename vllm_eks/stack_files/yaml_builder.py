@@ -1,4 +1,4 @@
-"""Makes values of a YAML parser's events, by the rules of Pulumi's own reader, with a line for each error."""
+"""Builds values from a YAML parser's events, by the rules of Pulumi's own reader, with a line for each error."""
 
 import re
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ from vllm_eks.json_values import is_list, is_object
 from vllm_eks.stack_files.wording import key_path
 from vllm_eks.stack_files.yaml_scalars import resolve_key, resolve_plain, resolve_tagged, shorten
 
-MOST_LEVELS = 50
-"""Of nesting: a stack file has five; the parser's time grows with the square of them."""
-MOST_VALUES = 10_000
-"""In one document, with every alias counted as what it repeats: a stack of 60 models has about 2,000."""
+MAX_LEVELS = 50
+"""Limit of nesting. A stack file has five levels, and the parser's time grows with the square of the levels."""
+MAX_VALUES = 10_000
+"""Limit of values in a document, with each alias counted as often as it is used. 60 models have about 2,000."""
 
 YAML_TAG = "tag:yaml.org,2002:"
 TABBED_LINE = re.compile(r"^ *\t", re.MULTILINE)
@@ -40,24 +40,24 @@ Path = tuple[str | int, ...]
 """The keys and indices that lead to a value."""
 
 
-class YamlFaults(ValueError):  # noqa: N818  (several of them)
-    """A document that Pulumi would refuse or misread; `faults` has one line for each fault."""
+class YamlErrors(ValueError):  # noqa: N818  (it holds several)
+    """A document that Pulumi would refuse or misread. `errors` has one line for each error."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("; ".join(errors))
+        self.errors = errors
 
 
 class _Parser(YAML):
-    """The parser alone: without a search for plug-ins, which takes longer than a stack file."""
+    """The parser without its search for plug-ins, which takes longer than parsing a stack file."""
 
     def official_plug_ins(self) -> list[str]:
         return []
 
 
 @dataclass
-class _Built:
-    """A value, and how many values it is made of with its aliases followed."""
+class _Node:
+    """A value, and the number of values in it, with aliases followed."""
 
     value: object
     size: int = 1
@@ -65,22 +65,22 @@ class _Built:
 
 @dataclass
 class DocumentBuilder:
-    """Makes values of the parser's events, one level of nesting a call."""
+    """Builds values from the parser's events, with one call per level of nesting."""
 
     text: str
-    faults: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
     line: int = 1
-    _anchors: dict[str, _Built | None] = field(default_factory=dict[str, _Built | None])
+    _anchors: dict[str, _Node | None] = field(default_factory=dict[str, _Node | None])
     _size: int = 0
     _inside_scalars: set[int] = field(default_factory=set[int])
     _is_json: bool = False
     _flow_levels: int = 0
 
     def document(self) -> object:
-        """Return the one document of the text; None where there is none.
+        """Return the single document of the text, or None when it is empty.
 
         Raises:
-            YamlFaults: What follows an error cannot be read; others are added to `faults`.
+            YamlErrors: The rest of the document cannot be read. Other errors are added to `errors`.
         """
         events = _Parser(typ="safe", pure=True).parse(self.text)
         event = next(events)
@@ -91,57 +91,58 @@ class DocumentBuilder:
         root = next(events)
         if found := DIRECTIVE.search(self.text, 0, root.start_mark.index):
             line = self.text.count("\n", 0, found.start()) + 1
-            raise YamlFaults([f"line {line}: has a % directive, which Pulumi does not take: remove it"])
+            raise YamlErrors([f"line {line}: a % directive is not supported by Pulumi: remove it"])
         self._is_json = isinstance(root, MappingStartEvent) and bool(root.flow_style)
         value = self._build(root, events, ()).value
         next(events)
         after = next(events)
         if not isinstance(after, StreamEndEvent):
             line = after.start_mark.line + 1
-            raise YamlFaults([f"line {line}: begins a second document, which Pulumi does not read: remove it"])
+            raise YamlErrors([f"line {line}: a second document starts here, which Pulumi does not read: remove it"])
         return value
 
     def tabbed_lines(self) -> list[int]:
-        """Return the lines whose indentation has a tab, which Pulumi refuses outside of JSON."""
+        """Return the lines with a tab in the indentation, which Pulumi refuses except in JSON."""
         if self._is_json:
             return []
         lines = [self.text.count("\n", 0, found.start()) + 1 for found in TABBED_LINE.finditer(self.text)]
         return [line for line in lines if line not in self._inside_scalars]
 
-    def _build(self, event: Event, events: Iterator[Event], path: Path) -> _Built:
+    def _build(self, event: Event, events: Iterator[Event], path: Path) -> _Node:
         self.line = event.start_mark.line + 1
-        if len(path) > MOST_LEVELS:
-            raise YamlFaults([f"line {self.line}: is nested more than {MOST_LEVELS} levels deep"])
+        if len(path) > MAX_LEVELS:
+            raise YamlErrors([f"line {self.line}: nested more than {MAX_LEVELS} levels deep"])
         if isinstance(event, AliasEvent):
-            built = self._aliased(event)
+            built = self._resolve_alias(event)
         else:
             anchor = event.anchor if isinstance(event, NodeEvent) else None
             if anchor:
                 if not ANCHOR.fullmatch(anchor):
-                    raise YamlFaults([f"line {self.line}: the anchor &{shorten(anchor)} is not of letters and digits"])
+                    text = f"the anchor &{shorten(anchor)} has characters other than letters, digits, - and _"
+                    raise YamlErrors([f"line {self.line}: {text}"])
                 self._anchors[anchor] = None
-            built = self._made(event, events, path)
+            built = self._build_node(event, events, path)
             if anchor:
                 self._anchors[anchor] = built
         self._size += built.size if isinstance(event, AliasEvent) else 1
-        if self._size > MOST_VALUES:
-            raise YamlFaults([f"line {self.line}: holds more than {MOST_VALUES:,} values, aliases (*) followed"])
+        if self._size > MAX_VALUES:
+            raise YamlErrors([f"line {self.line}: more than {MAX_VALUES:,} values, with aliases (*) followed"])
         return built
 
-    def _aliased(self, event: AliasEvent) -> _Built:
+    def _resolve_alias(self, event: AliasEvent) -> _Node:
         if event.anchor not in self._anchors:
-            raise YamlFaults([f"line {self.line}: *{event.anchor} names an anchor that nothing before it has"])
+            raise YamlErrors([f"line {self.line}: *{event.anchor} refers to an anchor that is not defined above it"])
         built = self._anchors[event.anchor]
         if built is None:
-            raise YamlFaults([f"line {self.line}: the anchor &{event.anchor} holds itself"])
+            raise YamlErrors([f"line {self.line}: the anchor &{event.anchor} contains itself"])
         return built
 
-    def _made(self, event: Event, events: Iterator[Event], path: Path) -> _Built:
+    def _build_node(self, event: Event, events: Iterator[Event], path: Path) -> _Node:
         if isinstance(event, ScalarEvent):
-            return _Built(self._scalar(event, path))
+            return _Node(self._scalar(event, path))
         tag = _tag(event)
         if tag not in (None, "map" if isinstance(event, MappingStartEvent) else "seq"):
-            self._fault(path, f"the tag {_tag_as_written(event)} has no meaning here: remove it")
+            self._add_error(path, f"the tag {_tag_as_written(event)} is not supported: remove it")
         is_flow = isinstance(event, CollectionStartEvent) and bool(event.flow_style)
         self._flow_levels += is_flow
         read = self._sequence if isinstance(event, SequenceStartEvent) else self._mapping
@@ -153,31 +154,31 @@ class DocumentBuilder:
         is_plain = event.style is None
         self._inside_scalars.update(range(event.start_mark.line + 2, event.end_mark.line + 2))
         if event.style == '"' and ESCAPED_SLASH.search(self.text, event.start_mark.index, event.end_mark.index):
-            self._fault(path, r"\/ is an escape that Pulumi does not know: write / alone")
+            self._add_error(path, r"\/ is an escape that Pulumi does not support: use /")
         if is_plain and self._flow_levels and ("?" in event.value or event.value.startswith(":")):
-            self._fault(path, f"Pulumi refuses {shorten(event.value)!r} inside [] or {{}}: put it in quotes")
+            self._add_error(path, f"Pulumi refuses {shorten(event.value)!r} inside [] or {{}}: put it in quotes")
         if SURROGATE.search(event.value):
-            self._fault(path, r"a \u escape from D800 to DFFF is half a character: write the character itself")
+            self._add_error(path, r"a \u escape from D800 to DFFF is only half a character: use the character itself")
         tag = _tag(event)
         try:
             if tag is not None:
                 return resolve_tagged(tag, event.value)
             return resolve_plain(event.value) if is_plain else event.value
         except ValueError as error:
-            self._fault(path, str(error))
+            self._add_error(path, str(error))
             return None
 
-    def _sequence(self, events: Iterator[Event], path: Path) -> _Built:
+    def _sequence(self, events: Iterator[Event], path: Path) -> _Node:
         items: list[object] = []
         size = 1
         while not isinstance(event := next(events), SequenceEndEvent):
             built = self._build(event, events, (*path, len(items)))
             items.append(built.value)
             size += built.size
-        return _Built(items, size)
+        return _Node(items, size)
 
-    def _mapping(self, events: Iterator[Event], path: Path) -> _Built:
-        made: dict[str, object] = {}
+    def _mapping(self, events: Iterator[Event], path: Path) -> _Node:
+        values: dict[str, object] = {}
         merged: list[dict[str, object]] = []
         lines: dict[str, int] = {}
         size = 1
@@ -185,53 +186,53 @@ class DocumentBuilder:
             line = event.start_mark.line + 1
             key = self._key(event, events, path)
             if key in lines:
-                self.faults.append(f"line {line}: the key {key} is listed twice (line {lines[key]}): remove one")
+                self.errors.append(f"line {line}: the key {key} is listed twice (line {lines[key]}): remove one")
             lines[key] = line
             is_merge = key == "<<" and not (isinstance(event, ScalarEvent) and _tag(event) == "str")
             built = self._build(next(events), events, (*path, key))
             size += built.size
             if is_merge:
-                merged += self._merged(built.value, line)
+                merged += self._merge_sources(built.value, line)
             else:
-                made[key] = built.value
-        # A key of the mapping's own wins wherever it stands, then the first of the merged.
+                values[key] = built.value
+        # The mapping's own keys win, wherever they are. Then the first of the merged mappings wins.
         for one in merged:
-            made = {**one, **made}
-        return _Built(made, size)
+            values = {**one, **values}
+        return _Node(values, size)
 
     def _key(self, event: Event, events: Iterator[Event], path: Path) -> str:
         if not isinstance(event, (ScalarEvent, AliasEvent)):
-            raise YamlFaults([f"line {event.start_mark.line + 1}: a key is a list or a map: write text"])
-        before = len(self.faults)
+            raise YamlErrors([f"line {event.start_mark.line + 1}: a key cannot be a list or a map: use text"])
+        before = len(self.errors)
         value = self._build(event, events, path).value
         if isinstance(value, (dict, list)):
-            raise YamlFaults([f"line {self.line}: a key is a list or a map: write text"])
+            raise YamlErrors([f"line {self.line}: a key cannot be a list or a map: use text"])
         text = event.value if isinstance(event, ScalarEvent) else str(value)
-        if len(self.faults) > before:
+        if len(self.errors) > before:
             return text
         try:
             key = resolve_key(text, value)
         except ValueError as error:
-            self.faults.append(f"line {self.line}: {error}")
+            self.errors.append(f"line {self.line}: {error}")
             return text
-        # The root's keys and those below config: are names to Pulumi, which takes no number there.
+        # Keys at the root and below config: are names, and Pulumi accepts no numbers there.
         if len(path) < 2 and not isinstance(value, str):
-            self.faults.append(f"line {self.line}: the key {key} is not text: put it in quotes")
+            self.errors.append(f"line {self.line}: the key {key} is not text: put it in quotes")
         return key
 
-    def _merged(self, value: object, line: int) -> list[dict[str, object]]:
+    def _merge_sources(self, value: object, line: int) -> list[dict[str, object]]:
         given = value if is_list(value) else [value]
         maps = [one for one in given if is_object(one)]
         if len(maps) < len(given):
-            self.faults.append(f"line {line}: << takes a map, or a list of maps")
+            self.errors.append(f"line {line}: << needs a map or a list of maps")
         return maps
 
-    def _fault(self, path: Path, text: str) -> None:
-        self.faults.append(f"line {self.line}: {_place(path)}{text}")
+    def _add_error(self, path: Path, text: str) -> None:
+        self.errors.append(f"line {self.line}: {_place(path)}{text}")
 
 
 def _tag(event: Event) -> str | None:
-    """Return `str` for `!!str`, and other tags as they are written."""
+    """Return `str` for `!!str`, and other tags as written."""
     tag = event.tag if isinstance(event, (ScalarEvent, CollectionStartEvent)) else None
     return tag.removeprefix(YAML_TAG) if tag else None
 
@@ -242,6 +243,6 @@ def _tag_as_written(event: Event) -> str:
 
 
 def _place(path: Path) -> str:
-    """Return the key of a value, as `pulumi config set --path` takes it."""
+    """Return the key of a value in the syntax of `pulumi config set --path`."""
     steps = path[1:] if path[:1] == ("config",) and len(path) > 1 else path
     return f"{key_path(str(steps[0]), *steps[1:])}: " if steps else ""

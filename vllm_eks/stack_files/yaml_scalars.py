@@ -1,4 +1,4 @@
-"""Parses a plain YAML scalar as Pulumi does: text, a number, a truth value or null.
+"""Parses a plain YAML scalar as Pulumi does: text, a number, a boolean or null.
 
 Pulumi reads stack files with gopkg.in/yaml.v3, whose rules (resolve.go of 3.0.1) are between YAML 1.1 and 1.2. Values
 that it reads in a surprising way (a leading zero is octal, a date becomes `2024-01-01 00:00:00 +0000 UTC`) are refused
@@ -9,7 +9,7 @@ import re
 
 NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-NO_NUMBERS = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?")
 
 DIGITS = r"(0|[1-9][0-9]*(_[0-9]+)*)"
@@ -36,10 +36,10 @@ def resolve_plain(text: str) -> object:
         return None
     if text in BOOLS:
         return BOOLS[text]
-    if NO_NUMBERS.fullmatch(text):
-        raise ValueError(f"{text} is not a number Pulumi can hand on: write a number, or put it in quotes")
+    if NOT_FINITE.fullmatch(text):
+        raise ValueError(f"{text} is a number that Pulumi cannot pass on: use a finite number, or put it in quotes")
     if DATE.fullmatch(text):
-        raise ValueError(f"{text} is a date to YAML, and Pulumi rewrites dates: put it in quotes")
+        raise ValueError(f"{text} is a date in YAML, and Pulumi reformats dates: put it in quotes")
     if not ANY_NUMBER.fullmatch(text.replace("_", "")):
         return text
     return _number(text)
@@ -60,10 +60,10 @@ def resolve_tagged(tag: str, text: str) -> object:
         "null": type(None),
     }
     if tag not in kinds:
-        raise ValueError(f"the tag {tag if tag.startswith('!') else f'!!{tag}'} has no meaning here: remove it")
+        raise ValueError(f"the tag {tag if tag.startswith('!') else f'!!{tag}'} is not supported: remove it")
     value = resolve_plain(text)
     if not isinstance(value, kinds[tag]) or (tag in ("int", "float") and isinstance(value, bool)):
-        raise ValueError(f"{text!r} is no !!{tag}: remove the tag, or write one")
+        raise ValueError(f"{text!r} is not a valid !!{tag}: correct the value, or remove the tag")
     return float(value) if tag == "float" and isinstance(value, int) else value
 
 
@@ -82,7 +82,7 @@ def resolve_key(text: str, value: object) -> str:
 
 
 def plain_text(value: object) -> str:
-    """Return a number or a truth value as Go writes it.
+    """Return a number or a boolean as Go writes it.
 
     >>> plain_text(1.50), plain_text(1e-7), plain_text(True), plain_text(1000.0)
     ('1.5', '1e-7', 'true', '1000')
@@ -102,14 +102,14 @@ def _number(text: str) -> object:
         value = LARGEST_NUMBER if len(plain) > 100 else int(plain, 0 if plain[:1] == "0" else 10)
         if abs(value) >= LARGEST_NUMBER:
             raise ValueError(
-                f"{shorten(text)} is too large for a number: write less, or put it in quotes if it is text"
+                f"{shorten(text)} is too large for a number: use a smaller one, or put it in quotes if it is text"
             )
         return value
     if FLOAT.fullmatch(text):
         number = float(plain)
         if abs(number) == float("inf"):
             raise ValueError(
-                f"{shorten(text)} is too large for a number: write less, or put it in quotes if it is text"
+                f"{shorten(text)} is too large for a number: use a smaller one, or put it in quotes if it is text"
             )
         return number
     if OCTAL.fullmatch(plain) and len(plain) < 50:
@@ -118,9 +118,9 @@ def _number(text: str) -> object:
         why = "has a leading zero, which Pulumi drops"
     else:
         why = "is an unusual way to write a number"
-    raise ValueError(f"{shorten(text)} {why}: put it in quotes if it is text, else write it plainly")
+    raise ValueError(f"{shorten(text)} {why}: put it in quotes if it is text, or write it as a plain number")
 
 
 def shorten(text: str) -> str:
-    """Return a text for a report, cut if it is long."""
+    """Return a text for an error message, shortened if it is long."""
     return text if len(text) <= 60 else f"{text[:60]}... ({len(text)} characters)"

@@ -24,7 +24,7 @@ if __name__ == "__main__":
     # Run as a script: the package is two folders up, both here and in the pod.
     sys.path[0] = str(Path(__file__).absolute().parents[2])
 
-from vllm_eks.pods.engine import EngineState, answers_a_token, read_engine, read_health
+from vllm_eks.pods.engine import EngineState, answers_request, read_engine, read_health
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ def engine_error(options: argparse.Namespace) -> str:
     def token_comes() -> bool:
         key = first_key(options.keys)
         # Without a key no token can be requested, and the engine counts as healthy.
-        return not key or answers_a_token(url, model=options.model, key=key, timeout_seconds=seconds)
+        return not key or answers_request(url, model=options.model, key=key, timeout_seconds=seconds)
 
     state = read_engine(url, timeout_seconds=seconds)
     error, memory = check_progress(

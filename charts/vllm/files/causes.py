@@ -19,7 +19,7 @@ CAUSES = (*MODEL_CAUSES, *MACHINE_CAUSES, *CLUSTER_CAUSES)
 _LOUD = [(cause, re.compile(cause.signs)) for cause in CAUSES]
 _QUIET = [(cause, signs) for cause, signs in _LOUD if cause.quiet]
 _BY_CODE = {cause.code: cause for cause in CAUSES}
-LONGEST = 600
+MAX_LINE_LENGTH = 600
 """Longest part of a line that is shown, in characters. An error that lists all architectures has thousands."""
 
 
@@ -33,11 +33,11 @@ def cause_of(text: str, *more: str) -> Cause | None:
     return max(hits, key=lambda hit: hit[0].explains)[0] if hits else None
 
 
-def telling_line(text: str, cause: Cause) -> str:
-    """Return the line of a text that shows the cause, with secrets masked and cut to LONGEST."""
+def line_with_cause(text: str, cause: Cause) -> str:
+    """Return the line of a text that shows the cause, with secrets masked and cut to MAX_LINE_LENGTH."""
     signs = re.compile(cause.signs)
     matches = [line.text for line in read(text) if signs.search(usable_part(line.text))]
-    return masked(matches[-1] if matches else last_words(text))[:LONGEST]
+    return masked(matches[-1] if matches else last_words(text))[:MAX_LINE_LENGTH]
 
 
 def last_words(text: str) -> str:
@@ -47,7 +47,7 @@ def last_words(text: str) -> str:
     """
     best = _best(text)
     if best and best[0].explains > SYMPTOM:
-        return masked(best[1].text)[:LONGEST]
+        return masked(best[1].text)[:MAX_LINE_LENGTH]
     lines = [line for line in read(text) if not line.is_noise]
     errors = [line for line in lines if not line.is_quiet and ERROR.search(line.text)]
     own = [line for line in errors if not CONSEQUENCE.search(line.text)]
@@ -55,7 +55,7 @@ def last_words(text: str) -> str:
         # All lines are noise, or precede a successful part of the start: use the end of the log.
         lines = [Line(PROCESS.sub("", line.strip())) for line in text.splitlines() if line.strip()]
     candidates = own or errors or lines
-    return masked(candidates[-1].text)[:LONGEST] if candidates else ""
+    return masked(candidates[-1].text)[:MAX_LINE_LENGTH] if candidates else ""
 
 
 def _best(text: str) -> tuple[Cause, Line] | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from vllm_eks.pods.cause import FIRST, NEVER, OUTER, SYMPTOM, Cause
 
-NODES_COME_SECONDS = 900
+NODE_REPLACEMENT_SECONDS = 900
 """Time in which EKS repairs or replaces a node. Waiting longer is useless."""
-OBJECTS_COME_SECONDS = 120
+OBJECT_CREATION_SECONDS = 120
 """Time in which the objects of a release and their volumes are created."""
 
-OF_AWS = (
+AWS_CAUSES = (
     Cause(
         code="no_capacity",
         title="AWS has no capacity for the instance type in the zone",
@@ -33,7 +33,7 @@ OF_AWS = (
     ),
 )
 
-OF_THE_IMAGE = (
+IMAGE_CAUSES = (
     Cause(
         code="image_name",
         title="the image name is invalid",
@@ -49,7 +49,7 @@ OF_THE_IMAGE = (
         signs=r"(?:image|pull|manifest).{0,400}(?:manifest unknown|: not found|no match for platform|does not exist)"
         r"|NAME_UNKNOWN|RepositoryNotFoundException",
         explains=FIRST,
-        patience_seconds=OBJECTS_COME_SECONDS,
+        patience_seconds=OBJECT_CREATION_SECONDS,
     ),
     Cause(
         code="image_denied",
@@ -60,7 +60,7 @@ OF_THE_IMAGE = (
         r"|403 Forbidden"
         r"|not authorized|denied: )",
         explains=FIRST,
-        patience_seconds=NODES_COME_SECONDS,
+        patience_seconds=NODE_REPLACEMENT_SECONDS,
     ),
     Cause(
         code="image",
@@ -76,18 +76,18 @@ OF_THE_IMAGE = (
         signs=r"is not on the image's PATH|executable file not found|exec format error|StartError|RunContainerError"
         r"|failed to create containerd task",
         explains=OUTER,
-        patience_seconds=OBJECTS_COME_SECONDS,
+        patience_seconds=OBJECT_CREATION_SECONDS,
     ),
 )
 
-OF_THE_CLUSTER = (
+POD_CAUSES = (
     Cause(
         code="no_key",
         title="the Secret with the API keys is empty or cannot be read",
         remedy="set apiKey (pulumi config set --secret apiKey), then pulumi up",
         signs=r"contains no API key|check (?:the mode of )?the Secret with the",
         explains=FIRST,
-        patience_seconds=OBJECTS_COME_SECONDS,
+        patience_seconds=OBJECT_CREATION_SECONDS,
     ),
     Cause(
         code="missing_object",
@@ -96,7 +96,7 @@ OF_THE_CLUSTER = (
         signs=r"(?i:secret|configmap)s? \"[^\"]+\" not found|couldn't find key \S+ in (?:Secret|ConfigMap)"
         r"|references non-existent (?:secret|config) key",
         explains=FIRST,
-        patience_seconds=OBJECTS_COME_SECONDS,
+        patience_seconds=OBJECT_CREATION_SECONDS,
     ),
     Cause(
         code="volume",
@@ -105,7 +105,7 @@ OF_THE_CLUSTER = (
         "it is created again",
         signs=r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim \"[^\"]+\" not found|FailedBinding"
         r"|ProvisioningFailed|bound to non-existent persistentvolume|no persistent volumes available",
-        patience_seconds=OBJECTS_COME_SECONDS,
+        patience_seconds=OBJECT_CREATION_SECONDS,
     ),
     Cause(
         code="refused",
@@ -115,7 +115,7 @@ OF_THE_CLUSTER = (
         signs=r"violates PodSecurity|admission webhook .{0,120}denied the request|is forbidden: (?!exceeded quota)"
         r"|ValidatingAdmissionPolicy .{0,120}denied",
         explains=FIRST,
-        patience_seconds=OBJECTS_COME_SECONDS,
+        patience_seconds=OBJECT_CREATION_SECONDS,
     ),
     Cause(
         code="namespace_quota",
@@ -124,7 +124,7 @@ OF_THE_CLUSTER = (
         signs=r"exceeded quota|must specify (?:limits|requests)\.\w+ for",
         explains=FIRST,
         # Pods of the previous revision may still use it.
-        patience_seconds=NODES_COME_SECONDS,
+        patience_seconds=NODE_REPLACEMENT_SECONDS,
     ),
     Cause(
         code="webhook",
@@ -138,7 +138,7 @@ OF_THE_CLUSTER = (
         title="the node has no folder for weights",
         remedy="terminate the node: its replacement creates the folder in its user data",
         signs=r"MountVolume\.\w+ .{0,200}(does not exist|no such file)",
-        patience_seconds=NODES_COME_SECONDS,
+        patience_seconds=NODE_REPLACEMENT_SECONDS,
     ),
     Cause(
         code="never_fits",
@@ -146,7 +146,7 @@ OF_THE_CLUSTER = (
         remedy="choose a larger instanceType: kubectl describe node shows Allocatable",
         signs=r"never fits",
         explains=FIRST,
-        patience_seconds=OBJECTS_COME_SECONDS,
+        patience_seconds=OBJECT_CREATION_SECONDS,
     ),
     Cause(
         code="no_room",
@@ -181,7 +181,7 @@ OF_THE_CLUSTER = (
         remedy="GPU nodes may have only the taint nvidia.com/gpu: remove other taints (kubectl describe nodes)",
         signs=r"untolerated taint(?!\(?s?\)? \{node\.)",
         explains=OUTER,
-        patience_seconds=NODES_COME_SECONDS,
+        patience_seconds=NODE_REPLACEMENT_SECONDS,
     ),
     Cause(
         code="placement",
@@ -191,7 +191,7 @@ OF_THE_CLUSTER = (
         signs=r"didn't match Pod's node affinity/selector|node\(s\) had volume node affinity conflict"
         r"|didn't match pod topology spread|didn't match pod (?:anti-)?affinity|no nodes available to schedule",
         explains=OUTER,
-        patience_seconds=NODES_COME_SECONDS,
+        patience_seconds=NODE_REPLACEMENT_SECONDS,
     ),
     Cause(
         code="evicted",
@@ -222,4 +222,4 @@ OF_THE_CLUSTER = (
     ),
 )
 
-CLUSTER_CAUSES = (*OF_AWS, *OF_THE_IMAGE, *OF_THE_CLUSTER)
+CLUSTER_CAUSES = (*AWS_CAUSES, *IMAGE_CAUSES, *POD_CAUSES)

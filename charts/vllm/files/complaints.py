@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 Object = Mapping[str, Any]
-CAME_FURTHER = ("Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate", "SuccessfulAttachVolume")
+RESOLVING_REASONS = (
+    "Scheduled",
+    "Pulling",
+    "Pulled",
+    "Created",
+    "Started",
+    "SuccessfulCreate",
+    "SuccessfulAttachVolume",
+)
 """Normal events that resolve an earlier complaint about the same object."""
-OF_THE_PULL = ("Failed", "BackOff", "ErrImageNeverPull", "InspectFailed")
+PULL_REASONS = ("Failed", "BackOff", "ErrImageNeverPull", "InspectFailed")
 """Complaints that another pull attempt ("Pulling") does not resolve."""
 
 
@@ -40,7 +48,7 @@ def complaints_by_uid(events: Sequence[Object]) -> dict[str, Complaint]:
         if ended_by_probe or (event.get("type") == "Warning" and not starting):
             text = f"{reason}, {message}"
             found[uid] = Complaint(about=about["name"], kind=about.get("kind", ""), text=text)
-        elif reason in CAME_FURTHER and uid in found and not _persists(found[uid], reason):
+        elif reason in RESOLVING_REASONS and uid in found and not _persists(found[uid], reason):
             del found[uid]
     return found
 
@@ -51,7 +59,7 @@ def complaint_about(pod: Object, complaints: Mapping[str, Complaint]) -> str:
     return found.text if found else ""
 
 
-def of_controllers(complaints: Mapping[str, Complaint], name: str, pods: Sequence[Object]) -> list[Complaint]:
+def controller_complaints(complaints: Mapping[str, Complaint], name: str, pods: Sequence[Object]) -> list[Complaint]:
     """Return the complaints about the controllers of a model's pods, such as a quota, without those about pods."""
     known = {pod["metadata"].get("uid") for pod in pods}
     return [
@@ -64,7 +72,7 @@ def of_controllers(complaints: Mapping[str, Complaint], name: str, pods: Sequenc
 def _persists(complaint: Complaint, reason: str) -> bool:
     word = complaint.text.partition(",")[0]
     # A failed probe is about a container that ran, so the start of the next one does not resolve it.
-    return word in ("Killing", "Unhealthy") or (word in OF_THE_PULL and reason == "Pulling")
+    return word in ("Killing", "Unhealthy") or (word in PULL_REASONS and reason == "Pulling")
 
 
 def _time(event: Object) -> str:

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 
 KEPT_LINES = 400
-LONGEST_LINE = 4000
+MAX_LINE_LENGTH = 4000
 
 
 class ContainerLog:
@@ -46,8 +46,8 @@ class ContainerLog:
         while data := os.read(self._source, 65536):
             _write(self._target, data)
             *whole, rest = (self._rest + data).split(b"\n")
-            self._lines.extend(line[:LONGEST_LINE] for line in whole)
-            self._rest = rest[-LONGEST_LINE:]
+            self._lines.extend(line[:MAX_LINE_LENGTH] for line in whole)
+            self._rest = rest[-MAX_LINE_LENGTH:]
 
 
 def _write(target: int, data: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from vllm_eks.pods.causes import last_words
 
 Object = Mapping[str, Any]
-ENDED_BY_PROBE = (0, 137, 143)
+STOPPED_EXIT_CODES = (0, 137, 143)
 """Exit codes of a stopped program: it ended in order (vLLM exits with 0), or was killed."""
 
 
@@ -45,7 +45,7 @@ def crashes_of(pod: Object, warning: str) -> list[Crash]:
     for container, is_init in containers_of(pod):
         for state, before in ((container.get("state", {}), False), (container.get("lastState", {}), True)):
             ended = state.get("terminated")
-            if ended is None or (is_init and not ended.get("exitCode")) or was_asked_for(pod, ended):
+            if ended is None or (is_init and not ended.get("exitCode")) or was_requested(pod, ended):
                 continue
             at = ended.get("containerID") or ended.get("finishedAt") or str(container.get("restartCount", 0))
             found.append(
@@ -60,7 +60,7 @@ def crashes_of(pod: Object, warning: str) -> list[Crash]:
     return found
 
 
-def crash_of(pod: Object, warning: str) -> str:
+def crash_text(pod: Object, warning: str) -> str:
     """Return the pod's last crash with the relevant log line, or the probe that ended it, or an empty string."""
     crashes = crashes_of(pod, warning)
     if crashes:
@@ -68,14 +68,14 @@ def crash_of(pod: Object, warning: str) -> str:
     return warning if warning.startswith("Killing") else ""
 
 
-def was_asked_for(pod: Object, ended: Object) -> bool:
+def was_requested(pod: Object, ended: Object) -> bool:
     """Return whether a container ended after the deletion of its pod."""
     meta = pod["metadata"]
     by = meta.get("deletionTimestamp")
     if not by:
         return False
     if not ended.get("finishedAt"):
-        return ended.get("exitCode", 0) in ENDED_BY_PROBE
+        return ended.get("exitCode", 0) in STOPPED_EXIT_CODES
     asked = _time(by) - timedelta(seconds=meta.get("deletionGracePeriodSeconds") or 0)
     return _time(ended["finishedAt"]) >= asked
 
@@ -98,7 +98,7 @@ def serving(pod: Object) -> Sequence[Object]:
 
 def _text(ended: Object, warning: str) -> str:
     code = ended.get("exitCode", 0)
-    if code in ENDED_BY_PROBE and warning.startswith("Killing"):
+    if code in STOPPED_EXIT_CODES and warning.startswith("Killing"):
         return warning
     # The message is the supervisor's reason, or the end of the log (FallbackToLogsOnError).
     said = last_words(ended.get("message") or "")

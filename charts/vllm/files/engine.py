@@ -99,7 +99,7 @@ def load_of(text: str) -> int | None:
         return None
 
 
-def answers_a_token(base_url: str, *, model: str, key: str, timeout_seconds: float) -> bool:
+def answers_request(base_url: str, *, model: str, key: str, timeout_seconds: float) -> bool:
     """Request one token, and return whether any HTTP answer came. A refusal counts too."""
     body = json.dumps({"model": model, "prompt": "Hello", "max_tokens": 1}).encode()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}

@@ -19,7 +19,7 @@ SILENCE_SECONDS = 60.0
 PAUSE_SECONDS = 15.0
 """A longer gap between two ticks means that this process was suspended and has unread messages."""
 CONNECT_SECONDS = 5.0
-LONGEST_LINE = 4096
+MAX_LINE_LENGTH = 4096
 
 Clock = Callable[[], float]
 
@@ -39,7 +39,7 @@ class Connection:
     def send(self, line: str) -> None:
         """Send a line. Errors are ignored, because the other side detects the silence."""
         with suppress(OSError):
-            self.socket.send(line.encode(errors="replace")[:LONGEST_LINE] + b"\n")
+            self.socket.send(line.encode(errors="replace")[:MAX_LINE_LENGTH] + b"\n")
 
     def lines(self, now: float) -> list[str]:
         """Return the received lines.
@@ -50,7 +50,7 @@ class Connection:
         end = ""
         while not end:
             try:
-                data = self.socket.recv(LONGEST_LINE)
+                data = self.socket.recv(MAX_LINE_LENGTH)
             except BlockingIOError:
                 break
             except OSError as error:

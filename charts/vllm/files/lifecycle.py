@@ -24,7 +24,7 @@ from vllm_eks.pods.packages import writable_copies
 ENGINE_ENDED, MEMBER_LOST, NEVER_MET, START_TOO_LONG, PREFLIGHT = 70, 71, 72, 73, 78
 STOPPED, KILLED = 0, 128 + signal.SIGTERM
 TICK_SECONDS = 0.5
-SAY_EVERY_SECONDS = 30.0
+LOG_EVERY_SECONDS = 30.0
 ORDERLY_SECONDS = 20.0
 """Time for vLLM to stop while it serves. A worker waits as long for its leader. The drain takes up to 80 s of the pod's
 120 s, and on real pods the stop afterwards took up to 29 s."""
@@ -107,7 +107,7 @@ class Supervisor:
                 break
             if now >= until:
                 return False
-            if now - said_at >= SAY_EVERY_SECONDS:
+            if now - said_at >= LOG_EVERY_SECONDS:
                 self._log.say(f"waiting for {self._group.missing()}")
                 said_at = now
             self._pause()

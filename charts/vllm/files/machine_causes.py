@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vllm_eks.pods.cause import FIRST, NEVER, OUTER, SYMPTOM, Cause
 
-THE_MACHINE = (
+NODE_CAUSES = (
     Cause(
         code="not_writable",
         title="a library in the image writes to a read-only folder",
@@ -134,7 +134,7 @@ THE_MACHINE = (
     ),
 )
 
-THE_END = (
+END_CAUSES = (
     # This precedes "ranks", because a lost member's line may say that it was killed.
     Cause(
         code="killed",
@@ -176,4 +176,4 @@ THE_END = (
     ),
 )
 
-MACHINE_CAUSES = (*THE_MACHINE, *THE_END)
+MACHINE_CAUSES = (*NODE_CAUSES, *END_CAUSES)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vllm_eks.pods.cause import FIRST, NEVER, OUTER, Cause
 
-FROM_THE_HUB = (
+HUB_CAUSES = (
     Cause(
         code="hub_forbidden",
         title="the Hugging Face account has no access to the model",
@@ -62,7 +62,7 @@ FROM_THE_HUB = (
     ),
 )
 
-THE_MODEL = (
+MODEL_FILE_CAUSES = (
     Cause(
         code="lora",
         title="a LoRA adapter cannot be loaded",
@@ -186,7 +186,7 @@ THE_MODEL = (
     ),
 )
 
-THE_COMMAND = (
+COMMAND_CAUSES = (
     Cause(
         code="unknown_flag",
         title="this vLLM version does not have a flag",
@@ -240,4 +240,4 @@ THE_COMMAND = (
     ),
 )
 
-MODEL_CAUSES = (*FROM_THE_HUB, *THE_MODEL, *THE_COMMAND)
+MODEL_CAUSES = (*HUB_CAUSES, *MODEL_FILE_CAUSES, *COMMAND_CAUSES)

@@ -14,8 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 WRITERS = ("flashinfer_cubin",)
-ASK = "import importlib.util, sys; found = importlib.util.find_spec(sys.argv[1]); print(found and found.origin or '')"
-ASK_SECONDS = 60
+FIND_PACKAGE = (
+    "import importlib.util, sys; found = importlib.util.find_spec(sys.argv[1]); print(found and found.origin or '')"
+)
+FIND_SECONDS = 60
 LARGE = ".cubin"
 """Files with this suffix are linked and not copied: hundreds of megabytes that are never written."""
 
@@ -47,7 +49,11 @@ def _folder_of(name: str, environ: Mapping[str, str]) -> Path | None:
     """Return the package's folder in the image, without importing it."""
     try:
         asked = subprocess.run(
-            ["python3", "-c", ASK, name], env=dict(environ), capture_output=True, text=True, timeout=ASK_SECONDS
+            ["python3", "-c", FIND_PACKAGE, name],
+            env=dict(environ),
+            capture_output=True,
+            text=True,
+            timeout=FIND_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

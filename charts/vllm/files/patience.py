@@ -13,7 +13,7 @@ CRASHES = 2
 """Crashes of a pod with the same permanent cause that end the wait."""
 UNKNOWN_CRASHES = 4
 """Crashes of a pod with the same last log line and an unknown cause that end the wait."""
-FORGOTTEN_AFTER_SECONDS = 60
+RESOLVED_AFTER_SECONDS = 60
 """A problem that was not seen for this long is resolved. The kubelet reports some problems only from time to time."""
 
 
@@ -50,7 +50,7 @@ class Patience:
         if cause is None or math.isinf(cause.patience_seconds):
             return
         since, last = self._since.get(cause.code, (now, now))
-        since = now if now - last > FORGOTTEN_AFTER_SECONDS else since
+        since = now if now - last > RESOLVED_AFTER_SECONDS else since
         self._since[cause.code] = since, now
         if now - since >= cause.patience_seconds:
             self._enough = (

@@ -20,7 +20,7 @@ FOLDERS = (
 )
 """The chart's environment variables with folders that vLLM and its libraries write to."""
 PLACES = ("/tmp", "/dev/shm")
-LEAST_FREE_BYTES = 16 * 2**20
+MIN_FREE_BYTES = 16 * 2**20
 """Every start needs more than this for compiled kernels, locks and the tokenizer's files."""
 KEYS_FOLDER = "API_KEYS_FOLDER"
 IMPORT_SECONDS = 60
@@ -64,7 +64,7 @@ def _folder_errors(folder: Path) -> Iterator[str]:
     except OSError as error:
         yield f"{folder} cannot be written to ({error.strerror or error}): check the volume that is mounted there"
         return
-    if free < LEAST_FREE_BYTES:
+    if free < MIN_FREE_BYTES:
         yield f"{folder} has {free // 1024} KiB free: No space left on device for caches; enlarge or clear its volume"
 
 

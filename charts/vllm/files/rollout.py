@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vllm_eks.pods.complaints import Complaint, complaint_about, of_controllers
-from vllm_eks.pods.crashes import Crash, Object, containers_of, crash_of, crashes_of, is_restarted, serving
+from vllm_eks.pods.complaints import Complaint, complaint_about, controller_complaints
+from vllm_eks.pods.crashes import Crash, Object, containers_of, crash_text, crashes_of, is_restarted, serving
 
 LWS_LABEL = "leaderworkerset.sigs.k8s.io/name"
 WORKER_INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
@@ -14,7 +14,7 @@ REVISION_LABEL = "vllm-eks/revision"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sight:
+class RolloutState:
     """The state of a rollout at one moment."""
 
     line: str
@@ -38,7 +38,7 @@ def judge(
     name: str,
     revision: str,
     replicas: int,
-) -> Sight:
+) -> RolloutState:
     """Return the state of the rollout. `leaders` is filled when the rollout is done.
 
     `complaints` is the result of complaints_by_uid. `name`, `revision` and `replicas` are the desired ones.
@@ -57,7 +57,7 @@ def judge(
     refused = []
     if len(present) < replicas * lws.get("spec", {}).get("leaderWorkerTemplate", {}).get("size", 1):
         # Pods are missing, so include complaints about the controllers, such as a quota.
-        refused = [(one.about, one.text) for one in of_controllers(complaints, name, pods)]
+        refused = [(one.about, one.text) for one in controller_complaints(complaints, name, pods)]
     parts += [f"{about}: {text}" for about, text in (*said, *refused)]
     # Controllers before 0.9 may not write observedGeneration. The revision of the pods is always checked.
     generation = lws["metadata"].get("generation")
@@ -66,19 +66,19 @@ def judge(
         and status.get("updatedReplicas") == status.get("readyReplicas") == status.get("replicas") == replicas
         and len(leaders) == replicas
     )
-    return Sight(
+    return RolloutState(
         line="; ".join(parts),
         leaders=tuple((name_of(pod), pod["status"]["podIP"]) for pod in leaders) if done else (),
         crashes=tuple(crashes),
         troubles=(*(one for one in said if one[0] not in crashed), *refused),
         starting=tuple(name_of(pod) for pod in waiting if is_starting(pod)),
-        look_with=look_with(waiting[0]) if waiting else Sight.look_with,
+        look_with=look_with(waiting[0]) if waiting else RolloutState.look_with,
     )
 
 
 def trouble(pod: Object, warning: str) -> str:
     """Return the reason that a pod is not ready, the most specific one if there are several."""
-    crash = crash_of(pod, warning)
+    crash = crash_text(pod, warning)
     if pod["metadata"].get("deletionTimestamp"):
         return f"is being deleted, {crash}" if crash else "is being deleted"
     if crash:

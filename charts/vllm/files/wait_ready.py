@@ -27,7 +27,7 @@ from vllm_eks.pods.causes import cause_of, masked
 from vllm_eks.pods.complaints import complaints_by_uid
 from vllm_eks.pods.kube_get import TEMPORARY_ERRORS, Kubernetes
 from vllm_eks.pods.progress import Planned
-from vllm_eks.pods.rollout import LWS_LABEL, Sight, judge
+from vllm_eks.pods.rollout import LWS_LABEL, RolloutState, judge
 from vllm_eks.pods.watch import Api, Watch
 
 # The first request may still compile kernels.
@@ -63,33 +63,33 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = time, kubernetes
     )
     watch = Watch(kubernetes, options.planned, options.progress_seconds)
     began = clock.monotonic()
-    sight = Sight(line="no answer from Kubernetes yet")
+    rollout = RolloutState(line="no answer from Kubernetes yet")
     asked_since: float | None = None
     printed, printed_at = "", 0.0
     while (elapsed := clock.monotonic() - began) < options.timeout_seconds:
         try:
-            sight = look(options, kubernetes)
-            if sight.leaders:
+            rollout = look(options, kubernetes)
+            if rollout.leaders:
                 asked_since = asked_since if asked_since is not None else elapsed
                 settled = elapsed - asked_since >= options.key_settle_seconds
-                sight = ask_all(options, sight, seconds_left=options.timeout_seconds - elapsed, settled=settled)
+                rollout = ask_all(options, rollout, seconds_left=options.timeout_seconds - elapsed, settled=settled)
         except FinalError as error:
             print(f"FAILED after {elapsed:.0f} s: {error}")
             return 1
-        over = watch.take_in(sight, elapsed)
-        if sight.line != printed or elapsed - printed_at >= options.heartbeat_seconds:
-            printed, printed_at = sight.line, elapsed
-            print(f"[{elapsed:5.0f} s] {masked(sight.line)}", flush=True)
-        ready = [name for name, _ in sight.leaders]
-        for line in (*watch.progress(sight, elapsed), *watch.memory(ready)):
+        over = watch.record(rollout, elapsed)
+        if rollout.line != printed or elapsed - printed_at >= options.heartbeat_seconds:
+            printed, printed_at = rollout.line, elapsed
+            print(f"[{elapsed:5.0f} s] {masked(rollout.line)}", flush=True)
+        ready = [name for name, _ in rollout.leaders]
+        for line in (*watch.progress(rollout, elapsed), *watch.memory(ready)):
             print(f"[{elapsed:5.0f} s] {masked(line)}", flush=True)
-        if sight.leaders:
+        if rollout.leaders:
             return 0
         if over:
-            print(final_line(options, sight, watch, f"after {elapsed:.0f} s, {over}"))
+            print(final_line(options, rollout, watch, f"after {elapsed:.0f} s, {over}"))
             return 1
         clock.sleep(options.poll_seconds)
-    print(final_line(options, sight, watch, f"not ready after {options.timeout_seconds:g} s"))
+    print(final_line(options, rollout, watch, f"not ready after {options.timeout_seconds:g} s"))
     return 1
 
 
@@ -120,14 +120,14 @@ def planned_of(text: str) -> Planned:
     return Planned(weights_gib_high=values.get("weightsGibHigh"), kv_cache_tokens_low=low, kv_cache_tokens_high=high)
 
 
-def look(options: argparse.Namespace, kubernetes: Api) -> Sight:
+def look(options: argparse.Namespace, kubernetes: Api) -> RolloutState:
     """Read the LeaderWorkerSet, its pods and the events, and return the state of the rollout."""
     try:
         lws = kubernetes.leader_worker_set(options.name)
         pods = kubernetes.core(f"pods?labelSelector={LWS_LABEL}%3D{options.name}")["items"]
         events = kubernetes.core("events")["items"]
     except TEMPORARY_ERRORS as error:
-        return Sight(line=f"the Kubernetes API does not answer: {error}")
+        return RolloutState(line=f"the Kubernetes API does not answer: {error}")
     return judge(
         lws,
         pods,
@@ -138,19 +138,19 @@ def look(options: argparse.Namespace, kubernetes: Api) -> Sight:
     )
 
 
-def ask_all(options: argparse.Namespace, sight: Sight, *, seconds_left: float, settled: bool) -> Sight:
+def ask_all(options: argparse.Namespace, rollout: RolloutState, *, seconds_left: float, settled: bool) -> RolloutState:
     """Request a token from each leader pod and from the Service. `leaders` is empty when one did not answer."""
-    addresses = [(name, f"http://{ip}:{options.port}") for name, ip in sight.leaders]
+    addresses = [(name, f"http://{ip}:{options.port}") for name, ip in rollout.leaders]
     for name, url in [*addresses, (f"Service at {options.service_url}", options.service_url)]:
         try:
             seconds = min(ANSWER_TIMEOUT_SECONDS, max(1, seconds_left))
             ask(options, name, url, timeout_seconds=seconds, settled=settled)
         except TEMPORARY_ERRORS as error:
             line = f"{name} is ready but does not answer: {error}"
-            return Sight(line=line, look_with=f"logs {sight.leaders[0][0]}")
-    return Sight(
+            return RolloutState(line=line, look_with=f"logs {rollout.leaders[0][0]}")
+    return RolloutState(
         line=f"ready: {len(addresses)} of {options.replicas} groups answered; {options.service_url}/v1",
-        leaders=sight.leaders,
+        leaders=rollout.leaders,
     )
 
 
@@ -180,14 +180,14 @@ def ask(options: argparse.Namespace, name: str, url: str, *, timeout_seconds: fl
         raise OSError(f"HTTP {error.code}: {said}") from error
 
 
-def final_line(options: argparse.Namespace, sight: Sight, watch: Watch, why: str) -> str:
+def final_line(options: argparse.Namespace, rollout: RolloutState, watch: Watch, why: str) -> str:
     """Return the last line: the cause, its fix, and the command that shows more."""
-    where = f"kubectl -n {options.namespace} {sight.look_with}"
+    where = f"kubectl -n {options.namespace} {rollout.look_with}"
     crash = watch.last_crash
-    seen = f"; last crash: {crash}" if crash and crash not in sight.line else ""
-    cause = cause_of(*watch.texts(), crash, sight.line)
+    seen = f"; last crash: {crash}" if crash and crash not in rollout.line else ""
+    cause = cause_of(*watch.texts(), crash, rollout.line)
     known = f"; cause: {cause.sentence}" if cause else ""
-    return masked(f"FAILED: {why}: {sight.line}{seen}{known}. For details run: {where}")
+    return masked(f"FAILED: {why}: {rollout.line}{seen}{known}. For details run: {where}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from vllm_eks.pods.crashes import Crash
 from vllm_eks.pods.kube_get import TEMPORARY_ERRORS
 from vllm_eks.pods.patience import Patience
 from vllm_eks.pods.progress import Planned, measured_against, stage_of
-from vllm_eks.pods.rollout import Sight
+from vllm_eks.pods.rollout import RolloutState
 
 
 class Api(Protocol):
@@ -40,25 +40,25 @@ class Watch:
         self._looked_at = self._told_at = -float("inf")
         self._memory: dict[str, list[str]] = {}
 
-    def take_in(self, sight: Sight, now: float) -> str:
+    def record(self, rollout: RolloutState, now: float) -> str:
         """Record a state, and return the reason to stop waiting, or an empty string."""
-        for crash in sight.crashes:
+        for crash in rollout.crashes:
             if not self._logs.get(crash.identity):
                 self._logs[crash.identity] = self._log_of(crash)
             self._patience.see_crash(crash, self._logs[crash.identity], now)
             self.last_crash = f"{crash.pod}: {crash.text}"
-        for subject, text in sight.troubles:
+        for subject, text in rollout.troubles:
             self._patience.see_trouble(subject, text, now)
         return self._patience.verdict
 
-    def progress(self, sight: Sight, now: float) -> list[str]:
+    def progress(self, rollout: RolloutState, now: float) -> list[str]:
         """Return new progress lines, at most one set per `progress_seconds`."""
-        if not sight.starting or now - self._looked_at < self._seconds:
+        if not rollout.starting or now - self._looked_at < self._seconds:
             return []
         self._looked_at = now
         progress: list[str] = []
         lines: list[str] = []
-        for pod in sight.starting:
+        for pod in rollout.starting:
             log = self._log_of(Crash(pod=pod, container="vllm"))
             if stage := stage_of(log):
                 progress.append(f"{pod} {stage}")

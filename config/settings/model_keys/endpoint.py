@@ -1,4 +1,4 @@
-"""The keys of a model that decide what its clients can ask for, and what else vLLM gets."""
+"""The model keys for its clients, and for other flags and variables of vLLM."""
 
 from typing import Annotated
 
@@ -10,15 +10,15 @@ from config.values import option_rules, rules
 
 
 class EndpointKeys(Settings):
-    """Parsers, adapters, names, clients, and further flags and variables of vLLM."""
+    """Parsers, adapters, names, clients, and other flags and variables of vLLM."""
 
     tool_call_parser: (
         Annotated[str, AfterValidator(option_rules.parser_name), InSchema(pattern=option_rules.PARSER_NAME)] | None
     ) = Field(
         default=None,
         description=(
-            "The parser of tool calls: one of the vLLM version, or `auto` for the one of the model's family. With "
-            "an own `image` another name passes with a warning, with `--tool-parser-plugin` in `extraArgs` without one."
+            "The parser of tool calls: a parser of the vLLM version, or `auto` for the parser of the model's family. "
+            "Other names need your own `image` (with a warning) or `--tool-parser-plugin` in `extraArgs`."
         ),
         examples=["auto", "hermes"],
         json_schema_extra=absent("vLLM does not parse tool calls"),
@@ -28,24 +28,23 @@ class EndpointKeys(Settings):
     ) = Field(
         default=None,
         description=(
-            "The parser of reasoning text: one of the vLLM version, or `auto` for the one of the model's family. With "
-            "an own `image` another name passes with a warning, with `--reasoning-parser-plugin` in `extraArgs` "
-            "without one."
+            "The parser of reasoning text: a parser of the vLLM version, or `auto` for the parser of the model's "
+            "family. Other names need your own `image` (with a warning) or `--reasoning-parser-plugin` in `extraArgs`."
         ),
         examples=["auto", "qwen3"],
-        json_schema_extra=absent("reasoning stays in the text of the answer"),
+        json_schema_extra=absent("reasoning remains in the text of the answer"),
     )
     enable_prefix_caching: bool | None = Field(
         default=None,
         description="Whether vLLM keeps the KV cache of common prefixes.",
         examples=[False],
-        json_schema_extra=absent("vLLM's own default"),
+        json_schema_extra=absent("vLLM's default"),
     )
     enable_chunked_prefill: bool | None = Field(
         default=None,
         description="Whether vLLM splits long prompts over several steps.",
         examples=[True],
-        json_schema_extra=absent("vLLM's own default"),
+        json_schema_extra=absent("vLLM's default"),
     )
     lora_modules: Annotated[
         dict[str, str],
@@ -56,7 +55,7 @@ class EndpointKeys(Settings):
     ] = Field(
         default={},
         description=(
-            "LoRA adapters: the name that clients ask for, and a Hugging Face id. The plan counts their memory. Not "
+            "LoRA adapters: the name that clients send, and a Hugging Face ID. The plan includes their memory. Not "
             "for mixture-of-experts models, latent attention or linear attention."
         ),
         examples=[{"support": "acme/qwen3-8b-support-lora"}],
@@ -64,13 +63,13 @@ class EndpointKeys(Settings):
     )
     max_loras: Adapters | None = Field(
         default=None,
-        description="The largest number of adapters in one batch.",
+        description="The maximum number of adapters in one batch.",
         examples=[4],
         json_schema_extra=absent("the number of `loraModules`"),
     )
     max_lora_rank: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
-        description="The largest rank of the adapters: 1, 8, 16, 32, 64, 128, 256, 320 or 512.",
+        description="The maximum rank of the adapters: 1, 8, 16, 32, 64, 128, 256, 320 or 512.",
         examples=[32],
         json_schema_extra=absent("16"),
     )
@@ -78,16 +77,16 @@ class EndpointKeys(Settings):
         default=(),
         strict=False,
         description=(
-            "Further flags of `vllm serve`, one list item each. Flags are checked against the table of the vLLM "
-            "version; flags that vllm-eks sets itself are refused."
+            "Additional arguments of `vllm serve`, one list item each. They are checked against the flag table of the "
+            "vLLM version. Flags that vllm-eks sets are refused."
         ),
         examples=[["--seed=7", "--max-log-len=200"]],
     )
     env: dict[str, str] = Field(
         default={},
         description=(
-            "Environment variables of vLLM's containers, name to text in quotes. Not for secrets, nor for variables "
-            "that the chart sets or the plan relies on."
+            "Environment variables of vLLM's containers: names and quoted values. Not for secrets, or for variables "
+            "that the chart sets or the plan depends on."
         ),
         examples=[{"NCCL_DEBUG": "INFO"}],
     )
@@ -99,8 +98,8 @@ class EndpointKeys(Settings):
         default=(),
         strict=False,
         description=(
-            "Further names that clients may send as `model`: a Hugging Face id, or a name that is built into an "
-            "application. Answers carry the model's key."
+            "Other names that clients may send as `model`, such as a Hugging Face ID, or a name that an application "
+            "has built in. Answers always have the model's key."
         ),
         examples=[["gpt-4o", "Qwen/Qwen3-8B"]],
     )

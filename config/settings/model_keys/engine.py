@@ -1,4 +1,4 @@
-"""The keys of a model that decide how vLLM splits it and how much memory it takes."""
+"""The model keys for vLLM's parallelism and memory."""
 
 from typing import Annotated, Any
 
@@ -9,30 +9,30 @@ from config.settings.bounds import PipelineParallel, Sequences, TensorParallel, 
 from config.values import option_rules
 from vllm_eks.planner.engine.mm_limits import checked_limits
 
-VLLM_DEFAULT = "vLLM's own default"
+VLLM_DEFAULT = "vLLM's default"
 
 
 class EngineKeys(Settings):
-    """Sizes of vLLM's engine, under vLLM's own names."""
+    """Sizes of vLLM's engine, with vLLM's own names."""
 
     tensor_parallel_size: TensorParallel | None = Field(
         default=None,
-        description="The number of GPUs of one node that share each layer (TP).",
+        description="The number of GPUs in one node that share each layer (TP).",
         examples=[8],
         json_schema_extra=absent("chosen by the planner"),
     )
     pipeline_parallel_size: PipelineParallel | None = Field(
         default=None,
         description=(
-            "The number of pipeline stages of one replica (PP). All stages share one node where it has enough GPUs; "
-            "otherwise each stage gets its own node."
+            "The number of pipeline stages of one replica (PP). All stages share one node if it has enough GPUs. "
+            "Otherwise each stage gets its own node."
         ),
         examples=[2],
         json_schema_extra=absent("chosen by the planner"),
     )
     max_model_len: Tokens | None = Field(
         default=None,
-        description="The longest context of one request in tokens: prompt and answer together.",
+        description="The maximum context of one request in tokens, prompt and answer together.",
         examples=[16384],
         json_schema_extra=absent("the model's own limit, at most 8192"),
     )
@@ -50,9 +50,9 @@ class EngineKeys(Settings):
     ) = Field(
         default=None,
         description=(
-            "Another rope scaling than the one in the model's `config.json`, with vLLM's names: `rope_type`, `factor`, "
-            "`original_max_position_embeddings` and others. It becomes `--hf-overrides`, and the longest context "
-            "follows vLLM's rule."
+            "A rope scaling to use instead of the one in the model's `config.json`, with vLLM's names: `rope_type`, "
+            "`factor`, `original_max_position_embeddings` and others. It is passed as `--hf-overrides`, and changes the "
+            "maximum context."
         ),
         examples=[
             {
@@ -64,7 +64,7 @@ class EngineKeys(Settings):
         ],
         json_schema_extra=absent("as in `config.json`"),
     )
-    # Not strict: `pulumi config set --path` leaves 0.9 a string, and there is only one thing it can mean.
+    # Not strict: `pulumi config set --path` stores 0.9 as a string, which has only one meaning here.
     gpu_memory_utilization: (
         Annotated[float, Field(ge=0.1, le=0.98), InSchema(type=["number", "string"], pattern=r"\s*[0-9.eE+-]+\s*")]
         | None
@@ -77,30 +77,30 @@ class EngineKeys(Settings):
     )
     max_num_seqs: Sequences | None = Field(
         default=None,
-        description="The largest number of requests in one batch.",
+        description="The maximum number of requests in one batch.",
         examples=[64],
-        json_schema_extra=absent("vLLM's own default, lowered before the plan adds a node for it"),
+        json_schema_extra=absent("vLLM's default, lowered if it would need another node"),
     )
     max_num_batched_tokens: Tokens | None = Field(
         default=None,
-        description="The largest number of tokens in one batch.",
+        description="The maximum number of tokens in one batch.",
         examples=[8192],
         json_schema_extra=absent(VLLM_DEFAULT),
     )
     kv_cache_dtype: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="The data type of the KV cache, one that the vLLM version has.",
+        description="The data type of the KV cache, one that the vLLM version supports.",
         examples=["fp8"],
         json_schema_extra=absent(VLLM_DEFAULT),
     )
     enforce_eager: bool = Field(
         default=False,
-        description="Runs vLLM without CUDA graphs: less memory, slower answers.",
+        description="Runs vLLM without CUDA graphs, which takes less memory and is slower.",
         examples=[True],
     )
     enable_expert_parallel: bool = Field(
         default=False,
-        description="Keeps each expert of a mixture-of-experts model whole on one GPU.",
+        description="Keeps each expert of a mixture-of-experts model on one GPU.",
         examples=[True],
     )
     limit_mm_per_prompt: (
@@ -113,7 +113,7 @@ class EngineKeys(Settings):
     ) = Field(
         default=None,
         description=(
-            "The largest number of images, videos or other items in one request, by modality: a number, or vLLM's own "
+            "The maximum number of images, videos or other items in one request, by modality: a number, or vLLM's "
             "object with `count` and sizes, such as `{count: 1, width: 512, height: 512}`."
         ),
         examples=[{"image": 1}, {"image": {"count": 1, "width": 512, "height": 512}}],

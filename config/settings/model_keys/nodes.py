@@ -1,4 +1,4 @@
-"""The keys of a model that decide its GPU nodes."""
+"""The model keys for its GPU nodes."""
 
 from typing import Annotated
 
@@ -12,29 +12,29 @@ from vllm_eks.planner.search.gpu_nodes import ON_DEMAND, CapacityType
 
 
 class NodeKeys(Settings):
-    """Which model runs, on which nodes, where, and how the nodes are paid for."""
+    """The model, its nodes, their zones and their capacity type."""
 
     model: str = Field(
         description=(
-            "The Hugging Face id, such as meta-llama/Llama-4-Scout-17B-16E-Instruct. It must be locked: "
-            "`vllm_eks/data/models`, or `models/` beside the stack file, has a file for it, and `vllm-eks lock` writes "
-            "one. A folder beside the stack file, such as ./my-model, works too: it holds `config.json` and, if the "
+            "The Hugging Face ID, such as meta-llama/Llama-4-Scout-17B-16E-Instruct. The model must be locked: "
+            "`vllm_eks/data/models`, or `models/` next to the stack file, has a file for it, which `vllm-eks lock` "
+            "writes. A folder next to the stack file, such as ./my-model, works too: it has `config.json` and, if the "
             "model has one, `model.safetensors.index.json`, and it needs `weights.s3Uri`."
         ),
         examples=["meta-llama/Llama-4-Scout-17B-16E-Instruct", "./my-model"],
     )
     instance_type: str = Field(
         description=(
-            "The EC2 type of its GPU nodes, such as g5.48xlarge. `vllm-eks plan` compares all types of the catalogue."
+            "The EC2 type of its GPU nodes, such as g5.48xlarge. `vllm-eks plan` compares all types in the catalogue."
         ),
         examples=["g5.48xlarge", "g6.12xlarge"],
     )
-    # One of the two is required, which only a cross check can say.
+    # One of the two is required, which only a cross-field check can express.
     zone: Zone | None = Field(
         default=None,
         description="The availability zone of the GPU nodes, one of `network.zones`.",
         examples=["us-west-2a"],
-        json_schema_extra=absent("required, unless `zones` is set"),
+        json_schema_extra=absent("required unless `zones` is set"),
     )
     zones: Annotated[
         tuple[Zone, ...], AfterValidator(network_rules.node_zones), InSchema(minItems=2, uniqueItems=True)
@@ -43,15 +43,15 @@ class NodeKeys(Settings):
         strict=False,
         description=(
             "Two or more of `network.zones`, for a model with replicas. Each zone gets its own node group and an "
-            "equal part of the replicas; no replica spans two zones. The first zone is the home zone: add others "
+            "equal share of the replicas. No replica spans two zones. The first zone is the home zone: add others "
             "after it."
         ),
         examples=[["us-west-2a", "us-west-2b"]],
-        json_schema_extra=absent("the one zone of `zone`"),
+        json_schema_extra=absent("the zone in `zone`"),
     )
     capacity_type: CapacityType = Field(
         default=ON_DEMAND,
-        description="How AWS provides the nodes. `capacityBlock` is for P types only and needs the block's id.",
+        description="How AWS provides the nodes. `capacityBlock` is only for P types and needs the ID of the block.",
         examples=["spot"],
     )
     capacity_reservation_id: (
@@ -59,7 +59,7 @@ class NodeKeys(Settings):
         | None
     ) = Field(
         default=None,
-        description="The id of the capacity reservation or Capacity Block that provides every node.",
+        description="The ID of the capacity reservation or Capacity Block that provides all nodes.",
         examples=["cr-0123456789abcdef0"],
         json_schema_extra=absent("no reservation"),
     )
@@ -69,7 +69,7 @@ class NodeKeys(Settings):
     ) = Field(
         default=None,
         description=(
-            "The ARN of a resource group of capacity reservations that provides every node, instead of "
+            "The ARN of a resource group of capacity reservations that provides all nodes, instead of "
             "`capacityReservationId`."
         ),
         examples=["arn:aws:resource-groups:us-west-2:123456789012:group/gpu-reservations"],
@@ -78,19 +78,19 @@ class NodeKeys(Settings):
     placement_group: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
         description=(
-            "The name of the cluster placement group in which the reservation was made. A reservation serves only "
-            "instances of that group, or only instances outside any group if it was made without one."
+            "The cluster placement group that the reservation was created in. A reservation only provides instances "
+            "in its group, or outside of any group if it has none."
         ),
         examples=["scout"],
-        json_schema_extra=absent("the stack makes a group where a replica has several nodes and no reservation"),
+        json_schema_extra=absent("the stack creates a group if a replica has several nodes and no reservation"),
     )
     parked: bool = Field(
         default=False,
-        description="Removes the model's GPU nodes and pods; its namespace, secrets and endpoint stay.",
+        description="Removes the model's GPU nodes and pods. Its namespace, secrets and endpoint remain.",
         examples=[True],
     )
     replicas: Replicas = Field(
         default=1,
-        description="The number of whole copies of the model, a multiple of the number of zones.",
+        description="The number of copies of the model, a multiple of the number of zones.",
         examples=[2],
     )

@@ -1,4 +1,4 @@
-"""The keys of a model that decide what its pods load and run."""
+"""The model keys for its weights, image and network interfaces."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ from vllm_eks.planner.engine.startup import HUGGING_FACE
 
 
 class WeightsSettings(Settings):
-    """Where vLLM gets a model's weights from."""
+    """The source of a model's weights."""
 
     source: Literal["huggingFace", "s3"] = Field(
         default=HUGGING_FACE,
@@ -24,7 +24,7 @@ class WeightsSettings(Settings):
     )
     s3_uri: Annotated[str, AfterValidator(aws_names.s3_uri), InSchema(pattern=aws_names.S3_URI)] | None = Field(
         default=None,
-        description="The folder of `config.json` and the weights in S3, for weights that are there already.",
+        description="The S3 folder with `config.json` and the weights, for weights that are already in S3.",
         examples=["s3://models/llama-4-scout"],
         json_schema_extra=absent("with `source: s3`, the stack copies the weights"),
     )
@@ -44,15 +44,15 @@ class SourceKeys(Settings):
     ) = Field(
         default=None,
         description=(
-            "The commit of the Hugging Face repository to serve, as its full hash of 40 digits. A branch or a tag "
-            "passes with a warning, because a restart may then serve other weights."
+            "The commit of the Hugging Face repository to serve, as a full hash of 40 digits. A branch or tag is "
+            "accepted with a warning, because a restart may then serve other weights."
         ),
         examples=["0123456789abcdef0123456789abcdef01234567"],
-        json_schema_extra=absent("the locked commit; for a model locked without one, the newest"),
+        json_schema_extra=absent("the locked commit, or the newest if the model is locked without one"),
     )
     weights: WeightsSettings = Field(
         default=WeightsSettings(),
-        description="Where vLLM gets the weights from.",
+        description="The source of the weights.",
         examples=[{"source": "s3"}],
         json_schema_extra=absent("downloaded from Hugging Face"),
     )
@@ -60,8 +60,8 @@ class SourceKeys(Settings):
         default=None,
         alias="image",
         description=(
-            "The model's own vLLM image: a full reference with a digest, or with a tag other than `latest`. "
-            "It needs `vllmVersion`."
+            "The model's own vLLM image: a full reference with a digest or with a tag other than `latest`. It needs "
+            "`vllmVersion`."
         ),
         examples=["docker.io/vllm/vllm-openai:v0.27.0"],
         json_schema_extra=absent("`images.vllm`"),
@@ -71,15 +71,15 @@ class SourceKeys(Settings):
     ) = Field(
         default=None,
         alias="vllmVersion",
-        description="The vLLM version in `image`, in quotes. Its table of flags decides what the stack may set.",
+        description="The vLLM version in `image`, in quotes. Its flag table decides which options are valid.",
         examples=["0.27.0"],
         json_schema_extra=absent(f"{DEFAULT_VLLM_VERSION}, the version in the default image"),
     )
     efa: bool = Field(
         default=False,
         description=(
-            "Gives the nodes their EFA interfaces and installs the EFA device plugin. g5 has no GPUDirect RDMA, so it "
-            "has no proven gain there."
+            "Gives the nodes EFA interfaces, and installs the EFA device plugin. g5 has no GPUDirect RDMA, so EFA has "
+            "no proven benefit there."
         ),
         examples=[True],
     )

@@ -1,4 +1,4 @@
-"""The keys of a model that runs without a plan of its memory."""
+"""The keys of a model without a memory plan."""
 
 from typing import Annotated
 
@@ -9,13 +9,13 @@ from vllm_eks.planner.bounds import MOST_WEIGHTS_GIB
 
 
 class UnplannedKeys(Settings):
-    """The way out for a model that the planner cannot read."""
+    """A last resort for a model that the planner does not support."""
 
     planned: bool = Field(
         default=True,
         description=(
-            "`false` deploys the model with the sizes that you state, as a last resort: nothing is known about memory, "
-            "and the preview warns of it. It needs `tensorParallelSize`, `pipelineParallelSize`, `maxModelLen` and "
+            "`false` deploys the model with sizes from the stack file, as a last resort: its memory is unknown, and "
+            "the preview warns about it. It needs `tensorParallelSize`, `pipelineParallelSize`, `maxModelLen` and "
             "`weightsGib`."
         ),
         examples=[False],
@@ -31,9 +31,8 @@ class UnplannedKeys(Settings):
         default=None,
         strict=False,
         description=(
-            "The size of the weights in GiB, for `planned: false`. The time of the start and the space on disk follow "
-            "from it."
+            "The size of the weights in GiB, for `planned: false`. It determines the start budget and the disk space."
         ),
         examples=[61.1],
-        json_schema_extra=absent("the planner knows it"),
+        json_schema_extra=absent("known to the planner"),
     )

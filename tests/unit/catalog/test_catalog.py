@@ -18,14 +18,14 @@ def test_a_refresh_tells_what_it_added_changed_and_kept(
 ) -> None:
     refresh(file)
     assert capsys.readouterr().out.splitlines() == [
-        "added p3dn.24xlarge: 8 x V100, 29.12 GiB usable each (estimate), 31.212 USD/h in us-east-1; not known: "
+        "added p3dn.24xlarge: 8 x V100, 29.12 GiB usable each (estimate), 31.212 USD/h in us-east-1; unknown: "
         "gpu_memory_bandwidth_gbytes_per_second, gpudirect_rdma, gpu_interconnect, gpu_interconnect_gbytes_per_second",
         "changed g5.48xlarge: USD/h in us-east-1 16.288 -> 17.5",
         "changed p5e.48xlarge: zones in us-west-2 usw2-az3 -> none",
         "changed g6f.large: USD/h in us-east-1 0.202 -> none",
         "kept, not listed in us-west-2: p5e.48xlarge",
-        "left out g5g.xlarge: the nodes here are x86_64",
-        "1 added, 3 changed, 1 as before",
+        "left out g5g.xlarge: the stack's nodes are x86_64",
+        "1 added, 3 changed, 1 unchanged",
         f"prices in us-east-1: on demand, Linux, {TODAY}; none for p5e.48xlarge, g6f.large",
         f"wrote {file}",
     ]
@@ -71,7 +71,7 @@ def test_measured_memory_is_never_overwritten(aws: None, file: Path, capsys: pyt
     assert {found[row.type].gpu_memory_gib for row in rows} == {19.99}
     assert {found[row.type].gpu_memory_source for row in rows} == {"measured"}
     assert (
-        "look at g5.xlarge: EC2 states 22.35 GiB a GPU, the catalogue calls 19.99 GiB usable (measured): measure it"
+        "check: g5.xlarge: EC2 states 22.35 GiB per GPU, and the catalogue has 19.99 GiB usable (measured): measure it"
         in capsys.readouterr().out
     )
 
@@ -81,11 +81,11 @@ def test_measured_memory_is_never_overwritten(aws: None, file: Path, capsys: pyt
     [
         (
             {"failing": {"pricing": ("get_products", "AccessDeniedException")}},
-            "these AWS credentials may not call pricing:GetProducts",
+            "these AWS credentials lack the permission pricing:GetProducts",
         ),
         (
             {"failing": {"pricing": ("get_products", "InternalErrorException")}},
-            "AWS answered pricing:GetProducts in us-east-1 with InternalErrorException: Text of AWS",
+            "pricing:GetProducts in us-east-1 failed with InternalErrorException: Text of AWS",
         ),
         ({"listed": [], "price_region": "us-west-1"}, "AWS lists no on-demand Linux prices for region 'us-west-1'"),
     ],
@@ -100,7 +100,7 @@ def test_where_aws_gives_no_prices_they_stay_and_the_rest_is_refreshed(
     assert found["p3dn.24xlarge"].usd_per_hour_by_region == {}
     assert read_catalogue(file)[0]["prices"] == head["prices"]
     region = answers.get("price_region", "us-east-1")
-    assert f"prices in {region}: as before, of {head['prices'][region]}: {why}\n" in capsys.readouterr().out
+    assert f"prices in {region}: unchanged, from {head['prices'][region]}: {why}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -108,20 +108,20 @@ def test_where_aws_gives_no_prices_they_stay_and_the_rest_is_refreshed(
     [
         (
             {"failing": {"ec2": ("describe_instance_types", "UnauthorizedOperation")}},
-            "these AWS credentials may not call ec2:DescribeInstanceTypes in us-west-2: allow that action in their "
+            "these AWS credentials lack the permission ec2:DescribeInstanceTypes in us-west-2: allow it in their "
             "IAM policy. The catalogue is unchanged.",
         ),
         (
             {"failing": {"ec2": ("describe_instance_types", "AuthFailure")}},
-            "AWS refused the credentials in us-west-2 (AuthFailure): they are wrong or expired, or the region is not "
-            "enabled for the account. The catalogue is unchanged.",
+            "AWS rejected the credentials in us-west-2 (AuthFailure): they are wrong or expired, or the region is not "
+            "enabled in the account. The catalogue is unchanged.",
         ),
         (
             {"listed": [], "price_region": "us-eest-1"},
             "AWS lists no on-demand Linux prices for region 'us-eest-1'; did you mean us-west-1 or us-east-1 or "
             "us-west-2? The catalogue is unchanged.",
         ),
-        ({"regions": ("us west",)}, "'us west' is not the name of an AWS region. The catalogue is unchanged."),
+        ({"regions": ("us west",)}, "'us west' is not a valid AWS region. The catalogue is unchanged."),
     ],
 )
 def test_a_call_that_fails_is_one_sentence_and_writes_nothing(

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from vllm_eks.catalog.catalog_file import catalogue_text, read_catalogue
-from vllm_eks.catalog.catalog_merge import Answers, Merged, merge
-from vllm_eks.catalog.catalog_rows import USABLE_SHARE, gpu_name, not_known, stated_gib
+from vllm_eks.catalog.catalog_merge import AwsAnswers, Merged, merge
+from vllm_eks.catalog.catalog_rows import USABLE_MEMORY_SHARE, gpu_name, not_known, stated_gib
 from vllm_eks.planner.hardware.instances import CATALOGUE, InstanceType, catalogue, find_instance
 
 
 def merged_with(record: dict[str, Any], rows: list[InstanceType]) -> Merged:
     """The catalogue's rows merged with one record of EC2's, without zones and prices."""
-    return merge(rows, Answers(types={record["InstanceType"]: record}, zone_ids={}, prices_usd_per_hour=None))
+    return merge(rows, AwsAnswers(types={record["InstanceType"]: record}, zone_ids={}, prices_usd_per_hour=None))
 
 
 def record(type_: str, **gpu: Any) -> dict[str, Any]:
@@ -40,12 +40,12 @@ def test_the_catalogue_agrees_with_moto_s_copy_of_ec2_s_answers() -> None:
     gpus = {name: one for name, one in INSTANCE_TYPES.items() if one.get("GpuInfo", {}).get("Gpus")}
     nvidia = {name: one for name, one in gpus.items() if one["GpuInfo"]["Gpus"][0]["Manufacturer"] == "NVIDIA"}
     rows = list(catalogue().values())
-    found = merge(rows, Answers(types=nvidia, zone_ids={}, prices_usd_per_hour=None))
+    found = merge(rows, AwsAnswers(types=nvidia, zone_ids={}, prices_usd_per_hour=None))
     assert found.changed == {}
     assert found.remarks == found.kept == []
     assert {row.type: gpu_name(nvidia[row.type]) for row in rows} == {row.type: row.gpu for row in rows}
     measured = [row for row in rows if row.gpu_memory_source == "measured"]
-    assert min(row.gpu_memory_gib / stated_gib(nvidia[row.type]) for row in measured) == USABLE_SHARE
+    assert min(row.gpu_memory_gib / stated_gib(nvidia[row.type]) for row in measured) == USABLE_MEMORY_SHARE
 
 
 def test_a_new_type_of_a_measured_gpu_has_its_memory_and_bandwidths() -> None:
@@ -79,7 +79,7 @@ def test_gpus_of_one_name_are_told_apart_by_their_memory(size_mib: int, usable_g
         ({"Name": "M60"}, "vLLM does not run on M60 (compute capability 5.2)"),
         (
             {"Name": "Z9"},
-            "EC2 does not state the compute capability of its GPU, Z9: describe the type with --instance-file",
+            "EC2 does not state the compute capability of its GPU, Z9: describe the type in an --instance-file",
         ),
     ],
 )

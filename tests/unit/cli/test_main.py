@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from vllm_eks.cli.lazy_group import every_command
+from vllm_eks.cli.lazy_group import all_commands
 from vllm_eks.cli.main import COMMANDS, app
 
 
@@ -16,7 +16,7 @@ def run(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(app, arguments, prog_name="vllm-eks", env=environment, terminal_width=80)
 
 
-EVERY_COMMAND = dict(every_command(app))
+EVERY_COMMAND = dict(all_commands(app))
 
 
 @pytest.mark.parametrize("names", EVERY_COMMAND, ids=" ".join)

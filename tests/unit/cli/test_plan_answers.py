@@ -89,7 +89,7 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
     (tmp_path / "config.json").write_text(json.dumps(config))
     found = ask(str(tmp_path))
     assert found.returncode == 3
-    assert "fits no instance type of the catalogue:" in found.stderr
+    assert "fits no instance type in the catalogue:" in found.stderr
     assert "58 types: host_too_small: the largest, p6-b300.48xlarge: each node needs" in found.stderr
 
 
@@ -106,7 +106,7 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
         ),
         (
             (LLAMA_8B, "--instance-type", "g5.xlarge", "--instance-file", "x"),
-            "give either --instance-type or --instance-file",
+            "use either --instance-type or --instance-file",
         ),
         ((LLAMA_8B, "--vllm-version", "0.7.3"), "vLLM 0.7.3 is not supported: use 0.8 to 0.33"),
         ((LLAMA_8B, "--tensor-parallel-size", "0"), "Invalid value for '--tensor-parallel-size'"),

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from tests.support.plans import SCOUT, SCOUT_W4A16, planned
-from vllm_eks.cli.preview import Wanted
+from vllm_eks.cli.preview import PreviewOptions
 from vllm_eks.cli.views.comparison import COLUMNS, show_comparison
 from vllm_eks.cli.views.plan import show_plan
 from vllm_eks.cli.views.preview import show
@@ -74,7 +74,7 @@ def test_a_preview_says_the_same_at_every_width(width: int, recorded_stack: Call
     pipe = Console(file=io.StringIO(), width=160, soft_wrap=True, highlight=False, emoji=False, _environ={})
     out = screen(width)
     for each in (pipe, out):
-        show(recorded_stack("prod"), "prod", each, Wanted(resources=True))
+        show(recorded_stack("prod"), "prod", each, PreviewOptions(resources=True))
     assert words_of_preview(shown(out)) == words_of_preview(shown(pipe))
     # Commands are left whole, so that they can be copied.
     lines = [line for line in shown(out).splitlines() if not line.startswith(" " * 9 + "aws ")]

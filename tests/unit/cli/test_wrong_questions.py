@@ -28,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
         (["--max-num-seqs", "9999999"], "9999999 is not in the range 1<=x<=65536"),
         (["--max-num-batched-tokens", "9999999999"], "9999999999 is not in the range 1<=x<=100000000"),
         (["--region", "eu-west"], "vllm-eks: --region: 'eu-west' is not a region: did you mean eu-west-3?"),
-        (["--region", "us-west-2a"], "vllm-eks: --region: 'us-west-2a' is a zone, not a region: write us-west-2"),
+        (["--region", "us-west-2a"], "vllm-eks: --region: 'us-west-2a' is a zone, not a region: use us-west-2"),
     ],
 )
 def test_a_question_of_the_wrong_size_is_refused_at_once(

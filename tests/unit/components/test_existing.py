@@ -5,8 +5,8 @@ import json
 import pulumi
 import pytest
 
-from components.cluster.existing_cluster import ExistingCluster, cluster_of
-from components.network.existing_network import ExistingNetwork, network_of
+from components.cluster.existing_cluster import ExistingCluster, stack_cluster
+from components.network.existing_network import ExistingNetwork, stack_network
 from components.network.network import Network, NetworkArgs
 from tests.support.clusters import ACCESS, ARGS
 from tests.support.nested import replaced
@@ -22,13 +22,13 @@ NEW = NetworkArgs(network=NetworkSpec(zones=list(SUBNETS)), region="us-west-2")
 def existing_cluster(**changes: object) -> ExistingCluster:
     theirs = ExistingClusterSpec(name="theirs", security_group_ids=["sg-nodes"])
     args = replaced(ARGS, access=replaced(ACCESS, cluster_name="theirs"), existing=theirs, **changes)
-    found = cluster_of("vllm-dev", args, existing=FOUND, opts=pulumi.ResourceOptions())
+    found = stack_cluster("vllm-dev", args, existing=FOUND, opts=pulumi.ResourceOptions())
     assert isinstance(found, ExistingCluster)
     return found
 
 
 def test_nothing_is_made_in_an_existing_network(engine) -> None:
-    engine.run(lambda: network_of("vllm-dev", NEW, existing=VPC))
+    engine.run(lambda: stack_network("vllm-dev", NEW, existing=VPC))
 
     assert [one.type for one in engine.registrations] == ["vllm-eks:index:ExistingNetwork"]
 
@@ -53,7 +53,7 @@ def test_a_zone_an_existing_network_lacks_is_told(engine) -> None:
 
 
 def test_without_one_a_network_is_made(engine) -> None:
-    engine.run(lambda: network_of("vllm-dev", NEW, existing=None))
+    engine.run(lambda: stack_network("vllm-dev", NEW, existing=None))
 
     assert engine.of_type("vllm-eks:index:Network")
     assert issubclass(Network, pulumi.ComponentResource)

@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from components.cluster.cluster import Cluster
-from components.iam.iam_roles import IamArgs, for_roles_inside
+from components.iam.iam_roles import IamArgs, role_transforms
 from components.network.network import Network, NetworkArgs
 from components.weights.model_weights import ModelWeights
 from tests.support.clusters import ARGS as CLUSTER
@@ -51,7 +51,7 @@ def test_no_component_makes_a_role_by_itself() -> None:
 
 
 def transformed(iam: IamArgs, type_: str) -> object:
-    (transform,) = for_roles_inside(iam)
+    (transform,) = role_transforms(iam)
     args = pulumi.ResourceTransformArgs(
         custom=True, type_=type_, name="role", props={"tags": {}}, opts=pulumi.ResourceOptions()
     )
@@ -63,7 +63,7 @@ def test_the_control_plane_s_own_role_gets_them_by_a_transform() -> None:
     assert transformed(IAM, ROLE) == {"tags": {}, "permissionsBoundary": BOUNDARY, "path": "/platform/"}
     assert transformed(IamArgs(role_path="/p/"), ROLE) == {"tags": {}, "path": "/p/"}
     assert transformed(IAM, "aws:eks/cluster:Cluster") is None
-    assert for_roles_inside(IamArgs()) == []
+    assert role_transforms(IamArgs()) == []
 
 
 @pytest.mark.parametrize(("iam", "transforms"), [(IAM, 1), (IamArgs(), 0)])

@@ -6,8 +6,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.weights.model_weights import ModelWeights, ModelWeightsArgs, weights_of
-from components.weights.weights_bucket import WeightsBucket, WeightsBucketArgs, bucket_of
+from components.weights.model_weights import ModelWeights, ModelWeightsArgs, s3_weights
+from components.weights.weights_bucket import WeightsBucket, WeightsBucketArgs, weights_bucket_name
 from tests.support.nested import replaced
 from vllm_eks.specs.weights import WeightsSpec
 
@@ -77,7 +77,7 @@ def test_nobody_gets_the_buckets_name_before_all_of_it_holds(engine) -> None:
 
 
 def test_without_a_model_to_copy_there_is_no_bucket(engine) -> None:
-    engine.run(lambda: bucket_of("stack", WeightsBucketArgs(), wanted=False))
+    engine.run(lambda: weights_bucket_name("stack", WeightsBucketArgs(), wanted=False))
     assert engine.registrations == [] or not engine.of_type("aws:s3/bucket:Bucket")
 
 
@@ -184,10 +184,10 @@ def test_weights_of_the_teams_own_are_read_and_not_copied(engine) -> None:
 
 
 def test_from_the_hub_there_is_nothing_to_make(engine) -> None:
-    engine.run(lambda: weights_of("scout", replaced(ARGS, from_s3=False), pulumi.ResourceOptions()))
+    engine.run(lambda: s3_weights("scout", replaced(ARGS, from_s3=False), pulumi.ResourceOptions()))
     assert not engine.of_type("vllm-eks:index:ModelWeights")
 
 
 def test_a_copy_without_a_commit_is_refused() -> None:
-    with pytest.raises(ValueError, match="scout: weights are copied from a revision into a bucket"):
+    with pytest.raises(ValueError, match="scout: copying weights needs a revision and a bucket"):
         build(revision=None)

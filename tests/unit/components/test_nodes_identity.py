@@ -48,9 +48,9 @@ def test_a_group_whose_creation_failed_stops_what_comes_after(engine, answers, s
         nodes_of(engine)
     urn = engine.only(NODE_GROUP).urn
     assert str(stopped.value) == (
-        "node group scout-nodes-id: an earlier pulumi up could not create it (most often EC2 had no capacity), and it "
-        f"still is not ACTIVE. aws eks describe-nodegroup tells why; pulumi up --replace '{urn}' deletes it and tries "
-        "again."
+        "node group scout-nodes-id: an earlier pulumi up could not create it (usually because EC2 had no capacity), "
+        f"and it is still not ACTIVE. aws eks describe-nodegroup shows why; pulumi up --replace '{urn}' deletes it "
+        "and tries again."
     )
 
 

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 import yaml
 
-from config.errors import Fault, report
+from config.errors import ConfigError, report
 from config.sections import parse_section
 from config.settings.model import ModelSettings
 from config.stack_keys import SECRETS, SECTIONS
@@ -38,7 +38,7 @@ def test_the_dev_stack_is_accepted_as_it_stands() -> None:
 
 
 def test_the_prod_stack_is_refused_until_its_token_is_set() -> None:
-    assert report_of(ROOT, "prod").endswith("then run: pulumi config set --secret huggingFaceToken")
+    assert report_of(ROOT, "prod").endswith("then run pulumi config set --secret huggingFaceToken")
 
 
 def test_the_prod_stack_previews_offline_with_its_token_as_an_open_question() -> None:
@@ -47,7 +47,7 @@ def test_the_prod_stack_previews_offline_with_its_token_as_an_open_question() ->
     scout = stack.settings.models["llama-4-scout"]
     assert stack.secrets.hugging_face_token is not None
     assert stack.open_questions == (
-        f"huggingFaceToken is not set, and {SCOUT} is gated on Hugging Face: pulumi up will refuse until you run: "
+        f"huggingFaceToken is not set, and {SCOUT} is gated on Hugging Face: pulumi up will fail until you run: "
         "pulumi config set --secret huggingFaceToken",
     )
     assert scout.serving_options() == ServingOptions(
@@ -112,8 +112,8 @@ def test_a_secret_in_plain_text_is_warned_of_without_being_shown(folder: Path, m
     load_stack(folder, "test")
 
     assert warnings == [
-        "vllm-eks:apiKey is in plain text in the stack file: run pulumi config set --secret apiKey, and replace the "
-        "secret itself if others have seen the file"
+        "vllm-eks:apiKey is in plaintext in the stack file: run pulumi config set --secret apiKey, and replace the "
+        "secret if others have seen the file"
     ]
 
 
@@ -141,7 +141,7 @@ def test_a_secret_in_a_section_never_shows_in_the_report(folder: Path) -> None:
     with pytest.raises(pulumi.RunError) as refused:
         load_stack_file(replace(file, config=opened))
 
-    assert "holds a secure: value" in str(refused.value)
+    assert "has a secure: value" in str(refused.value)
     assert "hunter2" not in str(refused.value)
 
 
@@ -152,21 +152,20 @@ def test_one_bad_value_hides_no_fault_of_the_others(folder: Path) -> None:
     write_stack(folder, {"qwen3": model(replicas=0, zone="us-west-2c", image="docker.io/x/y:latest")})
 
     assert report_of(folder, "test").splitlines() == [
-        "Pulumi.test.yaml has 4 faults:",
-        "  vllm-eks:models.qwen3.replicas: 0 is too small: write 1 or more",
-        "  vllm-eks:models.qwen3.image: 'docker.io/x/y:latest' is whatever was pushed last: name a version's tag or a "
-        "digest (@sha256:...)",
-        "  vllm-eks:models.qwen3.vllmVersion: is missing beside an own image: give the vLLM version inside it, such as "
-        '"0.21.0"',
-        "  vllm-eks:models.qwen3.zone: 'us-west-2c' is not one of network.zones [us-west-2a, us-west-2b]: add it there "
-        "or move the model",
+        "Pulumi.test.yaml has 4 errors:",
+        "  vllm-eks:models.qwen3.replicas: 0 is too small: set 1 or more",
+        "  vllm-eks:models.qwen3.image: 'docker.io/x/y:latest' changes with each push: use a version tag or a digest "
+        "(@sha256:...)",
+        '  vllm-eks:models.qwen3.vllmVersion: is missing: image needs the vLLM version inside it, such as "0.21.0"',
+        "  vllm-eks:models.qwen3.zone: 'us-west-2c' is not in network.zones [us-west-2a, us-west-2b]: add it there, "
+        "or choose another zone",
     ]
 
 
 def test_a_bad_value_is_not_blamed_twice() -> None:
     parsed = parse_section(ModelSettings, model(vllmVersion=0.2, image="docker.io/x/y:1"), "models.qwen3")
 
-    assert len(parsed.faults) == 1
+    assert len(parsed.errors) == 1
     assert parsed.settings is not None
     assert parsed.settings.own_vllm_version is None
     assert "own_vllm_version" in parsed.settings.model_fields_set
@@ -181,7 +180,7 @@ def test_a_long_value_is_cut() -> None:
 
 
 def test_one_fault_is_told_in_the_singular() -> None:
-    fault = Fault(key="aws:region", text="is missing")
+    error = ConfigError(key="aws:region", text="is missing")
 
-    assert report("dev", [fault]) == "Pulumi.dev.yaml has 1 fault:\n  aws:region: is missing"
-    assert report("dev", [fault, fault]).startswith("Pulumi.dev.yaml has 2 faults:\n")
+    assert report("dev", [error]) == "Pulumi.dev.yaml has 1 error:\n  aws:region: is missing"
+    assert report("dev", [error, error]).startswith("Pulumi.dev.yaml has 2 errors:\n")

@@ -148,8 +148,8 @@ def test_a_local_chart_beside_a_repository_is_refused(folder: Path) -> None:
     write_stack(folder, charts={"leaderWorkerSet": {"path": "./lws", "version": "0.10.0"}})
 
     assert report_of(folder, "test") == (
-        "Pulumi.test.yaml has 1 fault:\n  vllm-eks:charts.leaderWorkerSet.path: conflicts with repository or version, "
-        "which a local folder does not use: remove one or the other"
+        "Pulumi.test.yaml has 1 error:\n  vllm-eks:charts.leaderWorkerSet.path: conflicts with repository or version, "
+        "which a local folder does not use: remove one"
     )
 
 
@@ -168,4 +168,4 @@ def test_a_stack_name_that_no_cluster_may_bear_is_refused(folder: Path) -> None:
     write_stack(folder)
     (folder / "Pulumi.test.yaml").rename(folder / "Pulumi.a.b.yaml")
 
-    assert "EKS refuses 'vllm-eks-a.b' as a cluster's name" in report_of(folder, "a.b")
+    assert "EKS does not accept the cluster name 'vllm-eks-a.b'" in report_of(folder, "a.b")

@@ -11,7 +11,7 @@ from config.cross_field.env import (
     HARMLESS_VALUES,
     REFUSED,
     WARNED,
-    env_faults,
+    env_errors,
     env_warnings,
 )
 from config.settings.model import ModelSettings
@@ -25,9 +25,9 @@ from vllm_eks.pods import engine
 
 
 def said(env: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Return the faults and the warnings of some variables, after their key."""
+    """Return the errors and the warnings of some variables, after their key."""
     given = ModelSettings.model_validate(model(env=env))
-    return [str(one) for one in env_faults(given, "m")], [str(one) for one in env_warnings(given, "m")]
+    return [str(one) for one in env_errors(given, "m")], [str(one) for one in env_warnings(given, "m")]
 
 
 def test_every_name_that_the_chart_sets_is_refused() -> None:
@@ -37,7 +37,7 @@ def test_every_name_that_the_chart_sets_is_refused() -> None:
     assert len(set_there) > 20
     assert set_there == CHART_NAMES
     for name in CHART_NAMES:
-        assert said({name: "x"})[0] == [f"m.env.{name}: is set by the chart itself: remove it"]
+        assert said({name: "x"})[0] == [f"m.env.{name}: is set by the chart: remove it"]
 
 
 @pytest.mark.skipif(tool("helm") is None, reason="helm is not installed")
@@ -63,34 +63,35 @@ def test_leader_and_workers_get_the_same_variables(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "fault"),
+    ("env", "error"),
     [
         ({"OMP_NUM_THREADS": 4}, "env.OMP_NUM_THREADS: 4 is a number, not text: put it in quotes"),
-        ({"NCCL_P2P_DISABLE": True}, "env.NCCL_P2P_DISABLE: true is a truth value, not text: put it in quotes"),
+        ({"NCCL_P2P_DISABLE": True}, "env.NCCL_P2P_DISABLE: true is a boolean, not text: put it in quotes"),
         (
             {"MY-NAME": "x"},
-            "env.MY-NAME: is not the name of a variable: use letters, digits and _, and begin with a letter",
+            "env.MY-NAME: is not a valid variable name: use letters, digits and _, starting with a letter",
         ),
         ({"CUDA_VISIBLE_DEVICES": "0"}, "env.CUDA_VISIBLE_DEVICES: Kubernetes gives each pod its GPUs: remove it"),
         (
             {"LWS_GROUP_SIZE": "4"},
-            "env.LWS_GROUP_SIZE: is set in the pod by Kubernetes, LeaderWorkerSet or EKS: remove it",
+            "env.LWS_GROUP_SIZE: is set by Kubernetes, LeaderWorkerSet or EKS: remove it",
         ),
         (
             {"HF_TOKEN": "hf_abcdefghijklmnopqrstuvwx"},
-            "env.HF_TOKEN: looks like a secret, which the pod, the release and the state would show: run pulumi config "
+            "env.HF_TOKEN: looks like a secret, which would be visible in the pod, the release and the state: run "
+            "pulumi config "
             "set --secret huggingFaceToken, and remove it",
         ),
         (
             {"AWS_SECRET_ACCESS_KEY": "x"},
-            "env.AWS_SECRET_ACCESS_KEY: looks like a secret, which the pod, the release and the state would show: pods "
-            "read S3 with the role of their own (weights of the model), so remove it",
+            "env.AWS_SECRET_ACCESS_KEY: looks like a secret, which would be visible in the pod, the release and the "
+            "state: pods read S3 with their own role (weights.source: s3), so remove it",
         ),
     ],
 )
-def test_a_variable_that_the_pods_should_not_get_is_refused(folder: Path, env: dict, fault: str) -> None:
+def test_a_variable_that_the_pods_should_not_get_is_refused(folder: Path, env: dict, error: str) -> None:
     write_stack(folder, {"qwen3": model(env=env)})
-    assert report_of(folder, "test").splitlines()[1:] == [f"  vllm-eks:models.qwen3.{fault}"]
+    assert report_of(folder, "test").splitlines()[1:] == [f"  vllm-eks:models.qwen3.{error}"]
 
 
 SECRETS = {
@@ -105,9 +106,9 @@ SECRETS = {
 
 def test_what_looks_like_a_secret_is_refused_and_never_shown() -> None:
     for name, value in SECRETS.items():
-        (fault,), warnings = said({name: value})
-        assert "looks like a secret" in fault, name
-        assert value == "x" or value not in fault
+        (error,), warnings = said({name: value})
+        assert "looks like a secret" in error, name
+        assert value == "x" or value not in error
         assert warnings == []
 
 
@@ -131,7 +132,7 @@ def test_no_variable_of_vllm_itself_looks_like_a_secret_but_keys_and_tokens() ->
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_a_variable_that_breaks_the_plan_says_why(name: str) -> None:
     assert said({name: "other"}) == ([f"m.env.{name}: {REFUSED[name]}"], [])
-    assert re.search(r": (remove it|use \w+ of the model)", REFUSED[name])
+    assert re.search(r": (remove it|use the model's key \w+)", REFUSED[name])
 
 
 @pytest.mark.parametrize(
@@ -140,12 +141,12 @@ def test_a_variable_that_breaks_the_plan_says_why(name: str) -> None:
         ("LD_LIBRARY_PATH", "/usr/local/cuda/compat", WARNED["LD_LIBRARY_PATH"]),
         ("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True", WARNED["PYTORCH_CUDA_ALLOC_CONF"]),
         ("VLLM_LOGGING_LEVEL", "ERROR", WARNED["VLLM_LOGGING_LEVEL"]),
-        ("VLLM_LOGING_LEVEL", "INFO", "vLLM 0.27.0 reads no such variable: did you mean VLLM_LOGGING_LEVEL?"),
-        ("VLLM_ZZZ", "1", "vLLM 0.27.0 reads no such variable"),
+        ("VLLM_LOGING_LEVEL", "INFO", "vLLM 0.27.0 does not read this variable: did you mean VLLM_LOGGING_LEVEL?"),
+        ("VLLM_ZZZ", "1", "vLLM 0.27.0 does not read this variable"),
         (
             "MY_CACHE_DIR",
             "/root/.cache",
-            "the root file system is read-only: write a path below /tmp, /home/vllm, /weights, /dev/shm",
+            "the root filesystem is read-only: set a path below /tmp, /home/vllm, /weights, /dev/shm",
         ),
     ],
 )
@@ -156,7 +157,7 @@ def test_what_is_not_quite_in_the_plan_is_warned_of(name: str, value: str, warni
 def test_harmless_values_pass() -> None:
     for name, values in HARMLESS_VALUES.items():
         for value in values:
-            assert said({name: value}) in (([], []), ([], [f"m.env.{name}: vLLM 0.27.0 reads no such variable"]))
+            assert said({name: value}) in (([], []), ([], [f"m.env.{name}: vLLM 0.27.0 does not read this variable"]))
 
 
 def test_a_proxy_never_comes_between_a_probe_and_its_server(monkeypatch: pytest.MonkeyPatch) -> None:

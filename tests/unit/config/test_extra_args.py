@@ -50,54 +50,55 @@ def test_an_owned_flag_is_refused_in_every_spelling(version: str) -> None:
         if name in table.flags:
             for spelling in table.flags[name].spellings:
                 for written in {spelling, spelling[:2] + spelling[2:].replace("-", "_"), f"{spelling}=1"}:
-                    (faults, _) = said("--seed", "7", written, version=version)
-                    assert [fault for fault in faults if fault.startswith("m.extraArgs[2]: ")], written
+                    (errors, _) = said("--seed", "7", written, version=version)
+                    assert [error for error in errors if error.startswith("m.extraArgs[2]: ")], written
 
 
 # --- arguments, read as vLLM reads them
 
 
 @pytest.mark.parametrize(
-    ("args", "fault"),
+    ("args", "error"),
     [
         (["7"], "m.extraArgs[0]: '7' is not a flag: start the list with a flag, such as --seed"),
         (["--seed", "7", ""], "m.extraArgs[2]: is empty: remove it"),
         (["--seed 7"], "m.extraArgs[0]: '--seed 7' is one item: split it into --seed and 7"),
         (["--seed", "7", "8"], "m.extraArgs[2]: '8' does not belong to a flag: remove it"),
-        (["--port=1"], "m.extraArgs[0]: --port is set by vllm-eks itself: remove it"),
+        (["--port=1"], "m.extraArgs[0]: --port is set by vllm-eks: remove it"),
         (
             ["--no_enforce_eager"],
-            "m.extraArgs[0]: --no_enforce_eager is set by vllm-eks itself: use enforceEager of the model",
+            "m.extraArgs[0]: --no_enforce_eager is set by vllm-eks: use the model's key enforceEager",
         ),
         (
             ["--limit-mm-per-prompt.image", "1"],
-            "m.extraArgs[0]: --limit-mm-per-prompt.image is set by vllm-eks itself: use limitMmPerPrompt of the model",
+            "m.extraArgs[0]: --limit-mm-per-prompt.image is set by vllm-eks: use the model's key limitMmPerPrompt",
         ),
         (
             ["--tensor", "2"],
-            "m.extraArgs[0]: --tensor, short for --tensor-parallel-size, is set by vllm-eks itself: use "
-            "tensorParallelSize of the model",
+            "m.extraArgs[0]: --tensor, short for --tensor-parallel-size, is set by vllm-eks: use the model's "
+            "key "
+            "tensorParallelSize",
         ),
         (
             ["-t", "2"],
-            "m.extraArgs[0]: -t, short for -tp, is set by vllm-eks itself: use tensorParallelSize of the model",
+            "m.extraArgs[0]: -t, short for -tp, is set by vllm-eks: use the model's key tensorParallelSize",
         ),
-        (["-n2"], "m.extraArgs[0]: -n2, short for --nnodes, is set by vllm-eks itself: remove it"),
+        (["-n2"], "m.extraArgs[0]: -n2, short for --nnodes, is set by vllm-eks: remove it"),
         (["-p", "2"], "m.extraArgs[0]: -p may mean -pcp or -pp: write the full name"),
-        (["--enable-lora"], "m.extraArgs[0]: --enable-lora is set by vllm-eks itself: use loraModules of the model"),
+        (["--enable-lora"], "m.extraArgs[0]: --enable-lora is set by vllm-eks: use the model's key loraModules"),
         (
             ["--served-model-name", "gpt-4o"],
-            "m.extraArgs[0]: --served-model-name is set by vllm-eks itself: use servedNames of the model",
+            "m.extraArgs[0]: --served-model-name is set by vllm-eks: use the model's key servedNames",
         ),
         (
             ["--api-key", "sk-hunter2"],
-            "m.extraArgs[0]: --api-key would show a secret in the pod's command line: use the secret apiKey or "
-            "huggingFaceToken of the stack",
+            "m.extraArgs[0]: --api-key would show a secret in the pod's command line: use the stack's secret apiKey "
+            "or huggingFaceToken",
         ),
         (
             ["--otlp-traces-endpoint", "https://me:hunter2@collector.example"],
-            "m.extraArgs[0]: --otlp-traces-endpoint: its value looks like a secret, which the pod's command line would "
-            "show: remove it",
+            "m.extraArgs[0]: --otlp-traces-endpoint: its value looks like a secret, which would be visible in the "
+            "pod's command line: remove it",
         ),
         (["--no-such-flag"], "m.extraArgs[0]: --no-such-flag is not a flag of vLLM 0.27.0: remove it"),
         (["--sed", "7"], "m.extraArgs[0]: --sed is not a flag of vLLM 0.27.0: did you mean --seed?"),
@@ -142,8 +143,8 @@ def test_an_owned_flag_is_refused_in_every_spelling(version: str) -> None:
         ),
     ],
 )
-def test_an_argument_that_vllm_should_not_get_is_refused(args: list[str], fault: str) -> None:
-    assert said(*args)[0] == [fault]
+def test_an_argument_that_vllm_should_not_get_is_refused(args: list[str], error: str) -> None:
+    assert said(*args)[0] == [error]
 
 
 def test_a_flag_that_a_version_lacks_is_not_what_another_s_name_begins_with() -> None:
@@ -154,8 +155,8 @@ def test_a_flag_that_a_version_lacks_is_not_what_another_s_name_begins_with() ->
 
 def test_the_inverse_spellings_of_a_version_are_known() -> None:
     for written in ("--disable-chunked-prefill", "--disable-prefix-caching", "--disable-auto-tool-choice"):
-        (fault,) = said(written, version="0.33.0")[0]
-        assert "is set by vllm-eks itself: use" in fault
-        (fault,) = said(written, version="0.32.0")[0]
-        assert f"{written} is not a flag of vLLM 0.32.0" in fault
+        (error,) = said(written, version="0.33.0")[0]
+        assert "is set by vllm-eks: use" in error
+        (error,) = said(written, version="0.32.0")[0]
+        assert f"{written} is not a flag of vLLM 0.32.0" in error
     assert said("--disable-log-requests", version="0.33.0") == ([], [])

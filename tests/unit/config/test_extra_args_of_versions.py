@@ -65,9 +65,9 @@ def test_harmless_flags_and_values_pass(args: list[str], version: str) -> None:
 def test_what_the_plan_does_not_count_or_the_chart_relies_on_is_refused(
     args: list[str], reason: str, version: str
 ) -> None:
-    faults, _ = said(*args, version=version)
-    assert faults
-    assert all(reason in fault for fault in faults)
+    errors, _ = said(*args, version=version)
+    assert errors
+    assert all(reason in error for error in errors)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -79,8 +79,8 @@ def test_what_the_plan_does_not_count_or_the_chart_relies_on_is_refused(
     ],
 )
 def test_what_is_not_quite_in_the_plan_is_warned_of(args: list[str], warning: str, version: str) -> None:
-    faults, (warned,) = said(*args, version=version)
-    assert faults == []
+    errors, (warned,) = said(*args, version=version)
+    assert errors == []
     assert warned.endswith(warning)
 
 
@@ -123,25 +123,25 @@ def test_the_space_of_a_secondary_tier_is_warned_of() -> None:
 def test_a_checkpoint_s_own_quantization_may_be_named() -> None:
     awq = {"model": "RedHatAI/Llama-4-Scout-17B-16E-Instruct-quantized.w4a16", "instanceType": "g5.48xlarge"}
     assert said("--quantization", "compressed-tensors", **awq) == ([], [])
-    (fault,) = said("-q", "fp8", **awq)[0]
-    assert fault == (
+    (error,) = said("-q", "fp8", **awq)[0]
+    assert error == (
         "m.extraArgs[0]: -q fp8: the plan is made from the checkpoint's own quantization: serve a checkpoint that is "
         "quantized this way, and remove it"
     )
 
 
 def test_a_version_without_a_table_refuses_nothing_that_it_may_have() -> None:
-    faults, warnings = said("--seed", "1", "--brand-new", "x", "--scheduling-policy", "newest", version="0.29.0")
-    assert faults == []
+    errors, warnings = said("--seed", "1", "--brand-new", "x", "--scheduling-policy", "newest", version="0.29.0")
+    assert errors == []
     assert warnings == [
-        "m.extraArgs: there is no table of the flags of vLLM 0.29.0 here: they are compared with those of 0.27.0, and "
-        "an unknown one is not refused",
+        "m.extraArgs: vllm-eks has no flag table for vLLM 0.29.0: flags are compared with 0.27.0, and unknown ones "
+        "are accepted",
         "m.extraArgs[2]: --brand-new is not a flag of vLLM 0.29.0: remove it",
         "m.extraArgs[4]: --scheduling-policy: 'newest' is not a valid choice: use one of fcfs, priority",
     ]
     # What vllm-eks owns or relies on is the same in every version.
     assert said("--port", "1", "--disable-log-stats", version="0.29.0")[0] == [
-        "m.extraArgs[0]: --port is set by vllm-eks itself: remove it",
+        "m.extraArgs[0]: --port is set by vllm-eks: remove it",
         "m.extraArgs[2]: --disable-log-stats: the probes and the drain read the metrics that it disables: remove it",
     ]
 
@@ -149,7 +149,7 @@ def test_a_version_without_a_table_refuses_nothing_that_it_may_have() -> None:
 def test_a_plugin_needs_an_image_that_holds_it(folder: Path) -> None:
     write_stack(folder, {"qwen3": model(extraArgs=["--tool-parser-plugin", "/opt/p.py"])})
     assert report_of(folder, "test").endswith(
-        "--tool-parser-plugin: the default image holds no such file: give image of the model, one that holds it"
+        "--tool-parser-plugin: the default image does not contain this file: set image to one that does"
     )
 
 

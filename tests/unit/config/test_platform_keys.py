@@ -26,7 +26,7 @@ def checked(**sections: Any) -> CheckedStack:
     return check_stack(StackFile(project="vllm-eks", stack="t", config=config, secret_keys=[]))
 
 
-def faults(**sections: Any) -> list[str]:
+def errors(**sections: Any) -> list[str]:
     with pytest.raises(WrongStack) as wrong:
         checked(**sections)
     return [line.strip().removeprefix("vllm-eks:") for line in str(wrong.value).splitlines()[1:]]
@@ -46,55 +46,55 @@ def test_an_existing_cluster_is_a_name_alone_or_with_the_groups_of_its_nodes() -
     [
         (
             {"cluster": {"existing": "a b"}},
-            "cluster.existing: 'a b' is not the name of an EKS cluster: letters, digits, - and _, at most 100 in all",
+            "cluster.existing: 'a b' is not a valid EKS cluster name: use letters, digits, - and _, at most 100",
         ),
         (
             {"cluster": {"existing": {"securityGroupIds": ["sg-0123456789abcdef0"]}}},
-            "cluster.existing.name: is missing: give the name of the EKS cluster",
+            "cluster.existing.name: is missing: set the name of the EKS cluster",
         ),
         (
             {"cluster": {"existing": {"name": "p", "securityGroupIds": ["sg-x"]}}},
-            "cluster.existing.securityGroupIds[0]: 'sg-x' is not the id of a security group: write one such as "
+            "cluster.existing.securityGroupIds[0]: 'sg-x' is not the ID of a security group: use one such as "
             "sg-0123456789abcdef0",
         ),
         (
             {"cluster": {"existing": "p", "systemInstanceType": "m7i.large"}},
-            "cluster.systemInstanceType: is of a new cluster, and cluster.existing names one: remove it",
+            "cluster.systemInstanceType: is only for a new cluster, and cluster.existing is set: remove it",
         ),
         (
             {"iam": {"permissionsBoundary": "boundary"}},
-            "iam.permissionsBoundary: 'boundary' is not the ARN of a managed policy: write one such as "
+            "iam.permissionsBoundary: 'boundary' is not the ARN of a managed policy: use one such as "
             "arn:aws:iam::123456789012:policy/boundary",
         ),
         (
             {"iam": {"rolePath": "platform"}},
-            "iam.rolePath: 'platform' is not an IAM path: begin and end it with /, such as /platform/",
+            "iam.rolePath: 'platform' is not an IAM path: it must begin and end with /, such as /platform/",
         ),
         (
             {"images": {"leaderWorkerSet": "registry.example.com/lws:latest"}},
-            "images.leaderWorkerSet: 'registry.example.com/lws:latest' is whatever was pushed last: name a version's "
-            "tag or a digest (@sha256:...)",
+            "images.leaderWorkerSet: 'registry.example.com/lws:latest' changes with each push: use a version tag or a "
+            "digest (@sha256:...)",
         ),
         (
             {"models": {"q": {**MODEL, "capacityReservationGroupArn": "gpus"}}},
-            "models.q.capacityReservationGroupArn: 'gpus' is not the ARN of a capacity reservation group: write one "
+            "models.q.capacityReservationGroupArn: 'gpus' is not the ARN of a capacity reservation group: use one "
             "such as arn:aws:resource-groups:us-west-2:123456789012:group/gpu-reservations",
         ),
         (
             {"models": {"q": {**MODEL, "capacityReservationGroupArn": GROUP, "capacityReservationId": "cr-01234567"}}},
-            "models.q.capacityReservationGroupArn: is set beside capacityReservationId, and nodes are taken from one "
-            "of them: remove the other",
+            "models.q.capacityReservationGroupArn: conflicts with capacityReservationId, because nodes come from only "
+            "one of them: remove the other",
         ),
         (
             {"models": {"q": {**MODEL, "capacityReservationGroupArn": GROUP, "capacityType": "spot"}}},
-            "models.q.capacityReservationGroupArn: conflicts with capacityType: spot, and spot instances never use a "
-            "reservation: remove one of them",
+            "models.q.capacityReservationGroupArn: conflicts with capacityType: spot, because spot instances never "
+            "use a reservation: remove one",
         ),
     ],
     ids=lambda value: None if isinstance(value, str) else next(iter(value)),
 )
 def test_a_wrong_value_gets_one_line(sections: dict[str, Any], expected: str) -> None:
-    assert faults(**sections) == [expected]
+    assert errors(**sections) == [expected]
 
 
 def test_a_model_of_a_reservation_group_may_name_its_placement_group() -> None:
@@ -109,11 +109,11 @@ def test_system_nodes_may_be_any_x86_type_of_use(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["m7g.large", "t4g.medium", "c8gn.xlarge", "a1.large", "im4gn.large", "x2gd.large"])
 def test_arm_types_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="is an Arm type, and system nodes are x86-64"):
+    with pytest.raises(ValueError, match="is an Arm type, and system nodes must be x86-64"):
         system_instance_type(name)
 
 
 @pytest.mark.parametrize("name", ["t3.micro", "large", "m7i.huge"])
 def test_what_is_no_type_or_too_small_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="is not an instance type for system nodes: write an x86-64 type"):
+    with pytest.raises(ValueError, match="is not an instance type for system nodes: use an x86-64 type"):
         system_instance_type(name)

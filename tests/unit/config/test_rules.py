@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from config.cross_field.stack import Draft, cross_faults
+from config.cross_field.stack import Draft, cross_field_errors
 from config.sections import parse_section
 from config.settings.cluster import ClusterSettings
 from config.settings.model import ModelSettings
@@ -47,59 +47,59 @@ def test_a_good_value_is_taken_as_it_is(rule: Callable[[str], str], value: str) 
         (
             network_rules.zone,
             "us-west-2-lax-1a",
-            "'us-west-2-lax-1a' is not an availability zone: write a region and a letter, such as us-west-2a",
+            "'us-west-2-lax-1a' is not an availability zone: use a region and a letter, such as us-west-2a",
         ),
         (
             network_rules.network_cidr,
             "10.0.0.0/8",
-            "'10.0.0.0/8' has the wrong size: write a prefix length from /16 to /20",
+            "'10.0.0.0/8' has the wrong size: use a prefix length from /16 to /20",
         ),
         (
             network_rules.network_cidr,
             "10.0.0.0/21",
-            "'10.0.0.0/21' has the wrong size: write a prefix length from /16 to /20",
+            "'10.0.0.0/21' has the wrong size: use a prefix length from /16 to /20",
         ),
-        (network_rules.network_cidr, "10.0.1.0/16", "'10.0.1.0/16' has bits set after its prefix: write 10.0.0.0/16"),
+        (network_rules.network_cidr, "10.0.1.0/16", "'10.0.1.0/16' has bits set after its prefix: use 10.0.0.0/16"),
         (
             rules.kubernetes_version,
             "1.37",
-            '\'1.37\' is not a Kubernetes version this release supports: write "1.35" or "1.36"',
+            '\'1.37\' is not a Kubernetes version that this release supports: set "1.35" or "1.36"',
         ),
-        (rules.node_release_version, "1.36", "'1.36' is not an EKS AMI release: write one such as 1.36.2-20260714"),
-        (rules.addon_version, "1.23.0", "'1.23.0' is not an EKS add-on version: write one such as v1.23.0-eksbuild.1"),
+        (rules.node_release_version, "1.36", "'1.36' is not an EKS AMI release: set one such as 1.36.2-20260714"),
+        (rules.addon_version, "1.23.0", "'1.23.0' is not an EKS add-on version: set one such as v1.23.0-eksbuild.1"),
         (
             aws_names.principal_arn,
             "arn:aws:iam::123456789012:root",
-            "'arn:aws:iam::123456789012:root' is not the ARN of an IAM user or role: write one such as "
+            "'arn:aws:iam::123456789012:root' is not the ARN of an IAM user or role: use one such as "
             "arn:aws:iam::123456789012:role/admin",
         ),
         (
             rules.image,
             "vllm/vllm-openai:v0.21.0",
-            "'vllm/vllm-openai:v0.21.0' names no registry: write it in full, such as "
+            "'vllm/vllm-openai:v0.21.0' has no registry: use the full reference, such as "
             "docker.io/vllm/vllm-openai:v0.21.0",
         ),
         (
             rules.image,
             "registry.example.com/vllm",
-            "'registry.example.com/vllm' has no tag: name a version's tag or a digest (@sha256:...)",
+            "'registry.example.com/vllm' has no tag: use a version tag or a digest (@sha256:...)",
         ),
         (
             rules.image,
             "registry.example.com/vllm@sha256:12",
-            "'registry.example.com/vllm@sha256:12' is not an image reference: write registry/repository:tag",
+            "'registry.example.com/vllm@sha256:12' is not an image reference: use registry/repository:tag",
         ),
         (
             rules.image,
             "registry.example.com/vllm:a b",
-            "'registry.example.com/vllm:a b' is not an image reference: write registry/repository:tag",
+            "'registry.example.com/vllm:a b' is not an image reference: use registry/repository:tag",
         ),
-        (rules.model_name, "a" * 41, "the name has 41 characters: at most 40 fit, so shorten it"),
+        (rules.model_name, "a" * 41, "the name has 41 characters: use at most 40"),
         (
             rules.model_name,
             "7b",
-            "the name is not a DNS label (lower-case letters, digits and -, beginning with a letter and ending in a "
-            "letter or digit): write one such as llama-4-scout",
+            "the name is not a DNS label (lower-case letters, digits and -, starting with a letter and ending with a "
+            "letter or digit): use one such as llama-4-scout",
         ),
     ],
 )
@@ -111,9 +111,9 @@ def test_a_bad_value_is_told_with_its_remedy(rule: Callable[[str], str], value: 
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("k" * 129, "v", "the key has 129 characters: AWS takes at most 128, so shorten it"),
-        ("k", "v" * 257, "the value has 257 characters: AWS takes at most 256, so shorten it"),
-        ("AWS:k", "v", "keys that begin with aws: belong to AWS: choose another key"),
+        ("k" * 129, "v", "the key has 129 characters: use at most 128"),
+        ("k", "v" * 257, "the value has 257 characters: use at most 256"),
+        ("AWS:k", "v", "keys that begin with aws: are reserved: use another key"),
     ],
 )
 def test_a_tag_aws_would_refuse_is_told(key: str, value: str, told: str) -> None:
@@ -121,7 +121,7 @@ def test_a_tag_aws_would_refuse_is_told(key: str, value: str, told: str) -> None
         rules.tag(key, value)
 
 
-def cluster_faults(**settings: Any) -> list[str]:
+def cluster_errors(**settings: Any) -> list[str]:
     cluster = parse_section(ClusterSettings, {"publicAccessCidrs": [], **settings}, "p:cluster")
     draft = Draft(
         project="p",
@@ -132,11 +132,11 @@ def cluster_faults(**settings: Any) -> list[str]:
         models={},
         charts=None,
     )
-    return [str(fault) for fault in [*cluster.faults, *cross_faults(draft)]]
+    return [str(error) for error in [*cluster.errors, *cross_field_errors(draft)]]
 
 
 def test_an_add_on_nobody_installs_is_told() -> None:
-    assert cluster_faults(addonVersions={"core-dns": "v1.14.3-eksbuild.3"}) == [
+    assert cluster_errors(addonVersions={"core-dns": "v1.14.3-eksbuild.3"}) == [
         "p:cluster.addonVersions.core-dns: is not a setting: did you mean coredns?"
     ]
 
@@ -144,25 +144,25 @@ def test_an_add_on_nobody_installs_is_told() -> None:
 def test_another_kubernetes_version_wants_its_node_release_too() -> None:
     addons = {**ADDON_VERSIONS, "kube-proxy": "v1.35.3-eksbuild.2"}
 
-    assert cluster_faults(kubernetesVersion="1.35", addonVersions=addons) == [
-        "p:cluster.nodeReleaseVersion: is missing: only 1.36 has pinned versions here, not 1.35, so give an AMI "
+    assert cluster_errors(kubernetesVersion="1.35", addonVersions=addons) == [
+        "p:cluster.nodeReleaseVersion: is missing: only 1.36 has pinned versions, not 1.35, so set an AMI "
         "release such as 1.35.1-20260714"
     ]
 
 
 def test_the_same_caller_twice_is_told() -> None:
-    assert cluster_faults(publicAccessCidrs=["203.0.113.7/32", "203.0.113.7/32"]) == [
+    assert cluster_errors(publicAccessCidrs=["203.0.113.7/32", "203.0.113.7/32"]) == [
         "p:cluster.publicAccessCidrs: '203.0.113.7/32' is listed twice: remove one"
     ]
 
 
-@pytest.mark.parametrize(("share", "told"), [(0.05, "write 0.1 or more"), (0.99, "write 0.98 or less")])
+@pytest.mark.parametrize(("share", "told"), [(0.05, "set 0.1 or more"), (0.99, "set 0.98 or less")])
 def test_a_share_of_gpu_memory_that_cannot_work_is_told(share: float, told: str) -> None:
     model = {"model": "m", "instanceType": "t", "zone": "us-west-2a", "gpuMemoryUtilization": share}
 
-    (fault,) = parse_section(ModelSettings, model, "m").faults
+    (error,) = parse_section(ModelSettings, model, "m").errors
 
-    assert fault.text.endswith(told)
+    assert error.text.endswith(told)
 
 
 def test_settings_cannot_be_changed_once_they_are_read() -> None:

@@ -60,11 +60,11 @@ NEED_TWO_KEYS = {
 }
 """Refused because two values do not go together; the loader says so in better words than a schema could."""
 FORMS_OF_THE_LOADER = (
-    *("Qwen/Qwen4", "is not a model", "m5.large", "is not in the catalogue", "data type of the KV cache"),
-    *("is a shortened commit", "did you mean hermes?", "not a reasoning parser", "is no name for an adapter"),
-    *("is the name of the model too", "is not a rank", "would show a secret", "is one item: split it"),
-    *("is a private range", "has characters AWS refuses", "60 tags are too many", "holds no Chart.yaml"),
-    "is not the path of a file",
+    *("Qwen/Qwen4", "is not a locked model", "m5.large", "is not in the catalogue", "data type for the KV cache"),
+    *("is a shortened commit", "did you mean hermes?", "not a reasoning parser", "is not a valid adapter name"),
+    *("is also the model's name", "is not a rank", "would show a secret", "is one item: split it"),
+    *("is a private range", "has invalid characters", "60 tags are too many", "has no Chart.yaml"),
+    "is not a valid path",
 )
 """Of the wrong values of `tests/support/wrong_files.py`, those that only the loader refuses, by their message."""
 
@@ -167,7 +167,7 @@ def test_a_key_has_words_and_examples_that_both_accept(section: str, settings: t
 def _parsed(settings: type[BaseModel], alias: str, example: object) -> set[str]:
     """Return the fields of a section that hold good values, where the file has one key."""
     parsed = parse_section(settings, {alias: example}, "section")
-    assert [fault for fault in parsed.faults if not fault.text.startswith("is missing")] == []
+    assert [error for error in parsed.errors if not error.text.startswith("is missing")] == []
     return parsed.settings.model_fields_set if parsed.settings else set()
 
 

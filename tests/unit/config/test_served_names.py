@@ -48,33 +48,34 @@ def test_outputs_tell_every_name(engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "fault"),
+    ("settings", "error"),
     [
         (
             {"servedNames": ["gpt 4"]},
-            "servedNames: 'gpt 4' is no name for a model: use letters, digits and ._:/@-, as in gpt-4o or org/model",
+            "servedNames: 'gpt 4' is not a valid model name: use letters, digits and ._:/@-, such as gpt-4o or "
+            "org/model",
         ),
         (
             {"servedNames": ["--port"]},
-            "servedNames: '--port' is no name for a model: use letters, digits and ._:/@-, as in gpt-4o or org/model",
+            "servedNames: '--port' is not a valid model name: use letters, digits and ._:/@-, such as gpt-4o or "
+            "org/model",
         ),
         ({"servedNames": ["a", "a"]}, "servedNames: 'a' is listed twice: remove one"),
-        ({"servedNames": "gpt-4o"}, "servedNames: 'gpt-4o' is text, not a list: write [gpt-4o]"),
+        ({"servedNames": "gpt-4o"}, "servedNames: 'gpt-4o' is text, not a list: use [gpt-4o]"),
         (
             {"servedNames": ["qwen3"]},
-            "servedNames[0]: 'qwen3' is the model's own key, which clients may always send: remove it",
+            "servedNames[0]: 'qwen3' is the model's own key, which clients can always use: remove it",
         ),
         (
             {"servedNames": ["gpt-4o", "sql"], "loraModules": {"sql": "team/sql"}},
-            "servedNames[1]: 'sql' is the name of an adapter of loraModules: remove it, or rename the adapter",
+            "servedNames[1]: 'sql' is also an adapter in loraModules: remove it, or rename the adapter",
         ),
         (
             {"loraModules": {"qwen3": "team/sql"}},
-            "loraModules.qwen3: is the name of the model too, and clients could not ask for the adapter: rename the "
-            "adapter",
+            "loraModules.qwen3: is also the model's name, so clients could not request the adapter: rename the adapter",
         ),
     ],
 )
-def test_names_that_a_client_could_not_mean_are_refused(folder: Path, settings: dict, fault: str) -> None:
+def test_names_that_a_client_could_not_mean_are_refused(folder: Path, settings: dict, error: str) -> None:
     write_stack(folder, {"qwen3": model(**settings)})
-    assert report_of(folder, "test").splitlines()[1:] == [f"  vllm-eks:models.qwen3.{fault}"]
+    assert report_of(folder, "test").splitlines()[1:] == [f"  vllm-eks:models.qwen3.{error}"]

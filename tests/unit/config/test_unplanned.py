@@ -24,12 +24,12 @@ STATED = {
 S3 = {"source": "s3", "s3Uri": "s3://models/mine"}
 
 
-def fault(folder: Path, **settings: Any) -> str:
-    """Return the one fault of a stack with this model."""
+def error_of(folder: Path, **settings: Any) -> str:
+    """Return the one error of a stack with this model."""
     write_stack(folder, {"odd": {"zone": "us-west-2a", **settings}})
-    head, *faults = report_of(folder, "test").split("\n  ")
-    assert head == "Pulumi.test.yaml has 1 fault:"
-    (text,) = faults
+    head, *errors = report_of(folder, "test").split("\n  ")
+    assert head == "Pulumi.test.yaml has 1 error:"
+    (text,) = errors
     return text.removeprefix("vllm-eks:models.odd.")
 
 
@@ -56,19 +56,19 @@ def test_a_model_that_nobody_knows_is_accepted_with_its_sizes(folder: Path) -> N
         ),
     ],
 )
-def test_missing_sizes_are_one_fault(folder: Path, left_out: tuple[str, ...], said: str) -> None:
+def test_missing_sizes_are_one_error_of(folder: Path, left_out: tuple[str, ...], said: str) -> None:
     settings = {key: value for key, value in STATED.items() if key not in left_out}
-    assert fault(folder, **settings) == (
-        f"planned: false leaves the sizes to you, and {said}: add what the model needs, or remove planned"
+    assert error_of(folder, **settings) == (
+        f"planned: false needs the sizes of the model, and {said}: add them, or remove planned"
     )
 
 
 def test_what_needs_a_plan_is_refused_without_one(folder: Path) -> None:
-    assert fault(folder, **STATED, toolCallParser="auto") == (
-        "toolCallParser: auto needs a plan, which tells the model's family: name the parser, or remove toolCallParser"
+    assert error_of(folder, **STATED, toolCallParser="auto") == (
+        "toolCallParser: auto needs a plan, which knows the model's family: set the parser by name, or remove toolCallParser"
     )
-    assert fault(folder, **model(weightsGib=16)) == "weightsGib: is only for planned: false: remove it"
-    assert fault(folder, **{**STATED, "weightsGib": 0}).startswith("weightsGib: ")
+    assert error_of(folder, **model(weightsGib=16)) == "weightsGib: is only for planned: false: remove it"
+    assert error_of(folder, **{**STATED, "weightsGib": 0}).startswith("weightsGib: ")
 
 
 def test_no_plan_is_said_for_a_known_model_too() -> None:
@@ -96,17 +96,17 @@ def test_a_folder_with_a_config_is_planned_and_served_from_s3(folder: Path) -> N
 
 
 def test_a_folder_needs_its_config_and_weights_that_pods_can_read(folder: Path) -> None:
-    assert fault(folder, **model(model="./my-model", weights=S3)) == (
+    assert error_of(folder, **model(model="./my-model", weights=S3)) == (
         "model: ./my-model has no config.json: put the model's config.json into that folder"
     )
     a_folder(folder / "my-model")
-    assert fault(folder, **model(model="./my-model")) == (
-        "weights.s3Uri: is missing beside ./my-model, a folder that pods do not see: write source: s3, and s3Uri with "
-        "the folder of its config.json and weights in S3"
+    assert error_of(folder, **model(model="./my-model")) == (
+        "weights.s3Uri: is missing: pods cannot read the folder ./my-model: set source: s3, and s3Uri to the S3 "
+        "folder with its config.json and weights"
     )
     (folder / "empty").mkdir()
     (folder / "empty" / "config.json").write_text("{}")
-    assert fault(folder, **model(model="./empty", weights=S3)).startswith("model: ")
+    assert error_of(folder, **model(model="./empty", weights=S3)).startswith("model: ")
 
 
 # --- a lock beside the stack file

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from config.cross_field.versions import version_faults, version_warnings
+from config.cross_field.versions import version_errors, version_warnings
 from config.settings.model import ModelSettings
 from tests.support.plans import SCOUT, planned
 from tests.support.stack_config import load_stack, model, report_of, write_stack
@@ -21,7 +21,7 @@ def said(**settings: Any) -> tuple[list[str], list[str]]:
     given = ModelSettings.model_validate(model(**settings))
     facts = find_model(given.model)
     return (
-        [str(fault) for fault in version_faults(given, facts, "m")],
+        [str(error) for error in version_errors(given, facts, "m")],
         [str(warning) for warning in version_warnings(given, facts, "m")],
     )
 
@@ -40,7 +40,7 @@ def test_every_name_and_rank_of_a_version_passes(version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "fault"),
+    ("settings", "error"),
     [
         (
             {"toolCallParser": "lama3_json"},
@@ -52,51 +52,52 @@ def test_every_name_and_rank_of_a_version_passes(version: str) -> None:
         ),
         (
             {"maxLoraRank": 12, "loraModules": {"a": "b/c"}},
-            "m.maxLoraRank: 12 is not a rank that vLLM 0.27.0 takes: write 1, 8, 16, 32, 64, 128, 256, 320, 512",
+            "m.maxLoraRank: 12 is not a rank that vLLM 0.27.0 supports: set one of 1, 8, 16, 32, 64, 128, 256, 320, "
+            "512",
         ),
         (
             {"kvCacheDtype": "int8_per_token_head"},
-            "m.kvCacheDtype: the memory of a KV cache of int8_per_token_head is not planned yet: write one of auto, "
+            "m.kvCacheDtype: the planner does not support a KV cache of int8_per_token_head yet: set one of auto, "
             "bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2",
         ),
         (
             {"kvCacheDtype": "fp9"},
-            "m.kvCacheDtype: 'fp9' is not a data type of the KV cache: write one of auto, bfloat16, float16, fp8, "
+            "m.kvCacheDtype: 'fp9' is not a data type for the KV cache: set one of auto, bfloat16, float16, fp8, "
             "fp8_e4m3, fp8_e5m2",
         ),
         (
             {"kvCacheDtype": "fp8_e4m"},
-            "m.kvCacheDtype: 'fp8_e4m' is not a data type of the KV cache: did you mean fp8_e4m3?",
+            "m.kvCacheDtype: 'fp8_e4m' is not a data type for the KV cache: did you mean fp8_e4m3?",
         ),
         (
             {"kvCacheDtype": "float16"},
-            "m.kvCacheDtype: float16 is not the data type of Qwen/Qwen3-8B, which vLLM refuses: write auto, "
-            "or bfloat16",
+            "m.kvCacheDtype: float16 is not the data type of Qwen/Qwen3-8B, which vLLM requires: set auto or bfloat16",
         ),
     ],
 )
-def test_a_value_that_the_version_does_not_take_is_refused(settings: dict[str, Any], fault: str) -> None:
-    assert said(**settings) == ([fault], [])
+def test_a_value_that_the_version_does_not_take_is_refused(settings: dict[str, Any], error: str) -> None:
+    assert said(**settings) == ([error], [])
 
 
 def test_a_parser_of_the_user_s_own_is_warned_of_or_passes() -> None:
     own = {**OWN, "vllmVersion": "0.27.0", "toolCallParser": "ours_json"}
-    faults, (warning,) = said(**own)
-    assert faults == []
+    errors, (warning,) = said(**own)
+    assert errors == []
     assert warning.startswith("m.toolCallParser: 'ours_json' is not a tool-call parser of vLLM 0.27.0: ")
-    assert warning.endswith(", unless the image brings it")
+    assert warning.endswith(", unless the image contains it")
     assert said(**own, extraArgs=["--tool-parser-plugin", "/opt/ours.py"]) == ([], [])
     assert said(**{**own, "toolCallParser": "hermes"}, extraArgs=["--tool-parser-plugin=/opt/ours.py"]) == ([], [])
 
 
 def test_a_version_without_a_table_warns_and_says_which_was_used() -> None:
-    faults, (warning,) = said(image="registry.example/vllm:1", vllmVersion="0.29.0", reasoningParser="brand_new_thing")
-    assert faults == []
+    errors, (warning,) = said(image="registry.example/vllm:1", vllmVersion="0.29.0", reasoningParser="brand_new_thing")
+    assert errors == []
     assert warning.startswith("m.reasoningParser: 'brand_new_thing' is not a reasoning parser of vLLM 0.27.0: ")
     rank = {"maxLoraRank": 12, "loraModules": {"a": "b/c"}}
     assert said(image="registry.example/vllm:1", vllmVersion="0.29.0", **rank)[1] == [
-        "m.maxLoraRank: 12 is not a rank that vLLM 0.29.0 takes: write 1, 8, 16, 32, 64, 128, 256, 320, 512 "
-        "(compared with vLLM 0.27.0, the nearest with a table)"
+        "m.maxLoraRank: 12 is not a rank that vLLM 0.29.0 supports: set one of 1, 8, 16, 32, 64, 128, 256, 320, 512 "
+        "(compared "
+        "with vLLM 0.27.0, the nearest version with a table)"
     ]
 
 
@@ -123,24 +124,23 @@ def test_a_limit_with_sizes_is_vllm_s_own_object(folder: Path) -> None:
     counts = planned(SCOUT, limit_mm_per_prompt=options.limit_mm_per_prompt)
     assert plan.kv_cache_tokens == counts.kv_cache_tokens
     assert said(model=SCOUT, limitMmPerPrompt=limits)[1] == [
-        "m.limitMmPerPrompt: sizes are what vLLM holds memory back for, and it takes larger items all the same: give "
-        "the largest"
+        "m.limitMmPerPrompt: vLLM reserves memory for these sizes but accepts larger items: set the largest"
     ]
 
 
 @pytest.mark.parametrize(
-    ("limits", "fault"),
+    ("limits", "error"),
     [
-        ({"foo": 1}, "'foo' is not a modality of vLLM: write one of image, video, audio, vision_chunk"),
-        ({"images": 1}, "'images' is not a modality of vLLM: did you mean image?"),
+        ({"foo": 1}, "'foo' is not a modality in vLLM: use one of image, video, audio, vision_chunk"),
+        ({"images": 1}, "'images' is not a modality in vLLM: did you mean image?"),
         ({"image": "1"}, "image: '1' is not a whole number of 0 or more"),
         ({"image": True}, "image: True is not a whole number of 0 or more"),
         ({"image": -1}, "image: -1 is not a whole number of 0 or more"),
-        ({"image": {"width": 512}}, "image: count is missing: give the most of them in a request"),
+        ({"image": {"width": 512}}, "image: count is missing: set the maximum number per request"),
         ({"image": {"count": 1, "width": 0}}, "image.width: 0 is not a whole number of 1 or more"),
-        ({"audio": {"count": 1, "width": 5}}, "audio: 'width' is not one of its sizes: write count, length"),
+        ({"audio": {"count": 1, "width": 5}}, "audio: 'width' is not one of its sizes: use count, length"),
     ],
 )
-def test_a_limit_that_vllm_would_not_take_is_refused(folder: Path, limits: dict[str, Any], fault: str) -> None:
+def test_a_limit_that_vllm_would_not_take_is_refused(folder: Path, limits: dict[str, Any], error: str) -> None:
     write_stack(folder, {"scout": model(model=SCOUT, limitMmPerPrompt=limits)}, huggingFaceToken="x")
-    assert report_of(folder, "test").splitlines()[1:] == [f"  vllm-eks:models.scout.limitMmPerPrompt: {fault}"]
+    assert report_of(folder, "test").splitlines()[1:] == [f"  vllm-eks:models.scout.limitMmPerPrompt: {error}"]

@@ -19,7 +19,7 @@ from vllm_eks.planner.models.known_models import read_model_folder
 
 
 def one_line(lines: list[str], *needed: str) -> None:
-    """Assert that just one of the lines is about the fault."""
+    """Assert that just one of the lines is about the error."""
     found = [line for line in lines if all(text in line for text in needed)]
     assert len(found) == 1, (needed, lines)
 
@@ -77,13 +77,13 @@ def test_a_wrong_kubeconfig_gets_one_line(folder: Path, content: bytes, text: st
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("nowhere", "is not a file here"),
+        ("nowhere", "does not exist or is not a file"),
         (".", "is a folder"),
         ("/dev/zero", "is a device or a pipe"),
         ("pipe", "is a device or a pipe"),
-        ("x\0", "is not the path of a file"),
-        ("~nobody-here/config", "is not the path of a file"),
-        ("x" * 300, "is not the path of a file"),
+        ("x\0", "is not a valid path"),
+        ("~nobody-here/config", "is not a valid path"),
+        ("x" * 300, "is not a valid path"),
         (5, "5 is a number, not text"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_cluster_that_does_not_answer_is_unknown(doctor: Doctor, kubernetes: K
 def test_an_account_that_does_not_answer_is_unknown(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.pods = [pod(ready=False)]
     found = problem(
-        doctor(StubAccount(fault=WrongQuestion("these AWS credentials may not call eks:ListNodegroups")))[1]
+        doctor(StubAccount(fault=WrongQuestion("these AWS credentials lack the permission eks:ListNodegroups")))[1]
     )
     assert (found["subject"], found["severity"]) == ("the node groups", "unknown")
 
@@ -82,7 +82,7 @@ def test_no_such_stack_and_no_model_are_wrong_questions(doctor: Doctor, folder: 
     with pytest.raises(WrongQuestion, match=r"Pulumi\.none\.yaml"):
         command.run_doctor(folder, "none")
     (folder / "Pulumi.bare.yaml").write_text("config:\n  aws:region: us-west-2\n")
-    with pytest.raises(WrongQuestion, match=r"Pulumi.bare.yaml has no model to look for"):
+    with pytest.raises(WrongQuestion, match=r"Pulumi.bare.yaml has no models"):
         command.run_doctor(folder, "bare")
 
 

@@ -109,7 +109,10 @@ def test_an_endpoint_that_lists_no_files_is_asked_for_each(tmp_path: Path) -> No
     del bare.files["config.json"]
     with serving(bare):
         (tmp_path / "org--model.json").unlink()
-        assert refused(bare, tmp_path) == "org/model has no config.json: is it a model of transformers' form?"
+        assert (
+            refused(bare, tmp_path)
+            == "org/model has no config.json: only models in the Transformers format are supported"
+        )
 
 
 def test_a_file_of_the_index_that_is_missing_is_told(tmp_path: Path) -> None:
@@ -179,6 +182,6 @@ def test_an_index_that_disagrees_and_unknown_tensors_are_warned_of(
     with serving(hub):
         locked(hub, tmp_path)
     assert capsys.readouterr().err.splitlines() == [
-        "warning: the index says 287,616 bytes, the headers 287,624: the headers are used",
-        "warning: 1 tensors of unknown modules count in full on every rank: model.layers.2.novel.weight",
+        "warning: the index has 287,616 bytes and the headers 287,624: using the headers",
+        "warning: 1 tensors of unknown modules are counted in full on every rank: model.layers.2.novel.weight",
     ]

@@ -28,20 +28,22 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             {"private": True},
-            "HUB shows no model org/model without a token that may see it: check the name; for a "
-            "private or gated model set HF_TOKEN",
+            "HUB has no public model org/model: check the name; for a private or gated model set HF_TOKEN",
         ),
-        ({"missing": True}, "HUB has no model org/model, or hides it from this account: check the name"),
-        ({"status": {"api": 401}}, "HUB does not accept the token in HF_TOKEN: make a new one at HUB/settings/tokens"),
+        ({"missing": True}, "HUB has no model org/model, or this account has no access: check the name"),
+        (
+            {"status": {"api": 401}},
+            "HUB does not accept the token in HF_TOKEN: create a new one at HUB/settings/tokens",
+        ),
         ({"status": {"api": 503}}, "HUB answered 503 for model information of org/model: try again later"),
         (
             {"needs_token": True},
-            "org/model is gated: ask for access at HUB/org/model, then set HF_TOKEN to a token of "
-            "the account that got it",
+            "org/model is gated: request access at HUB/org/model, then set HF_TOKEN to a token of "
+            "an account with access",
         ),
         (
             {"status": {"config.json": 403}},
-            "HUB forbids config.json of org/model to this token: give it read access to the repository",
+            "HUB denies this token access to config.json of org/model: give it read access to the repository",
         ),
         ({"status": {FILES[1]: 500}}, f"HUB answered 500 for {FILES[1]} of org/model: try again later"),
         ({"files": {"config.json": b"[]"}}, "org/model: config.json is not a JSON object"),
@@ -55,11 +57,11 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             {"files": {FILES[0]: b"{not a length}" + b" " * 99}},
-            f"org/model: {FILES[0]} is no safetensors file: its header would have 7791334147371265659 bytes",
+            f"org/model: {FILES[0]} is not a safetensors file: its header would have 7791334147371265659 bytes",
         ),
         (
             {"files": {FILES[0]: (9).to_bytes(8, "little") + b"not json!" + b" " * 99}},
-            f"org/model: the header of {FILES[0]} is no safetensors header",
+            f"org/model: the header of {FILES[0]} is not a safetensors header",
         ),
         (
             {"files": {FILES[0]: (999).to_bytes(8, "little") + b"{}"}},
@@ -75,7 +77,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             {"cuts_off": frozenset({FILES[0]})},
-            f"HUB cannot be reached, or broke off, for {FILES[0]} of org/model "
+            f"HUB cannot be reached, or lost the connection, for {FILES[0]} of org/model "
             "(RemoteProtocolError): check the network and HF_ENDPOINT",
         ),
     ],
@@ -91,12 +93,12 @@ def test_a_fault_is_one_clear_message_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("config.json", "org/model has no config.json: is it a model of transformers' form?"),
+        ("config.json", "org/model has no config.json: only models in the Transformers format are supported"),
         (
             "model.safetensors.index.json",
             "org/model has neither model.safetensors.index.json nor model.safetensors "
-            "(it holds .bin, .safetensors): the planner reads weights from safetensors only; a folder with its "
-            "config.json can be planned from computed bytes",
+            "(it has .bin, .safetensors): the planner reads only safetensors. As an estimate, plan a folder with its "
+            "config.json",
         ),
     ],
 )
@@ -158,13 +160,13 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
     with serving(repository()) as hub:
         pass
     assert refused(hub, tmp_path) == (
-        "HUB cannot be reached, or broke off, for model information of org/model (ConnectError): "
+        "HUB cannot be reached, or lost the connection, for model information of org/model (ConnectError): "
         "check the network and HF_ENDPOINT"
     )
 
 
 def test_a_name_that_is_none_is_told(tmp_path: Path) -> None:
-    with pytest.raises(WrongQuestion, match=r"'a/b/c' is no model id of the Hub: give <organization>/<name>"):
+    with pytest.raises(WrongQuestion, match=r"'a/b/c' is not a Hub model ID: use <organization>/<name>"):
         run_lock("a/b/c", None, folder=tmp_path, api=HfApi(endpoint="http://127.0.0.1:9"))
 
 

@@ -32,8 +32,8 @@ def test_every_kind_is_listed_with_reason_cost_and_command(ask: Ask, wire: Wire,
     full_account(wire, full)
     said = ask(FULL, as_json=False)
     # What strangers have in the VPC has tests of its own (test_leftovers_vpc.py).
-    before, _, rest = said.out.partition("\nNot the stack's, but in its VPC")
-    out = before + rest[rest.index("\nAWS deletes by itself") :]
+    before, _, rest = said.out.partition("\nResources of others in the stack's VPC")
+    out = before + rest[rest.index("\nAWS deletes automatically") :]
     assert written(out) == (ROOT / "tests" / "golden" / "leftovers.txt").read_text()
     assert said.status == 1
 

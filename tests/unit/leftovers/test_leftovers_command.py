@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
     ("stack", "told"),
     [
         ("prod", "there is no Pulumi.prod.yaml in {folder}: the stacks here are dev"),
-        ("a.b", "EKS refuses 'vllm-eks-a.b' as a cluster's name, so this stack cannot exist"),
+        ("a.b", "EKS does not accept the cluster name 'vllm-eks-a.b', so this stack cannot exist"),
     ],
 )
 def test_a_wrong_stack_is_told(folder: Path, stack: str, told: str) -> None:

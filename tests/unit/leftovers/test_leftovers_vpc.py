@@ -70,7 +70,7 @@ def test_what_keeps_the_vpc_is_named_with_whose_it_is(ask: Ask, kept: dict[str, 
 
 def test_it_is_printed_after_what_is_left(ask: Ask, kept: dict[str, str]) -> None:
     out = ask(REGION, as_json=False).out
-    assert "Not the stack's, but in its VPC. EC2 deletes the VPC only after them:\n" in out
+    assert "Resources of others in the stack's VPC, which must be removed before the VPC:\n" in out
     assert f"  network interface {kept['stranger']} in {kept['vpc']}: someone-s; ELB app/theirs/1f\n" in out
 
 

@@ -72,10 +72,10 @@ def test_what_could_not_be_asked_is_never_called_nothing(ask: Ask, wire: Wire) -
     wire.refused["ec2.DescribeVolumes"] = ("", "InternalError")
     said = ask("ap-southeast-2", as_json=False)
     assert said.out == (
-        f"{OURS} in ap-southeast-2, account 123456789012: nothing was found, but some kinds could not be read.\n\n"
-        "Some kinds could not be read, so more may be left:\n"
-        "  volume: not asked: AWS answered ec2:DescribeVolumes in ap-southeast-2 with InternalError: Text of AWS\n"
-        "  load balancer: not asked: no permission for elasticloadbalancing:DescribeLoadBalancers\n"
+        f"{OURS} in ap-southeast-2, account 123456789012: nothing was found, but some kinds could not be listed.\n\n"
+        "Some kinds could not be listed, so more may be left:\n"
+        "  volume: ec2:DescribeVolumes in ap-southeast-2 failed with InternalError: Text of AWS\n"
+        "  load balancer: no permission for elasticloadbalancing:DescribeLoadBalancers\n"
     )
     assert said.status == 1
     assert ask("ap-southeast-2").json["clean"] is False
@@ -171,8 +171,8 @@ def test_a_page_of_ec2_has_a_size(ask: Ask, wire: Wire) -> None:
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (("aws:region: us west",), "'us west' is not the name of an AWS region."),
-        (("aws:region: ''",), "Pulumi.dev.yaml has no aws:region: there is no telling where the stack was"),
+        (("aws:region: us west",), "'us west' is not a valid AWS region."),
+        (("aws:region: ''",), "Pulumi.dev.yaml has no aws:region, so the region of the stack is unknown"),
         (
             ("aws:region: us-west-2", "aws:assumeRoles: [{roleArn: a}, {roleArn: b}]"),
             "aws:assumeRoles of Pulumi.dev.yaml must be one role, [{roleArn: ...}]",
@@ -194,8 +194,8 @@ def test_credentials_that_are_refused_end_the_search(ask: Ask, wire: Wire) -> No
     with pytest.raises(WrongQuestion) as caught:
         ask("aws:region: us-west-2")
     assert str(caught.value) == (
-        "AWS refused the credentials in us-west-2 (ExpiredToken): they are wrong or expired, or the region is not "
-        "enabled for the account."
+        "AWS rejected the credentials in us-west-2 (ExpiredToken): they are wrong or expired, or the region is not "
+        "enabled in the account."
     )
 
 
@@ -206,7 +206,9 @@ def test_the_role_of_the_stack_is_taken_with_its_external_id(ask: Ask, wire: Wir
     assert "'RoleArn': 'arn:aws:iam::123456789012:role/deployer'" in wire.bodies[0]
     assert "'ExternalId': '42'" in wire.bodies[0]
     wire.refused["sts.AssumeRole"] = ("", "AccessDenied")
-    with pytest.raises(WrongQuestion, match=r"^these AWS credentials may not call sts:AssumeRole in sa-east-1: allow"):
+    with pytest.raises(
+        WrongQuestion, match=r"^these AWS credentials lack the permission sts:AssumeRole in sa-east-1: allow"
+    ):
         ask("aws:region: sa-east-1", role)
 
 

@@ -24,14 +24,14 @@ def test_each_pin_is_shown_with_what_is_offered(pins: Pins) -> None:
     assert lines["cluster.addonVersions.vpc-cni"] == ["v1.23.0-eksbuild.1", "-", "v1.23.0-eksbuild.1"]
     assert lines["charts.leaderWorkerSet.version"][:3] == ["0.10.0", "-", "?"]
     assert "helm show chart oci://registry.k8s.io/lws/charts/lws" in out
-    assert out.startswith("Pins for Kubernetes 1.36: of this release, in Pulumi.dev.yaml, and the newest that AWS")
+    assert out.startswith("Pins for Kubernetes 1.36: in this release, in Pulumi.dev.yaml, and the newest in AWS")
 
 
 def test_a_kubernetes_version_beyond_this_release_is_named_and_not_offered(pins: Pins) -> None:
     found = offered(pins, offering())["cluster.kubernetesVersion"]
     assert (found["offered"], found["remark"]) == (
         "1.36",
-        "EKS has 1.37; this release of vllm-eks makes nodes of 1.35 and 1.36",
+        "EKS has 1.37; this release of vllm-eks supports nodes of 1.35 and 1.36",
     )
 
 
@@ -39,7 +39,7 @@ def test_where_the_two_images_differ_the_release_that_both_have_is_offered(pins:
     found = offered(pins, offering(standard="1.36.3-20261020"))["cluster.nodeReleaseVersion"]
     assert (found["offered"], found["remark"]) == (
         "1.36.3-20261020",
-        f"the newest that both images have (nvidia {AMI}, standard 1.36.3-20261020)",
+        f"the newest release of both AMIs (nvidia {AMI}, standard 1.36.3-20261020)",
     )
 
 
@@ -71,7 +71,7 @@ def test_what_may_not_be_asked_is_unknown_and_the_rest_is_shown(pins: Pins) -> N
     found = offered(pins, offering(GetParameter="AccessDeniedException"))
     assert found["cluster.nodeReleaseVersion"]["offered"] is None
     assert found["cluster.nodeReleaseVersion"]["remark"].startswith(
-        "not known: these AWS credentials may not call ssm:GetParameter in us-west-2"
+        "unknown: these AWS credentials lack the permission ssm:GetParameter in us-west-2"
     )
     assert found["cluster.addonVersions.coredns"]["offered"] == "v1.14.10-eksbuild.1"
 
@@ -80,8 +80,8 @@ def test_without_credentials_the_pins_are_shown_and_nothing_is_known(pins: Pins)
     account = offering(GetCallerIdentity="ExpiredToken")
     status, out = pins(account)
     assert status == 1
-    assert "AWS could not be queried: AWS refused the credentials in us-west-2 (ExpiredToken)" in out
-    with pytest.raises(WrongQuestion, match="refused the credentials"):
+    assert "AWS could not be queried: AWS rejected the credentials in us-west-2 (ExpiredToken)" in out
+    with pytest.raises(WrongQuestion, match="rejected the credentials"):
         pins(account, write=True)
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("moto_account")
 def test_what_is_offered_is_written_and_nothing_else_changes(pins: Pins, folder: Path) -> None:
     status, out = pins(offering(), write=True)
     assert status == 0
-    assert "3 written into Pulumi.dev.yaml" in out
+    assert "3 written to Pulumi.dev.yaml" in out
     added = (
         '    nodeReleaseVersion: "1.36.4-20261105"\n'
         "    addonVersions:\n"
@@ -65,7 +65,7 @@ def test_a_set_with_an_unknown_part_is_not_written(pins: Pins, folder: Path) -> 
     with pytest.raises(WrongQuestion) as caught:
         pins(offering(DescribeAddonVersions="ServerException"), write=True)
     assert str(caught.value).startswith(
-        "nothing is written, because a part of the set is unknown:\n  cluster.addonVersions.vpc-cni: not known: AWS "
+        "nothing was written, because some versions are unknown:\n  cluster.addonVersions.vpc-cni: unknown: "
     )
     assert (folder / "Pulumi.dev.yaml").read_text() == STACK
 
@@ -75,7 +75,7 @@ def test_a_section_that_others_share_is_left_alone(pins: Pins, folder: Path) -> 
     shared = STACK.replace("  vllm-eks:cluster:\n", "  vllm-eks:cluster: &shared\n")
     assert cidrs.splitlines()[0] in shared
     text = shared + "  other:copy: *shared\n"
-    with pytest.raises(WrongQuestion, match=r"^Pulumi.dev.yaml was left as it was \(an edit would change more of it"):
+    with pytest.raises(WrongQuestion, match=r"^Pulumi.dev.yaml was not changed \(the edit would change more than"):
         pins(offering(), text, write=True)
     assert (folder / "Pulumi.dev.yaml").read_text() == text
 
@@ -96,7 +96,7 @@ def test_a_version_that_this_release_does_not_make_is_refused(pins: Pins) -> Non
     with pytest.raises(WrongQuestion) as caught:
         pins(offering(), kubernetes_version="1.37")
     assert str(caught.value) == (
-        "this release supports nodes of Kubernetes 1.35 and 1.36, not 1.37: choose one of these"
+        "this release supports nodes of Kubernetes 1.35 and 1.36, not 1.37: choose one of them"
     )
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.failure_logs import DATA, VERSIONS, read
-from vllm_eks.pods.causes import CAUSES, cause_of, last_words, telling_line
+from vllm_eks.pods.causes import CAUSES, cause_of, last_words, line_with_cause
 from vllm_eks.pods.lifecycle import last_error
 
 # What was done -> the cause, and words of the line that is told.
@@ -70,7 +70,7 @@ def test_a_real_log_gives_the_right_cause_and_the_line_that_tells(version: str, 
     assert cause is not None
     assert cause.code == code
     assert said in last_words(log)
-    assert telling_line(log, cause) == last_words(log)
+    assert line_with_cause(log, cause) == last_words(log)
     assert len(last_words(log)) <= 600
 
 

@@ -35,8 +35,8 @@ def test_why_a_real_pod_has_no_node(name: str, code: str) -> None:
 @pytest.mark.parametrize(("namespace", "code"), [("quota", "namespace_quota"), ("strict", "refused")])
 def test_why_a_real_group_has_no_pods(namespace: str, code: str) -> None:
     events, lws = REAL["refused"][namespace]["events"], REAL["refused"][namespace]["lws"]
-    sight = judge(lws, [], complaints_by_uid(events), name="scout", revision="r", replicas=1)
-    ((about, text),) = sight.troubles
+    rollout = judge(lws, [], complaints_by_uid(events), name="scout", revision="r", replicas=1)
+    ((about, text),) = rollout.troubles
     cause = cause_of(text)
     assert cause is not None
     assert (about, cause.code) == ("scout", code)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vllm_eks.pods.causes import cause_of
-from vllm_eks.pods.crashes import crash_of
+from vllm_eks.pods.crashes import crash_text
 from vllm_eks.pods.memory_kills import killed_since, memory_kills
 
 V2 = "low 0\nhigh 0\nmax 214\noom {kills}\noom_kill {kills}\noom_group_kill 0\n"
@@ -47,7 +47,7 @@ def test_the_supervisor_says_which_kill_it_was(tmp_path: Path, counts: bool, cau
     code = subprocess.run(ran, capture_output=True, check=False).returncode
     ended = {"exitCode": code, "reason": "Error", "message": message.read_text()}
     status = {"containerStatuses": [{"name": "vllm", "state": {"terminated": ended}}]}
-    found = cause_of(crash_of({"metadata": {"name": "p"}, "status": status}, ""))
+    found = cause_of(crash_text({"metadata": {"name": "p"}, "status": status}, ""))
     assert code == 137
     assert found is not None
     assert found.code == cause

@@ -6,7 +6,7 @@ from vllm_eks.preview.mock_cloud import (
     OfflineMocks,
     RecordingMonitor,
     UnansweredCallError,
-    open_secrets,
+    unwrap_secrets,
 )
 
 
@@ -106,4 +106,4 @@ def test_secrets_are_opened_and_their_places_told(engine) -> None:
 
 
 def test_plain_values_come_back_as_they_were() -> None:
-    assert open_secrets({"a": [1.0, 1.5, True, None, "x"]}) == ({"a": [1, 1.5, True, None, "x"]}, [])
+    assert unwrap_secrets({"a": [1.0, 1.5, True, None, "x"]}) == ({"a": [1, 1.5, True, None, "x"]}, [])

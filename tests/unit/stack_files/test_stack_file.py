@@ -33,7 +33,7 @@ def read(folder: Path, text: str) -> dict[str, str]:
     return read_stack_file(folder, "dev").config
 
 
-def fault(folder: Path, stack: str = "dev") -> str:
+def error_of(folder: Path, stack: str = "dev") -> str:
     with pytest.raises(StackFileError) as refused:
         read_stack_file(folder, stack)
     assert "\n" not in str(refused.value)
@@ -67,16 +67,15 @@ def test_the_stack_wins_over_the_project(folder: Path) -> None:
 
 
 def test_a_missing_stack_file_is_told_with_the_stacks_there_are(folder: Path) -> None:
-    assert fault(folder) == f"there is no Pulumi.dev.yaml in {folder}: no stack has a file here yet"
+    assert error_of(folder) == f"there is no Pulumi.dev.yaml in {folder}: there are no stack files here yet"
     for stack in ("prod", "staging"):
         (folder / f"Pulumi.{stack}.yaml").touch()
-    assert fault(folder) == f"there is no Pulumi.dev.yaml in {folder}: the stacks here are prod, staging"
+    assert error_of(folder) == f"there is no Pulumi.dev.yaml in {folder}: the stacks here are prod, staging"
 
 
 def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
-    assert fault(tmp_path) == (
-        f"there is no Pulumi.yaml in {tmp_path}: run this in the folder that holds the vllm-eks program, or give that "
-        "folder with --folder"
+    assert error_of(tmp_path) == (
+        f"there is no Pulumi.yaml in {tmp_path}: run this in the folder of the vllm-eks program, or set --folder"
     )
 
 
@@ -84,61 +83,61 @@ def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("config:\n  a: [1\n  b: 2\n", "Pulumi.dev.yaml, line 3: not YAML: expected ',' or ']', but got ':'"),
-        ("config:\n\ta: 1\n", "Pulumi.dev.yaml, line 2: begins with a tab: indent with spaces"),
-        ("config:\n  a:\t1\n", "Pulumi.dev.yaml, line 2: has a tab where YAML takes spaces: write spaces"),
-        ("config:\n  a: *x\n", "Pulumi.dev.yaml, line 2: *x names an anchor that nothing before it has"),
-        ("config:\n  a: &x [*x]\n", "Pulumi.dev.yaml, line 2: the anchor &x holds itself"),
+        ("config:\n\ta: 1\n", "Pulumi.dev.yaml, line 2: the indentation has a tab: use spaces"),
+        ("config:\n  a:\t1\n", "Pulumi.dev.yaml, line 2: a tab is not allowed here: use spaces"),
+        ("config:\n  a: *x\n", "Pulumi.dev.yaml, line 2: *x refers to an anchor that is not defined above it"),
+        ("config:\n  a: &x [*x]\n", "Pulumi.dev.yaml, line 2: the anchor &x contains itself"),
         (
             "config:\n  a: 1\n  b: 2\n  a: 3\n",
             "Pulumi.dev.yaml, line 4: the key a is listed twice (line 2): remove one",
         ),
         (
             "config:\n  a: 1\n  vllm-eks:a: 2\n",
-            "Pulumi.dev.yaml: a and vllm-eks:a are the same key: remove one of them",
+            "Pulumi.dev.yaml: a and vllm-eks:a are the same key: remove one",
         ),
-        ("config:\n  ? [a]\n  : 1\n", "Pulumi.dev.yaml, line 2: a key is a list or a map: write text"),
+        ("config:\n  ? [a]\n  : 1\n", "Pulumi.dev.yaml, line 2: a key cannot be a list or a map: use text"),
         ("config:\n  a: \x01\n", "Pulumi.dev.yaml, line 2: the control character U+0001 is not allowed: remove it"),
         (
             "config:\n  tags: {account: 012345670123}\n",
             "Pulumi.dev.yaml, line 2: tags.account: 012345670123 has a leading zero, and Pulumi reads it as the octal "
-            "number 1402433619: put it in quotes if it is text, else write it plainly",
+            "number 1402433619: put it in quotes if it is text, or write it as a plain number",
         ),
         (
             "config:\n  tags: {since: 2024-01-01}\n",
-            "Pulumi.dev.yaml, line 2: tags.since: 2024-01-01 is a date to YAML, and Pulumi rewrites dates: put it in "
+            "Pulumi.dev.yaml, line 2: tags.since: 2024-01-01 is a date in YAML, and Pulumi reformats dates: put it in "
             "quotes",
         ),
         (
             "a: 1\n---\nb: 2\n",
-            "Pulumi.dev.yaml, line 2: begins a second document, which Pulumi does not read: remove it",
+            "Pulumi.dev.yaml, line 2: a second document starts here, which Pulumi does not read: remove it",
         ),
-        ("config: " + "[" * 60 + "]" * 60, "Pulumi.dev.yaml, line 1: is nested more than 50 levels deep"),
-        ("config: " + "[" * 2000, "Pulumi.dev.yaml, line 1: is nested more than 50 levels deep"),
-        ("- a\n", 'Pulumi.dev.yaml: ["a"] is a list, not keys and values: write settings below config:'),
-        ("config:\n", "Pulumi.dev.yaml has no settings: write them below config:"),
+        ("config: " + "[" * 60 + "]" * 60, "Pulumi.dev.yaml, line 1: nested more than 50 levels deep"),
+        ("config: " + "[" * 2000, "Pulumi.dev.yaml, line 1: nested more than 50 levels deep"),
+        ("- a\n", 'Pulumi.dev.yaml: ["a"] is a list, not keys and values: put settings below config:'),
+        ("config:\n", "Pulumi.dev.yaml has no settings: put them below config:"),
         (
             "config: text\n",
-            "Pulumi.dev.yaml has no settings: config: 'text' is text, not a section: write keys and values below it",
+            "Pulumi.dev.yaml has no settings: config: 'text' is text, not a section: put keys and values below it",
         ),
         (
             "environment: [dev]\n",
-            "Pulumi.dev.yaml takes its settings from Pulumi ESC (dev), which is not opened offline: write them below "
-            "config:, or run pulumi preview",
+            "Pulumi.dev.yaml gets its settings from Pulumi ESC (dev), which an offline preview cannot read: put them "
+            "below config:, or run pulumi preview",
         ),
-        ("encryptionsalt: v1:x\n", "Pulumi.dev.yaml has no settings: write them below config:"),
-        ("", "Pulumi.dev.yaml has no settings: write them below config:"),
+        ("encryptionsalt: v1:x\n", "Pulumi.dev.yaml has no settings: put them below config:"),
+        ("", "Pulumi.dev.yaml has no settings: put them below config:"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_in_one_line(folder: Path, text: str, told: str) -> None:
     (folder / "Pulumi.dev.yaml").write_text(text)
 
-    assert fault(folder) == told
+    assert error_of(folder) == told
 
 
 def test_a_project_without_a_name_is_told(folder: Path) -> None:
     (folder / "Pulumi.yaml").write_text("runtime: python\n")
 
-    assert fault(folder).endswith("Pulumi.yaml has no name: give the project one, such as vllm-eks")
+    assert error_of(folder).endswith("Pulumi.yaml has no name: set one, such as vllm-eks")
 
 
 READINGS = json.loads((Path(__file__).parents[2] / "data" / "pulumi_yaml" / "readings.json").read_text())["readings"]
@@ -181,7 +180,7 @@ def test_all_faults_of_a_text_are_told_with_their_lines(folder: Path) -> None:
         read_stack_file(folder, "dev")
 
     assert [line.split(" ")[:4] for line in str(refused.value).splitlines()] == [
-        ["Pulumi.dev.yaml", "has", "3", "faults:"],
+        ["Pulumi.dev.yaml", "has", "3", "errors:"],
         ["", "", "line", "2:"],
         ["", "", "line", "2:"],
         ["", "", "line", "3:"],
@@ -198,26 +197,26 @@ def test_a_stack_may_be_named_as_pulumi_lists_it(folder: Path, name: str) -> Non
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("x" * 300, f"--stack '{'x' * 60}... (300 characters)' is not a stack's name"),
-        ("a/b/c/d", "--stack 'a/b/c/d' is not a stack's name"),
-        ("dev\0", "--stack 'dev\\x00' is not a stack's name"),
-        ("", "--stack '' is not a stack's name"),
+        ("x" * 300, f"--stack '{'x' * 60}... (300 characters)' is not a valid stack name"),
+        ("a/b/c/d", "--stack 'a/b/c/d' is not a valid stack name"),
+        ("dev\0", "--stack 'dev\\x00' is not a valid stack name"),
+        ("", "--stack '' is not a valid stack name"),
     ],
 )
 def test_what_is_no_stack_s_name_is_told(folder: Path, name: str, told: str) -> None:
-    assert fault(folder, name) == f"{told}: letters, digits, -, _ and ., at most 100"
+    assert error_of(folder, name) == f"{told}: use letters, digits, -, _ and ., at most 100"
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is empty: it needs name: (such as vllm-eks) and runtime:, as in this repository's own"),
-        ("name: 42\n", "name: 42 is a number, not text: put it in quotes, or give a name such as vllm-eks"),
-        ("name: a b\n", "name: 'a b' is not a project's name: letters, digits, -, _ and ., at most 100"),
-        ("name: a\n", "has no runtime, and Pulumi refuses it: it needs name: (such as vllm-eks) and runtime:"),
+        ("", "is empty: it needs name: (such as vllm-eks) and runtime:, as in this repository's Pulumi.yaml"),
+        ("name: 42\n", "name: 42 is a number, not text: put it in quotes, or use a name such as vllm-eks"),
+        ("name: a b\n", "name: 'a b' is not a valid project name: use letters, digits, -, _ and ., at most 100"),
+        ("name: a\n", "has no runtime, which Pulumi requires: it needs name: (such as vllm-eks) and runtime:"),
     ],
 )
 def test_a_project_file_that_says_too_little_is_told(folder: Path, text: str, told: str) -> None:
     (folder / "Pulumi.yaml").write_text(text)
 
-    assert told in fault(folder)
+    assert told in error_of(folder)

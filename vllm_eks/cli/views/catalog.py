@@ -1,22 +1,22 @@
-"""What a refresh changed in the catalogue, in lines."""
+"""The differences after a refresh of the catalogue, as text."""
 
 from collections.abc import Mapping, Sequence
 
-from vllm_eks.catalog.catalog_merge import Answers, Merged
+from vllm_eks.catalog.catalog_merge import AwsAnswers, Merged
 from vllm_eks.catalog.catalog_rows import not_known
 from vllm_eks.planner.hardware.instances import InstanceType
 
 
 def refresh_lines(merged: Merged, regions: Sequence[str]) -> list[str]:
-    """Return what is different, a line for each type, and what to look at."""
+    """Return the differences, a line for each type, and remarks."""
     lines = [_added(row) for row in merged.added]
     lines += [f"changed {type_}: {'; '.join(found)}" for type_, found in merged.changed.items()]
     if merged.kept:
         lines.append(f"kept, not listed in {' or '.join(regions)}: {', '.join(merged.kept)}")
     lines += [f"left out {', '.join(types)}: {reason}" for reason, types in merged.left_out.items()]
-    lines += [f"look at {remark}" for remark in merged.remarks]
+    lines += [f"check: {remark}" for remark in merged.remarks]
     same = len(merged.rows) - len(merged.added) - len(merged.changed)
-    lines.append(f"{len(merged.added)} added, {len(merged.changed)} changed, {same} as before")
+    lines.append(f"{len(merged.added)} added, {len(merged.changed)} changed, {same} unchanged")
     return lines
 
 
@@ -26,15 +26,16 @@ def _added(row: InstanceType) -> str:
     memory = f"{row.gpu_memory_gib:.2f} GiB usable each ({row.gpu_memory_source})"
     gaps = not_known(row)
     return f"added {row.type}: {row.gpus} x {row.gpu}, {memory}, {price}" + (
-        f"; not known: {', '.join(gaps)}" if gaps else ""
+        f"; unknown: {', '.join(gaps)}" if gaps else ""
     )
 
 
-def price_line(merged: Merged, dates: Mapping[str, str], answers: Answers) -> str:
-    """Return which prices the catalogue has now, and why no others; `dates` are when they were listed, by region."""
+def price_line(merged: Merged, dates: Mapping[str, str], answers: AwsAnswers) -> str:
+    """Return the catalogue's current prices, and why others are missing. `dates` are the dates of the prices by
+    region."""
     region = answers.price_region
     if answers.why_no_prices:
-        before = f"as before, of {dates[region]}" if region in dates else "none are known"
+        before = f"unchanged, from {dates[region]}" if region in dates else "none are known"
         return f"prices in {region}: {before}: {answers.why_no_prices}"
     without = [row.type for row in merged.rows if region not in row.usd_per_hour_by_region]
     return f"prices in {region}: on demand, Linux, {dates[region]}" + (

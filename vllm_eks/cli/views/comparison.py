@@ -1,4 +1,4 @@
-"""Every type of the catalogue side by side, for people."""
+"""All types in the catalogue side by side, as text."""
 
 from collections.abc import Callable, Sequence
 
@@ -35,10 +35,10 @@ LEFT = {"instance type", "fit", "zones", "GPUs", "GDR"}
 
 
 SORTED_BY = {
-    "recommended": "sure fits, full context, one node a replica and measured GPU memory first, then by token price",
+    "recommended": "certain fits, full context, one node per replica and measured GPU memory first, then by token price",
     "price": "by price",
     "token-price": "by token price",
-    "throughput": "by tokens/s, most first",
+    "throughput": "by tokens/s, highest first",
 }
 
 
@@ -51,7 +51,7 @@ def show_comparison(
     region: str,
     out: Console | None = None,
 ) -> None:
-    """Print the recommended type, then all that fit; on a narrow screen a type takes two lines."""
+    """Print the recommended type, and then all that fit. On a narrow screen a type takes two lines."""
     out = out or console()
     fitting = [plan for plan in plans if plan.fits]
     headings = [heading for heading, _ in COLUMNS]
@@ -68,7 +68,7 @@ def show_comparison(
     say(out, _prices(fitting, region))
     say(
         out,
-        "context: the longest that fits by the low estimate; seqs: --max-num-seqs, lowered if its default does not fit",
+        "context: the longest that fits by the low estimate; seqs: --max-num-seqs, lowered if the default does not fit",
     )
     say(out, f"tokens/s, USD/Mtok: roofline estimates: {FORMULA}")
     say(out, f"zones: known to offer the type in {region}; GDR: GPUDirect RDMA between nodes")

@@ -1,11 +1,11 @@
-"""The bill of a stack, by part, from what the program registered."""
+"""The costs of a stack by part, from the program's registrations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
-from vllm_eks.cli.views.models import MOST_IN_FULL
+from vllm_eks.cli.views.models import MAX_IN_FULL
 from vllm_eks.cli.views.plan import usd
 from vllm_eks.cli.views.screen import say, table
 from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
@@ -31,7 +31,7 @@ NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 
 
 def infrastructure(recording: Recording) -> Infrastructure:
-    """Count what is billed beside the GPU nodes."""
+    """Count the billed resources other than GPU nodes."""
     volumes = {one.name: _root_gib(one.inputs) for one in recording.of_type("aws:ec2/launchTemplate:LaunchTemplate")}
     system, gib, system_type = 0, 0, Infrastructure.system_instance_type
     for group in recording.of_type(NODE_GROUP):
@@ -61,20 +61,20 @@ STEPS_OF = {HUGGING_FACE: "from the Hub", S3: "streamed from S3"}
 
 
 def sum_of_steps(plan: Plan) -> float:
-    """Return the seconds of the plan's own way, margin aside."""
+    """Return the total seconds of the plan's own way of loading, without margin."""
     return sum(plan.startup.steps_seconds.values())
 
 
 def bill(recording: Recording) -> list[CostPart]:
-    """Return what a stack costs in its region, by part."""
+    """Return the costs of a stack in its region, by part."""
     return cost_parts(recording.fleet, infrastructure(recording), recording.region)
 
 
 def show_costs(recording: Recording, out: Console) -> None:
-    """Print the bill by part, its sum, what is billed by use, and what parking saves."""
+    """Print the costs by part and in total, what is billed by usage, and the savings from parking."""
     parts = bill(recording)
     made = table(out, "USD/h", "USD/month", "part", "what", "price of", right=frozenset({"USD/h", "USD/month"}))
-    for part in parts if len(recording.fleet) <= MOST_IN_FULL else _by_type(recording.fleet, parts):
+    for part in parts if len(recording.fleet) <= MAX_IN_FULL else _by_type(recording.fleet, parts):
         made.add_row(*_figures(part), part.part, part.what, part.price_of)
     whole = CostPart(
         part="total", what=recording.region, usd_per_hour=total_usd(parts), price_of=f"{HOURS_PER_MONTH} h a month"
@@ -86,7 +86,7 @@ def show_costs(recording: Recording, out: Console) -> None:
 
 
 def _by_type(fleet: Mapping[str, GpuNodes], parts: Sequence[CostPart]) -> Iterator[CostPart]:
-    """Yield one line for all models on one kind of nodes; the models' own table has the price of each."""
+    """Yield one line for all models on the same kind of nodes. The models' own table has the individual prices."""
     kinds: dict[tuple[str, str], list[tuple[GpuNodes, CostPart]]] = {}
     for nodes, part in zip(fleet.values(), parts, strict=False):
         kinds.setdefault((nodes.plan.instance.type, part.price_of), []).append((nodes, part))
@@ -106,14 +106,17 @@ def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterat
             f"total at least ${known_usd(parts):,.2f} an hour, without the unknown prices. To look up instance "
             f"types: vllm-eks catalog refresh --region {recording.region}"
         )
-    if len(recording.fleet) > MOST_IN_FULL:
+    if len(recording.fleet) > MAX_IN_FULL:
         yield _all_weights(recording)
     for name, nodes in recording.fleet.items():
-        if len(recording.fleet) <= MOST_IN_FULL:
+        if len(recording.fleet) <= MAX_IN_FULL:
             yield from _weights_lines(name, nodes, recording.region)
         if nodes.parked:
             yield _saving(name, saved_usd_per_hour(nodes))
-    yield "not in the total (billed by use): logs, traffic between zones and outwards. The S3 endpoint is free."
+    yield (
+        "not in the total (billed by usage): logs, and traffic between zones and to the internet. The S3 endpoint is "
+        "free."
+    )
 
 
 def _all_weights(recording: Recording) -> str:
@@ -122,13 +125,13 @@ def _all_weights(recording: Recording) -> str:
     known = [one for one in dollars if one is not None]
     through = usd(sum(known) if len(known) == len(dollars) else None)
     return (
-        f"weights from the Hub, one start of all {len(from_hub)} models on new nodes: {gb:,.0f} GB, {through} "
-        "for NAT; docs/how-to/weights.md compares this with S3"
+        f"weights from the Hub for one start of all {len(from_hub)} models on new nodes: {gb:,.0f} GB, {through} for "
+        f"NAT; docs/how-to/weights.md compares this with S3"
     )
 
 
 def _weights_lines(name: str, nodes: GpuNodes, region: str) -> list[str]:
-    """Return what both ways of getting the weights cost, the stack's own way first."""
+    """Return the costs of both sources of the weights, the stack's own one first."""
     plan, prices = nodes.plan, list_prices(region)
     nat, s3 = prices.get("nat_gateway_gb"), prices.get("s3_gb_month")
     hub = (
@@ -137,7 +140,7 @@ def _weights_lines(name: str, nodes: GpuNodes, region: str) -> list[str]:
     )
     bucket = (
         f"from S3: {usd(copy_nat_usd(plan, region))} for NAT once, {usd(s3_usd_per_month(plan, region))} a month "
-        f"({_rate(s3, region)}), nothing for a start"
+        f"({_rate(s3, region)}), free at each start"
     )
     seconds = {**plan.startup.other_ways_seconds, STEPS_OF[plan.options.weights_source]: sum_of_steps(plan)}
     ways = [

@@ -1,4 +1,4 @@
-"""The doctor's findings as a table."""
+"""The doctor's findings as text."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ MARKS = {"ok": "ok", "problem": "PROBLEM", "unknown": "unknown"}
 
 
 def show_findings(findings: Sequence[Finding], out: Console) -> None:
-    """Print a line a finding, with what shows it and what to do below."""
+    """Print a line for each finding, with evidence and a fix."""
     made = table(out, "", "what", "finding")
     for finding in findings:
         lines = [finding.title]

@@ -1,10 +1,11 @@
-"""What each key of `--json` means, for `docs/reference/json.md`. Tests hold the keys against the printed objects."""
+"""The description of each key of `--json`, for `docs/reference/json.md`. Tests compare the keys with the printed
+objects."""
 
 from collections.abc import Mapping
 
 PLAN_KEYS: Mapping[str, str] = {
-    "model.id": "The Hugging Face id, or the folder.",
-    "model.revision": "The locked commit; null where none is locked.",
+    "model.id": "The Hugging Face ID, or the folder.",
+    "model.revision": "The locked commit, or null if the model is locked without one.",
     "model.architecture": "The architecture's name in `config.json`.",
     "model.confidence": (
         "How the architecture was read: `known` (its rules are written down) or `estimated` (from the fields of "
@@ -18,7 +19,7 @@ PLAN_KEYS: Mapping[str, str] = {
     "model.quantization": "The quantization method.",
     "instance.type": "The EC2 instance type.",
     "instance.gpu": "The GPU's name.",
-    "instance.gpus": "The number of GPUs of a node.",
+    "instance.gpus": "The number of GPUs per node.",
     "instance.gpu_memory_gib": "The memory of one GPU in GiB, as CUDA reports it.",
     "fits": "Whether the model fits or likely fits.",
     "verdict": (
@@ -32,86 +33,87 @@ PLAN_KEYS: Mapping[str, str] = {
     "parallelism.replicas": "The number of replicas.",
     "parallelism.total_nodes": "The number of nodes of all replicas.",
     "memory_per_gpu.total_gib": "The memory of the GPU in GiB.",
-    "memory_per_gpu.budget_gib": "What vLLM may use of it; the next four add up to it.",
-    "memory_per_gpu.weights_gib": "The loaded model, with its rotary tables.",
+    "memory_per_gpu.budget_gib": "The part of it that vLLM may use: the sum of the next four.",
+    "memory_per_gpu.weights_gib": "The loaded model, including its rotary tables.",
     "memory_per_gpu.activations_gib": "The activations of the largest batch.",
-    "memory_per_gpu.overhead_gib": "Everything else inside the budget.",
+    "memory_per_gpu.overhead_gib": "Everything else in the budget.",
     "memory_per_gpu.kv_cache_gib": "The memory that remains for the KV cache.",
-    "memory_per_gpu.outside_budget_gib": "What vLLM takes beside its budget, such as CUDA graphs.",
-    "memory_terms": "The sum term by term: a list of `name`, `gib`, `low_gib`, `high_gib` and `rule`.",
-    "kv_cache_tokens": "The number of tokens that a replica's KV cache holds: the best estimate.",
-    "kv_cache_tokens_low": "The low end of its 90 % range, the cautious estimate.",
+    "memory_per_gpu.outside_budget_gib": "Memory that vLLM takes in addition to the budget, such as CUDA graphs.",
+    "memory_terms": "All terms of the sum: a list of `name`, `gib`, `low_gib`, `high_gib` and `rule`.",
+    "kv_cache_tokens": "The size of a replica's KV cache in tokens: the best estimate.",
+    "kv_cache_tokens_low": "The low end of its 90 % range: the low estimate.",
     "kv_cache_tokens_high": "The high end of its 90 % range.",
     "margin_gib": (
-        "The KV cache that remains on the GPU with the least left after one request of the maximum length, in GiB, by "
-        "the cautious estimate."
+        "The remaining KV cache after one request of the maximum length, on the GPU with the least, in GiB, by the "
+        "low estimate."
     ),
     "kv_cache_bytes_per_token_per_gpu": "The KV cache of one token on one GPU, in bytes.",
-    "max_model_len": "The longest context of one request, in tokens.",
-    "max_num_seqs": "The largest number of requests in one batch.",
-    "largest_context_tokens": "The longest context that the layout holds by the cautious estimate, in tokens.",
-    "max_concurrency": "The number of requests of the maximum length that run at once.",
+    "max_model_len": "The maximum context of one request, in tokens.",
+    "max_num_seqs": "The maximum number of requests in one batch.",
+    "largest_context_tokens": "The longest context that fits in the layout, in tokens, by the low estimate.",
+    "max_concurrency": "The number of requests of the maximum length that can run at once.",
     "cost.usd_per_hour": "The on-demand price of the GPU nodes of all replicas, in US dollars per hour.",
-    "cost.usd_per_million_tokens_estimate": "The price of a million output tokens under full load: an estimate.",
+    "cost.usd_per_million_tokens_estimate": "The estimated price of a million output tokens under full load.",
     "throughput_estimate": "A roofline estimate of one replica: `tokens_per_second`, `running_requests`, `formula`.",
     "idle_gpus": "The number of GPUs that the layout does not use.",
-    "zone_ids": "The ids of the zones known to offer the type, by region.",
+    "zone_ids": "The IDs of zones that offer the type, by region.",
     "gpudirect_rdma": "Whether the type has GPUDirect RDMA.",
-    "startup.budget_seconds": "How long a start may take, in seconds.",
+    "startup.budget_seconds": "The time limit of a start, in seconds.",
     "startup.steps_seconds": "The steps of a start, each in seconds.",
-    "startup.other_ways_seconds": "How long loading takes from other sources, in seconds.",
+    "startup.other_ways_seconds": "The loading time from other sources, in seconds.",
     "vllm_version": "The planned vLLM version.",
-    "vllm_args": "The arguments of `vllm serve`; empty where the model does not fit.",
+    "vllm_args": "The arguments of `vllm serve`. Empty if the model does not fit.",
     "refusals": "Why it does not fit: a list of `code` ([refusal codes](refusal-codes.md)) and `message`.",
-    "suggestions": "What would fit instead.",
-    "notes": "What else the plan says.",
-    "warnings": "What to know before you build it.",
+    "suggestions": "Suggestions that would fit.",
+    "notes": "Notes about the plan.",
+    "warnings": "Warnings to read before you deploy.",
 }
 
 PREVIEW_KEYS: Mapping[str, str] = {
     "stack": "The stack's name.",
     "region": "The AWS region.",
-    "verdict": "`yes` (if the account allows it), `not_yet` (something must be set first), `no` (a check refuses it).",
-    "answer": "The first line of the text.",
+    "verdict": "`yes` (if the account allows it), `not_yet` (something must be set first), or `no` (a check failed).",
+    "answer": "The first line of the text output.",
     "models": (
         "By name: `zones`, `capacity_type`, `parked`, `running_nodes`, and `plan`, the object of "
         "`vllm-eks plan --json`."
     ),
     "checks": "A list of `status` (`passed`, `failed`, `warning` or `unknown`), `subject` and `text`.",
-    "warnings": "Warnings of the checks, then of the program's log.",
+    "warnings": "Warnings from the checks, and then from the program's log.",
     "price.region": "The region of the prices.",
-    "price.usd_per_hour": "The price of the whole stack, in US dollars per hour; null where a part is unknown.",
+    "price.usd_per_hour": "The price of the whole stack, in US dollars per hour, or null if a part is unknown.",
     "price.usd_per_hour_at_least": "The price of the known parts, in US dollars per hour.",
     "price.parts": "A list of `part`, `what`, `usd_per_hour` and `price_of`.",
-    "resources": "The number of resources by type; empty for a refused stack.",
+    "resources": "The number of resources by type. Empty for a refused stack.",
 }
 
 DOCTOR_KEYS: Mapping[str, str] = {
-    "subject": "What the finding is about: the cluster, a node group, a model or a pod.",
+    "subject": "The subject of the finding: the cluster, a node group, a model or a pod.",
     "severity": "`ok`, `problem` or `unknown`.",
     "title": "The finding in one sentence.",
-    "evidence": "What it rests on; empty where the title says all.",
-    "remedy": "What to do; empty where there is nothing to do.",
-    "code": "A name of the cause that does not change; empty where it has none.",
+    "evidence": "The evidence. Empty if the title is enough.",
+    "remedy": "The fix. Empty if there is nothing to do.",
+    "code": "A stable name of the cause. Empty if there is none.",
 }
-"""Of each finding: `doctor --json` prints a list."""
+"""For each finding. `doctor --json` prints a list."""
 
 LEFTOVERS_KEYS: Mapping[str, str] = {
     "name": "The project and the stack, `<project>-<stack>`.",
     "region": "The AWS region that was searched.",
     "account": "The AWS account that was searched.",
-    "in_use": "Why the stack counts as in use; null where it does not.",
-    "clean": "Whether nothing is left and everything could be asked.",
+    "in_use": "Why the resources are still in use, or null if they are not.",
+    "clean": "Whether nothing is left and all kinds could be listed.",
     "left": (
-        "The resources that AWS still holds: a list of `kind`, `id`, `why` (the tag or name that makes it the "
-        "stack's), `remark`, `usd_per_hour`, `usd_per_month` and `commands` (that remove it)."
+        "The remaining resources: a list of `kind`, `id`, `why` (the tag or name that identifies it as the stack's), "
+        "`remark`, `usd_per_hour`, `usd_per_month` and `commands` (that remove it)."
     ),
     "in_the_way": (
-        "What others have in the stack's VPC: a list of `vpc`, `kind`, `id`, `made_by` and `commands`. EC2 deletes the "
-        "VPC only after it."
+        "Resources of others in the stack's VPC, which must be removed before the VPC: a list of `vpc`, `kind`, `id`, "
+        "`made_by` and `commands`."
     ),
-    "going_by_themselves": "What AWS removes by itself, such as a key in its waiting period: as `left`.",
-    "not_asked": "What could not be asked: a list of `kind` and `reason`.",
+    "going_by_themselves": "Resources that AWS removes automatically, such as a key in its waiting period. Same keys "
+    "as `left`.",
+    "not_asked": "The kinds that could not be listed: a list of `kind` and `reason`.",
     "usd_per_hour_at_least": "The known price of these resources, in US dollars per hour.",
     "usd_per_month_at_least": "The known price of these resources, in US dollars per month.",
     "price_region": "The region of the prices.",
@@ -122,8 +124,8 @@ PINS_KEYS: Mapping[str, str] = {
     "stack": "The stack's name.",
     "kubernetes_version": "The Kubernetes minor version that the pins are for.",
     "pins": (
-        "A list of `key` (of the stack file), `this_release`, `stack_file`, `offered` (null where not known), `moves` "
-        "(whether the offer differs from what runs), `written` and `remark`."
+        "A list of `key` (in the stack file), `this_release`, `stack_file`, `offered` (null if unknown), `moves` "
+        "(whether `offered` differs from the version in use), `written` and `remark`."
     ),
-    "not_asked": "Why AWS could not be queried; null where it could.",
+    "not_asked": "Why AWS could not be queried, or null if it could.",
 }

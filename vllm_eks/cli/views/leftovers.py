@@ -1,4 +1,4 @@
-"""Leftovers for people, and as one JSON object."""
+"""Leftovers as text, and as one JSON object."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,37 +9,37 @@ from vllm_eks.cli.views.screen import Table, table
 from vllm_eks.leftovers.found import Found, Leftovers
 from vllm_eks.leftovers.prices import REGION, UnitPrice
 
-COLUMNS = ("kind", "id", "USD/h", "USD/month", "belongs to the stack by")
+COLUMNS = ("kind", "id", "USD/h", "USD/month", "identified by")
 
 
 def show_leftovers(leftovers: Leftovers, out: Console) -> None:
-    """Print what is left, why, what it costs, how to remove it, and what could not be asked."""
+    """Print the remaining resources with reason, cost and removal commands, and the kinds that could not be listed."""
     if leftovers.in_use:
         _line(out, leftovers.in_use)
     _line(out, _summary(leftovers))
     if leftovers.left:
         out.print()
         out.print(_table(leftovers.left, out))
-        _line(out, "\nTo delete them, in this order (vllm-eks does not run these commands):")
+        _line(out, "\nTo delete them, run these commands in this order (vllm-eks does not run them):")
         for one in leftovers.left:
             for command in leftovers.commands(one):
                 _line(out, f"  {command}")
     for line in _in_the_way(leftovers):
         _line(out, line)
     for one in leftovers.going:
-        _line(out, f"\nAWS deletes by itself: {one.kind} {one.id} ({one.text})")
+        _line(out, f"\nAWS deletes automatically: {one.kind} {one.id} ({one.text})")
     if leftovers.not_asked:
-        _line(out, "\nSome kinds could not be read, so more may be left:")
+        _line(out, "\nSome kinds could not be listed, so more may be left:")
         for kind, reason in leftovers.not_asked.items():
-            _line(out, f"  {kind}: not asked: {reason}")
+            _line(out, f"  {kind}: {reason}")
     if leftovers.left:
-        _line(out, f"\nPrices of {REGION}, on demand, without charges by use; - is free, ? is unknown.")
+        _line(out, f"\nOn-demand prices of {REGION}, without usage-based charges. - means free, ? means unknown.")
         for price in leftovers.prices:
             _line(out, f"  {price.text}")
 
 
 def leftovers_json(leftovers: Leftovers) -> dict[str, Any]:
-    """Return the whole as one object: its keys are a contract, others may be added, none goes away."""
+    """Return one JSON object. Its keys are a contract: keys may be added, but not removed."""
     return {
         "name": leftovers.name,
         "region": leftovers.region,
@@ -68,7 +68,7 @@ def leftovers_json(leftovers: Leftovers) -> dict[str, Any]:
 
 def _in_the_way(leftovers: Leftovers) -> Iterator[str]:
     if leftovers.in_the_way:
-        yield "\nNot the stack's, but in its VPC. EC2 deletes the VPC only after them:"
+        yield "\nResources of others in the stack's VPC, which must be removed before the VPC:"
     for one in leftovers.in_the_way:
         yield f"  {one.kind} {one.id} in {one.vpc}: {one.made_by}"
         for command in leftovers.commands(one):
@@ -81,7 +81,7 @@ def _summary(leftovers: Leftovers) -> str:
         are = "resource is" if len(leftovers.left) == 1 else "resources are"
         return f"{where}: {len(leftovers.left)} {are} left, at {_total(leftovers)}."
     if leftovers.not_asked:
-        return f"{where}: nothing was found, but some kinds could not be read."
+        return f"{where}: nothing was found, but some kinds could not be listed."
     return f"{where}: nothing is left."
 
 

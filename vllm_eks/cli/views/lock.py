@@ -1,4 +1,4 @@
-"""A lock file for people: bytes by part, and what is odd about them."""
+"""A lock file as text: bytes by part, and warnings."""
 
 from pathlib import Path
 from typing import Any, TextIO
@@ -8,30 +8,30 @@ from vllm_eks.planner.models.tensors import SortedTensors
 from vllm_eks.planner.units import gib
 
 
-def show_lock_warnings(found: SortedTensors, said_bytes: int | None, held_bytes: int, stream: TextIO) -> None:
-    """Print what a reader of the lock file should know of its numbers.
+def show_lock_warnings(found: SortedTensors, index_bytes: int | None, header_bytes: int, stream: TextIO) -> None:
+    """Print warnings about the numbers in a lock file.
 
     Args:
         found: The tensors, sorted into parts.
-        said_bytes: The bytes that the index names; None: there is no index.
-        held_bytes: The bytes that the headers name.
-        stream: Where the lines go.
+        index_bytes: The size according to the index, or None without an index.
+        header_bytes: The size according to the headers.
+        stream: The output.
     """
-    if said_bytes is not None and said_bytes != held_bytes:
+    if index_bytes is not None and index_bytes != header_bytes:
         print(
-            f"warning: the index says {said_bytes:,} bytes, the headers {held_bytes:,}: the headers are used",
+            f"warning: the index has {index_bytes:,} bytes and the headers {header_bytes:,}: using the headers",
             file=stream,
         )
     if found.unknown:
         names = ", ".join(found.unknown[:3]) + (", ..." if len(found.unknown) > 3 else "")
         print(
-            f"warning: {len(found.unknown)} tensors of unknown modules count in full on every rank: {names}",
+            f"warning: {len(found.unknown)} tensors of unknown modules are counted in full on every rank: {names}",
             file=stream,
         )
 
 
 def show_lock(document: dict[str, Any], before: str | None, found: SortedTensors, path: Path) -> None:
-    """Print what a lock file holds and where it is; `before` is the commit that it had before."""
+    """Print the content and path of a lock file. `before` is the commit in the previous file."""
     out, parts = console(), document["parts"]
     commit = document["revision"]
     moved = f" (was {before})" if before and before != commit else ""
@@ -51,6 +51,6 @@ def show_lock(document: dict[str, Any], before: str | None, found: SortedTensors
 
 
 def _short(path: Path) -> Path:
-    """Return a path as a person writes it: relative where the file is below the working folder."""
+    """Return a short path, relative if the file is below the working folder."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,4 +1,4 @@
-"""The models of a stack: each plan in full where there are few, a table where there are more."""
+"""The models of a stack: a full plan for each if there are few, or else a table."""
 
 import re
 from collections import defaultdict
@@ -12,20 +12,20 @@ from vllm_eks.planner.engine.startup import HUGGING_FACE
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.preview.recording import Recording
 
-MOST_IN_FULL = 2
-"""Models whose plan and GPUs are shown in full."""
-MOST_NAMES = 3
+MAX_IN_FULL = 2
+"""Maximum number of models whose plan and GPUs are shown in full."""
+MAX_NAMES = 3
 COMMIT = re.compile(r"[0-9a-f]{40}")
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 def show_models(recording: Recording, out: Console) -> None:
-    """Print the plan of every model."""
+    """Print the plans of all models."""
     fleet = recording.fleet
-    if len(fleet) > MOST_IN_FULL:
+    if len(fleet) > MAX_IN_FULL:
         out.print(_table(fleet, out))
-        say(out, "TP: GPUs of one node that share each layer; PP: stages of layers. USD/h: the GPU nodes.")
-        say(out, "One plan in full: vllm-eks plan MODEL --instance-type TYPE")
+        say(out, "TP: GPUs in one node that share each layer. PP: pipeline stages. USD/h: price of the GPU nodes.")
+        say(out, "For a full plan: vllm-eks plan MODEL --instance-type TYPE")
     else:
         for name, nodes in fleet.items():
             _show_one(name, nodes, out)
@@ -34,7 +34,7 @@ def show_models(recording: Recording, out: Console) -> None:
 
 
 def _show_one(name: str, nodes: GpuNodes, out: Console) -> None:
-    say(out, f"[{name}]" + (" parked: no node runs" if nodes.parked else ""))
+    say(out, f"[{name}]" + (" parked: no nodes run" if nodes.parked else ""))
     for line in summary_lines(nodes.plan):
         say(out, line, hang=HANG)
     out.print()
@@ -74,7 +74,7 @@ def _notes(fleet: Mapping[str, GpuNodes]) -> Iterable[str]:
 
 
 def _unpinned(recording: Recording) -> Iterable[str]:
-    """Yield which models follow a branch of their repository, so that two starts may load different weights."""
+    """Yield the models without a pinned commit, because two starts may load different weights."""
     revisions = {
         one.inputs["name"]: one.inputs["values"]["model"].get("revision")
         for one in recording.of_type(RELEASE)
@@ -87,11 +87,11 @@ def _unpinned(recording: Recording) -> Iterable[str]:
     ]
     if names:
         yield (
-            f"note on {_named(names)}: no commit is pinned, so each start on a new node downloads the newest one of "
-            "the model's repository: set revision, or run vllm-eks lock ORGANIZATION/NAME"
+            f"note on {_named(names)}: no commit is pinned, so each start on a new node downloads the newest commit "
+            f"of the model's repository: set revision, or run vllm-eks lock ORGANIZATION/NAME"
         )
 
 
 def _named(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more

@@ -1,4 +1,4 @@
-"""Pins as a table for people, and as one JSON object."""
+"""Pins as text, and as one JSON object."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,9 +8,9 @@ from vllm_eks.pins.pinned import Pin
 
 
 def show_pins(pins: Sequence[Pin], version: str, written: Sequence[str], file_name: str, not_asked: str) -> None:
-    """Print the pins, what of them was written, and why AWS could not be queried."""
+    """Print the pins, which of them were written, and why AWS could not be queried."""
     out = console()
-    print(f"Pins for Kubernetes {version}: of this release, in {file_name}, and the newest that AWS offers.\n")
+    print(f"Pins for Kubernetes {version}: in this release, in {file_name}, and the newest in AWS.\n")
     rows = table(out, "pin", "this release", "stack file", "offered", "remark")
     for pin in pins:
         remark = f"written; {pin.remark}".rstrip("; ") if pin.key in written else pin.remark
@@ -19,11 +19,11 @@ def show_pins(pins: Sequence[Pin], version: str, written: Sequence[str], file_na
     if not_asked:
         print(f"\nAWS could not be queried: {not_asked}")
     if written:
-        print(f"\n{len(written)} written into {file_name}. docs/how-to/edits.md lists the effects; run pulumi preview")
+        print(f"\n{len(written)} written to {file_name}. docs/how-to/edits.md lists the effects; run pulumi preview")
 
 
 def pins_json(pins: Sequence[Pin], version: str, stack: str, written: Sequence[str]) -> dict[str, Any]:
-    """Return the whole as one object: its keys are a contract, others may be added, none goes away."""
+    """Return one JSON object. Its keys are a contract: keys may be added, but not removed."""
     return {
         "stack": stack,
         "kubernetes_version": version,

@@ -1,4 +1,4 @@
-"""A plan for people: the sum of one GPU's memory as a table, and every GPU of every node as a bar."""
+"""A plan as text: the memory of one GPU as a table, and all GPUs of all nodes as bars."""
 
 from typing import TextIO
 
@@ -17,12 +17,12 @@ from vllm_eks.planner.search.vllm_args import vllm_args
 from vllm_eks.planner.units import gib
 
 HANG = 15
-"""Where the text of a head line begins, behind its name."""
-MOST_BAR_CELLS, FEWEST_BAR_CELLS = 44, 16
+"""The column where the text of a header line begins, after its name."""
+MAX_BAR_CELLS, MIN_BAR_CELLS = 44, 16
 COLUMNS_BESIDE_BAR = 58
-"""Branches of the topology, the GPU's number and its figures."""
+"""Width of the topology's branches, the GPU's number and its numbers."""
 
-# (letter, style of its cells, what it is). The letters tell the parts apart; colour only helps.
+# (letter, style of its cells, name). The letters distinguish the parts. Colour is only a help.
 SEGMENTS = (
     ("W", "white on blue", "weights"),
     ("A", "black on yellow", "activations"),
@@ -33,7 +33,7 @@ SEGMENTS = (
 
 
 def show_plan(plan: Plan, *, region: str, out: Console | None = None) -> None:
-    """Print a plan that fits; `region` is the one whose zones are named."""
+    """Print a plan that fits. `region` is the region of the printed zones."""
     out = out or console()
     layout = plan.layout
     if layout is None:
@@ -58,14 +58,14 @@ def _quoted(argument: str) -> str:
 
 
 def summary_lines(plan: Plan) -> list[str]:
-    """Return the head of a plan: layout, room, price, start."""
+    """Return the summary of a plan: layout, KV cache, price, start."""
     layout, options, instance = plan.layout, plan.options, plan.instance
     if plan.stated:
         return stated_lines(plan, plan.stated, price(plan))
     if layout is None:
         return []
     replicas = f", {plan.replicas} replicas" if plan.replicas > 1 else ""
-    stages = "stages of layers, one a node" if plan.nodes_per_replica > 1 else "all layers on one node"
+    stages = "pipeline stages, one per node" if plan.nodes_per_replica > 1 else "all layers on one node"
     version = ".".join(map(str, options.version))
     low, high = plan.kv_cache_tokens_range
     return [
@@ -73,11 +73,11 @@ def summary_lines(plan: Plan) -> list[str]:
         f"{verdict_text(plan)}",
         f"  layout       TP={layout.tensor_parallel_size} (GPUs that share each layer), "
         f"PP={layout.pipeline_parallel_size} ({stages}){replicas}",
-        f"  KV cache     {plan.kv_cache_tokens:,} tokens a replica ({low:,} to {high:,}): {plan.max_concurrency:g} "
+        f"  KV cache     {plan.kv_cache_tokens:,} tokens per replica ({low:,} to {high:,}): {plan.max_concurrency:g} "
         f"requests of {options.max_model_len:,} tokens at once (vLLM {version})",
-        f"  context      {options.max_model_len:,} tokens planned; by the low estimate this layout allows up to "
+        f"  context      {options.max_model_len:,} tokens planned; by the low estimate this layout supports up to "
         f"{plan.largest_context_tokens:,}",
-        f"  margin       {gib(plan.margin_bytes):.2f} GiB a GPU beyond one such request, by the low estimate",
+        f"  margin       {gib(plan.margin_bytes):.2f} GiB per GPU beyond one such request, by the low estimate",
         f"  start        {plan.startup.budget_seconds:,} s budget from scheduled pod to first token",
         f"  price        {price(plan)}",
     ]
@@ -91,13 +91,15 @@ def verdict_text(plan: Plan) -> str:
 
 
 def advice_lines(plan: Plan, region: str) -> list[str]:
-    """Return what helps to choose between types: the estimated throughput, the zones, the steps of the start."""
+    """Return information for choosing between types: the estimated throughput, the zones, and the steps of a start."""
     lines: list[str] = []
     estimate = plan.roofline
     if estimate:
-        rate = f"{estimate.tokens_per_second:,.0f} tokens/s a replica with {estimate.running_requests} requests running"
+        rate = (
+            f"{estimate.tokens_per_second:,.0f} tokens/s per replica with {estimate.running_requests} running requests"
+        )
         cost = plan.usd_per_million_tokens
-        price_text = f", ${cost:.2f} a million" if cost is not None else ""
+        price_text = f", ${cost:.2f} per million" if cost is not None else ""
         lines.append(f"  roofline     {rate}{price_text} (an estimate from memory bandwidth and interconnect)")
     zones = plan.instance.zone_ids.get(region)
     if plan.instance.zone_ids:
@@ -116,7 +118,7 @@ def advice_lines(plan: Plan, region: str) -> list[str]:
 
 
 def price(plan: Plan) -> str:
-    """Return the price of the GPU nodes, with where it is from."""
+    """Return the price of the GPU nodes, and its source."""
     source = instance_price_source(plan.instance)
     if plan.usd_per_hour is None:
         return f"of one {plan.instance.type}: {source}"
@@ -124,15 +126,15 @@ def price(plan: Plan) -> str:
 
 
 def usd(amount: float | None) -> str:
-    """Return an amount, or that its price is unknown."""
+    """Return an amount in dollars, or that the price is unknown."""
     return "an unknown price" if amount is None else f"${amount:,.2f}"
 
 
 def memory_table(layout: Layout, out: Console) -> Table:
-    """Return the sum of one GPU of the tightest stage, line by line, so that a reader can redo it."""
+    """Return the memory of one GPU of the tightest stage, line by line, so that a reader can check it."""
     stage = layout.tightest
     where = f"stage {stage.index + 1} of {layout.pipeline_parallel_size}" if layout.pipeline_parallel_size > 1 else ""
-    columns = ("GiB", "low", "high", "one GPU" + (f" of {where}, the tightest" if where else ""), "rule")
+    columns = ("GiB", "low", "high", "one GPU" + (f" on {where}, the tightest" if where else ""), "rule")
     made = table(out, *columns, right=frozenset(columns[:3]))
     made.add_row(
         f"{gib(stage.budget_bytes):.2f}", "", "", "budget", f"utilization x {gib(stage.total_bytes):.2f} GiB reported"
@@ -152,7 +154,7 @@ def _figures(size: Range, sign: str = "") -> tuple[str, str, str]:
 def _kv_rule(stage: Stage) -> str:
     cache = stage.cache
     groups = f", {len(cache.groups)} groups of layers" if len(cache.groups) > 1 else ""
-    return f"{stage.kv_bytes_per_token:,} B a token a GPU, blocks of {cache.block_tokens} tokens{groups}"
+    return f"{stage.kv_bytes_per_token:,} B per token and GPU, blocks of {cache.block_tokens} tokens{groups}"
 
 
 def show_gpus(plan: Plan, out: Console) -> None:
@@ -166,7 +168,7 @@ def show_gpus(plan: Plan, out: Console) -> None:
 
 
 def legend() -> Text:
-    """Return what the parts of a bar mean."""
+    """Return the legend of the bars."""
     made = Text()
     for letter, style, name in SEGMENTS:
         made.append(letter, style=style)
@@ -175,7 +177,7 @@ def legend() -> Text:
 
 
 def node_contents(plan: Plan, node: int) -> str:
-    """Return which part of which replica a node holds; nodes are counted from 0 over all replicas."""
+    """Return which part of which replica is on a node. Nodes are counted from 0 over all replicas."""
     layout = plan.layout
     if layout is None:
         return "memory unknown" if plan.stated else ""
@@ -186,7 +188,7 @@ def node_contents(plan: Plan, node: int) -> str:
 
 
 def gpu_lines(plan: Plan, node: int, out: Console) -> list[Text]:
-    """Return a line for each GPU of a node: its memory as a bar, or that it is idle."""
+    """Return a line for each GPU of a node: a bar of its memory, or that it is idle."""
     layout = plan.layout
     if layout is None:
         return []
@@ -207,21 +209,21 @@ def gpu_lines(plan: Plan, node: int, out: Console) -> list[Text]:
 
 
 def _stages_on(plan: Plan, layout: Layout, node: int) -> tuple[Stage, ...]:
-    """Return the stages that a node holds: all of a replica, or the one of its place in the group."""
+    """Return the stages on a node: all of a replica, or the one for its place in the group."""
     if plan.nodes_per_replica == 1:
         return layout.stages
     return (layout.stages[node % plan.nodes_per_replica],)
 
 
 def stage_contents(stage: Stage, layout: Layout) -> str:
-    """Return which layers a stage holds."""
+    """Return the layers of a stage."""
     last = stage.first_layer + stage.layers - 1
     ends = [name for name, there in (("embedding", stage.index == 0), ("head", stage is layout.stages[-1])) if there]
     return f"layers {stage.first_layer}-{last}" + (f", {', '.join(ends)}" if ends else "")
 
 
 def bar(stage: Stage, out: Console) -> Text:
-    """Return one GPU's memory as a bar and its KV cache in GiB."""
+    """Return one GPU's memory as a bar, and its KV cache in GiB."""
     sizes = (
         stage.loaded_bytes,
         stage.activations.size_bytes,
@@ -229,7 +231,7 @@ def bar(stage: Stage, out: Console) -> Text:
         max(0.0, stage.kv_cache_bytes),
         stage.total_bytes - stage.budget_bytes,
     )
-    cells = max(FEWEST_BAR_CELLS, min(MOST_BAR_CELLS, out.width - COLUMNS_BESIDE_BAR))
+    cells = max(MIN_BAR_CELLS, min(MAX_BAR_CELLS, out.width - COLUMNS_BESIDE_BAR))
     made, begun, drawn = Text(), 0.0, 0
     for (letter, style, _), size in zip(SEGMENTS, sizes, strict=True):
         begun += size
@@ -241,7 +243,7 @@ def bar(stage: Stage, out: Console) -> Text:
 
 
 def show_refusal(plan: Plan, stream: TextIO) -> None:
-    """Print every layout tried with its numbers, and what would work instead."""
+    """Print all layouts that were tried with their numbers, and suggestions."""
     out = console(stream)
     say(out, f"{plan.model.id} does not fit {plan.instance.type}:")
     for line in refusal_lines(plan):

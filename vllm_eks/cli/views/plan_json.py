@@ -1,4 +1,4 @@
-"""The `--json` object of a plan: its keys are a contract, others may be added, none goes away."""
+"""The `--json` object of a plan. Its keys are a contract: keys may be added, but not removed."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def model_json(model: ModelFacts) -> dict[str, Any]:
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    """Return the whole object. Memory is that of the tightest rank; the middle four sum to the budget."""
+    """Return the whole object. Memory is that of the tightest rank. The middle four values add up to the budget."""
     layout, stage, sizes = plan.layout, plan.layout.tightest if plan.layout else None, plan.sizes
     return {
         "model": model_json(plan.model),
@@ -80,7 +80,8 @@ def _memory(stage: Stage) -> dict[str, float]:
     return {
         "total_gib": gib(stage.total_bytes),
         "budget_gib": gib(stage.budget_bytes),
-        # With the rotary tables, as vLLM logs what the loaded model takes; memory_terms has them apart.
+        # Includes the rotary tables, like the size that vLLM logs for the loaded model. memory_terms lists them
+        # separately.
         "weights_gib": gib(stage.loaded_bytes),
         "activations_gib": gib(stage.activations.size_bytes),
         "overhead_gib": gib(stage.overhead_bytes),
@@ -90,7 +91,7 @@ def _memory(stage: Stage) -> dict[str, float]:
 
 
 def _term(term: Term) -> dict[str, Any]:
-    """Return one line of the sum, so that a reader can redo it."""
+    """Return one term of the sum, so that a reader can check it."""
     return {
         "name": term.name,
         "gib": gib(term.bytes.best),

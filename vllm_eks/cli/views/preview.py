@@ -1,4 +1,4 @@
-"""The preview for people: the answer first, then the plan, the topology, the price and the checks."""
+"""The preview as text: the answer first, then the plan, the topology, the costs and the checks."""
 
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,13 @@ from vllm_eks.cli.views.topology import topology
 from vllm_eks.preview.recording import Recording
 
 if TYPE_CHECKING:
-    from vllm_eks.cli.preview import Wanted
+    from vllm_eks.cli.preview import PreviewOptions
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
-def show(recording: Recording, stack: str, out: Console, wanted: "Wanted") -> None:
-    """Print the preview; of a refused stack the answer alone."""
+def show(recording: Recording, stack: str, out: Console, wanted: "PreviewOptions") -> None:
+    """Print the preview. For a refused stack, print only the answer and the reasons."""
     say(out, answer(recording).line)
     if recording.refusal:
         return
@@ -45,7 +45,7 @@ def show(recording: Recording, stack: str, out: Console, wanted: "Wanted") -> No
     show_checks(recording, out)
     out.print()
     count = sum(one.is_custom for one in recording.registrations)
-    say(out, f"{count} resources. To see them: --resources; the Helm values: --values; for scripts: --json.")
+    say(out, f"{count} resources. --resources lists them, --values prints the Helm values, --json is for scripts.")
 
 
 def _part(out: Console, title: str) -> None:
@@ -58,5 +58,6 @@ def _show_values(recording: Recording, out: Console) -> None:
         values = release.inputs.get("values")
         if values:
             say(out, f"# {release.inputs['name']} ({release.inputs['chart']})")
-            # Names of Secrets are in the values, their contents never; a secret path would be a fault of ours.
+            # The values contain names of Secrets, but never their content. A secret path would be an error in the
+            # program.
             out.print(yaml.safe_dump(values, width=1000).rstrip(), markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""One line that answers: may I run `pulumi up`?"""
+"""One line that answers: can I run `pulumi up`?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from vllm_eks.planner.hardware.prices import partition
 from vllm_eks.planner.search.cost import known_usd, total_usd
 from vllm_eks.preview.recording import Recording
 
-MOST_NAMES = 3
-"""Names that are said before the rest is counted."""
+MAX_NAMES = 3
+"""Maximum number of names to print before the rest is counted."""
 Verdict = Literal["yes", "not_yet", "no"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """May I run `pulumi up`?"""
+    """The answer to: can I run `pulumi up`?"""
 
     verdict: Verdict
-    """`yes`: when the account allows it. `not_yet`: something is to be set first. `no`: a check refuses the stack."""
+    """`yes` if the account allows it, `not_yet` if something must be set first, or `no` if a check failed."""
     line: str
 
 
 def answer(recording: Recording) -> Answer:
-    """Return the answer, with what is built, what it costs and what stays open."""
+    """Return the answer, with what is created, the price and the open questions."""
     failed = [check for check in recording.checks if check.status == "failed"]
     if recording.refusal:
         more = f" ({len(failed)} checks failed)" if len(failed) > 1 else ""
@@ -42,13 +42,13 @@ def answer(recording: Recording) -> Answer:
 
 
 def warnings_of(recording: Recording) -> list[str]:
-    """Return every warning of the checks, the plans and Pulumi's log, in that order."""
+    """Return all warnings of the checks, the plans and Pulumi's log, in that order."""
     checks = [f"{check.subject}: {check.text}" for check in recording.checks if check.status == "warning"]
     return checks + [line.text for line in recording.log if line.severity in ("warning", "error")]
 
 
 def grouped_warnings(recording: Recording) -> list[tuple[str, str]]:
-    """Return every warning once, with the subjects it is about; those of Pulumi's log have none."""
+    """Return each warning once, with its subjects. Warnings of Pulumi's log have none."""
     about: dict[str, list[str]] = {}
     for check in recording.checks:
         if check.status == "warning":
@@ -58,13 +58,13 @@ def grouped_warnings(recording: Recording) -> list[tuple[str, str]]:
 
 
 def named(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+    """Return the first names, and the number of the others."""
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more
 
 
 def questions(checks: Sequence[Check]) -> list[Check]:
-    """Return what only the account can answer."""
+    """Return the checks that need the account."""
     return [check for check in checks if check.status == "unknown" and check.subject != OPEN_QUESTION]
 
 
@@ -93,7 +93,7 @@ def _price(recording: Recording) -> str:
 
 
 def _in_reference_region(recording: Recording) -> str:
-    """Return what the GPU nodes cost in the reference region, where that says anything about the stack's own."""
+    """Return the price of the GPU nodes in the reference region, if that says anything about the stack's own region."""
     prices = [
         nodes.total * nodes.plan.instance.usd_per_hour_by_region.get(REFERENCE_REGION, nan)
         for nodes in recording.fleet.values()
@@ -112,7 +112,7 @@ def _open(recording: Recording) -> str:
         )
         if found
     ]
-    return f"; {', '.join(left).replace('questions', 'questions only your account can answer')}" if left else ""
+    return f"; {', '.join(left).replace('questions', 'checks that need your account')}" if left else ""
 
 
 def _number(count: int, what: str) -> str:

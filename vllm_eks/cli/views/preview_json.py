@@ -1,4 +1,4 @@
-"""The `--json` object of a preview: its keys are a contract, others may be added, none goes away."""
+"""The `--json` object of a preview. Its keys are a contract: keys may be added, but not removed."""
 
 from collections import Counter
 from typing import Any
@@ -12,7 +12,7 @@ from vllm_eks.preview.recording import Recording
 
 
 def preview_json(recording: Recording, stack: str) -> dict[str, Any]:
-    """Return the whole object. Of a refused stack, `resources` is empty and nothing of the price is infrastructure."""
+    """Return the whole object. For a refused stack, `resources` is empty and the price includes no infrastructure."""
     said = answer(recording)
     return {
         "stack": stack,

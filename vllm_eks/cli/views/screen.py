@@ -1,4 +1,4 @@
-"""One console for people: colours on a terminal, plain text in pipes, and every value at any width."""
+"""The console: colours on a terminal, plain text in pipes, and complete values at any width."""
 
 import sys
 import textwrap
@@ -10,18 +10,18 @@ from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 PIPE_COLUMNS = 160
-"""Width where there is no terminal to ask."""
+"""Width if the output is not a terminal."""
 
 GAP = 2
 """Spaces between two columns."""
 INDENT = 4
-"""Of what continues on the next line."""
-LEAST_PROSE = 32
-"""Narrowest last column of a table; where less is left, the column gets lines of its own."""
+"""Indentation of continued lines."""
+MIN_PROSE_COLUMNS = 32
+"""Minimum width of a table's last column. With less space, the column gets its own lines."""
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """Return a console on a stream (standard output by default)."""
+    """Return a console for a stream (standard output by default)."""
     target = stream if stream is not None else sys.stdout
     return Console(
         file=target,
@@ -33,7 +33,7 @@ def console(stream: TextIO | None = None) -> Console:
 
 
 def say(out: Console, text: str | Text, *, hang: int = INDENT) -> None:
-    """Print one line. A terminal gets it broken between words, further lines indented; a pipe gets it whole."""
+    """Print one line. A terminal gets it wrapped between words with further lines indented, and a pipe unwrapped."""
     line = Text(text) if isinstance(text, str) else text
     if not out.is_terminal:
         out.print(line, soft_wrap=True)
@@ -45,22 +45,22 @@ def say(out: Console, text: str | Text, *, hang: int = INDENT) -> None:
 
 
 def table(out: Console, *columns: str, right: frozenset[str] = frozenset()) -> "Table":
-    """Return an empty table; `right` names the columns that hold numbers."""
+    """Return an empty table. `right` has the columns with numbers."""
     return Table(columns, right, width=out.width if out.is_terminal else None)
 
 
 class Table:
-    """Rows under headings. Where a row is wider than the screen, it goes on in the next line: no value is dropped."""
+    """A table. A row that is wider than the screen continues on the next line, so that no value is dropped."""
 
     def __init__(self, columns: Sequence[str], right: frozenset[str], *, width: int | None) -> None:
         self._columns = tuple(columns)
         self._right = right
         self._width = width
-        """Of the screen; None: no limit."""
+        """Width of the screen, or None for no limit."""
         self._rows: list[tuple[str, ...]] = []
 
     def add_row(self, *cells: str) -> None:
-        """Add a row: a plain text for each column."""
+        """Add a row with a plain text for each column."""
         self._rows.append(cells)
 
     def __rich_console__(self, out: Console, options: ConsoleOptions) -> Iterator[Text]:
@@ -74,15 +74,15 @@ class Table:
                 yield Text(line, no_wrap=True)
 
     def _blocks(self, widths: list[int]) -> list[list[int]]:
-        """Return which columns stand in the first line of a row, which in the second, and so on.
+        """Return the columns of each line of a row.
 
-        Narrows `widths` to what the screen has for a column alone in its line.
+        Reduces `widths` to the screen's width for a column that is alone on its line.
         """
         every = list(range(len(widths)))
         if self._width is None:
             return [every]
         left_for_prose = self._width - sum(widths[:-1]) - GAP * (len(widths) - 1)
-        if left_for_prose >= min(widths[-1], LEAST_PROSE):
+        if left_for_prose >= min(widths[-1], MIN_PROSE_COLUMNS):
             widths[-1] = min(widths[-1], left_for_prose)
             return [every]
         blocks: list[list[int]] = [[]]
@@ -115,7 +115,7 @@ def _width(cell: str) -> int:
 
 
 def _wrapped(cell: str, width: int) -> list[str]:
-    """Return a cell's lines, broken between words; a word longer than the column is broken too, never cut."""
+    """Return a cell's lines, wrapped between words. A word longer than the column is split, never cut."""
     lines: list[str] = []
     for line in cell.splitlines() or [""]:
         lines += textwrap.wrap(line, max(1, width), break_on_hyphens=False) if cell_len(line) > width else [line]

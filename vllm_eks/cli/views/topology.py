@@ -1,4 +1,4 @@
-"""The network, its zones, their nodes and the GPUs of each, as a picture drawn from what was registered."""
+"""A picture of the network, its zones, their nodes and GPUs, drawn from the registrations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from vllm_eks.cli.views.models import MOST_IN_FULL
+from vllm_eks.cli.views.models import MAX_IN_FULL
 from vllm_eks.cli.views.plan import gpu_lines, legend, node_contents
 from vllm_eks.preview.mock_cloud import CLUSTER_COMPONENT, Registration
 from vllm_eks.preview.recording import Recording
@@ -23,7 +23,7 @@ MODEL_LABEL = "vllm-eks/model"
 
 @dataclass(frozen=True)
 class Subnet:
-    """One subnet of the picture."""
+    """A subnet in the picture."""
 
     zone: str
     id: str
@@ -31,7 +31,7 @@ class Subnet:
 
 
 def topology(recording: Recording, out: Console) -> Tree:
-    """Return the picture: control plane, ways in and out, VPC, zones, subnets, node groups, nodes, GPUs."""
+    """Return the picture: control plane, gateways, VPC, zones, subnets, node groups, nodes and GPUs."""
     root = Tree(Text(f"region {recording.region}", style="bold"))
     for line in _control_plane(recording):
         root.add(Text(line))
@@ -52,7 +52,7 @@ def topology(recording: Recording, out: Console) -> Tree:
                         _add_group(node, group, recording, out)
     for line in _clients(recording):
         root.add(Text(line))
-    if len(recording.fleet) <= MOST_IN_FULL:
+    if len(recording.fleet) <= MAX_IN_FULL:
         root.add(legend())
     return root
 
@@ -60,11 +60,14 @@ def topology(recording: Recording, out: Console) -> Tree:
 def _control_plane(recording: Recording) -> Iterator[str]:
     made = recording.of_type(CLUSTER_COMPONENT)
     if not made:
-        yield "EKS control plane: an existing one"
+        yield "EKS control plane: existing"
     for one in made:
         callers: Sequence[str] = one.inputs.get("publicAccessCidrs") or []
         reach = f"{', '.join(callers)} and the VPC" if callers else "the VPC only"
-        yield f"EKS control plane {one.inputs['name']}, Kubernetes {one.inputs['version']}: its API is open to {reach}"
+        yield (
+            f"EKS control plane {one.inputs['name']}, Kubernetes {one.inputs['version']}: its API can be reached from "
+            f"{reach}"
+        )
 
 
 def _ways_out(recording: Recording) -> Iterator[str]:
@@ -87,8 +90,11 @@ def _system_nodes(recording: Recording, zone_of: Mapping[str, str]) -> Iterator[
 def _clients(recording: Recording) -> Iterator[str]:
     """Yield how a request reaches each model."""
     models: Mapping[str, Mapping[str, str]] = recording.outputs.get("models") or {}
-    if len(models) > MOST_IN_FULL:
-        yield "clients in the cluster call http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1, NAME being the model's"
+    if len(models) > MAX_IN_FULL:
+        yield (
+            "clients in the cluster call http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1, where NAME is the "
+            "model's name"
+        )
         return
     for name, model in models.items():
         yield f"clients in the cluster call {model['endpoint']} -> the first pod of each replica of {name}"
@@ -124,7 +130,7 @@ def _add_group(branch: Tree, group: Registration, recording: Recording, out: Con
         branch.add(Text(f"{model}: parked, {share.nodes_per_zone} x {instance_type} when it runs", style="bold"))
         return
     drawn = branch.add(Text(f"{model}: {count} x {instance_type}, {nodes.kind}", style="bold"))
-    if len(recording.fleet) > MOST_IN_FULL:
+    if len(recording.fleet) > MAX_IN_FULL:
         return
     for index in range(count):
         node = drawn.add(Text(f"node {index + 1}  {node_contents(share, index)}"))

@@ -46,22 +46,22 @@ def checked_limits(value: dict[str, Any]) -> dict[str, Any]:
     for modality, limit in value.items():
         if modality not in MODALITIES:
             near = closest_name(modality, MODALITIES)
-            advice = f"did you mean {near}?" if near else f"write one of {', '.join(MODALITIES)}"
-            raise ValueError(f"{modality!r} is not a modality of vLLM: {advice}")
+            advice = f"did you mean {near}?" if near else f"use one of {', '.join(MODALITIES)}"
+            raise ValueError(f"{modality!r} is not a modality in vLLM: {advice}")
         sizes = limit if is_object(limit) else {"count": limit}
         if "count" not in sizes:
-            raise ValueError(f"{modality}: count is missing: give the most of them in a request")
+            raise ValueError(f"{modality}: count is missing: set the maximum number per request")
         for name, size in sizes.items():
             known = ("count", *MODALITIES[modality])
             if name not in known:
-                raise ValueError(f"{modality}: {name!r} is not one of its sizes: write {', '.join(known)}")
+                raise ValueError(f"{modality}: {name!r} is not one of its sizes: use {', '.join(known)}")
             least = 0 if name == "count" else 1
             if isinstance(size, bool) or not isinstance(size, int) or size < least:
                 where = modality if sizes is not limit else f"{modality}.{name}"
                 raise ValueError(f"{where}: {size!r} is not a whole number of {least} or more")
             if name == "count" and size > bounds.MOST_ITEMS:
                 most = bounds.MOST_ITEMS
-                raise ValueError(f"{modality}: {size} is too large: no request has as many, so write {most} or less")
+                raise ValueError(f"{modality}: {size} is too large: no request has so many, so set {most} or less")
     return value
 
 

@@ -63,7 +63,7 @@ def total_usd(parts: Sequence[CostPart]) -> float | None:
 
 def _gpu_nodes(name: str, nodes: GpuNodes) -> CostPart:
     instance = nodes.plan.instance
-    what = "parked: no node runs" if nodes.parked else f"{nodes.total} x {instance.type}"
+    what = "parked: no nodes run" if nodes.parked else f"{nodes.total} x {instance.type}"
     spot = ", on demand: spot is lower and varies" if nodes.capacity_type == SPOT else ""
     return CostPart(
         part=f"GPU nodes of {name}",

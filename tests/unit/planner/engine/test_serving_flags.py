@@ -71,7 +71,7 @@ def test_the_table_of_families_names_what_is_known() -> None:
 
 
 def test_an_adapter_is_one_of_the_hub() -> None:
-    with pytest.raises(ValueError, match="sql: '/mnt/x' is not a Hugging Face id"):
+    with pytest.raises(ValueError, match="sql: '/mnt/x' is not a Hugging Face ID"):
         lora_modules({"sql": "/mnt/x"})
 
 
@@ -112,52 +112,50 @@ def test_adapters_of_a_mixture_are_not_guessed_at() -> None:
     [
         (
             {"enableChunkedPrefill": False},
-            "models.m.enableChunkedPrefill: false, with maxNumBatchedTokens 2048 below maxModelLen 8192, which vLLM "
-            "refuses: raise maxNumBatchedTokens, lower maxModelLen, or remove enableChunkedPrefill",
+            "models.m.enableChunkedPrefill: false conflicts with maxNumBatchedTokens 2048 below maxModelLen 8192, "
+            "which vLLM refuses: raise maxNumBatchedTokens, lower maxModelLen, or remove enableChunkedPrefill",
         ),
         (
             {"model": "Qwen/Qwen2.5-7B-Instruct", "reasoningParser": "auto"},
             "models.m.reasoningParser: auto finds none for Qwen2ForCausalLM: name one, or remove reasoningParser",
         ),
-        ({"maxLoras": 2}, "models.m.maxLoras: needs loraModules: name the adapters, or remove it"),
+        ({"maxLoras": 2}, "models.m.maxLoras: needs loraModules: add the adapters, or remove it"),
         (
             {"model": "Qwen/Qwen3-235B-A22B", "loraModules": {"sql": "team/sql"}},
-            "models.m.loraModules: adapters of Qwen3MoeForCausalLM cannot be planned yet (experts, latent or linear "
-            "attention): remove loraModules",
+            "models.m.loraModules: LoRA adapters are not supported yet for Qwen3MoeForCausalLM (experts, latent or "
+            "linear attention): remove loraModules",
         ),
         (
             {"extraArgs": ["--enable-lora"]},
-            "models.m.extraArgs[0]: --enable-lora is set by vllm-eks itself: use loraModules of the model",
+            "models.m.extraArgs[0]: --enable-lora is set by vllm-eks: use the model's key loraModules",
         ),
         (
             {"weights": {"s3Uri": "s3://bucket/prefix"}},
-            "models.m.weights.s3Uri: conflicts with source: huggingFace, which never looks there: write source: s3, or "
-            "remove s3Uri",
+            "models.m.weights.s3Uri: conflicts with source: huggingFace: set source: s3, or remove s3Uri",
         ),
         (
             {"weights": {"source": "s3"}},
-            "models.m.revision: is missing beside weights.source: s3, which copies one commit of the repository: give "
-            "its full hash (vllm-eks lock writes it down)",
+            "models.m.revision: is missing: weights.source: s3 copies one commit, so set its full hash (vllm-eks lock "
+            "records it)",
         ),
         (
             {"weights": {"source": "s3"}, "revision": "main"},
-            "models.m.revision: 'main' is not a commit, and weights.source: s3 copies one for good: give its full hash "
-            "of 40 digits",
+            "models.m.revision: 'main' is not a commit, and weights.source: s3 copies exactly one: set its full hash "
+            "(40 digits)",
         ),
         (
             {"weights": {"source": "s3", "s3Uri": "s3://bucket/p"}, "revision": "main"},
-            "models.m.revision: conflicts with weights.s3Uri, and a folder in S3 has no revisions: remove revision, or "
-            "name the folder after it",
+            "models.m.revision: conflicts with weights.s3Uri, because a folder in S3 has no revisions: remove it, or "
+            "include it in the folder's name",
         ),
         (
             {"weights": {"source": "s3", "s3Uri": "s3://bucket/p"}, "extraArgs": ["--load-format", "dummy"]},
-            "models.m.extraArgs[0]: --load-format is set by vllm-eks itself where weights are streamed from S3: remove "
-            "it",
+            "models.m.extraArgs[0]: --load-format is set by vllm-eks when weights are streamed from S3: remove it",
         ),
         (
             {"weights": {"source": "s3", "s3Uri": "s3://bucket/"}},
-            "models.m.weights.s3Uri: 's3://bucket/' is not a place in S3: write s3://bucket/prefix, the prefix being "
-            "the folder of config.json",
+            "models.m.weights.s3Uri: 's3://bucket/' is not an S3 location: use s3://bucket/prefix, where the prefix "
+            "is the folder of config.json",
         ),
     ],
 )
@@ -170,7 +168,7 @@ def test_what_does_not_go_together_is_told(folder: Path, settings: dict[str, Any
         "vllm-eks:models": {"m": model},
     }
     (folder / "Pulumi.wrong.yaml").write_text(json.dumps({"config": stack}))
-    assert report_of(folder, "wrong").splitlines() == ["Pulumi.wrong.yaml has 1 fault:", f"  vllm-eks:{text}"]
+    assert report_of(folder, "wrong").splitlines() == ["Pulumi.wrong.yaml has 1 error:", f"  vllm-eks:{text}"]
 
 
 # --- the snippets of the outputs

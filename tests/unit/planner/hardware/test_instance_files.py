@@ -24,7 +24,7 @@ def test_an_instance_file_describes_a_type_the_catalogue_lacks(tmp_path: Path) -
     ("document", "message"),
     [
         ("{", "is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        ([], "must hold one JSON object"),
+        ([], "must contain one JSON object"),
         ({**GIVEN, "gpus": 0}, "gpus: must be above 0"),
         ({**GIVEN, "gpu_memory_gib": -1}, "gpu_memory_gib: must be above 0"),
         (

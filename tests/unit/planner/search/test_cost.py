@@ -79,7 +79,7 @@ def test_what_is_not_made_is_not_on_the_bill() -> None:
 
 def test_a_parked_model_costs_nothing_and_saves_its_nodes() -> None:
     (part,) = cost_parts({"scout": nodes(parked=True)}, Infrastructure(), REGION)
-    assert (part.what, part.usd_per_hour) == ("parked: no node runs", 0)
+    assert (part.what, part.usd_per_hour) == ("parked: no nodes run", 0)
     assert saved_usd_per_hour(nodes(parked=True)) == 32.576
     assert saved_usd_per_hour(nodes()) == 0
     assert saved_usd_per_hour(nodes(parked=True, price=None)) is None
@@ -162,8 +162,9 @@ def test_the_bill_is_printed_with_its_sum_and_what_is_not_in_it(
         "($0.045 a GB, us-west-2, 2026-11, not looked up), nodes that have them download nothing; "
         "1,597 s to the first token",
         "weights of llama-4-scout from S3: $9.78 for NAT once, $5.00 a month ($0.023 a GB, us-west-2, 2026-11, not "
-        "looked up), nothing for a start; 433 s",
-        "not in the total (billed by use): logs, traffic between zones and outwards. The S3 endpoint is free.",
+        "looked up), free at each start; 433 s",
+        "not in the total (billed by usage): logs, and traffic between zones and to the internet. The S3 endpoint is "
+        "free.",
     ]
 
 
