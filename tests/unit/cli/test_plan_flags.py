@@ -39,11 +39,11 @@ def test_the_encoder_may_be_left_out_and_weights_may_stay_in_host_memory(ask: As
         ),
         (
             ("--limit-mm-per-prompt", '{"images": 2}'),
-            "--limit-mm-per-prompt: 'images' is not a modality of vLLM: did you mean image?",
+            "--limit-mm-per-prompt: 'images' is not a modality in vLLM: did you mean image?",
         ),
         (
             ("--limit-mm-per-prompt", '{"image": {"width": 512}}'),
-            "--limit-mm-per-prompt: image: count is missing: give the most of them in a request",
+            "--limit-mm-per-prompt: image: count is missing: set the maximum number per request",
         ),
         (
             ("--speculative-config", "mtp"),

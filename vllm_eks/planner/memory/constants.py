@@ -14,7 +14,7 @@ WEIGHTS_COMPUTED_DENSE = Range(0.997, 1.0, 1.003)
 WEIGHTS_COMPUTED_OTHER = Range(0.992, 1.0, 1.007)
 """Mixtures of experts, latent attention and vision have scales, biases and buffers that the config does not show."""
 WEIGHTS_ESTIMATED = Range(0.95, 1.0, 1.06)
-"""For an architecture told from the fields of its config.json. Nine in ten are within 2 % of vLLM's classes."""
+"""For an architecture derived from the fields of its config.json. Nine in ten are within 2 % of vLLM's classes."""
 
 # Sampler bytes per logit (row x vocabulary), counted in v1/sample. Logits in 16 bits (2) and their 32-bit copy (4) are
 # always included.

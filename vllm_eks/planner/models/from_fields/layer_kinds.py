@@ -1,4 +1,4 @@
-"""What mixes the tokens in each decoder layer, told from the fields that describe hybrids and windows."""
+"""What mixes the tokens in each decoder layer, derived from the fields that describe hybrids and windows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
