@@ -65,7 +65,8 @@ def test_missing_sizes_are_one_error_of(folder: Path, left_out: tuple[str, ...],
 
 def test_what_needs_a_plan_is_refused_without_one(folder: Path) -> None:
     assert error_of(folder, **STATED, toolCallParser="auto") == (
-        "toolCallParser: auto needs a plan, which knows the model's family: set the parser by name, or remove toolCallParser"
+        "toolCallParser: auto needs a plan, which knows the model's family: set the parser by name, or remove "
+        "toolCallParser"
     )
     assert error_of(folder, **model(weightsGib=16)) == "weightsGib: is only for planned: false: remove it"
     assert error_of(folder, **{**STATED, "weightsGib": 0}).startswith("weightsGib: ")

@@ -117,7 +117,8 @@ def test_adapters_of_a_mixture_are_not_guessed_at() -> None:
         ),
         (
             {"model": "Qwen/Qwen2.5-7B-Instruct", "reasoningParser": "auto"},
-            "models.m.reasoningParser: auto has no parser for Qwen2ForCausalLM: set one by name, or remove reasoningParser",
+            "models.m.reasoningParser: auto has no parser for Qwen2ForCausalLM: set one by name, or remove "
+            "reasoningParser",
         ),
         ({"maxLoras": 2}, "models.m.maxLoras: needs loraModules: add the adapters, or remove it"),
         (
