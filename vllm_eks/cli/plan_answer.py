@@ -27,16 +27,16 @@ FITS, DOES_NOT_FIT = 0, 3
 
 @dataclass(frozen=True, kw_only=True)
 class PlanRequest:
-    """What `vllm-eks plan` was asked."""
+    """The arguments of `vllm-eks plan`."""
 
     model: str
-    """A locked id, or a folder with a config.json."""
+    """A locked ID, or a folder with a config.json."""
     instance_type: str | None
     instance_file: Path | None
     region: str
     options: ServingOptions
     order: Order = "recommended"
-    """Of the comparison."""
+    """The order of the comparison."""
     max_nodes: int | None = None
 
 
@@ -44,10 +44,10 @@ def run_plan(request: PlanRequest, *, as_json: bool) -> int:
     """Print the plan of a model and return the exit status.
 
     Raises:
-        WrongQuestion: An unknown model or type, both kinds of type, or options that are no request.
+        WrongQuestion: An unknown model or type, both --instance-type and --instance-file, or invalid options.
     """
     if request.instance_type and request.instance_file:
-        raise WrongQuestion("give either --instance-type or --instance-file, not both")
+        raise WrongQuestion("use either --instance-type or --instance-file, not both")
     model = load_model(request.model)
     instance = read_instance_file(request.instance_file) if request.instance_file else None
     if request.instance_type:
@@ -63,7 +63,7 @@ def _plan_one(model: ModelFacts, instance: InstanceType, request: PlanRequest, *
         print(json.dumps(plan_json(result), indent=2))
     if result.fits and as_json:
         return FITS
-    # Imported here: rich costs a quarter of the answer's time, and --json needs none of it.
+    # Imported here, because rich takes a quarter of the total time, and --json does not need it.
     from vllm_eks.cli.views.plan import show_plan, show_refusal
 
     if not result.fits:
@@ -89,7 +89,7 @@ def _compare(model: ModelFacts, request: PlanRequest, *, as_json: bool) -> int:
         show_comparison(model, plans, best=best, order=request.order, region=request.region)
     if any(p.fits for p in plans):
         return FITS
-    print(f"{model.id} fits no instance type of the catalogue:", file=sys.stderr)
+    print(f"{model.id} fits no instance type in the catalogue:", file=sys.stderr)
     for line in nothing_fits_lines(plans, request.options):
         print(f"  {line}", file=sys.stderr)
     return DOES_NOT_FIT

@@ -35,7 +35,8 @@ LEFT = {"instance type", "fit", "zones", "GPUs", "GDR"}
 
 
 SORTED_BY = {
-    "recommended": "certain fits, full context, one node per replica and measured GPU memory first, then by token price",
+    "recommended": "certain fits, full context, one node per replica and measured GPU memory first, then by token "
+    "price",
     "price": "by price",
     "token-price": "by token price",
     "throughput": "by tokens/s, highest first",
