@@ -51,8 +51,8 @@ class EngineKeys(Settings):
         default=None,
         description=(
             "A rope scaling to use instead of the one in the model's `config.json`, with vLLM's names: `rope_type`, "
-            "`factor`, `original_max_position_embeddings` and others. It is passed as `--hf-overrides`, and changes the "
-            "maximum context."
+            "`factor`, `original_max_position_embeddings` and others. It is passed as `--hf-overrides`, and changes "
+            "the maximum context."
         ),
         examples=[
             {
