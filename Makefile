@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test test-aws wheel accuracy boundary leave-out suggestions oracle scale check borders e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test test-aws wheel accuracy boundary leave-out spared-nodes suggestions oracle scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -46,6 +46,10 @@ accuracy: .venv/.ready
 # Scores the ranges on runs whose model, then source, is left out of what is fitted.
 leave-out: .venv/.ready
 	@$(BIN)/python -m tests.accuracy.leave_out $(RUNS)
+
+# Multi-node plans of the catalogue that a smaller batch would have spared nodes.
+spared-nodes: .venv/.ready
+	@$(BIN)/python -m tests.accuracy.spared_nodes
 
 # Draws refused plans and follows each suggestion alone: 5,000, or DRAWS=number. Some minutes.
 suggestions: .venv/.ready

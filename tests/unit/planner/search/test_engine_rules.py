@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.accuracy.spared_nodes import multi_node_plans, spared
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_32B, codes, laid_out, planned
 from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.hardware.instances import catalogue
 from vllm_eks.planner.models.known_models import find_model
 from vllm_eks.planner.search.compare import compare
 
@@ -116,3 +118,10 @@ def test_a_default_that_nobody_asked_for_is_lowered_before_a_node_is_added() -> 
     roomy = planned(LLAMA_8B)
     assert roomy.options.max_num_seqs == 256
     assert not [note for note in roomy.notes if "is chosen" in note]
+
+
+def test_no_multi_node_plan_would_have_needed_fewer_nodes_with_a_smaller_batch() -> None:
+    models = [find_model(model) for model in (LLAMA_70B, QWEN_32B, HYBRID, "Qwen/Qwen3-235B-A22B-FP8")]
+    plans = list(multi_node_plans(models, catalogue().values()))
+    assert len(plans) > 20, "otherwise this proves little"
+    assert [one.text for one in map(spared, plans) if one] == []
