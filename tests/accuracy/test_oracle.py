@@ -12,26 +12,32 @@ TABLES = ("public", "drawn")
 ASKED = [question for name in TABLES for question in questions(TESTED / f"{name}.json")]
 ANSWERS = list(answers(ASKED))
 UNKNOWN = {
-    "deepseek-ai--DeepSeek-V4-Flash": "it keeps seven kinds of cache",
-    "default-DiffusionGemmaForBlockDiffusion": "it denoises blocks",
+    "deepseek-ai--DeepSeek-V4-Flash": "it keeps seven kinds of cache, packed into blocks of one size",
+    "default-Blip2ForConditionalGeneration": "its encoder is unlike those whose sizes the planner knows",
+    "default-Cosmos3EdgeForConditionalGeneration": "its encoder is unlike those whose sizes the planner knows",
+    "default-DiffusionGemmaForBlockDiffusion": "it denoises blocks of tokens",
+    "default-GraniteSpeechForConditionalGeneration": "its encoder is unlike those whose sizes the planner knows",
+    "default-GraniteSpeechPlusForConditionalGeneration": "its encoder is unlike those whose sizes the planner knows",
     "default-HrmTextForCausalLM": "it runs its layers in cycles",
-    "default-InklingForConditionalGeneration": "its config does not say which layers",
+    "default-InklingForConditionalGeneration": "its config does not say which layers it mixes how",
     "default-Zamba2ForCausalLM": "its attention layers share weights",
+    "hand-WhisperForConditionalGeneration": "its decoder also attends to its encoder",
+    "hand-LongcatFlashForCausalLM-2": "each of its layers has two attentions and two MLPs",
+    "vdef-openvla": "its encoder is unlike those whose sizes the planner knows",
+    "vdef-moss_transcribe_diarize": "its encoder is unlike those whose sizes the planner knows",
 }
 """Models that the planner calls unknown, and the reason."""
 STILL_WRONG: dict[str, set[str]] = {
-    "moonshotai--Kimi-K3 sm9.0 0.32.0": {"tokens"},
     "nvidia--Gemma-4-26B-A4B-NVFP4 sm9.0 0.32.0": {"tokens"},
     "nvidia--Gemma-4-31B-IT-NVFP4 sm9.0 0.32.0": {"tokens"},
-    "default-Blip2ForConditionalGeneratio sm9.0 0.32.0": {"weights"},
-    "default-Cosmos3EdgeForConditionalGen sm9.0 0.32.0": {"KV bytes", "weights"},
     "default-Ernie4_5_MoeForCausalLM sm9.0 0.32.0": {"start"},
-    "default-Gemma4ForCausalLM sm9.0 0.32.0": {"KV bytes", "tokens", "weights"},
     "default-GlmOcrForConditionalGenerati sm9.0 0.32.0": {"weights"},
-    "default-GraniteSpeechForConditionalG sm9.0 0.32.0": {"start", "weights"},
-    "default-GraniteSpeechPlusForConditio sm9.0 0.32.0": {"start", "weights"},
     "default-NemotronHForCausalLM sm9.0 0.32.0": {"start"},
     "default-OPTForCausalLM sm9.0 0.32.0": {"weights"},
+    "hand-BloomForCausalLM sm9.0 0.32.0": {"start"},
+    "hand-GPT2LMHeadModel sm9.0 0.32.0": {"weights"},
+    "hand-Step3p5 sm9.0 0.32.0": {"start"},
+    "hand-Ernie-4.5-21B sm9.0 0.32.0": {"start"},
 }
 """Rows with a known fault. Whoever mends one deletes its line."""
 
@@ -54,7 +60,7 @@ def test_nine_in_ten_of_the_architectures_are_within_2_percent_of_vllm_s_classes
         if not one.refused_by_vllm and "hf_quant_config" not in one.question.row:
             name = one.question.facts.architecture.name
             within[name] = within.get(name, True) and abs(one.weights_error) <= ESTIMATED_WITHIN
-    assert sum(within.values()) >= 0.85 * len(within)
+    assert sum(within.values()) >= 0.87 * len(within)
 
 
 def test_a_wrong_answer_disagrees() -> None:

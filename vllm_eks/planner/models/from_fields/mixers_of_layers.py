@@ -23,6 +23,8 @@ from vllm_eks.planner.models.mixers import (
     ShortConv,
 )
 
+GEMMA_4_GLOBAL_HEAD_DIM = 512
+"""What vLLM's class takes where the config does not state it (models/gemma4.py)."""
 VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -113,8 +115,8 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
         kv_heads = count(fields, "swa_num_key_value_heads") or count(other, "num_attention_groups") or kv_heads
         head_dim = count(fields, "swa_head_dim") or count(other, "head_dim") or head_dim
         value_dim = count(fields, "swa_v_head_dim") or value_dim
-    elif kind == "full" and count(fields, "global_head_dim"):
-        head_dim = count(fields, "global_head_dim")
+    elif kind == "full" and (dim := _global_head_dim(fields)):
+        head_dim = dim
         if fields.get("attention_k_eq_v"):
             kv_heads = count(fields, "num_global_key_value_heads") or kv_heads
     window = count(fields, "sliding_window", "sliding_window_size") if slides else 0
@@ -130,6 +132,12 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
         index_head_dim=count(indexed, "sparse_index_dim"),
         shares_cache=index >= count(fields, "num_hidden_layers") - count(fields, "num_kv_shared_layers"),
     )
+
+
+def _global_head_dim(fields: Mapping[str, Any]) -> int:
+    """Return the head size of Gemma 4's layers with full attention, or 0 for other models."""
+    is_gemma = str(fields.get("model_type")).startswith("gemma4")
+    return count(fields, "global_head_dim") or (GEMMA_4_GLOBAL_HEAD_DIM if is_gemma else 0)
 
 
 def _sparse_index(fields: Mapping[str, Any], index: int) -> Mapping[str, Any]:
