@@ -20,6 +20,7 @@ from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.vllm_version import Version
 
 A10G = find_instance("g5.48xlarge")
+H100 = find_instance("p5.48xlarge")
 
 
 def resolved(**requested: Any) -> ResolvedOptions:
@@ -139,7 +140,7 @@ def test_up_projections_of_latent_attention_are_kept_twice_only_where_they_are_q
     ("sm", "shards", "version", "growth"),
     [
         (80, 1, (0, 26, 0), 2944 * 3072),
-        (90, 4, (0, 26, 0), 4 * 768 * 3072),
+        (90, 4, (0, 11, 2), 4 * 768 * 3072),
         (120, 1, (0, 26, 0), 2944 * 3072),
         (100, 1, (0, 26, 0), 3072 * 3072),
         (100, 8, (0, 26, 0), 8 * 512 * 3072),
@@ -152,3 +153,22 @@ def test_mxfp4_experts_grow_to_what_the_kernels_of_the_gpu_want(
     model = find_model("openai/gpt-oss-120b").architecture
     assert expert_growth(model, sm, shards, version) == pytest.approx(growth / 2880**2)
     assert expert_growth(find_model(QWEN_235B).architecture, sm, shards, version) == 1.0
+
+
+def test_mxfp4_experts_on_hopper_take_what_the_layout_of_tritons_kernels_takes() -> None:
+    model = find_model("openai/gpt-oss-120b")
+    # One expert: 5760 and 2880 rows of 2880 inputs. Values, scales twice (once in steps of 256 rows), 32-bit biases.
+    old = 8640 * 1440 + 8640 * 90 + (5888 + 3072) * 90 + 8640 * 4
+    padded = old + 8640 * (1472 - 1440)
+    file = 8640 * 1440 + 8640 * 90 + 8640 * 2
+    assert expert_growth(model.architecture, 90, 1, (0, 14, 1)) == pytest.approx(old / file)
+    assert expert_growth(model.architecture, 90, 1, (0, 21, 0)) == pytest.approx(padded / file)
+    # At TP 8 a shard of 360 is rounded up to 384, and its 192 bytes need no padding.
+    shard = 768 * 1472 + 2880 * 192 + (768 * 90 + 2880 * 12) + (768 * 90 + 3072 * 12) + 3648 * 4
+    assert expert_growth(model.architecture, 90, 8, (0, 21, 0)) == pytest.approx(8 * shard / file)
+    # Runs S35, S33 and S32.
+    for version, tp, logged in (("0.14.1", 1, 64.38), ("0.10.2", 1, 65.97), ("0.10.2", 4, 17.22)):
+        layout = build_layout(
+            model, H100, resolved(vllm_version=version), tensor_parallel_size=tp, pipeline_parallel_size=1
+        )
+        assert layout.tightest.loaded_bytes / 2**30 == pytest.approx(logged, abs=0.1)
