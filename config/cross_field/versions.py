@@ -132,7 +132,8 @@ def _kv_cache_dtype(model: ModelSettings, facts: ModelFacts | None, table: FlagT
         advice = f"did you mean {near}?" if near else f"set one of {planned}"
         yield ConfigError(key=place, text=f"{requested!r} is not a data type for the KV cache: {advice}"), False
     elif requested in SIXTEEN_BITS and facts and facts.architecture.dtype in SIXTEEN_BITS:
-        own = facts.architecture.dtype
+        given = model.serving_options().flags.dtype
+        own = facts.architecture.dtype if given == AUTO else given
         if requested != own:
             text = f"{requested} is not the data type of {model.model}, which vLLM requires: set auto or {own}"
             yield ConfigError(key=place, text=text), False

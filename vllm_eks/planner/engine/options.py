@@ -17,6 +17,9 @@ DEFAULT_CONTEXT_TOKENS = 8192
 KV_CACHE_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2")
 """The supported types. engine/attention.py says what they and the model make of it."""
 
+IMAGE_ONLY_TOWERS = ("llama4", "siglip", "pixtral")
+"""Kinds of vision towers that take no videos."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServingOptions:
@@ -79,17 +82,16 @@ class ResolvedOptions:
     @property
     def images_per_prompt(self) -> int | None:
         """The limit of images, or None when none is set and vLLM profiles as many as its encoder budget holds."""
-        if self.flags.language_model_only:
-            return 0
         return dict(self.mm_limits).get("image")
 
-    @property
-    def has_tower(self) -> bool:
-        """Whether vLLM loads the vision tower: not when every modality is limited to 0 (interfaces.py,
-        _mark_tower_model)."""
+    def has_tower(self, kind: str) -> bool:
+        """Return whether vLLM loads and profiles a vision tower of this kind.
+
+        Not where every modality of it is limited to 0 (model_executor/models/interfaces.py, _mark_tower_model).
+        """
         limits = dict(self.mm_limits)
-        off = limits.get("image") == 0 and limits.get("video") == 0
-        return not (self.flags.language_model_only or off)
+        modalities = ("image",) if kind in IMAGE_ONLY_TOWERS else ("image", "video")
+        return not (self.flags.language_model_only or all(limits.get(one) == 0 for one in modalities))
 
     @property
     def caches_prefixes(self) -> bool:

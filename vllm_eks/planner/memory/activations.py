@@ -87,7 +87,8 @@ def _attention_values(model: Architecture, tp: int) -> float:
 def profiled_images(vision: Vision, options: ResolvedOptions) -> int:
     """Return the number of largest images that vLLM runs through the encoder at once when it profiles memory."""
     images = max(1, options.max_num_batched_tokens // vision.profile_tokens)
-    if options.images_per_prompt is None:
+    # Where images are limited to 0 and the tower stays, vLLM profiles videos.
+    if not options.images_per_prompt:
         return images
     return min(images, options.images_per_prompt * options.max_num_seqs)
 
@@ -132,7 +133,7 @@ def activation_term(
         peaks["sampler"] = sampler_bytes(model, options, tensor_parallel_size=tp)
     workspace = exactly(workspace_bytes(model, gpu, options, tensor_parallel_size=tp))
     peaks = {name: peak + workspace for name, peak in peaks.items()}
-    if model.vision and options.images_per_prompt != 0:
+    if model.vision and options.has_tower(model.vision.kind):
         kept = encoder_output_bytes(model.vision, options) * wide
         peaks = {name: peak + kept for name, peak in peaks.items()}
         peaks["encoder"] = kept + encoder_bytes(model.vision, options, tensor_parallel_size=tp) * wide

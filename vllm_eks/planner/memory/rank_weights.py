@@ -35,7 +35,7 @@ def weights_term(
     ]
     size = sum(layer_bytes)
     other_parts = _other_parts_layers(model, is_first=is_first, is_last=is_last)
-    if architecture.vision and options.has_tower:
+    if architecture.vision and options.has_tower(architecture.vision.kind):
         # Every stage creates the tower, except with the second model runner of 0.33, where only the first does.
         other_parts["vision tower"] = _tower_bytes(parts.vision_bytes, architecture.vision, options, tp)
     size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)

@@ -7,6 +7,7 @@ they are not in the checkpoint, and vLLM logs them as part of the weights.
 
 from typing import Literal
 
+from vllm_eks.planner.engine.engine_flags import FLOAT32
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import IMAGE_POSITIONS_NOT_REPEATED
 from vllm_eks.planner.memory.terms import Term
@@ -23,7 +24,9 @@ def rotary_term(model: Architecture, options: ResolvedOptions, *, layers: range)
     used = _kinds(model, layers)
     tables = [table for table in model.rotary_tables if table.layers in used]
     size = sum(_table_bytes(table, options) for table in tables)
-    rows = " + ".join(f"{_table_rows(table, options):,} x {table.dim} x {table.value_bytes} B" for table in tables)
+    rows = " + ".join(
+        f"{_table_rows(table, options):,} x {table.dim} x {_value_bytes(table, options)} B" for table in tables
+    )
     return Term(
         name="rotary tables",
         bytes=exactly(size),
@@ -37,7 +40,11 @@ def _table_rows(table: RotaryTable, options: ResolvedOptions) -> int:
 
 
 def _table_bytes(table: RotaryTable, options: ResolvedOptions) -> int:
-    return _table_rows(table, options) * table.dim * table.value_bytes
+    return _table_rows(table, options) * table.dim * _value_bytes(table, options)
+
+
+def _value_bytes(table: RotaryTable, options: ResolvedOptions) -> int:
+    return 4 if options.flags.dtype == FLOAT32 else table.value_bytes
 
 
 def _kinds(model: Architecture, layers: range) -> set[Literal["all", "full", "sliding"]]:

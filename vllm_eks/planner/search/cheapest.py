@@ -19,10 +19,11 @@ def cheapest(model: ModelFacts, requested: ServingOptions, region: str | None) -
     weights alone are skipped.
     """
     types = [one for one in catalogue(region or REFERENCE_REGION).values() if lacks_driver(one.type) is None]
-    types.sort(key=lambda instance: _least_usd_per_hour(model, instance))
+    types.sort(key=lambda instance: _least_usd_per_hour(model, instance, requested))
     best: Plan | None = None
     for instance in types:
-        lowest = (_least_nodes(model, instance) > 1, is_estimated(instance), _least_usd_per_hour(model, instance))
+        nodes, usd = _least_nodes(model, instance, requested), _least_usd_per_hour(model, instance, requested)
+        lowest = (nodes > 1, is_estimated(instance), usd)
         if best and lowest > _rank(best)[:3]:
             continue
         candidate = try_layouts(model, instance, requested)
@@ -46,11 +47,13 @@ def _rank(plan: Plan) -> tuple[bool, bool, float, int, str]:
     return several, is_estimated(plan.instance), ranking_usd_per_hour(plan), plan.total_nodes, plan.instance.type
 
 
-def _least_nodes(model: ModelFacts, instance: InstanceType) -> int:
+def _least_nodes(model: ModelFacts, instance: InstanceType, requested: ServingOptions) -> int:
     """Return a lower bound of the nodes of a replica: those that hold the weights and nothing else."""
+    if not requested.flags.offload.is_off:
+        return 1
     memory_bytes = instance.gpus * instance.gpu_memory_gib * BYTES_PER_GIB
     return max(1, ceil(model.weights_bytes * weights_deviation(model).low / memory_bytes))
 
 
-def _least_usd_per_hour(model: ModelFacts, instance: InstanceType) -> float:
-    return _least_nodes(model, instance) * instance.ranking_usd_per_hour
+def _least_usd_per_hour(model: ModelFacts, instance: InstanceType, requested: ServingOptions) -> float:
+    return _least_nodes(model, instance, requested) * instance.ranking_usd_per_hour

@@ -213,7 +213,7 @@ def test_a_cache_size_that_a_flag_sets_is_the_plan_s_or_is_refused() -> None:
 def test_a_model_without_its_media_has_no_tower() -> None:
     plain = laid_out(planned(SCOUT_W4A16))
     only = laid_out(planned(SCOUT_W4A16, flags=engine_flags(("--language-model-only",), "0.27.0")))
-    off = laid_out(planned(SCOUT_W4A16, limit_mm_per_prompt={"image": 0, "video": 0}))
+    off = laid_out(planned(SCOUT_W4A16, limit_mm_per_prompt={"image": 0}))
     facts = find_model(SCOUT_W4A16)
     vision = facts.architecture.vision
     assert vision is not None
@@ -221,9 +221,14 @@ def test_a_model_without_its_media_has_no_tower() -> None:
     tower = (facts.parts.vision_bytes + 7 * 2 * vision.whole_parameters) / 8
     for without in (only, off):
         assert plain.tightest.weights.size_bytes - without.tightest.weights.size_bytes == pytest.approx(tower, rel=1e-3)
-    # vLLM keeps the tower for videos (model_executor/models/interfaces.py, _mark_tower_model).
-    images_off = laid_out(planned(SCOUT_W4A16, limit_mm_per_prompt={"image": 0}))
-    assert images_off.tightest.weights.size_bytes == plain.tightest.weights.size_bytes
+        assert not without.tightest.activations.name.endswith("(encoder)")
+
+
+def test_a_tower_for_videos_stays_until_they_are_limited_too() -> None:
+    def weights(**limits: int) -> float:
+        return laid_out(planned(HYBRID, "p5.48xlarge", limit_mm_per_prompt=limits)).tightest.weights.size_bytes
+
+    assert weights(image=0) == weights(image=1) > weights(image=0, video=0)
 
 
 def test_graphs_follow_the_flags() -> None:

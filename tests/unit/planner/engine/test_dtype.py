@@ -15,6 +15,7 @@ def test_32_bits_take_twice_the_weights_and_the_cache() -> None:
     usual, wide = laid_out(planned(LLAMA_8B, "p5.48xlarge")), laid_out(with_dtype(LLAMA_8B, "p5.48xlarge", "float32"))
     assert wide.tightest.weights.size_bytes == 2 * usual.tightest.weights.size_bytes
     assert wide.tightest.kv_bytes_per_token == 2 * usual.tightest.kv_bytes_per_token
+    assert wide.tightest.tables.size_bytes == 2 * usual.tightest.tables.size_bytes
     assert wide.tightest.activations.size_bytes > usual.tightest.activations.size_bytes
 
 

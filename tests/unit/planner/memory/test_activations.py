@@ -64,7 +64,7 @@ def test_the_sampler_peak_agrees_with_logs_and_stands_on_the_last_stage_alone() 
 def test_the_vision_encoder_is_profiled_unless_images_are_off() -> None:
     model = find_model(SCOUT).architecture
     many = resolved(max_num_batched_tokens=16384, max_num_seqs=2)
-    off = resolved(max_num_batched_tokens=16384, max_num_seqs=2, limit_mm_per_prompt={"image": 0})
+    off = resolved(max_num_batched_tokens=16384, max_num_seqs=2, limit_mm_per_prompt={"image": 0, "video": 0})
     one = resolved(max_num_batched_tokens=16384, max_num_seqs=2, limit_mm_per_prompt={"image": 1})
     large = find_model("Qwen/Qwen3-VL-8B-Instruct").architecture
     names = [
