@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from vllm_eks.pods.cause import OUTER, SYMPTOM, Cause
 from vllm_eks.pods.cluster_causes import CLUSTER_CAUSES
@@ -58,6 +59,7 @@ def last_words(text: str) -> str:
     return masked(candidates[-1].text)[:MAX_LINE_LENGTH] if candidates else ""
 
 
+@lru_cache(maxsize=4)  # cause_of and last_words are asked of the same texts
 def _best(text: str) -> tuple[Cause, Line] | None:
     """Return the cause that explains most in one text, and the last line that shows it."""
     lines = read(text)

@@ -146,7 +146,7 @@ class Architecture:
         """The latent attention if the model has it. All its latent layers have the same sizes."""
         return next((one for one in self.attention if isinstance(one, Latent)), None)
 
-    @property
+    @cached_property
     def has_states(self) -> bool:
         """Whether any layer keeps a state of fixed size per request."""
         return any(isinstance(a, StateMixer | Beside) for a in self.attention)
