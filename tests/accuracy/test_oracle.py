@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.accuracy.oracle import ESTIMATED_WITHIN, TESTED, Answer, Question, answers, questions
+from tests.accuracy.oracle_report import main
 
 TABLES = ("public", "drawn")
 ASKED = [question for name in TABLES for question in questions(TESTED / f"{name}.json")]
@@ -76,15 +77,13 @@ def test_a_model_that_cannot_be_mapped_says_why() -> None:
     assert "compute capability 3.5" in str(Question({**ASKED[0].row, "compute_capability": "3.5"}).unmapped)
 
 
-def test_the_report_prints_a_table_and_fails_when_rows_disagree_or_none_is_there() -> None:
-    program = [sys.executable, "-m", "tests.accuracy.oracle_report"]
-    root = Path(__file__).parents[2]
-    found = subprocess.run([*program, TESTED / "public.json"], capture_output=True, text=True, cwd=root)
+def test_the_report_prints_a_table_and_fails_when_rows_disagree_or_none_is_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    program = [sys.executable, "-m", "tests.accuracy.oracle_report", TESTED / "public.json"]
+    found = subprocess.run(program, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     public = list(answers(questions(TESTED / "public.json")))
     assert found.returncode == int(any(one.disagreements for one in public))
     assert f"of {len(public)} layouts agree" in found.stdout
-    found = subprocess.run([*program, "nothing.json"], capture_output=True, text=True, cwd=root)
-    assert (found.returncode, found.stdout.strip()) == (
-        2,
-        "there is no table nothing.json: name one with make oracle TABLE=file",
-    )
+    assert main(["nothing.json"]) == 2
+    assert capsys.readouterr().out == "there is no table nothing.json: name one with make oracle TABLE=file\n"

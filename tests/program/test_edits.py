@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.program.edits import NODE_GROUP, Effect, effect, schema
+from tests.support.files import write_anew
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -122,7 +123,7 @@ class Runs:
         return self.known[text]
 
     def record(self, change: Change | None = None) -> Recording:
-        (self.folder / "Pulumi.test.yaml").write_text(self.text(change))
+        write_anew(self.folder / "Pulumi.test.yaml", self.text(change))
         return record(self.folder, read_stack_file(self.folder, "test").for_offline_preview())
 
     def text(self, change: Change | None) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from config.checked_stack import check_stack
+from tests.support.files import write_anew
 from tests.support.stack_config import model
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.stack_files.read import read_stack_file
@@ -22,7 +23,8 @@ def good_config() -> dict[str, Any]:
 
 def told(folder: Path, text: str | bytes) -> list[str]:
     """Return the lines about a stack file; none where it is accepted. Any other exception is a failure."""
-    (folder / "Pulumi.test.yaml").write_bytes(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    write_anew(folder / "Pulumi.test.yaml", content)
     try:
         check_stack(read_stack_file(folder, "test").for_offline_preview())
         return []

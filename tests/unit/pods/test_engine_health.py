@@ -19,7 +19,7 @@ from vllm_eks.pods.engine import PROGRESS_METRICS, EngineState, load_of, state_o
 
 
 def probe(
-    double: Double, memory: Path, *, stall_seconds: float = 0.2, timeout_seconds: float = 5, alone: bool = False
+    double: Double, memory: Path, *, stall_seconds: float = 0.05, timeout_seconds: float = 5, alone: bool = False
 ) -> tuple[int, str]:
     """Run one probe; return its exit status and what it says."""
     arguments = {"port": double.port, "stall-seconds": stall_seconds, "timeout-seconds": timeout_seconds}
@@ -45,7 +45,7 @@ def test_an_idle_engine_is_well_for_ever(vllm: Double, tmp_path: Path) -> None:
 def test_a_stuck_engine_is_not_well_once_its_time_is_over_and_the_log_says_why(vllm: Double, tmp_path: Path) -> None:
     vllm.running = 3
     assert probe(vllm, tmp_path / "m") == (0, ""), "the first look says nothing"
-    time.sleep(0.25)
+    time.sleep(0.06)
     code, said = probe(vllm, tmp_path / "m", alone=True)
     assert code == 1
     assert re.fullmatch(r"stuck: 3 requests running and no token for \d+ s", said)
@@ -65,8 +65,9 @@ def test_a_busy_engine_is_never_reported_dead(vllm: Double, tmp_path: Path, busy
 
 
 def test_a_slow_engine_is_well_as_long_as_it_answers_in_time(vllm: Double, tmp_path: Path) -> None:
-    vllm.delay_seconds = 0.3
+    vllm.delay_seconds = 0.05
     assert probe(vllm, tmp_path / "m") == (0, "")
+    vllm.delay_seconds = 2
     code, said = probe(vllm, tmp_path / "m", timeout_seconds=0.1)
     assert (code, said) == (1, "/health: no answer (timed out)")
 
@@ -137,7 +138,7 @@ def test_a_server_that_is_gone_does_not_answer(tmp_path: Path) -> None:
 def test_a_token_in_between_starts_the_time_anew(vllm: Double, tmp_path: Path) -> None:
     vllm.running = 1
     probe(vllm, tmp_path / "m")
-    time.sleep(0.25)
+    time.sleep(0.06)
     vllm.tokens += 1
     assert probe(vllm, tmp_path / "m") == (0, "")
 
