@@ -39,3 +39,21 @@ def test_listed_classes_with_quantized_weights_follow_one_version_later(version:
 )
 def test_the_second_runner_counts_no_graphs_before_0_29(version: Version, counts: bool) -> None:
     assert counts_graphs(find_model(LLAMA_8B).architecture, version) is counts
+
+
+@pytest.mark.parametrize(
+    ("drafting", "of_27", "of_32"),
+    [
+        (None, True, True),
+        ("eagle3", True, True),
+        ("ngram", False, True),
+        ("draft_model", False, True),
+        ("suffix", False, False),
+        ("medusa", False, False),
+    ],
+)
+def test_some_drafting_needs_the_first_runner(drafting: str | None, of_27: bool, of_32: bool) -> None:
+    model = find_model("Qwen/Qwen3-8B").architecture
+    assert uses_second_runner(model, (0, 27, 0), drafting) is of_27
+    assert uses_second_runner(model, (0, 32, 0), drafting) is of_32
+    assert counts_graphs(model, (0, 27, 0), drafting) is not of_27
