@@ -78,7 +78,7 @@ for name, model in settings.models.items():
     weights = s3_weights(name, weights_args, in_cluster)
     # GPU nodes that wait for a copy would cost money.
     before_nodes = ResourceOptions(depends_on=[cluster, network, *([weights] if weights else [])])
-    groups = []
+    groups: list[GpuNodeGroup] = []
     for zone, group_name in fleet[name].group_names(stack, name):
         group_args = GpuNodeGroupArgs(
             cluster=cluster.connection,
