@@ -150,7 +150,7 @@ def test_the_model_is_asked_again_after_its_nodes_were_rolled(dev: Any) -> None:
     assert steps(dev.up().check(), "dev") == {RELEASE, f"update {NODES}", f"update {SYSTEM}"}
 
 
-def test_a_group_that_could_not_be_created_stops_the_next_up_and_is_made_anew_on_demand(lab: Any, dev: Any) -> None:
+def test_a_failed_group_stops_the_next_up_and_is_recreated_on_demand(lab: Any, dev: Any) -> None:
     state = dev.export()
     urn = with_failed_group(state, f"vllm-eks-dev-{NODES}")
     file = lab.folder / "failed.json"
@@ -228,7 +228,9 @@ def test_prod_stays_the_same(prod: Any) -> None:
     assert steps(prod.refresh().check(), "prod") == set()
 
 
-def test_leftovers_names_what_an_interrupted_destroy_left_and_nothing_after_a_whole_one(lab: Any, prod: Any) -> None:
+def test_leftovers_lists_the_rest_of_an_interrupted_destroy_and_nothing_after_a_complete_one(
+    lab: Any, prod: Any
+) -> None:
     # Its status is 0: Pulumi takes an interrupted destroy for one that has ended.
     interrupted(prod, "destroy", "delete", f"{MODEL}-release")
     found = leftovers(prod)

@@ -62,7 +62,7 @@ def test_a_group_answers_to_keys_alone_and_both_pods_are_ready(group: Any) -> No
         assert line not in leader.log(), line
 
 
-def test_a_busy_engine_is_well(group: Any) -> None:
+def test_a_busy_engine_is_healthy(group: Any) -> None:
     leader, _ = group
     threads, answers = asked(leader, 100, count=80)
     while any(thread.is_alive() for thread in threads):
@@ -72,7 +72,7 @@ def test_a_busy_engine_is_well(group: Any) -> None:
     assert {status for status, _ in answers} == {200}
 
 
-def test_a_hang_while_idle_is_seen_and_mends(group: Any) -> None:
+def test_a_hang_while_idle_is_detected_and_recovers(group: Any) -> None:
     leader, worker = group
     time.sleep(1)
     assert well(leader)
@@ -88,7 +88,7 @@ def test_a_hang_while_idle_is_seen_and_mends(group: Any) -> None:
     until(60, lambda: well(leader))
 
 
-def test_a_hang_while_busy_is_seen_and_mends(group: Any) -> None:
+def test_a_hang_while_busy_is_detected_and_recovers(group: Any) -> None:
     leader, worker = group
     threads, answers = asked(leader, 100)
     until(60, lambda: running(leader))
@@ -100,7 +100,7 @@ def test_a_hang_while_busy_is_seen_and_mends(group: Any) -> None:
     until(60, lambda: well(leader))
 
 
-def test_a_stopped_supervisor_is_seen_and_costs_nothing_when_it_goes_on(group: Any) -> None:
+def test_a_stopped_supervisor_is_detected_and_recovers(group: Any) -> None:
     leader, worker = group
     with leader.paused("server"):
         assert not well(leader)

@@ -74,7 +74,7 @@ def test_the_program_is_formatted_as_everything_else() -> None:
     assert "fmt:" not in (ROOT / "__main__.py").read_text()
 
 
-def test_what_main_hands_on_is_among_the_borders(borders: set[str]) -> None:
+def test_types_used_in_main_are_among_the_borders(borders: set[str]) -> None:
     assert len(borders) >= MIN_CROSSING_RENAMES
     assert borders >= {
         "ClusterConnection.security_group_ids",

@@ -14,7 +14,7 @@ PLAN_PAGE = (ROOT / "docs" / "how-to" / "plan.md").read_text()
 PLANNER_PAGE = (ROOT / "docs" / "explanation" / "planner.md").read_text()
 
 
-def test_what_is_said_of_commits_is_true_of_the_shipped_models() -> None:
+def test_statements_about_commits_match_the_shipped_models() -> None:
     files = [json.loads(path.read_text()) for path in (ROOT / "vllm_eks" / "data" / "models").glob("*.json")]
     assert len(files) > 70
     none_has_a_commit = {one["revision"] for one in files} == {None}

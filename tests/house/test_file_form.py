@@ -10,7 +10,7 @@ FOLDERS = ("charts", "checks", "components", "config", "tests", "tools", "vllm_e
 FILES = [ROOT / "__main__.py", *(file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py")))]
 
 
-def test_no_file_is_longer_than_one_reads_as_a_whole() -> None:
+def test_no_file_is_too_long() -> None:
     longer = {str(file.relative_to(ROOT)): count for file in FILES if (count := lines_of(file)) > MAX_LINES}
     assert longer == {}, f"more than {MAX_LINES} lines: split them by subject"
 

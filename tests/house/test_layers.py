@@ -67,7 +67,7 @@ def test_no_room_imports_what_is_for_developers_only(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", MAY_NOT_IMPORT)
-def test_a_room_imports_only_what_it_may(room: str) -> None:
+def test_a_package_imports_only_what_it_may(room: str) -> None:
     files = files_of(room)
 
     assert files
@@ -129,7 +129,7 @@ def test_only_the_loader_and_main_read_pulumi_config() -> None:
                 assert "pulumi.Config(" not in file.read_text(), file
 
 
-def test_nothing_but_the_pods_own_scripts_changes_where_python_looks() -> None:
+def test_only_the_pods_scripts_change_sys_path() -> None:
     changing = {
         file.relative_to(ROOT).as_posix()
         for room in (*ROOMS, "tests")
@@ -154,7 +154,7 @@ def loaded_with(file: Path, seen: set[Path]) -> set[str]:
     return found
 
 
-def test_a_wrong_stack_file_is_judged_before_pulumi_is_loaded() -> None:
+def test_a_wrong_stack_file_is_reported_before_pulumi_is_loaded() -> None:
     judging = ("vllm_eks/cli/main.py", "vllm_eks/cli/preview.py", "config/checked_stack.py")
     loaded = set().union(*(loaded_with(ROOT / file, set()) for file in judging))
     assert {"config", "pydantic"} <= loaded

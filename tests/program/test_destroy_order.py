@@ -84,7 +84,7 @@ def graphs(recorded_stack: Callable[[str], Recording]) -> dict[str, tuple[Record
 
 @pytest.mark.parametrize("hazard", BEFORE)
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_the_edge_against_a_hazard_is_there(
+def test_the_dependency_against_a_hazard_exists(
     graphs: dict[str, tuple[Recording, Graph]], stack: str, hazard: str
 ) -> None:
     _, graph = graphs[stack]
@@ -130,7 +130,7 @@ def test_leader_worker_set_is_past_the_upgrade_that_deletes_every_one_of_its_kin
     assert (int(major), int(minor)) >= (0, 8)
 
 
-def test_only_logs_that_shall_be_kept_are_left_behind(graphs: dict[str, tuple[Recording, Graph]]) -> None:
+def test_only_logs_to_keep_remain(graphs: dict[str, tuple[Recording, Graph]]) -> None:
     for recording, _ in graphs.values():
         kept = [one.name for one in recording.registrations if one.request.retainOnDelete or one.request.protect]
         assert kept == []

@@ -220,5 +220,5 @@ def test_gpu_groups_are_replaced_delete_first(before: Recording) -> None:
     assert [one.request.deleteBeforeReplace for one in groups] == [True]
 
 
-def test_the_table_of_schemas_speaks_of_every_type_the_program_makes(before: Recording) -> None:
+def test_the_table_of_schemas_has_every_type_of_the_program(before: Recording) -> None:
     assert {one.type for one in before.registrations if one.type.startswith(("aws:", "kubernetes:"))} <= schema().keys()

@@ -42,7 +42,7 @@ def gpu_groups(recording: Recording) -> dict[str, dict]:
     return {name: inputs for name, inputs in groups.items() if "vllm-eks/model" in (inputs.get("labels") or {})}
 
 
-def test_there_are_the_examples_that_people_ask_for() -> None:
+def test_the_expected_examples_exist() -> None:
     assert EXAMPLES == [
         "existing-cluster",
         "existing-network",
@@ -56,7 +56,7 @@ def test_there_are_the_examples_that_people_ask_for() -> None:
 
 
 @pytest.mark.parametrize("stack", EXAMPLES)
-def test_an_example_is_previewed_and_refused_nothing(
+def test_an_example_passes_its_preview(
     folder: Path,
     recorded: Callable[[str], Recording],
     capsys: pytest.CaptureFixture[str],
@@ -117,7 +117,7 @@ def test_what_an_existing_cluster_must_not_have_yet_is_named_on_its_page(recorde
         assert [name for name in (*namespaces, *releases) if f"`{name}`" not in row] == []
 
 
-def test_nodes_of_a_reservation_are_taken_from_it_and_protected(recorded: Callable[[str], Recording]) -> None:
+def test_nodes_of_a_reservation_use_it_and_are_protected(recorded: Callable[[str], Recording]) -> None:
     recording = recorded("reservation")
     template = next(one for one in recording.of_type("aws:ec2/launchTemplate:LaunchTemplate") if "scout" in one.name)
     target = template.inputs["capacityReservationSpecification"]["capacityReservationTarget"]

@@ -121,7 +121,7 @@ def test_the_preview_begins_with_its_answer_then_plan_topology_price_and_checks(
     assert "--resources lists them" in lines[-1]
 
 
-def test_what_is_to_be_set_first_is_the_answer(preview: Callable[..., Shown]) -> None:
+def test_settings_that_are_missing_are_the_answer(preview: Callable[..., Shown]) -> None:
     found = preview(ROOT, "prod")
     assert found.returncode == 0
     first = found.stdout.splitlines()[0]

@@ -108,7 +108,7 @@ def test_a_plan_that_does_not_fit_stops_the_preview_with_the_numbers(
     assert told["models"]["llama-4-scout"]["plan"]["refusals"][0]["code"] == "weights_do_not_fit"
 
 
-def test_a_folder_without_the_program_is_told(preview: Callable[..., Shown], project: Path) -> None:
+def test_a_folder_without_the_program_is_reported(preview: Callable[..., Shown], project: Path) -> None:
     (project / "__main__.py").unlink()
     found = preview(project)
     assert (found.returncode, found.stdout) == (2, "")
@@ -117,7 +117,9 @@ def test_a_folder_without_the_program_is_told(preview: Callable[..., Shown], pro
     )
 
 
-def test_a_wrong_stack_file_or_stack_is_told_without_a_traceback(preview: Callable[..., Shown], project: Path) -> None:
+def test_a_wrong_stack_file_or_stack_is_reported_without_a_traceback(
+    preview: Callable[..., Shown], project: Path
+) -> None:
     stack_file = project / "Pulumi.dev.yaml"
     stack_file.write_text(stack_file.read_text().replace("zone: us-west-2a", "zone: us-west-2f"))
     found = preview(project)

@@ -69,7 +69,7 @@ def test_every_key_that_a_row_names_is_set_in_the_stack_of_keys() -> None:
     assert named - {"single"} <= set(re.findall("[a-zA-Z]+", json.dumps(given.KEYS)))
 
 
-def test_what_is_called_met_is_what_is_asked() -> None:
+def test_every_met_row_has_a_check() -> None:
     assert BY_STATUS["met"] == set(MET)
     asked = {int(name.split("_")[2]) for name in globals() if re.match(r"test_row_\d+_", name)}
     assert BY_STATUS["key"] | BY_STATUS["not possible"] | BY_STATUS["not done"] <= asked
@@ -85,7 +85,7 @@ def test_what_is_called_met_is_what_is_asked() -> None:
         if name != "existing-network" or number not in IN_CHART
     ],
 )
-def test_a_row_that_is_called_met_is(stack_of: Callable[[str], Stack], name: str, number: int) -> None:
+def test_a_row_marked_as_met_is_met(stack_of: Callable[[str], Stack], name: str, number: int) -> None:
     if number in THEIRS.get(name, ()):
         with pytest.raises(AssertionError):
             MET[number](stack_of(name))
@@ -95,7 +95,7 @@ def test_a_row_that_is_called_met_is(stack_of: Callable[[str], Stack], name: str
 
 @needs_helm
 @pytest.mark.parametrize("name", ["prod", "dev", "keys"])
-def test_the_holes_of_a_stack_are_those_of_the_page(stack_of: Callable[[str], Stack], name: str) -> None:
+def test_the_gaps_of_a_stack_are_those_on_the_page(stack_of: Callable[[str], Stack], name: str) -> None:
     told = told_holes()
     assert len(told) == len(set(told))
     # The stack "keys" has clientNamespaces and reads weights from S3; the others do neither.

@@ -71,7 +71,7 @@ def test_the_parked_stack_costs_what_the_pages_say(preview: Callable[..., Shown]
     assert f"still costs ${parked} an hour" in " ".join(README.split())
 
 
-def test_the_words_for_a_key_that_goes_are_those_of_the_command() -> None:
+def test_the_pages_quote_the_command_about_a_deleted_key() -> None:
     said = re.search(r"key under \*([^*]+)\*", TUTORIAL)
     assert said
     assert f"\\n{said[1]}: {{one.kind}}" in (ROOT / "vllm_eks" / "cli" / "views" / "leftovers.py").read_text()

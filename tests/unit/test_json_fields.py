@@ -29,7 +29,7 @@ def test_a_whole_number_is_a_number_and_stays_whole() -> None:
     assert repr(fields(a=24).required("a", float)) == "24"
 
 
-def test_what_is_absent_has_its_default() -> None:
+def test_an_absent_field_has_its_default() -> None:
     row = fields(given=2)
 
     assert row.optional("given", int, 1) == 2

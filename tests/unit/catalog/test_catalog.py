@@ -13,7 +13,7 @@ from vllm_eks.errors import WrongQuestion
 pytestmark = pytest.mark.emulated_aws
 
 
-def test_a_refresh_tells_what_it_added_changed_and_kept(
+def test_a_refresh_prints_what_it_added_changed_and_kept(
     aws: None, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refresh(file)
@@ -90,7 +90,7 @@ def test_measured_memory_is_never_overwritten(aws: None, file: Path, capsys: pyt
         ({"listed": [], "price_region": "us-west-1"}, "AWS lists no on-demand Linux prices for region 'us-west-1'"),
     ],
 )
-def test_where_aws_gives_no_prices_they_stay_and_the_rest_is_refreshed(
+def test_without_prices_from_aws_the_old_ones_stay_and_the_rest_is_refreshed(
     aws: None, file: Path, capsys: pytest.CaptureFixture[str], answers: dict[str, Any], why: str
 ) -> None:
     head, _ = read_catalogue(file)

@@ -60,7 +60,7 @@ def test_without_credentials_the_command_says_so_and_ends_with_status_2(no_aws: 
         ),
     ],
 )
-def test_a_region_that_cannot_be_reached_is_told(
+def test_a_region_that_cannot_be_reached_is_reported(
     aws: None, no_aws: pytest.MonkeyPatch, file: Path, region: str, text: str
 ) -> None:
     from vllm_eks.cli.catalog import run_refresh
@@ -94,7 +94,7 @@ def test_the_command_s_options_and_that_boto3_waits_for_it(arguments: tuple[str,
     assert (found.returncode, found.stderr, found.stdout) == (0, "", asked + "\n")
 
 
-def test_a_file_that_cannot_be_written_stays_whole(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_written_is_unchanged(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_source: Path, _target: Path) -> None:
         raise OSError(28, "No space left on device")
 

@@ -29,7 +29,7 @@ def record(type_: str, **gpu: Any) -> dict[str, Any]:
     }
 
 
-def test_the_file_s_form_is_the_one_the_command_writes() -> None:
+def test_the_catalogue_file_has_the_format_that_the_command_writes() -> None:
     assert catalogue_text(*read_catalogue(CATALOGUE)) == CATALOGUE.read_text()
 
 
@@ -65,7 +65,7 @@ def test_a_new_type_of_a_measured_gpu_has_its_memory_and_bandwidths() -> None:
 
 
 @pytest.mark.parametrize(("size_mib", "usable_gib"), [(40960, 39.38), (81920, 79.10), (65536, 58.24)])
-def test_gpus_of_one_name_are_told_apart_by_their_memory(size_mib: int, usable_gib: float) -> None:
+def test_gpus_with_the_same_name_are_distinguished_by_memory(size_mib: int, usable_gib: float) -> None:
     (row,) = merged_with(
         record("p4.new", Name="A100", MemoryInfo={"SizeInMiB": size_mib}), list(catalogue().values())
     ).added
@@ -97,7 +97,7 @@ def test_a_type_that_cannot_be_planned_is_left_out_with_the_reason(changes: dict
         ({"NetworkCards": [{}], "NetworkPerformance": "High"}, 50),
     ],
 )
-def test_network_speed_is_what_the_whole_type_keeps_up(network: dict[str, Any], gbps: float) -> None:
+def test_network_speed_is_the_sustained_speed_of_the_type(network: dict[str, Any], gbps: float) -> None:
     old = replace(find_instance("g5.24xlarge"), network_gbps=50)
     (row,) = merged_with({**record("g5.24xlarge"), "NetworkInfo": network}, [old]).rows
     assert row.network_gbps == gbps

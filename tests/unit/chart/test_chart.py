@@ -31,7 +31,7 @@ def test_a_group_is_replaced_as_a_whole_and_without_spare_gpus(two_nodes: Render
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_pod_asks_for_its_share_of_the_node(two_nodes: Rendered, role: str) -> None:
+def test_a_pod_requests_its_share_of_the_node(two_nodes: Rendered, role: str) -> None:
     assert two_nodes.container(role)["resources"] == {
         "requests": {"cpu": "153600m", "memory": "614Gi", "ephemeral-storage": "270Gi", "nvidia.com/gpu": "8"},
         "limits": {"memory": "614Gi", "nvidia.com/gpu": "8"},
@@ -39,7 +39,7 @@ def test_a_pod_asks_for_its_share_of_the_node(two_nodes: Rendered, role: str) ->
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_efa_is_asked_for_by_leader_and_workers_alike(two_copies: Rendered, role: str) -> None:
+def test_leader_and_workers_request_efa(two_copies: Rendered, role: str) -> None:
     resources = two_copies.container(role)["resources"]
     assert resources["requests"]["vpc.amazonaws.com/efa"] == "1"
     assert resources["limits"] == {"memory": "614Gi", "nvidia.com/gpu": "4", "vpc.amazonaws.com/efa": "1"}
@@ -93,7 +93,7 @@ def test_the_leader_of_two_nodes_is_the_master_at_its_own_address(two_nodes: Ren
 @pytest.mark.parametrize(
     ("version", "more"), [("0.11.2", False), ("0.20.2", False), ("0.21.0", True), ("0.33.0", True)]
 )
-def test_flags_that_came_with_a_version_are_given_since_it(version: str, more: bool) -> None:
+def test_flags_are_passed_from_the_version_that_has_them(version: str, more: bool) -> None:
     args = Rendered(render_text(with_value(ONE_NODE, "vllmVersion", version))).container("leader")["args"]
     assert "--enable-server-load-tracking" in args
     assert ("--shutdown-timeout" in args, "--disable-access-log-for-endpoints" in args) == (more, more)

@@ -49,7 +49,7 @@ def values(draw: st.DrawFn) -> dict[str, Any]:
 
 @hypothesis.settings(max_examples=5)
 @hypothesis.given(values())
-def test_the_chart_keeps_its_word_for_all_values(values: dict[str, Any]) -> None:
+def test_the_chart_keeps_its_contract_for_all_values(values: dict[str, Any]) -> None:
     rendered = Rendered(render_text(values))
     group = rendered.one("LeaderWorkerSet")["spec"]
     assert group["replicas"] == values["replicas"]

@@ -46,7 +46,7 @@ def revision_of(values: dict[str, Any]) -> str:
 # --- the hook Job
 
 
-def test_the_hook_job_asks_after_every_install_and_upgrade_and_keeps_its_logs_when_it_fails(one_node: Rendered) -> None:
+def test_the_hook_job_runs_after_every_install_and_upgrade_and_keeps_its_logs_when_it_fails(one_node: Rendered) -> None:
     job = one_node.one("Job")
     assert job["metadata"]["annotations"] == {
         "helm.sh/hook": "post-install,post-upgrade",
@@ -59,7 +59,7 @@ def test_the_hook_job_asks_after_every_install_and_upgrade_and_keeps_its_logs_wh
     assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
 
 
-def test_the_hook_job_is_told_what_to_wait_for(two_copies: Rendered) -> None:
+def test_the_hook_job_gets_its_arguments(two_copies: Rendered) -> None:
     (container,) = two_copies.one("Job")["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "python:3.12.8-alpine3.21"
     assert container["command"] == ["python3", "-u", "/scripts/vllm_eks/pods/wait_ready.py"]
@@ -71,7 +71,7 @@ def test_the_hook_job_is_told_what_to_wait_for(two_copies: Rendered) -> None:
     ]
 
 
-def test_the_hook_job_runs_tightly_and_off_the_gpu_nodes(one_node: Rendered) -> None:
+def test_the_hook_job_is_restricted_and_runs_off_the_gpu_nodes(one_node: Rendered) -> None:
     spec = one_node.one("Job")["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert "tolerations" not in spec
@@ -84,7 +84,7 @@ def test_the_hook_job_runs_tightly_and_off_the_gpu_nodes(one_node: Rendered) -> 
     assert secret["secretName"] == "api-key-1"
 
 
-def test_the_hook_job_may_only_look(one_node: Rendered) -> None:
+def test_the_hook_job_may_only_read(one_node: Rendered) -> None:
     rules = one_node.one("Role")["rules"]
     assert [(rule["resources"], rule["verbs"]) for rule in rules] == [
         (["leaderworkersets"], ["get"]),
@@ -105,7 +105,7 @@ def test_the_script_reaches_the_job_unchanged(one_node: Rendered) -> None:
     assert {name: text.rstrip() for name, text in shipped.items()} == {n: t.rstrip() for n, t in files.items()}
 
 
-def test_recheck_values_stand_in_the_jobs_pod_and_nowhere_else(one_node: Rendered) -> None:
+def test_recheck_values_are_only_in_the_jobs_pod(one_node: Rendered) -> None:
     marks = {"chartDigest": "digest-mark", "nodes": "nodes-mark"}
     rendered = Rendered(render_text({**ONE_NODE, "recheck": marks}))
     annotations = rendered.one("Job")["spec"]["template"]["metadata"]["annotations"]
@@ -123,7 +123,7 @@ def test_recheck_values_stand_in_the_jobs_pod_and_nowhere_else(one_node: Rendere
 @pytest.mark.parametrize(
     ("path", "value"), [("replicas", 3), ("recheck.nodes", "others"), ("readiness.timeoutSeconds", 999)]
 )
-def test_what_leaves_the_pods_alone_leaves_the_revision_alone(one_node: Rendered, path: str, value: Any) -> None:
+def test_changes_that_do_not_affect_the_pods_keep_the_revision(one_node: Rendered, path: str, value: Any) -> None:
     assert revision_of(with_value(ONE_NODE, path, value)) == one_node.revision()
 
 
@@ -131,7 +131,7 @@ def test_what_leaves_the_pods_alone_leaves_the_revision_alone(one_node: Rendered
     ("path", "value"),
     [("vllmArgs", ["--max-model-len", "4096"]), ("secrets.apiKey", "api-key-2"), ("pipelineParallelSize", 3)],
 )
-def test_what_restarts_the_pods_changes_the_revision(two_nodes: Rendered, path: str, value: Any) -> None:
+def test_changes_that_restart_the_pods_change_the_revision(two_nodes: Rendered, path: str, value: Any) -> None:
     assert revision_of(with_value(TWO_NODES, path, value)) != two_nodes.revision()
 
 
@@ -172,7 +172,7 @@ def test_unknown_keys_are_refused_at_every_level() -> None:
         assert f"at '/{name}': additional properties 'typo' not allowed" in said
 
 
-def test_what_has_no_sensible_default_is_required() -> None:
+def test_values_without_a_default_are_required() -> None:
     said = refusal({})
     missing = ("image", "tensorParallelSize", "pipelineParallelSize", "vllmArgs", "placement", "weightsStorage")
     assert all(f"'{name}'" in said for name in missing)
@@ -189,7 +189,7 @@ def test_defaults_need_not_be_given(one_node: Rendered) -> None:
     assert revision_of(without_value(values, "recheck")) == one_node.revision()
 
 
-def test_images_are_pinned_and_the_charts_own_flags_are_not_doubled() -> None:
+def test_images_are_pinned_and_the_charts_own_flags_are_refused() -> None:
     values = {**ONE_NODE, "image": "vllm/vllm-openai:latest", "vllmArgs": ["--port=1", "--headless", "--max-num-seqs"]}
     said = refusal(with_value(values, "readiness.image", "localhost:5000/python"))
     for at in ("/image", "/readiness/image", "/vllmArgs/0", "/vllmArgs/1"):

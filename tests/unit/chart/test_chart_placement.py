@@ -18,7 +18,7 @@ EMPTY_DIRS = {"/dev/shm": "shared-memory", "/weights": "weights", "/home/vllm": 
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_zone_and_type_are_hard_and_the_own_node_group_is_preferred(two_nodes: Rendered, role: str) -> None:
+def test_zone_and_type_are_required_and_the_own_node_group_is_preferred(two_nodes: Rendered, role: str) -> None:
     spec = two_nodes.template(role)["spec"]
     assert spec["nodeSelector"] == {"node.kubernetes.io/instance-type": "g5.48xlarge"}
     required = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
@@ -99,7 +99,7 @@ def caches_folder(**changes: Any) -> str:
     return env["CACHES_FOLDER"]
 
 
-def test_what_is_compiled_stays_on_the_node_for_the_same_image_and_pod_alone() -> None:
+def test_compiled_kernels_stay_on_the_node_for_the_same_image_and_pod() -> None:
     """Two pods of a node never share a folder, nor do two versions: neither locks what it writes."""
     folder = caches_folder()
     assert re.fullmatch(r"/weights/\.compiled/\$\(POD_NAME\)/[0-9a-f]{12}", folder)
@@ -108,7 +108,7 @@ def test_what_is_compiled_stays_on_the_node_for_the_same_image_and_pod_alone() -
     assert caches_folder(**{"weights.nodePath": None}).startswith("/home/vllm/.cache/compiled/$(POD_NAME)/")
 
 
-def test_secrets_come_by_name_and_only_where_they_are_used(one_node: Rendered, two_nodes: Rendered) -> None:
+def test_secrets_are_mounted_by_name_and_only_where_used(one_node: Rendered, two_nodes: Rendered) -> None:
     assert two_nodes.volume("leader", "api-key")["secret"] == {"secretName": "api-key-1", "defaultMode": 0o440}
     assert two_nodes.env("leader")["API_KEYS_FOLDER"] == "/secrets/api-key"
     assert "API_KEYS_FOLDER" not in two_nodes.env("worker")
@@ -125,7 +125,7 @@ def test_secrets_come_by_name_and_only_where_they_are_used(one_node: Rendered, t
 # --- what conflicts with the group
 
 
-def test_the_service_selects_leaders_and_leaves_the_groups_own_name_alone(two_copies: Rendered) -> None:
+def test_the_service_selects_leaders_and_has_another_name_than_the_group(two_copies: Rendered) -> None:
     service = two_copies.one("Service")
     assert service["metadata"]["name"] == "scout-api"
     assert service["spec"]["type"] == "ClusterIP"
@@ -135,7 +135,7 @@ def test_the_service_selects_leaders_and_leaves_the_groups_own_name_alone(two_co
     assert two_copies.container("leader")["args"][5:7] == ["--port", "9000"]
 
 
-def test_the_disruption_budget_lets_one_whole_group_go(one_node: Rendered, two_copies: Rendered) -> None:
+def test_the_disruption_budget_allows_one_whole_group(one_node: Rendered, two_copies: Rendered) -> None:
     assert one_node.one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     assert two_copies.one("PodDisruptionBudget")["spec"] == {
         "maxUnavailable": 2,

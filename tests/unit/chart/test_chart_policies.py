@@ -26,15 +26,15 @@ def shut() -> dict[str, dict[str, Any]]:
     return policies()
 
 
-def test_these_policies_and_no_other_stand_in_the_namespace(shut: dict[str, Any]) -> None:
+def test_the_namespace_has_exactly_these_policies(shut: dict[str, Any]) -> None:
     assert set(shut) == {"scout-deny", "scout-dns", "scout-group", "scout-clients", "scout-ready"}
 
 
-def test_by_default_no_pod_hears_or_says_anything(shut: dict[str, Any]) -> None:
+def test_by_default_pods_have_no_traffic(shut: dict[str, Any]) -> None:
     assert shut["scout-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
-def test_names_are_asked_of_the_cluster_s_own_dns_alone(shut: dict[str, Any]) -> None:
+def test_dns_is_only_allowed_to_the_cluster_s_own_dns(shut: dict[str, Any]) -> None:
     (hole,) = shut["scout-dns"]["egress"]
     assert hole["to"] == [
         {
@@ -56,7 +56,7 @@ def test_the_pods_of_the_model_talk_to_each_other_and_to_the_hub(shut: dict[str,
     }
 
 
-def test_clients_of_the_cluster_reach_the_leaders_port_and_nothing_else(shut: dict[str, Any]) -> None:
+def test_clients_reach_only_the_leaders_port(shut: dict[str, Any]) -> None:
     assert shut["scout-clients"] == {
         "podSelector": {"matchLabels": LEADERS},
         "policyTypes": ["Ingress"],
@@ -64,7 +64,7 @@ def test_clients_of_the_cluster_reach_the_leaders_port_and_nothing_else(shut: di
     }
 
 
-def test_named_client_namespaces_shut_out_the_others_but_never_the_hook_job() -> None:
+def test_client_namespaces_exclude_all_others_except_the_hook_job() -> None:
     (hole,) = policies(clientNamespaces=["team-a", "team-b"])["scout-clients"]["ingress"]
     values = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-a", "team-b"]}
     assert hole["from"] == [
@@ -84,7 +84,7 @@ def test_the_hook_job_reaches_the_api_server_and_the_leaders(shut: dict[str, Any
     }
 
 
-def test_the_hook_job_s_pod_bears_the_labels_its_policies_look_for() -> None:
+def test_the_hook_job_s_pod_has_the_labels_that_its_policies_select() -> None:
     job = Rendered(render_text(model_values())).one("Job")
     assert READY.items() <= job["spec"]["template"]["metadata"]["labels"].items()
 

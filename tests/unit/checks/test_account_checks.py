@@ -46,7 +46,7 @@ def test_zones_of_the_account_pass_with_their_ids() -> None:
     )
 
 
-def test_a_zone_that_eks_refuses_is_told_by_its_letter_here() -> None:
+def test_a_zone_that_eks_refuses_is_reported_by_its_letter() -> None:
     # In moto's account use1-az3 is us-east-1e.
     account = Account(region="us-east-1")
     (check,) = check_zones(account, ["us-east-1a", "us-east-1e"])
@@ -58,7 +58,7 @@ def test_a_zone_that_eks_refuses_is_told_by_its_letter_here() -> None:
     )
 
 
-def test_a_zone_the_account_has_not_is_told() -> None:
+def test_a_zone_that_the_account_lacks_is_reported() -> None:
     (check,) = check_zones(Account(), ["us-west-2a", "us-west-2f"])
     assert (check.subject, check.status) == ("network.zones", "failed")
     assert check.text == (
@@ -66,7 +66,7 @@ def test_a_zone_the_account_has_not_is_told() -> None:
     )
 
 
-def test_a_local_zone_is_not_offered_as_a_way_out() -> None:
+def test_a_local_zone_is_not_suggested() -> None:
     ids = {"us-west-2a": "usw2-az1", "us-west-2b": "usw2-az2", "us-west-2-lax-1a": "usw2-lax1-az1"}
     zones = [{"ZoneName": name, "ZoneId": id_} for name, id_ in ids.items()]
     account = Account(answers={"DescribeAvailabilityZones": {"AvailabilityZones": zones}})
@@ -100,19 +100,19 @@ def test_of_several_zones_the_one_without_the_type_is_named() -> None:
     assert (check.status, check.text.split(";")[0]) == ("failed", "us-west-2d does not offer g5.48xlarge")
 
 
-def test_a_type_the_region_lacks_is_told_so() -> None:
+def test_a_type_that_the_region_lacks_is_reported() -> None:
     account = Account(answers={"DescribeInstanceTypeOfferings": {"InstanceTypeOfferings": []}})
     (check,) = offered(account, scout=nodes())
     assert check.text == "us-west-2a does not offer g5.48xlarge; no zone of us-west-2 does"
 
 
 @pytest.mark.parametrize("instance_type", ["m7i.large", "m5.large"])
-def test_the_system_nodes_type_is_asked_for_in_their_zones(instance_type: str) -> None:
+def test_the_system_nodes_type_is_requested_in_their_zones(instance_type: str) -> None:
     (check,) = system_type_checks(instance_type, ["us-west-2a", "us-west-2b"], Account().site)
     assert (check.subject, check.status) == (f"{instance_type} is offered in us-west-2a and us-west-2b", "passed")
 
 
-def test_a_system_type_that_is_not_offered_is_told_with_its_key() -> None:
+def test_a_system_type_that_is_not_offered_is_reported_with_its_key() -> None:
     found = [{"InstanceType": "m7i.large", "LocationType": "availability-zone", "Location": "us-west-2b"}]
     account = Account(answers={"DescribeInstanceTypeOfferings": {"InstanceTypeOfferings": found}})
     assert list(system_type_checks("m7i.large", ["us-west-2a", "us-west-2b"], account.site)) == [
@@ -125,7 +125,7 @@ def test_a_system_type_that_is_not_offered_is_told_with_its_key() -> None:
     ]
 
 
-def test_each_type_is_asked_for_once() -> None:
+def test_each_type_is_requested_once() -> None:
     account = Account()
     found = offered(account, one=nodes(), two=nodes(zones="b"), three=nodes(QWEN_8B, "g6.12xlarge"))
     assert account.asked == ["DescribeInstanceTypeOfferings"] * 2
@@ -169,7 +169,7 @@ def test_a_version_eks_does_not_list_is_unknown() -> None:
     )
 
 
-def test_the_version_of_an_existing_cluster_is_no_choice_so_its_end_is_a_warning() -> None:
+def test_the_end_of_support_of_an_existing_cluster_is_a_warning() -> None:
     calendar = {"1.35": ("EXTENDED_SUPPORT", "2027-03-27")}
     assert version_check("1.35", Account(versions=calendar).site, is_existing=True) == Check(
         subject="cluster.existing",
@@ -203,13 +203,13 @@ def test_without_permission_every_check_is_unknown_and_names_the_action() -> Non
     )
 
 
-def test_an_aws_that_is_not_well_leaves_a_check_unknown_with_what_it_said() -> None:
+def test_an_error_of_aws_leaves_a_check_unknown_with_its_message() -> None:
     (check,) = offered(Account(broken=refused("RequestLimitExceeded", "X", "Slow down.")), scout=nodes())
     assert check.status == "unknown"
     assert check.text.startswith("AWS did not answer (RequestLimitExceeded: Slow down): aws ec2 describe-")
 
 
-def test_a_service_out_of_reach_leaves_a_check_unknown() -> None:
+def test_an_unreachable_service_leaves_a_check_unknown() -> None:
     endpoint = "https://ec2.us-west-2.amazonaws.com/"
     (check,) = offered(Account(broken=ConnectTimeoutError(endpoint_url=endpoint)), scout=nodes())
     assert check.text.startswith(f'AWS did not answer (Connect timeout on endpoint URL: "{endpoint}"): aws ec2')
@@ -220,7 +220,7 @@ def test_a_long_reason_is_cut() -> None:
     assert len(check.text) < 500
 
 
-def test_a_question_that_two_checks_have_is_asked_once() -> None:
+def test_a_query_of_two_checks_is_made_once() -> None:
     account = Account()
     site = account.site
     assert list(offering_checks({"one": nodes()}, site)) == list(offering_checks({"one": nodes()}, site))

@@ -26,14 +26,14 @@ def test_a_cluster_with_what_is_needed_passes_and_gives_its_facts() -> None:
 # --- the cluster itself
 
 
-def test_a_version_that_the_stack_can_have_is_to_be_written() -> None:
+def test_a_supported_cluster_version_is_suggested() -> None:
     assert texts(account({**CLUSTER, "version": "1.35"})) == [
         'theirs runs Kubernetes 1.35, and the stack\'s nodes would run 1.36: set kubernetesVersion: "1.35" and a '
         "nodeReleaseVersion of that version"
     ]
 
 
-def test_a_version_that_is_too_old_for_this_release_is_to_be_upgraded() -> None:
+def test_a_cluster_version_that_is_too_old_must_be_upgraded() -> None:
     assert texts(account({**CLUSTER, "version": "1.34"})) == [
         "theirs runs Kubernetes 1.34, and this release supports only nodes of 1.35 and 1.36: upgrade the cluster "
         "first, one minor version at a time: aws eks update-cluster-version --name theirs --kubernetes-version 1.35 "
@@ -83,7 +83,7 @@ def test_a_cluster_that_does_not_suit_is_refused(changes: dict[str, Any], text: 
     ],
     ids=["updating", "Auto Mode", "ConfigMap", "health"],
 )
-def test_what_may_go_wrong_is_a_warning(changes: dict[str, Any], text: str) -> None:
+def test_risks_are_warnings(changes: dict[str, Any], text: str) -> None:
     asked = account({**CLUSTER, **changes})
     (warning,) = texts(asked, "warning")
     assert warning.startswith(text)
@@ -125,7 +125,7 @@ def test_weights_in_s3_need_the_pod_identity_agent() -> None:
     assert texts(account(addons={**ADDONS, **agent}), copies_weights=True) == []
 
 
-def test_an_addon_that_may_not_be_seen_is_unknown() -> None:
+def test_an_addon_that_cannot_be_read_is_unknown() -> None:
     found = looked_up(account(denied=frozenset({"DescribeAddon"})), copies_weights=True)
     unknown = [check.text.split(",")[0] for check in found.checks if check.status == "unknown"]
     assert unknown == ["no permission: allow eks:DescribeAddon"] * 4

@@ -24,7 +24,7 @@ OF_NODES = [
 ]
 
 
-def test_nodes_behind_a_group_of_their_own_are_out_of_reach() -> None:
+def test_nodes_with_their_own_group_cannot_be_reached() -> None:
     (text,) = texts(account(nodes=[node("sg-nodes")], rules=OF_NODES))
     assert text == (
         "security groups block traffic from sg-cluster to sg-nodes, udp 53 (CoreDNS); from sg-cluster to "
@@ -35,7 +35,7 @@ def test_nodes_behind_a_group_of_their_own_are_out_of_reach() -> None:
     )
 
 
-def test_gpu_nodes_that_carry_that_group_too_are_in_reach() -> None:
+def test_gpu_nodes_with_the_same_group_can_be_reached() -> None:
     asked = account(nodes=[node("sg-nodes")], rules=OF_NODES)
     assert texts(asked, security_group_ids=("sg-nodes",)) == []
     (passed,) = [
@@ -45,7 +45,7 @@ def test_gpu_nodes_that_carry_that_group_too_are_in_reach() -> None:
 
 
 @pytest.mark.parametrize("cidr", ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16"])
-def test_rules_that_name_the_network_will_do(cidr: str) -> None:
+def test_rules_for_the_network_are_enough(cidr: str) -> None:
     rules = [
         rule("sg-nodes", protocol="udp", port=53, CidrIpv4=cidr),
         rule("sg-nodes", protocol="6", port=53, CidrIpv4=cidr),
@@ -61,7 +61,7 @@ def test_rules_that_name_the_network_will_do(cidr: str) -> None:
     [(0, "udp 53"), (1, "tcp 53"), (2, "tcp 8000"), (3, "tcp 8000"), (4, "udp 53")],
     ids=["DNS in", "DNS over TCP in", "nodes out", "port 8000 in", "GPU nodes out"],
 )
-def test_each_rule_that_is_missing_is_told(dropped: int, what: str) -> None:
+def test_each_rule_that_is_missing_is_reported(dropped: int, what: str) -> None:
     rules = [
         rule("sg-nodes", protocol="udp", port=53, ReferencedGroupInfo={"GroupId": "sg-cluster"}),
         rule("sg-nodes", protocol="tcp", port=53, ReferencedGroupInfo={"GroupId": "sg-cluster"}),
@@ -76,7 +76,7 @@ def test_each_rule_that_is_missing_is_told(dropped: int, what: str) -> None:
 
 
 @pytest.mark.parametrize("part", [{"CidrIpv4": "10.0.128.0/17"}, {"PrefixListId": "pl-1"}], ids=["part", "list"])
-def test_rules_that_may_or_may_not_help_leave_it_unknown(part: dict[str, Any]) -> None:
+def test_ambiguous_rules_leave_it_unknown(part: dict[str, Any]) -> None:
     rules = [rule("sg-nodes", **part), out("sg-nodes"), *SAME_GROUP, rule("sg-cluster", **part)]
     found = looked_up(account(nodes=[node("sg-nodes")], rules=rules)).checks[-1]
     assert (found.status, found.text.split(":")[0]) == (
@@ -85,13 +85,13 @@ def test_rules_that_may_or_may_not_help_leave_it_unknown(part: dict[str, Any]) -
     )
 
 
-def test_where_only_some_nodes_are_out_of_reach_it_is_a_warning() -> None:
+def test_partly_blocked_nodes_are_a_warning() -> None:
     asked = account(nodes=[node("sg-nodes"), node("sg-cluster")], rules=OF_NODES)
     assert texts(asked) == []
     assert len(texts(asked, "warning")) == 1
 
 
-def test_where_no_other_node_is_seen_it_is_unknown() -> None:
+def test_without_other_nodes_it_is_unknown() -> None:
     tags = {"kubernetes.io/cluster/theirs": "owned", STACK_TAG: "vllm-eks-test"}
     ours = instance(tags=tags, SecurityGroups=[{"GroupId": "sg-cluster"}])
     for nodes in ([], [ours]):
@@ -99,7 +99,7 @@ def test_where_no_other_node_is_seen_it_is_unknown() -> None:
         assert (found.status, found.text.split(" (")[0]) == ("unknown", "no other node of theirs was found")
 
 
-def test_rules_that_may_not_be_seen_are_unknown() -> None:
+def test_rules_that_cannot_be_read_are_unknown() -> None:
     found = looked_up(account(denied=frozenset({"DescribeSecurityGroupRules"}))).checks[-1]
     assert (found.status, found.text.split(" or run")[0]) == (
         "unknown",

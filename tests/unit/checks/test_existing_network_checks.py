@@ -70,7 +70,7 @@ def failures(checks: Any) -> dict[str, str]:
 # --- networks
 
 
-def test_a_network_with_all_it_needs_passes_and_its_subnets_are_taken(place: Place) -> None:
+def test_a_suitable_network_passes_and_its_subnets_are_used(place: Place) -> None:
     network = found(place.requested)
     assert network.private_subnets == place.subnets
     assert network.checks[0] == Check(
@@ -105,7 +105,7 @@ def test_tags_that_name_no_subnet_or_two_are_refused(place: Place, client: Any) 
     ]
 
 
-def test_without_permission_ids_go_on_unknown_and_tags_cannot(place: Place) -> None:
+def test_without_permission_ids_are_unknown_and_tags_fail(place: Place) -> None:
     denied = Account(denied=frozenset({"*"}))
     by_id = found(place.requested, denied)
     assert by_id.private_subnets == place.subnets
@@ -173,7 +173,7 @@ def test_smaller_types_take_fewer_addresses(place: Place) -> None:
     assert [one.status for one in free_in(place, 16 + 2 * 30 + 9, nodes=nodes)] == ["failed"]
 
 
-def test_nodes_and_a_control_plane_that_are_there_need_no_more_addresses(place: Place) -> None:
+def test_running_nodes_and_an_existing_control_plane_need_no_addresses(place: Place) -> None:
     running = [account_module.instance(SubnetId=place.subnets["us-west-2a"])] * 2
     there = {"ListClusters": {"clusters": [account_module.STACK]}}
     assert free_in(place, 0, Account(instances=running, answers=there)) == []
@@ -181,12 +181,12 @@ def test_nodes_and_a_control_plane_that_are_there_need_no_more_addresses(place: 
     assert "has 9 free addresses, and 1 more GPU node needs 10 or more (the VPC CNI takes up to 100" in check.text
 
 
-def test_an_existing_cluster_has_its_control_plane_elsewhere(place: Place) -> None:
+def test_an_existing_cluster_needs_no_addresses_for_its_control_plane(place: Place) -> None:
     assert free_in(place, 110, has_control_plane=False) == []
     assert [one.status for one in free_in(place, 109, has_control_plane=False)] == ["failed"]
 
 
-def test_too_few_addresses_are_unknown_where_running_nodes_may_not_be_seen(place: Place) -> None:
+def test_too_few_addresses_are_unknown_where_running_nodes_cannot_be_read(place: Place) -> None:
     (check,) = free_in(place, 20, Account(denied=frozenset({"DescribeInstances"})))
     assert check.status == "unknown"
     assert "no permission: allow ec2:DescribeInstances" in check.text
@@ -202,7 +202,7 @@ def test_a_public_subnet_is_refused(place: Place, client: Any) -> None:
     }
 
 
-def test_a_subnet_without_a_way_out_is_refused(place: Place, client: Any) -> None:
+def test_a_subnet_without_a_route_to_the_internet_is_refused(place: Place, client: Any) -> None:
     table = place.tables["us-west-2b"]
     client.delete_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
     assert failures(found(place.requested).checks) == {
@@ -211,7 +211,7 @@ def test_a_subnet_without_a_way_out_is_refused(place: Place, client: Any) -> Non
     }
 
 
-def test_a_route_to_what_is_gone_is_no_way_out(place: Place, client: Any) -> None:
+def test_a_route_to_a_deleted_target_is_refused(place: Place, client: Any) -> None:
     client.delete_nat_gateway(NatGatewayId=place.nat)
     gone = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": place.nat, "State": "blackhole"}
     tables = {"RouteTables": [{"RouteTableId": "rtb-1", "Routes": [gone]}]}
@@ -230,7 +230,7 @@ def test_a_subnet_without_a_route_table_of_its_own_uses_the_main_one(place: Plac
     assert text.startswith(f"{plain} has no route to 0.0.0.0/0 (in rtb-")
 
 
-def test_a_vpc_that_resolves_no_names_is_refused(place: Place, client: Any) -> None:
+def test_a_vpc_without_dns_is_refused(place: Place, client: Any) -> None:
     client.modify_vpc_attribute(VpcId=place.vpc, EnableDnsHostnames={"Value": False})
     assert failures(found(place.requested).checks) == {
         "network.existing.vpcId": f"{place.vpc} has enableDnsHostnames off, and nodes need DNS to find the control "

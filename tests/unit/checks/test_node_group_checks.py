@@ -59,7 +59,7 @@ def test_healthy_groups_pass() -> None:
     )
 
 
-def test_no_capacity_is_told_with_what_to_do_next() -> None:
+def test_no_capacity_is_reported_with_what_to_do_next() -> None:
     assert only(group("CREATE_FAILED", ("AsgInstanceLaunchFailures", CAPACITY))) == Check(
         subject="models.scout",
         status="warning",
@@ -69,18 +69,18 @@ def test_no_capacity_is_told_with_what_to_do_next() -> None:
     )
 
 
-def test_a_full_quota_is_told_as_such() -> None:
+def test_a_full_quota_is_reported_as_such() -> None:
     text = only(group("CREATE_FAILED", ("AsgInstanceLaunchFailures", QUOTA))).text
     assert text.endswith(f"{REPLACE} The vCPU quota is used up: request an increase, or stop other instances.")
 
 
-def test_a_group_that_failed_without_a_reason_is_told_all_the_same() -> None:
+def test_a_group_that_failed_without_a_reason_is_reported() -> None:
     assert only(group("CREATE_FAILED")).text == (
         f"node group scout-nodes-1 is CREATE_FAILED (EKS gives no reason). {REPLACE}"
     )
 
 
-def test_a_degraded_group_is_told_with_its_reason() -> None:
+def test_a_degraded_group_is_reported_with_its_reason() -> None:
     check = only(group("DEGRADED", ("Ec2LaunchTemplateNotFound", "lt-1\n is gone")))
     assert check.text == (
         "node group scout-nodes-1 is DEGRADED (Ec2LaunchTemplateNotFound: lt-1 is gone). Check it: aws eks "
@@ -88,30 +88,30 @@ def test_a_degraded_group_is_told_with_its_reason() -> None:
     )
 
 
-def test_an_active_group_with_issues_is_told() -> None:
+def test_an_active_group_with_issues_is_reported() -> None:
     check = only(group("ACTIVE", ("AsgInstanceLaunchFailures", CAPACITY)))
     assert check.text.startswith("node group scout-nodes-1 is ACTIVE with issues: AsgInstanceLaunchFailures: ")
     assert check.text.endswith("or try again later.")
 
 
 @pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING"])
-def test_a_group_that_eks_works_on_is_to_be_waited_for(status: str) -> None:
+def test_a_group_in_transition_must_be_awaited(status: str) -> None:
     assert only(group(status)).text == (
         f"node group scout-nodes-1 is {status}: EKS refuses other changes until that ends: wait"
     )
 
 
-def test_the_system_nodes_are_told_as_such() -> None:
+def test_the_system_nodes_are_reported_as_such() -> None:
     assert only(group("CREATE_FAILED", labels={})).subject == "system nodes"
 
 
-def test_groups_of_others_are_counted_and_not_judged() -> None:
+def test_groups_of_others_are_only_counted() -> None:
     theirs = group("CREATE_FAILED", tags={STACK_TAG: f"{STACK}2"}, nodegroupName="theirs")
     both = found(group(), theirs)
     assert ([check.status for check in both.checks], both.own, both.others) == (["passed"], ("scout-nodes-1",), 1)
 
 
-def test_a_cluster_that_is_not_there_has_no_groups() -> None:
+def test_a_cluster_that_does_not_exist_has_no_groups() -> None:
     account = Account(answers={"ListNodegroups": "ResourceNotFoundException"})
     assert find_node_groups(STACK, account.site) == FoundGroups()
 

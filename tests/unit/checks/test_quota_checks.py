@@ -40,7 +40,7 @@ def test_a_limit_that_holds_all_nodes_passes_even_when_it_is_just_enough() -> No
     assert check == Check(subject=f"quota {G_NAME} holds 384 vCPUs", status="passed", text="its limit is 384")
 
 
-def test_a_limit_below_the_nodes_is_refused_with_both_numbers_and_the_way_to_more() -> None:
+def test_a_limit_below_the_nodes_is_refused_with_both_numbers_and_a_fix() -> None:
     (check,) = checked(Account(quotas={G_QUOTA: 192}), scout=nodes())
     assert check == Check(
         subject=f"quota {G_NAME} (L-DB2E81BA)",
@@ -60,7 +60,7 @@ def test_a_limit_that_others_use_is_refused_with_what_they_use() -> None:
     )
 
 
-def test_nodes_of_the_stack_that_run_already_need_no_second_place() -> None:
+def test_the_stack_s_running_nodes_do_not_count_twice() -> None:
     running = [instance(), instance(), instance(tags=ELSEWHERE)]
     (check,) = checked(Account(quotas={G_QUOTA: 576}, instances=running), scout=nodes())
     assert (check.status, check.text) == ("passed", "its limit is 576, others use 192")
@@ -72,7 +72,7 @@ def test_nodes_of_the_stack_that_run_already_need_no_second_place() -> None:
     assert check.status == "failed"
 
 
-def test_another_stack_of_ours_is_somebody_else() -> None:
+def test_another_stack_of_the_project_counts_as_others() -> None:
     other = instance(tags={"vllm-eks/stack": f"{STACK}2"})
     (check,) = checked(Account(quotas={G_QUOTA: 384}, instances=[other]), scout=nodes())
     assert (check.status, "others use 192" in check.text) == ("failed", True)
@@ -88,7 +88,7 @@ def test_another_stack_of_ours_is_somebody_else() -> None:
     ],
     ids=["P", "standard", "spot", "stopped"],
 )
-def test_what_another_quota_counts_is_not_counted(stranger: dict[str, Any]) -> None:
+def test_instances_of_another_quota_are_ignored(stranger: dict[str, Any]) -> None:
     (check,) = checked(Account(quotas={G_QUOTA: 384}, instances=[stranger]), scout=nodes())
     assert (check.status, check.text) == ("passed", "its limit is 384")
 
@@ -108,7 +108,7 @@ def test_all_models_count_together_by_quota() -> None:
     ]
 
 
-def test_what_does_not_run_or_is_paid_for_already_needs_no_quota() -> None:
+def test_parked_and_prepaid_nodes_need_no_quota() -> None:
     account = Account()
     assert checked(account, parked=nodes(parked=True), block=nodes(type_="p5.48xlarge", **BLOCK)) == []
     assert account.asked == []
@@ -149,7 +149,7 @@ def test_without_permission_to_see_instances_a_high_limit_is_unknown_and_a_low_o
     assert check.status == "failed"
 
 
-def test_a_quota_that_nobody_ever_changed_has_its_default() -> None:
+def test_an_unchanged_quota_has_its_default() -> None:
     (check,) = checked(Account(default_quotas={G_QUOTA: 0}), scout=nodes())
     assert (check.status, check.text.split(";")[0]) == ("failed", "its limit is 0 vCPUs and the stack needs 384")
 
@@ -192,7 +192,7 @@ def test_a_nat_gateway_in_each_of_four_zones_needs_four_addresses() -> None:
     )
 
 
-def test_addresses_that_the_stack_has_already_need_no_second_place() -> None:
+def test_the_stack_s_addresses_do_not_count_twice() -> None:
     own = [{"AllocationId": f"eipalloc-{number}", "Tags": MARK} for number in range(4)]
     assert network([*own, {"AllocationId": "eipalloc-9"}])["quota EC2-VPC Elastic IPs holds 4 more"][0] == "passed"
 
@@ -204,7 +204,7 @@ def test_a_region_full_of_vpcs_is_refused() -> None:
     )
 
 
-def test_a_full_account_takes_no_other_cluster_but_keeps_its_own() -> None:
+def test_a_full_account_refuses_a_new_cluster_but_keeps_its_own() -> None:
     others = [f"other-{number}" for number in range(99)]
     for names, status in ((others, "passed"), ([*others, STACK], "passed"), ([*others, "one-more"], "failed")):
         account = Account(quotas={CLUSTERS: 100}, answers={"ListClusters": {"clusters": names}})
@@ -217,7 +217,7 @@ def groups(account: Account, models: int, own: int = 0, others: int = 0, largest
     return list(node_group_limit_checks(fleet, account.site, own_groups=names, other_groups=others, system_groups=1))
 
 
-def test_a_usual_number_of_node_groups_asks_nothing() -> None:
+def test_a_usual_number_of_node_groups_makes_no_queries() -> None:
     account = Account()
     assert groups(account, models=29) == []
     assert account.asked == []

@@ -57,12 +57,12 @@ def test_a_reservation_that_holds_the_nodes_passes() -> None:
     ]
 
 
-def test_nodes_that_run_in_it_already_are_no_reason_to_refuse() -> None:
+def test_running_nodes_do_not_count_twice() -> None:
     assert [check.status for check in checked({**GOOD, "AvailableInstanceCount": 0}, 2)] == ["passed"]
     assert [check.status for check in checked({**GOOD, "AvailableInstanceCount": 1}, 1)] == ["passed"]
 
 
-def test_places_that_others_use_are_not_free() -> None:
+def test_capacity_that_others_use_is_not_free() -> None:
     (check,) = checked({**GOOD, "TotalInstanceCount": 3, "AvailableInstanceCount": 1})
     assert (check.status, check.text) == (
         "failed",
@@ -71,7 +71,7 @@ def test_places_that_others_use_are_not_free() -> None:
 
 
 @pytest.mark.parametrize("state", ["expired", "cancelled", "scheduled", "failed", "unavailable"])
-def test_a_reservation_s_state_stops_neither_what_runs_in_it_nor_what_is_parked(state: str) -> None:
+def test_a_reservation_s_state_does_not_affect_running_nodes_or_parked_models(state: str) -> None:
     for own, fleet in ((2, {"scout": nodes()}), (0, {"scout": nodes(parked=True)})):
         (check,) = checked({**GOOD, "State": state}, own, **fleet)
         assert (check.status, check.subject) == ("warning", "models.scout.capacityReservationId")
@@ -80,7 +80,7 @@ def test_a_reservation_s_state_stops_neither_what_runs_in_it_nor_what_is_parked(
     assert [check.status for check in checked({**GOOD, "State": state}, 1)] == ["failed"]
 
 
-def test_a_parked_model_may_name_a_reservation_that_is_gone() -> None:
+def test_a_parked_model_may_have_a_deleted_reservation() -> None:
     (check,) = checked(None, scout=nodes(parked=True))
     assert (check.status, check.text) == (
         "warning",
@@ -89,7 +89,7 @@ def test_a_parked_model_may_name_a_reservation_that_is_gone() -> None:
     )
 
 
-def test_where_instances_may_not_be_seen_the_whole_reservation_counts() -> None:
+def test_where_instances_cannot_be_read_the_whole_reservation_counts() -> None:
     full = {**GOOD, "AvailableInstanceCount": 0}
     account = Account(reservations={ID: full}, denied=frozenset({"DescribeInstances"}))
     (check,) = reservation_checks({"scout": nodes()}, account.site)
@@ -123,7 +123,7 @@ def test_a_reservation_that_does_not_suit_is_refused(changes: dict[str, Any], te
     assert refusals({**GOOD, **changes}) == [text]
 
 
-def test_all_that_is_wrong_with_it_is_told_at_once() -> None:
+def test_all_mismatches_are_reported_at_once() -> None:
     wrong = {**GOOD, "AvailabilityZone": "us-west-2b", "InstanceType": "g5.24xlarge", "TotalInstanceCount": 1}
     assert len(refusals(wrong)) == 3
 
@@ -142,7 +142,7 @@ def test_all_that_is_wrong_with_it_is_told_at_once() -> None:
         ),
     ],
 )
-def test_a_placement_group_and_a_reservation_that_exclude_each_other_are_told(arn: str, text: str) -> None:
+def test_a_placement_group_that_conflicts_with_the_reservation_is_reported(arn: str, text: str) -> None:
     assert refusals({**GOOD, "PlacementGroupArn": arn}, scout=nodes(placement_group="ours")) == [text]
 
 
@@ -166,7 +166,7 @@ def test_a_parked_model_needs_nothing_of_it() -> None:
     ]
 
 
-def test_a_capacity_block_passes_and_an_ordinary_reservation_is_no_block() -> None:
+def test_a_capacity_block_passes_and_an_ordinary_reservation_does_not() -> None:
     block = nodes(instance="p5.48xlarge", capacity_type="capacityBlock")
     assert [check.status for check in checked(BLOCK, scout=block)] == ["passed"]
     assert refusals({**BLOCK, "ReservationType": "default"}, scout=block) == [
@@ -174,13 +174,13 @@ def test_a_capacity_block_passes_and_an_ordinary_reservation_is_no_block() -> No
     ]
 
 
-def test_of_a_block_no_placement_group_is_asked() -> None:
+def test_a_block_needs_no_placement_group() -> None:
     inside = {**BLOCK, "PlacementGroupArn": "arn:aws:ec2:us-west-2:123456789012:placement-group/theirs"}
     block = nodes(instance="p5.48xlarge", capacity_type="capacityBlock")
     assert [check.status for check in checked(inside, scout=block)] == ["passed"]
 
 
-def test_a_reservation_that_is_not_there_is_refused() -> None:
+def test_a_reservation_that_does_not_exist_is_refused() -> None:
     assert refusals(None) == [f"{ID} does not exist in us-west-2 of this account: correct the id, or the region"]
 
 

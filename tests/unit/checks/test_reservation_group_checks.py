@@ -48,7 +48,7 @@ def checked(*reservations: dict[str, Any], own: int = 0, nodes: GpuNodes = NODES
     return check
 
 
-def test_free_places_of_all_that_fit_count_together() -> None:
+def test_free_capacity_of_matching_reservations_is_added() -> None:
     assert checked(reservation(1), reservation(1)) == Check(
         subject="reservation group gpus holds the nodes of scout",
         status="passed",
@@ -61,7 +61,7 @@ def test_free_places_of_all_that_fit_count_together() -> None:
     [{"State": "expired"}, {"InstanceType": "g5.24xlarge"}, {"AvailabilityZone": "us-west-2b"}],
     ids=["state", "type", "zone"],
 )
-def test_what_does_not_fit_does_not_count(other: dict[str, Any]) -> None:
+def test_reservations_that_do_not_match_are_ignored(other: dict[str, Any]) -> None:
     check = checked(reservation(1), reservation(5, **other))
     assert (check.subject, check.status, check.text) == (
         KEY,
@@ -70,18 +70,18 @@ def test_what_does_not_fit_does_not_count(other: dict[str, Any]) -> None:
     )
 
 
-def test_nodes_that_run_in_one_of_them_need_no_second_place() -> None:
+def test_running_nodes_need_no_more_capacity() -> None:
     assert checked(reservation(0), own=2).status == "passed"
     assert checked(reservation(1), own=1).status == "passed"
     assert checked(reservation(0), own=1).status == "failed"
 
 
-def test_an_empty_group_has_no_place_and_a_parked_model_needs_none() -> None:
+def test_an_empty_group_has_no_capacity_and_a_parked_model_needs_none() -> None:
     assert checked().status == "failed"
     assert checked(nodes=PARKED).status == "passed"
 
 
-def test_a_group_that_is_not_there_is_refused_and_for_a_parked_model_a_warning() -> None:
+def test_a_missing_group_fails_and_for_a_parked_model_warns() -> None:
     gone = {"ListGroupResources": "NotFoundException"}
     check = checked(answers=gone)
     assert (check.status, check.text) == ("failed", f"{ARN} does not exist in this account: correct the ARN")
@@ -95,5 +95,5 @@ def test_without_permission_it_is_unknown_with_the_actions() -> None:
     )
 
 
-def test_where_running_nodes_may_not_be_seen_a_full_group_is_unknown() -> None:
+def test_where_running_nodes_cannot_be_read_a_full_group_is_unknown() -> None:
     assert checked(reservation(0), denied=frozenset({"DescribeInstances"})).status == "unknown"

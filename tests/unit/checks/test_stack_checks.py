@@ -41,7 +41,7 @@ def account(**more: object) -> Account:
     return Account(**{"quotas": {G_QUOTA: 384}, "default_quotas": DEFAULTS, "versions": STANDARD, **more})
 
 
-def test_an_account_that_offers_and_allows_everything_lets_the_stack_through(run) -> None:
+def test_a_sufficient_account_passes_all_checks(run) -> None:
     recording = run(account())
     known = {"stack file", "cluster.publicAccessCidrs"}
     asked = [check for check in recording.checks if check.subject not in known]
@@ -55,7 +55,7 @@ def test_an_account_that_offers_and_allows_everything_lets_the_stack_through(run
     assert len(recording.registrations) > 40
 
 
-def test_a_refusal_stops_the_program_before_anything_is_made_and_tells_every_fault(run) -> None:
+def test_a_failed_check_stops_the_program_before_anything_is_created_and_reports_all_errors(run) -> None:
     with pytest.raises(StackRefused) as refusal:
         run(account(quotas={G_QUOTA: 0}, versions={"1.36": ("EXTENDED_SUPPORT", "2027-08-02")}))
     assert str(refusal.value).splitlines() == [
@@ -67,7 +67,7 @@ def test_a_refusal_stops_the_program_before_anything_is_made_and_tells_every_fau
     ]
 
 
-def test_without_any_permission_the_stack_is_built_all_the_same(run) -> None:
+def test_without_any_permission_the_stack_is_still_created(run) -> None:
     asked = account()
     real = asked._call
 
@@ -82,7 +82,7 @@ def test_without_any_permission_the_stack_is_built_all_the_same(run) -> None:
     assert len(recording.registrations) > 40
 
 
-def test_an_account_is_asked_a_handful_of_questions_each_once(run) -> None:
+def test_an_account_is_queried_a_few_times_and_never_twice(run) -> None:
     asked = account()
     run(asked)
     assert sorted(asked.asked) == [
@@ -127,7 +127,7 @@ def test_warnings_and_one_summary_reach_pulumi_s_log(monkeypatch: pytest.MonkeyP
 # --- who is asked
 
 
-def test_boto3_that_is_in_another_account_asks_nothing(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boto3_in_another_account_makes_no_queries(run, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = account(answers={"GetCallerIdentity": {"Account": "999999999999"}})
     (check,) = [one for one in run(asked).checks if one.subject.startswith("quota Running")]
     assert (check.status, check.text.split("): aws")[0]) == (
@@ -145,7 +145,7 @@ def test_a_provider_without_credentials_leaves_all_unknown(run) -> None:
     assert asked.asked == []
 
 
-def test_the_role_of_the_stack_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_role_of_the_stack_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pulumi_aws.get_caller_identity", lambda: DEPLOYER)
     deployer = Deployer(region="us-west-2", role_arn=f"arn:aws:iam::{NUMBER}:role/deployer")
     opened = open_account(deployer)
@@ -154,7 +154,7 @@ def test_the_role_of_the_stack_is_taken(monkeypatch: pytest.MonkeyPatch) -> None
     assert session.startswith(f"arn:aws:sts::{NUMBER}:assumed-role/deployer/")
 
 
-def test_a_profile_that_is_not_there_leaves_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_that_does_not_exist_leaves_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pulumi_aws.get_caller_identity", lambda: DEPLOYER)
     opened = open_account(Deployer(region="us-west-2", profile="nobody-s"))
     assert opened == NoAccount("boto3 has no valid AWS credentials: The config profile (nobody-s) could not be found")
@@ -169,7 +169,7 @@ def test_clients_have_limits_of_time() -> None:
 # --- at once
 
 
-def test_parts_are_asked_at_once_and_the_slow_one_is_not_waited_for_for_ever() -> None:
+def test_parts_run_in_parallel_and_a_slow_one_has_a_deadline() -> None:
     barrier, never = threading.Barrier(2, timeout=10), threading.Event()
     found = in_parallel({"one": barrier.wait, "two": barrier.wait, "late": never.wait}, deadline_seconds=0.2)
     never.set()
@@ -177,7 +177,7 @@ def test_parts_are_asked_at_once_and_the_slow_one_is_not_waited_for_for_ever() -
     assert found["late"] == Check(subject="late", status="unknown", text="no answer within 0 s")
 
 
-def test_a_part_that_fails_stops_no_other() -> None:
+def test_a_failed_part_does_not_stop_the_others() -> None:
     found = in_parallel({"wrong": lambda: {}["key"], "right": lambda: 1})
     assert found == {
         "wrong": Check(subject="wrong", status="unknown", text="the answer could not be read (KeyError: 'key')"),

@@ -34,7 +34,7 @@ def test_a_name_without_a_log_group_is_free() -> None:
         assert (check and check.subject, check and check.status) == (f"log group {LOG_GROUP} is free", "passed")
 
 
-def test_a_log_group_that_outlived_its_cluster_is_told_with_both_commands() -> None:
+def test_a_leftover_log_group_is_reported_with_both_commands() -> None:
     check = log_group(LOG_GROUP, clusters=["another"], vpcs=[{"VpcId": "vpc-2"}])
     assert check == Check(
         subject=f"log group {LOG_GROUP} is free",
@@ -46,12 +46,12 @@ def test_a_log_group_that_outlived_its_cluster_is_told_with_both_commands() -> N
     )
 
 
-def test_the_log_group_of_a_cluster_that_is_there_or_half_made_is_its_own() -> None:
+def test_the_log_group_of_an_existing_or_partial_cluster_is_its_own() -> None:
     assert log_group(LOG_GROUP, clusters=[STACK]) is None
     assert log_group(LOG_GROUP, vpcs=[MARKED_VPC]) is None
 
 
-def test_in_an_existing_network_nothing_tells_half_made_from_left_over() -> None:
+def test_in_an_existing_network_a_partial_cluster_looks_like_a_leftover() -> None:
     check = log_group(LOG_GROUP, new_network=False)
     assert check
     assert (check.status, check.text.endswith(". Do not delete it if it is in this stack's state")) == ("warning", True)
@@ -86,7 +86,7 @@ def admins(*arns: str, clusters: list[str] | None = None, **more: Any) -> list[C
     return list(admin_checks(arns, account.site))
 
 
-def test_who_creates_the_cluster_may_not_be_among_its_admins() -> None:
+def test_the_creator_of_the_cluster_cannot_be_an_admin() -> None:
     assert admins(f"arn:aws:iam::{NUMBER}:role/other", ROLE) == [
         Check(
             subject="cluster.admins",
@@ -98,7 +98,7 @@ def test_who_creates_the_cluster_may_not_be_among_its_admins() -> None:
     assert [check.status for check in admins(f"arn:aws:iam::{NUMBER}:role/other")] == ["passed"]
 
 
-def test_who_updates_a_cluster_that_is_there_may_well_be_an_admin() -> None:
+def test_a_later_deployer_may_be_an_admin() -> None:
     assert [check.status for check in admins(ROLE, clusters=[STACK])] == ["passed"]
 
 
@@ -111,7 +111,7 @@ def test_without_admins_nothing_is_asked_and_without_permission_it_is_unknown() 
 BOUNDARY = f"arn:aws:iam::{NUMBER}:policy/team/boundary"
 
 
-def test_a_permissions_boundary_that_is_not_there_is_refused() -> None:
+def test_a_permissions_boundary_that_does_not_exist_is_refused() -> None:
     assert boundary_check(BOUNDARY, Account().site) == Check(
         subject="iam.permissionsBoundary",
         status="failed",
@@ -140,7 +140,7 @@ def test_g7_needs_an_ami_release_with_its_driver(type_: str, release: str, refus
     assert [check.status for check in release_checks({"scout": nodes}, release)] == ["failed"] * refused
 
 
-def test_the_ami_release_is_told_with_the_way_to_a_newer() -> None:
+def test_an_old_ami_release_is_reported_with_a_newer_one() -> None:
     nodes = GpuNodes(plan=planned(QWEN_8B, "g7.12xlarge"), zones=("us-west-2a",))
     assert list(release_checks({"scout": nodes}, "1.36.2-20260714")) == [
         Check(

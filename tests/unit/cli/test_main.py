@@ -20,7 +20,7 @@ EVERY_COMMAND = dict(all_commands(app))
 
 
 @pytest.mark.parametrize("names", EVERY_COMMAND, ids=" ".join)
-def test_help_names_every_option_in_full_with_words_for_each(names: tuple[str, ...]) -> None:
+def test_help_describes_every_option(names: tuple[str, ...]) -> None:
     found = run(*names, "-h")
     assert found.exit_code == 0, found.output
     assert found.output == run(*names, "--help").output
@@ -37,7 +37,7 @@ def test_the_list_of_commands_is_not_cut() -> None:
     assert {names[0] for names in EVERY_COMMAND} <= set(run("-h").output.split())
 
 
-def test_a_command_that_is_misspelt_gets_one_guess() -> None:
+def test_a_misspelled_command_gets_a_suggestion() -> None:
     found = run("pla")
     assert found.exit_code == 2
     assert found.output.count("Did you mean 'plan'?") == 1

@@ -11,7 +11,7 @@ from tests.support.plan_command import ROOT, Ask
 from tests.support.plans import LLAMA_8B, SCOUT
 
 
-def test_the_zones_shown_are_those_of_the_region_asked_for(ask: Ask) -> None:
+def test_the_printed_zones_are_in_the_requested_region(ask: Ask) -> None:
     found = ask(SCOUT, "--instance-type", "g7e.24xlarge", "--region", "us-east-1").stdout
     assert "  zones        use1-az2, use1-az6 in us-east-1" in found
     assert "none known in cn-north-1" in ask(SCOUT, "--instance-type", "g7e.24xlarge", "--region", "cn-north-1").stdout
@@ -52,9 +52,7 @@ def test_json_lists_every_term_with_its_range_and_rule(ask: Ask) -> None:
     assert document["throughput_estimate"]["tokens_per_second"] > 0
 
 
-def test_an_architecture_without_a_family_is_told_from_its_fields_and_called_an_estimate(
-    ask: Ask, tmp_path: Path
-) -> None:
+def test_an_unknown_architecture_is_read_from_its_fields_and_is_an_estimate(ask: Ask, tmp_path: Path) -> None:
     config = json.loads((ROOT / "tests" / "data" / "qwen3-0.6b-config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["NovelForCausalLM"]}))
     found = ask(str(tmp_path), "--instance-type", "g6.xlarge")
@@ -66,7 +64,7 @@ def test_an_architecture_without_a_family_is_told_from_its_fields_and_called_an_
     assert document["model"]["confidence"] == "estimated"
 
 
-def test_a_config_that_speaks_of_what_the_planner_does_not_know_is_refused(ask: Ask, tmp_path: Path) -> None:
+def test_a_config_with_unsupported_features_is_refused(ask: Ask, tmp_path: Path) -> None:
     config = json.loads((ROOT / "tests" / "data" / "qwen3-0.6b-config.json").read_text())
     novel = {**config, "architectures": ["NovelForCausalLM"], "num_wise_experts": 64}
     (tmp_path / "config.json").write_text(json.dumps(novel))
@@ -120,7 +118,7 @@ def test_a_wrong_question_exits_2_without_a_traceback(ask: Ask, arguments: tuple
     assert "Traceback" not in found.stderr
 
 
-def test_a_folder_given_relatively_is_planned_where_the_user_stands(ask: Ask, tmp_path: Path) -> None:
+def test_a_relative_folder_is_read_from_the_working_folder(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text((ROOT / "tests" / "data" / "qwen3-0.6b-config.json").read_text())
     found = ask("mine", "--instance-type", "g6.xlarge", "--json", cwd=tmp_path)

@@ -99,7 +99,7 @@ def test_json_keeps_its_contract_when_it_fits(ask: Ask) -> None:
     assert middle == pytest.approx(memory["budget_gib"])
 
 
-def test_json_is_printed_all_the_same_when_it_does_not_fit(ask: Ask) -> None:
+def test_json_is_also_printed_when_it_does_not_fit(ask: Ask) -> None:
     found = ask(SCOUT, "--instance-type", "g5.48xlarge", "--pipeline-parallel-size", "1", "--json")
     document = json.loads(found.stdout)
     assert found.returncode == 3
@@ -149,7 +149,7 @@ def test_a_type_without_a_driver_in_the_pinned_ami_is_refused_with_the_reason(as
     assert {one["fits"] for one in listed if one["instance"]["type"].startswith("g7e.")} == {True}
 
 
-def test_one_g7e_stands_beside_two_g5_with_what_each_costs(ask: Ask) -> None:
+def test_the_comparison_shows_one_g7e_and_two_g5_with_their_prices(ask: Ask) -> None:
     lines = {line.split()[0]: line.split() for line in ask(SCOUT).stdout.splitlines() if line}
     assert lines["g7e.24xlarge"][1:7] == ["sure", "1", "16.57", "4", "x", "1"]
     assert lines["g5.48xlarge"][1:7] == ["sure", "2", "32.58", "8", "x", "2"]

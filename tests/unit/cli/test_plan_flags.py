@@ -9,7 +9,7 @@ from tests.support.plan_command import Ask
 PLAN = ("Qwen/Qwen3.5-27B", "--instance-type", "g6e.12xlarge")
 
 
-def test_flags_are_counted_and_stand_among_vllm_s_arguments(ask: Ask) -> None:
+def test_flags_are_planned_and_passed_to_vllm(ask: Ask) -> None:
     config = '{"method": "mtp", "num_speculative_tokens": 2}'
     plain, drafting = (
         json.loads(ask(*PLAN, *more, "--json").stdout)

@@ -59,7 +59,7 @@ def test_the_comparison_drops_no_column_and_fits_the_screen(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_plan_says_the_same_at_every_width(width: int) -> None:
+def test_a_plan_has_the_same_content_at_every_width(width: int) -> None:
     pipe = Console(file=io.StringIO(), width=160, soft_wrap=True, highlight=False, emoji=False, _environ={})
     out = screen(width)
     for each in (pipe, out):
@@ -70,7 +70,7 @@ def test_a_plan_says_the_same_at_every_width(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_preview_says_the_same_at_every_width(width: int, recorded_stack: Callable[[str], Recording]) -> None:
+def test_a_preview_has_the_same_content_at_every_width(width: int, recorded_stack: Callable[[str], Recording]) -> None:
     pipe = Console(file=io.StringIO(), width=160, soft_wrap=True, highlight=False, emoji=False, _environ={})
     out = screen(width)
     for each in (pipe, out):
@@ -91,7 +91,7 @@ def without_bars(text: str) -> list[str]:
     return [word for word in values(text) if not set(word) <= set("WAOK.")]
 
 
-def test_a_bar_says_its_parts_by_letters_with_colour_and_without() -> None:
+def test_a_bar_shows_its_parts_as_letters_with_and_without_colour() -> None:
     plain, coloured = screen(120), screen(120, colour=True)
     for out in (plain, coloured):
         show_plan(planned(SCOUT_W4A16), region="us-west-2", out=out)
@@ -117,7 +117,7 @@ def priced(out: Console) -> Table:
     return made
 
 
-def test_a_table_breaks_prose_between_words_and_gives_it_lines_of_its_own_where_it_is_narrow() -> None:
+def test_a_narrow_table_wraps_prose_on_its_own_lines() -> None:
     wide = screen(60)
     assert lines_of(priced(wide), wide) == [
         "instance type  USD/h  price of",

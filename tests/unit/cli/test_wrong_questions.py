@@ -31,7 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
         (["--region", "us-west-2a"], "vllm-eks: --region: 'us-west-2a' is a zone, not a region: use us-west-2"),
     ],
 )
-def test_a_question_of_the_wrong_size_is_refused_at_once(
+def test_a_value_out_of_range_is_refused_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], args: list[str], told: str
 ) -> None:
     assert run(monkeypatch, "plan", LOCKED, "--instance-type", "g6e.xlarge", *args) == 2

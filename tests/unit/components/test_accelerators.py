@@ -60,7 +60,7 @@ def test_without_efa_there_are_two_controllers(engine) -> None:
     }
 
 
-def test_a_controller_the_cluster_has_already_is_not_installed_again(engine) -> None:
+def test_an_existing_controller_is_not_installed(engine) -> None:
     engine.run(lambda: build(charts=NO_CHARTS, efa=True))
 
     assert engine.children() == {"vllm-eks-test": {"Accelerators accelerators"}}
@@ -136,7 +136,7 @@ def test_the_controller_s_namespace_outlives_it_and_takes_no_privileged_pod(engi
     }
 
 
-def test_a_replaced_release_gives_up_its_name_first(engine) -> None:
+def test_a_replaced_release_is_deleted_first(engine) -> None:
     engine.run(lambda: build(efa=True))
 
     assert [one.request.deleteBeforeReplace for one in engine.of_type(RELEASE)] == [True, True, True]
@@ -148,14 +148,14 @@ def version_of(source: ChartSource) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize(("source", "lowest"), [(NVIDIA_DEVICE_PLUGIN, (0, 19, 3)), (LEADER_WORKER_SET, (0, 8, 0))])
-def test_pinned_versions_are_past_the_ones_known_to_do_harm(source: ChartSource, lowest) -> None:
+def test_pinned_versions_are_newer_than_known_bad_ones(source: ChartSource, lowest) -> None:
     assert version_of(source) >= lowest
 
 
 FACTS = json.loads((Path(__file__).parents[2] / "data" / "gpu_node_daemonsets.json").read_text())
 
 
-def test_every_chart_takes_its_image_from_a_registry_of_one_s_own(engine) -> None:
+def test_every_chart_accepts_an_image_from_another_registry(engine) -> None:
     references = {
         "nvidia_device_plugin": "registry.example.com/nvidia/k8s-device-plugin:v0.20.0",
         "leader_worker_set": "registry.example.com:5000/lws@sha256:" + "0" * 64,
@@ -174,7 +174,7 @@ def test_every_chart_takes_its_image_from_a_registry_of_one_s_own(engine) -> Non
         assert f"{image['repository']}:{image['tag']}" == references[name], "as the chart puts it together"
 
 
-def test_without_one_the_charts_keep_their_own_images(engine) -> None:
+def test_without_a_setting_charts_use_their_own_images(engine) -> None:
     engine.run(lambda: build(efa=True))
 
     assert all("image" not in one.get("values", {}) for one in releases(engine).values())

@@ -15,7 +15,7 @@ def chart(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_digest_follows_any_edit_any_new_file_and_any_new_name(chart: Path) -> None:
+def test_the_digest_changes_with_any_edit_new_file_or_new_name(chart: Path) -> None:
     job = chart / "templates" / "job.yaml"
     digests = [chart_digest(chart)]
     job.write_text("kind: Pod\n")
@@ -28,15 +28,13 @@ def test_the_digest_follows_any_edit_any_new_file_and_any_new_name(chart: Path) 
     assert len(set(digests)) == 4
 
 
-def test_the_digest_does_not_follow_the_folder_s_place(chart: Path, tmp_path: Path) -> None:
+def test_the_digest_does_not_depend_on_the_folder(chart: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(chart, tmp_path / "elsewhere")
 
     assert chart_digest(copy) == chart_digest(chart)
 
 
-def test_the_digest_does_not_follow_the_order_the_disk_lists_files_in(
-    chart: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_digest_does_not_depend_on_the_order_of_files(chart: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = list(chart.rglob("*"))
     before = chart_digest(chart)
     monkeypatch.setattr(Path, "rglob", lambda self, pattern: reversed(listed))
@@ -56,7 +54,7 @@ def test_bytes_that_move_between_files_change_the_digest(tmp_path: Path) -> None
     assert digests[0] != digests[1]
 
 
-def test_a_folder_without_files_is_no_chart(tmp_path: Path) -> None:
+def test_a_folder_without_files_is_not_a_chart(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no chart in"):
         chart_digest(tmp_path / "missing")
 
@@ -72,7 +70,7 @@ def test_the_path_is_relative_inside_the_project_and_absolute_elsewhere(
     assert chart_path(tmp_path / "charts") == str(tmp_path / "charts")
 
 
-def test_bytecode_beside_a_script_is_no_part_of_the_chart(tmp_path: Path) -> None:
+def test_bytecode_next_to_a_script_is_not_part_of_the_chart(tmp_path: Path) -> None:
     (tmp_path / "Chart.yaml").write_text("name: vllm")
     before = chart_digest(tmp_path)
     (tmp_path / "files" / "__pycache__").mkdir(parents=True)

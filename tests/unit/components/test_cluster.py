@@ -7,7 +7,7 @@ from tests.support.clusters import ACCESS, ARGS, CONTROL_PLANE, build
 from tests.support.nested import replaced
 
 
-def test_exactly_these_resources_hang_under_the_cluster(engine) -> None:
+def test_the_cluster_has_exactly_these_children(engine) -> None:
     engine.run(build)
 
     assert engine.children() == {
@@ -51,7 +51,7 @@ def test_children_stay_inside_when_the_cluster_is_nested(engine) -> None:
     assert engine.children()["outer"] == {"Cluster main"}
 
 
-def test_the_control_plane_is_asked_for_with_exactly_these_inputs(engine) -> None:
+def test_the_control_plane_has_exactly_these_inputs(engine) -> None:
     engine.run(build)
 
     # The SDK's own defaults.
@@ -90,7 +90,7 @@ def test_without_public_ranges_the_api_server_is_private(engine) -> None:
     assert "publicAccessCidrs" not in inputs
 
 
-def test_each_admin_gets_an_entry_of_its_own_even_with_equal_role_names(engine) -> None:
+def test_each_admin_gets_its_own_entry_even_with_equal_role_names(engine) -> None:
     arns = [f"arn:aws-us-gov:iam::{account}:role/platform/Admin" for account in ("111111111111", "222222222222")]
     engine.run(lambda: build(admins=arns, access=replaced(ACCESS, region="us-gov-west-1")))
 
@@ -111,7 +111,7 @@ def test_secrets_are_encrypted_with_an_own_key_that_rotates(engine) -> None:
     assert "main-secrets" in engine.only(CONTROL_PLANE).depends_on
 
 
-def test_the_log_group_is_made_before_eks_would_make_it(engine) -> None:
+def test_the_log_group_is_created_before_the_cluster(engine) -> None:
     engine.run(build)
 
     logs = engine.only("aws:cloudwatch/logGroup:LogGroup").inputs

@@ -46,7 +46,7 @@ def test_the_pod_identity_agent_does_not_wait_for_nodes(engine) -> None:
     assert "main-system-nodes" not in agent.depends_on
 
 
-def test_system_nodes_lie_in_the_two_subnets_given_and_use_the_cluster_s_own_settings(engine) -> None:
+def test_system_nodes_are_in_the_given_subnets_and_use_the_cluster_s_settings(engine) -> None:
     engine.run(build)
 
     nodes = engine.only(NODE_GROUP).inputs
@@ -56,7 +56,7 @@ def test_system_nodes_lie_in_the_two_subnets_given_and_use_the_cluster_s_own_set
     assert nodes["tags"] == {"team": "serving", "Name": "main-system"}
 
 
-def test_system_nodes_are_gone_before_what_they_need_to_leave_cleanly(engine) -> None:
+def test_system_nodes_are_deleted_before_their_dependencies(engine) -> None:
     engine.run(build)
 
     needed = {
@@ -72,7 +72,7 @@ def test_system_nodes_are_gone_before_what_they_need_to_leave_cleanly(engine) ->
     ).depends_on
 
 
-def test_whoever_uses_the_node_role_waits_for_its_policies_and_the_pod_identity_agent(engine) -> None:
+def test_users_of_the_node_role_wait_for_its_policies_and_the_pod_identity_agent(engine) -> None:
     def program() -> None:
         pulumi.CustomResource("test:index:User", "user", {"role": build().node_role_arn})
 
@@ -99,7 +99,7 @@ def test_the_kubernetes_provider_uses_a_secret_kubeconfig_and_a_fixed_identity(e
     assert user["args"][-2:] == ["--role-arn", "arn:aws:iam::1:role/deploy"]
 
 
-def test_a_kubeconfig_of_the_user_s_own_is_given_by_its_whole_path(
+def test_a_user_s_kubeconfig_is_passed_by_its_whole_path(
     engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -109,7 +109,7 @@ def test_a_kubeconfig_of_the_user_s_own_is_given_by_its_whole_path(
     assert engine.only(PROVIDER).inputs["clusterIdentifier"] == "us-west-2/vllm-dev"
 
 
-def test_it_gives_out_what_gpu_nodes_need_and_keeps_the_kubeconfig_secret(engine) -> None:
+def test_it_outputs_what_gpu_nodes_need_and_keeps_the_kubeconfig_secret(engine) -> None:
     seen: list[object] = []
 
     async def program() -> None:
@@ -121,7 +121,7 @@ def test_it_gives_out_what_gpu_nodes_need_and_keeps_the_kubeconfig_secret(engine
     assert seen == ["vllm-dev", "vllm-dev-security-group-id", True]
 
 
-def test_deletion_protection_and_kept_logs_are_there_for_who_wants_them(start_engine) -> None:
+def test_deletion_protection_and_kept_logs_are_optional(start_engine) -> None:
     plain, kept = start_engine(), None
     plain.run(build)
     kept = start_engine()

@@ -26,7 +26,7 @@ def test_the_role_is_for_pods_and_holds_the_cni_s_policy_of_the_partition(engine
     assert attached == {"role": "main-cni-role", "policyArn": "arn:aws-cn:iam::aws:policy/AmazonEKS_CNI_Policy"}
 
 
-def test_it_is_bound_to_the_service_account_of_vpc_cni_alone(engine) -> None:
+def test_it_is_bound_only_to_the_service_account_of_vpc_cni(engine) -> None:
     engine.run(build)
 
     assert engine.only("aws:eks/podIdentityAssociation:PodIdentityAssociation").inputs == {
@@ -38,7 +38,7 @@ def test_it_is_bound_to_the_service_account_of_vpc_cni_alone(engine) -> None:
     }
 
 
-def test_whoever_waits_for_the_association_is_gone_before_the_policy_is_detached(engine) -> None:
+def test_users_of_the_association_are_deleted_before_the_policy_is_detached(engine) -> None:
     def program() -> None:
         pulumi.CustomResource("test:index:User", "user", {"id": build().association.id})
 

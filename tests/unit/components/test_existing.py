@@ -27,13 +27,13 @@ def existing_cluster(**changes: object) -> ExistingCluster:
     return found
 
 
-def test_nothing_is_made_in_an_existing_network(engine) -> None:
+def test_nothing_is_created_in_an_existing_network(engine) -> None:
     engine.run(lambda: stack_network("vllm-dev", NEW, existing=VPC))
 
     assert [one.type for one in engine.registrations] == ["vllm-eks:index:ExistingNetwork"]
 
 
-def test_an_existing_network_gives_its_subnets_by_zone_and_no_public_one(engine) -> None:
+def test_an_existing_network_returns_its_subnets_by_zone_and_no_public_one(engine) -> None:
     def program() -> pulumi.Output:
         network = ExistingNetwork("vllm-dev", VPC)
         assert network.public_subnet_ids == []
@@ -44,7 +44,7 @@ def test_an_existing_network_gives_its_subnets_by_zone_and_no_public_one(engine)
     assert engine.value(program) == ["vpc-1", "subnet-b", ["subnet-a", "subnet-b"]]
 
 
-def test_a_zone_an_existing_network_lacks_is_told(engine) -> None:
+def test_a_zone_an_existing_network_lacks_is_reported(engine) -> None:
     def program() -> None:
         with pytest.raises(ValueError, match="zone 'us-west-2d' is not one of the network's zones"):
             ExistingNetwork("vllm-dev", VPC).private_subnet_id("us-west-2d")
@@ -52,7 +52,7 @@ def test_a_zone_an_existing_network_lacks_is_told(engine) -> None:
     engine.run(program)
 
 
-def test_without_one_a_network_is_made(engine) -> None:
+def test_without_an_existing_network_a_new_one_is_created(engine) -> None:
     engine.run(lambda: stack_network("vllm-dev", NEW, existing=None))
 
     assert engine.of_type("vllm-eks:index:Network")

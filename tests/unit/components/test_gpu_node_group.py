@@ -7,7 +7,7 @@ from components.nodes.gpu_node_group import GpuNodeGroup
 from tests.support.gpu_node_groups import ARGS, NODE_GROUP, TEMPLATE, build
 
 
-def test_exactly_these_resources_hang_under_the_group(engine) -> None:
+def test_the_group_has_exactly_these_children(engine) -> None:
     engine.run(build)
 
     assert engine.children() == {
@@ -36,7 +36,7 @@ def test_the_nodes_share_one_subnet_and_one_cluster_placement_group(engine) -> N
     assert engine.only(NODE_GROUP).inputs["subnetIds"] == ["subnet-a"]
 
 
-def test_the_node_group_is_asked_for_with_exactly_these_inputs(engine) -> None:
+def test_the_node_group_has_exactly_these_inputs(engine) -> None:
     engine.run(build)
 
     assert engine.only(NODE_GROUP).inputs == {
@@ -67,13 +67,13 @@ def test_the_node_group_is_asked_for_with_exactly_these_inputs(engine) -> None:
     }
 
 
-def test_no_nodes_still_leave_eks_the_largest_size_it_demands(engine) -> None:
+def test_zero_nodes_still_have_a_maximum_size_of_one(engine) -> None:
     engine.run(lambda: build(node_count=0))
 
     assert engine.only(NODE_GROUP).inputs["scalingConfig"] == {"minSize": 0, "desiredSize": 0, "maxSize": 1}
 
 
-def test_the_old_nodes_are_given_back_before_new_ones_are_asked_for(engine) -> None:
+def test_old_nodes_are_deleted_before_new_ones_are_created(engine) -> None:
     engine.run(build)
 
     request = engine.only(NODE_GROUP).request
@@ -123,7 +123,7 @@ def test_the_template_is_hardened(engine) -> None:
     ],
     ids=lambda change: ",".join(change),
 )
-def test_what_is_no_business_of_the_template_leaves_it_alone(start_engine, change) -> None:
+def test_unrelated_changes_do_not_affect_the_template(start_engine, change) -> None:
     before = start_engine()
     before.run(build)
     after = start_engine()

@@ -10,7 +10,7 @@ from tests.support.nested import replaced
 from vllm_eks.planner.hardware.instances import catalogue
 
 
-def test_efa_moves_the_security_group_to_the_one_interface(engine) -> None:
+def test_with_efa_the_security_group_is_on_the_interface(engine) -> None:
     engine.run(lambda: build(efa_interfaces=1))
 
     template = engine.only(TEMPLATE).inputs
@@ -70,14 +70,14 @@ def test_groups_of_the_cluster_s_own_nodes_are_added(engine, efa: int) -> None:
     assert found == ["sg-1", "sg-nodes"]
 
 
-def test_spot_nodes_are_asked_for_as_eks_spells_it(engine) -> None:
+def test_spot_nodes_have_the_capacity_type_of_eks(engine) -> None:
     engine.run(lambda: build(capacity_type="spot"))
 
     assert engine.only(NODE_GROUP).inputs["capacityType"] == "SPOT"
     assert "instanceMarketOptions" not in engine.only(TEMPLATE).inputs
 
 
-def test_nodes_of_a_reservation_target_it_and_stand_outside_any_placement_group_of_ours(engine) -> None:
+def test_nodes_of_a_reservation_target_it_without_a_placement_group_of_the_stack(engine) -> None:
     engine.run(lambda: build(capacity_reservation_id="cr-0123456789abcdef0"))
 
     template = engine.only(TEMPLATE).inputs
@@ -106,7 +106,7 @@ def test_nodes_of_a_reservation_group_target_it(engine) -> None:
     assert "placement" not in engine.only(TEMPLATE).inputs
 
 
-def test_nodes_that_do_not_talk_to_each_other_stand_anywhere(engine) -> None:
+def test_nodes_without_shared_traffic_have_no_placement_group(engine) -> None:
     engine.run(lambda: build(close_together=False))
 
     assert engine.of_type("aws:ec2/placementGroup:PlacementGroup") == []

@@ -39,7 +39,7 @@ def test_a_daemonset_of_gpu_nodes_tolerates_their_taint(name: str) -> None:
     assert tolerated([*fact.get("always", []), *own])
 
 
-def test_without_our_values_two_of_them_would_not() -> None:
+def test_two_of_them_need_our_values() -> None:
     left_out = {
         name for name, one in DAEMONSETS.items() if not tolerated([*one.get("always", []), *one["tolerations"]])
     }
@@ -63,7 +63,7 @@ def test_the_render_is_of_the_pinned_add_on() -> None:
     assert f"eks-node-monitoring-agent {pinned} " in FACTS["rendered"]["chart"]
 
 
-def test_the_add_on_is_given_it(engine) -> None:
+def test_the_add_on_gets_these_values(engine) -> None:
     engine.run(lambda: Cluster("main", CLUSTER))
 
     given = {

@@ -28,7 +28,7 @@ def everything(iam: IamArgs) -> None:
     ModelWeights("scout", replace(WEIGHTS, bucket=bucket, iam=iam))
 
 
-def test_every_role_of_ours_gets_both(engine) -> None:
+def test_every_role_gets_boundary_and_path(engine) -> None:
     engine.run(lambda: everything(IAM))
 
     roles = engine.of_type(ROLE)
@@ -38,13 +38,13 @@ def test_every_role_of_ours_gets_both(engine) -> None:
     }
 
 
-def test_without_them_no_role_names_either(engine) -> None:
+def test_without_these_settings_roles_have_neither(engine) -> None:
     engine.run(lambda: everything(IamArgs()))
 
     assert all(not {"permissionsBoundary", "path"} & one.inputs.keys() for one in engine.of_type(ROLE))
 
 
-def test_no_component_makes_a_role_by_itself() -> None:
+def test_no_component_creates_a_role_directly() -> None:
     folder = Path(__file__).parents[3] / "components"
     makers = {path.name for path in folder.rglob("*.py") if "aws.iam.Role(" in path.read_text()}
     assert makers == {"iam_roles.py"}

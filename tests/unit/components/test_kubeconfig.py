@@ -10,7 +10,7 @@ def kubeconfig(deployer: Deployer) -> dict[str, Any]:
     return json.loads(eks_kubeconfig(access, endpoint="https://abc.eks.amazonaws.com", certificate_authority="Y2E="))
 
 
-def test_it_asks_the_aws_command_for_a_token_in_the_cluster_s_region() -> None:
+def test_it_gets_a_token_from_the_aws_command_in_the_cluster_s_region() -> None:
     assert kubeconfig(Deployer(region="us-west-2")) == {
         "apiVersion": "v1",
         "kind": "Config",

@@ -34,7 +34,7 @@ def with_both_secrets() -> ModelServer:
     return build(hugging_face_token=pulumi.Output.from_input("hf_abc"), api_key=pulumi.Output.from_input("sk-given"))
 
 
-def test_exactly_these_resources_hang_under_the_server(engine) -> None:
+def test_the_server_has_exactly_these_children(engine) -> None:
     engine.run(with_both_secrets)
 
     assert engine.children() == {
@@ -59,7 +59,7 @@ def test_children_stay_inside_when_the_server_is_nested(engine) -> None:
     assert set(engine.children()) == {"vllm-eks-test", "outer", "llama-4-scout"}
 
 
-def test_the_release_is_asked_for_with_exactly_these_inputs(engine) -> None:
+def test_the_release_has_exactly_these_inputs(engine) -> None:
     engine.run(with_both_secrets)
 
     inputs = {key: value for key, value in engine.only(RELEASE).inputs.items() if key != "compat"}
@@ -86,7 +86,7 @@ def test_the_release_is_asked_for_with_exactly_these_inputs(engine) -> None:
     }
 
 
-def test_the_release_is_gone_before_its_secrets_and_its_namespace(engine) -> None:
+def test_the_release_is_deleted_before_its_secrets_and_its_namespace(engine) -> None:
     engine.run(with_both_secrets)
 
     assert engine.only(RELEASE).depends_on == {
@@ -141,7 +141,7 @@ def test_no_secret_reaches_the_values(engine) -> None:
     assert "sk-given" not in str(release.inputs)
 
 
-def test_without_an_api_key_one_is_made_once_and_never_rotated(start_engine) -> None:
+def test_without_an_api_key_one_is_generated_once(start_engine) -> None:
     keys = []
     for _ in range(2):
         engine = start_engine()
@@ -158,7 +158,7 @@ def test_without_an_api_key_one_is_made_once_and_never_rotated(start_engine) -> 
     assert min(len(key) for key in keys) >= 43
 
 
-def test_without_a_hugging_face_token_the_chart_is_told_of_none(engine) -> None:
+def test_without_a_hugging_face_token_the_chart_gets_none(engine) -> None:
     engine.run(build)
 
     assert [one.name for one in engine.of_type(SECRET)] == ["llama-4-scout-api-key"]
@@ -180,7 +180,7 @@ def test_a_change_of_the_nodes_reaches_the_release(engine) -> None:
     }
 
 
-def test_it_tells_where_the_model_answers_and_how_to_reach_it(engine) -> None:
+def test_it_outputs_the_endpoint_and_how_to_call_it(engine) -> None:
     def program() -> pulumi.Output:
         return pulumi.Output.all(**build().outputs)
 
@@ -196,7 +196,7 @@ def test_it_tells_where_the_model_answers_and_how_to_reach_it(engine) -> None:
     }
 
 
-def test_two_keys_are_good_while_they_are_changed(engine) -> None:
+def test_two_keys_are_valid_during_rotation(engine) -> None:
     keys = {"api_key": pulumi.Output.from_input("sk-old"), "second_api_key": pulumi.Output.from_input("sk-new")}
     engine.run(lambda: build(**keys))
 
@@ -205,14 +205,14 @@ def test_two_keys_are_good_while_they_are_changed(engine) -> None:
     assert engine.only(SECRET).inputs["metadata"] == {"namespace": "vllm-llama-4-scout"}
 
 
-def test_a_second_key_beside_one_that_was_made_does_not_change_that_one(engine) -> None:
+def test_a_second_key_does_not_change_a_generated_key(engine) -> None:
     engine.run(lambda: build(second_api_key=pulumi.Output.from_input("sk-new")))
 
     assert set(engine.only(SECRET).inputs["stringData"]) == {"apiKey", "secondApiKey"}
     assert engine.only(SECRET).inputs["stringData"]["apiKey"] == engine.only(STASH).inputs["input"]
 
 
-def test_pods_that_stream_from_s3_are_told_where_and_get_no_token(engine) -> None:
+def test_pods_that_stream_from_s3_get_the_uri_and_no_token(engine) -> None:
     weights = replaced(WEIGHTS, s3_uri="s3://bucket/model")
     token = pulumi.Output.from_input("hf_abc")
     engine.run(lambda: build(weights=ModelWeights("scout-weights", weights), hugging_face_token=token))
@@ -222,7 +222,7 @@ def test_pods_that_stream_from_s3_are_told_where_and_get_no_token(engine) -> Non
     assert [one.name for one in engine.of_type(SECRET)] == ["llama-4-scout-api-key"]
 
 
-def test_a_protected_release_keeps_the_stack_from_being_destroyed(start_engine) -> None:
+def test_a_protected_release_prevents_destroying_the_stack(start_engine) -> None:
     protected = []
     for protect in (False, True):
         engine = start_engine()

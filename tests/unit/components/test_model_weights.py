@@ -39,7 +39,7 @@ def copied(engine: Any, **changes: Any) -> dict[str, Any]:
 # --- the bucket
 
 
-def test_the_bucket_is_encrypted_versioned_closed_and_reached_by_tls_only(engine) -> None:
+def test_the_bucket_is_encrypted_versioned_private_and_tls_only(engine) -> None:
     engine.run(lambda: WeightsBucket("weights", WeightsBucketArgs(tags={"team": "a"})))
 
     assert engine.only("aws:s3/bucket:Bucket").inputs == {"forceDestroy": True, "tags": {"team": "a"}}
@@ -62,7 +62,7 @@ def test_the_bucket_is_encrypted_versioned_closed_and_reached_by_tls_only(engine
     assert tidy.depends_on >= {"weights-versioned"}
 
 
-def test_nobody_gets_the_buckets_name_before_all_of_it_holds(engine) -> None:
+def test_the_buckets_name_is_known_after_all_its_settings(engine) -> None:
     def program() -> None:
         bucket = WeightsBucket("weights", WeightsBucketArgs())
         pulumi.CustomResource("test:index:User", "user", {"bucket": bucket.name})
@@ -149,7 +149,7 @@ def test_it_runs_on_system_nodes_under_pod_security_restricted(engine) -> None:
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_the_token_reaches_the_job_as_a_file_and_nobody_else(engine) -> None:
+def test_the_token_reaches_only_the_job_as_a_file(engine) -> None:
     spec = copied(engine, hugging_face_token=pulumi.Output.secret("hf_abc"))["template"]["spec"]
     assert spec["containers"][0]["command"][-2:] == ["--token-file", "/secrets/hugging-face/token"]
     assert "hf_abc" not in str(spec)
@@ -158,7 +158,7 @@ def test_the_token_reaches_the_job_as_a_file_and_nobody_else(engine) -> None:
     assert engine.named(holders[0], "kubernetes:core/v1:Secret").secret_paths == {"stringData"}
 
 
-def test_whoever_takes_the_uri_waits_for_the_whole_copy_and_the_right_to_read(engine) -> None:
+def test_the_uri_is_known_after_the_copy_and_the_read_permission(engine) -> None:
     def program() -> None:
         pulumi.CustomResource("test:index:User", "user", {"uri": build().uri})
 
@@ -168,13 +168,13 @@ def test_whoever_takes_the_uri_waits_for_the_whole_copy_and_the_right_to_read(en
     assert user.depends_on >= {"scout-copy-job", "scout-read-association"}
 
 
-def test_the_job_waits_for_its_right_to_write_and_for_no_gpu(engine) -> None:
+def test_the_job_waits_for_its_write_permission_and_not_for_gpus(engine) -> None:
     copied(engine)
     assert "scout-write-association" in engine.only("vllm-eks:index:CopyJob").depends_on
     assert not [name for name in engine.only(JOB).depends_on if "nodes" in name]
 
 
-def test_weights_of_the_teams_own_are_read_and_not_copied(engine) -> None:
+def test_existing_weights_are_read_and_not_copied(engine) -> None:
     uri = engine.value(lambda: build(s3_uri="s3://ours/fine/tuned", revision=None, bucket=None).uri)
     assert uri == "s3://ours/fine/tuned"
     assert not engine.of_type(JOB)
@@ -183,7 +183,7 @@ def test_weights_of_the_teams_own_are_read_and_not_copied(engine) -> None:
     assert objects["Resource"] == ["arn:aws:s3:::ours/fine/tuned/*"]
 
 
-def test_from_the_hub_there_is_nothing_to_make(engine) -> None:
+def test_weights_from_the_hub_need_no_resources(engine) -> None:
     engine.run(lambda: s3_weights("scout", replaced(ARGS, from_s3=False), pulumi.ResourceOptions()))
     assert not engine.of_type("vllm-eks:index:ModelWeights")
 

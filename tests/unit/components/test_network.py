@@ -17,7 +17,7 @@ def subnets(engine) -> dict[str, dict]:
     return {one.name: dict(one.inputs) for one in engine.of_type("aws:ec2/subnet:Subnet")}
 
 
-def test_exactly_these_resources_hang_under_the_network(engine) -> None:
+def test_the_network_has_exactly_these_children(engine) -> None:
     engine.run(build)
 
     per_zone = {
@@ -98,7 +98,7 @@ def test_each_subnet_is_in_its_zone_and_tagged_for_its_load_balancers(engine) ->
 
 
 @pytest.mark.parametrize("zones", [ZONES[::-1], ZONES[1:], ("us-west-2d", "us-west-2b")])
-def test_other_zones_or_another_order_change_no_remaining_subnet(start_engine, zones) -> None:
+def test_changed_or_reordered_zones_keep_the_other_subnets(start_engine, zones) -> None:
     before = start_engine()
     before.run(build)
     after = start_engine()
@@ -132,7 +132,7 @@ def test_a_nat_gateway_per_zone_serves_its_own(engine) -> None:
         assert (nat["subnetId"], nat["allocationId"]) == (f"net-public-{zone}-id", f"net-nat-{zone}-id")
 
 
-def test_a_nat_gateway_that_could_not_be_made_is_made_anew_and_gives_its_address_back_first(engine) -> None:
+def test_a_failed_nat_gateway_is_replaced_and_releases_its_address_first(engine) -> None:
     engine.run(build)
 
     request = engine.only("aws:ec2/natGateway:NatGateway").request
@@ -140,7 +140,7 @@ def test_a_nat_gateway_that_could_not_be_made_is_made_anew_and_gives_its_address
     assert request.deleteBeforeReplace
 
 
-def test_any_other_choice_of_nat_is_refused(engine) -> None:
+def test_other_values_for_nat_are_refused(engine) -> None:
     with pytest.raises(ValueError, match="nat_gateways") as caught:
         engine.run(lambda: build(replaced(ARGS, nat_gateways="none")))
 
@@ -191,7 +191,7 @@ def test_all_traffic_is_logged_by_a_role_that_may_write_only_there(engine) -> No
     assert '"Resource": "arn:aws:offline:::net-flow-logs-log-group:*"' in policy
 
 
-def test_the_way_out_outlives_the_nat_gateway(engine) -> None:
+def test_the_internet_gateway_outlives_the_nat_gateway(engine) -> None:
     engine.run(build)
 
     way_out = {"net-public-internet", *{f"net-public-{zone}" for zone in ZONES}}

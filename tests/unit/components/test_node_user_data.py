@@ -42,20 +42,20 @@ def test_efa_lets_containers_lock_memory_and_keeps_the_image_s_file_limits() -> 
     }
 
 
-def test_both_go_into_one_config() -> None:
+def test_both_settings_are_in_one_config() -> None:
     assert set(node_config(has_local_nvme=True, efa=True)["spec"]) == {"instance", "containerd", "featureGates"}
 
 
-def test_neither_needs_no_user_data() -> None:
+def test_without_either_there_is_no_user_data() -> None:
     assert node_user_data(has_local_nvme=False, efa=False) is None
 
 
 @pytest.mark.parametrize("efa", [True, False])
-def test_it_is_the_same_at_every_run(efa: bool) -> None:
+def test_the_user_data_is_deterministic(efa: bool) -> None:
     assert node_user_data(has_local_nvme=True, efa=efa) == node_user_data(has_local_nvme=True, efa=efa)
 
 
-def test_the_folder_for_weights_is_made_once_the_local_disks_are_mounted(tmp_path: Path) -> None:
+def test_the_folder_for_weights_is_created_after_the_local_disks_are_mounted(tmp_path: Path) -> None:
     user_data = node_user_data(has_local_nvme=True, efa=False, weights_folder="/mnt/k8s-disks/0/weights")
     assert user_data is not None
     _, config, script = message_from_bytes(base64.b64decode(user_data)).walk()

@@ -19,7 +19,7 @@ def answers(monkeypatch: pytest.MonkeyPatch):
     return lambda type_, **told: monkeypatch.setitem(mock_cloud.COMPUTED_OUTPUTS, type_, told)
 
 
-def test_it_is_another_text_whenever_the_nodes_are_others(start_engine) -> None:
+def test_the_digest_changes_with_the_nodes(start_engine) -> None:
     before = nodes_of(start_engine())
     edits = [
         {"kubernetes_version": "1.37"},
@@ -32,7 +32,7 @@ def test_it_is_another_text_whenever_the_nodes_are_others(start_engine) -> None:
     assert nodes_of(start_engine(), node_count=4) == before, "the number is in the release's own values"
 
 
-def test_another_version_of_the_template_is_other_nodes(start_engine, answers) -> None:
+def test_a_new_template_version_changes_the_digest(start_engine, answers) -> None:
     before = nodes_of(start_engine())
     answers(TEMPLATE, latestVersion=2)
 
@@ -40,7 +40,7 @@ def test_another_version_of_the_template_is_other_nodes(start_engine, answers) -
 
 
 @pytest.mark.parametrize("status", [None, "", "CREATE_FAILED"])
-def test_a_group_whose_creation_failed_stops_what_comes_after(engine, answers, status: str | None) -> None:
+def test_a_group_whose_creation_failed_stops_dependent_resources(engine, answers, status: str | None) -> None:
     # As the provider leaves it in the state: without a status, or after a refresh with that one.
     answers(NODE_GROUP, status=status)
 

@@ -33,21 +33,21 @@ def test_the_values_of_both_stacks(stack: str, model: str, wishes: dict[str, Any
     ("model", "tp", "pp", "storage"),
     [(LLAMA_8B, 8, 1, "36Gi"), (LLAMA_70B, 8, 1, "280Gi"), (SCOUT, 8, 2, "429Gi"), (QWEN_235B, 8, 4, "924Gi")],
 )
-def test_values_follow_the_model(model: str, tp: int, pp: int, storage: str) -> None:
+def test_values_depend_on_the_model(model: str, tp: int, pp: int, storage: str) -> None:
     found = values(planned(model))
     assert (found["tensorParallelSize"], found["pipelineParallelSize"], found["weightsStorage"]) == (tp, pp, storage)
     assert found["model"]["id"] == model
     assert found["vllmArgs"][:4] == ["--tensor-parallel-size", str(tp), "--pipeline-parallel-size", str(pp)]
 
 
-def test_one_budget_feeds_the_probe_and_the_wait_for_all_groups() -> None:
+def test_the_probe_and_the_rollout_use_the_same_budget() -> None:
     one, three = planned(QWEN_8B), planned(QWEN_8B, replicas=3)
     assert values(one)["startup"]["budgetSeconds"] == one.startup.budget_seconds
     assert rollout_seconds(one) == one.startup.budget_seconds + 300
     assert values(three)["readiness"]["timeoutSeconds"] == 3 * one.startup.budget_seconds + 300
 
 
-def test_a_pod_asks_for_its_gpus_share_of_the_node_and_alone_for_most_of_it() -> None:
+def test_a_pod_requests_its_gpus_share_of_the_node() -> None:
     half = values(planned(QWEN_8B, tensor_parallel_size=4))["resources"]
     whole = values(planned(SCOUT))["resources"]
     assert (half["cpu"], whole["cpu"]) == ("76800m", "153600m")
@@ -64,7 +64,7 @@ def test_an_offloaded_kv_cache_has_room_in_shared_memory() -> None:
     assert values(two_nodes)["sharedMemory"] == "48Gi"
 
 
-def test_the_stack_s_revision_wins_over_the_locked_one_and_extra_args_come_last() -> None:
+def test_the_stack_s_revision_overrides_the_locked_one_and_extra_args_come_last() -> None:
     found = values(planned(QWEN_8B), revision="abc", extra_args=["--seed", "1"])
     assert found["model"]["revision"] == "abc"
     assert found["vllmArgs"][-2:] == ["--seed", "1"]

@@ -19,7 +19,7 @@ def test_the_ranges_are_a_sixteenth_in_the_lower_half_and_a_256th_in_the_upper()
 
 
 @given(VPC, ZONES)
-def test_no_two_subnets_overlap_and_all_lie_in_the_vpc(vpc: str, zones: list[str]) -> None:
+def test_subnets_do_not_overlap_and_are_all_in_the_vpc(vpc: str, zones: list[str]) -> None:
     subnets = [IPv4Network(make(vpc, zone)) for make in (private_subnet_cidr, public_subnet_cidr) for zone in zones]
 
     assert not any(one.overlaps(other) for one, other in combinations(subnets, 2))

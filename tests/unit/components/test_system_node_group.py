@@ -64,7 +64,7 @@ def test_their_template_is_hardened_and_free_of_the_stack_s_tags(engine) -> None
     }
 
 
-def test_the_node_role_is_for_ec2_with_the_two_least_policies_of_the_partition(engine) -> None:
+def test_the_node_role_has_only_the_two_required_policies(engine) -> None:
     engine.run(lambda: NodeRole("node", NodeRoleArgs(partition="aws-cn")))
 
     assert "ec2.amazonaws.com" in engine.only("aws:iam/role:Role").inputs["assumeRolePolicy"]
@@ -76,7 +76,7 @@ def test_the_node_role_is_for_ec2_with_the_two_least_policies_of_the_partition(e
     assert {one.inputs["role"] for one in attached} == {"node-role"}
 
 
-def test_whoever_uses_the_node_role_is_gone_before_a_policy_is_detached(engine) -> None:
+def test_users_of_the_node_role_are_deleted_before_a_policy_is_detached(engine) -> None:
     def program() -> None:
         role = NodeRole("node", NodeRoleArgs(partition="aws"))
         pulumi.CustomResource("test:index:User", "user", {"role": role.arn})

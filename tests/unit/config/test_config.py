@@ -26,7 +26,7 @@ SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
 # The two stacks we ship
 
 
-def test_the_dev_stack_is_accepted_as_it_stands() -> None:
+def test_the_dev_stack_is_valid() -> None:
     stack = load_stack(ROOT, "dev")
 
     scout = stack.settings.models["llama-4-scout"]
@@ -55,7 +55,7 @@ def test_the_prod_stack_previews_offline_with_its_token_as_an_open_question() ->
     )
 
 
-def test_an_offline_preview_without_gated_models_makes_no_token_up(folder: Path) -> None:
+def test_an_offline_preview_without_gated_models_has_no_token(folder: Path) -> None:
     write_stack(folder)
 
     stack = load_stack_file(read_stack_file(folder, "test").for_offline_preview())
@@ -63,7 +63,7 @@ def test_an_offline_preview_without_gated_models_makes_no_token_up(folder: Path)
     assert (stack.secrets.hugging_face_token, stack.open_questions) == (None, ())
 
 
-def test_an_offline_preview_leaves_a_token_that_is_set_alone(folder: Path) -> None:
+def test_an_offline_preview_keeps_a_token_that_is_set(folder: Path) -> None:
     write_stack(folder, {"scout": model(model=SCOUT)}, huggingFaceToken={"secure": "v1:abc"})
     file = read_stack_file(folder, "test")
 
@@ -117,13 +117,13 @@ def test_a_secret_in_plain_text_is_warned_of_without_being_shown(folder: Path, m
     ]
 
 
-def test_an_empty_secret_is_not_given(folder: Path) -> None:
+def test_an_empty_secret_counts_as_missing(folder: Path) -> None:
     write_stack(folder, {"scout": model(model=SCOUT)}, apiKey="", huggingFaceToken="")
 
     assert "huggingFaceToken: is missing" in report_of(folder, "test")
 
 
-def test_a_closed_value_needs_no_passphrase_and_is_never_read(folder: Path) -> None:
+def test_an_encrypted_value_needs_no_passphrase_and_is_never_read(folder: Path) -> None:
     write_stack(folder, apiKey={"secure": "v1:abc"}, tags={"team": {"secure": "v1:def"}})
 
     file = read_stack_file(folder, "test")
@@ -148,7 +148,7 @@ def test_a_secret_in_a_section_never_shows_in_the_report(folder: Path) -> None:
 # Faults
 
 
-def test_one_bad_value_hides_no_fault_of_the_others(folder: Path) -> None:
+def test_an_invalid_value_does_not_hide_other_errors(folder: Path) -> None:
     write_stack(folder, {"qwen3": model(replicas=0, zone="us-west-2c", image="docker.io/x/y:latest")})
 
     assert report_of(folder, "test").splitlines() == [
@@ -162,7 +162,7 @@ def test_one_bad_value_hides_no_fault_of_the_others(folder: Path) -> None:
     ]
 
 
-def test_a_bad_value_is_not_blamed_twice() -> None:
+def test_an_invalid_value_is_reported_once() -> None:
     parsed = parse_section(ModelSettings, model(vllmVersion=0.2, image="docker.io/x/y:1"), "models.qwen3")
 
     assert len(parsed.errors) == 1
@@ -171,7 +171,7 @@ def test_a_bad_value_is_not_blamed_twice() -> None:
     assert "own_vllm_version" in parsed.settings.model_fields_set
 
 
-def test_keys_are_written_as_pulumi_config_set_path_takes_them() -> None:
+def test_keys_have_the_syntax_of_pulumi_config_set_path() -> None:
     assert key_path("vllm-eks:models", "qwen2.5", "extraArgs", 0) == 'vllm-eks:models["qwen2.5"].extraArgs[0]'
 
 
@@ -179,7 +179,7 @@ def test_a_long_value_is_cut() -> None:
     assert shown("x" * 200) == f"'{'x' * 79}... is text"
 
 
-def test_one_fault_is_told_in_the_singular() -> None:
+def test_one_error_is_reported_in_the_singular() -> None:
     error = ConfigError(key="aws:region", text="is missing")
 
     assert report("dev", [error]) == "Pulumi.dev.yaml has 1 error:\n  aws:region: is missing"

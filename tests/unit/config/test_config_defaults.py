@@ -87,7 +87,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("section", DEFAULTS, ids=lambda section: section.__name__)
-def test_a_section_that_says_nothing_has_these_values(section: type[Settings]) -> None:
+def test_an_empty_section_has_these_defaults(section: type[Settings]) -> None:
     made = section.model_validate(MUST.get(section, {}))
 
     assert {info.alias: getattr(made, name) for name, info in section.model_fields.items()} == DEFAULTS[section]
@@ -107,7 +107,7 @@ def test_every_section_is_listed() -> None:
     assert ours == set(DEFAULTS)
 
 
-def test_what_the_defaults_come_to() -> None:
+def test_the_defaults_of_a_model() -> None:
     cluster = ClusterSettings()
 
     assert (cluster.addon_versions, cluster.spec.existing) == (dict(ADDON_VERSIONS), None)

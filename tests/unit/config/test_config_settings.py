@@ -21,7 +21,7 @@ SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
 # What the settings give to the program
 
 
-def test_a_model_passes_every_wish_on_to_the_planner(folder: Path) -> None:
+def test_a_model_passes_every_option_to_the_planner(folder: Path) -> None:
     wishes = {
         "replicas": 2,
         "tensorParallelSize": 4,
@@ -58,15 +58,15 @@ def test_a_model_passes_every_wish_on_to_the_planner(folder: Path) -> None:
     )
 
 
-def test_a_model_without_wishes_takes_the_planners_defaults() -> None:
+def test_a_model_without_options_uses_the_planners_defaults() -> None:
     assert ModelSettings.model_validate(model()).serving_options() == ServingOptions()
 
 
-def test_a_utilization_that_pulumi_config_set_left_as_text_is_a_number() -> None:
+def test_a_utilization_in_text_is_a_number() -> None:
     assert ModelSettings.model_validate(model(gpuMemoryUtilization="0.9")).gpu_memory_utilization == 0.9
 
 
-def test_the_cluster_takes_the_pins_unless_the_stack_says_otherwise() -> None:
+def test_the_cluster_uses_the_pins_unless_the_stack_overrides_them() -> None:
     cidrs = {"publicAccessCidrs": []}
     pinned = ClusterSettings.model_validate(cidrs)
     own = ClusterSettings.model_validate(
@@ -79,7 +79,7 @@ def test_the_cluster_takes_the_pins_unless_the_stack_says_otherwise() -> None:
     assert own.node_release_version == "1.36.3-20261001"
 
 
-def test_the_pins_are_of_the_default_kubernetes_version() -> None:
+def test_the_pins_match_the_default_kubernetes_version() -> None:
     assert ADDON_VERSIONS["kube-proxy"].startswith(f"v{DEFAULT_KUBERNETES_VERSION}.")
     assert NODE_RELEASE_VERSION.startswith(f"{DEFAULT_KUBERNETES_VERSION}.")
 
@@ -142,7 +142,7 @@ def test_a_local_chart_has_neither_repository_nor_version(folder: Path) -> None:
     assert local.over(published) == ChartSource(chart="./lws")
 
 
-def test_a_local_chart_beside_a_repository_is_refused(folder: Path) -> None:
+def test_a_local_chart_next_to_a_repository_is_refused(folder: Path) -> None:
     (folder / "lws").mkdir()
     (folder / "lws" / "Chart.yaml").touch()
     write_stack(folder, charts={"leaderWorkerSet": {"path": "./lws", "version": "0.10.0"}})
@@ -153,7 +153,7 @@ def test_a_local_chart_beside_a_repository_is_refused(folder: Path) -> None:
     )
 
 
-def test_the_role_and_profile_of_the_aws_provider_are_handed_on(folder: Path) -> None:
+def test_the_role_and_profile_of_the_aws_provider_are_passed_on(folder: Path) -> None:
     roles = [{"roleArn": "arn:aws:iam::123456789012:role/deploy"}]
     write_stack(folder, **{"aws:profile": "work", "aws:assumeRoles": roles})
 
@@ -164,7 +164,7 @@ def test_the_role_and_profile_of_the_aws_provider_are_handed_on(folder: Path) ->
     )
 
 
-def test_a_stack_name_that_no_cluster_may_bear_is_refused(folder: Path) -> None:
+def test_a_stack_name_that_is_invalid_for_a_cluster_is_refused(folder: Path) -> None:
     write_stack(folder)
     (folder / "Pulumi.test.yaml").rename(folder / "Pulumi.a.b.yaml")
 

@@ -89,7 +89,7 @@ def test_leader_and_workers_get_the_same_variables(folder: Path) -> None:
         ),
     ],
 )
-def test_a_variable_that_the_pods_should_not_get_is_refused(folder: Path, env: dict, error: str) -> None:
+def test_a_variable_that_breaks_the_pods_is_refused(folder: Path, env: dict, error: str) -> None:
     write_stack(folder, {"qwen3": model(env=env)})
     assert report_of(folder, "test").splitlines()[1:] == [f"  vllm-eks:models.qwen3.{error}"]
 
@@ -104,7 +104,7 @@ SECRETS = {
 }
 
 
-def test_what_looks_like_a_secret_is_refused_and_never_shown() -> None:
+def test_values_that_look_like_secrets_are_refused_and_never_shown() -> None:
     for name, value in SECRETS.items():
         (error,), warnings = said({name: value})
         assert "looks like a secret" in error, name
@@ -122,7 +122,7 @@ def test_names_and_values_that_only_resemble_secrets_pass() -> None:
     assert said(env) == ([], [])
 
 
-def test_no_variable_of_vllm_itself_looks_like_a_secret_but_keys_and_tokens() -> None:
+def test_only_keys_and_tokens_of_vllm_look_like_secrets() -> None:
     for version in ("0.21.0", "0.27.0", "0.32.0", "0.33.0"):
         refused = [one for name in nearest_table(version).environment for one in said({name: "1"})[0]]
         secret = {one.split(":")[0] for one in refused if "looks like a secret" in one}
@@ -150,7 +150,7 @@ def test_a_variable_that_breaks_the_plan_says_why(name: str) -> None:
         ),
     ],
 )
-def test_what_is_not_quite_in_the_plan_is_warned_of(name: str, value: str, warning: str) -> None:
+def test_effects_outside_the_plan_are_warned_of(name: str, value: str, warning: str) -> None:
     assert said({name: value}) == ([], [f"m.env.{name}: {warning}"])
 
 
@@ -160,7 +160,7 @@ def test_harmless_values_pass() -> None:
             assert said({name: value}) in (([], []), ([], [f"m.env.{name}: vLLM 0.27.0 does not read this variable"]))
 
 
-def test_a_proxy_never_comes_between_a_probe_and_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probes_ignore_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)

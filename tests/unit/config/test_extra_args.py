@@ -11,11 +11,11 @@ from vllm_eks.planner.engine.flag_tables import flag_table, nearest_table
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_somebody_has_decided_on_every_flag(version: str) -> None:
+def test_every_flag_has_a_disposition(version: str) -> None:
     assert set(nearest_table(version).flags) - dispositions().known == set()
 
 
-def test_nothing_is_decided_on_that_no_version_has() -> None:
+def test_every_disposition_is_for_a_flag_of_some_version() -> None:
     has = {flag for version in VERSIONS for flag in nearest_table(version).flags}
     assert dispositions().known - has == set()
     assert {
@@ -37,7 +37,7 @@ def test_a_flag_has_one_disposition_for_each_of_its_values() -> None:
     assert {row.judge for row in (*table.refused, *table.warned)} - {""} == set(VALUE_RULES)
 
 
-def test_every_key_that_is_named_for_a_flag_is_one_of_the_stack_file() -> None:
+def test_every_key_for_a_flag_exists_in_the_stack_file() -> None:
     known = {info.alias or name for name, info in ModelSettings.model_fields.items()}
     assert set(dispositions().keys.values()) <= known
 
@@ -143,11 +143,11 @@ def test_an_owned_flag_is_refused_in_every_spelling(version: str) -> None:
         ),
     ],
 )
-def test_an_argument_that_vllm_should_not_get_is_refused(args: list[str], error: str) -> None:
+def test_an_unsupported_argument_is_refused(args: list[str], error: str) -> None:
     assert said(*args)[0] == [error]
 
 
-def test_a_flag_that_a_version_lacks_is_not_what_another_s_name_begins_with() -> None:
+def test_a_missing_flag_is_not_a_prefix_of_another() -> None:
     lacks = "m.extraArgs[0]: --device is not a flag of vLLM {}: the GPU is found by itself, so remove it"
     for version in VERSIONS:
         assert said("--device", "cuda", version=version)[0] == [lacks.format(version)]

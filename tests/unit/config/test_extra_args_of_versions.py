@@ -62,9 +62,7 @@ def test_harmless_flags_and_values_pass(args: list[str], version: str) -> None:
         (["--grpc"], "HTTP over TCP"),
     ],
 )
-def test_what_the_plan_does_not_count_or_the_chart_relies_on_is_refused(
-    args: list[str], reason: str, version: str
-) -> None:
+def test_flags_outside_the_plan_or_of_the_chart_are_refused(args: list[str], reason: str, version: str) -> None:
     errors, _ = said(*args, version=version)
     assert errors
     assert all(reason in error for error in errors)
@@ -78,7 +76,7 @@ def test_what_the_plan_does_not_count_or_the_chart_relies_on_is_refused(
         (["--load-format", "fastsafetensors"], "this loader's host memory is not in the plan"),
     ],
 )
-def test_what_is_not_quite_in_the_plan_is_warned_of(args: list[str], warning: str, version: str) -> None:
+def test_effects_outside_the_plan_are_warned_of(args: list[str], warning: str, version: str) -> None:
     errors, (warned,) = said(*args, version=version)
     assert errors == []
     assert warned.endswith(warning)
@@ -97,11 +95,11 @@ def test_what_is_not_quite_in_the_plan_is_warned_of(args: list[str], warning: st
         ["--kv-cache-memory-bytes", "8G", "--num-gpu-blocks-override", "2000"],
     ],
 )
-def test_what_is_counted_passes(args: list[str], version: str) -> None:
+def test_planned_flags_pass(args: list[str], version: str) -> None:
     assert said(*args, version=version) == ([], [])
 
 
-def test_counted_flags_reach_the_plan() -> None:
+def test_planned_flags_reach_the_plan() -> None:
     args = ["--cpu-offload-gb", "4", "--seed", "7", "--no-such-flag"]
     settings = ModelSettings.model_validate(model(extraArgs=args))
     assert settings.serving_options().flags == EngineFlags(offload=Offload(gib_per_gpu=4.0))
@@ -146,7 +144,7 @@ def test_a_version_without_a_table_refuses_nothing_that_it_may_have() -> None:
     ]
 
 
-def test_a_plugin_needs_an_image_that_holds_it(folder: Path) -> None:
+def test_a_plugin_needs_an_image_that_contains_it(folder: Path) -> None:
     write_stack(folder, {"qwen3": model(extraArgs=["--tool-parser-plugin", "/opt/p.py"])})
     assert report_of(folder, "test").endswith(
         "--tool-parser-plugin: the default image does not contain this file: set image to one that does"

@@ -41,7 +41,7 @@ def make_too_large(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [make_folder, link_to_zeros, link_to_itself, os.mkfifo, make_too_large])
 @pytest.mark.parametrize("name", ["Pulumi.yaml", "Pulumi.test.yaml", "config.json", "instance.json"])
-def test_what_is_no_file_of_text_gets_one_line(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
+def test_a_file_that_is_not_text_gets_one_line(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: vllm-eks\nruntime: python\n")
     (tmp_path / name).unlink(missing_ok=True)
     make(tmp_path / name)

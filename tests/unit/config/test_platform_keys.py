@@ -32,7 +32,7 @@ def errors(**sections: Any) -> list[str]:
     return [line.strip().removeprefix("vllm-eks:") for line in str(wrong.value).splitlines()[1:]]
 
 
-def test_an_existing_cluster_is_a_name_alone_or_with_the_groups_of_its_nodes() -> None:
+def test_an_existing_cluster_is_a_name_or_a_name_with_security_groups() -> None:
     alone, both = (
         checked(cluster={"existing": existing}).settings.cluster
         for existing in ("platform", {"name": "platform", "securityGroupIds": ["sg-0123456789abcdef0"]})
@@ -103,7 +103,7 @@ def test_a_model_of_a_reservation_group_may_name_its_placement_group() -> None:
 
 
 @pytest.mark.parametrize("name", ["m7i.large", "m7i-flex.large", "t3.medium", "c7a.metal-48xl"])
-def test_system_nodes_may_be_any_x86_type_of_use(name: str) -> None:
+def test_system_nodes_may_be_any_suitable_x86_type(name: str) -> None:
     assert system_instance_type(name) == name
 
 
@@ -114,6 +114,6 @@ def test_arm_types_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["t3.micro", "large", "m7i.huge"])
-def test_what_is_no_type_or_too_small_is_refused(name: str) -> None:
+def test_an_invalid_or_small_type_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not an instance type for system nodes: use an x86-64 type"):
         system_instance_type(name)

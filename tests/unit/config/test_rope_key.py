@@ -25,7 +25,7 @@ def test_the_plan_allows_the_longer_context_and_the_pods_get_the_overrides(folde
     assert [refusal.code for refusal in plan.refusals] == ["context_too_long"]
 
 
-def test_faults_name_the_parameter(folder: Path) -> None:
+def test_errors_name_the_parameter(folder: Path) -> None:
     write_stack(folder, {"qwen3": model(ropeScaling=YARN)})
     assert one_fault(folder) == (
         "ropeScaling.rope_theta: is missing: vLLM replaces all rope parameters of the model, so copy rope_theta from "

@@ -36,7 +36,7 @@ DIGEST = "sha256:" + "0" * 64
         (rules.vllm_version, "0.20.2"),
     ],
 )
-def test_a_good_value_is_taken_as_it_is(rule: Callable[[str], str], value: str) -> None:
+def test_a_valid_value_is_unchanged(rule: Callable[[str], str], value: str) -> None:
     assert rule(value) == value
 
 
@@ -103,7 +103,7 @@ def test_a_good_value_is_taken_as_it_is(rule: Callable[[str], str], value: str) 
         ),
     ],
 )
-def test_a_bad_value_is_told_with_its_remedy(rule: Callable[[str], str], value: str, told: str) -> None:
+def test_an_invalid_value_is_reported_with_a_fix(rule: Callable[[str], str], value: str, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         rule(value)
 
@@ -116,7 +116,7 @@ def test_a_bad_value_is_told_with_its_remedy(rule: Callable[[str], str], value: 
         ("AWS:k", "v", "keys that begin with aws: are reserved: use another key"),
     ],
 )
-def test_a_tag_aws_would_refuse_is_told(key: str, value: str, told: str) -> None:
+def test_a_tag_aws_would_refuse_is_reported(key: str, value: str, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         rules.tag(key, value)
 
@@ -135,13 +135,13 @@ def cluster_errors(**settings: Any) -> list[str]:
     return [str(error) for error in [*cluster.errors, *cross_field_errors(draft)]]
 
 
-def test_an_add_on_nobody_installs_is_told() -> None:
+def test_an_unknown_add_on_is_reported() -> None:
     assert cluster_errors(addonVersions={"core-dns": "v1.14.3-eksbuild.3"}) == [
         "p:cluster.addonVersions.core-dns: is not a setting: did you mean coredns?"
     ]
 
 
-def test_another_kubernetes_version_wants_its_node_release_too() -> None:
+def test_another_kubernetes_version_needs_its_node_release() -> None:
     addons = {**ADDON_VERSIONS, "kube-proxy": "v1.35.3-eksbuild.2"}
 
     assert cluster_errors(kubernetesVersion="1.35", addonVersions=addons) == [
@@ -150,14 +150,14 @@ def test_another_kubernetes_version_wants_its_node_release_too() -> None:
     ]
 
 
-def test_the_same_caller_twice_is_told() -> None:
+def test_the_same_caller_twice_is_reported() -> None:
     assert cluster_errors(publicAccessCidrs=["203.0.113.7/32", "203.0.113.7/32"]) == [
         "p:cluster.publicAccessCidrs: '203.0.113.7/32' is listed twice: remove one"
     ]
 
 
 @pytest.mark.parametrize(("share", "told"), [(0.05, "set 0.1 or more"), (0.99, "set 0.98 or less")])
-def test_a_share_of_gpu_memory_that_cannot_work_is_told(share: float, told: str) -> None:
+def test_an_impossible_share_of_gpu_memory_is_reported(share: float, told: str) -> None:
     model = {"model": "m", "instanceType": "t", "zone": "us-west-2a", "gpuMemoryUtilization": share}
 
     (error,) = parse_section(ModelSettings, model, "m").errors
@@ -165,7 +165,7 @@ def test_a_share_of_gpu_memory_that_cannot_work_is_told(share: float, told: str)
     assert error.text.endswith(told)
 
 
-def test_settings_cannot_be_changed_once_they_are_read() -> None:
+def test_settings_are_immutable() -> None:
     cluster = ClusterSettings.model_validate({"publicAccessCidrs": []})
 
     with pytest.raises(ValueError, match="frozen"):

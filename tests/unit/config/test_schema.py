@@ -69,7 +69,7 @@ FORMS_OF_THE_LOADER = (
 """Of the wrong values of `tests/support/wrong_files.py`, those that only the loader refuses, by their message."""
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_a_valid_json_schema() -> None:
     Draft7Validator.check_schema(SCHEMA)
 
 
@@ -79,7 +79,7 @@ def test_a_shipped_stack_file_is_valid(path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_wrong_stack_file_is_refused_where_the_file_alone_shows_it(case: str) -> None:
+def test_a_wrong_stack_file_is_refused_if_the_file_alone_shows_it(case: str) -> None:
     document = yaml.safe_load((WRONG / f"Pulumi.{case}.yaml").read_text())
 
     assert VALIDATOR.is_valid(document) == (case in NEED_MORE_THAN_THE_FILE | NEED_TWO_KEYS)
@@ -151,7 +151,7 @@ NAMES_A_FILE = {"kubeconfig_path", "path"}
 
 
 @pytest.mark.parametrize(("section", "settings", "key"), KEYS, ids=[f"{name}.{key}" for name, _, key in KEYS])
-def test_a_key_has_words_and_examples_that_both_accept(section: str, settings: type[BaseModel], key: str) -> None:
+def test_a_key_has_a_description_and_valid_examples(section: str, settings: type[BaseModel], key: str) -> None:
     field = settings.model_fields[key]
     schema = settings_schema(settings)["properties"][field.alias or key]
 
@@ -171,6 +171,6 @@ def _parsed(settings: type[BaseModel], alias: str, example: object) -> set[str]:
     return parsed.settings.model_fields_set if parsed.settings else set()
 
 
-def test_every_top_level_key_has_words() -> None:
+def test_every_top_level_key_has_a_description() -> None:
     assert all(section_schema(key)["description"].endswith(".") for key in SECTION_KEYS)
     assert all(key.description.endswith(".") and key.example for key in PROVIDER_KEYS)

@@ -25,7 +25,7 @@ def test_further_names_reach_the_chart_s_values(folder: Path) -> None:
 
 
 @pytest.mark.skipif(tool("helm") is None, reason="helm is not installed")
-def test_the_model_s_key_is_the_first_name_and_what_the_hook_job_asks_for() -> None:
+def test_the_model_s_key_is_the_first_name_and_used_by_the_hook_job() -> None:
     named = {"id": "org/model", "revision": None, "servedName": "scout", "furtherNames": NAMES}
     rendered = Rendered(render_text(model_values(model=named)))
     for role in ("leader", "worker"):
@@ -36,7 +36,7 @@ def test_the_model_s_key_is_the_first_name_and_what_the_hook_job_asks_for() -> N
     assert "--model=scout" in rendered.one("Job")["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
-def test_outputs_tell_every_name(engine) -> None:
+def test_outputs_list_every_name(engine) -> None:
     secret = pulumi.Output.from_input("s")
     for names, told in (((), None), (("gpt-4o",), "scout, gpt-4o")):
         outputs = engine.value(
@@ -76,6 +76,6 @@ def test_outputs_tell_every_name(engine) -> None:
         ),
     ],
 )
-def test_names_that_a_client_could_not_mean_are_refused(folder: Path, settings: dict, error: str) -> None:
+def test_ambiguous_names_are_refused(folder: Path, settings: dict, error: str) -> None:
     write_stack(folder, {"qwen3": model(**settings)})
     assert report_of(folder, "test").splitlines()[1:] == [f"  vllm-eks:models.qwen3.{error}"]

@@ -36,7 +36,7 @@ def error_of(folder: Path, **settings: Any) -> str:
 # --- stated sizes
 
 
-def test_a_model_that_nobody_knows_is_accepted_with_its_sizes(folder: Path) -> None:
+def test_an_unknown_model_is_accepted_with_its_sizes(folder: Path) -> None:
     write_stack(folder, {"odd": {"zone": "us-west-2a", **STATED}})
     settings = load_stack(folder, "test").settings.models["odd"]
     plan = settings.plan(region="us-west-2")
@@ -56,14 +56,14 @@ def test_a_model_that_nobody_knows_is_accepted_with_its_sizes(folder: Path) -> N
         ),
     ],
 )
-def test_missing_sizes_are_one_error_of(folder: Path, left_out: tuple[str, ...], said: str) -> None:
+def test_missing_sizes_are_one_error(folder: Path, left_out: tuple[str, ...], said: str) -> None:
     settings = {key: value for key, value in STATED.items() if key not in left_out}
     assert error_of(folder, **settings) == (
         f"planned: false needs the sizes of the model, and {said}: add them, or remove planned"
     )
 
 
-def test_what_needs_a_plan_is_refused_without_one(folder: Path) -> None:
+def test_keys_that_need_a_plan_are_refused_without_one(folder: Path) -> None:
     assert error_of(folder, **STATED, toolCallParser="auto") == (
         "toolCallParser: auto needs a plan, which knows the model's family: set the parser by name, or remove "
         "toolCallParser"
@@ -72,7 +72,7 @@ def test_what_needs_a_plan_is_refused_without_one(folder: Path) -> None:
     assert error_of(folder, **{**STATED, "weightsGib": 0}).startswith("weightsGib: ")
 
 
-def test_no_plan_is_said_for_a_known_model_too() -> None:
+def test_a_known_model_may_also_have_no_plan() -> None:
     settings = ModelSettings.model_validate({**STATED, "model": "Qwen/Qwen3-8B", "zone": "us-west-2a"})
     assert settings.plan(region="us-west-2").layout is None
 
@@ -113,7 +113,7 @@ def test_a_folder_needs_its_config_and_weights_that_pods_can_read(folder: Path) 
 # --- a lock beside the stack file
 
 
-def test_a_lock_beside_the_stack_file_comes_first(folder: Path) -> None:
+def test_a_lock_next_to_the_stack_file_has_priority(folder: Path) -> None:
     shipped = find_model("Qwen/Qwen3-8B")
     assert writable_models_folder() != folder / "models"
     (folder / "models").mkdir()

@@ -75,11 +75,11 @@ def test_every_name_and_rank_of_a_version_passes(version: str) -> None:
         ),
     ],
 )
-def test_a_value_that_the_version_does_not_take_is_refused(settings: dict[str, Any], error: str) -> None:
+def test_a_value_that_the_version_does_not_support_is_refused(settings: dict[str, Any], error: str) -> None:
     assert said(**settings) == ([error], [])
 
 
-def test_a_parser_of_the_user_s_own_is_warned_of_or_passes() -> None:
+def test_a_custom_parser_is_accepted_or_warned_of() -> None:
     own = {**OWN, "vllmVersion": "0.27.0", "toolCallParser": "ours_json"}
     errors, (warning,) = said(**own)
     assert errors == []
@@ -141,6 +141,6 @@ def test_a_limit_with_sizes_is_vllm_s_own_object(folder: Path) -> None:
         ({"audio": {"count": 1, "width": 5}}, "audio: 'width' is not one of its sizes: use count, length"),
     ],
 )
-def test_a_limit_that_vllm_would_not_take_is_refused(folder: Path, limits: dict[str, Any], error: str) -> None:
+def test_a_limit_that_vllm_does_not_support_is_refused(folder: Path, limits: dict[str, Any], error: str) -> None:
     write_stack(folder, {"scout": model(model=SCOUT, limitMmPerPrompt=limits)}, huggingFaceToken="x")
     assert report_of(folder, "test").splitlines()[1:] == [f"  vllm-eks:models.scout.limitMmPerPrompt: {error}"]

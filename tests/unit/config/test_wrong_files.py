@@ -87,7 +87,7 @@ def test_a_wrong_kubeconfig_gets_one_line(folder: Path, content: bytes, text: st
         (5, "5 is a number, not text"),
     ],
 )
-def test_a_kubeconfig_that_is_no_file_gets_one_line(folder: Path, path: Any, text: str) -> None:
+def test_a_kubeconfig_that_is_not_a_file_gets_one_line(folder: Path, path: Any, text: str) -> None:
     os.mkfifo(folder / "pipe")
     config = good_config()
     config["vllm-eks:cluster"]["kubeconfigPath"] = path

@@ -22,7 +22,7 @@ def test_a_wrong_stack_file_gets_exactly_its_report(folder: Path, case: str) -> 
     assert report_of(folder, case) + "\n" == (WRONG / f"{case}.txt").read_text()
 
 
-def test_no_report_speaks_of_python_or_pydantic() -> None:
+def test_no_report_mentions_python_or_pydantic() -> None:
     reports = " ".join((WRONG / f"{case}.txt").read_text() for case in CASES)
 
     assert len(CASES) >= 70

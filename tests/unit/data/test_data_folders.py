@@ -71,7 +71,7 @@ def test_an_installed_package_locks_into_the_users_folder_and_plans_from_there(i
     assert json.loads(planned.stdout)["model"]["id"] == "org/model"
 
 
-def test_a_users_own_files_count_before_the_shipped_ones(installed: Path, tmp_path: Path) -> None:
+def test_a_users_own_files_override_the_shipped_ones(installed: Path, tmp_path: Path) -> None:
     own = tmp_path / "vllm-eks"
     (own / "models").mkdir(parents=True)
     shipped = json.loads((LOCKED / lock_file_name(QWEN)).read_text())
@@ -100,7 +100,7 @@ def test_a_users_own_files_count_before_the_shipped_ones(installed: Path, tmp_pa
         ("instances.json", '{"instances": [{"type": "p9"}]}', "is not a catalogue file of this version: delete it"),
     ],
 )
-def test_a_file_of_the_users_that_is_wrong_is_named_in_one_line(
+def test_an_invalid_user_file_is_reported_in_one_line(
     installed: Path, tmp_path: Path, file: str, text: str, said: str
 ) -> None:
     path = tmp_path / "vllm-eks" / file

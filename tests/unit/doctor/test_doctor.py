@@ -29,14 +29,14 @@ NO_ROOM = "0/7 nodes are available: "
     ],
     ids=["idle", "slow", "busy", "a long prompt", "busy and slow"],
 )
-def test_an_engine_that_moves_is_well(doctor: Doctor, kubernetes: Kubernetes, behaviour: Any, title: str) -> None:
+def test_an_engine_with_progress_is_healthy(doctor: Doctor, kubernetes: Kubernetes, behaviour: Any, title: str) -> None:
     with vllm_double(**behaviour) as double:
         kubernetes.engine_port = double.port
         code, findings = doctor()
     assert (code, [one["title"] for one in findings]) == (0, [title])
 
 
-def test_a_stuck_engine_only_seems_so_after_a_short_look(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_stuck_engine_is_only_suspected_after_a_short_time(doctor: Doctor, kubernetes: Kubernetes) -> None:
     with vllm_double(running=2) as double:
         kubernetes.engine_port = double.port
         code, findings = doctor()
@@ -46,7 +46,7 @@ def test_a_stuck_engine_only_seems_so_after_a_short_look(doctor: Doctor, kuberne
     assert "after 300 s" in found["remedy"]
 
 
-def test_a_dead_engine_is_told(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_dead_engine_is_reported(doctor: Doctor, kubernetes: Kubernetes) -> None:
     with vllm_double(health=503) as double:
         kubernetes.engine_port = double.port
         code, findings = doctor()
@@ -130,14 +130,14 @@ def test_a_pod_without_a_node_is_explained(doctor: Doctor, kubernetes: Kubernete
         ),
     ],
 )
-def test_what_the_kubelet_says_is_explained(
+def test_messages_of_the_kubelet_are_explained(
     doctor: Doctor, kubernetes: Kubernetes, code: str, state: dict[str, Any], events: list[Any]
 ) -> None:
     kubernetes.pods, kubernetes.events = [pod(ready=False, state=state)], events
     assert problem(doctor()[1])["code"] == code
 
 
-def test_a_start_without_trouble_is_no_problem(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_start_without_trouble_is_not_a_problem(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.pods = [pod(ready=False)]
     kubernetes.logs = {"scout-0": "Loading safetensors checkpoint shards:  40%"}
     code, (found,) = doctor()
@@ -145,7 +145,7 @@ def test_a_start_without_trouble_is_no_problem(doctor: Doctor, kubernetes: Kuber
     assert found["evidence"] == "Loading safetensors checkpoint shards:  40%"
 
 
-def test_a_restart_that_took_its_pods_away_is_still_told(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_restart_that_deleted_its_pods_is_still_reported(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.pods = [pod(ready=False)]
     said = "Liveness probe failed: stuck: 3 requests running and no token for 315 s"
     kubernetes.events = [event("Unhealthy", said, uid="uid of an earlier one")]
@@ -153,7 +153,7 @@ def test_a_restart_that_took_its_pods_away_is_still_told(doctor: Doctor, kuberne
     assert (found["subject"], found["code"]) == ("scout-0 (gone)", "stuck")
 
 
-def test_half_a_group_is_told(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_an_incomplete_group_is_reported(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.size = 2
     kubernetes.pods = [pod(ready=False)]
     found = problem(doctor()[1])
@@ -170,7 +170,7 @@ def test_no_pod_at_all_has_a_cause(doctor: Doctor, kubernetes: Kubernetes) -> No
     assert [one["title"] for one in doctor()[1]] == ["is parked"]
 
 
-def test_a_failed_job_is_told_with_its_last_words(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_failed_job_is_reported_with_its_last_log_line(doctor: Doctor, kubernetes: Kubernetes) -> None:
     failed = [
         {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "has reached the limit"}
     ]

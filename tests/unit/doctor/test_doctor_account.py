@@ -39,7 +39,7 @@ def test_a_node_group_that_gets_no_nodes_is_explained(
     assert problem(doctor(StubAccount({"code": issue, "message": message}))[1])["code"] == code
 
 
-def test_eks_is_asked_in_its_own_words(
+def test_eks_is_queried_with_valid_parameters(
     moto_account: None, doctor: Doctor, kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubernetes.pods = [pod(ready=False)]
@@ -73,7 +73,7 @@ def test_an_account_that_does_not_answer_is_unknown(doctor: Doctor, kubernetes: 
     assert (found["subject"], found["severity"]) == ("the node groups", "unknown")
 
 
-def test_another_cluster_is_not_taken_for_the_stacks(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_another_cluster_is_not_mistaken_for_the_stacks(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.has_group, kubernetes.pods = False, []
     assert problem(doctor()[1])["code"] == "no_group"
 
@@ -86,7 +86,7 @@ def test_no_such_stack_and_no_model_are_wrong_questions(doctor: Doctor, folder: 
         command.run_doctor(folder, "bare")
 
 
-def test_people_get_a_table_without_tokens(
+def test_the_table_contains_no_tokens(
     doctor: Doctor, kubernetes: Kubernetes, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kubernetes.pods = [pod(ready=False, state=CRASH)]

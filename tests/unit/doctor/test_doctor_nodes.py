@@ -48,7 +48,7 @@ def node(*conditions: tuple[str, str, str, str]) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_bad_condition_of_a_gpu_node_is_told_with_what_to_do(
+def test_a_bad_condition_of_a_gpu_node_is_reported_with_what_to_do(
     doctor: Doctor, kubernetes: Kubernetes, condition: Any, title: str, remedy: str
 ) -> None:
     kubernetes.pods, kubernetes.nodes = [pod(ready=False)], [node(("Ready", "True", "KubeletReady", ""), condition)]
@@ -78,7 +78,7 @@ def pending(age_seconds: float) -> dict[str, Any]:
     return {"metadata": {"name": "sh.helm.release.v1.scout.v3", "labels": labels}}
 
 
-def test_an_interrupted_release_is_told_with_the_command(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_an_interrupted_release_is_reported_with_the_command(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.pods, kubernetes.releases = [pod(ready=False)], [pending(4000)]
     found = problem(doctor()[1])
     assert (found["subject"], found["code"]) == ("release scout", "pending_release")
@@ -88,7 +88,7 @@ def test_an_interrupted_release_is_told_with_the_command(doctor: Doctor, kuberne
     )
 
 
-def test_a_release_that_may_still_run_is_no_finding(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_release_that_may_still_run_is_not_a_finding(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.pods, kubernetes.releases = [pod(ready=False)], [pending(60)]
     assert doctor()[0] == 0
     job = {"metadata": {"name": "scout-ready", "namespace": "vllm-scout"}, "spec": {"activeDeadlineSeconds": 6000}}
@@ -96,7 +96,7 @@ def test_a_release_that_may_still_run_is_no_finding(doctor: Doctor, kubernetes: 
     assert doctor()[0] == 0
 
 
-def test_a_failed_node_group_is_told_with_the_way_to_go_on(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_failed_node_group_is_reported_with_a_fix(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.pods = [pod(ready=False)]
     account = StubAccount(
         {"code": "AsgInstanceLaunchFailures", "message": "We currently do not have sufficient g5.48xlarge capacity in"}
@@ -110,7 +110,7 @@ def test_a_failed_node_group_is_told_with_the_way_to_go_on(doctor: Doctor, kuber
     )
 
 
-def test_what_was_said_of_pods_that_are_gone_or_are_well_is_no_problem(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_events_of_deleted_or_healthy_pods_are_no_problem(doctor: Doctor, kubernetes: Kubernetes) -> None:
     gone = {"about": "scout-0", "uid": "uid of an earlier one"}
     kubernetes.pods = [pod(ready=False)]
     kubernetes.events = [
@@ -125,7 +125,7 @@ def test_what_was_said_of_pods_that_are_gone_or_are_well_is_no_problem(doctor: D
         assert doctor()[0] == 0
 
 
-def test_a_job_that_has_no_node_is_told(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_job_that_has_no_node_is_reported(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.jobs = [{"metadata": {"name": "weights-1", "namespace": "vllm-scout"}, "status": {"active": 1}}]
     kubernetes.pods = [pod(ready=False)]
     waiting = pod("weights-1-x", ready=False, unscheduled="0/6 nodes are available: 2 Insufficient memory.")
@@ -142,7 +142,7 @@ def test_an_engine_that_ended_with_status_0_is_a_crash(doctor: Doctor, kubernete
     assert (found["code"], found["title"]) == ("killed", "a process of the engine was killed from outside")
 
 
-def test_a_start_is_told_with_its_stage_and_its_memory_beside_the_plan(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_start_is_reported_with_its_stage_and_its_memory(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.pods = [pod(ready=False)]
     kubernetes.logs = {"scout-0": "Model loading took 14.9 GiB memory and 30 seconds"}
     spec = {"template": {"spec": {"containers": [{"args": ['--planned={"weightsGibHigh": 12.5}']}]}}}
@@ -154,6 +154,6 @@ def test_a_start_is_told_with_its_stage_and_its_memory_beside_the_plan(doctor: D
     )
 
 
-def test_a_group_without_its_leader_is_told(doctor: Doctor, kubernetes: Kubernetes) -> None:
+def test_a_group_without_its_leader_is_reported(doctor: Doctor, kubernetes: Kubernetes) -> None:
     kubernetes.size, kubernetes.pods = 2, [pod("scout-0-1", index=1, ready=False)]
     assert problem(doctor()[1])["title"] == "incomplete group: 1 of 2 pods, without its leader"

@@ -83,7 +83,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("text", "said"), BAD.values(), ids=BAD)
-def test_what_is_no_kubeconfig_has_one_reason(tmp_path: Path, text: bytes, said: str) -> None:
+def test_an_invalid_kubeconfig_has_one_reason(tmp_path: Path, text: bytes, said: str) -> None:
     file = tmp_path / "kubeconfig"
     file.write_bytes(text)
     assert said in told(file)
@@ -106,20 +106,20 @@ def test_a_folder_a_missing_file_and_a_missing_context(tmp_path: Path) -> None:
         ("echo '{}'", "the kubeconfig's command gave no credentials ("),
     ],
 )
-def test_a_command_that_gives_no_credentials_is_told(tmp_path: Path, script: str, said: str) -> None:
+def test_a_command_that_gives_no_credentials_is_reported(tmp_path: Path, script: str, said: str) -> None:
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(config(exec=plugin(tmp_path / "plugin", script))))
     assert said in told(file)
 
 
-def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_command_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "kubeconfig"
     missing = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "/none/aws", "args": []}
     file.write_text(json.dumps(config(exec=missing)))
     assert "the kubeconfig's command gave no credentials (" in told(file)
 
 
-def test_a_command_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "COMMAND_SECONDS", 0.05)
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(config(exec=plugin(tmp_path / "plugin", "exec sleep 2"))))
@@ -134,13 +134,13 @@ def test_a_command_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: py
         (500, "HTTP 500"),
     ],
 )
-def test_what_the_server_refuses_is_told(tmp_path: Path, status: int, said: str) -> None:
+def test_a_refusal_of_the_server_is_reported(tmp_path: Path, status: int, said: str) -> None:
     with kubernetes_stub() as stub:
         stub.status = status
         assert said in told(write_kubeconfig(tmp_path / "kubeconfig", stub.port))
 
 
-def test_a_server_that_is_no_kubernetes_is_told(tmp_path: Path) -> None:
+def test_a_server_that_is_not_kubernetes_is_reported(tmp_path: Path) -> None:
     with kubernetes_stub() as stub:
         stub.logs["scout-0"] = "<html>Sign in</html>"
         cluster = KubernetesApi(write_kubeconfig(tmp_path / "kubeconfig", stub.port), None)

@@ -73,13 +73,13 @@ def test_weights_are_never_fetched_only_headers_even_where_ranges_are_ignored(tm
     assert headers < WEIGHT_PADDING
 
 
-def test_copies_under_other_names_are_not_even_asked_for(tmp_path: Path) -> None:
+def test_copies_under_other_names_are_not_requested(tmp_path: Path) -> None:
     with serving(repository()) as hub:
         locked(hub, tmp_path)
     assert not [path for path, *_ in hub.asked if "consolidated" in path or "original" in path]
 
 
-def test_every_request_is_of_the_one_commit_that_main_stood_for(tmp_path: Path) -> None:
+def test_all_requests_use_the_commit_of_main(tmp_path: Path) -> None:
     with serving(repository()) as hub:
         locked(hub, tmp_path)
     files = [path for path, *_ in hub.asked if "/resolve/" in path]
@@ -102,7 +102,7 @@ def test_one_file_without_an_index_is_enough(tmp_path: Path) -> None:
         assert locked(hub, tmp_path).weights_bytes == compute_parts(parse_config(CONFIG, where="x")).total_bytes
 
 
-def test_an_endpoint_that_lists_no_files_is_asked_for_each(tmp_path: Path) -> None:
+def test_without_a_file_list_each_file_is_requested(tmp_path: Path) -> None:
     with serving(repository(lists_files=False)) as hub:
         assert locked(hub, tmp_path).weights_bytes == 287_616
     bare = repository(lists_files=False)
@@ -115,7 +115,7 @@ def test_an_endpoint_that_lists_no_files_is_asked_for_each(tmp_path: Path) -> No
         )
 
 
-def test_a_file_of_the_index_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_file_of_the_index_that_is_missing_is_reported(tmp_path: Path) -> None:
     hub = repository()
     del hub.files[FILES[1]]
     with serving(hub):
@@ -134,7 +134,7 @@ def test_a_connection_that_breaks_once_is_tried_again(tmp_path: Path) -> None:
         locked(hub, tmp_path)
 
 
-def test_a_new_commit_is_told_with_the_old_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_commit_is_reported_with_the_old_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for commit in ("a" * 40, "b" * 40):
         with serving(repository(commit=commit)) as hub:
             locked(hub, tmp_path)
@@ -150,7 +150,7 @@ def test_the_same_commit_again_changes_nothing(tmp_path: Path, capsys: pytest.Ca
     assert "(was" not in capsys.readouterr().out
 
 
-def test_a_server_that_sends_whole_files_is_cut_short(tmp_path: Path) -> None:
+def test_a_response_with_the_whole_file_is_cut(tmp_path: Path) -> None:
     hub = repository(ignores_ranges=True)
     hub.files[FILES[0]] += b"w" * 64_000_000
     with serving(hub):
@@ -158,7 +158,7 @@ def test_a_server_that_sends_whole_files_is_cut_short(tmp_path: Path) -> None:
     assert hub.sent_bytes < 1_000_000, "answers that came through whole"
 
 
-def test_a_fault_leaves_the_lock_that_was_there(tmp_path: Path) -> None:
+def test_an_error_keeps_the_previous_lock(tmp_path: Path) -> None:
     with serving(repository()) as hub:
         locked(hub, tmp_path)
     before = (tmp_path / "org--model.json").read_bytes()

@@ -82,7 +82,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_a_fault_is_one_clear_message_and_nothing_is_written(
+def test_an_error_is_one_clear_message_and_nothing_is_written(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     with serving(repository(**changes)) as hub:
@@ -102,19 +102,19 @@ def test_a_fault_is_one_clear_message_and_nothing_is_written(
         ),
     ],
 )
-def test_what_a_repository_lacks_is_told(tmp_path: Path, name: str, message: str) -> None:
+def test_a_missing_file_of_a_repository_is_reported(tmp_path: Path, name: str, message: str) -> None:
     hub = repository(files={"pytorch_model.bin": b""})
     del hub.files[name]
     with serving(hub):
         assert refused(hub, tmp_path) == message
 
 
-def test_a_revision_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_revision_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     with serving(repository()) as hub:
         assert refused(hub, tmp_path, revision="v9") == "org/model has no revision 'v9' at HUB"
 
 
-def test_an_architecture_without_a_family_is_locked_with_every_field_that_may_tell_a_size(tmp_path: Path) -> None:
+def test_an_unknown_architecture_is_locked_with_all_fields_about_sizes(tmp_path: Path) -> None:
     novel = {**CONFIG, "architectures": ["NovelForCausalLM"], "ffn_dim": 96, "eos_token_id": 2, "id2label": {"0": "a"}}
     with serving(repository(files={"config.json": json.dumps(novel).encode()})) as hub:
         found = locked(hub, tmp_path)
@@ -123,7 +123,7 @@ def test_an_architecture_without_a_family_is_locked_with_every_field_that_may_te
     assert parse_config(found.config, where="novel").confidence == "estimated"
 
 
-def test_a_config_that_the_planner_cannot_tell_is_refused(tmp_path: Path) -> None:
+def test_a_config_that_the_planner_cannot_read_is_refused(tmp_path: Path) -> None:
     config = json.dumps({**CONFIG, "architectures": ["NovelForCausalLM"], "num_wise_experts": 64}).encode()
     with serving(repository(files={"config.json": config})) as hub:
         message = refused(hub, tmp_path)
@@ -140,7 +140,7 @@ def test_a_disk_that_fills_while_it_is_written_leaves_nothing(tmp_path: Path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_repository.open_repository, "__kwdefaults__", {"api": None, "timeout_seconds": 0.2})
     with serving(repository(silent=frozenset({FILES[0]}))) as hub:
         message = refused(hub, tmp_path)
@@ -148,7 +148,7 @@ def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert sum(path == f"/cdn/{FILES[0]}" for path, *_ in hub.asked) == 1, "nobody waits for it three times"
 
 
-def test_a_server_that_drips_is_given_up_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_repository, "DEADLINE_SECONDS", 0.3)
     monkeypatch.setattr(hub_repository.open_repository, "__kwdefaults__", {"api": None, "timeout_seconds": 0.2})
     with serving(repository(drips=frozenset({FILES[0]}))) as hub:
@@ -156,7 +156,7 @@ def test_a_server_that_drips_is_given_up_too(tmp_path: Path, monkeypatch: pytest
     assert message == f"HUB did not answer in time for {FILES[0]} of org/model: try again later"
 
 
-def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_reported(tmp_path: Path) -> None:
     with serving(repository()) as hub:
         pass
     assert refused(hub, tmp_path) == (
@@ -165,7 +165,7 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_a_name_that_is_none_is_told(tmp_path: Path) -> None:
+def test_an_invalid_name_is_reported(tmp_path: Path) -> None:
     with pytest.raises(WrongQuestion, match=r"'a/b/c' is not a Hub model ID: use <organization>/<name>"):
         run_lock("a/b/c", None, folder=tmp_path, api=HfApi(endpoint="http://127.0.0.1:9"))
 

@@ -53,7 +53,7 @@ def test_no_kind_is_forgotten(ask: Ask, wire: Wire, full: Any) -> None:
     assert tuple(ask(FULL).ids) == KINDS
 
 
-def test_what_is_another_s_is_never_listed(ask: Ask, wire: Wire, full: Any) -> None:
+def test_resources_of_others_are_never_listed(ask: Ask, wire: Wire, full: Any) -> None:
     full_account(wire, full)
     said = ask(FULL)
     entries = said.json["left"] + said.json["going_by_themselves"]
@@ -68,7 +68,7 @@ def test_what_is_another_s_is_never_listed(ask: Ask, wire: Wire, full: Any) -> N
     assert {command for one in theirs for command in one["commands"]} == set()
 
 
-def test_the_neighbour_sees_only_its_own(ask: Ask, wire: Wire, full: Any) -> None:
+def test_another_stack_lists_only_its_own(ask: Ask, wire: Wire, full: Any) -> None:
     full_account(wire, full)
     said = ask(FULL, stack="dev2")
     assert {one["why"].rpartition("=")[2] for one in said.json["left"] if one["why"].startswith("tag vllm")} == {
@@ -80,7 +80,7 @@ def test_the_neighbour_sees_only_its_own(ask: Ask, wire: Wire, full: Any) -> Non
     assert not [one for one in said.json["left"] if "in the stack's own" in one["why"]]
 
 
-def test_where_only_strangers_are_nothing_is_left(ask: Ask, wire: Wire, garden: Gardens) -> None:
+def test_with_only_resources_of_others_nothing_is_left(ask: Ask, wire: Wire, garden: Gardens) -> None:
     gardener = garden(EMPTY)
     plant_strange_network(gardener)
     plant_strangers(gardener)
@@ -92,7 +92,7 @@ def test_where_only_strangers_are_nothing_is_left(ask: Ask, wire: Wire, garden: 
     assert list(ask(EMPTY).json) == list(LEFTOVERS_KEYS)
 
 
-def test_a_key_that_waits_out_its_window_is_mentioned_and_is_no_leftover(ask: Ask, garden: Gardens) -> None:
+def test_a_key_in_its_waiting_period_is_mentioned_and_is_no_leftover(ask: Ask, garden: Gardens) -> None:
     region = "eu-north-1"
     key = garden(region).key(MARK, dying=True)
     said = ask(region)
@@ -102,14 +102,14 @@ def test_a_key_that_waits_out_its_window_is_mentioned_and_is_no_leftover(ask: As
     assert re.fullmatch(r"gone on \d{4}-\d\d-\d\d, and free until then", going["remark"])
 
 
-def test_a_key_is_known_by_its_whole_alias(ask: Ask, garden: Gardens) -> None:
+def test_a_key_is_identified_by_its_whole_alias(ask: Ask, garden: Gardens) -> None:
     region = "eu-west-3"
     mine, _ = garden(region).key({}, alias=f"alias/eks/{OURS}"), garden(region).key({}, alias=f"alias/eks/{NEIGHBOUR}")
     (left,) = ask(region).json["left"]
     assert (left["id"], left["why"]) == (mine, f"alias alias/eks/{OURS}")
 
 
-def test_a_cluster_that_is_there_comes_first(ask: Ask, garden: Gardens) -> None:
+def test_a_cluster_that_exists_comes_first(ask: Ask, garden: Gardens) -> None:
     gardener = garden(ALIVE)
     gardener.network({})
     for name in (OURS, NEIGHBOUR):
@@ -131,7 +131,7 @@ def test_a_cluster_that_is_there_comes_first(ask: Ask, garden: Gardens) -> None:
     ]
 
 
-def test_in_a_cluster_of_somebody_else_only_the_mark_counts(ask: Ask, garden: Gardens) -> None:
+def test_in_an_existing_cluster_only_the_tag_counts(ask: Ask, garden: Gardens) -> None:
     gardener = garden(EXISTING)
     gardener.network(MARK | owned(OURS))
     gardener.cluster({}, "shared")
@@ -163,7 +163,7 @@ def test_in_a_cluster_of_somebody_else_only_the_mark_counts(ask: Ask, garden: Ga
     assert said.status == 1
 
 
-def test_logs_that_are_kept_on_purpose_are_said_to_be(ask: Ask, garden: Gardens) -> None:
+def test_kept_logs_are_reported_as_kept(ask: Ask, garden: Gardens) -> None:
     region = "ap-south-1"
     garden(region).log_group({}, f"/aws/eks/{OURS}/cluster")
     assert [one["remark"] for one in ask(region).json["left"]] == [None]
@@ -172,7 +172,7 @@ def test_logs_that_are_kept_on_purpose_are_said_to_be(ask: Ask, garden: Gardens)
     assert said.status == 1
 
 
-def test_what_ec2_shows_for_an_hour_after_its_end_is_not_left(ask: Ask, garden: Gardens) -> None:
+def test_deleted_resources_that_ec2_still_lists_are_not_left(ask: Ask, garden: Gardens) -> None:
     region = "ap-northeast-1"
     gardener = garden(region)
     gardener.network({})
@@ -185,7 +185,7 @@ def test_what_ec2_shows_for_an_hour_after_its_end_is_not_left(ask: Ask, garden: 
     assert re.search(r"^instance +i-\S+ +\? +\? ", ask(region, as_json=False).out, re.MULTILINE)
 
 
-def test_what_goes_with_its_vpc_is_not_listed_beside_it(ask: Ask, garden: Gardens) -> None:
+def test_resources_deleted_with_their_vpc_are_not_listed(ask: Ask, garden: Gardens) -> None:
     gardener = garden("sa-east-1")
     gardener.network(MARK)
     ec2, here = gardener.client("ec2"), [{"Name": "vpc-id", "Values": [gardener.vpc]}]

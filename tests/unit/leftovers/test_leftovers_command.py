@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
         ("a.b", "EKS does not accept the cluster name 'vllm-eks-a.b', so this stack cannot exist"),
     ],
 )
-def test_a_wrong_stack_is_told(folder: Path, stack: str, told: str) -> None:
+def test_a_wrong_stack_is_reported(folder: Path, stack: str, told: str) -> None:
     from vllm_eks.cli.leftovers import run_leftovers
 
     (folder / f"Pulumi.{'dev' if stack == 'prod' else stack}.yaml").write_text("config: {aws:region: us-west-2}")
@@ -81,7 +81,7 @@ def test_the_command_s_options_and_that_boto3_waits_for_it() -> None:
     assert command(program).returncode == 2
 
 
-def test_the_mark_is_the_one_the_program_writes() -> None:
+def test_the_tag_is_the_one_that_the_program_sets() -> None:
     from config.load import STACK_TAG as WRITTEN
     from vllm_eks.leftovers.owner import STACK_TAG
 

@@ -45,7 +45,7 @@ def kept(garden: Gardens) -> dict[str, str]:
     }
 
 
-def test_what_keeps_the_vpc_is_named_with_whose_it_is(ask: Ask, kept: dict[str, str]) -> None:
+def test_blockers_of_the_vpc_are_reported_with_their_owner(ask: Ask, kept: dict[str, str]) -> None:
     said = ask(REGION).json
     guardduty = "GuardDuty's runtime monitoring, which creates it again as long as the VPC has instances"
     # Moto gives an endpoint an interface without the description that it has on AWS.
@@ -68,13 +68,13 @@ def test_what_keeps_the_vpc_is_named_with_whose_it_is(ask: Ask, kept: dict[str, 
     assert {kept["vpc"], kept["subnet"]} < left
 
 
-def test_it_is_printed_after_what_is_left(ask: Ask, kept: dict[str, str]) -> None:
+def test_blockers_are_printed_after_the_leftovers(ask: Ask, kept: dict[str, str]) -> None:
     out = ask(REGION, as_json=False).out
     assert "Resources of others in the stack's VPC, which must be removed before the VPC:\n" in out
     assert f"  network interface {kept['stranger']} in {kept['vpc']}: someone-s; ELB app/theirs/1f\n" in out
 
 
-def test_without_permission_it_is_said_not_to_have_been_asked(ask: Ask, wire: Wire, kept: dict[str, str]) -> None:
+def test_without_permission_blockers_are_reported_as_not_listed(ask: Ask, wire: Wire, kept: dict[str, str]) -> None:
     for action in UNSEEN.values():
         wire.refused[f"ec2.{action}"] = ("", "UnauthorizedOperation")
     said = ask(REGION).json
@@ -83,7 +83,7 @@ def test_without_permission_it_is_said_not_to_have_been_asked(ask: Ask, wire: Wi
     ]
 
 
-def test_in_a_vpc_of_somebody_else_nothing_of_others_is_looked_for(ask: Ask, garden: Gardens, wire: Wire) -> None:
+def test_in_an_existing_vpc_blockers_are_not_searched(ask: Ask, garden: Gardens, wire: Wire) -> None:
     gardener = garden("eu-central-1")
     gardener.network({})
     gardener.interface({}, "theirs")
@@ -91,7 +91,7 @@ def test_in_a_vpc_of_somebody_else_nothing_of_others_is_looked_for(ask: Ask, gar
     assert "ec2.DescribeVpnGateways" not in wire.calls
 
 
-def test_of_a_stack_that_is_alive_nothing_is_in_the_way(ask: Ask, wire: Wire, kept: dict[str, Any]) -> None:
+def test_a_running_stack_has_no_blockers(ask: Ask, wire: Wire, kept: dict[str, Any]) -> None:
     wire.pages["eks.ListClusters"] = [{"clusters": [OURS]}]
     wire.pages["eks.DescribeCluster"] = [{"cluster": {"status": "ACTIVE", "tags": {}}}]
     wire.pages["eks.ListNodegroups"] = [{"nodegroups": []}]

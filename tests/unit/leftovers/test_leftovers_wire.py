@@ -54,9 +54,7 @@ DENIED_IN = dict(zip(DENIED, combinations(range(5), 2), strict=False))
 
 
 @pytest.mark.parametrize("account", range(5))
-def test_without_a_permission_its_kind_is_not_asked_and_the_others_are(
-    ask: Ask, wire: Wire, ours: Any, account: int
-) -> None:
+def test_without_a_permission_only_its_kind_is_skipped(ask: Ask, wire: Wire, ours: Any, account: int) -> None:
     full_account(wire, ours)
     calls = [call for call, accounts in DENIED_IN.items() if account in accounts]
     wire.refused |= {call: ("", DENIED[call][1]) for call in calls}
@@ -67,7 +65,7 @@ def test_without_a_permission_its_kind_is_not_asked_and_the_others_are(
     assert [one for one in KINDS if one not in said.ids] == [one for one in KINDS if one in denied]
 
 
-def test_what_could_not_be_asked_is_never_called_nothing(ask: Ask, wire: Wire) -> None:
+def test_kinds_that_could_not_be_listed_are_reported(ask: Ask, wire: Wire) -> None:
     wire.refused["elastic-load-balancing-v2.DescribeLoadBalancers"] = ("", "AccessDenied")
     wire.refused["ec2.DescribeVolumes"] = ("", "InternalError")
     said = ask("ap-southeast-2", as_json=False)
@@ -81,7 +79,7 @@ def test_what_could_not_be_asked_is_never_called_nothing(ask: Ask, wire: Wire) -
     assert ask("ap-southeast-2").json["clean"] is False
 
 
-def test_a_key_with_a_lock_of_its_own_hides_no_other(ask: Ask, wire: Wire, garden: Gardens) -> None:
+def test_an_unreadable_key_does_not_hide_others(ask: Ask, wire: Wire, garden: Gardens) -> None:
     region = "eu-west-2"
     locked, mine = garden(region).key({}), garden(region).key(MARK)
     wire.refused["kms.DescribeKey"] = (locked, "AccessDeniedException")
@@ -137,7 +135,7 @@ def test_every_page_is_read(ask: Ask, wire: Wire, call: str) -> None:
     assert wire.calls.count(call) == 3
 
 
-def test_the_cluster_may_stand_on_the_last_page(ask: Ask, wire: Wire) -> None:
+def test_the_cluster_may_be_on_the_last_page(ask: Ask, wire: Wire) -> None:
     wire.pages["eks.ListClusters"] = [{"clusters": ["another"], "nextToken": "more"}, {"clusters": [OURS]}]
     wire.pages["eks.DescribeCluster"] = [{"cluster": {"status": "DELETING", "tags": {}}}]
     wire.pages["eks.ListNodegroups"] = [{"nodegroups": []}]
@@ -146,7 +144,7 @@ def test_the_cluster_may_stand_on_the_last_page(ask: Ask, wire: Wire) -> None:
     assert said.json["in_use"] == f"The cluster {OURS} is being deleted: run this again when it is gone."
 
 
-def test_more_load_balancers_than_one_question_takes(ask: Ask, wire: Wire, garden: Gardens) -> None:
+def test_load_balancers_are_queried_in_batches(ask: Ask, wire: Wire, garden: Gardens) -> None:
     region = "ap-southeast-1"
     gardener = garden(region)
     gardener.network({})
@@ -183,7 +181,7 @@ def test_a_page_of_ec2_has_a_size(ask: Ask, wire: Wire) -> None:
         ),
     ],
 )
-def test_a_stack_file_that_says_no_place_is_told(ask: Ask, lines: tuple[str, ...], told: str) -> None:
+def test_a_stack_file_without_a_region_is_reported(ask: Ask, lines: tuple[str, ...], told: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
         ask(*lines)
     assert str(caught.value) == told
@@ -199,7 +197,7 @@ def test_credentials_that_are_refused_end_the_search(ask: Ask, wire: Wire) -> No
     )
 
 
-def test_the_role_of_the_stack_is_taken_with_its_external_id(ask: Ask, wire: Wire) -> None:
+def test_the_role_of_the_stack_is_assumed_with_its_external_id(ask: Ask, wire: Wire) -> None:
     role = "aws:assumeRoles: [{roleArn: 'arn:aws:iam::123456789012:role/deployer', externalId: '42'}]"
     ask("aws:region: sa-east-1", role)
     assert wire.calls[:2] == ["sts.AssumeRole", "sts.GetCallerIdentity"]

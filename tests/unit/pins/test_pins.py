@@ -15,7 +15,7 @@ from vllm_eks.pins.eks import ADDON_VERSIONS, NODE_RELEASE_VERSION
 pytestmark = pytest.mark.usefixtures("moto_account")
 
 
-def test_each_pin_is_shown_with_what_is_offered(pins: Pins) -> None:
+def test_each_pin_is_shown_with_the_newest_version(pins: Pins) -> None:
     status, out = pins(offering())
     lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if "." in line.split("  ")[0]}
     assert status == 1
@@ -35,7 +35,7 @@ def test_a_kubernetes_version_beyond_this_release_is_named_and_not_offered(pins:
     )
 
 
-def test_where_the_two_images_differ_the_release_that_both_have_is_offered(pins: Pins) -> None:
+def test_if_the_two_amis_differ_the_older_release_is_offered(pins: Pins) -> None:
     found = offered(pins, offering(standard="1.36.3-20261020"))["cluster.nodeReleaseVersion"]
     assert (found["offered"], found["remark"]) == (
         "1.36.3-20261020",
@@ -67,7 +67,7 @@ def test_all_newest_is_status_0(pins: Pins) -> None:
     assert pins(account, text)[0] == 0
 
 
-def test_what_may_not_be_asked_is_unknown_and_the_rest_is_shown(pins: Pins) -> None:
+def test_a_pin_without_permission_is_unknown_and_the_rest_is_shown(pins: Pins) -> None:
     found = offered(pins, offering(GetParameter="AccessDeniedException"))
     assert found["cluster.nodeReleaseVersion"]["offered"] is None
     assert found["cluster.nodeReleaseVersion"]["remark"].startswith(

@@ -12,7 +12,7 @@ from vllm_eks.stack_files.read import read_stack_file
 pytestmark = pytest.mark.usefixtures("moto_account")
 
 
-def test_what_is_offered_is_written_and_nothing_else_changes(pins: Pins, folder: Path) -> None:
+def test_the_newest_versions_are_written_and_nothing_else_changes(pins: Pins, folder: Path) -> None:
     status, out = pins(offering(), write=True)
     assert status == 0
     assert "3 written to Pulumi.dev.yaml" in out
@@ -44,7 +44,7 @@ def test_what_is_offered_is_written_and_nothing_else_changes(pins: Pins, folder:
     ],
     ids=["plain keys", "dashes", "CRLF", "BOM", "long line", "set already"],
 )
-def test_a_file_of_another_hand_keeps_its_form(pins: Pins, folder: Path, text: str) -> None:
+def test_a_file_with_another_style_keeps_it(pins: Pins, folder: Path, text: str) -> None:
     file = folder / "Pulumi.dev.yaml"
     file.write_bytes(text.encode())
     before = read_stack_file(folder, "dev").config
@@ -70,7 +70,7 @@ def test_a_set_with_an_unknown_part_is_not_written(pins: Pins, folder: Path) -> 
     assert (folder / "Pulumi.dev.yaml").read_text() == STACK
 
 
-def test_a_section_that_others_share_is_left_alone(pins: Pins, folder: Path) -> None:
+def test_a_shared_section_is_not_changed(pins: Pins, folder: Path) -> None:
     cidrs = "    publicAccessCidrs:\n      - 203.0.113.0/24 # the office\n    deletionProtection: true\n"
     shared = STACK.replace("  vllm-eks:cluster:\n", "  vllm-eks:cluster: &shared\n")
     assert cidrs.splitlines()[0] in shared
@@ -92,7 +92,7 @@ def test_another_minor_version_is_written_as_a_whole_set(pins: Pins, folder: Pat
     assert cluster["addonVersions"] == newest
 
 
-def test_a_version_that_this_release_does_not_make_is_refused(pins: Pins) -> None:
+def test_a_version_that_this_release_does_not_support_is_refused(pins: Pins) -> None:
     with pytest.raises(WrongQuestion) as caught:
         pins(offering(), kubernetes_version="1.37")
     assert str(caught.value) == (

@@ -40,7 +40,7 @@ def test_a_request_needs_a_key(keys: Path) -> None:
     ] * 5
 
 
-def test_any_of_two_keys_is_good_and_a_change_needs_no_restart(keys: Path) -> None:
+def test_each_of_two_keys_is_valid_and_a_change_needs_no_restart(keys: Path) -> None:
     guard = ApiKeys(application)
     assert answer(guard, key="Bearer second") == 401
     (keys / "secondApiKey").write_text("second")
@@ -49,7 +49,7 @@ def test_any_of_two_keys_is_good_and_a_change_needs_no_restart(keys: Path) -> No
     assert [answer(guard, key=f"Bearer {key}") for key in ("first", "second")] == [401, 200]
 
 
-def test_a_folder_as_the_kubelet_makes_it_is_read_through_its_links(keys: Path) -> None:
+def test_the_kubelet_s_links_to_keys_are_followed(keys: Path) -> None:
     (keys / "apiKey").unlink()
     for name, key in (("..1", "old"), ("..2", "new")):
         (keys / name).mkdir()
@@ -63,7 +63,7 @@ def test_a_folder_as_the_kubelet_makes_it_is_read_through_its_links(keys: Path) 
     assert [answer(guard, key=f"Bearer {key}") for key in ("old", "new")] == [401, 200]
 
 
-def test_a_key_may_come_as_anthropics_clients_send_it(keys: Path) -> None:
+def test_anthropic_clients_keys_are_accepted(keys: Path) -> None:
     def status(*headers: tuple[bytes, bytes]) -> Any:
         return answer(ApiKeys(application), "/v1/messages", headers=list(headers))
 
@@ -72,13 +72,13 @@ def test_a_key_may_come_as_anthropics_clients_send_it(keys: Path) -> None:
     assert status((b"x-api-key", b"first"), (b"authorization", b"Basic eA==")) == 401
 
 
-def test_no_key_lets_nobody_in(keys: Path) -> None:
+def test_without_keys_all_requests_fail(keys: Path) -> None:
     (keys / "apiKey").write_text("\n")
     assert [answer(ApiKeys(application), key=key) for key in (None, "Bearer ", "Bearer first")] == [401] * 3
 
 
 @pytest.mark.parametrize("path", ["/tokenize", "/invocations", "/health/../v1/models", "/docs"])
-def test_all_but_health_and_metrics_is_closed(keys: Path, path: str) -> None:
+def test_only_health_and_metrics_are_open(keys: Path, path: str) -> None:
     guard = ApiKeys(application)
     assert answer(guard, path) == 401
     assert [answer(guard, open_path) for open_path in ("/health", "/load", "/metrics", "/ping", "/version")] == [

@@ -50,5 +50,5 @@ def test_the_variable_is_named_and_is_the_cause(monkeypatch: pytest.MonkeyPatch,
         "ValueError: there is no model 'lots'",
     ],
 )
-def test_what_no_variable_holds_names_none(line: str) -> None:
+def test_a_value_of_no_variable_has_no_name(line: str) -> None:
     assert bad_variables(line, GIVEN) == ""

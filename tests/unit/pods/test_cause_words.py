@@ -42,18 +42,18 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_no_beginning_of_a_healthy_run_names_a_cause(version: str) -> None:
+def test_a_healthy_start_has_no_cause(version: str) -> None:
     lines = read(version, "stopped").splitlines()
     for count in range(5, len(lines), 15):
         assert cause_of("\n".join(lines[:count])) is None, lines[count - 1]
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_what_was_overcome_names_no_cause(text: str) -> None:
+def test_recovered_errors_have_no_cause(text: str) -> None:
     assert cause_of(text) is None
 
 
-def test_another_rank_s_progress_overcomes_nothing() -> None:
+def test_progress_of_another_rank_resolves_nothing() -> None:
     cause = cause_of(
         "(Worker_TP0 pid=7) ERROR 11-26 02:00:45 [w.py:1] torch.OutOfMemoryError: CUDA out of memory\n"
         "(Worker_TP1 pid=8) INFO 11-26 02:00:46 [w.py:1] Loading weights took 9.2 seconds"
@@ -69,7 +69,7 @@ SOURCES = json.loads((DATA / "from_source.json").read_text())
 
 
 @pytest.mark.parametrize("said", SOURCES, ids=[f"{one['code']} {number}" for number, one in enumerate(SOURCES)])
-def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> None:
+def test_messages_from_source_code_have_the_right_cause(said: dict[str, str]) -> None:
     cause = cause_of(said["text"])
     assert cause is not None
     assert cause.code == said["code"]
@@ -106,7 +106,7 @@ def test_the_words_of_a_source_give_the_right_cause(said: dict[str, str]) -> Non
         ("vllm is not on the image's PATH (/usr/bin): give an image with vLLM", "no_program"),
     ],
 )
-def test_the_supervisor_s_words_give_the_right_cause(said: str, code: str) -> None:
+def test_messages_of_the_supervisor_have_the_right_cause(said: str, code: str) -> None:
     cause = cause_of(f"vllm-eks: {said}")
     assert cause is not None
     assert cause.code == code

@@ -60,7 +60,7 @@ LOGS = [(version, log.stem) for version in (*VERSIONS, "0.27.0") for log in sort
 
 
 @pytest.mark.parametrize(("version", "name"), LOGS)
-def test_a_real_log_gives_the_right_cause_and_the_line_that_tells(version: str, name: str) -> None:
+def test_a_real_log_has_the_right_cause_and_line(version: str, name: str) -> None:
     log = read(version, name)
     if name in NONE or (version, name) == ("0.21.0", "worker-link-cut"):
         assert cause_of(log) is None
@@ -83,7 +83,7 @@ def test_every_real_failure_has_its_log_and_its_cause() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", [name for name in REAL if name not in ("disk-full", "hub-offline")])
-def test_a_termination_message_still_tells_of_a_failure(version: str, name: str) -> None:
+def test_a_termination_message_still_shows_a_failure(version: str, name: str) -> None:
     # Kubernetes keeps 4 KiB of a message; what an engine said may be cut off there.
     cause = cause_of(read(version, name)[-4096:])
     assert cause is not None
@@ -123,7 +123,7 @@ def test_a_cause_survives_in_the_supervisor_s_one_line(version: str, name: str) 
         ("ValueError: something new", "INFO:     Application shutdown complete."),
     ],
 )
-def test_the_last_words_are_the_error_and_no_hint(line: str, ending: str) -> None:
+def test_the_last_line_is_the_error_and_not_a_hint(line: str, ending: str) -> None:
     told = line.rpartition("] ")[2].strip()
     assert last_words(f"{line}\n{ending}\n") == told
 
@@ -138,7 +138,7 @@ def test_last_words_of_nothing_and_of_a_log_without_an_error() -> None:
 # --- which cause, where a text shows several
 
 
-def test_what_explains_more_wins_wherever_it_stands() -> None:
+def test_the_cause_that_explains_more_wins() -> None:
     lines = [
         "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
         "RuntimeError: NCCL error: remote process exited",
@@ -149,7 +149,7 @@ def test_what_explains_more_wins_wherever_it_stands() -> None:
         assert cause.code == "gpu_memory"
 
 
-def test_of_two_that_explain_as_much_the_later_wins() -> None:
+def test_of_two_equal_causes_the_later_wins() -> None:
     cause = cause_of("ValueError: 401 Client Error: Unauthorized\ntorch.OutOfMemoryError: CUDA out of memory")
     assert cause is not None
     assert cause.code == "gpu_memory"

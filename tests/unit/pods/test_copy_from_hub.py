@@ -28,7 +28,7 @@ pytestmark = pytest.mark.emulated_aws
 # --- the network
 
 
-def test_a_cut_connection_goes_on_where_it_was_cut(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+def test_a_lost_connection_resumes(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
     large_hub.cut_after = {FIRST: [MIB + 5, 0, 3 * MIB]}
     # Three cuts, but never three in a row.
     code, lines = run(large_hub, s3, bucket, "--attempts", "3")
@@ -39,16 +39,14 @@ def test_a_cut_connection_goes_on_where_it_was_cut(s3: S3Stub, bucket: str, larg
 
 
 @pytest.mark.parametrize("ranges", ["ignored", "wrong"])
-def test_an_answer_from_another_byte_than_asked_for_does_no_harm(
-    s3: S3Stub, bucket: str, hub: HubStub, ranges: str
-) -> None:
+def test_a_response_with_another_range_is_harmless(s3: S3Stub, bucket: str, hub: HubStub, ranges: str) -> None:
     hub.ranges, hub.cut_after = ranges, {FIRST: [MIB // 4]}
     code, lines = run(hub, s3, bucket)
     assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
     assert not [line for line in lines if "from its beginning" in line]
 
 
-def test_a_connection_that_is_always_cut_fails_with_the_place(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+def test_a_repeatedly_lost_connection_fails_with_the_position(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
     large_hub.cut_after = {FIRST: [5 * MIB + MIB // 2, 0, 0, 0, 0]}
     code, lines = run(large_hub, s3, bucket, "--attempts", "3")
     assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
@@ -58,7 +56,7 @@ def test_a_connection_that_is_always_cut_fails_with_the_place(s3: S3Stub, bucket
     )
 
 
-def test_a_busy_hub_and_its_storage_are_asked_again(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+def test_a_busy_hub_and_its_storage_are_retried(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     hub.api_status, hub.status = [503, 429], {FIRST: [503, 500, 403], "config.json": [503]}
     code, lines = run(hub, s3, bucket)
     assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
@@ -72,13 +70,13 @@ def test_the_hub_says_how_long_to_wait_within_limits(s3: S3Stub, bucket: str, hu
         assert next(one.said) == f"HTTP 429 from {hub.url}: retry in 60 s\n"
 
 
-def test_a_list_that_breaks_off_is_asked_for_again(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+def test_a_truncated_list_is_requested_again(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     hub.api_says = [b'{"siblings": ']
     code, lines = run(hub, s3, bucket)
     assert (code, lines[0]) == (0, "IncompleteRead(13 bytes read, 1 more expected): retry in 0 s")
 
 
-def test_a_hub_that_is_not_reached_is_told_of(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+def test_an_unreachable_hub_is_reported(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     hub.url = "http://127.0.0.1:9"
     code, lines = run(hub, s3, bucket, "--attempts", "2")
     assert (code, lines[-1]) == (
@@ -91,7 +89,7 @@ def test_a_hub_that_is_not_reached_is_told_of(s3: S3Stub, bucket: str, hub: HubS
 # --- what came is not what was promised
 
 
-def test_a_corrupt_file_is_fetched_again_from_its_beginning(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+def test_a_corrupt_file_is_downloaded_again(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     hub.corrupt = {FIRST: 2, "config.json": 1}
     hub.files[FIRST] = bytes(20 * MIB)
     code, lines = run(hub, s3, bucket)
@@ -102,9 +100,7 @@ def test_a_corrupt_file_is_fetched_again_from_its_beginning(s3: S3Stub, bucket: 
 
 
 @pytest.mark.parametrize(("name", "hash_name"), [(FIRST, "sha256"), ("config.json", "git-sha1")])
-def test_a_file_that_stays_corrupt_is_never_there(
-    s3: S3Stub, bucket: str, large_hub: HubStub, name: str, hash_name: str
-) -> None:
+def test_a_corrupt_file_is_never_stored(s3: S3Stub, bucket: str, large_hub: HubStub, name: str, hash_name: str) -> None:
     large_hub.corrupt = {name: 99}
     code, lines = run(large_hub, s3, bucket)
     assert (code, nothing_is_left(s3, bucket, name)) == (1, True)
@@ -114,7 +110,7 @@ def test_a_file_that_stays_corrupt_is_never_there(
     )
 
 
-def test_a_file_that_is_shorter_than_listed_is_never_there(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+def test_a_truncated_file_is_never_stored(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     hub.listed_sizes = {"config.json": 30}
     code, lines = run(hub, s3, bucket)
     assert (code, nothing_is_left(s3, bucket, "config.json")) == (1, True)
@@ -154,7 +150,7 @@ def test_a_refusal_of_the_hub_is_final_and_says_what_to_do(
     assert run(hub, s3, bucket) == (3, [f"FAILED: HTTP {status} from the Hub for org/model: {words}"])
 
 
-def test_the_token_is_for_the_hub_alone_and_is_never_said(
+def test_the_token_is_only_sent_to_the_hub_and_never_logged(
     s3: S3Stub, bucket: str, hub: HubStub, tmp_path: Path
 ) -> None:
     hub.needs_token = True
@@ -167,7 +163,7 @@ def test_the_token_is_for_the_hub_alone_and_is_never_said(
     assert TOKEN not in "".join(lines)
 
 
-def test_a_wrong_token_is_told_of(s3: S3Stub, bucket: str, hub: HubStub, tmp_path: Path) -> None:
+def test_a_wrong_token_is_reported(s3: S3Stub, bucket: str, hub: HubStub, tmp_path: Path) -> None:
     hub.needs_token = True
     (tmp_path / "token").write_text("hf_another")
     code, lines = run(hub, s3, bucket, "--token-file", str(tmp_path / "token"))

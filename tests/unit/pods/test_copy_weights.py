@@ -34,9 +34,7 @@ pytestmark = pytest.mark.emulated_aws
 # --- it ends well
 
 
-def test_what_vllm_needs_is_copied_with_its_hashes_and_a_manifest_beside_it(
-    s3: S3Stub, bucket: str, large_hub: HubStub
-) -> None:
+def test_required_files_are_copied_with_hashes_and_a_manifest(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
     # S3 answers 403, not 404, to a HEAD of what is not there, where the right to list is for a prefix.
     s3.refuses = lambda method, path: method == "HEAD"
     command = [sys.executable, "-u", str(SCRIPT), *arguments(large_hub, bucket)]
@@ -69,7 +67,7 @@ def test_what_vllm_needs_is_copied_with_its_hashes_and_a_manifest_beside_it(
     assert manifest == {"model": "org/model", "revision": COMMIT, "total_bytes": total}
 
 
-def test_a_second_run_copies_nothing_but_what_is_not_the_same(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+def test_a_second_run_copies_only_different_files(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     run(hub, s3, bucket)
     hub.fetched.clear()
     code, lines = run(hub, s3, bucket)
@@ -89,7 +87,7 @@ def test_a_second_run_copies_nothing_but_what_is_not_the_same(s3: S3Stub, bucket
     assert lines[-1].endswith("; 3 of them existed already")
 
 
-def test_a_killed_run_is_gone_on_with_and_its_parts_are_dropped(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+def test_a_killed_run_is_resumed_and_its_uploads_are_aborted(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
     large_hub.stop_at = FIRST
     options = arguments(large_hub, bucket, "--progress-seconds", "0.05")
     with started(SCRIPT, options, s3.env, no_disk=False) as first:
@@ -110,7 +108,7 @@ def test_a_killed_run_is_gone_on_with_and_its_parts_are_dropped(s3: S3Stub, buck
     assert re.fullmatch(r"done: 5 files, .+; 4 of them existed already", lines[-1])
 
 
-def test_a_run_that_is_told_to_stop_drops_its_parts(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+def test_a_stopped_run_aborts_its_uploads(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
     large_hub.slow_from = {FIRST: 5 * MIB + 1000}
     with started(SCRIPT, arguments(large_hub, bucket), s3.env, no_disk=False) as one:
         while not s3.unfinished(bucket):
@@ -123,7 +121,7 @@ def test_a_run_that_is_told_to_stop_drops_its_parts(s3: S3Stub, bucket: str, lar
     assert nothing_is_left(s3, bucket, FIRST)
 
 
-def test_a_full_disk_stops_nothing_because_nothing_is_written(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+def test_a_full_disk_does_not_affect_the_copy(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
     code, lines = run(large_hub, s3, bucket, no_disk=True, TMPDIR="/nowhere")
     assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES), lines
 
@@ -131,14 +129,14 @@ def test_a_full_disk_stops_nothing_because_nothing_is_written(s3: S3Stub, bucket
 # --- S3
 
 
-def test_a_bucket_that_is_gone_is_told_of(s3: S3Stub, hub: HubStub) -> None:
+def test_a_missing_bucket_is_reported(s3: S3Stub, hub: HubStub) -> None:
     assert run(hub, s3, "no-such-bucket") == (
         3,
         ["FAILED: there is no bucket no-such-bucket: run pulumi refresh, then pulumi up."],
     )
 
 
-def test_what_changes_in_the_bucket_meanwhile_is_noticed(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+def test_changes_in_the_bucket_during_the_copy_are_detected(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     def lose(method: str, path: str) -> bool:
         if method == "PUT" and path.startswith(f"/{bucket}/{PREFIX}/tokenizer.model"):
             s3.client.delete_object(Bucket=bucket, Key=f"{PREFIX}/config.json")
@@ -162,9 +160,7 @@ def test_a_role_that_may_not_list_or_write_is_named(s3: S3Stub, bucket: str, lar
     )
 
 
-def test_a_role_that_may_not_look_for_unfinished_uploads_copies_all_the_same(
-    s3: S3Stub, bucket: str, hub: HubStub
-) -> None:
+def test_a_role_that_cannot_list_unfinished_uploads_still_copies(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     s3.refuses = lambda method, path: method == "GET" and "uploads" in path
     code, lines = run(hub, s3, bucket)
     s3.refuses = lambda method, path: False
@@ -172,7 +168,7 @@ def test_a_role_that_may_not_look_for_unfinished_uploads_copies_all_the_same(
     assert lines[0] == "unfinished uploads of an earlier run were not deleted: the role may not list them"
 
 
-def test_a_pod_without_credentials_is_told_of(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+def test_a_pod_without_credentials_is_reported(s3: S3Stub, bucket: str, hub: HubStub) -> None:
     assert run(hub, s3, bucket, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="") == (
         1,
         [

@@ -38,29 +38,29 @@ def drained(look: Callable[[float], EngineState]) -> tuple[str, float]:
     return why, clock.now
 
 
-def test_requests_may_end_before_anything_stops() -> None:
+def test_the_drain_waits_for_requests() -> None:
     def ends_at_30(now: float) -> EngineState:
         return EngineState(running=int(now < 30), waiting=0, fingerprint=str(now))
 
     assert drained(ends_at_30) == ("all requests are done", 30)
 
 
-def test_a_queue_counts_as_well() -> None:
+def test_waiting_requests_count() -> None:
     assert drained(lambda now: EngineState(waiting=int(now < 9), fingerprint=str(now))) == ("all requests are done", 9)
 
 
-def test_endpoints_have_time_to_go() -> None:
+def test_the_drain_waits_for_endpoints() -> None:
     assert drained(lambda _: EngineState(running=0, waiting=0)) == ("all requests are done", 5)
 
 
-def test_what_the_engine_has_not_counted_yet_is_waited_for_too() -> None:
+def test_requests_in_flight_count() -> None:
     def last_of_it(now: float) -> EngineState:
         return EngineState(running=0, waiting=0, in_flight=int(now < 12), fingerprint="same")
 
     assert drained(last_of_it) == ("all requests are done", 12)
 
 
-def test_a_server_that_tells_nothing_gets_all_the_time() -> None:
+def test_without_metrics_the_drain_takes_the_whole_limit() -> None:
     assert drained(lambda _: EngineState()) == ("the limit of 90 s is reached", 90)
 
 
@@ -81,7 +81,7 @@ def test_a_server_that_answers_late_may_be_busy() -> None:
     assert drained(late_for_30) == ("all requests are done", 30)
 
 
-def test_late_is_told_from_gone(vllm: Double) -> None:
+def test_a_late_answer_differs_from_no_answer(vllm: Double) -> None:
     vllm.delay_seconds = 0.2
     assert read_engine(vllm.url, timeout_seconds=0.05).late
     assert not read_engine("http://127.0.0.1:9", timeout_seconds=0.05).late

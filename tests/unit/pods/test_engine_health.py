@@ -38,11 +38,11 @@ def probe(
 # --- alive.py
 
 
-def test_an_idle_engine_is_well_for_ever(vllm: Double, tmp_path: Path) -> None:
+def test_an_idle_engine_is_always_healthy(vllm: Double, tmp_path: Path) -> None:
     assert [probe(vllm, tmp_path / "m", stall_seconds=0) for _ in range(3)] == [(0, "")] * 3
 
 
-def test_a_stuck_engine_is_not_well_once_its_time_is_over_and_the_log_says_why(vllm: Double, tmp_path: Path) -> None:
+def test_a_stuck_engine_is_unhealthy_after_its_time_with_the_reason_in_the_log(vllm: Double, tmp_path: Path) -> None:
     vllm.running = 3
     assert probe(vllm, tmp_path / "m") == (0, ""), "the first look says nothing"
     time.sleep(0.06)
@@ -64,7 +64,7 @@ def test_a_busy_engine_is_never_reported_dead(vllm: Double, tmp_path: Path, busy
         time.sleep(0.02)
 
 
-def test_a_slow_engine_is_well_as_long_as_it_answers_in_time(vllm: Double, tmp_path: Path) -> None:
+def test_a_slow_engine_is_healthy_if_it_answers_in_time(vllm: Double, tmp_path: Path) -> None:
     vllm.delay_seconds = 0.05
     assert probe(vllm, tmp_path / "m") == (0, "")
     vllm.delay_seconds = 2
@@ -81,31 +81,29 @@ def hung_while_idle(vllm: Double, memory: Path, **options: Any) -> list[tuple[in
 
 
 @pytest.mark.parametrize("version", ["0.21.0", "0.27.0", "0.32.0"])
-def test_a_hang_while_idle_is_seen_by_requests_that_the_engine_never_counted(
-    vllm: Double, tmp_path: Path, version: str
-) -> None:
+def test_a_hang_while_idle_is_detected_by_requests_in_flight(vllm: Double, tmp_path: Path, version: str) -> None:
     vllm.version, vllm.answers_tokens = version, False
     first, second = hung_while_idle(vllm, tmp_path / "m")
     assert (first, second) == ((0, ""), (1, "stuck: 2 requests running and no token for 0 s"))
     assert vllm.asked[-1] == ("POST", "/v1/completions", "Bearer key-one")
 
 
-def test_a_request_that_a_client_keeps_open_is_no_hang(vllm: Double, tmp_path: Path) -> None:
+def test_a_request_that_a_client_keeps_open_is_not_a_hang(vllm: Double, tmp_path: Path) -> None:
     assert hung_while_idle(vllm, tmp_path / "m") == [(0, "")] * 2
 
 
-def test_a_busy_engine_is_asked_for_no_token(vllm: Double, tmp_path: Path) -> None:
+def test_a_busy_engine_gets_no_request(vllm: Double, tmp_path: Path) -> None:
     vllm.running = 1
     assert [probe(vllm, tmp_path / "m", stall_seconds=0)[0] for _ in range(2)] == [0, 1]
     assert {path for _, path, _ in vllm.asked} == {"/health", "/metrics", "/load"}
 
 
-def test_without_numbers_nothing_is_stuck(vllm: Double, tmp_path: Path) -> None:
+def test_without_metrics_nothing_is_stuck(vllm: Double, tmp_path: Path) -> None:
     vllm.stats, vllm.answers_tokens = False, False
     assert hung_while_idle(vllm, tmp_path / "m") == [(0, "")] * 2
 
 
-def test_a_worker_asks_its_leader_for_health_alone(vllm: Double, tmp_path: Path) -> None:
+def test_a_worker_checks_only_its_leaders_health(vllm: Double, tmp_path: Path) -> None:
     options = ["--host-from=LWS_LEADER_ADDRESS", f"--port={vllm.port}", f"--log={tmp_path / 'log'}"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LWS_LEADER_ADDRESS", "127.0.0.1")
@@ -116,14 +114,14 @@ def test_a_worker_asks_its_leader_for_health_alone(vllm: Double, tmp_path: Path)
     assert {path for _, path, _ in vllm.asked} == {"/health"}
 
 
-def test_a_stopped_supervisor_is_a_fault(tmp_path: Path) -> None:
+def test_a_stopped_supervisor_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "stat").write_text("1 (python3 -E) S 0 1 1")
     assert alive.supervisor_error(tmp_path) == ""
     (tmp_path / "stat").write_text("1 (python3 -E) T 0 1 1")
     assert alive.supervisor_error(tmp_path) == "PID 1, which copies vLLM's log, is stopped"
 
 
-def test_a_dead_engine_says_so_itself(vllm: Double, tmp_path: Path) -> None:
+def test_a_dead_engine_reports_503(vllm: Double, tmp_path: Path) -> None:
     vllm.health = 503
     assert probe(vllm, tmp_path / "m") == (1, "/health says 503: the engine is dead")
 
@@ -135,7 +133,7 @@ def test_a_server_that_is_gone_does_not_answer(tmp_path: Path) -> None:
     assert (code, said) == (1, "/health: no answer ([Errno 111] Connection refused)")
 
 
-def test_a_token_in_between_starts_the_time_anew(vllm: Double, tmp_path: Path) -> None:
+def test_a_token_restarts_the_time(vllm: Double, tmp_path: Path) -> None:
     vllm.running = 1
     probe(vllm, tmp_path / "m")
     time.sleep(0.06)
@@ -144,38 +142,38 @@ def test_a_token_in_between_starts_the_time_anew(vllm: Double, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("note", ["", "{", '{"since": 1}', '{"fingerprint": "a", "since": "soon"}'])
-def test_a_note_that_cannot_be_read_kills_nobody(vllm: Double, tmp_path: Path, note: str) -> None:
+def test_an_unreadable_state_file_is_ignored(vllm: Double, tmp_path: Path, note: str) -> None:
     vllm.running = 1
     (tmp_path / "m").write_text(note)
     assert probe(vllm, tmp_path / "m", stall_seconds=0) == (0, "")
 
 
-def test_a_full_disk_kills_nobody(vllm: Double) -> None:
+def test_a_full_disk_is_ignored(vllm: Double) -> None:
     vllm.running = 1
     nowhere = Path("/proc/nowhere/m")
     assert [probe(vllm, nowhere, stall_seconds=0) for _ in range(2)] == [(0, "")] * 2
 
 
-def test_what_moves_without_the_engine_is_no_progress() -> None:
+def test_changes_without_the_engine_are_no_progress() -> None:
     before = state_of("vllm:num_requests_running 1.0\nprocess_cpu_seconds_total 1.5\n")
     after = state_of("vllm:num_requests_running 1.0\nprocess_cpu_seconds_total 2.5\nvllm:request_success_total 3\n")
     assert before == after == EngineState(running=1, fingerprint="vllm:num_requests_running=1.0")
 
 
-def test_engines_are_summed_up() -> None:
+def test_the_metrics_of_several_engines_are_added() -> None:
     two = 'vllm:num_requests_running{engine="0"} 1.0\nvllm:num_requests_running{engine="1"} 2e0\n'
     assert state_of(two).running == 3
 
 
 @pytest.mark.parametrize(("version", "running"), [("0.21.0", 12), ("0.27.0", 80), ("0.32.0", 12)])
-def test_a_real_servers_numbers_are_all_there(version: str, running: int) -> None:
+def test_a_real_server_has_all_metrics(version: str, running: int) -> None:
     state = state_of(real_metrics(version))
     assert state.running == running
     assert state.waiting is not None
     assert {part.partition("=")[0] for part in state.fingerprint.split()} == set(PROGRESS_METRICS)
 
 
-def test_what_is_not_told_is_not_none() -> None:
+def test_missing_metrics_are_unknown_and_not_zero() -> None:
     assert state_of("process_cpu_seconds_total 1.5\n") == EngineState()
     assert EngineState().requests is None
     assert EngineState(running=0, waiting=0, in_flight=0).requests == 0
@@ -184,6 +182,6 @@ def test_what_is_not_told_is_not_none() -> None:
     assert [load_of(text) for text in ("", "{}", "[]", '{"server_load":null}')] == [None] * 4
 
 
-def test_without_metrics_health_alone_counts() -> None:
+def test_without_metrics_only_health_counts() -> None:
     before = Memory(fingerprint="", since=0)
     assert check_progress(EngineState(running=5), before, 1000, 10, token_comes=lambda: False) == ("", None)

@@ -51,7 +51,7 @@ def pods() -> Iterator[Pods]:
         pod.leave("")
 
 
-def test_nobody_starts_before_all_are_there(pods: Pods) -> None:
+def test_the_group_starts_when_complete(pods: Pods) -> None:
     first, second = pods.workers
     pods.tick(first, pods.leader, first)
     assert (pods.leader.whole, first.whole) == (False, False)
@@ -71,7 +71,7 @@ def test_a_worker_waits_for_a_leader_that_is_late(pods: Pods) -> None:
     assert early.whole
 
 
-def test_a_worker_that_was_lost_before_the_start_may_come_again(pods: Pods) -> None:
+def test_a_worker_lost_before_the_start_may_reconnect(pods: Pods) -> None:
     first, second = pods.workers
     pods.tick(first, pods.leader)
     first.leave("its node is drained")
@@ -83,7 +83,7 @@ def test_a_worker_that_was_lost_before_the_start_may_come_again(pods: Pods) -> N
     again.leave("")
 
 
-def test_a_stranger_is_no_worker(pods: Pods) -> None:
+def test_an_unknown_client_is_no_worker(pods: Pods) -> None:
     for said in (b"GET / HTTP/1.1\r\n", b"hello 3\n", b"hello 0\n"):
         with socket.create_connection(("127.0.0.1", pods.leader.port)) as stranger:
             stranger.sendall(said)
@@ -91,7 +91,7 @@ def test_a_stranger_is_no_worker(pods: Pods) -> None:
     assert pods.leader.missing() == "worker 1, 2 of 2"
 
 
-def test_a_goodbye_ends_the_group_at_once_with_its_reason(pods: Pods) -> None:
+def test_a_bye_ends_the_group_at_once_with_its_reason(pods: Pods) -> None:
     first, second = pods.met().workers
     second.leave("vLLM ended unexpectedly with exit code 1: ValueError: no")
     with pytest.raises(
@@ -103,7 +103,7 @@ def test_a_goodbye_ends_the_group_at_once_with_its_reason(pods: Pods) -> None:
         pods.tick(first)
 
 
-def test_a_goodbye_is_heard_though_what_it_crossed_resets_the_connection(pods: Pods) -> None:
+def test_a_bye_is_read_despite_a_connection_reset(pods: Pods) -> None:
     worker = pods.met().workers[1]
     pods.now += BEAT_SECONDS
     pods.leader.tick()  # a beat that the worker will never read
@@ -112,7 +112,7 @@ def test_a_goodbye_is_heard_though_what_it_crossed_resets_the_connection(pods: P
         pods.tick(pods.leader)
 
 
-def test_a_connection_that_ends_without_a_word_is_a_lost_member(pods: Pods) -> None:
+def test_a_closed_connection_is_a_lost_member(pods: Pods) -> None:
     first, _ = pods.met().workers
     first._members()[0].socket.close()
     with pytest.raises(MemberLostError, match=r"^worker 1 is gone: closed the connection$"):
@@ -131,12 +131,12 @@ def test_silence_is_a_lost_member_on_both_sides(pods: Pods) -> None:
         pods.tick(second, seconds=10)
 
 
-def test_members_that_beat_are_together_for_ever(pods: Pods) -> None:
+def test_members_with_heartbeats_stay_connected(pods: Pods) -> None:
     for _ in range(4 * int(SILENCE_SECONDS)):
         pods.met().tick(pods.leader, *pods.workers)
 
 
-def test_who_was_stopped_itself_accuses_nobody(pods: Pods) -> None:
+def test_a_suspended_member_reports_no_others(pods: Pods) -> None:
     """A paused process (a stopped machine, a long swap) has not read what the others sent."""
     pods.met()
     pods.tick(pods.leader, seconds=10 * SILENCE_SECONDS)
@@ -150,7 +150,7 @@ def test_workers_learn_that_the_leader_serves(pods: Pods) -> None:
     assert (first.serving, second.serving) == (True, True)
 
 
-def test_a_line_may_come_in_pieces_and_the_last_word_before_the_end_is_heard() -> None:
+def test_a_line_may_arrive_in_pieces_and_the_last_line_is_read() -> None:
     ours, theirs = socket.socketpair()
     connection = Connection(ours, "worker 1", 0)
     theirs.sendall(b"be")
@@ -163,7 +163,7 @@ def test_a_line_may_come_in_pieces_and_the_last_word_before_the_end_is_heard() -
     ours.close()
 
 
-def test_a_pod_alone_is_a_whole_group() -> None:
+def test_a_single_pod_is_a_complete_group() -> None:
     alone = Alone()
     assert alone.whole
     alone.tick()

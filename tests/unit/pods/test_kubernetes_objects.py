@@ -56,7 +56,7 @@ def test_why_a_real_group_has_no_pods(namespace: str, code: str) -> None:
         ("1 Insufficient cpu, 5 node(s) had untolerated taint(s).", "no_room"),
     ],
 )
-def test_the_scheduler_s_words_count_for_nodes_that_the_pod_could_use(said: str, code: str) -> None:
+def test_the_scheduler_s_message_is_reduced_to_usable_nodes(said: str, code: str) -> None:
     cause = cause_of(f"Unschedulable, 0/6 nodes are available: {said}")
     assert cause is not None
     assert cause.code == code
@@ -73,12 +73,12 @@ def shape(double: Any, real: Any, path: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("module", [stub_cluster, doctor_cluster])
-def test_the_doubles_events_have_the_shape_of_real_ones(module: Any) -> None:
+def test_the_fake_events_look_like_real_ones(module: Any) -> None:
     real = next(event for event in REAL["refused"]["quota"]["events"] if event["reason"] == "FailedCreate")
     assert shape(module.event("FailedCreate", "x", about="scout"), real) == []
 
 
-def test_the_doubles_pods_without_a_node_have_the_shape_of_a_real_one() -> None:
+def test_the_fake_unscheduled_pods_look_like_real_ones() -> None:
     real = REAL["pods"]["too-large"]
     for double in (doctor_cluster.pod(unscheduled="x"), stub_cluster.pod(conditions=(NO_NODE,))):
         # KWOK has no kubelet: Ready and an IP come from one, labels from LeaderWorkerSet.

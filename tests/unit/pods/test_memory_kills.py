@@ -15,9 +15,7 @@ V1 = "oom_kill_disable 0\nunder_oom 0\noom_kill {kills}\n"
 
 
 @pytest.mark.parametrize("events", [V2, V1])
-def test_only_what_the_kernel_killed_since_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: str
-) -> None:
+def test_only_kills_since_the_start_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: str) -> None:
     file = tmp_path / "events"
     monkeypatch.setattr("vllm_eks.pods.memory_kills.EVENTS", (tmp_path / "none", file))
     assert memory_kills() == 0
@@ -32,7 +30,7 @@ def test_only_what_the_kernel_killed_since_is_told(
 
 
 @pytest.mark.parametrize(("counts", "cause"), [(True, "host_memory"), (False, "killed")])
-def test_the_supervisor_says_which_kill_it_was(tmp_path: Path, counts: bool, cause: str) -> None:
+def test_the_supervisor_reports_the_kind_of_kill(tmp_path: Path, counts: bool, cause: str) -> None:
     events, message = tmp_path / "events", tmp_path / "message"
     message.touch()
     events.write_text(V2.format(kills=1))

@@ -27,7 +27,7 @@ def environ(tmp_path: Path, site: Path) -> dict[str, str]:
     return {"PATH": PATH, "PYTHONPATH": str(site), "CACHES_FOLDER": str(tmp_path / "caches")}
 
 
-def test_a_package_that_cannot_be_written_to_is_copied_and_found_first(
+def test_a_read_only_package_is_copied_and_found_first(
     tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = environ(tmp_path, image)
@@ -45,9 +45,7 @@ def test_a_package_that_cannot_be_written_to_is_copied_and_found_first(
     assert not (copy / "new.lock").exists()
 
 
-def test_an_image_without_the_package_or_with_one_that_may_be_written_to_is_left_alone(
-    tmp_path: Path, image: Path
-) -> None:
+def test_a_missing_or_writable_package_is_not_copied(tmp_path: Path, image: Path) -> None:
     assert packages.writable_copies(environ(tmp_path, image)) == {}
     assert packages.writable_copies(environ(tmp_path, tmp_path / "nothing")) == {}
     assert not (tmp_path / "caches").exists()

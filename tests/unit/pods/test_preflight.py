@@ -17,7 +17,7 @@ def faults(tmp_path: Path, *command: str, **environ: str) -> list[str]:
     return preflight.errors(command or ("sh",), given, places=[str(tmp_path)])
 
 
-def test_a_pod_as_it_should_be_has_no_fault(tmp_path: Path) -> None:
+def test_a_correct_pod_has_no_errors(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "apiKey").write_text("key-one\n")
     middleware = ("sh", "--middleware", "vllm_eks_keys.ApiKeys")
@@ -25,7 +25,7 @@ def test_a_pod_as_it_should_be_has_no_fault(tmp_path: Path) -> None:
     assert faults(tmp_path, *middleware, HF_TOKEN_PATH=str(tmp_path / "keys" / "apiKey"), **keys) == []
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "apiKey").write_text("\n")
     found = faults(
@@ -48,7 +48,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_full_disk_is_told_before_the_weights_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_before_the_weights_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Usage:
         free = 300 * 1024
 
@@ -59,7 +59,7 @@ def test_a_full_disk_is_told_before_the_weights_are_loaded(tmp_path: Path, monke
     ]
 
 
-def test_what_other_images_compiled_for_this_pod_goes(tmp_path: Path) -> None:
+def test_caches_of_other_images_are_deleted(tmp_path: Path) -> None:
     for path in ("scout-0/new/vllm", "scout-0/old/vllm", "scout-1/old/vllm"):
         (tmp_path / path).mkdir(parents=True)
     preflight.remove_other_caches({"CACHES_FOLDER": str(tmp_path / "scout-0" / "new")})

@@ -67,9 +67,7 @@ class Pod:
         ("echo 'ValueError: no such model'; exit 1", 1, "exit code 1: ValueError: no such model"),
     ],
 )
-def test_an_end_that_nobody_asked_for_is_a_failure_with_its_reason(
-    tmp_path: Path, program: str, code: int, told: str
-) -> None:
+def test_an_unexpected_end_is_a_failure_with_its_reason(tmp_path: Path, program: str, code: int, told: str) -> None:
     pod = Pod(tmp_path, program)
     found, said = pod.end()
     assert found == code
@@ -77,14 +75,14 @@ def test_an_end_that_nobody_asked_for_is_a_failure_with_its_reason(
     assert said.endswith(f"{told} (exit code {code})\n")
 
 
-def test_what_vllm_writes_comes_out_whole_in_order_and_with_what_it_leaves_behind(tmp_path: Path) -> None:
+def test_vllm_s_output_is_complete_and_in_order(tmp_path: Path) -> None:
     program = "for i in $(seq 3000); do echo out $i; echo err $i >&2; done; sleep 0.05 & exit 3"
     code, said = Pod(tmp_path, program).end()
     assert code == 3
     assert said.splitlines()[:-1] == [f"{word} {i}" for i in range(1, 3001) for word in ("out", "err")]
 
 
-def test_a_stop_while_vllm_starts_is_quick_though_it_hears_no_signal(tmp_path: Path) -> None:
+def test_a_stop_during_the_start_is_quick_although_vllm_ignores_the_signal(tmp_path: Path) -> None:
     pod = Pod(tmp_path, "trap '' TERM; echo deaf; sleep 60 & sleep 60", "--quick-seconds=0.2")
     pod.until("deaf")
     pod.process.terminate()
@@ -93,7 +91,7 @@ def test_a_stop_while_vllm_starts_is_quick_though_it_hears_no_signal(tmp_path: P
     assert pod.message.read_text() == ""
 
 
-def test_a_stop_in_service_lets_vllm_end_in_its_own_order(tmp_path: Path, port: int) -> None:
+def test_a_stop_while_serving_lets_vllm_shut_down(tmp_path: Path, port: int) -> None:
     server = f"import socket,time; s=socket.create_server(('127.0.0.1',{port})); s.accept()"
     server += "; print('looked', flush=True); time.sleep(60)"
     program = f"trap 'echo in order; kill $child; exit 0' TERM; {sys.executable} -S -c \"{server}\" & child=$!"
@@ -113,7 +111,7 @@ def test_a_start_has_a_budget(tmp_path: Path) -> None:
     )
 
 
-def test_a_group_that_does_not_come_ends_the_wait(tmp_path: Path, port: int) -> None:
+def test_an_incomplete_group_ends_the_wait(tmp_path: Path, port: int) -> None:
     pod = Pod(tmp_path, "echo never", "--size=3", f"--group-port={port}", "--start-seconds=0.3")
     code, said = pod.end()
     assert code == 72
@@ -143,7 +141,7 @@ def test_a_lost_member_ends_the_others_with_its_reason(tmp_path: Path, port: int
     assert told.startswith("worker 1 ended: vLLM ended unexpectedly with exit code 1: RuntimeError: CUDA error")
 
 
-def test_what_a_supervisor_says_has_a_known_cause() -> None:
+def test_messages_of_a_supervisor_have_a_known_cause() -> None:
     from vllm_eks.pods.causes import cause_of
 
     said = {
@@ -157,7 +155,7 @@ def test_what_a_supervisor_says_has_a_known_cause() -> None:
     assert {text: (cause := cause_of(f"vllm-eks: {text}")) and cause.code for text in said} == said
 
 
-def test_what_is_wrong_before_the_start_is_said_at_once(tmp_path: Path) -> None:
+def test_errors_before_the_start_are_reported_at_once(tmp_path: Path) -> None:
     pod = Pod(tmp_path, "echo never", vllm=("--middleware", "nosuch.Thing"))
     code, said = pod.end()
     assert code == 78

@@ -48,7 +48,7 @@ def crash_again(world: World, log: str, *, code: int = 1, every: int = 1, times:
         ("cut-weights", "a weight file is truncated or corrupt"),
     ],
 )
-def test_the_second_crash_that_only_an_edit_mends_ends_the_wait(world: World, name: str, title: str) -> None:
+def test_the_second_permanent_crash_ends_the_wait(world: World, name: str, title: str) -> None:
     world.on_look = crash_again(world, read("0.32.0", name))
     code, lines = wait(world)
     assert (code, world.looks) == (1, 2)
@@ -58,7 +58,7 @@ def test_the_second_crash_that_only_an_edit_mends_ends_the_wait(world: World, na
     assert lines[-1].endswith("For details run: kubectl -n ns logs scout-0 --previous")
 
 
-def test_one_crash_seen_twice_is_one(world: World) -> None:
+def test_the_same_crash_counts_once(world: World) -> None:
     world.on_look = crash_again(world, read("0.32.0", "unknown-flag"), times=1)
     code, _ = look(world, timeout_seconds=150, poll_seconds=30)
     assert (code, world.looks) == (1, 5)
@@ -76,14 +76,14 @@ def test_a_container_that_ended_and_runs_again_is_one_crash(world: World) -> Non
 
 
 @pytest.mark.parametrize("name", ["hub-unreachable", "worker-pod-killed", "engine-killed"])
-def test_a_crash_that_may_pass_is_waited_out(world: World, name: str) -> None:
+def test_a_temporary_crash_does_not_end_the_wait(world: World, name: str) -> None:
     world.on_look = crash_again(world, read("0.32.0", name))
     code, lines = look(world, timeout_seconds=150, poll_seconds=30)
     assert (code, world.looks) == (1, 5)
     assert lines[-1].startswith("FAILED: not ready after 150 s: ")
 
 
-def test_two_crashes_of_different_causes_are_waited_out(world: World) -> None:
+def test_two_crashes_with_different_causes_do_not_end_the_wait(world: World) -> None:
     def on_look(looks: int) -> None:
         names = ("unknown-flag", "kv-cache-too-small", "port-in-use")
         world.pods = [pod(ready=False, last_state=ended(1, number=min(looks, 3)))]
@@ -94,7 +94,7 @@ def test_two_crashes_of_different_causes_are_waited_out(world: World) -> None:
     assert world.looks == 5
 
 
-def test_an_unknown_crash_ends_the_wait_when_it_comes_the_fourth_time(world: World) -> None:
+def test_the_fourth_unknown_crash_ends_the_wait(world: World) -> None:
     world.on_look = crash_again(world, "ValueError: something nobody knows, in process 4711")
     code, lines = wait(world)
     assert (code, world.looks) == (1, 4)
@@ -105,7 +105,7 @@ def test_an_unknown_crash_ends_the_wait_when_it_comes_the_fourth_time(world: Wor
 
 
 @pytest.mark.parametrize(("code", "reason"), [(0, "Completed"), (143, "Error"), (1, "Error")])
-def test_every_end_that_nobody_asked_for_is_a_crash_whatever_its_code(world: World, code: int, reason: str) -> None:
+def test_every_unexpected_end_is_a_crash(world: World, code: int, reason: str) -> None:
     world.pods = [pod(ready=False, last_state=ended(code, reason=reason))]
     world.logs["scout-0"] = read("0.32.0", "worker-process-killed")
     _, lines = look(world, timeout_seconds=30, poll_seconds=30)
@@ -119,9 +119,7 @@ def test_every_end_that_nobody_asked_for_is_a_crash_whatever_its_code(world: Wor
     [("2026-01-01T00:00:10Z", "is being deleted."), ("2025-12-31T23:57:00Z", "is being deleted, Error, exit code 1")],
     ids=["after it was told to", "before: the crash is why"],
 )
-def test_an_end_on_the_way_out_is_a_crash_only_before_the_deletion_was_asked_for(
-    world: World, finished: str, said: str
-) -> None:
+def test_an_end_after_the_deletion_is_no_crash(world: World, finished: str, said: str) -> None:
     one = pod(ready=False, deleted=True, state=ended(1, at=finished))
     one["metadata"]["deletionGracePeriodSeconds"] = 120
     world.pods = [one]
@@ -129,7 +127,7 @@ def test_an_end_on_the_way_out_is_a_crash_only_before_the_deletion_was_asked_for
     assert f"scout-0: {said}" in lines[-1]
 
 
-def test_an_init_container_that_gave_up_is_a_crash_and_one_that_ended_well_is_none(world: World) -> None:
+def test_a_failed_init_container_is_a_crash_and_a_successful_one_is_not(world: World) -> None:
     meet = {
         "name": "meet",
         "state": {},
@@ -143,7 +141,7 @@ def test_an_init_container_that_gave_up_is_a_crash_and_one_that_ended_well_is_no
     assert "exit code" not in look(world, timeout_seconds=1)[1][-1]
 
 
-def test_an_evicted_pod_says_why(world: World) -> None:
+def test_an_evicted_pod_has_a_reason(world: World) -> None:
     one = pod(ready=False, state={})
     one["status"] |= {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
     world.pods = [one]

@@ -19,7 +19,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 # --- it ends well
 
 
-def test_every_group_and_then_the_service_is_asked_for_one_token(world: World) -> None:
+def test_every_group_and_then_the_service_gets_one_request(world: World) -> None:
     world.lws = status(ready=2, updated=2, replicas=2)
     world.pods = [pod(), pod("scout-1", ip=NAMES["second leader"]), pod("scout-0-1", index=1)]
     code, lines = run(world, replicas=2, alone=True)
@@ -34,7 +34,7 @@ def test_a_parked_model_is_done_at_once(world: World) -> None:
     assert world.looks == 0
 
 
-def test_a_leader_that_starts_is_waited_for_and_told_of_once(world: World) -> None:
+def test_a_starting_leader_is_logged_once(world: World) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False)]
     world.events = [event("Unhealthy", "Startup probe failed: connection refused")]
 
@@ -48,7 +48,7 @@ def test_a_leader_that_starts_is_waited_for_and_told_of_once(world: World) -> No
     assert lines[:-1] == ["groups ready 0/1, with this revision 0; scout-0: Running, not ready yet"]
 
 
-def test_a_leader_that_is_ready_but_fails_is_asked_again(world: World) -> None:
+def test_a_ready_leader_that_fails_is_tried_again(world: World) -> None:
     world.lws, world.pods = status(ready=1, updated=1), [pod()]
     world.answers["leader"] = (503, {"error": "starting"})
 
@@ -65,7 +65,7 @@ def test_a_leader_that_is_ready_but_fails_is_asked_again(world: World) -> None:
 # --- what does not count
 
 
-def test_a_ready_pod_of_another_revision_is_neither_counted_nor_asked(world: World) -> None:
+def test_a_ready_pod_of_another_revision_is_ignored(world: World) -> None:
     world.lws = status(ready=1, updated=1)
     world.pods = [pod(ip=NAMES["old leader"], revision="old")]
     assert run_out_of_time(world) == (
@@ -75,7 +75,7 @@ def test_a_ready_pod_of_another_revision_is_neither_counted_nor_asked(world: Wor
     assert world.asked == []
 
 
-def test_one_leader_too_few_of_this_revision_is_not_enough(world: World) -> None:
+def test_too_few_leaders_of_this_revision_are_not_enough(world: World) -> None:
     world.lws = status(ready=2, updated=2, replicas=2)
     world.pods = [pod(), pod("scout-1", ip=NAMES["old leader"], revision="old")]
     code, lines = run(world, replicas=2, timeout_seconds=0.2)
@@ -84,7 +84,7 @@ def test_one_leader_too_few_of_this_revision_is_not_enough(world: World) -> None
     assert world.asked == []
 
 
-def test_a_wait_in_which_nothing_changes_still_gives_a_sign_of_life(world: World) -> None:
+def test_a_wait_without_changes_still_logs_regularly(world: World) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False)]
     _, lines = run(world, timeout_seconds=0.4, heartbeat_seconds=0.1)
     told = lines[:-1]
@@ -92,7 +92,7 @@ def test_a_wait_in_which_nothing_changes_still_gives_a_sign_of_life(world: World
     assert len(set(told)) == 1
 
 
-def test_a_leader_on_its_way_out_does_not_count(world: World) -> None:
+def test_a_leader_being_deleted_does_not_count(world: World) -> None:
     world.lws, world.pods = status(ready=1, updated=1), [pod(deleted=True)]
     assert "with this revision 0; scout-0: is being deleted." in run_out_of_time(world)
     assert world.asked == []

@@ -31,7 +31,7 @@ NO_ROOM = {
 # --- it says why not
 
 
-def test_a_pod_without_a_node_says_what_the_scheduler_said(world: World) -> None:
+def test_an_unscheduled_pod_has_the_scheduler_s_message(world: World) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, conditions=(NO_ROOM,))]
     assert run_out_of_time(world) == (
         "FAILED: not ready after 0.2 s: groups ready 0/1, with this revision 0; scout-0: Unschedulable, "
@@ -50,7 +50,7 @@ def test_a_pod_without_a_node_says_what_the_scheduler_said(world: World) -> None
         ({"state": CRASH}, "Error, exit code 1, last log line: ValueError: no KV cache room", "logs scout-0"),
     ],
 )
-def test_a_pod_that_cannot_run_says_why(world: World, trouble: dict[str, Any], said: str, look: str) -> None:
+def test_a_pod_that_cannot_run_has_a_reason(world: World, trouble: dict[str, Any], said: str, look: str) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, **trouble)]
     words = run_out_of_time(world)
     assert words.startswith(f"FAILED: not ready after 0.2 s: groups ready 0/1, with this revision 0; scout-0: {said}")
@@ -68,14 +68,14 @@ def test_the_cause_is_found_far_above_the_last_line_of_the_log(world: World) -> 
     assert "scout-0/log?tailLines=400&limitBytes=1000000&container=vllm&previous=true" in world.logs_asked
 
 
-def test_no_token_of_a_log_is_said(world: World) -> None:
+def test_secrets_in_a_log_are_masked(world: World) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, state=TALKATIVE)]
     words = run_out_of_time(world)
     assert "hf_abcdef" not in words
     assert "Invalid user token ***" in words
 
 
-def test_a_volume_that_cannot_be_mounted_is_told_from_its_event(world: World) -> None:
+def test_a_volume_that_cannot_be_mounted_is_reported_from_its_event(world: World) -> None:
     waiting = {"waiting": {"reason": "ContainerCreating"}}
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, state=waiting)]
     world.events = [event("FailedMount", 'secret "hf-token" not found')]
@@ -84,7 +84,7 @@ def test_a_volume_that_cannot_be_mounted_is_told_from_its_event(world: World) ->
     )
 
 
-def test_a_probe_that_ended_the_leader_is_told(world: World) -> None:
+def test_a_probe_that_ended_the_leader_is_reported(world: World) -> None:
     ended = {"terminated": {"reason": "Error", "exitCode": 143}}
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False, state=ended)]
     world.events = [event("Killing", "Container vllm failed startup probe, will be restarted", kind="Normal")]
@@ -94,13 +94,13 @@ def test_a_probe_that_ended_the_leader_is_told(world: World) -> None:
     )
 
 
-def test_without_any_pod_the_controllers_are_heard(world: World) -> None:
+def test_without_pods_the_controllers_errors_are_reported(world: World) -> None:
     world.lws = status(ready=0, updated=0)
     world.events = [event("FailedCreate", "exceeded quota: gpus", about="scout"), event("Odd", "no", about="other")]
     assert "revision 0; scout: FailedCreate, exceeded quota: gpus; cause: a quota of" in run_out_of_time(world)
 
 
-def test_a_crash_is_remembered_when_the_group_was_made_anew(world: World) -> None:
+def test_a_crash_is_remembered_after_the_group_is_recreated(world: World) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod("scout-0-1", index=1, ready=False, state=CRASH)]
 
     def recreate(looks: int) -> None:
@@ -115,7 +115,7 @@ def test_a_crash_is_remembered_when_the_group_was_made_anew(world: World) -> Non
     )
 
 
-def test_an_api_server_that_refuses_is_told(world: World) -> None:
+def test_an_api_server_that_refuses_is_reported(world: World) -> None:
     (world.files / "token").write_text("somebody else")
     assert run_out_of_time(world) == (
         "FAILED: not ready after 0.2 s: the Kubernetes API does not answer: HTTP Error 403: Forbidden. "
@@ -126,7 +126,7 @@ def test_an_api_server_that_refuses_is_told(world: World) -> None:
 # --- what waiting cannot mend
 
 
-def test_a_refused_api_key_fails_once_it_had_its_time_and_says_what_to_do(world: World) -> None:
+def test_a_rejected_api_key_fails_after_a_while_with_a_fix(world: World) -> None:
     world.lws, world.pods = status(ready=1, updated=1), [pod()]
     world.answers["leader"] = (401, {"error": "Unauthorized"})
     code, lines = run(world, timeout_seconds=60, key_settle_seconds=0.3)
@@ -140,7 +140,7 @@ def test_a_refused_api_key_fails_once_it_had_its_time_and_says_what_to_do(world:
     )
 
 
-def test_a_key_that_was_just_changed_is_waited_for(world: World) -> None:
+def test_a_changed_key_is_awaited(world: World) -> None:
     world.lws, world.pods = status(ready=1, updated=1), [pod()]
     world.answers["leader"] = (401, {"error": "Unauthorized"})
 
@@ -162,7 +162,7 @@ def test_a_key_that_was_just_changed_is_waited_for(world: World) -> None:
     ],
     ids=["slow", "busy and fine", "dead", "stuck"],
 )
-def test_a_server_of_vllm_is_asked(world: World, behaviour: dict[str, Any], code: int, said: str) -> None:
+def test_a_vllm_server_is_queried(world: World, behaviour: dict[str, Any], code: int, said: str) -> None:
     with vllm_double(keys=("the-key",), **behaviour) as double:
         world.lws, world.pods = status(ready=1, updated=1), [pod(ip="127.0.0.1")]
         ended, lines = run(world, timeout_seconds=0.9, port=double.port)

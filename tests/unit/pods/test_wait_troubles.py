@@ -44,7 +44,7 @@ NOT_THERE = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "r
     ],
     ids=["image name", "no image", "too small a node", "no node", "no Secret"],
 )
-def test_what_does_not_pass_ends_the_wait_after_its_time(
+def test_a_permanent_problem_ends_the_wait_after_its_time(
     world: World, trouble: dict[str, Any], seconds: int, title: str
 ) -> None:
     world.pods = [pod(ready=False, **trouble)]
@@ -70,7 +70,7 @@ def test_what_does_not_pass_ends_the_wait_after_its_time(
     ],
     ids=["a registry that is away", "GPUs that others have", "nodes that are not ready"],
 )
-def test_what_may_pass_is_waited_out(world: World, trouble: dict[str, Any]) -> None:
+def test_a_temporary_problem_does_not_end_the_wait(world: World, trouble: dict[str, Any]) -> None:
     world.pods = [pod(ready=False, **trouble)]
     code, lines = look(world, timeout_seconds=1800, poll_seconds=60)
     assert (code, world.looks) == (1, 30)
@@ -88,7 +88,7 @@ def test_pods_that_the_cluster_refuses_end_the_wait(world: World) -> None:
     assert "; cause: the cluster refuses to create the pod" in lines[-1]
 
 
-def test_a_trouble_that_is_over_is_forgotten(world: World) -> None:
+def test_a_resolved_problem_is_forgotten(world: World) -> None:
     world.pods = [pod(ready=False, state={"waiting": {"reason": "ContainerCreating"}})]
     mount = event("FailedMount", 'MountVolume.SetUp failed for volume "k" : secret "k" not found')
     world.events = [
@@ -114,7 +114,7 @@ def starting(*logs: str) -> Callable[[World], Callable[[int], None]]:
     return of
 
 
-def test_the_start_s_stages_are_told_when_they_change(world: World) -> None:
+def test_the_stages_of_a_start_are_logged_when_they_change(world: World) -> None:
     shards = (
         "(Worker_TP0 pid=7) \rLoading safetensors checkpoint shards:  {0}% Completed | {1}/20 [00:10<00:12,  1.0it/s]\n"
     )
@@ -134,7 +134,7 @@ def test_the_start_s_stages_are_told_when_they_change(world: World) -> None:
     ]
 
 
-def test_a_stage_is_told_twice_a_minute_at_most(world: World) -> None:
+def test_a_stage_is_logged_at_most_twice_a_minute(world: World) -> None:
     shard = "Loading safetensors checkpoint shards: {0}% Completed | {0}/100 [x]"
     world.on_look = starting(*(shard.format(number) for number in range(1, 99)))(world)
     _, lines = look(world, timeout_seconds=120, poll_seconds=3)
@@ -165,13 +165,13 @@ PLANNED = '{"weightsGibHigh": 12.5, "kvCacheTokensLow": 100000.0, "kvCacheTokens
     ],
     ids=["as planned", "not as planned"],
 )
-def test_real_memory_is_held_against_the_plan_once(world: World, log: str, said: list[str]) -> None:
+def test_measured_memory_is_compared_with_the_plan_once(world: World, log: str, said: list[str]) -> None:
     world.on_look = starting(log)(world)
     _, lines = look(world, timeout_seconds=120, poll_seconds=30, options=[f"--planned={PLANNED}"])
     assert [line for line in lines if " weights take " in line or "tokens" in line or "WARN" in line] == said
 
 
-def test_memory_that_was_told_between_two_looks_is_told_at_the_end(tmp_path: Path) -> None:
+def test_memory_logged_between_two_polls_is_reported_at_the_end(tmp_path: Path) -> None:
     with stub_world(tmp_path) as world:
         world.lws, world.pods = status(ready=1, updated=1), [pod()]
         world.logs["scout-0"] = "GPU KV cache size: 71,072 tokens"
@@ -181,7 +181,7 @@ def test_memory_that_was_told_between_two_looks_is_told_at_the_end(tmp_path: Pat
 
 
 @pytest.mark.parametrize("version", ["0.21.0", "0.32.0"])
-def test_a_real_log_tells_its_stages(version: str) -> None:
+def test_a_real_log_has_its_stages(version: str) -> None:
     from vllm_eks.pods.progress import stage_of
 
     lines = read(version, "stopped").splitlines()

@@ -34,7 +34,7 @@ def ask(answer=None) -> object:
     return seen[0]
 
 
-def test_a_question_nobody_answers_is_an_error() -> None:
+def test_a_call_without_an_answer_is_an_error() -> None:
     with pytest.raises(UnansweredCallError) as caught:
         OfflineMocks().call(MockCallArgs("test:index:ask", {"what": "quota"}, ""))
     assert str(caught.value) == "no answer for the call test:index:ask with {'what': 'quota'}"
@@ -43,7 +43,7 @@ def test_a_question_nobody_answers_is_an_error() -> None:
         ask()
 
 
-def test_answers_can_be_plugged_in() -> None:
+def test_answers_can_be_provided() -> None:
     assert ask(lambda call: {"asked": f"{call.token} {call.args['what']}"}) == {"asked": "test:index:ask quota"}
 
 
@@ -66,7 +66,7 @@ def test_registrations_keep_their_order_their_parents_and_whole_numbers(engine) 
     assert isinstance(thing.inputs["count"], int)
 
 
-def test_what_components_give_out_is_kept(engine) -> None:
+def test_outputs_of_components_are_recorded(engine) -> None:
     engine.run(lambda: Box("box"))
 
     assert engine.monitor.outputs["urn:pulumi:test::vllm-eks::test:index:Box::box"] == {"key": "opened", "count": 2}
@@ -95,7 +95,7 @@ def test_one_name_under_two_parents_is_fine(engine) -> None:
     assert len({one.urn for one in engine.of_type("test:index:Thing")}) == 2
 
 
-def test_secrets_are_opened_and_their_places_told(engine) -> None:
+def test_secrets_are_unwrapped_and_their_paths_recorded(engine) -> None:
     inputs = {"plain": "a", "inside": {"key": pulumi.Output.secret("b")}, "listed": ["c", pulumi.Output.secret(3)]}
     engine.run(lambda: Thing("thing", inputs))
 

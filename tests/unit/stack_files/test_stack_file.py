@@ -41,7 +41,7 @@ def error_of(folder: Path, stack: str = "dev") -> str:
     return str(refused.value)
 
 
-def test_values_are_written_as_the_pulumi_cli_hands_them_over(folder: Path) -> None:
+def test_values_are_the_same_as_from_the_pulumi_cli(folder: Path) -> None:
     # The right side was read from `pulumi config --json` of 3.250 for the same file.
     text = """\
 config:
@@ -63,18 +63,18 @@ config:
     }
 
 
-def test_the_stack_wins_over_the_project(folder: Path) -> None:
+def test_the_stack_overrides_the_project(folder: Path) -> None:
     assert read(folder, "config:\n  aws:region: us-west-2\n")["aws:region"] == "us-west-2"
 
 
-def test_a_missing_stack_file_is_told_with_the_stacks_there_are(folder: Path) -> None:
+def test_a_missing_stack_file_is_reported_with_the_existing_stacks(folder: Path) -> None:
     assert error_of(folder) == f"there is no Pulumi.dev.yaml in {folder}: there are no stack files here yet"
     for stack in ("prod", "staging"):
         (folder / f"Pulumi.{stack}.yaml").touch()
     assert error_of(folder) == f"there is no Pulumi.dev.yaml in {folder}: the stacks here are prod, staging"
 
 
-def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_project_is_reported(tmp_path: Path) -> None:
     assert error_of(tmp_path) == (
         f"there is no Pulumi.yaml in {tmp_path}: run this in the folder of the vllm-eks program, or set --folder"
     )
@@ -129,13 +129,13 @@ def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
         ("", "Pulumi.dev.yaml has no settings: put them below config:"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_in_one_line(folder: Path, text: str, told: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_one_line(folder: Path, text: str, told: str) -> None:
     (folder / "Pulumi.dev.yaml").write_text(text)
 
     assert error_of(folder) == told
 
 
-def test_a_project_without_a_name_is_told(folder: Path) -> None:
+def test_a_project_without_a_name_is_reported(folder: Path) -> None:
     (folder / "Pulumi.yaml").write_text("runtime: python\n")
 
     assert error_of(folder).endswith("Pulumi.yaml has no name: set one, such as vllm-eks")
@@ -174,7 +174,7 @@ def test_a_file_is_read_as_pulumi_reads_it_or_refused(tmp_path: Path) -> None:
     assert refused == [reading["name"] for reading in READINGS if reading.get("refused_here") and reading["config"]]
 
 
-def test_all_faults_of_a_text_are_told_with_their_lines(folder: Path) -> None:
+def test_all_errors_of_a_text_are_reported_with_their_lines(folder: Path) -> None:
     (folder / "Pulumi.dev.yaml").write_text("config:\n  tags: {a: 012, b: 2024-01-01}\n  models: {c: .inf}\n")
 
     with pytest.raises(StackFileError) as refused:
@@ -204,7 +204,7 @@ def test_a_stack_may_be_named_as_pulumi_lists_it(folder: Path, name: str) -> Non
         ("", "--stack '' is not a valid stack name"),
     ],
 )
-def test_what_is_no_stack_s_name_is_told(folder: Path, name: str, told: str) -> None:
+def test_an_invalid_stack_name_is_reported(folder: Path, name: str, told: str) -> None:
     assert error_of(folder, name) == f"{told}: use letters, digits, -, _ and ., at most 100"
 
 
@@ -217,7 +217,7 @@ def test_what_is_no_stack_s_name_is_told(folder: Path, name: str, told: str) -> 
         ("name: a\n", "has no runtime, which Pulumi requires: it needs name: (such as vllm-eks) and runtime:"),
     ],
 )
-def test_a_project_file_that_says_too_little_is_told(folder: Path, text: str, told: str) -> None:
+def test_an_incomplete_project_file_is_reported(folder: Path, text: str, told: str) -> None:
     (folder / "Pulumi.yaml").write_text(text)
 
     assert told in error_of(folder)
