@@ -15,6 +15,7 @@ from vllm_eks.json_values import object_or_empty
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.defaults import fill_defaults
+from vllm_eks.planner.models.from_fields.names import UnknownMemory
 from vllm_eks.planner.models.quantization_config import QUANTIZATION_FILE, SEPARATE_QUANTIZATION
 from vllm_eks.planner.models.vision import MISTRAL_FILE, MISTRAL_FORMAT
 from vllm_eks.planner.models.weights import WeightParts, compute_parts, parts_of_headers
@@ -234,11 +235,15 @@ def read_model_folder(folder: Path) -> ModelFacts:
     index = read_json_object(index_path) if index_path.exists() else {}
     total: object = object_or_empty(index.get("metadata")).get("total_size")
     known = int(total) if isinstance(total, int | float) and total > 0 else None
+    try:
+        architecture = parse_config(config, where=str(folder))
+    except UnknownMemory as error:
+        raise error.with_weights(known) from None
     return ModelFacts(
         id=str(folder),
         revision=None,
         gated=False,
-        architecture=parse_config(config, where=str(folder)),
+        architecture=architecture,
         weights_source="index" if known else "computed",
         known_weights_bytes=known,
         config=config,

@@ -15,6 +15,7 @@ from tests.support.plans import (
 )
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.config_json import parse_config
+from vllm_eks.planner.models.from_fields.names import UnknownMemory
 from vllm_eks.planner.models.known_models import (
     LOCKED,
     UnknownModel,
@@ -164,3 +165,14 @@ def test_experts_stand_in_every_second_layer_where_the_config_says_so() -> None:
     found = parse_config({**locked["config"], "text_config": text}, where="maverick")
     assert sorted(found.moe_layers) == list(range(1, 48, 2))
     assert found.intermediate_size == 16384, "dense layers have their own size"
+
+
+def test_a_model_whose_memory_is_unknown_still_has_the_bytes_of_its_index(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, {**CONFIG, "architectures": ["DeepseekV4ForCausalLM"]})
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": 3 * 2**30}}))
+    with pytest.raises(UnknownMemory) as caught:
+        read_model_folder(folder)
+    assert str(caught.value) == (
+        f"{folder}: the planner cannot tell the memory of DeepseekV4ForCausalLM: it keeps seven kinds of cache, packed "
+        "into blocks of one size; its weights alone take 3.0 GiB"
+    )

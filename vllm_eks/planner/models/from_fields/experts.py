@@ -7,6 +7,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, list_or_empty
 from vllm_eks.planner.models.architecture import Experts
 from vllm_eks.planner.models.counts import count, is_count
+from vllm_eks.planner.models.from_fields.names import UnknownMemory
 from vllm_eks.planner.models.mixers import LayerKind
 
 SHARED_SIZES = (
@@ -57,7 +58,7 @@ def _refuse_unread(fields: Mapping[str, Any], number: int, where: str) -> None:
         if is_count(value) and value > 1 and "expert" in key and ("num" in key or key.startswith("n_"))
     )
     if counted:
-        raise WrongQuestion(f"{where}: config.json has {', '.join(counted)}, and the planner knows no count of experts")
+        raise UnknownMemory(f"{where}: config.json has {', '.join(counted)}, and the planner knows no count of experts")
 
 
 def _size_of_each(fields: Mapping[str, Any]) -> int:

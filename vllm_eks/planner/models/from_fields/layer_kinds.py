@@ -6,7 +6,7 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object, list_or_empty, object_or_empty
 from vllm_eks.planner.models.counts import count, is_count
-from vllm_eks.planner.models.from_fields.names import is_attention_free
+from vllm_eks.planner.models.from_fields.names import UnknownMemory, is_attention_free
 from vllm_eks.planner.models.mixers import LayerKind
 
 WORDS: Mapping[str, LayerKind] = {
@@ -58,7 +58,7 @@ def layer_kinds(fields: Mapping[str, Any], layers: int, *, where: str) -> tuple[
 def _of_words(words: Sequence[Any], key: str, layers: int, where: str) -> tuple[LayerKind, ...]:
     unknown = sorted({str(word) for word in words if str(word) not in WORDS})
     if unknown:
-        raise WrongQuestion(f"{where}: config.json has {key} {', '.join(unknown)}, which the planner does not know")
+        raise UnknownMemory(f"{where}: config.json has {key} {', '.join(unknown)}, which the planner does not know")
     return _checked(tuple(WORDS[str(word)] for word in words), key, layers, where)
 
 

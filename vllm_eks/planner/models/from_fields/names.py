@@ -3,8 +3,19 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object
 from vllm_eks.planner.models.counts import is_count
+from vllm_eks.planner.units import gib
+
+
+class UnknownMemory(WrongQuestion):
+    """A config.json speaks of something whose memory the planner cannot tell."""
+
+    def with_weights(self, weights_bytes: int | None) -> "UnknownMemory":
+        """Return the error with the part of the memory that is certain: the size of the files, where it is known."""
+        return UnknownMemory(f"{self}; its weights alone take {gib(weights_bytes):.1f} GiB") if weights_bytes else self
+
 
 TEXT_SECTIONS = (
     "text_config",

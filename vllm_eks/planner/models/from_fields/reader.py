@@ -12,7 +12,7 @@ from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.from_fields.experts import moe_layers, read_experts
 from vllm_eks.planner.models.from_fields.layer_kinds import layer_kinds
 from vllm_eks.planner.models.from_fields.mixers_of_layers import read_mixer
-from vllm_eks.planner.models.from_fields.names import decoder_fields, is_attention_free, sections
+from vllm_eks.planner.models.from_fields.names import UnknownMemory, decoder_fields, is_attention_free, sections
 from vllm_eks.planner.models.from_fields.tables import read_tables
 from vllm_eks.planner.models.from_fields.towers import read_towers
 from vllm_eks.planner.models.from_fields.traits import Traits, traits_of
@@ -48,7 +48,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
     if traits.mlp_ratio and not fields.get("intermediate_size"):
         fields["intermediate_size"] = traits.mlp_ratio * count(fields, "hidden_size")
     if traits.why_unknown:
-        raise WrongQuestion(f"{where}: the planner cannot tell the memory of {name}: {traits.why_unknown}")
+        raise UnknownMemory(f"{where}: the planner cannot tell the memory of {name}: {traits.why_unknown}")
     errors = list(field_errors(fields))
     if errors:
         raise WrongQuestion(f"{where}: config.json {'; it '.join(errors)}")
