@@ -37,6 +37,11 @@ class WeightParts:
     tied: bool
 
     @cached_property
+    def largest_layer_bytes(self) -> float:
+        """Bytes of the largest layer."""
+        return max(layer.total_bytes for layer in self.layers)
+
+    @cached_property
     def total_bytes(self) -> float:
         """Bytes of all loaded tensors."""
         return (

@@ -34,25 +34,33 @@ def sizes_to_try(
         requested: What was requested: None for a default.
         least_batch: The smallest --max-num-batched-tokens that the vLLM version accepts.
     """
-    return tuple(dict.fromkeys((options, *_lower(model, options, requested, least_batch))))
+    default = (options.max_num_seqs, options.max_num_batched_tokens, options.max_model_len)
+    _, *lower = dict.fromkeys((default, *_lower(model, options, requested, least_batch)))
+    return (
+        options,
+        *(
+            replace(options, max_num_seqs=seqs, max_num_batched_tokens=tokens, max_model_len=context)
+            for seqs, tokens, context in lower
+        ),
+    )
 
 
 def _lower(
     model: ModelFacts, options: ResolvedOptions, requested: ServingOptions, least_batch: int
-) -> Iterator[ResolvedOptions]:
+) -> Iterator[tuple[int, int, int]]:
+    """Yield --max-num-seqs, --max-num-batched-tokens and --max-model-len, some of them several times."""
     if model.architecture.vision and options.images_per_prompt != 0:
         least_batch = max(least_batch, LEAST_BATCH_WITH_IMAGES)
-    lower = options
-    for seqs, tokens in LOWER_BATCHES:
+    seqs, tokens = options.max_num_seqs, options.max_num_batched_tokens
+    for most_seqs, most_tokens in LOWER_BATCHES:
         if requested.max_num_seqs is None:
-            lower = replace(lower, max_num_seqs=min(options.max_num_seqs, seqs))
+            seqs = min(options.max_num_seqs, most_seqs)
         if requested.max_num_batched_tokens is None:
-            least = max(least_batch, lower.max_num_seqs)
-            lower = replace(lower, max_num_batched_tokens=min(options.max_num_batched_tokens, max(tokens, least)))
-        yield lower
+            tokens = min(options.max_num_batched_tokens, max(most_tokens, least_batch, seqs))
+        yield seqs, tokens, options.max_model_len
     if requested.max_model_len is None:
         for context in SHORTER_CONTEXTS:
-            yield replace(lower, max_model_len=min(options.max_model_len, context))
+            yield seqs, tokens, min(options.max_model_len, context)
 
 
 def lowered(found: ResolvedOptions, default: ResolvedOptions) -> dict[str, tuple[int, int]]:

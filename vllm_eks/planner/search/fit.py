@@ -9,7 +9,7 @@ from vllm_eks.planner.engine.validity import Refusal
 from vllm_eks.planner.engine.versions import PIPELINE_CHECK_OF_ALL_LAYERS
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory import constants
-from vllm_eks.planner.memory.stages import Layout
+from vllm_eks.planner.memory.stages import Layout, Stage
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.units import BYTES_PER_GIB, gib
 
@@ -68,9 +68,8 @@ def host_memory_bytes(model: ModelFacts, *, workers: int, cautious: bool) -> flo
     Each worker is a process with its own CUDA libraries. It stacks the experts of one layer before it copies its shard
     to the GPU.
     """
-    largest_layer = max(layer.total_bytes for layer in model.parts.layers)
     process = constants.HOST_BYTES_PER_WORKER
-    each = (process.high if cautious else process.best) + largest_layer
+    each = (process.high if cautious else process.best) + model.parts.largest_layer_bytes
     return workers * each + constants.HOST_SYSTEM_BYTES
 
 
@@ -145,13 +144,8 @@ def memory_refusal(layout: Layout, options: ResolvedOptions, *, cautious: bool) 
         )
     stage = layout.tightest
     where = f"{layout.label}: stage {stage.index + 1} of {layout.pipeline_parallel_size}"
-    sums = (
-        f"{gib(stage.loaded_bytes):.2f} GiB weights and tables + {gib(stage.activations.size_bytes):.2f} activations "
-        f"+ {gib(stage.overhead_bytes):.2f} overhead"
-    )
-    needs_and_has = f"{sums} = {gib(stage.needed_bytes):.2f} of {gib(stage.budget_bytes):.2f} GiB a GPU"
     if stage.kv_cache.best <= 0:
-        return Refusal(code="weights_do_not_fit", message=f"{where} needs {needs_and_has}")
+        return Refusal(code="weights_do_not_fit", message=f"{where} needs {_needs_and_has(stage)}")
     if stage.graphs_overflow_bytes > 0:
         return Refusal(
             code="weights_do_not_fit",
@@ -165,10 +159,18 @@ def memory_refusal(layout: Layout, options: ResolvedOptions, *, cautious: bool) 
         return Refusal(
             code="kv_cache_too_small",
             message=f"{where} has {gib(stage.kv_cache.best):.2f} GiB left for the KV cache, "
-            f"{gib(stage.kv_cache.low):.2f} by the low estimate ({needs_and_has}): {longest:,} of the "
+            f"{gib(stage.kv_cache.low):.2f} by the low estimate ({_needs_and_has(stage)}): {longest:,} of the "
             f"{options.max_model_len:,} tokens of one request",
         )
     return _all_layers_refusal(layout, options, where, cautious=cautious)
+
+
+def _needs_and_has(stage: Stage) -> str:
+    sums = (
+        f"{gib(stage.loaded_bytes):.2f} GiB weights and tables + {gib(stage.activations.size_bytes):.2f} activations "
+        f"+ {gib(stage.overhead_bytes):.2f} overhead"
+    )
+    return f"{sums} = {gib(stage.needed_bytes):.2f} of {gib(stage.budget_bytes):.2f} GiB a GPU"
 
 
 def _all_layers_refusal(layout: Layout, options: ResolvedOptions, where: str, *, cautious: bool) -> Refusal | None:

@@ -149,11 +149,15 @@ def _largest_sizes(
 
 def _try_layout(model: ModelFacts, instance: InstanceType, options: ResolvedOptions, tp: int, pp: int) -> _TriedLayout:
     layout = build_layout(model, instance, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
-    likely, cautious = (
-        memory_refusal(layout, options, cautious=cautious) or state_refusal(model, layout, options, cautious=cautious)
-        for cautious in (False, True)
-    )
-    return _TriedLayout(options=options, layout=layout, refusal=likely, doubts=(cautious,) if cautious else ())
+
+    def refused(*, cautious: bool) -> Refusal | None:
+        memory = memory_refusal(layout, options, cautious=cautious)
+        return memory or state_refusal(model, layout, options, cautious=cautious)
+
+    if likely := refused(cautious=False):
+        return _TriedLayout(options=options, layout=layout, refusal=likely, doubts=())
+    doubt = refused(cautious=True)
+    return _TriedLayout(options=options, layout=layout, refusal=None, doubts=(doubt,) if doubt else ())
 
 
 def _min_pipeline_size(model: ModelFacts, instance: InstanceType, options: ResolvedOptions, tp: int) -> int:
