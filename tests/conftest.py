@@ -1,4 +1,4 @@
-"""The engine all component tests run in: every registration is kept, every unanswered question is an error."""
+"""The mock engine of all component tests: it records every registration, and an unanswered call is an error."""
 
 import gc
 import os
@@ -25,46 +25,46 @@ ROOT = Path(__file__).parent.parent
 
 close_sockets()
 
-# What moto and the SDKs load lives as long as the process: looking through all of it often is a third of the time.
+# Objects of moto and the SDKs live as long as the process, and scanning them often takes a third of the time.
 gc.set_threshold(500_000, 50, 1000)
 
 
 def pytest_collection_finish() -> None:
-    """Keep what imports made out of every later look for garbage."""
+    """Exclude objects that imports created from later garbage collection."""
     gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
-    """Look for garbage once: pytest's own five looks, and Python's at its end, then find nothing more to go through."""
+    """Collect garbage once, so that pytest's five collections and Python's last one have nothing left to scan."""
     gc.collect()
     gc.freeze()
 
 
-# Where each resource was written is of no use here, and pytest's deep stack makes it a fifth of a run.
+# The source of each resource is not needed here, and pytest's deep stack makes it a fifth of the run time.
 pulumi.runtime.resource._get_stack_trace = source_pb2.StackTrace
 
-# Each stack file is read beside the project's own file, which takes the parser longer than most of them do.
+# Each stack file is read together with the project's own file, which takes the parser longer than most of them.
 _PROJECT = (ROOT / "Pulumi.yaml").read_text()
 _parse, _project = stack_file.parse_document, stack_file.parse_document(_PROJECT)
 stack_file.parse_document = lambda text: deepcopy(_project) if text == _PROJECT else _parse(text)
 
-# Nobody asks for an image, and moto makes a thousand of them for each region of each test.
+# Images are not needed, and moto creates a thousand of them for each region of each test.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
-# How long an example takes says nothing about the planner on a machine that does other things too.
+# On a busy machine, the time of an example says nothing about the planner.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A mock engine to run one program in, and what it saw."""
+    """A mock engine to run one program in, with the registrations."""
 
     monitor: RecordingMonitor
 
     def run(self, program: Callable[[], object]) -> None:
-        """Run a program to the end: every registration done, every output resolved."""
+        """Run a program until every registration is done and every output is resolved."""
 
         def returning_no_resource() -> object:
             result = program()
@@ -73,7 +73,7 @@ class Engine:
         pulumi.runtime.test(returning_no_resource)()
 
     def value(self, program: Callable[[], pulumi.Output]) -> object:
-        """Run a program and return the value of the output it gives."""
+        """Run a program and return the value of its output."""
         seen = []
         pulumi.runtime.test(lambda: program().apply(seen.append))()
         (value,) = seen
@@ -98,7 +98,7 @@ class Engine:
         """Return the names of each component's children as `Type name`, under the component's name."""
         found: dict[str, set[str]] = {}
         for one in self.registrations:
-            # The stack's own resource keeps the name of the first one that this process ran.
+            # The stack's own resource keeps the name of the first stack in this process.
             is_top = one.parent.split("::")[2:3] == ["pulumi:pulumi:Stack"]
             parent = "vllm-eks-test" if is_top else one.parent.rpartition("::")[2]
             found.setdefault(parent, set()).add(f"{one.type.rpartition(':')[2]} {one.name}")
@@ -107,7 +107,7 @@ class Engine:
 
 @pytest.fixture
 def start_engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engine]:
-    """A fresh engine at each call, for tests that compare two runs."""
+    """A function that returns a new engine, for tests that compare two runs."""
     monkeypatch.setenv("PULUMI_ERROR_OUTPUT_STRING", "true")
 
     def start() -> Engine:
@@ -125,7 +125,7 @@ def engine(start_engine: Callable[[], Engine]) -> Engine:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's own Pulumi.yaml, and nothing else that a path of a stack file could name."""
+    """The project's own Pulumi.yaml, without other files that a path in a stack file could refer to."""
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -133,8 +133,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def moto_account() -> Iterator[None]:
-    """An AWS account of moto's for one module, and no credentials but its own."""
-    from moto import mock_aws  # loaded only where it is needed: it takes seconds
+    """One moto account for a module, with its own credentials only."""
+    from moto import mock_aws  # imported only when needed, because it takes seconds
 
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -145,5 +145,5 @@ def moto_account() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def recorded_stack() -> Callable[[str], Recording]:
-    """What the program registers for a stack file of the project, recorded once; to be looked at only."""
+    """The program's registrations for a stack file of the project, recorded once and read-only."""
     return cache(lambda stack: record(ROOT, read_stack_file(ROOT, stack).for_offline_preview()))

@@ -1,8 +1,8 @@
-"""Move the utilization of real start-ups to the edge of what vLLM starts with: `make boundary [RUNS=folder]`.
+"""Moves the utilization of real start-ups to the limit of vLLM: `make boundary [RUNS=folder]`.
 
-A run that started logged its KV cache, so what vLLM needs beside it is known: budget - KV cache. The utilization is
-moved so that one request of the full context (in a hybrid model: also one state for each sequence) fits with a margin
-of some GiB. vLLM refuses each run with a margin below 0 and starts each with one above 0.
+A run that started logged its KV cache, so the rest of vLLM's memory is known: budget - KV cache. The utilization is
+changed so that one request of the full context (in a hybrid model also one state per sequence) fits with a margin of
+some GiB. vLLM refuses each run with a negative margin, and starts each with a positive one.
 """
 
 import sys
@@ -35,7 +35,7 @@ class Edge:
 
 
 def logged_kv_bytes(run: Run) -> float | None:
-    """Return the KV cache of a GPU that vLLM logged, by way of the tokens where the GiB were not logged."""
+    """Return the KV cache of a GPU that vLLM logged, computed from the tokens if the GiB were not logged."""
     truth, layout = run.truth, run.layout
     if truth["kv_cache_gib_per_gpu"]:
         return truth["kv_cache_gib_per_gpu"] * BYTES_PER_GIB
@@ -52,7 +52,7 @@ def logged_kv_bytes(run: Run) -> float | None:
 
 
 def needed_bytes(run: Run) -> float:
-    """Return the KV cache of a GPU without which vLLM does not start."""
+    """Return the KV cache of a GPU that vLLM needs to start."""
     layout, options = run.layout, run.options
     blocks = layout.cache.blocks_per_request(options.max_model_len, options)
     blocks += layout.cache.reserved_blocks(options.version)
@@ -66,7 +66,7 @@ def largest_block_bytes(layout: Layout) -> int:
 
 
 def edges(run: Run) -> list[Edge] | str:
-    """Return the run at each margin, or why it has no edge."""
+    """Return the run at each margin, or why it has no limit."""
     if run.unmapped:
         return run.unmapped
     if run.before_0_8:
@@ -86,7 +86,7 @@ def edges(run: Run) -> list[Edge] | str:
 
 
 def main(folder: Path) -> None:
-    """Print each run whose verdict is wrong at a margin, the runs without an edge, and the counts."""
+    """Print each run whose verdict is wrong at a margin, the runs without a limit, and the counts."""
     out = Console(width=200, highlight=False)
     counts: Counter[tuple[int, str]] = Counter()
     without: list[tuple[Run, str]] = []

@@ -1,7 +1,7 @@
-"""Score the planner against vLLM's own classes: `make oracle`.
+"""Scores the planner against vLLM's own classes: `make oracle`.
 
-A row is one layout of one model. It says what vLLM's classes hold on each pipeline stage before
-`process_weights_after_loading`, and how many blocks and tokens they make of a given KV-cache pool.
+A row is one layout of one model. It has the weights of vLLM's classes on each pipeline stage before
+`process_weights_after_loading`, and the blocks and tokens that they create from a given KV-cache pool.
 """
 
 import json
@@ -26,7 +26,7 @@ from vllm_eks.planner.units import BYTES_PER_GIB
 from vllm_eks.planner.vllm_version import parse_version
 
 TESTED = Path(__file__).parents[1] / "data" / "oracle"
-"""The part of the table that the tests hold."""
+"""The part of the table that the tests use."""
 BESIDE = Path(__file__).parents[2].parent / "shared" / "vllm-lab" / "data" / "oracle.json"
 """The whole table, if there is one."""
 KNOWN_WITHIN, ESTIMATED_WITHIN = 0.005, 0.02
@@ -51,7 +51,7 @@ class Question:
 
     @cached_property
     def unmapped(self) -> str | None:
-        """Why the planner cannot be asked about this model."""
+        """Why the planner cannot plan this model."""
         if self.row["compute_capability"] not in GPUS:
             return f"no GPU of compute capability {self.row['compute_capability']}"
         try:
@@ -92,7 +92,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the planner and vLLM say of one layout."""
+    """The results of the planner and of vLLM for one layout."""
 
     question: Question
     truth: dict[str, Any]
@@ -156,7 +156,7 @@ class Answer:
 
     @property
     def weights_error(self) -> float:
-        """Relative error of the stage that is furthest off."""
+        """Relative error of the stage with the largest one."""
         return max((ours / theirs - 1 for ours, theirs in self.weights), key=abs)
 
     @property
@@ -186,7 +186,7 @@ class Answer:
 
     @cached_property
     def disagreements(self) -> tuple[str, ...]:
-        """What differs by more than is allowed."""
+        """The differences that are larger than allowed."""
         if (self.refusal is None) != (self.refused_by_vllm is None):
             return ("start",)
         if self.refused_by_vllm:

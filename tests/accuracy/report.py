@@ -1,4 +1,4 @@
-"""Print the score: `make accuracy`, or `make accuracy RUNS=folder` for another table of the same form."""
+"""Prints the score: `make accuracy`, or `make accuracy RUNS=folder` for another table in the same format."""
 
 import sys
 from pathlib import Path
@@ -66,7 +66,7 @@ def table(title: str, scores: list[Score]) -> Table:
 
 
 def main(folder: Path) -> None:
-    """Print every row, those set apart, those not mapped, and the sums."""
+    """Print every row, those listed separately, those not mapped, and the sums."""
     scores = scored(folder)
     new, old = scores.new, scores.old
     out = Console(width=230, highlight=False)

@@ -1,7 +1,7 @@
-"""Reports of real start-ups of vLLM, and the question that each asks the planner.
+"""Reports of real start-ups of vLLM, and the corresponding input for the planner.
 
-A table is a folder with `cases.jsonl` and the config of each model. Rows that ran on vLLM before 0.8 (the V0 engine)
-are shown apart; rows that cannot be asked are listed with the reason.
+A table is a folder with `cases.jsonl` and the config of each model. Rows with vLLM before 0.8 (the V0 engine) are
+listed separately. Rows that cannot be planned are listed with the reason.
 """
 
 import json
@@ -22,7 +22,7 @@ from vllm_eks.planner.vllm_version import Version
 
 RUNS = Path(__file__).parents[1] / "data" / "vllm_runs"
 UNKNOWN_VERSION: Version = (0, 11, 0)
-"""A row without a version is asked as this one, or as the first that serves the model: sibling reports name 0.11.0."""
+"""The version of a row without one, or else the first that serves the model: similar reports have 0.11.0."""
 V0_WITHOUT_SAYING_SO = {
     "S19": "its error is V0's: max seq len above the tokens of 507 blocks",
     "S24": "sibling of S23: a longer max_model_len leaves less KV cache, as in V0 only",
@@ -50,7 +50,7 @@ class Run:
 
     @property
     def source(self) -> str:
-        """Where the report is from, without the record: rows of one source share a machine or an author."""
+        """The source of the report, without the record. Rows from the same source share a machine or an author."""
         return self.row.get("public_source", self.row["source"]).partition(" record ")[0]
 
     @property
@@ -66,7 +66,7 @@ class Run:
 
     @cached_property
     def unmapped(self) -> str | None:
-        """Why the planner cannot be asked about this run."""
+        """Why the planner cannot plan this run."""
         row = self.row
         if row["not_a_sizing_question"]:
             return f"not a sizing question: {row['not_a_sizing_question']}"

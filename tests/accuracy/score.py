@@ -1,4 +1,4 @@
-"""What the planner says of a report beside what vLLM said: `make accuracy`."""
+"""Compares the planner with reports of vLLM: `make accuracy`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from vllm_eks.planner.units import BYTES_PER_GIB, gib
 
 @dataclass(frozen=True)
 class Score:
-    """What the planner says of a run beside what vLLM said."""
+    """The planner's result for a run, and vLLM's."""
 
     run: Run
 
@@ -35,7 +35,7 @@ class Score:
 
     @property
     def weights_error(self) -> float | None:
-        """Relative; None where the size comes from the row itself, or is not logged."""
+        """Relative error. None if the size comes from the row itself, or is not logged."""
         logged = self.run.truth["weights_gib_per_gpu"]
         if not logged or self.run.row["weights_source"] == "this run":
             return None
@@ -43,7 +43,7 @@ class Score:
 
     @property
     def tokens_of_logged_gib_error(self) -> float | None:
-        """How far the tokens computed from the logged KV GiB are from the logged tokens."""
+        """The difference of the tokens computed from the logged KV GiB and the logged tokens."""
         logged_gib, logged = self.run.truth["kv_cache_gib_per_gpu"], self.run.truth["kv_cache_tokens"]
         if not logged or not logged_gib or logged_gib <= 0:
             return None
@@ -52,7 +52,7 @@ class Score:
 
     @property
     def truth_and_range(self) -> tuple[float, tuple[float, float, float]] | None:
-        """The logged KV cache and ours: in tokens, or in GiB where no tokens were logged."""
+        """The logged and the planned KV cache: in tokens, or in GiB if no tokens were logged."""
         if self.run.truth["kv_cache_tokens"]:
             return self.run.truth["kv_cache_tokens"], self.tokens
         if self.run.truth["kv_cache_gib_per_gpu"]:
@@ -61,7 +61,7 @@ class Score:
 
     @property
     def kv_error(self) -> float | None:
-        """Relative error of the KV tokens, or GiB; None where there was no room at all."""
+        """Relative error of the KV tokens or GiB. None if there was no room at all."""
         found = self.truth_and_range
         return found[1][1] / found[0] - 1 if found and found[0] > 0 else None
 
@@ -92,14 +92,14 @@ class Scores:
     """A table of runs, scored."""
 
     new: list[Score]
-    """Since vLLM 0.8, or of unknown version."""
+    """vLLM 0.8 or later, or of unknown version."""
     old: list[Score]
-    """The V0 engine, not counted."""
+    """The V0 engine, which is not counted."""
     unmapped: list[Run]
 
     @property
     def held(self) -> list[bool]:
-        """Of each run with a logged KV cache, whether the range holds it."""
+        """For each run with a logged KV cache, whether it is in the range."""
         return [one.in_range for one in self.new if one.in_range is not None]
 
     @property
@@ -112,7 +112,7 @@ class Scores:
 
 
 def scored(folder: Path = RUNS) -> Scores:
-    """Return the scores of a table, those of the V0 engine apart, and the runs that cannot be asked."""
+    """Return the scores of a table, those of the V0 engine, and the runs that cannot be planned."""
     runs = read_runs(folder)
     mapped = [run for run in runs if run.unmapped is None]
     return Scores(
@@ -123,16 +123,16 @@ def scored(folder: Path = RUNS) -> Scores:
 
 
 def worst(errors: list[float | None]) -> float:
-    """Return the largest deviation among those that are known."""
+    """Return the largest of the known deviations."""
     return max((abs(error) for error in errors if error is not None), default=0.0)
 
 
 def middle(errors: list[float | None]) -> float:
-    """Return the median deviation among those that are known."""
+    """Return the median of the known deviations."""
     return median(abs(error) for error in errors if error is not None)
 
 
 def ninth_decile(errors: list[float | None]) -> float:
-    """Return the deviation that nine in ten of those that are known stay below."""
+    """Return the deviation that nine in ten of the known ones are below."""
     known = [abs(error) for error in errors if error is not None]
     return quantiles(known, n=10, method="inclusive")[-1] if len(known) > 1 else worst(errors)

@@ -1,4 +1,5 @@
-"""Multi-node plans of the catalogue that a smaller batch would have spared nodes: `make spared-nodes`. None are."""
+"""Finds multi-node plans in the catalogue that need fewer nodes with a smaller batch: `make spared-nodes`. There are
+none."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
 
 SMALLER = ((256, 2048), (128, 2048), (64, 2048), (32, 2048), (32, 1024), (32, 512))
-"""--max-num-seqs and --max-num-batched-tokens, as somebody would try them by hand."""
+"""--max-num-seqs and --max-num-batched-tokens, as a user would try them."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def multi_node_plans(models: Iterable[ModelFacts], instances: Iterable[InstanceT
 
 
 def spared(planned: Plan) -> Spared | None:
-    """Return the same plan with a smaller batch on fewer nodes, or None when no batch spares one."""
+    """Return the same plan with a smaller batch on fewer nodes, or None if no batch needs fewer."""
     for seqs, tokens in SMALLER:
         asked = ServingOptions(
             max_num_seqs=seqs, max_num_batched_tokens=tokens, max_model_len=planned.default_context_tokens
@@ -53,7 +54,7 @@ def spared(planned: Plan) -> Spared | None:
 
 
 def main() -> None:
-    """Print each plan that a smaller batch spares nodes, and how many were tried."""
+    """Print each plan that needs fewer nodes with a smaller batch, and how many were tried."""
     plans = list(multi_node_plans(map(find_model, locked_model_ids()), catalogue().values()))
     found = [one for one in map(spared, plans) if one]
     for one in found:

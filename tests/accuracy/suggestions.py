@@ -1,6 +1,6 @@
-"""Draw refused plans and follow each suggestion alone, as its line reads: `make suggestions [DRAWS=5000]`.
+"""Draws refused plans and applies each suggestion alone: `make suggestions [DRAWS=5000]`.
 
-A line is followed by what it names and nothing else: flags with a number, `TP=x PP=y`, and another instance type.
+Only the changes in the line are applied: flags with a number, `TP=x PP=y`, and another instance type.
 """
 
 import re
@@ -28,7 +28,7 @@ FLAGS = {
 
 @dataclass(frozen=True)
 class Question:
-    """A plan that was asked for."""
+    """The requested plan."""
 
     model: ModelFacts
     instance: InstanceType
@@ -36,7 +36,7 @@ class Question:
 
 
 def draw(random: Random) -> Question:
-    """Return a question with some of the options that people set."""
+    """Return a request with some of the options that users set."""
 
     def some(*values: int) -> int | None:
         return random.choice(values) if random.random() < 0.4 else None
@@ -59,9 +59,9 @@ def draw(random: Random) -> Question:
 
 
 def followed(question: Question, line: str) -> Question:
-    """Return the question with what a line names."""
+    """Return the request with the changes of a line."""
     options, instance = question.options, question.instance
-    # What stands in brackets is the value before, or a price.
+    # Brackets contain the previous value or a price.
     plain = re.sub(r"\(.*?\)", "", line)
     for flag, value in re.findall(r"--([a-z-]+) (\d+)", plain):
         options = FLAGS[flag](options, int(value))
@@ -75,7 +75,7 @@ def followed(question: Question, line: str) -> Question:
 
 
 def refused_questions(random: Random, number: int) -> Iterator[tuple[Question, tuple[str, ...]]]:
-    """Yield refused questions with their suggestions."""
+    """Yield refused requests with their suggestions."""
     found = 0
     while found < number:
         question = draw(random)
@@ -89,7 +89,7 @@ def refused_questions(random: Random, number: int) -> Iterator[tuple[Question, t
 
 
 def works(question: Question, line: str) -> bool:
-    """Return whether the plan fits when a line is followed and everything else kept."""
+    """Return whether the plan fits with only the changes of a line."""
     after = followed(question, line)
     try:
         return try_layouts(after.model, after.instance, after.options).fits

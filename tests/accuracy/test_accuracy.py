@@ -1,4 +1,4 @@
-"""The scores that `make accuracy` and `make boundary` print, as limits: what the planner must keep to on real runs."""
+"""Limits for the scores of `make accuracy` and `make boundary` on real runs."""
 
 import shutil
 import subprocess

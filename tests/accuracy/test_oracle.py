@@ -1,4 +1,4 @@
-"""The planner against vLLM's own classes, on the table in tests/data/oracle."""
+"""The planner and vLLM's own classes, with the table in tests/data/oracle."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ UNKNOWN = {
     "vdef-openvla": "its encoder is unlike those whose sizes the planner knows",
     "vdef-moss_transcribe_diarize": "its encoder is unlike those whose sizes the planner knows",
 }
-"""Models that the planner calls unknown, and the reason."""
+"""Models that the planner calls unknown, with the reason."""
 STILL_WRONG: dict[str, set[str]] = {
     "nvidia--Gemma-4-26B-A4B-NVFP4 sm9.0 0.32.0": {"tokens"},
     "nvidia--Gemma-4-31B-IT-NVFP4 sm9.0 0.32.0": {"tokens"},
@@ -40,7 +40,7 @@ STILL_WRONG: dict[str, set[str]] = {
     "hand-Step3p5 sm9.0 0.32.0": {"start"},
     "hand-Ernie-4.5-21B sm9.0 0.32.0": {"start"},
 }
-"""Rows with a known fault. Whoever mends one deletes its line."""
+"""Rows with a known error. Delete a line when its error is fixed."""
 
 
 @pytest.mark.parametrize("one", ANSWERS, ids=lambda one: f"{one.name} {one.label}")
@@ -55,7 +55,7 @@ def test_what_is_not_planned_is_called_unknown_with_its_reason() -> None:
 
 
 def test_nine_in_ten_of_the_architectures_are_within_2_percent_of_vllm_s_classes() -> None:
-    """The goal is 95 in 100: those that are unknown count as missed here."""
+    """The goal is 95 in 100. Unknown ones count as missed here."""
     within: dict[str, bool] = {one.row["config"]["architectures"][0]: False for one in ASKED if one.unmapped}
     for one in ANSWERS:
         if not one.refused_by_vllm and "hf_quant_config" not in one.question.row:

@@ -1,4 +1,4 @@
-"""End-to-end tests run only when asked for by path (`pytest tests/e2e`), and then fail without their cluster."""
+"""End-to-end tests run only when selected by path (`pytest tests/e2e`), and then fail without their cluster."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,19 +9,19 @@ from tests.e2e.lab_cluster import Cluster, LabMissingError, find_cluster
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave this folder alone in runs that do not name it: plain `pytest` needs no cluster."""
+    """Skip this folder unless it is selected, because plain `pytest` needs no cluster."""
     named = any("e2e" in argument for argument in config.args)
     return None if named else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the real engine's tests last: its lab takes the API server over, with all its nodes."""
+    """Run the tests of the real engine last, because their lab takes over the API server with all its nodes."""
     items.sort(key=lambda item: "test_real_engine" in item.nodeid)
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """The lab's cluster, without the leftovers of a run that was cut off; ends the whole run when there is none."""
+    """The lab's cluster, without leftovers of an interrupted run. Without a cluster, the whole run ends."""
     try:
         found = find_cluster()
     except LabMissingError as error:

@@ -1,4 +1,4 @@
-"""The lab of the real Pulumi engine for the end-to-end tests: found beside the checkout, or said not to be there."""
+"""The lab of the real Pulumi engine for the end-to-end tests, next to the checkout."""
 
 import json
 import os
@@ -17,7 +17,7 @@ REPLACING = ("replace", "create-replacement", "delete-replaced")
 
 
 def why_not() -> str | None:
-    """Return why these tests cannot run here, in one sentence; None where they can."""
+    """Return why these tests cannot run here, in one sentence, or None."""
     home = Path(os.environ.get("ENGINE_LAB", Path.home() / ".cache" / "engine-lab"))
     if not (LAB / "lab.py").is_file():
         return f"not run on the real engine: no lab in {LAB.parent.name}/{LAB.name} beside the checkout"
@@ -27,7 +27,7 @@ def why_not() -> str | None:
 
 
 def open_lab() -> Any:
-    """Return a new lab for this checkout; a context manager."""
+    """Return a new lab for this checkout, as a context manager."""
     sys.path.insert(0, str(LAB))
     try:
         from lab import Lab  # type: ignore[import-not-found]  (not part of the project)
@@ -38,14 +38,14 @@ def open_lab() -> Any:
 
 def client(lab: Any, service: str) -> Any:
     """Return a boto3 client of the emulated account."""
-    import boto3  # loaded only where there is a lab
+    import boto3  # loaded only if there is a lab
 
     place = {"endpoint_url": lab.env["AWS_ENDPOINT_URL"], "region_name": lab.env["AWS_REGION"]}
     return boto3.client(service, **place, aws_access_key_id="test", aws_secret_access_key="test")
 
 
 def make_boundary(lab: Any) -> str:
-    """Make a policy in the emulated account; return its ARN."""
+    """Create a policy in the emulated account, and return its ARN."""
     statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     made = client(lab, "iam").create_policy(PolicyName="boundary", PolicyDocument=document)
@@ -53,7 +53,7 @@ def make_boundary(lab: Any) -> str:
 
 
 def make_reservation(lab: Any) -> str:
-    """Reserve nodes of the prod stack in the emulated account; return the reservation's id."""
+    """Reserve nodes of the prod stack in the emulated account, and return the reservation's ID."""
     made = client(lab, "ec2").create_capacity_reservation(
         InstanceType="g5.48xlarge",
         InstancePlatform="Linux/UNIX",
@@ -65,7 +65,7 @@ def make_reservation(lab: Any) -> str:
 
 
 def steps(result: Any, stack: str) -> set[str]:
-    """Return what a run changed as `operation name`, without components and without the stack's name."""
+    """Return the changes of a run as `operation name`, without components and without the stack's name."""
     changed = (step for step in result.changed if not step.type.startswith(COMPONENTS))
     return {
         f"{'replace' if step.op in REPLACING else step.op} {step.name.removeprefix(f'vllm-eks-{stack}-')}"
@@ -74,9 +74,9 @@ def steps(result: Any, stack: str) -> set[str]:
 
 
 def interrupted(stack: Any, command: str, op: str, name: str) -> int:
-    """Press Ctrl-C in a run as soon as its event log says that `op` of a resource is done; return the exit status.
+    """Press Ctrl-C in a run as soon as its event log shows `op` of a resource as done. Return the exit status.
 
-    Raises AssertionError where the run ends before that.
+    Raises AssertionError if the run ends before that.
     """
     stack.events.unlink(missing_ok=True)
     words = ["pulumi", command, "--yes", "--skip-preview", "--non-interactive", f"--stack={stack.name}"]
@@ -101,18 +101,18 @@ def leftovers(stack: Any) -> subprocess.CompletedProcess[str]:
 
 
 def done(events: Path) -> Iterator[tuple[str, str]]:
-    """Yield operation and name of each step that has ended; the last line of a log may be half written."""
+    """Yield operation and name of each completed step. The last line of a log may be incomplete."""
     for line in events.read_text().splitlines(keepends=True) if events.exists() else []:
         if line.endswith("\n") and (ended := json.loads(line).get("resOutputsEvent")):
             yield ended["metadata"]["op"], ended["metadata"]["urn"].split("::")[-1]
 
 
 def with_failed_group(state: Mapping[str, Any], name: str) -> str:
-    """Make a node group of an exported state one whose creation failed; return its URN.
+    """Turn a node group of an exported state into one whose creation failed, and return its URN.
 
-    The provider keeps its id and inputs, without a status, and gives the failure as an initialization error. The empty
-    update by which the next run clears that error returns the outputs as they were (pulumi-terraform-bridge,
-    `Provider.Create` and `Update`). The lab's stand-in would ask the account instead, so the error is left out here.
+    The provider keeps its ID and inputs, without a status, and reports the failure as an initialization error. The
+    empty update with which the next run clears that error returns the unchanged outputs (pulumi-terraform-bridge,
+    `Provider.Create` and `Update`). The lab's fake would query the account instead, so the error is left out here.
     """
     (group,) = [one for one in state["deployment"]["resources"] if one["urn"].endswith(f"NodeGroup::{name}")]
     group["outputs"].pop("status", None)

@@ -16,11 +16,11 @@ from tests.support.chart_rendering import CHART, tool
 TOOLS = ("helm", "kubectl", "kubeconform")
 MARK = "vllm-eks/e2e"
 WAIT_SECONDS = 600
-"""Of what never comes; what comes takes seconds, or minutes on a machine that does other things too."""
+"""The limit for conditions that never become true. Others take seconds, or minutes on a busy machine."""
 
 
 class LabMissingError(Exception):
-    """There is no cluster these tests may use; the message is one sentence for whoever ran them."""
+    """There is no cluster for these tests. The message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Cluster:
     environment: Mapping[str, str]
 
     def run(self, name: str, *arguments: str, stdin: str = "") -> str:
-        """Run a tool against the cluster and return what it prints; fail with its words."""
+        """Run a tool with the cluster and return its output. Fail with its error."""
         binary = tool(name)
         assert binary
         done = subprocess.run(
@@ -53,7 +53,7 @@ class Cluster:
         return found.get("items", found)
 
     def make_namespace(self, name: str, secrets: Mapping[str, Mapping[str, str]]) -> None:
-        """Make a namespace that enforces the restricted Pod Security Standard, with Secrets."""
+        """Create a namespace that enforces the restricted Pod Security Standard, with Secrets."""
         labels = {"pod-security.kubernetes.io/enforce": "restricted", MARK: "true"}
         objects = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}]
         for secret, content in secrets.items():
@@ -62,7 +62,7 @@ class Cluster:
         self.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(objects))
 
     def delete_namespaces(self) -> None:
-        """Delete what these tests made, now or in an earlier run."""
+        """Delete everything that these tests created, now or in an earlier run."""
         self.kubectl("delete", "namespace", f"--selector={MARK}=true", "--wait", f"--timeout={WAIT_SECONDS}s")
 
     def helm(self, action: str, release: str, namespace: str, values: Mapping[str, Any]) -> None:
@@ -78,7 +78,7 @@ class Cluster:
         self.run("helm", *arguments, stdin=yaml.safe_dump(dict(values)))
 
     def wait_until(self, what: str, is_so: Callable[[], bool]) -> float:
-        """Wait until it is so, and return how many seconds that took; fail when it is not in time."""
+        """Wait until a condition is true, and return how many seconds that took. Fail when it takes too long."""
         began = time.monotonic()
         while not is_so():
             assert time.monotonic() < began + WAIT_SECONDS, f"not in {WAIT_SECONDS} s: {what}"
@@ -105,13 +105,13 @@ def find_cluster() -> Cluster:
         raise LabMissingError(
             f"make e2e needs a running lab cluster, and none answers at {kubeconfig}: start it, or set KUBECONFIG."
         ) from None
-    # A run installs models and deletes namespaces: never on a cluster that somebody pays for.
+    # A run installs models and deletes namespaces, so never use a real cluster.
     if not all(is_fake(node) for node in nodes):
         raise LabMissingError(f"make e2e runs on fake nodes alone, and the cluster of {kubeconfig} has others.")
     return cluster
 
 
 def is_fake(node: Mapping[str, Any]) -> bool:
-    """Tell whether KWOK plays this node: KWOK's default kubelet version is kwok-v..., the lab's v...-fake."""
+    """Return whether KWOK manages this node: KWOK's default kubelet version is kwok-v..., and the lab's v...-fake."""
     version = node["status"].get("nodeInfo", {}).get("kubeletVersion", "")
     return version.startswith("kwok-") or version.endswith("-fake")

@@ -1,4 +1,4 @@
-"""One model of the chart in the lab's cluster: its namespace, its pods, and when it is up."""
+"""One model of the chart in the lab's cluster: its namespace, its pods, and its readiness."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def revisions(found: list[dict[str, Any]]) -> set[str]:
 
 
 def wait_for_groups(cluster: Cluster, stack: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Wait until all groups run the revision of the values; return their pods."""
+    """Wait until all groups run the revision of the values, and return their pods."""
     revision = Rendered(render_text(values, release=NAME, namespace=namespace(stack))).revision()
     wanted = values["replicas"] * values["pipelineParallelSize"]
 

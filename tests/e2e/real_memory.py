@@ -1,4 +1,4 @@
-"""A pod with a real vLLM in a memory cgroup of its own, which the kernel holds to a limit by killing (cgroup v1)."""
+"""A pod with a real vLLM in its own memory cgroup, with a limit that the kernel enforces (cgroup v1)."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ class Limit:
         (self.folder / "memory.limit_in_bytes").write_text(str(mebibytes << 20))
 
     def overflow(self) -> None:
-        """Take more memory than is left, as a process of the pod that is smaller than its engine."""
+        """Use more memory than is left, with a process that is smaller than the engine."""
         used = int((self.folder / "memory.usage_in_bytes").read_text()) >> 20
         self.set(used + 64)
         take = f"echo $$ > {self.folder}/cgroup.procs; exec python3 -c 'b = bytearray(400 << 20)'"
@@ -37,11 +37,11 @@ class Limit:
 
 @contextmanager
 def limited(rendered: str, version: str, mebibytes: int | None) -> Iterator[tuple[Any, Limit]]:
-    """Start the leader alone, within a limit from the beginning if one is given."""
+    """Start only the leader, with a limit from the start if one is given."""
     if not os.access(MEMORY / "cgroup.procs", os.W_OK):
         pytest.skip("no memory controller of cgroup v1 to write to")
     cgroup = Path(tempfile.mkdtemp(prefix="vllm-eks-", dir=MEMORY))
-    # Inside, the pod sees its own cgroup where a container does; the lab gives pods a fresh /sys.
+    # Inside, the pod has its own cgroup at the path of a container, because the lab gives pods a new /sys.
     seen = Path(tempfile.mkdtemp())
     (seen / "memory").mkdir()
     subprocess.run(["mount", "--bind", str(cgroup), str(seen / "memory")], check=True)

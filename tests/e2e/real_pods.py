@@ -1,4 +1,4 @@
-"""Pods of the prod stack's chart, run by a real vLLM on the CPU (../shared/vllm-lab), and what their ends mean."""
+"""Pods of the prod stack's chart, run by a real vLLM on the CPU (../shared/vllm-lab), and the causes of their ends."""
 
 import json
 import os
@@ -22,7 +22,7 @@ LAB = ROOT.parent / "shared" / "vllm-lab"
 BUILT = Path(os.environ.get("VLLM_LAB", Path.home() / ".cache" / "vllm-lab"))
 VERSIONS = sorted(path.parent.name.removeprefix("serve-") for path in BUILT.glob("serve-*/.complete"))
 CHOSEN = os.environ.get("VLLM_LAB_VERSIONS", "").split() or [*VERSIONS[:1], *VERSIONS[1:][-1:]]
-"""The oldest and the newest that are built."""
+"""The oldest and the newest available build."""
 
 if not CHOSEN or not LAB.exists():
     pytest.skip("no vLLM has been built: ../shared/vllm-lab/setup.sh serve VERSION", allow_module_level=True)
@@ -33,10 +33,10 @@ import pods  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 UNREADY_SECONDS = 60
 START_SECONDS = 1800
-"""When a start that goes nowhere is given up: it takes minutes where others use the machine, too."""
+"""Limit of a start that makes no progress. It takes minutes on a busy machine."""
 LATE_SECONDS = 60
 QUICK = {"OMP_NUM_THREADS": "1", "VLLM_WORKER_MULTIPROC_METHOD": "fork"}
-"""Fewer threads than cores to fight for, and one import of torch a pod."""
+"""Fewer threads, because they compete for the cores, and one import of torch per pod."""
 
 
 def rendered_for(version: str) -> str:
@@ -47,7 +47,7 @@ def rendered_for(version: str) -> str:
 
 
 def until(seconds: float, what: Any) -> float:
-    """Wait until the function returns something true; return the seconds it took."""
+    """Wait until the function returns a true value, and return the seconds it took."""
     began = time.monotonic()
     while not what():
         assert time.monotonic() - began < seconds, "not in time"
@@ -56,7 +56,7 @@ def until(seconds: float, what: Any) -> float:
 
 
 def asked(pod: Any, tokens: int, count: int = 1) -> tuple[list[threading.Thread], list[tuple[int, str]]]:
-    """Ask in the background; return the threads and what they will hold."""
+    """Send requests in the background. Return the threads and a list for their results."""
     answers: list[tuple[int, str]] = []
     threads = [threading.Thread(target=lambda: answers.append(pod.complete(tokens)), daemon=True) for _ in range(count)]
     for thread in threads:
@@ -65,7 +65,8 @@ def asked(pod: Any, tokens: int, count: int = 1) -> tuple[list[threading.Thread]
 
 
 def answered(pod: Any, threads: list[threading.Thread], still_seconds: float = 120) -> None:
-    """Wait for the answers for as long as the engine moves: how fast a machine is says nothing about vLLM."""
+    """Wait for the results as long as the engine makes progress, because the machine's speed says nothing about
+    vLLM."""
     seen, moved_at = "", time.monotonic()
     for thread in threads:
         while thread.is_alive():
@@ -78,7 +79,7 @@ def answered(pod: Any, threads: list[threading.Thread], still_seconds: float = 1
 
 
 def running(pod: Any) -> bool:
-    """Tell whether a request is in the engine's batches."""
+    """Return whether a request is in the engine's batches."""
     return bool(state_of(pod.request("/metrics")[1]).running)
 
 
@@ -88,7 +89,8 @@ def well(pod: Any, probe: str = "readiness") -> bool:
 
 @contextmanager
 def broken(rendered: str, version: str, size: int = 2, **options: Any) -> Iterator[list[Any]]:
-    """Start pods that are to end by themselves; each leaves its termination message, as kubelet makes the file."""
+    """Start pods that end on their own. Each writes its termination message, and this creates the file as the kubelet
+    does."""
     roles = ["leader", *["worker"] * (size - 1)]
     options["env"] = {**QUICK, **options.get("env", {})}
     with pods.prepared(size, rendered, roles=roles, keep=None, version=version, **options) as made:
@@ -103,16 +105,17 @@ def message(pod: Any) -> Path:
 
 
 def keep_message(pod: Any) -> None:
-    """Let a pod that has not started leave its termination message in a file, which kubelet would create."""
+    """Make a pod write its termination message to a file, which the kubelet would create."""
     supervisor = pod.command.index("/scripts/vllm_eks/pods/supervise.py")
     pod.command.insert(supervisor + 1, "--termination-log=/tmp/message")
     message(pod).touch()
 
 
 def ended(pod: Any, within: float) -> tuple[int, str, str]:
-    """Wait for a pod's end; return its exit code, its message, and the cause that hook Job and doctor find in it.
+    """Wait for a pod's end. Return its exit code, its message, and the cause that the hook Job and the doctor find in
+    it.
 
-    `within`: seconds by design; a machine that is short of CPU has LATE_SECONDS more.
+    `within`: the designed limit in seconds. A busy machine has LATE_SECONDS more.
     """
     code, said = pod.wait(within + LATE_SECONDS), message(pod).read_text()
     state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "message": said}}

@@ -1,15 +1,14 @@
 """The chart of both stacks on a real API server, scheduler and LeaderWorkerSet controller, with fake nodes.
 
-What such a run proves: the API server and the admission webhooks take every object, Pod Security "restricted"
-included; the scheduler finds room where the plan says; groups, roll-outs, the disruption budget and the Service's
-endpoints follow.
+Such a run proves: the API server and the admission webhooks accept every object, including Pod Security "restricted".
+The scheduler finds room as planned. Groups, rollouts, the disruption budget and the Service's endpoints work.
 
-What it does not prove: anything inside a pod. There is no kubelet and no container. Images are not pulled, commands
-and arguments are not run, probes are not sent, volumes and the Secrets they mount are not looked at; a pod is Ready as
-soon as it has a node, and the hook Job "succeeds" without running its script (test_wait_ready.py runs that).
-There are no GPUs, no NCCL, no EFA and no network between pods; node groups, quotas and prices are not there either.
+It does not prove anything inside a pod, because there is no kubelet and no container. Images are not pulled, commands
+are not run, probes are not sent, and volumes and Secrets are not mounted. A pod is Ready as soon as it has a node, and
+the hook Job "succeeds" without running its script (test_wait_ready.py runs it). There are no GPUs, no NCCL, no EFA, no
+network between pods, no node groups, no quotas and no prices.
 
-The tests follow one another on the same two releases: they need the order of this file, and one process.
+The tests use the same two releases one by one, so they need the order of this file and a single process.
 """
 
 import json
@@ -36,11 +35,11 @@ ROOT = Path(__file__).parent.parent.parent
 STACKS = ("dev", "prod")
 PODS = {"dev": 1, "prod": 2}
 ZONES = {"dev": "us-west-2b", "prod": "us-west-2a"}
-"""The lab has two GPU nodes in each of these: prod takes both of one, and dev has the others to itself."""
+"""The lab has two GPU nodes in each zone. prod uses both of one, and dev has the others to itself."""
 
 
 def stack_values(stack: str) -> dict[str, Any]:
-    """Return the values that the program gives the chart, from the stack's own file; only the zone is the lab's."""
+    """Return the program's values for the chart, from the stack's own file. Only the zone is the lab's."""
     settings = load_stack_file(read_stack_file(ROOT, stack).for_offline_preview()).settings
     model = settings.models[NAME]
     plan = model.plan(region="us-east-1")
@@ -51,7 +50,7 @@ def stack_values(stack: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def installed(cluster: Cluster) -> dict[str, dict[str, Any]]:
-    """Both stacks, installed side by side; the values of each."""
+    """Both stacks, installed together, with the values of each."""
     values = {stack: stack_values(stack) for stack in STACKS}
     for stack in STACKS:
         cluster.make_namespace(namespace(stack), SECRETS)
@@ -131,7 +130,8 @@ def test_the_hook_job_is_placed_on_a_node_without_gpus(
 def test_the_hook_jobs_account_may_see_what_its_script_looks_at(
     cluster: Cluster, installed: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    """Run the script from here, as the Job's ServiceAccount, for one copy too many: a fake leader cannot be asked."""
+    """Run the script here, with the Job's ServiceAccount, for one copy too many, because a fake leader cannot
+    answer."""
     (config,) = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "--output=json"))["clusters"]
     token = cluster.kubectl("create", "token", f"{NAME}-ready", f"--namespace={namespace('dev')}")
     (tmp_path / "token").write_text(token)
@@ -205,7 +205,7 @@ def test_uninstalling_leaves_what_helm_keeps_and_the_secrets_that_are_not_the_ch
 
     def left() -> set[str]:
         found = cluster.get(listed, f"--namespace={namespace(stack)}")
-        # The last hook Job is Helm's to keep, with its pod, for whoever wants to read its logs.
+        # The last hook Job and its pod remain after Helm, so that their logs can be read.
         names = {f"{item['kind']}/{item['metadata']['name']}" for item in found if not owned_by(item, f"{NAME}-ready")}
         return names - by_kubernetes - {f"Job/{NAME}-ready"}
 

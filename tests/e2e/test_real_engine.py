@@ -1,4 +1,4 @@
-"""The whole program on the real engine and API server, with an emulated account: what docs/how-to/edits.md promises."""
+"""The whole program on the real engine and API server, with an emulated account (docs/how-to/edits.md)."""
 
 import copy
 import json
@@ -87,7 +87,7 @@ def lab() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def dev(lab: Any) -> Any:
-    """The dev stack, up after somebody pressed Ctrl-C in the middle of its first `pulumi up`."""
+    """The dev stack after an interrupted first `pulumi up` (Ctrl-C) and a second one."""
     stack = lab.stack("dev", settings("dev"))
     assert interrupted(stack, "up", "create", "vllm-eks-dev-control-plane-eksCluster")
     made = names_made(stack)
@@ -110,7 +110,7 @@ def resources(stack: Any) -> set[str]:
 
 
 def names_made(stack: Any) -> set[str]:
-    """Return the names of what providers made, without the stack's name; components are none of it."""
+    """Return the names of the providers' resources, without the stack's name and without components."""
     listed = stack.export()["deployment"]["resources"]
     return {one["urn"].split("::")[-1].removeprefix("vllm-eks-dev-") for one in listed if one["custom"]}
 
@@ -192,7 +192,7 @@ def up_with_token(lab: Any, name: str) -> Any:
 
 @pytest.fixture(scope="module")
 def prod(lab: Any, dev: Any) -> Any:
-    """The prod stack, up once dev is gone (names in the cluster are fixed), with a boundary for its roles."""
+    """The prod stack with a boundary, deployed after dev is gone, because names in the cluster are fixed."""
     assert make_boundary(lab) == BOUNDARY
     return up_with_token(lab, "prod")
 
@@ -231,7 +231,7 @@ def test_prod_stays_the_same(prod: Any) -> None:
 def test_leftovers_lists_the_rest_of_an_interrupted_destroy_and_nothing_after_a_complete_one(
     lab: Any, prod: Any
 ) -> None:
-    # Its status is 0: Pulumi takes an interrupted destroy for one that has ended.
+    # Its status is 0, because Pulumi treats an interrupted destroy as completed.
     interrupted(prod, "destroy", "delete", f"{MODEL}-release")
     found = leftovers(prod)
     assert found.returncode == 1

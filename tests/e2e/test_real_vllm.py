@@ -1,8 +1,8 @@
-"""One group of pods with a real vLLM of each version, through all that a group survives, in the order of this file.
+"""A group of pods with a real vLLM of each version, and everything that a group survives, in the order of this file.
 
-Skips, with a word, where no vLLM has been built (real_pods.py). The times follow from what docs/explanation/health.md
-promises. How fast the machine computes decides nothing: while the engine moves, the tests wait. A start takes 40 s of
-CPU time a pod, so the group is started once.
+Skips with a reason if no vLLM has been built (real_pods.py). The limits follow from docs/explanation/health.md. The
+machine's speed does not matter: while the engine makes progress, the tests wait. A start takes 40 s of CPU time per
+pod, so the group is started once.
 """
 
 import threading
@@ -40,7 +40,7 @@ def rendered(version: str) -> str:
 @pytest.fixture(scope="module")
 def group(rendered: str, version: str) -> Iterator[Any]:
     with pods.running_group(rendered, version=version, delay=3, env=QUICK) as (leader, worker):
-        # A group that loads counts as disrupted.
+        # A loading group counts as disrupted.
         until(120, lambda: "vllm" in worker.log())
         assert not well(worker)
         leader.wait_ready(START_SECONDS)
@@ -80,7 +80,7 @@ def test_a_hang_while_idle_is_detected_and_recovers(group: Any) -> None:
         threads, answers = asked(leader, 8, count=3)
         assert until(UNREADY_SECONDS + 60, lambda: not well(leader)) >= UNREADY_SECONDS - 1
         assert "stuck: " in leader.probe("readiness").stdout
-        # Nobody ends a hang but the liveness probe: the supervisors still hear each other.
+        # Only the liveness probe ends a hang, because the supervisors are still connected.
         assert leader.running
         assert worker.running
     answered(leader, threads)

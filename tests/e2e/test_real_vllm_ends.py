@@ -1,7 +1,7 @@
-"""How pods with a real vLLM end: broken while they serve or start, or given a bad setting.
+"""How pods with a real vLLM end: failures while serving or starting, and invalid settings.
 
-Each end is a start of its own (real_pods.py); exit code, termination message and the cause that the hook Job and the
-doctor find in it are what docs/explanation/health.md says.
+Each end is a separate start (real_pods.py). The exit code, the termination message and the cause that the hook Job and
+the doctor find in it are as in docs/explanation/health.md.
 """
 
 from typing import Any
@@ -83,7 +83,7 @@ def test_a_pod_that_starts_stops_within_seconds(rendered: str, version: str) -> 
         until(START_SECONDS, lambda: "world_size=2" in leader.log())
         worker.terminate()
         assert worker.wait(10 + LATE_SECONDS) == 143
-        # A lost member at the start, too, ends the other.
+        # A lost member also ends the other one during the start.
         assert ended(leader, 10)[::2] == (71, "ranks")
 
 
@@ -113,7 +113,7 @@ def test_a_server_whose_engine_the_kernel_kills_for_memory_says_so(rendered: str
 
 LORA = {"--enable-lora": "", "--max-loras": "1", "--max-lora-rank": "16", "--lora-modules": "sql=org/adapter"}
 PARSER = {"--enable-auto-tool-choice": "", "--tool-call-parser": "nonesuch"}
-# What is wrong -> exit code, cause, words of the termination message.
+# Problem -> exit code, cause, and a part of the termination message.
 BAD: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "unknown flag": ({"flags": {"--no-such-flag": "3"}}, 2, "unknown_flag", "arguments: --no-such-flag"),
     "no choice": ({"flags": {"--kv-cache-dtype": "fp9"}}, 2, "flag_value", "fp9"),

@@ -1,7 +1,7 @@
-"""One start of a group with a real vLLM of the version served by default, for every change: keys, a hang, an end.
+"""One start of a group with a real vLLM of the default version, for every change: keys, a hang, an end.
 
-The newest version that is built stands in where the default one is not. It takes some five minutes; test_real_vllm.py
-and test_real_vllm_ends.py have the rest (`make e2e-vllm`).
+Uses the newest available build if the default version is not built. It takes about five minutes. test_real_vllm.py and
+test_real_vllm_ends.py have the rest (`make e2e-vllm`).
 """
 
 import pytest

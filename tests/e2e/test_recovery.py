@@ -1,8 +1,8 @@
-"""What goes down comes back whole: a worker, the leader, a node; what has too little room waits, and breaks nothing.
+"""Recovery of a lost worker, leader or node. Replicas without room wait and do not affect others.
 
-On a real API server, scheduler and LeaderWorkerSet controller. The seconds that are printed are those of these three:
-kubelets, containers, probes and Jobs are not real here, so no image is pulled, nothing is drained, no weights are
-loaded, and no engine is found stuck (tests/unit/pods/test_engine_health.py runs the probe and the hooks themselves).
+On a real API server, scheduler and LeaderWorkerSet controller. The printed seconds are only theirs: kubelets,
+containers, probes and Jobs are not real here, so no image is pulled, nothing is drained, no weights are loaded, and no
+engine is detected as stuck (tests/unit/pods/test_engine_health.py runs the probe and the hooks themselves).
 """
 
 import json
@@ -39,7 +39,7 @@ def uids(found: list[dict[str, Any]]) -> set[str]:
 
 
 def whole_groups(cluster: Cluster, size: int = 2) -> dict[str, list[dict[str, Any]]]:
-    """Return the pods of each group all of whose pods run."""
+    """Return the pods of each complete group."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for pod in pods(cluster, STACK):
         if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]:
@@ -53,7 +53,7 @@ def zones_of(cluster: Cluster, found: list[dict[str, Any]]) -> set[str]:
 
 
 def wait_for_a_new_whole_group(cluster: Cluster, before: set[str], what: str) -> None:
-    """Wait until no pod of before is left and a group is whole, in one zone; print how long that took."""
+    """Wait until no old pod is left and a group is complete, in one zone. Print how long that took."""
 
     def is_new_and_whole() -> bool:
         groups = whole_groups(cluster)
@@ -89,7 +89,7 @@ def test_a_lost_node_restarts_the_whole_group_once_there_is_another(
 
 
 def bring_back(cluster: Cluster, node: dict[str, Any]) -> None:
-    """Make a node of the same name, as the node group would under another."""
+    """Create a node with the same name, as the node group would under another one."""
     kept = {key: node["metadata"][key] for key in ("name", "labels", "annotations") if key in node["metadata"]}
     taints = [taint for taint in node["spec"].get("taints", []) if taint["key"].startswith("nvidia.com")]
     spec = {**{key: value for key, value in node["spec"].items() if key != "taints"}, "taints": taints}
@@ -175,7 +175,7 @@ def test_uninstalling_leaves_nothing_and_hangs_on_no_finalizer(cluster: Cluster,
     def left() -> list[str]:
         kinds = "leaderworkersets,statefulsets,pods,services,persistentvolumeclaims,jobs,poddisruptionbudgets,roles"
         inside = cluster.get(kinds, f"--namespace={namespace(STACK)}")
-        # The hook Job is Helm's to keep until the next run; it goes with the namespace.
+        # The hook Job remains until the next run, and is deleted with the namespace.
         names = [f"{one['kind']}/{one['metadata']['name']}" for one in inside if "ready" not in one["metadata"]["name"]]
         volumes = cluster.get("persistentvolumes")
         return names + [one["metadata"]["name"] for one in volumes if namespace(STACK) in one["metadata"]["name"]]

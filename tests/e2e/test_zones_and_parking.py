@@ -1,7 +1,7 @@
-"""Two replicas of two nodes each over two zones, on a real scheduler: two GPU nodes a zone, and none to spare.
+"""Two replicas with two nodes each in two zones, on a real scheduler, with two GPU nodes per zone and no spare one.
 
-As in test_kube_lab.py, nothing inside a pod is real. It needs all four GPU nodes of the lab to itself, so it runs after
-that file has taken its own releases away.
+As in test_kube_lab.py, nothing inside a pod is real. It needs all four GPU nodes of the lab, so it runs after that file
+has removed its own releases.
 """
 
 from collections import defaultdict

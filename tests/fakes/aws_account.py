@@ -1,8 +1,8 @@
-"""An AWS account for the checks to ask: moto where it has the data, given answers where it has none.
+"""An AWS account for the checks: moto if it has the data, or else fixed answers.
 
-The checks ask boto3. Each call is seen here before it goes to moto 5.2, which knows offerings, zones, subnets, routes,
-instance types, security groups, instances and clusters. Quotas, capacity reservations, add-ons, Kubernetes versions and
-the health of node groups it does not know: their answers are given, and held against botocore's model of the service.
+The checks use boto3. Each call passes here before it goes to moto 5.2, which has offerings, zones, subnets, routes,
+instance types, security groups, instances and clusters. It lacks quotas, capacity reservations, add-ons, Kubernetes
+versions and the health of node groups. Their answers are fixed, and checked against botocore's model of the service.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,30 +33,30 @@ Answer = Callable[["Account", Mapping[str, Any]], dict[str, Any]]
 
 @dataclass
 class Account:
-    """What the account answers."""
+    """The account's answers."""
 
     quotas: Mapping[str, float] = field(default_factory=dict)
-    """By code; those that are not here were never changed."""
+    """By code. Missing ones were never changed."""
     default_quotas: Mapping[str, float] = field(default_factory=dict)
     reservations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Kubernetes version -> status and end of standard support."""
     instances: Sequence[Mapping[str, Any]] = ()
     addons: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Of every cluster."""
+    """For every cluster."""
     answers: Mapping[str, Mapping[str, Any] | Callable[[Mapping[str, Any]], Any] | str] = field(default_factory=dict)
-    """Operation -> what AWS answers (of the request, if it is a function), or the code of an error."""
+    """Operation -> AWS's answer (or a function of the request), or the code of an error."""
     denied: frozenset[str] = frozenset()
-    """Operations that the caller may not call, such as DescribeSubnets; `*` is all."""
+    """Denied operations, such as DescribeSubnets. `*` denies all."""
     broken: Exception | None = None
-    """What comes of every call, when AWS is not well."""
+    """The error of every call, when AWS is not available."""
     asked: list[str] = field(default_factory=list)
     region: str = REGION
     caller: str = CALLER
 
     @property
     def site(self) -> Site:
-        """Where the checks ask; each time anew, with nothing remembered."""
+        """The account that the checks query, created again each time without a cache."""
         api = CachedAccount(self.client, self.caller)
         return Site(api=api, region=self.region, stack=STACK)
 
@@ -86,7 +86,7 @@ class Account:
         return answer
 
     def answer(self, call: MockCallArgs) -> dict[str, Any]:
-        """Answer the one question the program asks through Pulumi: who deploys."""
+        """Answer the only call that the program makes through Pulumi: the deployer's identity."""
         assert call.token == "aws:index/getCallerIdentity:getCallerIdentity"
         if "getCallerIdentity" in self.denied:
             raise CallFailedError("no valid credential sources for S3 Backend found")
@@ -99,13 +99,13 @@ def refused(code: str, operation: str, text: str = "Text of AWS.") -> ClientErro
 
 @cache
 def client_of(service: str, region: str) -> Any:
-    """One client for all: each new one reads the service's model again."""
+    """One client for all tests, because each new one reads the service's model again."""
     return boto3.client(service, region_name=region)
 
 
 @cache
 def watched_client(service: str, region: str) -> Any:
-    """The client of the account of the test that runs, apart from those that make what is there."""
+    """The client of the running test's account, separate from those that create resources."""
     return boto3.client(service, region_name=region)
 
 
@@ -122,7 +122,7 @@ def default_quota(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def versions(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
-    # AWS answers with those asked for, and with none it does not have.
+    # AWS returns only the requested and existing ones.
     found = [
         {"clusterVersion": version, "versionStatus": status}
         | ({"endOfStandardSupportDate": datetime.fromisoformat(ends)} if ends else {})
@@ -142,7 +142,7 @@ def reservations(account: Account, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def instance(type_: str = "g5.48xlarge", *, tags: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
-    """One running instance; of this stack, unless it is given other tags."""
+    """A running instance of this stack, unless it has other tags."""
     tags = {STACK_TAG: STACK} if tags is None else tags
     return {
         "InstanceType": type_,

@@ -1,6 +1,6 @@
-"""AWS as the catalogue's tests meet it: EC2 from moto, cut down to a few types, prices from botocore's Stubber.
+"""AWS for the catalogue's tests: EC2 from moto, limited to a few types, and prices from botocore's Stubber.
 
-boto3 and moto are loaded inside the functions: together they take seconds, and only these tests need them.
+boto3 and moto are imported inside the functions, because together they take seconds and only these tests need them.
 """
 
 import json
@@ -21,7 +21,7 @@ TODAY = "2026-11-24"
 
 @contextmanager
 def few_types() -> Iterator[None]:
-    """Cut moto's copy of EC2's answers down to LISTED in us-west-2: the whole takes seconds to send."""
+    """Limit moto's EC2 answers to LISTED in us-west-2, because all of them take seconds to send."""
     from moto.ec2.models import instance_types
 
     offerings = instance_types.INSTANCE_TYPE_OFFERINGS
@@ -35,7 +35,7 @@ def few_types() -> Iterator[None]:
 
 
 def from_another_maker(one: Any) -> Any:
-    """A type whose GPU is not NVIDIA's; moto has none."""
+    """A type whose GPU is not from NVIDIA, which moto lacks."""
     other = type(one)(one.name)
     (gpu,) = one["GpuInfo"]["Gpus"]
     other.update(InstanceType="g4ad.xlarge", GpuInfo={"Gpus": [{**gpu, "Manufacturer": "AMD"}]})
@@ -49,7 +49,7 @@ def product(type_: str, usd: float, unit: str = "Hrs") -> str:
 
 
 def products() -> list[str]:
-    """The price list; its last rows do not count: capacity paid for elsewhere, no fee by the hour, a lower price."""
+    """The price list. Its last rows do not count: capacity that is paid elsewhere, no hourly price, a lower price."""
     priced = [product(type_, usd) for type_, usd in PRICES.items()]
     return [*priced, product("p5e.48xlarge", 0), product("g6f.large", 9, "Quantity"), product("g5.xlarge", 0.5)]
 
@@ -60,9 +60,10 @@ def clients(
     price_region: str = "us-east-1",
     failing: dict[str, tuple[str, str]] | None = None,
 ) -> Callable[[str, str], Any]:
-    """A maker of clients: EC2 from moto, prices from a Stubber, and the operations in `failing` fail.
+    """A function that creates clients: EC2 from moto, prices from a Stubber, and errors for the operations in
+    `failing`.
 
-    Moto has no price list, so a Stubber answers get_products; it also checks what was asked.
+    Moto has no price list, so a Stubber answers get_products. It also checks the requests.
     """
     from botocore.stub import Stubber
 

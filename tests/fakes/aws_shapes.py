@@ -1,6 +1,6 @@
-"""What a double may answer in AWS's place: only what botocore's own model of the service knows.
+"""Checks the answers of fakes against botocore's model of the service.
 
-A misspelt key, a value of another kind or a status that AWS never says makes the test fail at the double.
+A misspelled key, a value of another type or an unknown status makes the test fail at the fake.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 
 
 def must_fit(value: Mapping[str, Any], shape: Shape | None, what: str) -> None:
-    """Fail where a value is none of a shape: an answer's, or a request's."""
+    """Fail if a value does not match a shape of the model, for a response or a request."""
     if shape is None:
         assert not value, f"{what} answers nothing"
         return
@@ -22,7 +22,7 @@ def must_fit(value: Mapping[str, Any], shape: Shape | None, what: str) -> None:
 
 
 def _beyond_enums(value: Any, shape: Any, where: str) -> list[str]:
-    """Return the texts that an enumeration of the model does not hold, which botocore itself lets pass."""
+    """Return the texts that are not in an enumeration of the model, which botocore itself does not check."""
     parts: list[tuple[Any, Any, str]] = []
     if shape.type_name == "structure":
         parts = [(value[key], member, f"{where}.{key}") for key, member in shape.members.items() if key in value]

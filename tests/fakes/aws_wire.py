@@ -1,7 +1,7 @@
-"""The wire between boto3 and AWS, as the tests of `leftovers` hold it: every call is seen, some are answered here.
+"""Intercepts the calls of boto3 in the tests of `leftovers`: all are recorded, and some are answered here.
 
-It hangs on botocore's own event `before-call`: what a handler returns there stands for AWS's answer. So a permission
-can be taken away, and answered what moto cannot: placement groups, and answers of more than one page.
+It uses botocore's event `before-call`: a handler's result replaces AWS's response. So a permission can be removed, and
+there are answers that moto lacks: placement groups, and responses with several pages.
 """
 
 import re
@@ -17,18 +17,18 @@ Answer = dict[str, Any]
 
 @dataclass
 class Wire:
-    """What went over the wire, as service.Operation, and what is answered in AWS's place."""
+    """The calls, as service.Operation, and the answers that replace AWS's."""
 
     calls: list[str] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
-    """Of the requests, call by call."""
+    """The requests, call by call."""
     pages: dict[str, Sequence[Answer]] = field(default_factory=dict)
-    """By operation: one answer after the other; the last again and again."""
+    """By operation: the answers in order. The last one is repeated."""
     refused: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """By operation: what the request must hold, and the code it is refused with."""
+    """By operation: what the request must contain, and the code that denies it."""
 
     def before_call(self, event_name: str, params: dict[str, Any], model: Any, **_: Any) -> Any:
-        """Record a call, and answer it or let it go on to moto."""
+        """Record a call, and answer it or pass it to moto."""
         call = event_name.removeprefix("before-call.")
         self.calls.append(call)
         self.bodies.append(str(params.get("body", "")))
@@ -54,9 +54,9 @@ def _text(params: dict[str, Any]) -> str:
 
 
 class WiredSession:
-    """A boto3 session whose clients have a wire between them and AWS while one is held there.
+    """A boto3 session whose clients' calls can be intercepted.
 
-    Each service of a region has one client for all tests: to make one takes as long as ten questions.
+    Each service of a region has one client for all tests, because creating one takes as long as ten calls.
     """
 
     def __init__(self, session: Any) -> None:
@@ -65,7 +65,7 @@ class WiredSession:
         self._wire: Wire | None = None
 
     def client(self, service: str, region_name: str, **others: Any) -> Any:
-        """Return a client, made as the first that asked for its service and region wanted it."""
+        """Return a client, created with the options of the first request for its service and region."""
         if (service, region_name) not in self._clients:
             client = self._session.client(service, region_name=region_name, **others)
             client.meta.events.register("before-call", self._before_call)
@@ -74,7 +74,7 @@ class WiredSession:
 
     @contextmanager
     def held(self, wire: Wire) -> Iterator[None]:
-        """Put a wire between the clients and AWS."""
+        """Intercept the calls of the clients."""
         self._wire = wire
         try:
             yield
@@ -89,9 +89,9 @@ class WiredSession:
 
 
 def written(text: str) -> str:
-    """Return a text with every id that moto makes up replaced by one of the same length, numbered as they come.
+    """Return a text with moto's random IDs replaced by numbered ones of the same length.
 
-    Blanks at the ends of lines, which fill up tables, go.
+    Trailing spaces, which pad tables, are removed.
     """
     text = re.sub(r" +$", "", text, flags=re.MULTILINE)
     for pattern in (

@@ -1,4 +1,4 @@
-"""A script as a process of its own, forked from one that has loaded boto3: that saves half a second each time."""
+"""Runs a script as its own process, forked from one that has imported boto3, which saves half a second each time."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import IO
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-# With pytest's own start, which each process would otherwise load anew.
+# Without this, each process would load pytest's own modules again.
 _CONTEXT.set_forkserver_preload(["__main__", "tests.fakes.warm_boto3"])
 
 
 @dataclass
 class Running:
-    """A process, and what it writes to both of its outputs."""
+    """A process and its output."""
 
     process: BaseProcess
     said: IO[str]
@@ -31,7 +31,7 @@ class Running:
 
 @contextmanager
 def started(script: Path, arguments: Sequence[str], env: Mapping[str, str], *, no_disk: bool) -> Iterator[Running]:
-    """Start a script; it is killed when the block ends."""
+    """Start a script, and kill it at the end of the block."""
     _warm_up()
     reader, writer = os.pipe()
     output = Connection(writer, readable=False)
@@ -48,7 +48,7 @@ def started(script: Path, arguments: Sequence[str], env: Mapping[str, str], *, n
 
 
 def _warm_up() -> None:
-    """Start the process to fork from, once. It looks for modules here, and nowhere else that pytest looks."""
+    """Start the process to fork from, once. Its module path is this folder and none of pytest's."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
     try:

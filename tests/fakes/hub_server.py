@@ -1,4 +1,4 @@
-"""A Hugging Face Hub on 127.0.0.1: as much of its protocol as huggingface_hub asks for, and its faults."""
+"""A Hugging Face Hub on 127.0.0.1 with the part of its protocol that huggingface_hub needs, and its errors."""
 
 import json
 import re
@@ -12,18 +12,18 @@ from typing import Any
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_plantedTokenThatMustNotBePrinted"
 WEIGHT_PADDING = 200_000
-"""Bytes of weights after each header: asking for one of them would show."""
+"""Bytes of weights after each header, to detect requests for them."""
 
 
 def safetensors(header: Mapping[str, object]) -> bytes:
-    """Return a file with this header and weights that nobody should fetch."""
+    """Return a file with this header, and with weights that must not be downloaded."""
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + b"w" * WEIGHT_PADDING
 
 
 @dataclass
 class Hub:
-    """What the server holds, how it misbehaves, and what it was asked."""
+    """The server's content, its errors, and the requests it got."""
 
     files: dict[str, bytes]
     model_id: str = "org/model"
@@ -36,12 +36,12 @@ class Hub:
     ignores_ranges: bool = False
     lists_files: bool = True
     cuts_off: frozenset[str] = frozenset()
-    """Files whose answer breaks off in the middle."""
+    """Files whose response stops in the middle."""
     cut_times: int = 10**9
-    """How many answers break off before they come whole."""
+    """The number of incomplete responses before a complete one."""
     silent: frozenset[str] = frozenset()
     drips: frozenset[str] = frozenset()
-    """Files that come a byte at a time."""
+    """Files that are sent byte by byte."""
     status: dict[str, int] = field(default_factory=dict)
     """Files, or `api`, that answer with this status."""
     asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Hub:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16  # one packet an answer: two would wait 40 ms for each other
+    wbufsize = 1 << 16  # one packet per response, because two would wait 40 ms for each other
     hub: Hub
 
     def log_message(self, format: str, *args: object) -> None:
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
-    """Run the server for a while; `hub.url` is its endpoint."""
+    """Run the server in a block. `hub.url` is its endpoint."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     server.daemon_threads = True
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -207,7 +207,7 @@ def layer(index: int) -> dict[str, Any]:
 
 
 def repository(**changes: Any) -> Hub:
-    """Return a small Llama in two files, with copies under other names; `changes` are Hub's fields."""
+    """Return a small Llama in two files, with copies under other names. `changes` are fields of Hub."""
     first = {"__metadata__": {"format": "pt"}, "model.embed_tokens.weight": bf16(256, 64), **layer(0), **layer(1)}
     second = {**layer(2), "model.norm.weight": bf16(64), "lm_head.weight": bf16(256, 64)}
     total = 2 * (2 * 256 * 64 + 64 + 3 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 128 * 64 + 2 * 64))

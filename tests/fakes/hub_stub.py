@@ -1,4 +1,4 @@
-"""A Hugging Face Hub and the storage it sends to, on two loopback ports, for the copy Job's script."""
+"""A Hugging Face Hub and its storage, on two loopback ports, for the copy Job's script."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from typing import Any
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_plantedTokenOfTheHub"
 LARGE = (".safetensors", ".bin")
-"""Kept in the storage; the others come from the Hub itself, after it sent on to another path of its own."""
+"""Files in the storage. The others come from the Hub itself, after a redirect to another path."""
 
 
 @dataclass
 class HubStub:
-    """What it holds, how it misbehaves, and what it was asked."""
+    """The content, the errors, and the requests it got."""
 
     files: dict[str, bytes]
     needs_token: bool = False
     api_status: list[int] = field(default_factory=list)
-    """Statuses that the next questions for the list get, one each."""
+    """The statuses of the next requests for the list, one each."""
     api_says: list[bytes] = field(default_factory=list)
-    """What the next questions for the list get instead of it, cut by a byte."""
+    """Answers to the next requests for the list instead of it, without their last byte."""
     retry_after: str = "0"
     status: dict[str, list[int]] = field(default_factory=dict)
-    """File -> statuses that the next questions for it get, from whoever has it."""
+    """File -> the statuses of the next requests for it, from the Hub or the storage."""
     cut_after: dict[str, list[int]] = field(default_factory=dict)
-    """File -> bytes after which its next answers break off, one each."""
+    """File -> the bytes after which its next responses stop, one each."""
     corrupt: dict[str, int] = field(default_factory=dict)
-    """File -> how many answers have a wrong byte in them."""
+    """File -> the number of responses with a wrong byte."""
     slow_from: dict[str, int] = field(default_factory=dict)
-    """File -> byte from which it comes at a snail's pace."""
+    """File -> the byte from which it is sent very slowly."""
     listed_sizes: dict[str, int] = field(default_factory=dict)
-    """File -> size that the list gives instead of the right one."""
+    """File -> a wrong size in the list."""
     stop_at: str = ""
-    """A file that is never sent to its end: the connection stays open."""
+    """A file that is never sent completely: the connection stays open."""
     ranges: str = "right"
-    """`right`; `ignored`; or `wrong`, once: another part than was asked for."""
+    """`right`; `ignored`; or `wrong`, once: a different part than requested."""
     url: str = ""
     storage_url: str = ""
     fetched: list[tuple[str, str | None]] = field(default_factory=list)
-    """File and Range of every answer with bytes of a file."""
+    """File and Range of every response with data of a file."""
     hub_tokens: list[str | None] = field(default_factory=list)
     storage_tokens: list[str | None] = field(default_factory=list)
     slow_to_the_end: list[str] = field(default_factory=list)
-    """Files that came at a snail's pace to their last byte."""
+    """Files that were sent slowly to the last byte."""
     released: threading.Event = field(default_factory=threading.Event)
 
     def listing(self) -> list[dict[str, Any]]:
-        """Return the files as the Hub's API lists them: large ones with their sha256, small ones with git's hash."""
+        """Return the files in the format of the Hub's API: large ones with their sha256, small ones with git's hash."""
         return [
             {"rfilename": name, "size": self.listed_sizes.get(name, len(data)), "blobId": "0" * 40}
             | (
@@ -73,15 +73,15 @@ def git_hash(data: bytes) -> str:
 class _Handler(BaseHTTPRequestHandler):
     stub: HubStub
     is_storage = False
-    wbufsize = 1 << 16  # one packet an answer: two would wait 40 ms for each other
+    wbufsize = 1 << 16  # one packet per response, because two would wait 40 ms for each other
 
     def handle(self) -> None:
-        """Answer; who asked may be gone by then."""
+        """Answer, even if the client is gone."""
         with suppress(ConnectionError):
             super().handle()
 
     def finish(self) -> None:
-        """End; who asked may be gone by then."""
+        """Close, even if the client is gone."""
         with suppress(ConnectionError):
             super().finish()
 
@@ -161,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             stub.slow_to_the_end.append(name)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Keep tests quiet."""
 
 
 @contextmanager

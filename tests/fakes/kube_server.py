@@ -1,4 +1,4 @@
-"""A stub of the Kubernetes API for the doctor, with a proxy to a double of vLLM's server as the real one has."""
+"""A stub of the Kubernetes API for the doctor, with a proxy to a fake vLLM server."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ NAMESPACE = "/api/v1/namespaces/vllm-scout"
 
 @dataclass
 class Kubernetes:
-    """What the API server has of the model `scout`."""
+    """The API server's objects of the model `scout`."""
 
     replicas: int = 1
     size: int = 1
@@ -29,13 +29,13 @@ class Kubernetes:
     releases: list[dict[str, Any]] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     status: int = 200
-    """What every question is answered with, where it is another."""
+    """The answer to every request, if set."""
     engine_port: int = 0
     methods: set[str] = field(default_factory=set)
     port: int = 0
 
     def found(self, path: str, query: str) -> Any:
-        """Return the object at a path, None for none."""
+        """Return the object at a path, or None."""
         if path == "/apis/leaderworkerset.x-k8s.io/v1/namespaces/vllm-scout/leaderworkersets/scout":
             spec = {"replicas": self.replicas, "leaderWorkerTemplate": {"size": self.size}}
             return {"metadata": {"name": "scout"}, "spec": spec} if self.has_group else None
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Keep tests quiet."""
 
 
 @contextmanager

@@ -20,7 +20,7 @@ ANSWER = (200, {"choices": [{"text": "!"}]})
 
 @dataclass
 class World:
-    """What the stub servers say, and what they were asked."""
+    """The stub servers' answers, and the requests they got."""
 
     lws: dict[str, Any] = field(default_factory=dict)
     pods: list[dict[str, Any]] = field(default_factory=list)
@@ -36,7 +36,7 @@ class World:
 
 
 class Stub(BaseHTTPRequestHandler):
-    """The Kubernetes API to a GET, vLLM to a POST."""
+    """The Kubernetes API for GET, and vLLM for POST."""
 
     world: World
 
@@ -76,11 +76,11 @@ class Stub(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Keep tests quiet."""
 
 
 class Direct:
-    """The stub Kubernetes API without HTTP between: what most tests ask a hundred times."""
+    """The stub Kubernetes API without HTTP, for tests with hundreds of calls."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -102,7 +102,7 @@ class Direct:
 
 @dataclass
 class FakeClock:
-    """Time that passes when somebody sleeps."""
+    """A clock that only moves when sleeping."""
 
     now: float = 0.0
 
@@ -115,7 +115,7 @@ class FakeClock:
 
 @contextmanager
 def stub_world(files: Path) -> Iterator[World]:
-    """One server on all loopback addresses, so that pods differ by their IP and share a port, as in a cluster."""
+    """One server on all loopback addresses, so that pods have different IPs and the same port, as in a cluster."""
     made = World(files=files)
     (files / "token").write_text("service-account\n")
     (files / "apiKey").write_text("the-key\n")
@@ -179,9 +179,9 @@ def run(
     options: Sequence[str] = (),
     direct: bool = False,
 ) -> tuple[int, list[str]]:
-    """Run the script; return its exit status and its lines without the elapsed time.
+    """Run the script. Return its exit status and its lines without the elapsed time.
 
-    `alone` runs it as the process that it is in the cluster.
+    `alone` runs it as its own process, as in the cluster.
     """
     arguments = [
         *("--namespace=ns", "--name=scout", "--revision=new", "--model=scout", f"--replicas={replicas}"),
@@ -204,7 +204,7 @@ def run(
         assert done.stderr == ""
         code, said = done.returncode, done.stdout
     else:
-        # In this process: loading Python for each of many runs takes longer than all of them.
+        # In this process, because starting Python many times takes longer than all runs.
         with redirect_stdout(io.StringIO()) as out:
             kubernetes = Direct(world) if direct else None
             code = wait_ready.main(arguments, FakeClock(), kubernetes)

@@ -1,4 +1,4 @@
-"""moto's S3 behind HTTP on 127.0.0.1, with what it was asked and what it refuses."""
+"""moto's S3 over HTTP on 127.0.0.1, with its requests and denials."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENVIRONMENT = {
 
 @dataclass
 class S3Stub:
-    """Where it is, and how it misbehaves."""
+    """Its address and its errors."""
 
     url: str
     client: Any
@@ -32,18 +32,18 @@ class S3Stub:
 
     @property
     def env(self) -> dict[str, str]:
-        """What a process needs to find it."""
+        """The environment variables for a process that uses it."""
         return {**ENVIRONMENT, "AWS_ENDPOINT_URL": self.url}
 
     def new_bucket(self, name: str) -> str:
-        """Make a bucket and forget what was before."""
+        """Create a bucket and forget earlier requests."""
         self.refuses = lambda method, path: False
         self.client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
         self.asked.clear()
         return name
 
     def objects(self, bucket: str, prefix: str) -> dict[str, bytes]:
-        """Return all objects below a prefix, by the rest of their names."""
+        """Return all objects below a prefix, by their relative names."""
         found = self.client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/").get("Contents", [])
         keys = [entry["Key"] for entry in found]
         return {
@@ -52,20 +52,20 @@ class S3Stub:
         }
 
     def unfinished(self, bucket: str) -> list[Any]:
-        """Return the multipart uploads that nobody ended."""
+        """Return the unfinished multipart uploads."""
         return self.client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
 
 
 @contextmanager
 def moto_s3() -> Iterator[S3Stub]:
     """Serve S3 until the block ends."""
-    # Loaded only where it is needed: it takes a second.
+    # Imported only when needed, because it takes a second.
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
     class Quiet(MotoRequestHandler):
         def log(self, type: str, message: str, *args: Any) -> None:
-            """Say nothing."""
+            """Keep tests quiet."""
 
     moto = DomainDispatcherApplication(create_backend_app)
 

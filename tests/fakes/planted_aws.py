@@ -1,6 +1,6 @@
-"""An account of moto's in which the stack vllm-eks-dev left something of every kind, among strangers' things.
+"""A moto account with leftovers of the stack vllm-eks-dev of every kind, and resources of others.
 
-What is planted is told by the region: each test that needs another account takes another region.
+The region decides what is created: each test that needs another account uses another region.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 
 OURS = "vllm-eks-dev"
 NEIGHBOUR = "vllm-eks-dev2"
-"""Another stack, whose name begins as ours does."""
+"""Another stack, whose name begins with the same letters."""
 
 MARK = {"vllm-eks/stack": OURS}
 NODE = "i-0123456789abcdef0"
@@ -41,13 +41,13 @@ STRANGE_TAGS: dict[str, dict[str, str]] = {
 
 @dataclass
 class Gardener:
-    """Plants things in one region, with tags in the spelling of each service."""
+    """Creates resources in one region, with tags in the format of each service."""
 
     client: Callable[[str], Any]
     vpc: str = ""
     subnet: str = ""
     placement_groups: list[dict[str, Any]] = field(default_factory=list)
-    """Moto has none: what describe_placement_groups is to answer."""
+    """Moto has none, so this is the answer of describe_placement_groups."""
 
     def network(self, tags: dict[str, str]) -> None:
         ec2 = self.client("ec2")

@@ -1,10 +1,10 @@
-"""What the stack vllm-eks-dev left in an account of moto's, and what strangers have there."""
+"""Leftovers of the stack vllm-eks-dev in a moto account, and resources of others."""
 
 from tests.fakes.planted_aws import MARK, NEIGHBOUR, NODE, OURS, STRANGE_TAGS, Gardener, owned
 
 
 def plant_ours(garden: Gardener) -> None:
-    """Something of every kind but the cluster, after a destroy that failed half way."""
+    """Resources of every kind except the cluster, after a destroy that failed."""
     garden.network(MARK)
     garden.interface({"cluster.k8s.amazonaws.com/name": OURS, "node.k8s.amazonaws.com/instance_id": NODE})
     garden.interface({}, f"aws-K8S-{NODE}")
@@ -31,7 +31,7 @@ def plant_ours(garden: Gardener) -> None:
 
 
 def plant_strangers(garden: Gardener) -> set[str]:
-    """Things of others of every kind with every tag that must not count, in the VPC that `garden` is in."""
+    """Resources of others of every kind, with all tags that must not count, in the VPC of `garden`."""
     strange: set[str] = set()
     for number, tags in enumerate(STRANGE_TAGS.values()):
         strange |= {
@@ -68,6 +68,6 @@ def _strange_names(garden: Gardener) -> set[str]:
 
 
 def plant_strange_network(garden: Gardener) -> set[str]:
-    """A VPC of somebody else that our cluster was let into, and the neighbour's interfaces in it."""
+    """An existing VPC with the stack's cluster, and the interfaces of another stack in it."""
     garden.network(owned(OURS, "shared"))
     return {garden.vpc, garden.subnet, garden.interface({}, f"aws-K8S-{NODE}")}

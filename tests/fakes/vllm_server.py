@@ -1,6 +1,6 @@
-"""A test double of vLLM's HTTP server: /health, /metrics, /load, completions; as fast, slow, stuck or dead as wanted.
+"""A fake of vLLM's HTTP server: /health, /metrics, /load and completions. It can be fast, slow, stuck or dead.
 
-What /metrics says is a real server's text (tests/data/metrics, by version) with other numbers in it.
+/metrics is a real server's text (tests/data/metrics, by version) with other numbers.
 """
 
 import json
@@ -17,32 +17,32 @@ from typing import Any
 
 @dataclass
 class Double:
-    """How the server behaves; a test may change it while it runs."""
+    """The server's behaviour, which a test may change while it runs."""
 
     health: int = 200
-    """HTTP status of /health; 503 is what vLLM says once its engine core is gone."""
+    """HTTP status of /health. vLLM answers 503 when its engine core is dead."""
     version: str = "0.32.0"
     running: int = 0
-    """Requests of which the engine has told; one that hangs while idle tells of none."""
+    """Requests in the engine's metrics. An engine that hangs while idle reports none."""
     waiting: int = 0
     in_flight: int | None = None
-    """What /load says where it is not the sum of the two."""
+    """The answer of /load, if it is not the sum of the two."""
     stats: bool = True
-    """False: as with --disable-log-stats, /metrics has no line of vLLM's own."""
+    """False: /metrics has none of vLLM's lines, as with --disable-log-stats."""
     answers_tokens: bool = True
-    """False: a completion never comes."""
+    """False: a completion never ends."""
     tokens: int = 1000
-    """Generated so far."""
+    """Generated tokens so far."""
     tokens_per_look: int = 0
-    """How many more there are at each look at the metrics: 0 with requests running is a stuck engine."""
+    """New tokens at each read of the metrics. 0 with running requests means a stuck engine."""
     cache_use: float = 0.25
     cache_use_per_look: float = 0.0
-    """A long prompt being read: the cache fills, no token comes."""
+    """A long prompt in progress: the cache fills, but there are no tokens."""
     delay_seconds: float = 0.0
-    """How late each answer is."""
+    """The delay of each answer."""
     answer: tuple[int, Any] = (200, {"choices": [{"text": "!"}]})
     keys: tuple[str, ...] = ()
-    """API keys that are accepted; none: everybody is."""
+    """Valid API keys. Empty accepts all requests."""
     port: int = 0
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     """Method, path and Authorization of each request."""
@@ -52,7 +52,7 @@ class Double:
         return f"http://127.0.0.1:{self.port}"
 
     def metrics(self) -> str:
-        """What /metrics says; each call is one look."""
+        """The answer of /metrics. Each call is one read."""
         self.tokens += self.tokens_per_look
         self.cache_use += self.cache_use_per_look
         values = {
@@ -60,7 +60,7 @@ class Double:
             "vllm:num_requests_waiting": self.waiting,
             "vllm:kv_cache_usage_perc": self.cache_use,
             "vllm:generation_tokens_total": self.tokens,
-            "process_cpu_seconds_total": time.monotonic(),  # moves at every scrape, with or without an engine
+            "process_cpu_seconds_total": time.monotonic(),  # changes at every read, with or without an engine
         }
         lines = []
         for line in real_metrics(self.version).splitlines():
@@ -72,13 +72,13 @@ class Double:
 
     @property
     def load(self) -> int:
-        """What /load says."""
+        """The answer of /load."""
         return self.running + self.waiting if self.in_flight is None else self.in_flight
 
 
 @cache
 def real_metrics(version: str) -> str:
-    """Return what a real server of that version said."""
+    """Return the metrics of a real server of that version."""
     return (Path(__file__).parents[1] / "data" / "metrics" / f"{version}.txt").read_text()
 
 
@@ -123,10 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
         except OSError:
-            pass  # whoever asked has given up
+            pass  # the client has given up
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Keep tests quiet."""
 
 
 @contextmanager

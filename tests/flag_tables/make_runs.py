@@ -1,6 +1,6 @@
-"""Print what the live parser of one vLLM version takes: every flag with sample values, and some lists of arguments.
+"""Prints which arguments the live parser of a vLLM version accepts: every flag with sample values, and some lists.
 
-Runs like tests/flag_tables/make_table.py, beside it:
+Runs like tests/flag_tables/make_table.py:
 
     PYTHONPATH=unpacked-wheel python tests/flag_tables/make_runs.py 0.27.0 > tests/data/vllm_flag_runs/0.27.0.json
 """
@@ -16,9 +16,9 @@ from typing import NoReturn
 from tests.flag_tables.make_table import parser_module
 
 SAMPLES = ("", "x", "12", "-1", "1.5", "32k", "32K", "1.5K", "auto", "None", "{}", '{"zzz": 1}', "[1]", "true", "x y")
-"""One value for each flag; the first stands for none."""
+"""One value for each flag. The first means no value."""
 PASSED_OVER = ("--config", "--help", "-h")
-"""They open a file, or end the program."""
+"""Flags that open a file or end the program."""
 
 LISTS = (
     ["--seed", "7", "--trust_remote_code", "--stream-interval=4", "-O3"],
@@ -72,11 +72,11 @@ LISTS = (
 
 
 def main() -> None:
-    """Print the outcomes as JSON: 1 where the parser takes the arguments."""
+    """Print the results as JSON: 1 if the parser accepts the arguments."""
     version = sys.argv[1]
     empty = importlib.import_module("vllm.utils.argparse_utils").FlexibleArgumentParser()
     parser = parser_module().make_arg_parser(empty)
-    parser.error = refuse  # the parser's own writes its whole usage first, which takes long
+    parser.error = refuse  # the parser's own handler first prints its whole usage, which takes long
     flags = [name for name in parser._option_string_actions if name not in PASSED_OVER]
     document = {
         "vllm": version,
@@ -92,22 +92,22 @@ def main() -> None:
 
 
 def refuse(message: str) -> NoReturn:
-    """End one try."""
+    """End one attempt."""
     raise ValueError(message)
 
 
 def trials(flag: str) -> list[list[str]]:
-    """Return the lists of arguments that a flag is tried with."""
+    """Return the lists of arguments to try for a flag."""
     alone = [[flag, sample] if sample else [flag] for sample in SAMPLES]
     return [*alone, [f"{flag}.a", "1"], [f"{flag}=x"], [flag[:-1]], [flag[:-1], "12"]]
 
 
 def takes(parser: argparse.ArgumentParser, args: list[str]) -> bool:
-    """Say whether the parser takes the arguments, after a model's name."""
+    """Return whether the parser accepts the arguments, after a model's name."""
     with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         try:
             parser.parse_args(["org/model", *args])
-        except (SystemExit, Exception):  # whatever it raises, vLLM does not start
+        except (SystemExit, Exception):  # vLLM does not start after any error
             return False
     return True
 

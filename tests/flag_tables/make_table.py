@@ -1,9 +1,9 @@
-"""Print the table of one vLLM version's flags, read off the live parser of `vllm serve`.
+"""Prints the table of one vLLM version's flags, from the live parser of `vllm serve`.
 
-    PYTHONPATH=unpacked-wheel python tests/flag_tables/make_table.py 0.27.0 "how it was got" > 0.27.0.json
+    PYTHONPATH=unpacked-wheel python tests/flag_tables/make_table.py 0.27.0 "source" > 0.27.0.json
 
-Runs with a Python that has vLLM's requirements, not this project's. An unpacked wheel first on the path gives another
-version than the one installed. What a value may look like is tried out on the parser's own conversion functions.
+Runs with a Python that has vLLM's requirements, not this project's. An unpacked wheel first on the path replaces the
+installed version. The allowed values are determined with the parser's own conversion functions.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main() -> None:
     empty = importlib.import_module("vllm.utils.argparse_utils").FlexibleArgumentParser()
     parser = parser_module().make_arg_parser(empty)
     spellings: dict[int, list[str]] = {}
-    for spelling, action in parser._option_string_actions.items():  # action.option_strings leaves out hidden ones
+    for spelling, action in parser._option_string_actions.items():  # action.option_strings excludes hidden flags
         spellings.setdefault(id(action), []).append(spelling)
     rows = [row_of(action, spellings[id(action)]) for action in parser._actions if id(action) in spellings]
     table = {
@@ -49,7 +49,7 @@ def on_one_line_each(table: dict[str, Any]) -> str:
 
 
 def parser_module() -> Any:
-    """Return the module that makes the parser, wherever this version has it."""
+    """Return the module that creates the parser, wherever it is in this version."""
     for name in PARSER_MODULES:
         try:
             return importlib.import_module(f"vllm.entrypoints.{name}.cli_args")
@@ -59,7 +59,7 @@ def parser_module() -> Any:
 
 
 def row_of(action: argparse.Action, spellings: list[str]) -> tuple[str, dict[str, Any]]:
-    """Return the main spelling of a flag, and what is to know of it."""
+    """Return the main spelling of a flag, and its properties."""
     inverses = [spelling for spelling in spellings if sets(action, spelling) is False]
     names = [spelling for spelling in spellings if spelling not in inverses]
     main = next((name for name in names if name.startswith("--")), names[0])
@@ -87,7 +87,7 @@ def row_of(action: argparse.Action, spellings: list[str]) -> tuple[str, dict[str
 
 
 def sets(action: argparse.Action, spelling: str) -> object:
-    """Return what a flag without a value sets: True, or False for the inverse of another spelling."""
+    """Return the value of a flag without an argument: True, or False for the inverse of another spelling."""
     if action.nargs != 0 or isinstance(action, argparse._HelpAction):
         return None
     if isinstance(action, argparse._StoreTrueAction | argparse._StoreFalseAction):
@@ -98,7 +98,7 @@ def sets(action: argparse.Action, spelling: str) -> object:
 
 
 def form_of(action: argparse.Action) -> str:
-    """Return the kind of value: flag (none), choice, json, or what the conversion takes of some samples."""
+    """Return the kind of value: flag (none), choice, json, or the types that the conversion accepts."""
     if action.nargs == 0:
         return "flag"
     if action.choices:
@@ -117,24 +117,24 @@ def form_of(action: argparse.Action) -> str:
 
 
 def takes(action: argparse.Action, sample: str) -> bool:
-    """Say whether the conversion takes a sample."""
+    """Return whether the conversion accepts a sample."""
     return converted(action, sample) is not REFUSED
 
 
 def converted(action: argparse.Action, sample: str) -> object:
-    """Return what the conversion makes of a sample, or REFUSED."""
+    """Return the converted sample, or REFUSED."""
     if not callable(action.type):
         return sample
     try:
         return action.type(sample)
-    except Exception:  # whatever it raises, argparse ends the program
+    except Exception:  # argparse ends the program after any error
         return REFUSED
 
 
 def keys_of(convert: object) -> list[str]:
-    """Return the keys of the JSON object that is turned into a dataclass; empty where it is another kind."""
+    """Return the keys of the JSON object that becomes a dataclass, or none for other kinds."""
     cells = [cell.cell_contents for cell in getattr(convert, "__closure__", None) or ()]
-    for cell in cells:  # the conversion of an optional value holds that of the value
+    for cell in cells:  # the conversion of an optional value contains that of the value
         if keys := keys_of(cell):
             return keys
     for holder in (convert, *(getattr(convert, "__defaults__", None) or ())):
@@ -145,7 +145,7 @@ def keys_of(convert: object) -> list[str]:
 
 
 def parsers(root: Path) -> dict[str, list[str]]:
-    """Return the parsers' names: the keys of the tables that vLLM registers them from."""
+    """Return the names of the parsers: the keys of vLLM's registration tables."""
     found = {}
     for kind, path in (("tool", "tool_parsers/__init__.py"), ("reasoning", "reasoning/__init__.py")):
         for node in ast.walk(ast.parse((root / path).read_text())):

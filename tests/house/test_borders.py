@@ -1,4 +1,4 @@
-"""What crosses a room is a type, passed whole: no `**` of a dict, and the list of `make borders` holds every border.
+"""Data passes between packages as whole typed values: no `**` of a dict, and `make borders` lists every such type.
 
 A `**` hides a renamed field from the type checker, on both sides.
 """
@@ -25,7 +25,7 @@ SPLATS = {
     "vllm_eks/leftovers/services.py": 1,  # boto3's methods
     "vllm_eks/pins/offered.py": 1,  # boto3's methods
 }
-"""File -> how many calls take a `**` of a dict."""
+"""File -> number of calls with a `**` of a dict."""
 
 
 def splats_in(source: str) -> int:
@@ -34,7 +34,7 @@ def splats_in(source: str) -> int:
 
 
 def records_of_splats_in(source: str) -> list[str]:
-    """Return the classes that are called with a `**`: a record is read field by field (`vllm_eks.json_fields`)."""
+    """Return the classes that are called with `**`. Records must be read field by field (`vllm_eks.json_fields`)."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     called = [call.func for call in calls if any(keyword.arg is None for keyword in call.keywords)]
     names = [func.attr if isinstance(func, ast.Attribute) else ast.unparse(func) for func in called]

@@ -1,4 +1,4 @@
-"""Commands in the documentation: each is one that exists, with options that exist, and the planner's run."""
+"""Commands in the documentation: the command and its options exist, and the planner's examples run."""
 
 import re
 import shlex
@@ -29,7 +29,7 @@ MAKE_TARGETS = sorted({target for text in TEXT.values() for target in re.findall
 
 
 def arguments_of(command: str) -> list[str]:
-    """Return the arguments: `[--option VALUE]` of a synopsis is one that is given, `<name>` is a value."""
+    """Return the arguments: `[--option VALUE]` in a synopsis is an option, and `<name>` is a value."""
     return shlex.split(re.sub(r"<[^>]*>", "x", command.replace("[", "").replace("]", "")))[1:]
 
 

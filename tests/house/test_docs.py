@@ -1,4 +1,4 @@
-"""The documents against the code: numbers and names are the planner's."""
+"""The documents match the code: numbers and names are the planner's."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The form of every Python file: short enough to read as a whole, and laid out by the formatter alone."""
+"""The format of all Python files: short enough, and formatted only by the formatter."""
 
 from pathlib import Path
 
@@ -21,6 +21,6 @@ def lines_of(file: Path) -> int:
 
 @pytest.mark.parametrize("mark", ["fmt: skip", "fmt: off"])
 def test_the_formatter_lays_out_every_line(mark: str) -> None:
-    # This file names the marks.
+    # This file contains the markers itself.
     marked = [str(file.relative_to(ROOT)) for file in FILES if f"# {mark}" in file.read_text()]
     assert marked == []

@@ -1,4 +1,4 @@
-"""Every generated file is what `make generate` would write."""
+"""Every generated file is up to date with `make generate`."""
 
 import re
 from pathlib import Path

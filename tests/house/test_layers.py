@@ -1,4 +1,4 @@
-"""The import rules of the layout: data goes one way, and only `__main__.py` sees all of it."""
+"""The import rules of the layout: data flows in one direction, and only `__main__.py` imports everything."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -37,12 +37,12 @@ FLOORS = (
     {"memory"},
     {"search"},
 )
-"""Of the planner, from the ground up: a room imports rooms below its own only."""
+"""The planner's packages from the bottom up. A package imports only packages below it."""
 MAY_READ_PULUMI_CONFIG = {"config/load.py", "__main__.py"}
 
 
 def modules_imported_by(source: str) -> Iterator[str]:
-    """Yield what a module imports, wherever in it; `from a import b` counts as `a.b` as well."""
+    """Yield the imports of a module, anywhere in it. `from a import b` also counts as `a.b`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -52,7 +52,7 @@ def modules_imported_by(source: str) -> Iterator[str]:
 
 
 def roots_imported_by(source: str) -> set[str]:
-    """Return the top-level packages a module imports; pulumi_aws and its like count as pulumi."""
+    """Return the top-level packages that a module imports. pulumi_aws and similar count as pulumi."""
     roots = {name.split(".")[0] for name in modules_imported_by(source)}
     return {"pulumi" if root.startswith("pulumi_") else root for root in roots}
 
@@ -76,7 +76,7 @@ def test_a_package_imports_only_what_it_may(room: str) -> None:
 
 
 def floor_of(name: str) -> int | None:
-    """Return the floor of a module; None where it is not the planner's."""
+    """Return the level of a module, or None outside the planner."""
     below = name.removeprefix("vllm_eks.planner.").split(".")[0] if name.startswith("vllm_eks.planner.") else None
     for number, rooms in enumerate(FLOORS):
         if below in rooms or any(name == room or name.startswith(f"{room}.") for room in rooms if "." in room):
@@ -101,7 +101,7 @@ def test_the_planner_has_at_most_six_floors_and_imports_downwards() -> None:
 
 
 def depths(room: str) -> Mapping[str, int]:
-    """Return how many modules of a room stand on each other, by module."""
+    """Return the depth of imports inside a package, by module."""
     files = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in files_of(room)}
     imported = {name: {*modules_imported_by(file.read_text())} & files.keys() for name, file in files.items()}
     found: dict[str, int] = {}
@@ -140,7 +140,7 @@ def test_only_the_pods_scripts_change_sys_path() -> None:
 
 
 def loaded_with(file: Path, seen: set[Path]) -> set[str]:
-    """Return the packages that importing one of our modules loads; what is imported inside functions is left out."""
+    """Return the packages that importing a module loads, without imports inside functions."""
     seen.add(file)
     found: set[str] = set()
     for node in ast.parse(file.read_text()).body:

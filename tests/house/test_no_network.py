@@ -1,4 +1,4 @@
-"""The guard itself: tests reach this machine and no other."""
+"""The network guard: tests can only connect to this machine."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Every documentation path that a file of the tree names exists, and every link of a page leads somewhere."""
+"""Every documentation path in a file exists, and every link of a page has a target."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 DOCS_PATH = re.compile(r"(?<![\w/.-])(?:docs|contributing)/(?:[\w./-]*(?:\.md|/))?(?![\w-])")
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 NOT_OURS = ("tests/data/", "uv.lock", "LICENSE")
-"""Logs of others and generated files: paths in them are not paths of this tree."""
+"""Logs from elsewhere and generated files, whose paths are not in this repository."""
 
 
 def tracked_files() -> list[str]:
@@ -24,7 +24,7 @@ def text_of(name: str) -> str:
 
 
 def pages() -> list[str]:
-    # A template's links are those of the page that is made from it, in docs/reference.
+    # A template's links are relative to the generated page in docs/reference.
     listed = (name for name in tracked_files() if not name.startswith("tools/reference/templates/"))
     return [name for name in listed if name.endswith(".md")]
 

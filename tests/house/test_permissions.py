@@ -1,4 +1,4 @@
-"""docs/how-to/permissions.md: the policy has what each registered type and question needs, by names that AWS knows."""
+"""docs/how-to/permissions.md: the policy has the actions of every registered type and call, with valid names."""
 
 import json
 import re
@@ -16,7 +16,7 @@ STATEMENTS = {one["Sid"]: one for one in POLICY["Statement"]}
 FACTS = json.loads((ROOT / "tests" / "data" / "iam_actions.json").read_text())
 ACTIONS = [action for one in POLICY["Statement"] for action in one["Action"]]
 MODELS = {"elasticloadbalancing": "elbv2", "servicequotas": "service-quotas"}
-"""How botocore calls a service where IAM calls it otherwise."""
+"""Services whose botocore name differs from their IAM prefix."""
 HELD_BY_ANOTHER_PAGE = {"sts:AssumeRole", "pricing:GetProducts"}
 
 
@@ -25,7 +25,7 @@ def allowed(action: str) -> bool:
 
 
 def types_in_the_code() -> set[str]:
-    """Return every type that a component's code makes: `aws.ec2.Vpc(...)`, but no arguments of one."""
+    """Return the types that a component creates: `aws.ec2.Vpc(...)`, but none in its arguments."""
     text = "".join(path.read_text() for path in (ROOT / "components").rglob("*.py"))
     made = re.findall(r"\baws\.(\w+)\.([A-Z]\w+)\(", text)
     types = {f"aws:{module}/{name[0].lower()}{name[1:]}:{name}" for module, name in made if not name.endswith("Args")}
@@ -81,7 +81,7 @@ def test_roles_go_only_to_the_services_that_the_program_s_roles_trust() -> None:
     text = "".join(path.read_text() for path in (ROOT / "components").rglob("*.py"))
     trusted = set(re.findall(r'"([a-z0-9.-]+\.amazonaws\.com)"', text))
     passed = STATEMENTS["PassRoles"]["Condition"]["StringEquals"]["iam:PassedToService"]
-    # pulumi-eks makes the control plane's role by itself.
+    # pulumi-eks creates the control plane's role itself.
     assert set(passed) == trusted | {"eks.amazonaws.com"}
 
 

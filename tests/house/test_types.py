@@ -1,4 +1,4 @@
-"""pyright is strict in every room, each line that silences it says why, and `typings/` states what libraries have."""
+"""pyright is strict everywhere, each suppression has a reason, and `typings/` describes what the libraries have."""
 
 import ast
 import importlib
@@ -17,7 +17,7 @@ WITH_REASON = re.compile(r"# pyright: ignore\[report\w+(, report\w+)*\]  \(.+\)$
 
 
 def suppressions_without_reason(source: str) -> list[str]:
-    """Return the lines that silence the type checker without a rule and a reason."""
+    """Return suppressions of the type checker without a rule and a reason."""
     lines = [line for line in source.splitlines() if re.search(r"#\s*(type|pyright):", line)]
     return [line.strip() for line in lines if not WITH_REASON.search(line)]
 
@@ -59,7 +59,7 @@ def test_a_stub_states_what_its_library_has(stub: Path) -> None:
     for node in ast.parse(stub.read_text()).body:
         if isinstance(node, ast.FunctionDef):
             assert parameters_missing(node, getattr(library, node.name)) == set(), node.name
-        # A name with an underscore is the stub's own.
+        # Names with an underscore exist only in the stub.
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             made = getattr(library, node.name)
             for method in (each for each in node.body if isinstance(each, ast.FunctionDef) and not each.decorator_list):
@@ -67,7 +67,7 @@ def test_a_stub_states_what_its_library_has(stub: Path) -> None:
 
 
 def parameters_missing(stated: ast.FunctionDef, real: object) -> set[str]:
-    """Return the parameters of a stub that the library's function does not take."""
+    """Return the parameters of a stub that the library's function lacks."""
     if not inspect.isroutine(real):
         return set()
     known = inspect.signature(real).parameters

@@ -1,4 +1,4 @@
-"""Runs the preview, and copies the project for a test that changes it."""
+"""Runs the preview, and copies the project for tests that change it."""
 
 import shutil
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from vllm_eks.stack_files.stack_file import StackFile
 
 @pytest.fixture
 def preview(capsys: pytest.CaptureFixture[str], recorded_stack: Callable[[str], Recording]) -> Callable[..., Shown]:
-    """The command in this process. A stack runs once: our own for all tests, another one for its test."""
+    """Run the command in this process. A stack runs once: the project's own for all tests, others for their test."""
     ran: dict[str, Recording] = {}
 
     def run_once(folder: Path, file: StackFile) -> Recording:

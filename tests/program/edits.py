@@ -1,8 +1,9 @@
-"""What an edit of a stack file does to each resource: two runs of the real program, compared by the providers' schemas.
+"""The effect of an edit of a stack file on each resource: two runs of the real program, compared with the providers'
+schemas.
 
-A resource that is in both runs with other inputs is replaced where a changed property forces that in its provider's
-schema (tests/data/replace_on_change.json), else changed in place. A node group rolls its nodes, though it is itself
-changed in place, where its version, its image release or its launch template changes.
+A resource with other inputs is replaced if a changed property forces that in its provider's schema
+(tests/data/replace_on_change.json), and otherwise changed in place. A node group rolls its nodes, although it is
+changed in place, if its version, AMI release or launch template changes.
 """
 
 import json
@@ -42,7 +43,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Effect:
-    """What happens to which kinds of resources; the words of docs/how-to/edits.md."""
+    """The effects by kind of resource, with the words of docs/how-to/edits.md."""
 
     replaced: frozenset[str]
     rolled: frozenset[str]
@@ -57,7 +58,7 @@ class Effect:
 
 @cache
 def schema() -> Mapping[str, Mapping[str, Any]]:
-    """Return, by resource type, which properties replace it and which do not."""
+    """Return the properties of each resource type that replace it, and those that do not."""
     return json.loads(SCHEMA.read_text())["resources"]
 
 
@@ -68,7 +69,7 @@ def effect(before: Recording, after: Recording) -> Effect:
     replaced = follow(changed, new)
     in_place = {urn for urn, names in changed.items() if names} - replaced
     rolled = {urn for urn in in_place if new[urn].type == NODE_GROUP and changed[urn] & ROLLING}
-    # Under mocks a template's version never grows: another template is another version to its group.
+    # Under mocks a template's version never changes, so its group sees every other template as a new version.
     rolled |= {urn for urn in in_place if new[urn].type == TEMPLATE}
     return Effect(
         replaced=kinds(new, replaced),
@@ -81,14 +82,14 @@ def effect(before: Recording, after: Recording) -> Effect:
 
 
 def kinds(resources: Mapping[str, Registration], urns: Iterable[str]) -> frozenset[str]:
-    """Return what people call these resources."""
+    """Return the common names of these resources."""
     return frozenset(kind(resources[urn]) for urn in urns)
 
 
 def follow(changed: dict[str, set[str]], new: Mapping[str, Registration]) -> set[str]:
-    """Return what is replaced, and add to `changed` what has another id or name because of that.
+    """Return the replaced resources, and add to `changed` resources with another ID or name because of them.
 
-    A replaced resource's outputs are unknown, so every property made of them counts as changed, as in a preview.
+    A replaced resource's outputs are unknown, so every property that uses them counts as changed, as in a preview.
     """
     replaced: set[str] = set()
     while found := {
@@ -105,19 +106,20 @@ def follow(changed: dict[str, set[str]], new: Mapping[str, Registration]) -> set
 
 
 def whole(urn: str) -> str:
-    """Return the URN, or that of pulumi-eks's component for the cluster inside it."""
+    """Return the URN, or the URN of pulumi-eks's component for the cluster inside it."""
     parent, dollar, _ = urn.partition("$aws:eks/cluster:Cluster")
     return f"{parent}::{urn.rpartition('::')[2].removesuffix('-eksCluster')}" if dollar else urn
 
 
 def is_real(one: Registration) -> bool:
-    """Whether it is a resource of a provider; of components only pulumi-eks's, which stands for its children."""
+    """Return whether a provider manages it. Of the components only pulumi-eks's counts, which represents its
+    children."""
     return one.is_custom or one.type == "eks:index:Cluster"
 
 
 def changes(old: Registration, new: Registration) -> set[str]:
-    """Return the changed properties; of a node group's launch template each by itself."""
-    # The engine is told to keep what the state has of these: a made-up API key is another at each run.
+    """Return the changed properties. Those of a node group's launch template are listed individually."""
+    # The engine keeps the state's values of these, because a generated API key differs on each run.
     ignored = set(new.request.ignoreChanges)
     names = {name for name in old.inputs.keys() | new.inputs.keys() if old.inputs.get(name) != new.inputs.get(name)}
     found = names - ignored - {path.partition(".")[0] for path in ignored}
@@ -131,12 +133,12 @@ def changes(old: Registration, new: Registration) -> set[str]:
 
 
 def forces_replacement(one: Registration, changed: set[str], provider: Registration | None) -> bool:
-    """Tell by the provider's schema; a property it says nothing of is an error of the table."""
+    """Look it up in the provider's schema. A property that is missing there is an error in the table."""
     type_ = one.type
     mutable = provider is not None and provider.inputs.get("enableSecretMutable") == "true"
     if type_ == SECRET and mutable and not one.inputs.get("immutable"):
-        # In pulumi-kubernetes' own code, not in its schema (provider/diff.go): content replaces a Secret but where its
-        # provider takes Secrets for mutable and the Secret does not say otherwise.
+        # In pulumi-kubernetes' own code, not in its schema (provider/diff.go): new content replaces a Secret, unless
+        # its provider treats Secrets as mutable and the Secret does not override that.
         changed = changed - {"stringData", "data"}
     facts = schema()[type_]
     unknown = changed - set(facts["replaces"]) - set(facts["in_place"])
@@ -145,12 +147,12 @@ def forces_replacement(one: Registration, changed: set[str], provider: Registrat
 
 
 def provider_of(one: Registration, new: Mapping[str, Registration]) -> Registration | None:
-    """Return the provider that a resource names; the default ones are not registered."""
+    """Return the provider of a resource. Default providers are not registered."""
     return new.get(one.request.provider.rpartition("::")[0])
 
 
 def kind(one: Registration) -> str:
-    """Return what people call it."""
+    """Return its common name."""
     if one.type in (NODE_GROUP, TEMPLATE):
         whose = "system" if "system" in one.name else "GPU"
         return f"{whose} {'node group' if one.type == NODE_GROUP else 'launch template'}"

@@ -1,4 +1,4 @@
-"""How long an offline preview takes with 1, 5 and 20 models on one cluster: `make scale` prints it."""
+"""Measures an offline preview with 1, 5 and 20 models on one cluster: `make scale` prints it."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ MODELS = (
 
 
 def write_project(folder: Path, models: int) -> Path:
-    """Write a project whose stack `many` has so many models, each in one of three zones."""
+    """Write a project whose stack `many` has this many models, each in one of three zones."""
     for name in ("Pulumi.yaml", "__main__.py"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "charts", folder / "charts")
@@ -40,7 +40,7 @@ def write_project(folder: Path, models: int) -> Path:
 
 
 def preview_seconds(models: int) -> float:
-    """Return how long the whole command takes, from its start to its end."""
+    """Return how long the whole command takes."""
     with tempfile.TemporaryDirectory() as made:
         folder = write_project(Path(made), models)
         command = [sys.executable, "-c", "from vllm_eks.cli.main import main; main()", "preview", "--stack", "many"]
@@ -55,7 +55,7 @@ def preview_seconds(models: int) -> float:
 
 
 def main() -> None:
-    """Print the seconds of each size, and what each further model adds."""
+    """Print the seconds for each size, and for each additional model."""
     seconds = {models: preview_seconds(models) for models in SIZES}
     for models, took in seconds.items():
         added = (took - seconds[1]) / (models - 1) if models > 1 else 0

@@ -1,4 +1,4 @@
-"""The rows of docs/explanation/security.md met inside the cluster, asked of rendered and registered objects."""
+"""The rows of docs/explanation/security.md met inside the cluster, checked on rendered and registered objects."""
 
 import ast
 import base64
@@ -10,7 +10,7 @@ from tests.program.security_checks import row
 from tests.program.security_stacks import RELEASE, ROOT, ROWS, Stack
 
 ROLES = {"leader", "worker", "ready", "copy-weights"}
-"""All pod templates of ours: two of each model, its hook Job, and the Job that copies weights."""
+"""All pod templates: two of each model, its hook Job, and the Job that copies weights."""
 
 
 @row(33)
@@ -126,7 +126,7 @@ def no_public_endpoint(stack: Stack) -> None:
             env = {one["name"]: one.get("value") for one in container["env"]}
             assert flags[flags.index("--middleware") + 1] == "vllm_eks_keys.ApiKeys"
             assert {env["PYTHONPATH"], env["API_KEYS_FOLDER"]} <= mounts
-    # A worker serves no HTTP; a group of one pod has none.
+    # A worker serves no HTTP, and a group of one pod has no workers.
     for chart in stack.charts:
         if chart.one("LeaderWorkerSet")["spec"]["leaderWorkerTemplate"]["size"] > 1:
             assert "--headless" in chart.container("worker")["args"]
@@ -134,7 +134,7 @@ def no_public_endpoint(stack: Stack) -> None:
 
 
 def open_paths() -> set[str]:
-    """Return what the middleware of the chart lets pass without a key."""
+    """Return the paths that the chart's middleware serves without a key."""
     tree = ast.parse((ROOT / "charts" / "vllm" / "files" / "vllm_eks_keys.py").read_text())
     (value,) = [
         one.value for one in tree.body if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "OPEN_PATHS"

@@ -1,4 +1,4 @@
-"""The rows of docs/explanation/security.md that are called met, asked of what a stack registers."""
+"""The rows of docs/explanation/security.md that are marked as met, checked on a stack's registrations."""
 
 import json
 import re

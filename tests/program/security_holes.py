@@ -1,4 +1,4 @@
-"""NetworkPolicies, read as rows of the table in docs/explanation/security.md."""
+"""NetworkPolicies as rows of the table in docs/explanation/security.md."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from tests.program.security_stacks import PAGE, Stack
 
 Hole = tuple[str, str, str, str]
-"""Who, to, port, rule: as the page spells them."""
+"""Who, to, port, rule: with the words of the page."""
 TABLE = PAGE.partition("## Allowed traffic")[2]
 NO_POLICY: Hole = ("the node itself", "its pods", "all", "none")
 NAME, INDEX = "leaderworkerset.sigs.k8s.io/name", "leaderworkerset.sigs.k8s.io/worker-index"
@@ -26,7 +26,7 @@ def told_holes() -> list[Hole]:
 
 
 def holes(stack: Stack) -> Iterator[Hole]:
-    """Yield what each NetworkPolicy of a stack lets through; a shape that no row can say is an AssertionError."""
+    """Yield what each NetworkPolicy of a stack allows. A policy that no row can describe is an AssertionError."""
     for policy in stack.kind("NetworkPolicy"):
         spec, namespace = policy["spec"], policy["metadata"]["namespace"]
         own = "the copy Job" if namespace.endswith("-weights") else _pods(spec["podSelector"])

@@ -1,4 +1,4 @@
-"""What the tests of docs/explanation/security.md share: the page's rows, and what the program registers for a stack."""
+"""Shared parts of the tests of docs/explanation/security.md: the page's rows, and a stack's registrations."""
 
 import re
 import shutil
@@ -57,11 +57,11 @@ KEYS = {
         }
     },
 }
-"""A stack that says of each key of the page the other thing than the stacks we ship."""
+"""A stack that sets each key of the page to another value than the shipped stacks."""
 
 
 def record_beside(folder: Path, stack: str) -> Recording:
-    """Record the program with an example, or with KEYS, as its stack file; `folder` is one to write to."""
+    """Record the program with an example, or with KEYS, as its stack file. `folder` is writable."""
     shutil.copy(ROOT / "Pulumi.yaml", folder)
     file = folder / f"Pulumi.{stack}.yaml"
     if stack == "keys":
@@ -72,13 +72,13 @@ def record_beside(folder: Path, stack: str) -> Recording:
 
 
 class Stack:
-    """What a stack registers, under short names."""
+    """The registrations of a stack, with short names."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
 
     def made(self, type_: str) -> list[Registration]:
-        """Return the registrations of a type; an AssertionError where there is none."""
+        """Return the registrations of a type. An AssertionError if there are none."""
         found = self.recording.of_type(type_)
         assert found, f"no {type_} is registered"
         return found
@@ -92,7 +92,7 @@ class Stack:
         return found[0]
 
     def types(self, pattern: str) -> set[str]:
-        """Return the registered types that a regular expression finds, whatever their case."""
+        """Return the registered types that match a regular expression, in any case."""
         return {one.type for one in self.recording.registrations if re.search(pattern, one.type, re.IGNORECASE)}
 
     @property
@@ -105,7 +105,7 @@ class Stack:
 
     @property
     def templates(self) -> dict[str, dict[str, Any]]:
-        """The launch templates by their id."""
+        """The launch templates by their ID."""
         return {f"{one.name}-id": dict(one.inputs) for one in self.made("aws:ec2/launchTemplate:LaunchTemplate")}
 
     @property
@@ -132,7 +132,7 @@ class Stack:
 
     @cached_property
     def charts(self) -> list[Rendered]:
-        """Our chart with the values of each model."""
+        """The chart with the values of each model."""
         return [
             Rendered(render_text(one["values"], release=one["name"], namespace=one["namespace"]))
             for one in self.releases.values()
@@ -141,7 +141,7 @@ class Stack:
 
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
-        """All Kubernetes objects of ours, rendered or registered."""
+        """All Kubernetes objects of the stack, rendered or registered."""
         rendered = [one for chart in self.charts for one in chart.objects]
         registered = [
             dict(one.inputs)
@@ -155,7 +155,7 @@ class Stack:
 
     @property
     def pods(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The spec of every pod template of ours, with what it is: leader, worker, ready or copy-weights."""
+        """The spec of each pod template with its role: leader, worker, ready or copy-weights."""
         for one in self.objects:
             for template in _templates(one):
                 labels = template["metadata"]["labels"]
@@ -168,7 +168,7 @@ class Stack:
 
 
 def _templates(value: object) -> Iterator[dict[str, Any]]:
-    """Yield every pod template within an object, under whatever key it stands."""
+    """Yield every pod template within an object, under any key."""
     if isinstance(value, list):
         for item in value:
             yield from _templates(item)

@@ -1,7 +1,7 @@
-"""Destroy leaves nothing behind: for each known hazard, the edge that keeps the order, in both stacks of the guide.
+"""Destroy leaves nothing behind: for each known hazard, the dependency that keeps the order, in both shipped stacks.
 
-The hazards are those of terraform-aws-eks, eksctl and pulumi-eks: what hangs, or stays, when two things are deleted in
-the wrong order. Proved here: the order the engine will keep. Not proved: what AWS then does.
+The hazards are those of terraform-aws-eks, eksctl and pulumi-eks: resources that hang or remain when two are deleted in
+the wrong order. This proves the order of the engine, but not how AWS responds.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ EVERY_NODE_GROUP = (SYSTEM_NODES, GPU_NODES)
 MODEL = "Release llama-4-scout-release"
 IN_THE_CLUSTER = (MODEL, "Namespace llama-4-scout-namespace", "Secret llama-4-scout-api-key", "Release lws")
 CONTROL_PLANE = "Cluster control-plane"
-"""pulumi-eks's component, which holds the EKS cluster, vpc-cni, kube-proxy, and the access entries."""
+"""pulumi-eks's component, which contains the EKS cluster, vpc-cni, kube-proxy and the access entries."""
 
 BEFORE = {
     "what a custom resource's controller must still finish is gone before the controller": [
@@ -117,7 +117,7 @@ def test_the_chart_makes_no_load_balancer_and_no_volume_that_would_outlive_the_c
     objects = Rendered(render_text(model_values())).objects
     kinds = {found["kind"] for found in objects}
     assert not kinds & {"Ingress", "Gateway", "StatefulSet", "APIService"}
-    # The one claim is for a folder of the nodes, which nobody provisions and nobody has to give back.
+    # The only claim is for a folder on the nodes, which is neither provisioned nor released.
     claims = [found for found in objects if found["kind"] == "PersistentVolumeClaim"]
     assert [(claim["spec"]["storageClassName"], claim["spec"]["volumeName"]) for claim in claims] == [
         ("", found["metadata"]["name"]) for found in objects if found["kind"] == "PersistentVolume"

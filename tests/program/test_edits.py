@@ -1,4 +1,4 @@
-"""docs/how-to/edits.md: each row is what two runs of the program, and the providers' schemas, say of the edit."""
+"""docs/how-to/edits.md: each row matches two runs of the program and the providers' schemas."""
 
 import re
 import shutil
@@ -37,7 +37,7 @@ def spread(config: dict[str, Any]) -> None:
 
 
 def upgrade(config: dict[str, Any]) -> None:
-    # Downwards here: only two versions are supported, and the inputs change alike.
+    # A downgrade, because only two versions are supported, and the inputs change in the same way.
     of("cluster", kubernetesVersion="1.35", addonVersions=PINS, nodeReleaseVersion="1.35.1-20260714")(config)
 
 
@@ -105,7 +105,7 @@ EDITED_FROM: dict[str, Change] = {
     "`zones: [a, b]` to `zone: b`": spread,
     "`zone: a`, `replicas: 2` to `zones: [a, b]`": of_model(replicas=2),
 }
-"""What the stack was before the edit, where it was not the plain one."""
+"""The stack before the edit, if it is not the default one."""
 
 
 @dataclass
@@ -114,7 +114,7 @@ class Runs:
 
     folder: Path
     known: dict[str, Recording] = field(default_factory=dict)
-    """By text of the stack file: what one edit ends with another begins with."""
+    """By text of the stack file, because one edit may end where another begins."""
 
     def record_once(self, change: Change) -> Recording:
         text = self.text(change)
@@ -204,7 +204,7 @@ def test_an_edited_chart_reaches_the_release(runs: Runs, before: Recording) -> N
     text = template.read_text()
     template.write_text(text + "# a comment\n")
     try:
-        # The digest is of the chart beside the program's own code, not of the copy in the folder.
+        # The digest is of the chart next to the program's own code, not of the copy in the folder.
         assert effect(before, runs.record()).in_place <= {"model release"}
     finally:
         template.write_text(text)

@@ -1,4 +1,4 @@
-"""Every example, previewed by the real program, and what makes each of them worth showing."""
+"""Every example, previewed by the real program, with its characteristic properties."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ PLACEMENT = "aws:ec2/placementGroup:PlacementGroup"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with the examples beside its own stack files, as the documents say to copy them."""
+    """The project with the examples next to its own stack files, as the documents say to copy them."""
     tmp_path = tmp_path_factory.mktemp("examples")
     for name in ("Pulumi.yaml", "__main__.py"):
         shutil.copy(ROOT / name, tmp_path)
@@ -63,7 +63,7 @@ def test_an_example_passes_its_preview(
     monkeypatch: pytest.MonkeyPatch,
     stack: str,
 ) -> None:
-    # Each runs once in this module; a refusal, which the preview would show, is raised here.
+    # Each runs once in this module. A refusal, which the preview would print, is raised here.
     monkeypatch.setattr("vllm_eks.cli.preview._run", lambda _, file: recorded(file.stack))
     assert run_preview(folder, stack) == 0
     shown = capsys.readouterr()
@@ -145,7 +145,7 @@ def test_parking_changes_two_numbers_and_nothing_else(folder: Path, recorded: Ca
     file.write_text(text)
     before, after = ({one.urn: dict(one.inputs) for one in run.registrations} for run in (running, parked))
     assert before.keys() == after.keys()
-    # A made-up API key is another one at each run; the engine is told to keep the first.
+    # A generated API key differs on each run, so the engine keeps the first.
     changed = {urn.rpartition("::")[2] for urn in before if before[urn] != after[urn]}
     changed -= {"llama-4-scout-api-key", "llama-4-scout-made-api-key"}
     assert changed == {"vllm-eks-parked-llama-4-scout-nodes", "llama-4-scout-release"}
@@ -180,7 +180,7 @@ def test_weights_are_copied_once_and_the_model_waits_for_all_of_them(recorded: C
     uri = f"s3://{bucket.name}-id/meta-llama/Llama-4-Scout-17B-16E-Instruct/{revision}"
     assert release.inputs["values"]["weights"] == {"s3Uri": uri, "region": "us-west-2"}
     assert job.name in release.depends_on
-    # The copy needs the cluster's system nodes, and no GPU.
+    # The copy needs the cluster's system nodes, but no GPU.
     (copy,) = recording.of_type("vllm-eks:index:ModelWeights")
     assert "vllm-eks-s3-llama-4-scout-nodes" not in copy.depends_on
     assert "vllm-eks-s3-coredns" in copy.depends_on

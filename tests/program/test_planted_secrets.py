@@ -1,4 +1,4 @@
-"""Secrets that are planted in a stack, and looked for everywhere but in the Secrets they belong to."""
+"""Secrets in a stack, searched for everywhere outside the Secrets that they belong to."""
 
 import json
 from base64 import b64encode
@@ -45,13 +45,13 @@ def recording() -> Recording:
 
 
 def forms(secret: str) -> set[str]:
-    """Return the secret as it stands, and in the forms it could be carried in."""
+    """Return the secret in plain text and in all encodings it could have."""
     coded = b64encode(secret.encode()).decode().rstrip("=")
     return {secret, coded, secret[::-1]}
 
 
 def holds(text: str) -> list[str]:
-    """Return the names of the secrets that a text shows."""
+    """Return the names of the secrets in a text."""
     return [name for name, secret in PLANTED.items() if any(form in text for form in forms(secret))]
 
 
@@ -66,7 +66,7 @@ def test_only_kubernetes_secrets_hold_them_and_as_secrets(recording: Recording) 
         "llama-4-scout-hugging-face-token": ["huggingFaceToken"],
         "copied-copy-hugging-face-token": ["huggingFaceToken"],
     }
-    # The engine keeps in plain text what is not marked.
+    # The engine stores values in plain text unless they are marked as secret.
     assert all(one.secret_paths == {"stringData"} for one in recording.registrations if one.name in holders)
 
 

@@ -1,4 +1,4 @@
-"""The offline preview runs the real program; what it shows is what the program registered."""
+"""The offline preview runs the real program and shows what it registers."""
 
 import json
 import re
@@ -159,10 +159,10 @@ def test_every_warning_of_pulumi_s_log_is_in_the_preview_and_in_its_answer(
 
 def test_json_is_one_object_with_the_answer_plans_checks_price_and_counts(preview: Callable[..., Shown]) -> None:
     found = preview(ROOT, "dev", PreviewOptions(as_json=True))
-    told = json.loads(found.stdout)
-    assert list(json_paths(told, PREVIEW_KEYS)) == list(PREVIEW_KEYS)
+    reported = json.loads(found.stdout)
+    assert list(json_paths(reported, PREVIEW_KEYS)) == list(PREVIEW_KEYS)
     assert (found.returncode, found.stderr) == (0, "")
-    assert set(told) == {
+    assert set(reported) == {
         "stack",
         "region",
         "verdict",
@@ -173,15 +173,17 @@ def test_json_is_one_object_with_the_answer_plans_checks_price_and_counts(previe
         "price",
         "resources",
     }
-    assert [key for key in told["models"]["llama-4-scout"] if f"`{key}`" not in PREVIEW_KEYS["models"]] == []
-    assert (told["stack"], told["region"], told["verdict"]) == ("dev", "us-west-2", "yes")
-    assert told["answer"] == preview(ROOT, "dev").stdout.splitlines()[0]
-    model = told["models"]["llama-4-scout"]
+    assert [key for key in reported["models"]["llama-4-scout"] if f"`{key}`" not in PREVIEW_KEYS["models"]] == []
+    assert (reported["stack"], reported["region"], reported["verdict"]) == ("dev", "us-west-2", "yes")
+    assert reported["answer"] == preview(ROOT, "dev").stdout.splitlines()[0]
+    model = reported["models"]["llama-4-scout"]
     assert (model["zones"], model["running_nodes"], model["parked"]) == (["us-west-2a"], 1, False)
     assert model["plan"]["parallelism"]["tensor_parallel_size"] == 8
-    assert {check["status"] for check in told["checks"]} == {"passed", "warning", "unknown"}
-    assert told["price"]["usd_per_hour"] == pytest.approx(sum(one["usd_per_hour"] for one in told["price"]["parts"]))
-    assert told["resources"]["aws:ec2/subnet:Subnet"] == 8
+    assert {check["status"] for check in reported["checks"]} == {"passed", "warning", "unknown"}
+    assert reported["price"]["usd_per_hour"] == pytest.approx(
+        sum(one["usd_per_hour"] for one in reported["price"]["parts"])
+    )
+    assert reported["resources"]["aws:ec2/subnet:Subnet"] == 8
 
 
 def test_a_price_that_the_region_does_not_have_is_unknown_in_the_answer_too(

@@ -1,4 +1,4 @@
-"""The preview's topology, its command, and what it never shows: secrets and tracebacks."""
+"""The preview's topology, its command, and that it never shows secrets or tracebacks."""
 
 import json
 import subprocess
@@ -103,9 +103,9 @@ def test_a_plan_that_does_not_fit_stops_the_preview_with_the_numbers(
     assert "would work: pipelineParallelSize: 2: 2 x g5.48xlarge ($32.58/h)" in found.stderr
     assert "Traceback" not in found.stderr
     refused = preview(project, "prod", PreviewOptions(as_json=True))
-    told = json.loads(refused.stdout)
-    assert (refused.returncode, told["verdict"], told["resources"]) == (3, "no", {})
-    assert told["models"]["llama-4-scout"]["plan"]["refusals"][0]["code"] == "weights_do_not_fit"
+    reported = json.loads(refused.stdout)
+    assert (refused.returncode, reported["verdict"], reported["resources"]) == (3, "no", {})
+    assert reported["models"]["llama-4-scout"]["plan"]["refusals"][0]["code"] == "weights_do_not_fit"
 
 
 def test_a_folder_without_the_program_is_reported(preview: Callable[..., Shown], project: Path) -> None:

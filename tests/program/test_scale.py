@@ -1,4 +1,4 @@
-"""Many models on one cluster: the preview stays short, and its work grows no faster than they do."""
+"""Many models on one cluster: the preview stays short, and its work grows linearly."""
 
 from pathlib import Path
 

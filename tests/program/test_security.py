@@ -1,6 +1,7 @@
-"""docs/explanation/security.md against the program: each row asked of what it registers and its chart renders.
+"""docs/explanation/security.md and the program: each row is checked on registrations and the rendered chart.
 
-`security_checks` and `security_chart_checks` hold the checks of the rows called met. What AWS does is not asked here.
+`security_checks` and `security_chart_checks` have the checks of the rows marked as met. AWS's behaviour is not checked
+here.
 """
 
 import inspect
@@ -27,7 +28,7 @@ EXAMPLES = ("keys", "existing-network", "existing-cluster")
 OF_NETWORK, OF_CLUSTER = (
     {int(number) for number in re.findall(r"\d+", found)} for found in re.findall(r"rows ([\d, ]+) are yours", PAGE)
 )
-"""Rows that are not the program's where network, or cluster, exist already."""
+"""Rows that do not apply to the program with an existing network or cluster."""
 THEIRS = {"existing-network": OF_NETWORK, "existing-cluster": OF_NETWORK | OF_CLUSTER}
 BY_STATUS = {
     wanted: {number for number, (_, status, _) in ROWS.items() if status.strip() == wanted}
@@ -48,7 +49,7 @@ def stack_of(
 
 @pytest.fixture
 def keys(stack_of: Callable[[str], Stack]) -> Stack:
-    """A stack that says of each key of the page what the stacks we ship do not."""
+    """A stack that sets each key of the page to another value than the shipped stacks."""
     return stack_of("keys")
 
 
@@ -81,7 +82,7 @@ def test_every_met_row_has_a_check() -> None:
         pytest.param(name, number, marks=needs_helm if number in IN_CHART else ())
         for name in ("prod", "dev", *EXAMPLES)
         for number in MET
-        # What runs on it is the same in a network of one's own, and rendering takes time.
+        # The workloads are the same in a new network, and rendering takes time.
         if name != "existing-network" or number not in IN_CHART
     ],
 )
@@ -96,16 +97,16 @@ def test_a_row_marked_as_met_is_met(stack_of: Callable[[str], Stack], name: str,
 @needs_helm
 @pytest.mark.parametrize("name", ["prod", "dev", "keys"])
 def test_the_gaps_of_a_stack_are_those_on_the_page(stack_of: Callable[[str], Stack], name: str) -> None:
-    told = told_holes()
-    assert len(told) == len(set(told))
-    # The stack "keys" has clientNamespaces and reads weights from S3; the others do neither.
+    reported = told_holes()
+    assert len(reported) == len(set(reported))
+    # The stack "keys" has clientNamespaces and reads weights from S3. The others do neither.
     if name == "keys":
-        left_out = {hole for hole in told if hole[0] == "every pod of the cluster"}
+        left_out = {hole for hole in reported if hole[0] == "every pod of the cluster"}
     else:
-        left_out = {hole for hole in told if hole[0] in ("the copy Job", "every pod of `clientNamespaces`")}
-        left_out |= {hole for hole in told if hole[1] == "the node's Pod Identity agent"}
+        left_out = {hole for hole in reported if hole[0] in ("the copy Job", "every pod of `clientNamespaces`")}
+        left_out |= {hole for hole in reported if hole[1] == "the node's Pod Identity agent"}
     assert left_out
-    assert set(holes(stack_of(name))) == set(told) - left_out - {NO_POLICY}
+    assert set(holes(stack_of(name))) == set(reported) - left_out - {NO_POLICY}
 
 
 def test_row_2_the_public_endpoint_is_as_wide_as_the_key_says(prod: Stack, keys: Stack) -> None:

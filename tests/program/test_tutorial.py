@@ -1,4 +1,4 @@
-"""Numbers of the tutorial and of the README's table: those that the preview prints."""
+"""The numbers in the tutorial and in the README's table match the preview."""
 
 import re
 from collections.abc import Callable

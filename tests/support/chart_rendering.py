@@ -1,4 +1,4 @@
-"""What the chart's tests share: the tools they call, values to render, and the rendered objects."""
+"""Shared parts of the chart's tests: the tools, values to render, and the rendered objects."""
 
 import os
 import shutil
@@ -11,20 +11,20 @@ from typing import Any
 import yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "vllm"
-# libyaml, where PyYAML was built with it: a rendered chart takes the other a tenth of a second and more.
+# libyaml if PyYAML has it, because the Python parser takes a tenth of a second and more for a rendered chart.
 LOADER, DUMPER = getattr(yaml, "CSafeLoader", yaml.SafeLoader), getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 IMAGE = "public.ecr.aws/deep-learning-containers/vllm:server-cuda-v2.3"
 
 
 @cache
 def tool(name: str) -> str | None:
-    """Find helm, kubectl or kubeconform on PATH or among the lab's binaries."""
+    """Find helm, kubectl or kubeconform on PATH or in the lab's binaries."""
     lab = Path(os.environ.get("KUBE_LAB", Path.home() / ".cache" / "kube-lab"))
     return shutil.which(name) or shutil.which(name, path=lab / "bin")
 
 
 def model_values(*, tensor: int = 8, pipeline: int = 1, **others: Any) -> dict[str, Any]:
-    """Return a full set of values; `others` replace top-level keys."""
+    """Return a full set of values. `others` replace top-level keys."""
     return {
         "image": IMAGE,
         "vllmVersion": "0.27.0",
@@ -69,7 +69,7 @@ def run_helm(*arguments: str, values: Mapping[str, Any]) -> subprocess.Completed
 def _helm(*arguments: str, values: str) -> subprocess.CompletedProcess[str]:
     helm = tool("helm")
     assert helm, "callers skip, or fail, without helm"
-    # A run of helm is over before looking for garbage is worth its time, a quarter of it.
+    # A run of helm ends before garbage collection is useful, and collecting takes a quarter of the time.
     environment = {**os.environ, "GOGC": "off"}
     command = [helm, *arguments, "--values", "-"]
     return subprocess.run(command, input=values, capture_output=True, text=True, env=environment)
@@ -78,7 +78,7 @@ def _helm(*arguments: str, values: str) -> subprocess.CompletedProcess[str]:
 def render_text(
     values: Mapping[str, Any], *, release: str = "scout", namespace: str = "vllm-scout", chart: Path = CHART
 ) -> str:
-    """Render the chart; an AssertionError holds what helm said when it refuses.
+    """Render the chart. If helm refuses, an AssertionError has its message.
 
     The project's own chart is rendered once for the same values.
     """
@@ -94,7 +94,7 @@ def _rendered(values: str, release: str, namespace: str, chart: Path) -> str:
 
 
 class Rendered:
-    """The objects of one rendering."""
+    """The rendered objects."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -115,7 +115,7 @@ class Rendered:
         return found
 
     def env(self, role: str) -> dict[str, Any]:
-        """Return the environment of "leader" or "worker" by name: its plain values, else where they come from."""
+        """Return the environment of "leader" or "worker" by name: plain values, or else their sources."""
         return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in self.container(role)["env"]}
 
     def volume(self, role: str, name: str) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Rendered:
         return found
 
     def revision(self) -> str:
-        """Return the revision that leader, worker and hook Job agree on."""
+        """Return the revision, which must be the same for leader, worker and hook Job."""
         job = self.one("Job")["spec"]["template"]["metadata"]["annotations"]
         labels = [self.template(role)["metadata"]["labels"] for role in ("leader", "worker")]
         (found,) = {job["vllm-eks/revision"], *(entry["vllm-eks/revision"] for entry in labels)}

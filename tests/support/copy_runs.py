@@ -1,4 +1,4 @@
-"""Runs of the copy Job's script against the stubs: what is copied, with which command line, and what came of it."""
+"""Runs the copy Job's script with the stubs: the files, the command line, and the result."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ FILES = {
     "added_tokens.json": b"",
 }
 IN_PARTS = os.urandom(6 * MIB + 17)
-"""A file too large to be sent to S3 at once; each of these costs a tenth of a second."""
+"""A file too large for a single request to S3. Each of these takes a tenth of a second."""
 LARGE_FILES = {**FILES, FIRST: IN_PARTS}
 SECOND_HASH = hashlib.sha256(FILES[SECOND]).hexdigest()
 PASSED_OVER = {
@@ -42,7 +42,7 @@ def arguments(hub: HubStub, bucket: str, *options: str) -> list[str]:
 
 
 def run(hub: HubStub, s3: S3Stub, bucket: str, *options: str, no_disk: bool = False, **env: str) -> tuple[int, Any]:
-    """Run the script; return its exit status and its lines."""
+    """Run the script, and return its exit status and its lines."""
     with started(SCRIPT, arguments(hub, bucket, *options), {**s3.env, **env}, no_disk=no_disk) as one:
         lines = one.said.read().splitlines()
         one.process.join(10)
@@ -50,6 +50,6 @@ def run(hub: HubStub, s3: S3Stub, bucket: str, *options: str, no_disk: bool = Fa
 
 
 def nothing_is_left(s3: S3Stub, bucket: str, name: str) -> bool:
-    """Tell that there is neither a file nor a part of one, and no word of a copy that is whole."""
+    """Return whether neither the file nor a part of it exists, and no complete copy was logged."""
     manifests = s3.objects(bucket, "manifests")
     return name not in s3.objects(bucket, PREFIX) and not s3.unfinished(bucket) and not manifests

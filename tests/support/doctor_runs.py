@@ -1,4 +1,4 @@
-"""Runs the doctor against a stub of the Kubernetes API and an account."""
+"""Runs the doctor with stubs of the Kubernetes API and an account."""
 
 from collections.abc import Callable
 from typing import Any
@@ -48,6 +48,6 @@ Doctor = Callable[..., tuple[int, list[dict[str, str]]]]
 
 
 def problem(findings: list[dict[str, str]]) -> dict[str, str]:
-    """Return the only finding that is not well."""
+    """Return the only finding that is not ok."""
     (found,) = [one for one in findings if one["severity"] != "ok"]
     return found

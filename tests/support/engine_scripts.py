@@ -1,4 +1,4 @@
-"""Runs a script of a pod against a double of vLLM's server."""
+"""Runs a pod's script with a fake vLLM server."""
 
 import sys
 

@@ -41,7 +41,7 @@ def rule(group: str, *, egress: bool = False, protocol: str = "-1", port: int = 
 
 
 def itself(group: str) -> dict[str, Any]:
-    """What EKS gives its own group of a cluster: all from itself."""
+    """The rules of the group that EKS creates for a cluster: all traffic from itself."""
     return rule(group, ReferencedGroupInfo={"GroupId": group})
 
 

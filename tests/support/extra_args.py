@@ -1,4 +1,4 @@
-"""What a stack's extraArgs are told."""
+"""The errors and warnings about a stack's extraArgs."""
 
 from config.cross_field.extra_args import extra_args_errors, extra_args_warnings
 from config.settings.model import ModelSettings

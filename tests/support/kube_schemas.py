@@ -1,4 +1,4 @@
-"""JSON schemas for kubeconform, made from what an API server says about itself, custom resources included."""
+"""JSON schemas for kubeconform, from an API server's own description, including custom resources."""
 
 import json
 from collections.abc import Iterator
@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA_PATH = "{{.ResourceKind}}{{.KindSuffix}}.json"
-"""How kubeconform is told to name them: the suffix is the group's first word, if there is a group, and the version."""
+"""The file names that kubeconform expects: the suffix is the group's first word, if any, and the version."""
 
 
 def write_schemas(openapi: dict[str, Any], folder: Path, kinds: set[str]) -> None:
-    """Write the schema of each version of the kinds into the folder, as SCHEMA_PATH names them."""
+    """Write the schema of each version of the kinds to the folder, as SCHEMA_PATH names them."""
     definitions = openapi["definitions"]
     for definition in definitions.values():
         forbid_unknown_fields(definition)
-    # The API server reads numbers, too, where it writes quantities as strings.
+    # The API server also accepts numbers where it writes quantities as strings.
     definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"] = {"type": ["string", "number"]}
     for name, definition in definitions.items():
         for known in definition.get("x-kubernetes-group-version-kind", []):
@@ -27,7 +27,7 @@ def write_schemas(openapi: dict[str, Any], folder: Path, kinds: set[str]) -> Non
 
 
 def forbid_unknown_fields(schema: Any) -> None:
-    """Make a schema as strict as `kubectl apply --validate=strict`, and say int-or-string as JSON schema does."""
+    """Make a schema as strict as `kubectl apply --validate=strict`, with int-or-string in JSON Schema."""
     if isinstance(schema, list):
         for item in schema:
             forbid_unknown_fields(item)
@@ -44,7 +44,7 @@ def forbid_unknown_fields(schema: Any) -> None:
 
 
 def needs(definitions: dict[str, Any], name: str) -> set[str]:
-    """Return the names of all definitions that one refers to, directly or not."""
+    """Return the names of all definitions that one refers to, directly or indirectly."""
     found: set[str] = set()
     open_names = [name]
     while open_names:

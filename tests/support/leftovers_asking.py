@@ -1,6 +1,6 @@
-"""Fixtures of the tests of `vllm-eks leftovers`: moto's account, what is planted in it, and a run of the command.
+"""Fixtures for the tests of `vllm-eks leftovers`: a moto account, its resources, and a run of the command.
 
-boto3 and moto are loaded inside the functions: together they take seconds, and only these tests need them.
+boto3 and moto are imported inside the functions, because together they take seconds and only these tests need them.
 """
 
 import json
@@ -18,7 +18,7 @@ from tests.fakes.planted_stacks import plant_ours, plant_strange_network, plant_
 
 PLACEMENT_GROUPS = "ec2.DescribePlacementGroups"
 FULL = "us-west-2"
-"""The region in which everything is planted; each test that needs another account takes another region."""
+"""The region of all resources. Each test that needs another account uses another region."""
 
 KINDS = (
     "classic load balancer",
@@ -41,7 +41,7 @@ KINDS = (
     "VPC",
     "KMS key",
 )
-"""All but the cluster and its node groups, in the order of their removal."""
+"""All kinds except the cluster and its node groups, in the order of removal."""
 
 Gardens = Callable[[str], Gardener]
 Planted = tuple[list[dict[str, Any]], set[str]]
@@ -49,7 +49,7 @@ Planted = tuple[list[dict[str, Any]], set[str]]
 
 @dataclass
 class Said:
-    """How a run ended and what it printed."""
+    """The exit status and the output of a run."""
 
     status: int
     out: str
@@ -71,14 +71,14 @@ Ask = Callable[..., Said]
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[WiredSession]:
-    """One session for all: each new one reads the models of seven services again."""
+    """One session for all tests, because each new one reads the models of seven services again."""
     import boto3
     from cryptography.hazmat.primitives.asymmetric import rsa
     from moto import mock_aws
     from moto.core.utils import method_names_from_class
 
     with pytest.MonkeyPatch.context() as patch, mock_aws():
-        # No test encrypts: one private key serves all keys. And moto looks up its methods anew at each call.
+        # No test encrypts, so one private key serves all keys. Moto also looks up its methods again at each call.
         patch.setattr("moto.kms.utils.rsa.generate_private_key", cache(rsa.generate_private_key))
         patch.setattr("moto.core.responses.method_names_from_class", cache(method_names_from_class))
         patch.setenv("AWS_CONFIG_FILE", "/dev/null")
@@ -87,13 +87,13 @@ def session() -> Iterator[WiredSession]:
 
 @pytest.fixture(scope="module")
 def garden(session: WiredSession) -> Gardens:
-    """The gardener of a region."""
+    """Creates the resources of a region."""
     return lambda region: Gardener(lambda service: session.client(service, region_name=region))
 
 
 @pytest.fixture(scope="module")
 def full(garden: Gardens) -> Planted:
-    """Something of ours of every kind, and strangers' things beside it; placement groups, and ids of strangers."""
+    """Resources of the stack of every kind, and resources of others, with placement groups and the IDs of others."""
     gardener = garden(FULL)
     plant_ours(gardener)
     strangers = plant_strangers(gardener)
@@ -103,7 +103,7 @@ def full(garden: Gardens) -> Planted:
 
 @pytest.fixture(scope="module")
 def ours(garden: Gardens) -> Planted:
-    """Something of ours of every kind, and nobody else's: for tests of the questions, not of whose things are."""
+    """Only resources of the stack, of every kind, for tests of the calls and not of ownership."""
     gardener = garden(FULL)
     plant_ours(gardener)
     return gardener.placement_groups, set()
@@ -122,7 +122,7 @@ def ask(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Ask:
-    """Run the command for a stack file of a region, or with the lines that are given."""
+    """Run the command for a stack file with a region, or with the given lines."""
 
     def run(region: str, *lines: str, stack: str = "dev", as_json: bool = True) -> Said:
         from vllm_eks.cli.leftovers import run_leftovers
@@ -139,5 +139,5 @@ def ask(
 
 
 def full_account(wire: Wire, full: Planted) -> None:
-    """Have the account answer for the placement groups that moto has not."""
+    """Make the account answer for placement groups, which moto lacks."""
     wire.pages[PLACEMENT_GROUPS] = [{"PlacementGroups": full[0]}]

@@ -1,4 +1,4 @@
-"""Lock a model from the test's Hub, or hold the message with which that is refused."""
+"""Locks a model from the test's Hub, or returns the error message."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def locked(hub: Hub, folder: Path, *, token: str | None = None, revision: str | 
 
 
 def refused(hub: Hub, folder: Path, **how: Any) -> str:
-    """Return the message; nothing may have been written."""
+    """Return the message. Nothing may have been written."""
     with pytest.raises(WrongQuestion) as caught:
         locked(hub, folder, **how)
     assert list(folder.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Arguments in arguments, changed by the name of a field."""
+"""Changes nested arguments by field name."""
 
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ Args = TypeVar("Args")
 
 
 def replaced(args: Args, **changes: Any) -> Args:
-    """Return a dataclass with some fields changed, its own or those of the dataclasses in it."""
+    """Return a dataclass with some fields changed, its own or those of nested dataclasses."""
     assert is_dataclass(args)
     assert not isinstance(args, type)
     own = {field.name for field in fields(args)}
@@ -22,7 +22,7 @@ def replaced(args: Args, **changes: Any) -> Args:
 
 
 def _field_names(value: object) -> set[str]:
-    """Return the names of a dataclass's fields, and of those within."""
+    """Return the field names of a dataclass and of nested ones."""
     if not is_dataclass(value):
         return set()
     names = {field.name for field in fields(value)}

@@ -1,15 +1,15 @@
-"""No test reaches another machine: a connection to anything but this one is an error at once, not a wait."""
+"""Tests cannot reach another machine: such a connection fails at once."""
 
 import ipaddress
 import socket
 from typing import Any
 
 Address = Any
-"""As `socket.connect` takes it: a pair, four values, or a path."""
+"""As in `socket.connect`: a pair, four values, or a path."""
 
 
 class NetworkUsedError(AssertionError):
-    """A test tried to reach another machine; its fake was not in place."""
+    """A test tried to reach another machine, because its fake was not active."""
 
 
 def is_of_this_machine(family: int, address: Address) -> bool:
@@ -26,7 +26,7 @@ def is_of_this_machine(family: int, address: Address) -> bool:
 
 
 def close_sockets() -> None:
-    """Let every socket of this process connect to this machine only; for the rest of its life."""
+    """Let all sockets of this process connect only to this machine, until it ends."""
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
     def guarded(self: socket.socket, address: Address) -> None:

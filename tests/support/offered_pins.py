@@ -1,4 +1,4 @@
-"""An account that offers versions."""
+"""An account with new versions."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ def addon_versions(asked: Mapping[str, Any], newest: Mapping[str, str]) -> dict[
 
 
 def offering(*, newest: Mapping[str, str] = NEWEST, standard: str = AMI, **more: Any) -> Account:
-    """An account of EKS's newest versions; `standard` is the release of the image for system nodes."""
+    """An account with EKS's newest versions. `standard` is the AMI release for system nodes."""
     calendar = {"1.36": "STANDARD_SUPPORT", "1.37": "STANDARD_SUPPORT", "1.34": "EXTENDED_SUPPORT"}
     versions = [{"clusterVersion": version, "versionStatus": status} for version, status in calendar.items()]
 

@@ -1,4 +1,4 @@
-"""Runs `vllm-eks plan` and holds its answer."""
+"""Runs `vllm-eks plan` and returns its result."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Short ways to ask the planner, for tests."""
+"""Shortcuts for planner calls in tests."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What of a preview tests look at."""
+"""Parts of a preview that tests look at."""
 
 from dataclasses import dataclass
 from pathlib import Path

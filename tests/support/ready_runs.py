@@ -4,7 +4,7 @@ from tests.fakes.kube_stub import World, run
 
 
 def run_out_of_time(world: World) -> str:
-    """Run until the deadline; return the last line."""
+    """Run until the deadline, and return the last line."""
     code, lines = run(world, timeout_seconds=0.2)
     assert code == 1
     return lines[-1]

@@ -1,9 +1,8 @@
-"""Which resource is made after, and so deleted before, which other one, by the engine's own rules.
+"""Which resource is created after, and so deleted before, another one, by the engine's own rules.
 
-Pulumi deletes a resource before everything in its dependencies, before its provider, and before its parent; a
-component's own dependencies are thereby its children's too. A dependency on a local component is one on all its
-children, which the SDK has written out in the request. The children of pulumi-eks's component are not there under
-mocks: the component stands for them.
+Pulumi deletes a resource before its dependencies, its provider and its parent. A component's dependencies are therefore
+also its children's. A dependency on a local component means all its children, which the SDK has added to the request.
+The children of pulumi-eks's component do not exist under mocks, so the component represents them.
 """
 
 from collections.abc import Iterable
@@ -20,7 +19,7 @@ class Graph:
         self._by_urn = {one.urn: one for one in recording.registrations}
 
     def find(self, label: str) -> Registration:
-        """Return the one resource of this label; its name may be given by its end alone."""
+        """Return the only resource with this label. The end of its name is enough."""
         kind, _, name = label.partition(" ")
         found = [
             one for one in self._by_urn.values() if one.type.rpartition(":")[2] == kind and one.name.endswith(name)
@@ -29,7 +28,7 @@ class Graph:
         return found[0]
 
     def goes_before(self, first: str, second: str) -> bool:
-        """Tell whether a destroy deletes the first before it touches the second."""
+        """Return whether a destroy deletes the first before the second."""
         return self.find(second).urn in self._after[self.find(first).urn]
 
     @cached_property
@@ -39,7 +38,7 @@ class Graph:
 
         def visit(urn: str) -> frozenset[str]:
             if urn not in found:
-                found[urn] = frozenset()  # a cycle would end here; the engine allows none
+                found[urn] = frozenset()  # a cycle would end here, but the engine allows none
                 direct = set(self._direct(urn))
                 found[urn] = frozenset(direct.union(*(visit(other) for other in direct)))
             return found[urn]

@@ -1,4 +1,4 @@
-"""Load a stack file as Pulumi would run it: its configuration in the runtime, a mock engine behind."""
+"""Loads a stack file as Pulumi would: its configuration in the runtime, with a mock engine."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from vllm_eks.stack_files.read import StackFile, read_stack_file
 
 
 class NoCloud(Mocks):
-    """Loading the configuration makes and asks nothing."""
+    """Loading the configuration creates nothing and makes no calls."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict]:
         raise AssertionError(f"{args.name} was made")
@@ -33,7 +33,7 @@ def load_stack(folder: Path, stack: str) -> StackConfig:
 
 
 def report_of(folder: Path, stack: str) -> str:
-    """Return the report that the program would end with."""
+    """Return the report with which the program would end."""
     try:
         load_stack(folder, stack)
     except pulumi.RunError as error:
@@ -42,12 +42,12 @@ def report_of(folder: Path, stack: str) -> str:
 
 
 def model(**settings: Any) -> dict[str, Any]:
-    """Return a good model section, with some keys changed."""
+    """Return a valid model section, with some keys changed."""
     return {"model": "Qwen/Qwen3-8B", "instanceType": "g5.12xlarge", "zone": "us-west-2a", **settings}
 
 
 def write_stack(folder: Path, models: dict[str, Any] | None = None, **keys: Any) -> None:
-    """Write Pulumi.test.yaml: a good stack, with some keys changed (None removes one)."""
+    """Write Pulumi.test.yaml: a valid stack, with some keys changed (None removes one)."""
     config = {
         "aws:region": "us-west-2",
         "network": {"zones": ["us-west-2a", "us-west-2b"]},

@@ -1,4 +1,4 @@
-"""A world in which the hook Job waits, one look after the other."""
+"""A world in which the hook Job waits, poll by poll."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Wrong values for each key of a stack file, for test_wrong_files: key, value, and what the line about it says."""
+"""Wrong values for each key of a stack file, for test_wrong_files: key, value, and a part of the error."""
 
 from typing import Any
 
@@ -186,7 +186,7 @@ KUBECONFIGS: list[tuple[bytes, str]] = [
     ((CONTEXT + "clusters: [{name: eks, cluster: {server: 5}}]\nusers: [{name: me}]\n").encode(), "no server"),
     (b"x" * (1024 * 1024 + 1), "is larger than 1,024 KiB"),
 ]
-"""Files that cluster.kubeconfigPath names."""
+"""Invalid files for cluster.kubeconfigPath."""
 
 JSON_FILES: list[tuple[bytes, str]] = [
     (b"", "is empty"),
@@ -202,4 +202,4 @@ JSON_FILES: list[tuple[bytes, str]] = [
     (b'{"a": "\xe9"}', "the byte 0xe9 is not UTF-8 text"),
     (b"\x1f\x8b\x08\0", "is not UTF-8 text"),
 ]
-"""A config.json, an index, an instance file."""
+"""An invalid config.json, index and instance file."""

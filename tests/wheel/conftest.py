@@ -1,4 +1,4 @@
-"""The wheel in an environment that holds nothing else; run by `make wheel`, which says where uv is."""
+"""The wheel in an environment with nothing else, for `make wheel`, which sets the path of uv."""
 
 import os
 import subprocess
@@ -16,18 +16,18 @@ UV = os.environ.get("VLLM_EKS_UV", "")
 
 @dataclass(frozen=True)
 class Built:
-    """What `uv build` made."""
+    """The output of `uv build`."""
 
     wheel: Path
     sdist: Path
 
     def wheel_files(self) -> Mapping[str, bytes]:
-        """Return what the wheel holds, by name."""
+        """Return the files of the wheel, by name."""
         with zipfile.ZipFile(self.wheel) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
 
     def sdist_members(self) -> Mapping[str, tarfile.TarInfo]:
-        """Return what the sdist holds, by name below its own folder."""
+        """Return the files of the sdist, by name below its own folder."""
         with tarfile.open(self.sdist) as archive:
             return {member.name.partition("/")[2]: member for member in archive.getmembers()}
 
@@ -48,7 +48,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture(scope="session")
 def site(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The environment's folder, with the wheel and what it needs."""
+    """The environment's folder, with the wheel and its requirements."""
     folder = tmp_path_factory.mktemp("site") / "venv"
     _uv("venv", str(folder), "--python", "3.11")
     _uv("pip", "install", "--compile-bytecode", "--python", str(folder / "bin" / "python"), str(built.wheel))

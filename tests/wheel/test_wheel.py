@@ -1,4 +1,4 @@
-"""What the wheel holds, and every command of it in an environment without the program and without Pulumi."""
+"""The content of the wheel, and its commands in an environment without the program and without Pulumi."""
 
 import json
 import re
@@ -83,7 +83,7 @@ def test_the_preview_says_that_the_program_needs_pulumi(run: Run) -> None:
 
 @pytest.fixture
 def stack_only(tmp_path: Path) -> Path:
-    """A folder with the files of a stack, and without the program."""
+    """A folder with a stack's files, but without the program."""
     folder = tmp_path / "stack"
     folder.mkdir()
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):

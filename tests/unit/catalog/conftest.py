@@ -1,4 +1,4 @@
-"""An account of moto's with few instance types, and a small catalogue."""
+"""A moto account with few instance types, and a small catalogue."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from vllm_eks.planner.hardware.instances import CATALOGUE
 
 @pytest.fixture(scope="module")
 def moto_session() -> Iterator[Any]:
-    """One session for all: each new one reads the model of EC2's whole API again."""
+    """One session for all tests, because each new one reads the model of EC2's whole API again."""
     import boto3
     from moto import mock_aws
 
@@ -29,7 +29,7 @@ def aws(moto_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The catalogue, without the rows that no test here looks at."""
+    """The catalogue, without rows that the tests do not use."""
     head, rows = read_catalogue(CATALOGUE)
     keep = ("g5.xlarge", "g5.48xlarge", "g6f.large", "p5e.48xlarge")
     path = tmp_path / "instances.json"

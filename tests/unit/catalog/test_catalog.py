@@ -1,4 +1,4 @@
-"""`vllm-eks catalog refresh`: what it asks, says and writes. How AWS is answered for stands in aws_answers.py."""
+"""`vllm-eks catalog refresh`: its queries, output and changes. aws_answers.py has AWS's answers."""
 
 from dataclasses import replace
 from pathlib import Path

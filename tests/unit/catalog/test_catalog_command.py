@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def no_aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No account, no way out: every call ends at a closed port of this machine."""
+    """No account and no network: every call ends at a closed local port."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -29,7 +29,7 @@ def no_aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def command(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that ends in the command; the environment is this test's."""
+    """Run a program that ends in the command, with this test's environment."""
     line = [sys.executable, "-c", program, "catalog", "refresh", *arguments]
     return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False)
 

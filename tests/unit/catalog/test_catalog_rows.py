@@ -1,4 +1,4 @@
-"""EC2's records as rows of the catalogue; no session, no network."""
+"""EC2's records as rows of the catalogue, without session or network."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,12 +12,12 @@ from vllm_eks.planner.hardware.instances import CATALOGUE, InstanceType, catalog
 
 
 def merged_with(record: dict[str, Any], rows: list[InstanceType]) -> Merged:
-    """The catalogue's rows merged with one record of EC2's, without zones and prices."""
+    """The catalogue's rows merged with one of EC2's records, without zones and prices."""
     return merge(rows, AwsAnswers(types={record["InstanceType"]: record}, zone_ids={}, prices_usd_per_hour=None))
 
 
 def record(type_: str, **gpu: Any) -> dict[str, Any]:
-    """A record as DescribeInstanceTypes gives it, of two GPUs with 24 GiB each unless told."""
+    """A record of DescribeInstanceTypes, by default for two GPUs with 24 GiB each."""
     given = {"Name": "A10G", "Manufacturer": "NVIDIA", "Count": 2, "MemoryInfo": {"SizeInMiB": 22888}, **gpu}
     return {
         "InstanceType": type_,
@@ -34,7 +34,7 @@ def test_the_catalogue_file_has_the_format_that_the_command_writes() -> None:
 
 
 def test_the_catalogue_agrees_with_moto_s_copy_of_ec2_s_answers() -> None:
-    """A refresh reads every record as the catalogue was made: only the types it lacks are new."""
+    """A refresh reads every record as when the catalogue was created: only missing types are new."""
     from moto.ec2.models.instance_types import INSTANCE_TYPES
 
     gpus = {name: one for name, one in INSTANCE_TYPES.items() if one.get("GpuInfo", {}).get("Gpus")}

@@ -1,4 +1,4 @@
-"""Charts that are rendered once."""
+"""Charts that are rendered once for all tests."""
 
 import pytest
 

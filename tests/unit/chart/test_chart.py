@@ -1,4 +1,4 @@
-"""The chart, rendered by the real helm: the group, its pods, and what is made beside them."""
+"""The chart, rendered by the real helm: the group and its pods."""
 
 import pytest
 
@@ -130,13 +130,13 @@ def test_the_ranks_meet_on_the_pod_network(two_nodes: Rendered, role: str) -> No
     assert env["POD_IP"] == {"fieldRef": {"fieldPath": "status.podIP"}}
     assert env["VLLM_HOST_IP"] == "$(POD_IP)"
     assert env["NCCL_SOCKET_IFNAME"] == env["GLOO_SOCKET_IFNAME"] == "eth0"
-    # A variable can only refer to one that stands before it.
+    # A variable can only refer to an earlier one.
     assert list(env)[:2] == ["POD_IP", "VLLM_HOST_IP"]
 
 
 @pytest.mark.parametrize(("budget", "lasts"), [(2400, 4860), (2401, 4870)])
 def test_the_startup_probe_outlasts_the_supervisor(budget: int, lasts: int) -> None:
-    """Who waits for its group as long as it may, and then starts as long as it may, is ended by the supervisor."""
+    """The supervisor, and not the probe, ends a pod that uses its whole time for the group and then for the start."""
     probe = Rendered(render_text(with_value(ONE_NODE, "startup.budgetSeconds", budget))).container("leader")[
         "startupProbe"
     ]
@@ -160,12 +160,12 @@ def test_leaders_are_probed_for_their_engine(two_nodes: Rendered) -> None:
             *("python3", "-E", "-S", "/scripts/vllm_eks/pods/alive.py", "--port=8000", f"--stall-seconds={stall}"),
             *(f"--timeout-seconds={timeout}", "--model=scout"),
         ]
-        # Four questions, each with its own time, and the kubelet must wait for all of them.
+        # Four requests, each with its own timeout, and the kubelet must wait for all of them.
         assert leader[probe]["timeoutSeconds"] > 4 * timeout
 
 
 def test_a_worker_is_ready_with_its_leader_and_never_restarted_by_a_probe(two_nodes: Rendered) -> None:
-    """Else a disruption budget takes a group that loads for one that serves, and lets another one go."""
+    """Otherwise a disruption budget counts a loading group as serving, and allows the eviction of another one."""
     worker = two_nodes.container("worker")
     assert worker["readinessProbe"] == {
         "exec": {

@@ -1,4 +1,4 @@
-"""What the chart promises for every set of values: drawn at random, rendered for real, and held against each other."""
+"""The chart's guarantees for all values: drawn at random, rendered for real, and compared."""
 
 import re
 from typing import Any
@@ -20,7 +20,7 @@ LWS, INDEX = "leaderworkerset.sigs.k8s.io/name", "leaderworkerset.sigs.k8s.io/wo
 
 @st.composite
 def values(draw: st.DrawFn) -> dict[str, Any]:
-    """Any values that the schema takes and the planner could give."""
+    """All values that the schema accepts and the planner could produce."""
     zones = draw(st.sampled_from([["us-west-2a"], ["us-west-2a", "us-west-2b"]]))
     made = model_values(
         tensor=draw(st.sampled_from([1, 2, 4, 8])),
@@ -72,7 +72,7 @@ def gpus_are_tensor_parallel(rendered: Rendered, role: str, values: dict[str, An
 
 def flags_have_the_versions_forms(args: list[str]) -> None:
     """Every flag exists in the table of the default version, with a value of its kind."""
-    # What kubelet puts in place of a variable is a number, or a host's name.
+    # The kubelet replaces a variable with a number or a host name.
     given = [re.sub(r"\$\((LWS_GROUP_SIZE|LWS_WORKER_INDEX)\)", "1", arg) for arg in args[1:]]
     assert read_flags(given, nearest_table(DEFAULT_VLLM_VERSION).by_spelling).errors == []
 
@@ -136,7 +136,7 @@ def selectors_find_the_pods_that_are_made(rendered: Rendered) -> None:
 def probes_fit_their_budgets(rendered: Rendered, values: dict[str, Any]) -> None:
     leader, worker = rendered.container("leader"), rendered.container("worker")
     startup = leader["startupProbe"]
-    # The supervisor's own two waits, for the group and for vLLM, and a minute.
+    # The supervisor's own two waits, for the group and for vLLM, plus a minute.
     assert 60 <= startup["failureThreshold"] * startup["periodSeconds"] - 2 * values["startup"]["budgetSeconds"] < 70
     assert f"--start-seconds={values['startup']['budgetSeconds']}" in leader["command"]
     assert not {"startupProbe", "livenessProbe"} & set(worker)
@@ -146,5 +146,5 @@ def probes_fit_their_budgets(rendered: Rendered, values: dict[str, Any]) -> None
         assert f"--port={values['port']}" in command
     for role, pod in (("leader", leader), ("worker", worker)):
         assert f"--port={values['port']}" in pod["lifecycle"]["preStop"]["exec"]["command"]
-        # The stop after the drain took up to 29 s on real pods, and the drain's last look at the engine up to 5 s.
+        # Stopping after the drain took up to 29 s on real pods, and the drain's last request up to 5 s.
         assert rendered.template(role)["spec"]["terminationGracePeriodSeconds"] >= DRAIN_LIMIT_SECONDS + 5 + 29

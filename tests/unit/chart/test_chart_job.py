@@ -1,4 +1,4 @@
-"""The chart, rendered by the real helm: the hook Job, the revision, and what the schema refuses."""
+"""The chart, rendered by the real helm: the hook Job, the revision, and refusals of the schema."""
 
 import shutil
 from pathlib import Path

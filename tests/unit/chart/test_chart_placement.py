@@ -1,4 +1,4 @@
-"""Where the chart's pods run, what they may do, and what is made beside the group."""
+"""The placement and permissions of the chart's pods, and objects next to the group."""
 
 import re
 from typing import Any
@@ -83,7 +83,7 @@ def test_everything_that_is_written_goes_to_a_sized_volume(one_node: Rendered, r
 
 
 def caches_folder(**changes: Any) -> str:
-    """Return where a pod compiles to."""
+    """Return the folder that a pod compiles to."""
     values = ONE_NODE
     for path, value in changes.items():
         values = with_value(values, path, value)
@@ -93,14 +93,14 @@ def caches_folder(**changes: Any) -> str:
         *("VLLM_CACHE_ROOT", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "FLASHINFER_WORKSPACE_BASE"),
         "CUDA_CACHE_PATH",
     ]
-    # A variable can only refer to one that stands before it.
+    # A variable can only refer to an earlier one.
     names = list(env)
     assert names.index("POD_NAME") < names.index("CACHES_FOLDER") < names.index(compiled[0])
     return env["CACHES_FOLDER"]
 
 
 def test_compiled_kernels_stay_on_the_node_for_the_same_image_and_pod() -> None:
-    """Two pods of a node never share a folder, nor do two versions: neither locks what it writes."""
+    """Two pods on a node, or two versions, never share a folder, because neither locks it."""
     folder = caches_folder()
     assert re.fullmatch(r"/weights/\.compiled/\$\(POD_NAME\)/[0-9a-f]{12}", folder)
     others = [caches_folder(image="docker.io/own/vllm:1"), caches_folder(vllmVersion="0.26.0")]

@@ -1,4 +1,4 @@
-"""NetworkPolicies: everything is shut, and each hole is one that somebody needs."""
+"""NetworkPolicies: all traffic is denied except what is needed."""
 
 from typing import Any
 

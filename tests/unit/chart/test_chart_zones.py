@@ -1,4 +1,4 @@
-"""Groups of one model in several zones: as many in each, and never one over two."""
+"""Groups of one model in several zones: the same number in each, and none across two."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the account must offer and allow: every refusal with its exact words, and unknown where nobody answers."""
+"""Checks of the account: each failure with its exact text, and unknown without an answer."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Clusters that exist: what EKS and EC2 answer about one, and each error with its exact words."""
+"""Existing clusters: answers of EKS and EC2, and each error with its exact text."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whether GPU nodes reach an existing cluster's own nodes through their security groups."""
+"""Whether security groups allow traffic between GPU nodes and an existing cluster's own nodes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.fakes.aws_account import STACK_TAG, instance
 from tests.support.existing_clusters import SAME_GROUP, account, looked_up, node, out, rule, texts
 
 pytestmark = pytest.mark.usefixtures("moto_account")
-# --- security groups: terraform-aws-eks gives its nodes a group of their own, whose rules name itself
+# --- security groups: terraform-aws-eks gives its nodes their own group, whose rules refer to itself
 
 
 OF_NODES = [

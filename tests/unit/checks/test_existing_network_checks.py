@@ -1,4 +1,4 @@
-"""Networks that exist: looked up in moto's account, each error with its exact words."""
+"""Existing networks in a moto account: each error with its exact text."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ NODES = {"us-west-2a": ["g5.48xlarge"] * 2}
 
 @dataclass(frozen=True)
 class Place:
-    """A VPC with a private subnet in each zone, whose way out is a NAT gateway."""
+    """A VPC with a private subnet in each zone and a NAT gateway."""
 
     vpc: str
     subnets: dict[str, str]
@@ -76,7 +76,7 @@ def test_a_suitable_network_passes_and_its_subnets_are_used(place: Place) -> Non
     assert network.checks[0] == Check(
         subject=f"{place.vpc} resolves names", status="passed", text="DNS support and hostnames are on"
     )
-    free = 251 - 1  # of a /24, less the NAT gateway's
+    free = 251 - 1  # of a /24, minus the NAT gateway's
     assert Check(
         subject=f"{place.subnets['us-west-2a']} suits us-west-2a",
         status="passed",
@@ -146,7 +146,7 @@ def test_too_few_free_addresses_are_refused_with_the_number_needed(place: Place,
 
 
 def free_in(place: Place, count: int, account: Account | None = None, **requested: Any) -> list[Check]:
-    """What is said of a network whose first subnet has so many free addresses."""
+    """Return the checks of a network whose first subnet has this many free addresses."""
     subnet = place.subnets["us-west-2a"]
     asked = account or Account()
     listed = account_module.client_of("ec2", "us-west-2").describe_subnets(SubnetIds=[subnet])["Subnets"]
@@ -167,7 +167,7 @@ def test_as_many_addresses_as_the_cni_takes_are_enough_and_one_less_is_not(
 
 
 def test_smaller_types_take_fewer_addresses(place: Place) -> None:
-    # EC2: 15 addresses an interface of a g5.xlarge.
+    # EC2: 15 addresses per interface of a g5.xlarge.
     nodes = {"us-west-2a": ["g5.xlarge"] * 3}
     assert free_in(place, 16 + 2 * 30 + 10, nodes=nodes) == []
     assert [one.status for one in free_in(place, 16 + 2 * 30 + 9, nodes=nodes)] == ["failed"]

@@ -1,4 +1,5 @@
-"""Node groups that are there: a failed one is named with EKS's reason, and what replaces it. Health is moto's not."""
+"""Existing node groups: a failed one is reported with EKS's reason and the commands to replace it. Moto has no
+health."""
 
 from typing import Any
 

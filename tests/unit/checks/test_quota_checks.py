@@ -1,4 +1,4 @@
-"""Quotas: the limit, what others use of it, and what of the stack runs already. Moto has none of EC2's quotas."""
+"""Quotas: the limit, the usage of others, and the stack's running nodes. Moto has none of EC2's quotas."""
 
 from typing import Any
 

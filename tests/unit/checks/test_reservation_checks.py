@@ -1,6 +1,6 @@
-"""Capacity reservations: whatever would leave a node group without nodes is told first.
+"""Capacity reservations: every reason for missing nodes is reported first.
 
-Moto has none: their answers are given, and held against botocore's model of EC2.
+Moto has none, so their answers are given and checked against botocore's model of EC2.
 """
 
 from datetime import UTC, datetime
@@ -76,7 +76,7 @@ def test_a_reservation_s_state_does_not_affect_running_nodes_or_parked_models(st
         (check,) = checked({**GOOD, "State": state}, own, **fleet)
         assert (check.status, check.subject) == ("warning", "models.scout.capacityReservationId")
         assert check.text.startswith(f"{ID} is {state}")
-    # One of two nodes is still to come.
+    # One of two nodes is missing.
     assert [check.status for check in checked({**GOOD, "State": state}, 1)] == ["failed"]
 
 

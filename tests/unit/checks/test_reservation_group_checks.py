@@ -1,4 +1,4 @@
-"""Groups of capacity reservations: what is free in those that fit, with what of the stack runs in them already."""
+"""Groups of capacity reservations: free capacity in matching ones, together with the stack's running nodes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The real program against an account that refuses: it stops before anything is registered, and says all of why."""
+"""The real program with an account that fails its checks: it stops before any registration and reports all errors."""
 
 import threading
 from pathlib import Path
@@ -112,12 +112,12 @@ def test_an_account_is_queried_a_few_times_and_never_twice(run) -> None:
 
 
 def test_warnings_and_one_summary_reach_pulumi_s_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[str, str]] = []
-    monkeypatch.setattr("pulumi.log.warn", lambda text: told.append(("warning", text)))
-    monkeypatch.setattr("pulumi.log.info", lambda text: told.append(("info", text)))
+    reported: list[tuple[str, str]] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda text: reported.append(("warning", text)))
+    monkeypatch.setattr("pulumi.log.info", lambda text: reported.append(("info", text)))
     statuses: tuple[Status, ...] = ("passed", "warning", "unknown", "passed", "warning")
     stop_on_failures(Check(subject=status, status=status, text="because") for status in statuses)
-    assert told == [
+    assert reported == [
         ("warning", "warning: because"),
         ("warning", "warning: because"),
         ("info", "checks: 2 passed, 1 unknown\n  unknown: because"),

@@ -1,4 +1,4 @@
-"""What AWS refuses at creation: names that are taken, an admin that is the creator, a boundary that is not there."""
+"""What AWS refuses at creation: existing names, an admin that is the creator, a missing boundary."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ from vllm_eks.cli.main import main
 
 @pytest.fixture
 def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """The command in this process; one test below starts it as a process of its own."""
+    """Run the command in this process. One test below starts it as its own process."""
     monkeypatch.setenv("COLUMNS", "160")
 
     def run(*arguments: str, cwd: Path = ROOT) -> Answer:

@@ -1,4 +1,4 @@
-"""The described keys of `--json` against the printed ones; those of preview and leftovers are beside their tests."""
+"""The described keys of `--json` match the printed ones. Those of preview and leftovers are next to their tests."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""The command line itself: help that is whole at 80 columns, guesses, version, completion."""
+"""The command line: help at 80 columns, suggestions, version, completion."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""What `vllm-eks plan` says of prices, zones and terms, and of questions that are wrong."""
+"""`vllm-eks plan`: prices, zones, terms, and invalid input."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The command as people and scripts use it: exit status, standard error, the --json contract, its speed."""
+"""The command for people and scripts: exit status, standard error, the --json contract, its speed."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Every value is on the screen at 80, 120 and 200 columns, with colours and without."""
+"""Every value is printed at 80, 120 and 200 columns, with and without colours."""
 
 import io
 from collections.abc import Callable
@@ -21,7 +21,7 @@ WIDTHS = (80, 120, 200)
 
 
 def screen(width: int, *, colour: bool = False) -> Console:
-    """A terminal of so many columns that writes into memory; without colour it is one with NO_COLOR set."""
+    """A terminal with this width that writes to memory. Without colour it has NO_COLOR set."""
     return Console(
         file=io.StringIO(),
         force_terminal=True,
@@ -65,7 +65,7 @@ def test_a_plan_has_the_same_content_at_every_width(width: int) -> None:
     for each in (pipe, out):
         show_plan(planned(SCOUT), region="us-west-2", out=each)
     assert max(map(len, (line for line in shown(out).splitlines() if "vllm serve" not in line))) <= width
-    # The bars are as long as the screen allows; everything else is word for word the same.
+    # The bars use the width of the screen. Everything else is identical.
     assert without_bars(shown(out)) == without_bars(shown(pipe))
 
 
@@ -76,13 +76,13 @@ def test_a_preview_has_the_same_content_at_every_width(width: int, recorded_stac
     for each in (pipe, out):
         show(recorded_stack("prod"), "prod", each, PreviewOptions(resources=True))
     assert words_of_preview(shown(out)) == words_of_preview(shown(pipe))
-    # Commands are left whole, so that they can be copied.
+    # Commands are not wrapped, so that they can be copied.
     lines = [line for line in shown(out).splitlines() if not line.startswith(" " * 9 + "aws ")]
     assert max(map(len, lines)) <= width
 
 
 def words_of_preview(text: str) -> str:
-    """Every letter but those of bars, rules and branches; a word that the width breaks is joined again."""
+    """All letters except those of bars, rules and branches, with wrapped words joined again."""
     words = [word for word in without_bars(text) if word not in ("==", "warning", "unknown")]
     return "".join(sorted("".join(words).translate(dict.fromkeys(map(ord, "─│├└ ")))))
 

@@ -1,4 +1,4 @@
-"""Questions to the command that are of the wrong size, and output that cannot be written."""
+"""Values out of range, and output that cannot be written."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "reported"),
     [
         (["--replicas", "1000000"], "1000000 is not in the range 1<=x<=1000"),
         (["--pipeline-parallel-size", "99999"], "99999 is not in the range 1<=x<=450"),
@@ -32,10 +32,10 @@ def run(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
     ],
 )
 def test_a_value_out_of_range_is_refused_at_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], args: list[str], told: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], args: list[str], reported: str
 ) -> None:
     assert run(monkeypatch, "plan", LOCKED, "--instance-type", "g6e.xlarge", *args) == 2
-    assert told in capsys.readouterr().err
+    assert reported in capsys.readouterr().err
 
 
 def test_a_full_disk_behind_the_output_is_one_line(

@@ -1,4 +1,4 @@
-"""What goes into pulumi-eks's Cluster and what is made beside it. Its own children no mock can show."""
+"""The inputs of pulumi-eks's Cluster and the resources next to it. Mocks cannot show its own children."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""What lets the CNI give pods addresses: a role for its own pods, by Pod Identity."""
+"""The CNI's own role, through Pod Identity."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A network and a cluster that exist already: the same face as new ones, and nothing of them is made or deleted."""
+"""An existing network and cluster: the same interface as new ones, and nothing of them is created or deleted."""
 
 import json
 

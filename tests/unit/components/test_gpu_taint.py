@@ -1,4 +1,4 @@
-"""Every DaemonSet that a GPU node needs runs on it, by the charts' own defaults (tests/data) and our values."""
+"""Every DaemonSet that a GPU node needs runs on it, with the charts' defaults (tests/data) and our values."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ EFA = "aws-efa-k8s-device-plugin"
 
 
 def tolerated(tolerations: Sequence[Mapping[str, Any]]) -> bool:
-    """As Kubernetes decides: no key matches every taint, no effect every effect."""
+    """As in Kubernetes: without a key it matches every taint, and without an effect every effect."""
     return any(
         one.get("key") in (None, GPU_TAINT["key"])
         and one.get("effect") in (None, "NoSchedule")
@@ -34,7 +34,7 @@ def tolerated(tolerations: Sequence[Mapping[str, Any]]) -> bool:
 @pytest.mark.parametrize("name", DAEMONSETS)
 def test_a_daemonset_of_gpu_nodes_tolerates_their_taint(name: str) -> None:
     fact = DAEMONSETS[name]
-    # A list of values replaces the chart's own; what the template itself adds stays.
+    # A list in the values replaces the chart's own. Entries of the template itself remain.
     own = [GPU_TOLERATION] if name == EFA else OURS.get(fact["values_path"], fact["tolerations"])
     assert tolerated([*fact.get("always", []), *own])
 

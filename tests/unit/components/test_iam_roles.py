@@ -1,4 +1,4 @@
-"""Every role has the organization's permissions boundary and path: those we make, and the one pulumi-eks makes."""
+"""Every role has the organization's permissions boundary and path, including the one of pulumi-eks."""
 
 from dataclasses import replace
 from pathlib import Path

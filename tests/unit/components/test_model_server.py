@@ -150,7 +150,7 @@ def test_without_an_api_key_one_is_generated_once(start_engine) -> None:
         keys.append(api_key.inputs["stringData"]["apiKey"])
         assert keys[-1] == stash.inputs["input"]
         assert (api_key.secret_paths, stash.secret_paths) == ({"stringData"}, {"input"})
-        # The provider moves stringData into data: ignoring a part of the Secret has no effect.
+        # The provider moves stringData into data, so ignoring a part of the Secret has no effect.
         assert list(api_key.request.ignoreChanges) == []
         assert list(stash.request.ignoreChanges) == ["input"]
 
@@ -162,7 +162,7 @@ def test_without_a_hugging_face_token_the_chart_gets_none(engine) -> None:
     engine.run(build)
 
     assert [one.name for one in engine.of_type(SECRET)] == ["llama-4-scout-api-key"]
-    # The engine drops a null; the chart's own default is one.
+    # The engine drops null values, and the chart's default is null.
     assert engine.only(RELEASE).inputs["values"]["secrets"] == {"apiKey": "llama-4-scout-api-key"}
 
 
@@ -201,7 +201,7 @@ def test_two_keys_are_valid_during_rotation(engine) -> None:
     engine.run(lambda: build(**keys))
 
     assert engine.only(SECRET).inputs["stringData"] == {"apiKey": "sk-old", "secondApiKey": "sk-new"}
-    # The same Secret under the same name: its pods need no restart to read it.
+    # The Secret keeps its name, so its pods read it without a restart.
     assert engine.only(SECRET).inputs["metadata"] == {"namespace": "vllm-llama-4-scout"}
 
 

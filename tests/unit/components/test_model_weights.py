@@ -1,4 +1,4 @@
-"""Weights in S3: the bucket, who may do what, and the Job that copies."""
+"""Weights in S3: the bucket, its permissions, and the Job that copies."""
 
 import json
 from typing import Any
@@ -127,7 +127,7 @@ def test_the_job_copies_one_commit_with_the_scripts_it_is_given(engine) -> None:
     ]
     assert "copy_weights.py" in engine.only("kubernetes:core/v1:ConfigMap").inputs["data"]
     assert (spec["activeDeadlineSeconds"], spec["backoffLimit"]) == (3600, 4)
-    # The script says with 3 that no other try gets further.
+    # Status 3 of the script means that a retry would fail too.
     assert spec["podFailurePolicy"]["rules"] == [
         {"action": "FailJob", "onExitCodes": {"containerName": "copy", "operator": "In", "values": [3]}}
     ]

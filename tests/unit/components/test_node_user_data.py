@@ -10,7 +10,7 @@ from components.nodes.user_data import node_user_data
 
 
 def node_config(*, has_local_nvme: bool, efa: bool) -> dict:
-    """Return the NodeConfig as a MIME parser sees it."""
+    """Return the NodeConfig as parsed by a MIME parser."""
     user_data = node_user_data(has_local_nvme=has_local_nvme, efa=efa)
     assert user_data is not None
     envelope, part = message_from_bytes(base64.b64decode(user_data)).walk()
@@ -62,7 +62,7 @@ def test_the_folder_for_weights_is_created_after_the_local_disks_are_mounted(tmp
     assert (config.get_content_type(), script.get_content_type()) == ("application/node.eks.aws", "text/x-shellscript")
     text = str(script.get_payload())
     assert text.startswith("#!/bin/bash\n")
-    # The script itself, with its two commands of systemd written down in place of being done.
+    # Run the script, with its two systemd commands recorded instead of executed.
     units, done = tmp_path / "units", tmp_path / "done"
     units.mkdir()
     run = f'systemctl() {{ echo "$@" >> {done}; }}\n' + text.replace("/etc/systemd/system", str(units))

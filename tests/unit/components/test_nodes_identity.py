@@ -1,4 +1,4 @@
-"""What a model's release watches of its nodes: a text that changes with them and is withheld for a failed group."""
+"""The digest of a model's nodes: it changes with them, and is not available for a failed group."""
 
 import pulumi
 import pytest
@@ -15,8 +15,8 @@ def nodes_of(engine, **changes: object) -> object:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch):
-    """Sets what the cloud tells of a type."""
-    return lambda type_, **told: monkeypatch.setitem(mock_cloud.COMPUTED_OUTPUTS, type_, told)
+    """Sets the outputs of a type."""
+    return lambda type_, **reported: monkeypatch.setitem(mock_cloud.COMPUTED_OUTPUTS, type_, reported)
 
 
 def test_the_digest_changes_with_the_nodes(start_engine) -> None:
@@ -41,7 +41,7 @@ def test_a_new_template_version_changes_the_digest(start_engine, answers) -> Non
 
 @pytest.mark.parametrize("status", [None, "", "CREATE_FAILED"])
 def test_a_group_whose_creation_failed_stops_dependent_resources(engine, answers, status: str | None) -> None:
-    # As the provider leaves it in the state: without a status, or after a refresh with that one.
+    # As in the provider's state: without a status, or with this one after a refresh.
     answers(NODE_GROUP, status=status)
 
     with pytest.raises(pulumi.RunError) as stopped:

@@ -1,4 +1,4 @@
-"""The described outputs of a stack against those that are exported."""
+"""The described outputs of a stack match the exports."""
 
 import ast
 from pathlib import Path

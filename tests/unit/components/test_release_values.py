@@ -1,4 +1,4 @@
-"""The Helm values of both stacks, whole: a change here is a change of what runs."""
+"""The complete Helm values of both stacks: a change here changes what runs."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a stack may say, and what the program then gets. Wrong stack files: test_wrong_stacks.py."""
+"""Valid stack files and the resulting settings. Wrong stack files: test_wrong_stacks.py."""
 
 import json
 from dataclasses import replace
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
 
 
-# The two stacks we ship
+# The two shipped stacks
 
 
 def test_the_dev_stack_is_valid() -> None:
@@ -78,7 +78,7 @@ def test_the_shipped_stacks_hold_no_secret_and_no_salt() -> None:
 
 
 def test_every_key_in_pulumi_yaml_has_a_description_and_a_default() -> None:
-    # Pulumi demands a declared key without a default from every stack, in words of its own and one at a time.
+    # Pulumi requires every declared key without a default, with its own message and one at a time.
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
 
     assert set(declared) == {*SECTIONS, *SECRETS}

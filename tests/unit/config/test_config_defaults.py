@@ -1,4 +1,4 @@
-"""What a stack gets that says only what it must: every default, one by one."""
+"""The settings of a minimal stack: all defaults."""
 
 from typing import Any
 
@@ -97,8 +97,7 @@ def test_every_section_is_listed() -> None:
     def below(kind: type[Settings]) -> set[type[Settings]]:
         return {kind}.union(*(below(one) for one in kind.__subclasses__()))
 
-    # The loader derives a model of each section to keep what is good of it; those are of no module of ours.
-    # The keys of a model are in several bases, of which none is a section by itself.
+    # The loader derives a model of each section for its valid part. These have no module.
     ours = {
         one
         for one in below(Settings)

@@ -1,4 +1,4 @@
-"""What good settings give to the program."""
+"""The program's inputs from valid settings."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
 
 
-# What the settings give to the program
+# The program's inputs from the settings
 
 
 def test_a_model_passes_every_option_to_the_planner(folder: Path) -> None:

@@ -25,7 +25,7 @@ from vllm_eks.pods import engine
 
 
 def said(env: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Return the errors and the warnings of some variables, after their key."""
+    """Return the errors and the warnings about some variables, without their key."""
     given = ModelSettings.model_validate(model(env=env))
     return [str(one) for one in env_errors(given, "m")], [str(one) for one in env_warnings(given, "m")]
 

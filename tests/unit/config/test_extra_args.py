@@ -1,4 +1,4 @@
-"""What `extraArgs` may hold: each flag of each version has a disposition, and says why where it is refused."""
+"""`extraArgs`: each flag of each version has a disposition, and a reason if it is refused."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_a_flag_has_one_disposition_for_each_of_its_values() -> None:
     for one in (table.owned, table.secrets):
         assert not one & (rows[0] | rows[1] | table.harmless | table.counted)
     assert not table.harmless & (rows[0] | rows[1] | table.counted)
-    # Connectors that keep the KV cache in host memory are counted, others are refused.
+    # Connectors that keep the KV cache in host memory are planned. Others are refused.
     assert table.counted & (rows[0] | rows[1]) == {"--kv-transfer-config"}
     both = rows[0] & rows[1]
     # These are refused with some values, and warned of with others.
@@ -54,7 +54,7 @@ def test_an_owned_flag_is_refused_in_every_spelling(version: str) -> None:
                     assert [error for error in errors if error.startswith("m.extraArgs[2]: ")], written
 
 
-# --- arguments, read as vLLM reads them
+# --- arguments, parsed as vLLM parses them
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What passes in `extraArgs`, what the plan or the chart refuses, and what is warned of."""
+"""`extraArgs`: accepted flags, flags that the plan or the chart refuses, and warnings."""
 
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def test_planned_flags_reach_the_plan() -> None:
     args = ["--cpu-offload-gb", "4", "--seed", "7", "--no-such-flag"]
     settings = ModelSettings.model_validate(model(extraArgs=args))
     assert settings.serving_options().flags == EngineFlags(offload=Offload(gib_per_gpu=4.0))
-    # extraArgs follow the plan's arguments by themselves.
+    # extraArgs come after the plan's arguments.
     assert settings.serving_options().further_args == ()
 
 
@@ -137,7 +137,7 @@ def test_a_version_without_a_table_refuses_nothing_that_it_may_have() -> None:
         "m.extraArgs[2]: --brand-new is not a flag of vLLM 0.29.0: remove it",
         "m.extraArgs[4]: --scheduling-policy: 'newest' is not a valid choice: use one of fcfs, priority",
     ]
-    # What vllm-eks owns or relies on is the same in every version.
+    # Flags that vllm-eks owns or depends on are the same in every version.
     assert said("--port", "1", "--disable-log-stats", version="0.29.0")[0] == [
         "m.extraArgs[0]: --port is set by vllm-eks: remove it",
         "m.extraArgs[2]: --disable-log-stats: the probes and the drain read the metrics that it disables: remove it",

@@ -1,4 +1,4 @@
-"""Files that are no text, and stack files garbled at random: clear errors, no traceback."""
+"""Files that are not text, and randomly garbled stack files: clear errors, no traceback."""
 
 import os
 import random
@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.told_errors import good_config, told
+from tests.support.stack_file_errors import good_config, reported
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.hardware.instance_files import read_instance_file
 from vllm_eks.planner.models.known_models import read_model_folder
@@ -59,10 +59,10 @@ def test_a_file_that_is_not_text_gets_one_line(tmp_path: Path, name: str, make: 
 
 @pytest.fixture(scope="module")
 def garbled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose own stack files are good."""
+    """A project with valid stack files."""
     folder = tmp_path_factory.mktemp("garbled")
     shutil.copy(ROOT / "Pulumi.yaml", folder)
-    assert [told(folder, text) for text in SHIPPED] == [[]] * len(SHIPPED)
+    assert [reported(folder, text) for text in SHIPPED] == [[]] * len(SHIPPED)
     return folder
 
 
@@ -87,7 +87,7 @@ WORDS = [
 
 @st.composite
 def garbled_stacks(draw: st.DrawFn) -> str:
-    """Draw a shipped stack file with a few pieces put in, cut out or said twice."""
+    """Draw a shipped stack file with some pieces inserted, removed or repeated."""
     chance = random.Random(draw(st.integers(0, 2**32)))
     text = chance.choice(SHIPPED)
     for _ in range(chance.randint(1, 4)):
@@ -100,10 +100,10 @@ def garbled_stacks(draw: st.DrawFn) -> str:
 @settings(max_examples=25)
 @given(text=garbled_stacks())
 def test_a_garbled_stack_file_never_ends_in_a_traceback(garbled: Path, text: str) -> None:
-    told(garbled, text)
+    reported(garbled, text)
 
 
-# Hypothesis's own default, said without a codec: it tries one on a million characters, which takes a second.
+# Hypothesis's default, without a codec: it tries one on a million characters, which takes a second.
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(CHARACTERS, max_size=20),
@@ -132,4 +132,4 @@ def test_any_value_in_any_place_never_ends_in_a_traceback(
         config[section] = value
     else:
         config[section] = {**config[section], key: value, stray: value}
-    told(garbled, yaml.safe_dump({"config": config}))
+    reported(garbled, yaml.safe_dump({"config": config}))

@@ -1,4 +1,4 @@
-"""What a platform team sets: roles, images, groups of an existing cluster, system nodes, reservation groups."""
+"""Keys for a platform team: roles, images, groups of an existing cluster, system nodes, reservation groups."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The key `ropeScaling` of a model: accepted with what vLLM needs, and a flag of vLLM's pods."""
+"""The key `ropeScaling` of a model: the required parameters, and the flag for vLLM's pods."""
 
 import json
 from pathlib import Path

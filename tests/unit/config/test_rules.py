@@ -1,4 +1,4 @@
-"""One value at a time: what is accepted, and the exact text of what is not."""
+"""Single values: accepted ones, and the exact error text of others."""
 
 import re
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def test_a_valid_value_is_unchanged(rule: Callable[[str], str], value: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("rule", "value", "told"),
+    ("rule", "value", "reported"),
     [
         (known_region, "us-west", "'us-west' is not a region: did you mean us-west-2?"),
         (
@@ -103,21 +103,21 @@ def test_a_valid_value_is_unchanged(rule: Callable[[str], str], value: str) -> N
         ),
     ],
 )
-def test_an_invalid_value_is_reported_with_a_fix(rule: Callable[[str], str], value: str, told: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+def test_an_invalid_value_is_reported_with_a_fix(rule: Callable[[str], str], value: str, reported: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reported)}$"):
         rule(value)
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "reported"),
     [
         ("k" * 129, "v", "the key has 129 characters: use at most 128"),
         ("k", "v" * 257, "the value has 257 characters: use at most 256"),
         ("AWS:k", "v", "keys that begin with aws: are reserved: use another key"),
     ],
 )
-def test_a_tag_aws_would_refuse_is_reported(key: str, value: str, told: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+def test_a_tag_aws_would_refuse_is_reported(key: str, value: str, reported: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reported)}$"):
         rules.tag(key, value)
 
 
@@ -156,13 +156,13 @@ def test_the_same_caller_twice_is_reported() -> None:
     ]
 
 
-@pytest.mark.parametrize(("share", "told"), [(0.05, "set 0.1 or more"), (0.99, "set 0.98 or less")])
-def test_an_impossible_share_of_gpu_memory_is_reported(share: float, told: str) -> None:
+@pytest.mark.parametrize(("share", "reported"), [(0.05, "set 0.1 or more"), (0.99, "set 0.98 or less")])
+def test_an_impossible_share_of_gpu_memory_is_reported(share: float, reported: str) -> None:
     model = {"model": "m", "instanceType": "t", "zone": "us-west-2a", "gpuMemoryUtilization": share}
 
     (error,) = parse_section(ModelSettings, model, "m").errors
 
-    assert error.text.endswith(told)
+    assert error.text.endswith(reported)
 
 
 def test_settings_are_immutable() -> None:

@@ -1,4 +1,4 @@
-"""`config/schema.json` against the loader: what one accepts, the other does; and what one file shows is refused."""
+"""`config/schema.json` and the loader: they accept the same files, and errors that one file shows are refused."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from config.sections import parse_section
 from config.settings.base import ABSENT
 from config.stack_keys import PROVIDER_KEYS, SECTION_KEYS
-from tests.support.told_errors import good_config
+from tests.support.stack_file_errors import good_config
 from tests.support.wrong_files import ELSEWHERE, MODEL
 from tools.reference.settings_schema import settings_schema
 from tools.reference.stack_schema import section_schema
@@ -35,7 +35,7 @@ NEED_MORE_THAN_THE_FILE = {
     "unknown-instance-type",
     "unknown-model",
 }
-"""Refused from the catalogue, the models' facts or vLLM's tables."""
+"""Errors that need the catalogue, the models' facts or vLLM's tables."""
 NEED_TWO_KEYS = {
     "block-and-placement-group",
     "block-of-a-g-type",
@@ -58,7 +58,7 @@ NEED_TWO_KEYS = {
     "zones-not-in-network",
     "zones-of-another-region",
 }
-"""Refused because two values do not go together; the loader says so in better words than a schema could."""
+"""Errors about two values that conflict. The loader reports them better than a schema could."""
 FORMS_OF_THE_LOADER = (
     *("Qwen/Qwen4", "is not a locked model", "m5.large", "is not in the catalogue", "data type for the KV cache"),
     *("is a shortened commit", "did you mean hermes?", "not a reasoning parser", "is not a valid adapter name"),
@@ -66,7 +66,7 @@ FORMS_OF_THE_LOADER = (
     *("is a private range", "has invalid characters", "60 tags are too many", "has no Chart.yaml"),
     "is not a valid path",
 )
-"""Of the wrong values of `tests/support/wrong_files.py`, those that only the loader refuses, by their message."""
+"""The wrong values of `tests/support/wrong_files.py` that only the loader refuses, by their message."""
 
 
 def test_the_schema_is_a_valid_json_schema() -> None:
@@ -165,7 +165,7 @@ def test_a_key_has_a_description_and_valid_examples(section: str, settings: type
 
 
 def _parsed(settings: type[BaseModel], alias: str, example: object) -> set[str]:
-    """Return the fields of a section that hold good values, where the file has one key."""
+    """Return the fields of a section with valid values, where the file has one key."""
     parsed = parse_section(settings, {alias: example}, "section")
     assert [error for error in parsed.errors if not error.text.startswith("is missing")] == []
     return parsed.settings.model_fields_set if parsed.settings else set()

@@ -1,4 +1,4 @@
-"""Further names that clients may send for a model."""
+"""Other names that clients may send for a model."""
 
 from pathlib import Path
 
@@ -38,13 +38,13 @@ def test_the_model_s_key_is_the_first_name_and_used_by_the_hook_job() -> None:
 
 def test_outputs_list_every_name(engine) -> None:
     secret = pulumi.Output.from_input("s")
-    for names, told in (((), None), (("gpt-4o",), "scout, gpt-4o")):
+    for names, reported in (((), None), (("gpt-4o",), "scout, gpt-4o")):
         outputs = engine.value(
             lambda names=names: pulumi.Output.all(
                 **access_outputs("scout", namespace="n", port=1, api_key_secret=secret, further_names=names)
             )
         )
-        assert outputs.get("servedNames") == told
+        assert outputs.get("servedNames") == reported
 
 
 @pytest.mark.parametrize(

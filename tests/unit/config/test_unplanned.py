@@ -1,4 +1,4 @@
-"""Models that nobody locked: a folder beside the stack file, a lock beside it, or stated sizes without a plan."""
+"""Models without a shipped lock file: a folder or a lock next to the stack file, or stated sizes without a plan."""
 
 import json
 import shutil
@@ -77,7 +77,7 @@ def test_a_known_model_may_also_have_no_plan() -> None:
     assert settings.plan(region="us-west-2").layout is None
 
 
-# --- a folder beside the stack file
+# --- a folder next to the stack file
 
 
 def a_folder(at: Path, model_id: str = "Qwen/Qwen3-8B") -> None:
@@ -110,7 +110,7 @@ def test_a_folder_needs_its_config_and_weights_that_pods_can_read(folder: Path) 
     assert error_of(folder, **model(model="./empty", weights=S3)).startswith("model: ")
 
 
-# --- a lock beside the stack file
+# --- a lock next to the stack file
 
 
 def test_a_lock_next_to_the_stack_file_has_priority(folder: Path) -> None:

@@ -1,7 +1,7 @@
-"""Any wrong file gets clear errors and no traceback: stack files, project files, kubeconfigs and model folders.
+"""Wrong files get clear errors and no traceback: stack files, project files, kubeconfigs and model folders.
 
-`test_wrong_stacks` has exact reports, `test_stack_file` the texts that are no YAML. Here are one wrong value for every
-key and files of every bad kind, each with what its line must hold, and stack files that chance has garbled.
+`test_wrong_stacks` has exact reports, and `test_stack_file` files that are not YAML. Here is one wrong value for each
+key, and files of every wrong kind, each with a part of its error.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.told_errors import good_config, told
+from tests.support.stack_file_errors import good_config, reported
 from tests.support.wrong_files import ELSEWHERE, JSON_FILES, KUBECONFIGS, MODEL
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.hardware.instance_files import read_instance_file
@@ -19,7 +19,7 @@ from vllm_eks.planner.models.known_models import read_model_folder
 
 
 def one_line(lines: list[str], *needed: str) -> None:
-    """Assert that just one of the lines is about the error."""
+    """Assert that exactly one line is about the error."""
     found = [line for line in lines if all(text in line for text in needed)]
     assert len(found) == 1, (needed, lines)
 
@@ -29,12 +29,12 @@ def test_a_wrong_value_of_a_model_gets_one_line(folder: Path, key: str, value: A
     config = good_config()
     config["vllm-eks:models"]["qwen3"][key] = value
 
-    one_line(told(folder, yaml.safe_dump({"config": config})), "vllm-eks:models.qwen3", key[:20], text)
+    one_line(reported(folder, yaml.safe_dump({"config": config})), "vllm-eks:models.qwen3", key[:20], text)
 
 
 @pytest.mark.parametrize(("key", "value", "text"), ELSEWHERE, ids=[f"{n}-{c[0][:30]}" for n, c in enumerate(ELSEWHERE)])
 def test_a_wrong_value_elsewhere_gets_one_line(folder: Path, key: str, value: Any, text: str) -> None:
-    lines = told(folder, yaml.safe_dump({"config": {**good_config(), key: value}}))
+    lines = reported(folder, yaml.safe_dump({"config": {**good_config(), key: value}}))
 
     one_line(lines, key.partition(":")[2].split(".")[0], text)
 
@@ -42,7 +42,7 @@ def test_a_wrong_value_elsewhere_gets_one_line(folder: Path, key: str, value: An
 def test_a_project_of_another_name_gets_a_line_for_each_key_and_no_other(folder: Path) -> None:
     text = yaml.safe_dump({"config": good_config()}).replace("vllm-eks:", "my-llm:")
 
-    assert [line.partition(": ")[0] for line in told(folder, text)[1:]] == [
+    assert [line.partition(": ")[0] for line in reported(folder, text)[1:]] == [
         "  my-llm:network",
         "  my-llm:cluster",
         "  my-llm:models",
@@ -57,7 +57,7 @@ def test_a_secret_below_the_wrong_key_is_not_shown(folder: Path) -> None:
         "vllm-eks:api": "sk-4",
     }
 
-    lines = told(folder, yaml.safe_dump({"config": {**good_config(), **keys}}))
+    lines = reported(folder, yaml.safe_dump({"config": {**good_config(), **keys}}))
 
     assert len(lines) == 5
     assert "sk-" not in "".join(lines)
@@ -69,7 +69,7 @@ def test_a_wrong_kubeconfig_gets_one_line(folder: Path, content: bytes, text: st
     config = good_config()
     config["vllm-eks:cluster"]["kubeconfigPath"] = "kubeconfig"
 
-    lines = told(folder, yaml.safe_dump({"config": config}))
+    lines = reported(folder, yaml.safe_dump({"config": config}))
 
     one_line(lines, "vllm-eks:cluster.kubeconfigPath: 'kubeconfig'", text)
 
@@ -92,7 +92,7 @@ def test_a_kubeconfig_that_is_not_a_file_gets_one_line(folder: Path, path: Any, 
     config = good_config()
     config["vllm-eks:cluster"]["kubeconfigPath"] = path
 
-    one_line(told(folder, yaml.safe_dump({"config": config})), "vllm-eks:cluster.kubeconfigPath: ", text)
+    one_line(reported(folder, yaml.safe_dump({"config": config})), "vllm-eks:cluster.kubeconfigPath: ", text)
 
 
 @pytest.mark.parametrize(("content", "text"), JSON_FILES, ids=[f"{n}" for n in range(len(JSON_FILES))])

@@ -1,6 +1,6 @@
-"""Wrong stack files, each with its exact report: `Pulumi.<case>.yaml` beside `<case>.txt`.
+"""Wrong stack files, each with its exact report: `Pulumi.<case>.yaml` and `<case>.txt`.
 
-Every report is a `pulumi.RunError`, which the Pulumi CLI shows as it is, without a traceback.
+Every report is a `pulumi.RunError`, which the Pulumi CLI prints without a traceback.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""Where a checkout and an installed package read and write models and the catalogue."""
+"""The folders of models and the catalogue, for a checkout and for an installed package."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def test_a_checkout_reads_and_writes_its_own_data_and_no_users() -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package alone and its bytecode, as an installation has it."""
+    """A folder with only the package and its bytecode, like an installation."""
     site = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "vllm_eks", site / "vllm_eks")
     return site

@@ -1,4 +1,4 @@
-"""Runs the doctor, against a stub of the Kubernetes API and of an account."""
+"""Runs the doctor with stubs of the Kubernetes API and of an account."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def kubernetes() -> Iterator[Kubernetes]:
 def doctor(
     kubernetes: Kubernetes, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Doctor:
-    """Run the command with --json; return its exit status and findings."""
+    """Run the command with --json, and return its exit status and findings."""
     (folder / "Pulumi.dev.yaml").write_text(STACK)
     kubeconfig = write_kubeconfig(folder / "kubeconfig", kubernetes.port)
 

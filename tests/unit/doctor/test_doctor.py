@@ -1,6 +1,6 @@
-"""`vllm-eks doctor`, run for real: over HTTP against a stub of the Kubernetes API and a double of vLLM's server.
+"""`vllm-eks doctor` over HTTP, with a stub of the Kubernetes API and a fake of vLLM's server.
 
-AWS is a stub of the account for what only goes wrong in earnest, and moto for the shape of EKS's answers.
+AWS is a stub account for errors that only real accounts have, and moto for the format of EKS's answers.
 """
 
 from typing import Any

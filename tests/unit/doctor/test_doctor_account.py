@@ -1,4 +1,4 @@
-"""What the doctor says of the account, and of what does not answer."""
+"""The doctor's findings about the account, and about missing answers."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.emulated_aws
 DENIED = "HTTP 403 Forbidden: these credentials lack a permission: docs/how-to/doctor.md lists the required ones"
 
 
-# --- the account, and what does not answer
+# --- the account, and missing answers
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the doctor says of nodes, Helm releases and what is over."""
+"""The doctor's findings about nodes, Helm releases and past problems."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from tests.support.doctor_runs import Doctor, StubAccount, problem
 DATA = Path(__file__).parents[2] / "data" / "vllm_failures"
 
 
-# --- nodes, releases, and what is over
+# --- nodes, releases, and past problems
 
 
 def node(*conditions: tuple[str, str, str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The doctor with kubeconfigs of every kind: one clear reason within seconds, never a traceback, never a token."""
+"""The doctor with all kinds of kubeconfigs: one clear reason within seconds, never a traceback or a token."""
 
 import json
 import stat
@@ -31,8 +31,8 @@ def plugin(path: Path, script: str) -> dict[str, Any]:
     return {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": str(path), "args": [], "env": None}
 
 
-def told(file: Path | None, context: str | None = None) -> str:
-    """Ask something; return why there is no answer."""
+def reported(file: Path | None, context: str | None = None) -> str:
+    """Make a call, and return why there is no answer."""
     with pytest.raises(UnreadableAnswerError) as caught:
         KubernetesApi(file, context).text("/version")
     said = str(caught.value)
@@ -86,15 +86,15 @@ BAD: dict[str, tuple[bytes, str]] = {
 def test_an_invalid_kubeconfig_has_one_reason(tmp_path: Path, text: bytes, said: str) -> None:
     file = tmp_path / "kubeconfig"
     file.write_bytes(text)
-    assert said in told(file)
+    assert said in reported(file)
 
 
 def test_a_folder_a_missing_file_and_a_missing_context(tmp_path: Path) -> None:
-    assert told(tmp_path).startswith("no usable kubeconfig (")
-    assert told(tmp_path / "none").endswith(api.HOW_TO_GET_ONE)
+    assert reported(tmp_path).startswith("no usable kubeconfig (")
+    assert reported(tmp_path / "none").endswith(api.HOW_TO_GET_ONE)
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(config(token=TOKEN)))
-    assert "nosuch" in told(file, "nosuch")
+    assert "nosuch" in reported(file, "nosuch")
 
 
 @pytest.mark.parametrize(
@@ -109,21 +109,21 @@ def test_a_folder_a_missing_file_and_a_missing_context(tmp_path: Path) -> None:
 def test_a_command_that_gives_no_credentials_is_reported(tmp_path: Path, script: str, said: str) -> None:
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(config(exec=plugin(tmp_path / "plugin", script))))
-    assert said in told(file)
+    assert said in reported(file)
 
 
 def test_a_command_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "kubeconfig"
     missing = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "/none/aws", "args": []}
     file.write_text(json.dumps(config(exec=missing)))
-    assert "the kubeconfig's command gave no credentials (" in told(file)
+    assert "the kubeconfig's command gave no credentials (" in reported(file)
 
 
 def test_a_command_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "COMMAND_SECONDS", 0.05)
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(config(exec=plugin(tmp_path / "plugin", "exec sleep 2"))))
-    assert told(file) == "the kubeconfig's command did not end within 0.05 s: run it by hand"
+    assert reported(file) == "the kubeconfig's command did not end within 0.05 s: run it by hand"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_command_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pyt
 def test_a_refusal_of_the_server_is_reported(tmp_path: Path, status: int, said: str) -> None:
     with kubernetes_stub() as stub:
         stub.status = status
-        assert said in told(write_kubeconfig(tmp_path / "kubeconfig", stub.port))
+        assert said in reported(write_kubeconfig(tmp_path / "kubeconfig", stub.port))
 
 
 def test_a_server_that_is_not_kubernetes_is_reported(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`vllm-eks lock` against a server that speaks the Hub's protocol, and misbehaves as networks and people do."""
+"""`vllm-eks lock` with a server that implements the Hub's protocol, and with typical errors."""
 
 from pathlib import Path
 

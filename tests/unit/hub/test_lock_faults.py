@@ -1,4 +1,4 @@
-"""Every way in which the Hub, the network or the user fails `vllm-eks lock`: one clear message, nothing written."""
+"""All errors of the Hub, the network or the user in `vllm-eks lock`: one clear message, and nothing is written."""
 
 import json
 import os

@@ -1,6 +1,6 @@
-"""What `vllm-eks leftovers` lists of moto's account, and what it must never list.
+"""What `vllm-eks leftovers` lists in a moto account, and what it must never list.
 
-Moto has no placement groups: those come from aws_wire.py.
+Moto has no placement groups, which come from aws_wire.py.
 """
 
 import json
@@ -31,7 +31,7 @@ EMPTY, ALIVE, EXISTING = "us-west-1", "us-east-2", "eu-west-1"
 def test_every_kind_is_listed_with_reason_cost_and_command(ask: Ask, wire: Wire, full: Any) -> None:
     full_account(wire, full)
     said = ask(FULL, as_json=False)
-    # What strangers have in the VPC has tests of its own (test_leftovers_vpc.py).
+    # test_leftovers_vpc.py tests the resources of others in the VPC.
     before, _, rest = said.out.partition("\nResources of others in the stack's VPC")
     out = before + rest[rest.index("\nAWS deletes automatically") :]
     assert written(out) == (ROOT / "tests" / "golden" / "leftovers.txt").read_text()
@@ -62,7 +62,7 @@ def test_resources_of_others_are_never_listed(ask: Ask, wire: Wire, full: Any) -
     assert len(full[1]) > 180
     assert named & full[1] == set()
     assert NEIGHBOUR not in json.dumps(entries)
-    # In the way of our VPC they are named; a command to remove them is not.
+    # Resources that block the VPC are listed, but without a command to remove them.
     theirs = [one for one in said.json["in_the_way"] if NEIGHBOUR in one["made_by"]]
     assert theirs
     assert {command for one in theirs for command in one["commands"]} == set()
@@ -76,7 +76,7 @@ def test_another_stack_lists_only_its_own(ask: Ask, wire: Wire, full: Any) -> No
     }
     assert f"={OURS}" not in {one["why"] for one in said.json["left"]}
     assert said.ids["log group"].count(f"/aws/eks/{NEIGHBOUR}/cluster") == 1
-    # The CNI's nameless interfaces in the VPC of the stack dev are not the stack dev2's.
+    # The CNI's interfaces without a name in the VPC of the stack dev do not belong to dev2.
     assert not [one for one in said.json["left"] if "in the stack's own" in one["why"]]
 
 
@@ -180,7 +180,7 @@ def test_deleted_resources_that_ec2_still_lists_are_not_left(ask: Ask, garden: G
     gardener.client("ec2").terminate_instances(InstanceIds=[instance])
     said = ask(region)
     assert said.ids == {"instance": [stopped]}
-    # The catalogue holds GPU types only: no price is not the same as free.
+    # The catalogue has only GPU types, so a missing price does not mean free.
     assert (said.json["left"][0]["usd_per_hour"], said.json["usd_per_hour_at_least"]) == (None, 0)
     assert re.search(r"^instance +i-\S+ +\? +\? ", ask(region, as_json=False).out, re.MULTILINE)
 

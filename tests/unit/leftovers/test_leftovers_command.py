@@ -1,4 +1,4 @@
-"""`vllm-eks leftovers` on the command line, where no account answers."""
+"""`vllm-eks leftovers` on the command line, without an account."""
 
 import subprocess
 import sys
@@ -15,24 +15,24 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
-    ("stack", "told"),
+    ("stack", "reported"),
     [
         ("prod", "there is no Pulumi.prod.yaml in {folder}: the stacks here are dev"),
         ("a.b", "EKS does not accept the cluster name 'vllm-eks-a.b', so this stack cannot exist"),
     ],
 )
-def test_a_wrong_stack_is_reported(folder: Path, stack: str, told: str) -> None:
+def test_a_wrong_stack_is_reported(folder: Path, stack: str, reported: str) -> None:
     from vllm_eks.cli.leftovers import run_leftovers
 
     (folder / f"Pulumi.{'dev' if stack == 'prod' else stack}.yaml").write_text("config: {aws:region: us-west-2}")
     with pytest.raises(WrongQuestion) as caught:
         run_leftovers(folder, stack)
-    assert str(caught.value) == told.format(folder=folder)
+    assert str(caught.value) == reported.format(folder=folder)
 
 
 @pytest.fixture
 def no_aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No account, no way out: every call ends at a closed port of this machine."""
+    """No account and no network: every call ends at a closed local port."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -43,13 +43,13 @@ def no_aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def command(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that ends in the command; the environment is this test's."""
+    """Run a program that ends in the command, with this test's environment."""
     line = [sys.executable, "-c", program, "leftovers", *arguments]
     return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
 @pytest.mark.parametrize(
-    ("profile", "told"),
+    ("profile", "reported"),
     [
         (
             "",
@@ -60,14 +60,14 @@ def command(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_without_credentials_the_command_ends_with_status_2(
-    no_aws: pytest.MonkeyPatch, folder: Path, capsys: pytest.CaptureFixture[str], profile: str, told: str
+    no_aws: pytest.MonkeyPatch, folder: Path, capsys: pytest.CaptureFixture[str], profile: str, reported: str
 ) -> None:
     (folder / "Pulumi.dev.yaml").write_text(f"config: {{aws:region: us-west-2, aws:profile: '{profile}'}}")
     no_aws.setattr("sys.argv", ["vllm-eks", "leftovers", "--stack", "dev", "--folder", str(folder)])
     with pytest.raises(SystemExit) as ended:
         main()
     shown = capsys.readouterr()
-    assert (ended.value.code, shown.out, shown.err) == (2, "", f"vllm-eks: {told}\n")
+    assert (ended.value.code, shown.out, shown.err) == (2, "", f"vllm-eks: {reported}\n")
 
 
 def test_the_command_s_options_and_that_boto3_waits_for_it() -> None:

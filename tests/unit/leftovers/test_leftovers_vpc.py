@@ -1,4 +1,4 @@
-"""A VPC that stays says why: what others have in it, which no tag makes the stack's."""
+"""Resources of others in a VPC, without the stack's tag, that block its deletion."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ UNSEEN = {
 
 @pytest.fixture(scope="module")
 def kept(garden: Gardens) -> dict[str, str]:
-    """The stack's VPC and subnet, with GuardDuty's endpoint and group and a stranger's interface in it."""
+    """The stack's VPC and subnet, with GuardDuty's endpoint and group and another interface in it."""
     gardener = garden(REGION)
     gardener.network(MARK)
     group = gardener.security_group({}, f"GuardDutyManagedSecurityGroup-{gardener.vpc}")
@@ -48,9 +48,9 @@ def kept(garden: Gardens) -> dict[str, str]:
 def test_blockers_of_the_vpc_are_reported_with_their_owner(ask: Ask, kept: dict[str, str]) -> None:
     said = ask(REGION).json
     guardduty = "GuardDuty's runtime monitoring, which creates it again as long as the VPC has instances"
-    # Moto gives an endpoint an interface without the description that it has on AWS.
-    told = [one for one in said["in_the_way"] if one["made_by"] != "AWS does not show the owner"]
-    assert {(one["kind"], one["id"], one["made_by"]) for one in told} == {
+    # Moto's endpoint interface lacks the description that it has on AWS.
+    reported = [one for one in said["in_the_way"] if one["made_by"] != "AWS does not show the owner"]
+    assert {(one["kind"], one["id"], one["made_by"]) for one in reported} == {
         ("VPC endpoint", kept["endpoint"], guardduty),
         ("security group", kept["group"], guardduty),
         ("network interface", kept["stranger"], "someone-s; ELB app/theirs/1f"),
@@ -62,7 +62,7 @@ def test_blockers_of_the_vpc_are_reported_with_their_owner(ask: Ask, kept: dict[
     ]
     assert commands[kept["group"]] == [f"aws ec2 delete-security-group --group-id {kept['group']} --region {REGION}"]
     assert commands[kept["stranger"]] == []
-    # What is the stack's is told once, among what is left.
+    # The stack's own resources are listed only once, with the leftovers.
     left = {one["id"] for one in said["left"]}
     assert not left & set(commands)
     assert {kept["vpc"], kept["subnet"]} < left

@@ -1,6 +1,6 @@
-"""How `vllm-eks leftovers` asks: it only reads, reads every page, and says what it could not ask.
+"""The calls of `vllm-eks leftovers`: it only reads, reads all pages, and reports kinds that it could not list.
 
-Moto gives short answers whole and refuses nothing: pages and refusals come from aws_wire.py.
+Moto returns short lists in one page and denies nothing, so pages and denials come from aws_wire.py.
 """
 
 import re
@@ -49,7 +49,7 @@ DENIED = {
 }
 
 
-# Each is denied in two accounts of five, and no two in the same two: of any pair, one is denied where the other is not.
+# Each is denied in two of five accounts, and no two in the same two. So for any pair, one is denied alone somewhere.
 DENIED_IN = dict(zip(DENIED, combinations(range(5), 2), strict=False))
 
 
@@ -115,7 +115,7 @@ def interface(number: int) -> dict[str, Any]:
 
 def group(number: int) -> dict[str, Any]:
     tags = [{"Key": f"kubernetes.io/cluster/{OURS}", "Value": "owned"}]
-    # What AWS's model says is always there.
+    # Required fields in AWS's model.
     always = {"MinSize": 0, "MaxSize": 1, "DefaultCooldown": 300, "AvailabilityZones": [], "HealthCheckType": "EC2"}
     made = {"CreatedTime": datetime(2026, 11, 1, tzinfo=UTC)}
     return {"AutoScalingGroupName": f"asg-{number}", "Tags": tags, "DesiredCapacity": 1, **always, **made}
@@ -155,19 +155,19 @@ def test_load_balancers_are_queried_in_batches(ask: Ask, wire: Wire, garden: Gar
         "classic load balancer": 1,
         "target group": 21,
     }
-    # AWS takes 20 in one question; moto takes any number.
+    # AWS accepts 20 in one request, and moto any number.
     assert wire.calls.count("elastic-load-balancing-v2.DescribeTags") == 2
 
 
 def test_a_page_of_ec2_has_a_size(ask: Ask, wire: Wire) -> None:
     ask("sa-east-1")
     seen = [body for call, body in zip(wire.calls, wire.bodies, strict=True) if call.startswith("ec2.")]
-    # Addresses and placement groups always come whole.
+    # Addresses and placement groups always come in one page.
     assert len([one for one in seen if "'MaxResults': 200" in one]) == len(seen) - 2 > 8
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "reported"),
     [
         (("aws:region: us west",), "'us west' is not a valid AWS region."),
         (("aws:region: ''",), "Pulumi.dev.yaml has no aws:region, so the region of the stack is unknown"),
@@ -181,10 +181,10 @@ def test_a_page_of_ec2_has_a_size(ask: Ask, wire: Wire) -> None:
         ),
     ],
 )
-def test_a_stack_file_without_a_region_is_reported(ask: Ask, lines: tuple[str, ...], told: str) -> None:
+def test_a_stack_file_without_a_region_is_reported(ask: Ask, lines: tuple[str, ...], reported: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
         ask(*lines)
-    assert str(caught.value) == told
+    assert str(caught.value) == reported
 
 
 def test_credentials_that_are_refused_end_the_search(ask: Ask, wire: Wire) -> None:

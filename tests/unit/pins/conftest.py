@@ -1,4 +1,4 @@
-"""Runs `vllm-eks pins` on a stack file, against an account."""
+"""Runs `vllm-eks pins` with a stack file and an account."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from vllm_eks.cli.pins import run_pins
 
 @pytest.fixture
 def pins(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Pins:
-    """Run the command on a stack file, against an account; status and what was printed."""
+    """Run the command with a stack file and an account, and return its status and output."""
 
     def run(account: Account, text: str = STACK, **options: Any) -> tuple[int, str]:
         session = SimpleNamespace(client=lambda service, **_: account.client(service))

@@ -1,6 +1,6 @@
-"""`vllm-eks pins`: what is pinned, what AWS offers as a set that fits together, and how it gets into the stack file.
+"""`vllm-eks pins`: the pinned versions, and the newest compatible ones in AWS.
 
-AWS's answers are held against botocore's models of EKS and Systems Manager.
+AWS's answers are checked against botocore's models of EKS and Systems Manager.
 """
 
 from collections.abc import Mapping

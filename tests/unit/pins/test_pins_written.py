@@ -1,4 +1,4 @@
-"""`vllm-eks pins --write`: what gets into the stack file, and when nothing does."""
+"""`vllm-eks pins --write`: the changes of the stack file, and when nothing is written."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Servers that the pods' scripts talk to: doubles of vLLM, the Hub and S3; and a folder of API keys."""
+"""Fake servers for the pods' scripts (vLLM, the Hub and S3), and a folder with API keys."""
 
 import hashlib
 from collections.abc import Iterator

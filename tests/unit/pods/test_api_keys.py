@@ -1,4 +1,4 @@
-"""The keys in front of vLLM's server (vllm_eks_keys.py): who is let in."""
+"""The check of API keys before vLLM's server (vllm_eks_keys.py)."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from vllm_eks.pods.vllm_eks_keys import ApiKeys
 
 
 def answer(guard: ApiKeys, path: str = "/v1/completions", key: str | None = None, **scope: Any) -> Any:
-    """Return the status, or what the websocket is told; 200 is the application's own."""
+    """Return the status, or the websocket's close event. 200 is the application's own."""
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -18,7 +18,7 @@ def answer(guard: ApiKeys, path: str = "/v1/completions", key: str | None = None
 
     headers = [(b"authorization", key.encode())] if key else []
     request = {"type": "http", "method": "POST", "path": path, "headers": headers, **scope}
-    # Not asyncio.run, which leaves the thread without the loop that other tests use.
+    # Not asyncio.run, which closes the loop that other tests use.
     loop = asyncio.new_event_loop()
     loop.run_until_complete(guard(request, lambda: asyncio.sleep(0), send))
     loop.close()

@@ -1,4 +1,4 @@
-"""A value that Python could not read is told with the variable that holds it."""
+"""An invalid value is reported with the environment variable that has it."""
 
 import pytest
 
@@ -15,7 +15,7 @@ GIVEN = {
     "A": "same",
     "B": " same",
 }
-# Lines of vLLM 0.27.0, and what follows of them.
+# Lines of vLLM 0.27.0, and the expected variables.
 SAID = {
     "Value error, invalid literal for int() with base 10: 'lots' [type=value_error, input_value=ArgsKwargs((), {'mod"
     "el_co...'shutdown_timeout': 15}), input_type=ArgsKwargs]": "VLLM_CPU_KVCACHE_SPACE",
@@ -31,13 +31,13 @@ def test_the_variable_is_named_and_is_the_cause(monkeypatch: pytest.MonkeyPatch,
     assert bad_variables(line, GIVEN) == f"environment variable {name}"
     for key, value in GIVEN.items():
         monkeypatch.setenv(key, value)
-    told = last_error(
+    reported = last_error(
         "(APIServer pid=7) Traceback (most recent call last):\n"
         f"(APIServer pid=7) {line}\n"
         "(APIServer pid=7) RuntimeError: Engine core initialization failed. See root cause above."
     )
-    assert told.endswith(f" (environment variable {name})")
-    cause = cause_of(f"Error, exit code 1, last log line: vLLM ended unexpectedly with exit code 1: {told}")
+    assert reported.endswith(f" (environment variable {name})")
+    cause = cause_of(f"Error, exit code 1, last log line: vLLM ended unexpectedly with exit code 1: {reported}")
     assert cause is not None
     assert cause.code == "environment"
 

@@ -1,4 +1,4 @@
-"""What names no cause, and the causes that only vLLM's sources and the supervisor give."""
+"""Logs without a cause, and causes that only vLLM's source code and the supervisor have."""
 
 import json
 
@@ -7,12 +7,13 @@ import pytest
 from tests.support.failure_logs import DATA, VERSIONS, read
 from vllm_eks.pods.causes import cause_of
 
-# --- what names no cause
+# --- logs without a cause
 
 
 HOSTILE = {
     "a warning of a download that was tried again": (
-        "(APIServer pid=1) WARNING 11-26 02:00:45 [hub.py:1] 403 Client Error: Forbidden for url: https://huggingface.co/x"
+        "(APIServer pid=1) WARNING 11-26 02:00:45 [hub.py:1] 403 Client Error: Forbidden for url: "
+        "https://huggingface.co/x"
     ),
     "a retry of the Hub's client": (
         "'HTTPError: 503 Server Error' thrown while requesting GET https://huggingface.co/x\nRetrying in 1s [1/5]."
@@ -62,7 +63,7 @@ def test_progress_of_another_rank_resolves_nothing() -> None:
     assert cause.code == "gpu_memory"
 
 
-# --- what no run here gives: words of the sources
+# --- messages from source code that no run here produced
 
 
 SOURCES = json.loads((DATA / "from_source.json").read_text())
@@ -73,7 +74,7 @@ def test_messages_from_source_code_have_the_right_cause(said: dict[str, str]) ->
     cause = cause_of(said["text"])
     assert cause is not None
     assert cause.code == said["code"]
-    # As the worker of a group logs it, and as the engine's end follows.
+    # As logged by the worker of a group, and as the engine ends afterwards.
     engine = "\n".join(f"(Worker_TP0 pid=7) ERROR 11-26 02:00:45 [w.py:1] {line}" for line in said["text"].splitlines())
     cause = cause_of(f"{engine}\nRuntimeError: Engine core initialization failed. See root cause above.")
     assert cause is not None

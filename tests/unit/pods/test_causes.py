@@ -1,4 +1,4 @@
-"""Causes from real logs of vLLM (tests/data/vllm_failures), from what its sources say, and none without a failure."""
+"""Causes from real logs of vLLM (tests/data/vllm_failures) and from its source code, and none without a failure."""
 
 import json
 
@@ -8,7 +8,7 @@ from tests.support.failure_logs import DATA, VERSIONS, read
 from vllm_eks.pods.causes import CAUSES, cause_of, last_words, line_with_cause
 from vllm_eks.pods.lifecycle import last_error
 
-# What was done -> the cause, and words of the line that is told.
+# Action -> the cause, and a part of the printed line.
 REAL = {
     "adapter-missing": ("lora", "Loading lora sql failed: No adapter found for org/adapter"),
     "bad-choice": ("flag_value", "error: argument --kv-cache-dtype: invalid choice: 'fp9'"),
@@ -41,7 +41,7 @@ REAL = {
     "worker-pod-killed": ("ranks", ""),
     "worker-process-killed": ("killed", "Worker proc VllmWorker-0 died unexpectedly"),
 }
-# Of 0.27.0 alone.
+# Only in 0.27.0.
 REAL_27 = {
     "bad-env": ("environment", "int() with base 10: 'lots'"),
     "config-not-json": ("config_file", "config.json' is not a valid JSON file"),
@@ -51,7 +51,7 @@ REAL_27 = {
     "other-weights": ("other_weights", "start (0) + length (1024) exceeds dimension size (512)"),
     "worker-process-killed.worker": ("killed", "Worker proc VllmWorker-1 died unexpectedly"),
 }
-# What ended without a failure of its own, or had not ended when the log was taken.
+# Logs without a failure, or taken before the end.
 NONE = (
     *("stopped", "peer-lost-at-start", "peer-lost-at-start.worker", "worker-pod-killed.worker"),
     "worker-link-cut.worker",
@@ -84,7 +84,7 @@ def test_every_real_failure_has_its_log_and_its_cause() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", [name for name in REAL if name not in ("disk-full", "hub-offline")])
 def test_a_termination_message_still_shows_a_failure(version: str, name: str) -> None:
-    # Kubernetes keeps 4 KiB of a message; what an engine said may be cut off there.
+    # Kubernetes keeps 4 KiB of a message, so the engine's output may be cut.
     cause = cause_of(read(version, name)[-4096:])
     assert cause is not None
     assert cause.code in (REAL[name][0], "dead")
@@ -124,8 +124,8 @@ def test_a_cause_survives_in_the_supervisor_s_one_line(version: str, name: str) 
     ],
 )
 def test_the_last_line_is_the_error_and_not_a_hint(line: str, ending: str) -> None:
-    told = line.rpartition("] ")[2].strip()
-    assert last_words(f"{line}\n{ending}\n") == told
+    reported = line.rpartition("] ")[2].strip()
+    assert last_words(f"{line}\n{ending}\n") == reported
 
 
 def test_last_words_of_nothing_and_of_a_log_without_an_error() -> None:
@@ -135,7 +135,7 @@ def test_last_words_of_nothing_and_of_a_log_without_an_error() -> None:
     assert last_words("Invalid user token hf_planted") == "Invalid user token ***"
 
 
-# --- which cause, where a text shows several
+# --- the cause of a text with several
 
 
 def test_the_cause_that_explains_more_wins() -> None:

@@ -1,4 +1,4 @@
-"""The copy Job's script and the Hub: cut connections, wrong bytes, refusals, and the token."""
+"""The copy Job's script with the Hub: lost connections, wrong bytes, refusals, and the token."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.emulated_aws
 
 def test_a_lost_connection_resumes(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
     large_hub.cut_after = {FIRST: [MIB + 5, 0, 3 * MIB]}
-    # Three cuts, but never three in a row.
+    # Three lost connections, but never three in a row.
     code, lines = run(large_hub, s3, bucket, "--attempts", "3")
     assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES)
     ranges = [asked for name, asked in large_hub.fetched if name == FIRST]
@@ -86,7 +86,7 @@ def test_an_unreachable_hub_is_reported(s3: S3Stub, bucket: str, hub: HubStub) -
     )
 
 
-# --- what came is not what was promised
+# --- corrupt files
 
 
 def test_a_corrupt_file_is_downloaded_again(s3: S3Stub, bucket: str, hub: HubStub) -> None:

@@ -1,4 +1,4 @@
-"""The copy Job's script, as the process that runs in the cluster: a stub of the Hub, and moto's S3 behind HTTP."""
+"""The copy Job's script as a process, with a stub of the Hub and moto's S3 over HTTP."""
 
 import hashlib
 import json
@@ -31,21 +31,21 @@ from tests.support.copy_runs import (
 pytestmark = pytest.mark.emulated_aws
 
 
-# --- it ends well
+# --- success
 
 
 def test_required_files_are_copied_with_hashes_and_a_manifest(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
-    # S3 answers 403, not 404, to a HEAD of what is not there, where the right to list is for a prefix.
+    # S3 answers 403 instead of 404 to a HEAD of a missing object, if the list permission is only for a prefix.
     s3.refuses = lambda method, path: method == "HEAD"
     command = [sys.executable, "-u", str(SCRIPT), *arguments(large_hub, bucket)]
     env = {**s3.env, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
     s3.refuses = lambda method, path: False
     assert (done.returncode, done.stderr, s3.objects(bucket, PREFIX)) == (0, "", LARGE_FILES)
-    *told, last = done.stdout.splitlines()
+    *reported, last = done.stdout.splitlines()
     assert re.fullmatch(rf"done: 5 files, 0\.0 GB in \d+ s at s3://{bucket}/{PREFIX}", last)
     line = re.compile(r"\[ +\d+ s\] (\d) of 5 files, 0\.0 of 0\.0 GB, \d+ MB/s; (.+)")
-    found = [line.fullmatch(one) for one in told]
+    found = [line.fullmatch(one) for one in reported]
     assert [one and one[1] for one in found] == ["1", "2", "3", "4", "5"]
     assert {one and one[2] for one in found} == set(LARGE_FILES)
     digests = {
@@ -91,11 +91,11 @@ def test_a_killed_run_is_resumed_and_its_uploads_are_aborted(s3: S3Stub, bucket:
     large_hub.stop_at = FIRST
     options = arguments(large_hub, bucket, "--progress-seconds", "0.05")
     with started(SCRIPT, options, s3.env, no_disk=False) as first:
-        # A line for each of four files, in between and from then on signs of life of a run that stands still.
-        told = [next(first.said)]
-        while not (told[-1].endswith("MB/s\n") and told[-1].split("] ")[1].startswith("4 of 5 files")):
-            told.append(next(first.said))
-    assert all(re.match(r"\[ +\d+ s\] \d of 5 files", line) for line in told)
+        # A line for each of four files, and then regular progress lines of a run that makes no progress.
+        reported = [next(first.said)]
+        while not (reported[-1].endswith("MB/s\n") and reported[-1].split("] ")[1].startswith("4 of 5 files")):
+            reported.append(next(first.said))
+    assert all(re.match(r"\[ +\d+ s\] \d of 5 files", line) for line in reported)
     assert FIRST not in s3.objects(bucket, PREFIX)
     s3.client.create_multipart_upload(Bucket=bucket, Key=f"{PREFIX}/{FIRST}")
     s3.client.create_multipart_upload(Bucket=bucket, Key="another/model")

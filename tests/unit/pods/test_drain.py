@@ -1,4 +1,4 @@
-"""The drain before a pod ends: requests may end first, and a stuck engine is not waited for."""
+"""The drain before a pod stops: it waits for requests, but not for a stuck engine."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from vllm_eks.pods.engine import EngineState, read_engine
 
 
 class Clock:
-    """Time that passes only by sleeping."""
+    """A clock that only moves when sleeping."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -25,7 +25,7 @@ class Clock:
 
 
 def drained(look: Callable[[float], EngineState]) -> tuple[str, float]:
-    """Return why the wait was over, and after how many seconds."""
+    """Return why the wait ended, and after how many seconds."""
     clock = Clock()
     why = drain(
         lambda: look(clock.now),

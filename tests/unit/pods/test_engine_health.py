@@ -1,4 +1,4 @@
-"""The probe, the drain and the keys, as the processes that run in a pod; vLLM's server is a test double."""
+"""The probe, the drain and the keys, as the processes in a pod, with a fake vLLM server."""
 
 import io
 import re
@@ -21,7 +21,7 @@ from vllm_eks.pods.engine import PROGRESS_METRICS, EngineState, load_of, state_o
 def probe(
     double: Double, memory: Path, *, stall_seconds: float = 0.05, timeout_seconds: float = 5, alone: bool = False
 ) -> tuple[int, str]:
-    """Run one probe; return its exit status and what it says."""
+    """Run one probe, and return its exit status and output."""
     arguments = {"port": double.port, "stall-seconds": stall_seconds, "timeout-seconds": timeout_seconds}
     options = [f"--{key}={value}" for key, value in arguments.items()]
     keys = memory.parent / "keys"
@@ -73,7 +73,7 @@ def test_a_slow_engine_is_healthy_if_it_answers_in_time(vllm: Double, tmp_path: 
 
 
 def hung_while_idle(vllm: Double, memory: Path, **options: Any) -> list[tuple[int, str]]:
-    """Two looks at an engine whose numbers are of before its two requests came, the second after its time."""
+    """Probe an engine twice whose metrics are from before its two requests, the second time after its limit."""
     vllm.running, vllm.waiting, vllm.in_flight = 0, 0, 2
     (memory.parent / "keys").mkdir()
     (memory.parent / "keys" / "apiKey").write_text("key-one\n")

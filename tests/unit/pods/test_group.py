@@ -1,4 +1,4 @@
-"""How the pods of a group meet and stay together, over loopback, with a clock of the test's own."""
+"""The pods of a group connect and stay connected, over loopback and with a test clock."""
 
 import socket
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from vllm_eks.pods.group import (
 
 
 class Pods:
-    """A leader and its workers in one process. `tick` lets all of them do what they do about once a second."""
+    """A leader and its workers in one process. `tick` calls all of them, as they do about once a second."""
 
     def __init__(self, workers: int) -> None:
         self.now = 0.0
@@ -32,7 +32,7 @@ class Pods:
         return Worker(index, "127.0.0.1", self.leader.port, clock=self.clock)
 
     def tick(self, *pods: Group, seconds: float = 1) -> None:
-        """Twice in a row: what one sends at the first look another has read after the second."""
+        """Tick twice, so that everything sent in the first tick is read in the second."""
         self.now += seconds
         for pod in [*pods, *pods]:
             pod.tick()
@@ -106,7 +106,7 @@ def test_a_bye_ends_the_group_at_once_with_its_reason(pods: Pods) -> None:
 def test_a_bye_is_read_despite_a_connection_reset(pods: Pods) -> None:
     worker = pods.met().workers[1]
     pods.now += BEAT_SECONDS
-    pods.leader.tick()  # a beat that the worker will never read
+    pods.leader.tick()  # a heartbeat that the worker never reads
     worker.leave("it was stopped")
     with pytest.raises(MemberLostError, match=r"^worker 2 ended: it was stopped$"):
         pods.tick(pods.leader)
@@ -137,7 +137,7 @@ def test_members_with_heartbeats_stay_connected(pods: Pods) -> None:
 
 
 def test_a_suspended_member_reports_no_others(pods: Pods) -> None:
-    """A paused process (a stopped machine, a long swap) has not read what the others sent."""
+    """A suspended process (a stopped machine, heavy swapping) has not read the others' messages."""
     pods.met()
     pods.tick(pods.leader, seconds=10 * SILENCE_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Real objects of Kubernetes 1.36 (tests/data/kubernetes_1.36.json) through the hook Job's and the doctor's eyes."""
+"""Real objects of Kubernetes 1.36 (tests/data/kubernetes_1.36.json), read by the hook Job and the doctor."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_why_a_real_group_has_no_pods(namespace: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("said", "code"),
     [
-        # Kubernetes before 1.36 names the taint.
+        # Kubernetes before 1.36 includes the name of the taint.
         ("2 Insufficient memory, 4 node(s) had untolerated taint {nvidia.com/gpu: true}.", "no_room"),
         ("6 node(s) had untolerated taint {nvidia.com/gpu: true}.", "taint"),
         ("2 node(s) didn't match Pod's node affinity/selector, 4 node(s) had untolerated taint(s).", "taint"),
@@ -63,7 +63,7 @@ def test_the_scheduler_s_message_is_reduced_to_usable_nodes(said: str, code: str
 
 
 def shape(double: Any, real: Any, path: str = "") -> list[str]:
-    """Return the keys of a double that the real object does not have."""
+    """Return the keys of a fake that the real object lacks."""
     if isinstance(double, dict):
         missing = [f"{path}.{key}" for key in double if key not in real]
         return missing + [at for key in double if key in real for at in shape(double[key], real[key], f"{path}.{key}")]
@@ -81,7 +81,7 @@ def test_the_fake_events_look_like_real_ones(module: Any) -> None:
 def test_the_fake_unscheduled_pods_look_like_real_ones() -> None:
     real = REAL["pods"]["too-large"]
     for double in (doctor_cluster.pod(unscheduled="x"), stub_cluster.pod(conditions=(NO_NODE,))):
-        # KWOK has no kubelet: Ready and an IP come from one, labels from LeaderWorkerSet.
+        # KWOK has no kubelet. Ready and an IP come from a kubelet, and labels from LeaderWorkerSet.
         double["metadata"].pop("labels")
         double["status"].pop("podIP", None)
         double["status"]["conditions"] = double["status"]["conditions"][1:]

@@ -1,4 +1,4 @@
-"""An end for host memory is told apart from any other kill, by the kernel's own count."""
+"""Kills for host memory are distinguished from other kills by the kernel's own count."""
 
 import subprocess
 import sys
@@ -23,10 +23,10 @@ def test_only_kills_since_the_start_are_reported(tmp_path: Path, monkeypatch: py
     before = memory_kills()
     assert (before, killed_since(before)) == (3, "")
     file.write_text(events.format(kills=4))
-    told = "the kernel killed a process of this container for host memory"
-    assert killed_since(before) == told
+    reported = "the kernel killed a process of this container for host memory"
+    assert killed_since(before) == reported
     file.write_text(events.format(kills=5))
-    assert killed_since(before) == told.replace("a process", "2 processes")
+    assert killed_since(before) == reported.replace("a process", "2 processes")
 
 
 @pytest.mark.parametrize(("counts", "cause"), [(True, "host_memory"), (False, "killed")])

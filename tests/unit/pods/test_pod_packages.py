@@ -1,4 +1,4 @@
-"""Packages that write beside themselves, on a root that is read-only."""
+"""Packages that write to their own folder, on a read-only root filesystem."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """A site-packages with the package, laid out as flashinfer_cubin 0.6.8.post1 is."""
+    """A site-packages folder with the package, like flashinfer_cubin 0.6.8.post1."""
     package = tmp_path / "site" / "flashinfer_cubin"
     (package / "cubins" / "31e75d" / "include").mkdir(parents=True)
     (package / "__init__.py").write_text("from pathlib import Path\nCUBINS = Path(__file__).parent / 'cubins'\n")
@@ -31,7 +31,7 @@ def test_a_read_only_package_is_copied_and_found_first(
     tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = environ(tmp_path, image)
-    monkeypatch.setattr(packages.os, "access", lambda *_: False)  # root may write anywhere
+    monkeypatch.setattr(packages.os, "access", lambda *_: False)  # root can write anywhere
     more = packages.writable_copies(given)
     assert more == {"PYTHONPATH": f"{tmp_path}/caches/python:{image}"}
     code = "import flashinfer_cubin as f; (f.CUBINS / '31e75d' / 'new.lock').touch(); print(f.CUBINS)"
@@ -40,7 +40,7 @@ def test_a_read_only_package_is_copied_and_found_first(
     copy = tmp_path / "caches" / "python" / "flashinfer_cubin" / "cubins" / "31e75d"
     assert (copy / "gemm.cubin").readlink() == image / "flashinfer_cubin" / "cubins" / "31e75d" / "gemm.cubin"
     assert (copy / "include" / "MetaInfo.h").read_text() == "header"
-    # Another image under the same tag: nothing of the copy before is left.
+    # Another image with the same tag: nothing of the previous copy remains.
     packages.writable_copies(given)
     assert not (copy / "new.lock").exists()
 

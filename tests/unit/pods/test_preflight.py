@@ -1,4 +1,4 @@
-"""What is looked at before vLLM starts."""
+"""The checks before vLLM starts."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 def faults(tmp_path: Path, *command: str, **environ: str) -> list[str]:
-    """Look at a pod whose folders are fine."""
+    """Check a pod with correct folders."""
     given = {"PATH": PATH, "HOME": str(tmp_path / "home"), **environ}
     return preflight.errors(command or ("sh",), given, places=[str(tmp_path)])
 

@@ -1,4 +1,4 @@
-"""The supervisor of a model pod, as the process it is; vLLM is a shell script that does what the real one does."""
+"""The supervisor of a model pod as a process. vLLM is a shell script that behaves like the real one."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 from vllm_eks.pods import PODS
 
 SCRIPT = PODS / "supervise.py"
-# The script as it is, but it looks around every 50 ms: two of its seconds go by for each end.
+# The real script, but with a tick of 50 ms, because it waits two seconds at each end.
 HASTY = f"""
 import runpy, sys
 sys.argv, sys.path[0] = sys.argv[1:], {str(PODS.parents[1])!r}
@@ -30,7 +30,7 @@ def port() -> int:
 
 
 class Pod:
-    """A supervisor and what it says."""
+    """A supervisor and its output."""
 
     def __init__(self, folder: Path, program: str, *options: str, vllm: tuple[str, ...] = ()) -> None:
         self.message = folder / "termination-log"
@@ -47,19 +47,19 @@ class Pod:
         )
 
     def until(self, said: str) -> None:
-        """Read what it says until a text comes."""
+        """Read its output until a text appears."""
         assert self.process.stdout
         while said not in (line := self.process.stdout.readline()):
             assert line, f"it ended without {said!r}"
 
     def end(self) -> tuple[int, str]:
-        """Return the exit code and the rest of what it said."""
-        said, _ = self.process.communicate(timeout=50)  # less than what runs in its place sleeps
+        """Return the exit code and the rest of the output."""
+        said, _ = self.process.communicate(timeout=50)  # less than the replacement program sleeps
         return self.process.returncode, said
 
 
 @pytest.mark.parametrize(
-    ("program", "code", "told"),
+    ("program", "code", "reported"),
     [
         ("exit 0", 70, "vLLM ended unexpectedly with exit code 0"),
         ("kill -TERM $$", 70, "vLLM ended unexpectedly with exit code 143"),
@@ -67,12 +67,12 @@ class Pod:
         ("echo 'ValueError: no such model'; exit 1", 1, "exit code 1: ValueError: no such model"),
     ],
 )
-def test_an_unexpected_end_is_a_failure_with_its_reason(tmp_path: Path, program: str, code: int, told: str) -> None:
+def test_an_unexpected_end_is_a_failure_with_its_reason(tmp_path: Path, program: str, code: int, reported: str) -> None:
     pod = Pod(tmp_path, program)
     found, said = pod.end()
     assert found == code
-    assert told in pod.message.read_text()
-    assert said.endswith(f"{told} (exit code {code})\n")
+    assert reported in pod.message.read_text()
+    assert said.endswith(f"{reported} (exit code {code})\n")
 
 
 def test_vllm_s_output_is_complete_and_in_order(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_stop_while_serving_lets_vllm_shut_down(tmp_path: Path, port: int) -> 
     program = f"trap 'echo in order; kill $child; exit 0' TERM; {sys.executable} -S -c \"{server}\" & child=$!"
     program += "; wait"
     pod = Pod(tmp_path, program, f"--port={port}")
-    pod.until("looked")  # the supervisor looks until it is answered once
+    pod.until("looked")  # the supervisor checks until it gets one answer
     pod.process.terminate()
     assert pod.end() == (0, "in order\n")
 
@@ -136,9 +136,9 @@ def test_a_lost_member_ends_the_others_with_its_reason(tmp_path: Path, port: int
     worker = Pod(tmp_path / "worker", "echo 'RuntimeError: CUDA error'; sleep 0.2; exit 1", "--index=1", *options)
     assert worker.end()[0] == 1
     code, _ = leader.end()
-    told = leader.message.read_text()
+    reported = leader.message.read_text()
     assert code == 71
-    assert told.startswith("worker 1 ended: vLLM ended unexpectedly with exit code 1: RuntimeError: CUDA error")
+    assert reported.startswith("worker 1 ended: vLLM ended unexpectedly with exit code 1: RuntimeError: CUDA error")
 
 
 def test_messages_of_a_supervisor_have_a_known_cause() -> None:

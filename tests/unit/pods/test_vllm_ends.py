@@ -1,6 +1,5 @@
-"""What the hook Job and the doctor make of how real pods ended: exit codes and termination messages of the supervisor
-over real vLLMs (tests/data/vllm_ends.json), with no log left, as when the group was recreated.
-"""
+"""How the hook Job and the doctor interpret the ends of real pods: exit codes and termination messages of the
+supervisor with real vLLMs (tests/data/vllm_ends.json), without logs, as after a group was recreated."""
 
 import json
 from pathlib import Path
@@ -19,7 +18,7 @@ TITLES = {cause.code: cause for cause in CAUSES}
 
 
 def state_of(end: dict[str, Any], number: int = 1) -> dict[str, Any]:
-    """Return the container's state as the kubelet tells it."""
+    """Return the container's state as reported by the kubelet."""
     ended = {"exitCode": end["exit_code"], "reason": "Error", "message": end["message"]}
     return {"terminated": {**ended, "containerID": f"containerd://{number}"}}
 

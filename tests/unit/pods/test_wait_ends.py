@@ -1,4 +1,4 @@
-"""The hook Job's script: when waiting on is of no use it ends at once, and meanwhile it says how far the start is."""
+"""The hook Job's script ends as soon as waiting is useless, and logs the progress until then."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +17,13 @@ def world(tmp_path: Path) -> World:
 
 
 def ended(code: int, *, number: int = 1, reason: str = "Error", message: str = "", at: str = "") -> dict[str, Any]:
-    """Return the state of a container that ended, the so-manieth time."""
+    """Return the state of a container that ended for the nth time."""
     state = {"exitCode": code, "reason": reason, "message": message, "containerID": f"containerd://{number}"}
     return {"terminated": state | ({"finishedAt": at} if at else {})}
 
 
 def crash_again(world: World, log: str, *, code: int = 1, every: int = 1, times: int = 99) -> Callable[[int], None]:
-    """Let the only pod crash at each look, or at every second."""
+    """Let the only pod crash at each poll, or at every second one."""
 
     def on_look(looks: int) -> None:
         world.pods = [pod(ready=False, last_state=ended(code, number=min(looks // every, times)))]
@@ -101,7 +101,7 @@ def test_the_fourth_unknown_crash_ends_the_wait(world: World) -> None:
     assert "scout-0 crashed 4 times for the same reason" in lines[-1]
 
 
-# --- what a crash is
+# --- which ends are crashes
 
 
 @pytest.mark.parametrize(("code", "reason"), [(0, "Completed"), (143, "Error"), (1, "Error")])
@@ -117,7 +117,7 @@ def test_every_unexpected_end_is_a_crash(world: World, code: int, reason: str) -
 @pytest.mark.parametrize(
     ("finished", "said"),
     [("2026-01-01T00:00:10Z", "is being deleted."), ("2025-12-31T23:57:00Z", "is being deleted, Error, exit code 1")],
-    ids=["after it was told to", "before: the crash is why"],
+    ids=["after the deletion", "before: the crash is why"],
 )
 def test_an_end_after_the_deletion_is_no_crash(world: World, finished: str, said: str) -> None:
     one = pod(ready=False, deleted=True, state=ended(1, at=finished))

@@ -1,4 +1,4 @@
-"""The hook Job's script, as the process that runs in the cluster, against stub servers for Kubernetes and vLLM."""
+"""The hook Job's script as a process, with stub servers for Kubernetes and vLLM."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-# --- it ends well
+# --- success
 
 
 def test_every_group_and_then_the_service_gets_one_request(world: World) -> None:
@@ -62,7 +62,7 @@ def test_a_ready_leader_that_fails_is_tried_again(world: World) -> None:
     assert lines[0] == 'scout-0 is ready but does not answer: HTTP 503: {"error": "starting"}'
 
 
-# --- what does not count
+# --- pods that do not count
 
 
 def test_a_ready_pod_of_another_revision_is_ignored(world: World) -> None:
@@ -87,9 +87,9 @@ def test_too_few_leaders_of_this_revision_are_not_enough(world: World) -> None:
 def test_a_wait_without_changes_still_logs_regularly(world: World) -> None:
     world.lws, world.pods = status(ready=0, updated=1), [pod(ready=False)]
     _, lines = run(world, timeout_seconds=0.4, heartbeat_seconds=0.1)
-    told = lines[:-1]
-    assert 2 <= len(told) <= 4
-    assert len(set(told)) == 1
+    reported = lines[:-1]
+    assert 2 <= len(reported) <= 4
+    assert len(set(reported)) == 1
 
 
 def test_a_leader_being_deleted_does_not_count(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The hook Job's script says why a model is not ready, and what waiting cannot mend."""
+"""The hook Job's script reports why a model is not ready, and permanent errors."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ NO_ROOM = {
 }
 
 
-# --- it says why not
+# --- reasons
 
 
 def test_an_unscheduled_pod_has_the_scheduler_s_message(world: World) -> None:
@@ -123,7 +123,7 @@ def test_an_api_server_that_refuses_is_reported(world: World) -> None:
     )
 
 
-# --- what waiting cannot mend
+# --- permanent errors
 
 
 def test_a_rejected_api_key_fails_after_a_while_with_a_fix(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Troubles other than crashes, and the progress that the hook Job reports."""
+"""Problems other than crashes, and the progress that the hook Job logs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ def world(tmp_path: Path) -> World:
     return World(lws=status(ready=0, updated=1), files=tmp_path)
 
 
-# --- other troubles
+# --- other problems
 
 
 NO_NODE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
@@ -186,8 +186,8 @@ def test_a_real_log_has_its_stages(version: str) -> None:
 
     lines = read(version, "stopped").splitlines()
     stages = [stage_of("\n".join(lines[:count])) for count in range(1, len(lines) + 1)]
-    told = list(dict.fromkeys(stages))
-    assert told[0] == ""
-    assert told[-1] == "serves"
+    reported = list(dict.fromkeys(stages))
+    assert reported[0] == ""
+    assert reported[-1] == "serves"
     wanted = ["the engine starts", "looks for the model's files", "weights are loaded", "allocates the KV cache"]
-    assert [stage for stage in told if stage in wanted] == wanted
+    assert [stage for stage in reported if stage in wanted] == wanted

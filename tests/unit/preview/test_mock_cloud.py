@@ -101,7 +101,7 @@ def test_secrets_are_unwrapped_and_their_paths_recorded(engine) -> None:
 
     thing = engine.only("test:index:Thing")
     assert thing.inputs == {"plain": "a", "inside": {"key": "b"}, "listed": ["c", 3]}
-    # The engine marks the whole value that a secret is part of.
+    # The engine marks the whole value that contains a secret.
     assert thing.secret_paths == {"inside", "listed"}
 
 

@@ -42,7 +42,7 @@ def error_of(folder: Path, stack: str = "dev") -> str:
 
 
 def test_values_are_the_same_as_from_the_pulumi_cli(folder: Path) -> None:
-    # The right side was read from `pulumi config --json` of 3.250 for the same file.
+    # The right side is the output of `pulumi config --json` 3.250 for the same file.
     text = """\
 config:
   network: {y: yes, off: off, t: true, f: 1.30, g: 1e3, p: 0o17, h: 0x1F, s: 12:30:00, u: 1_000, n: ~, e: ""}
@@ -81,7 +81,7 @@ def test_a_folder_without_a_project_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("config:\n  a: [1\n  b: 2\n", "Pulumi.dev.yaml, line 3: not YAML: expected ',' or ']', but got ':'"),
         ("config:\n\ta: 1\n", "Pulumi.dev.yaml, line 2: the indentation has a tab: use spaces"),
@@ -129,10 +129,10 @@ def test_a_folder_without_a_project_is_reported(tmp_path: Path) -> None:
         ("", "Pulumi.dev.yaml has no settings: put them below config:"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_reported_in_one_line(folder: Path, text: str, told: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_one_line(folder: Path, text: str, reported: str) -> None:
     (folder / "Pulumi.dev.yaml").write_text(text)
 
-    assert error_of(folder) == told
+    assert error_of(folder) == reported
 
 
 def test_a_project_without_a_name_is_reported(folder: Path) -> None:
@@ -145,7 +145,7 @@ READINGS = json.loads((Path(__file__).parents[2] / "data" / "pulumi_yaml" / "rea
 
 
 def decoded(config: dict[str, str]) -> dict[str, object]:
-    """Return the values as the program decodes them: Go and Python write the same JSON with other escapes."""
+    """Return the values as the program decodes them. Go and Python escape the same JSON differently."""
     found = {}
     for key, text in config.items():
         try:
@@ -156,21 +156,21 @@ def decoded(config: dict[str, str]) -> dict[str, object]:
 
 
 def test_a_file_is_read_as_pulumi_reads_it_or_refused(tmp_path: Path) -> None:
-    # What Pulumi refuses is refused; what it takes is read alike, but for what reads otherwise than it looks.
+    # Values that Pulumi refuses are refused, and others are read the same, except those with a surprising meaning.
     (tmp_path / "Pulumi.yaml").write_text("name: vllm-eks\nruntime: python\n")
-    refused, told = [], []
+    refused, reported = [], []
     for reading in READINGS:
         try:
             write_anew(tmp_path / "Pulumi.dev.yaml", reading["text"])
             config = decoded(read_stack_file(tmp_path, "dev").config)
         except StackFileError as error:
-            told.append(str(error))
+            reported.append(str(error))
             refused += [reading["name"]] if reading.get("config") else []
             continue
         assert config == decoded(reading.get("config", {})), reading["name"]
 
     assert len(READINGS) > 390
-    assert all(text.startswith("Pulumi.dev.yaml") and len(text) < 300 for text in told)
+    assert all(text.startswith("Pulumi.dev.yaml") and len(text) < 300 for text in reported)
     assert refused == [reading["name"] for reading in READINGS if reading.get("refused_here") and reading["config"]]
 
 
@@ -196,7 +196,7 @@ def test_a_stack_may_be_named_as_pulumi_lists_it(folder: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reported"),
     [
         ("x" * 300, f"--stack '{'x' * 60}... (300 characters)' is not a valid stack name"),
         ("a/b/c/d", "--stack 'a/b/c/d' is not a valid stack name"),
@@ -204,12 +204,12 @@ def test_a_stack_may_be_named_as_pulumi_lists_it(folder: Path, name: str) -> Non
         ("", "--stack '' is not a valid stack name"),
     ],
 )
-def test_an_invalid_stack_name_is_reported(folder: Path, name: str, told: str) -> None:
-    assert error_of(folder, name) == f"{told}: use letters, digits, -, _ and ., at most 100"
+def test_an_invalid_stack_name_is_reported(folder: Path, name: str, reported: str) -> None:
+    assert error_of(folder, name) == f"{reported}: use letters, digits, -, _ and ., at most 100"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("", "is empty: it needs name: (such as vllm-eks) and runtime:, as in this repository's Pulumi.yaml"),
         ("name: 42\n", "name: 42 is a number, not text: put it in quotes, or use a name such as vllm-eks"),
@@ -217,7 +217,7 @@ def test_an_invalid_stack_name_is_reported(folder: Path, name: str, told: str) -
         ("name: a\n", "has no runtime, which Pulumi requires: it needs name: (such as vllm-eks) and runtime:"),
     ],
 )
-def test_an_incomplete_project_file_is_reported(folder: Path, text: str, told: str) -> None:
+def test_an_incomplete_project_file_is_reported(folder: Path, text: str, reported: str) -> None:
     (folder / "Pulumi.yaml").write_text(text)
 
-    assert told in error_of(folder)
+    assert reported in error_of(folder)

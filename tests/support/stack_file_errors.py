@@ -1,4 +1,4 @@
-"""A good stack configuration, and what a stack file that is not is told."""
+"""A valid stack configuration, and the errors of invalid ones."""
 
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ def good_config() -> dict[str, Any]:
     }
 
 
-def told(folder: Path, text: str | bytes) -> list[str]:
-    """Return the lines about a stack file; none where it is accepted. Any other exception is a failure."""
+def reported(folder: Path, text: str | bytes) -> list[str]:
+    """Return the error lines of a stack file, or none if it is accepted. Any other exception is a failure."""
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     write_anew(folder / "Pulumi.test.yaml", content)
     try:
