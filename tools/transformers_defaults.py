@@ -15,6 +15,8 @@ OUT = ROOT / "vllm_eks" / "data" / "transformers_defaults.json"
 CHANGED = {"hidden_size": 2, "num_attention_heads": 2, "num_hidden_layers": 2, "num_key_value_heads": 2, "embed_dim": 2}
 """Fields that are changed by these factors, to find the ones that follow from them."""
 SKIPPED = ("model_type", "dtype")
+WITHOUT_TIE = ("step3p5",)
+"""Models that vLLM reads with a class of its own, in which tie_word_embeddings has no default."""
 OTHER_NAMES = {"n_embd": 2, "n_head": 2, "n_layer": 2, "d_model": 2, "num_heads": 2, "num_layers": 2}
 
 
@@ -65,6 +67,8 @@ def main() -> None:
         except Exception as error:
             print(f"{name}: {error}"[:120])
             continue
+        if name in WITHOUT_TIE:
+            found.pop("tie_word_embeddings", None)
         if found:
             table[name] = found
         subs = {key: getattr(sub, "model_type", "") for key, sub in getattr(kind, "sub_configs", {}).items()}

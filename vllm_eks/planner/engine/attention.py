@@ -16,6 +16,7 @@ from vllm_eks.planner.engine.versions import (
     FLASH_ATTENTION_MLA_FIRST,
     FLASHINFER_MLA_FIRST,
     FLASHINFER_SPARSE_FP8,
+    FP8_KV_OF_LARGE_HEADS,
     GLM_FP8_KV_ON_BLACKWELL,
     NAMED_KV_DTYPE_WINS,
     SPARSE_FP8_KV_BY_DEFAULT,
@@ -23,6 +24,7 @@ from vllm_eks.planner.engine.versions import (
     TRITON_MLA_FP8,
 )
 from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.mixers import GroupedQuery
 from vllm_eks.planner.vllm_version import Version
 
 BLOCK_TOKENS = 16
@@ -33,6 +35,8 @@ PACKED_SPARSE_BYTES = 656
 """fp8_ds_mla: a token's latent vector in FP8 (512), its scales (16) and its rotary part in 16 bits (128), packed."""
 FEW_HEADS = 16
 """With at most this many heads per rank, the first versions with FlashInfer's sparse kernel prefer it."""
+LARGE_HEAD = 512
+"""Values of a head of Gemma 4's layers with full attention."""
 FLASHINFER_MLA_NOPE: dict[int, Version] = {128: (0, 15, 0), 64: (0, 18, 0), 192: (0, 19, 0)}
 """qk_nope_head_dim of FlashInfer's MLA kernels, and the first version that accepts it."""
 
@@ -87,6 +91,16 @@ def latent_block_tokens(model: Architecture, sm: int, options: ResolvedOptions) 
             return 128
         return 32 if version >= FLASH_ATTENTION_MLA_FIRST else 64
     return BLOCK_TOKENS
+
+
+def grouped_block_tokens(model: Architecture, sm: int, options: ResolvedOptions) -> int:
+    """Return the tokens of a block of grouped-query attention: 64 for Hopper's kernel of FP8 caches and large heads.
+
+    Source: flash_attn.py, _get_sm90_fa4_fp8_kv_block_size.
+    """
+    of_kernel = sm == 90 and is_fp8(kv_cache_dtype(model, sm, options)) and options.version >= FP8_KV_OF_LARGE_HEADS
+    sizes = (one.head_dim for one in model.attention if isinstance(one, GroupedQuery))
+    return 64 if of_kernel and max(sizes, default=0) == LARGE_HEAD else BLOCK_TOKENS
 
 
 def latent_token_bytes(model: Architecture, sm: int, options: ResolvedOptions, *, tensor_parallel_size: int) -> int:

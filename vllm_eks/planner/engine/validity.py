@@ -36,6 +36,8 @@ from vllm_eks.planner.models.weights import padded_vocab_size
 
 EXPERTS_BOUND_TP = ("Qwen2Moe", "Qwen3Moe", "Qwen3VLMoe", "Qwen3Next", "Qwen3_5Moe", "MiniMaxM2")
 """Architectures whose class refuses more ranks than experts (such as models/qwen3_moe.py)."""
+EXPERTS_ON_EVERY_STAGE = ("NemotronH",)
+"""Architectures whose class refuses a stage without experts (models/nemotron_h.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +162,13 @@ def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_no
             code="too_few_layers",
             message=f"{model.num_hidden_layers} layers cannot fill PP={pp} stages",
         )
-    if pp > 1 and not model.has_pipeline:
-        yield Refusal(code="pipeline_unsupported", message=f"vLLM's class {model.name} has no pipeline parallelism")
+    if pp > len(model.moe_layers) > 0 and model.name.startswith(EXPERTS_ON_EVERY_STAGE):
+        yield Refusal(
+            code="too_few_layers",
+            message=f"each of PP={pp} stages needs experts, and {len(model.moe_layers)} layers have them",
+        )
+    if pp > 1 and model.without_pipeline:
+        yield Refusal(code="pipeline_unsupported", message=model.without_pipeline)
     if pp > 1 and not in_one_node and options.version < NATIVE_MULTI_NODE:
         yield Refusal(
             code="pipeline_unsupported",

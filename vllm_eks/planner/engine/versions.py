@@ -100,6 +100,8 @@ COMPRESSED_CHECKPOINT_DECIDES_KV_DTYPE: Version = (0, 15, 0)
 """compressed-tensors' kv_cache_scheme does too (attention.py; in 0.15.1, not in 0.14.1)."""
 NAMED_KV_DTYPE_WINS: Version = (0, 22, 0)
 """--kv-cache-dtype wins over kv_cache_scheme (in 0.22.1, not in 0.21.0)."""
+FP8_KV_OF_LARGE_HEADS: Version = (0, 32, 0)
+"""FlashAttention 4 reads FP8 caches of heads of 512 values on Hopper, in blocks of 64 (in 0.32.0, not in 0.27.0)."""
 FLASHINFER_MLA_FIRST: Version = (0, 15, 0)
 """Blackwell prefers FlashInfer's MLA kernels to CUTLASS (platforms/cuda.py; in 0.15.1, not in 0.14.1)."""
 FLASH_ATTENTION_MLA_FIRST: Version = (0, 18, 0)

@@ -13,6 +13,7 @@ from math import ceil
 
 from vllm_eks.planner.engine.attention import (
     BLOCK_TOKENS,
+    grouped_block_tokens,
     kv_value_bytes,
     latent_block_tokens,
     latent_token_bytes,
@@ -129,7 +130,7 @@ def cache_layout(
 ) -> CacheLayout:
     """Return the cache groups of a model and its drafter at these parallel sizes, on GPUs of this capability."""
     cached = cached_layers(model, options.flags, tensor_parallel_size=tensor_parallel_size)
-    of_kernels = latent_block_tokens(model, sm, options) if model.latent else BLOCK_TOKENS
+    of_kernels = latent_block_tokens(model, sm, options) if model.latent else grouped_block_tokens(model, sm, options)
     if any(isinstance(one, GroupedQuery) and one.index_heads for one in model.attention):
         of_kernels = INDEXED_BLOCK_TOKENS
     form = CacheFormat(

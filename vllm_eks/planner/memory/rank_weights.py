@@ -39,6 +39,7 @@ def weights_term(
         # Every stage creates the tower, except with the second model runner of 0.33, where only the first does.
         other_parts["vision tower"] = _tower_bytes(parts.vision_bytes, architecture.vision, options, tp)
     size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)
+    size += parts.position_bytes if "embedding" in other_parts else 0
     size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)
     growth = 2.0 if runs_in_32_bits(architecture, gpu.sm, options.flags) else 1.0
     moved = offloaded_bytes([one * model.weights_scale * growth for one in layer_bytes], options.flags.offload)

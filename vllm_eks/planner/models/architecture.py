@@ -122,15 +122,17 @@ class Architecture:
     """Whether vLLM creates the head on all pipeline stages, not only on the last."""
     has_prefix_images: bool = False
     """Gemma 3: images attend in both directions, so one image must fit in a batch."""
-    has_pipeline: bool = True
-    """Whether vLLM's class supports pipeline parallelism."""
+    without_pipeline: str = ""
+    """Why vLLM's class does not start with pipeline parallelism, or nothing when it does."""
     is_attention_free: bool = False
     """Whether the class has no attention at all (Mamba)."""
     confidence: Confidence = "known"
     shapes: tuple[LayerShape, ...] = ()
     """Parameters of each layer where they are read from fields, or none for a family."""
     extra_parameters: int = 0
-    """Embeddings of each layer (Gemma 3n, Gemma 4) and learned positions, split like the embedding."""
+    """Embeddings of each layer (Gemma 3n, Gemma 4), on the stages that have the embedding and split like it."""
+    position_parameters: int = 0
+    """Embedding of learned positions, on the same stages and whole on every rank."""
 
     def context_limit(self, version: Version) -> int:
         """Return the longest context that this vLLM version accepts without an override."""

@@ -29,7 +29,9 @@ class WeightParts:
     layers: tuple[LayerWeights, ...]
     vision_bytes: float
     extra_bytes: float = 0.0
-    """Embeddings of each layer and learned positions, on the stages that have the embedding."""
+    """Embeddings of each layer, on the stages that have the embedding."""
+    position_bytes: float = 0.0
+    """Learned positions, on the same stages and whole on every rank."""
     draft_bytes: float
     """Layers for multi-token prediction: in the repository, not loaded."""
     parameters: int
@@ -51,6 +53,7 @@ class WeightParts:
             + sum(layer.total_bytes for layer in self.layers)
             + self.vision_bytes
             + self.extra_bytes
+            + self.position_bytes
         )
 
 
@@ -68,6 +71,7 @@ def compute_parts(model: Architecture) -> WeightParts:
     return WeightParts(
         embedding_bytes=vocabulary * BYTES_PER_16BIT,
         extra_bytes=extra * BYTES_PER_16BIT,
+        position_bytes=model.position_parameters * BYTES_PER_16BIT,
         head_bytes=head * BYTES_PER_16BIT,
         final_norm_bytes=model.hidden_size * BYTES_PER_16BIT,
         layers=layers,
@@ -78,7 +82,8 @@ def compute_parts(model: Architecture) -> WeightParts:
         + head
         + sum(layer.parameters for layer in layers)
         + vision
-        + model.extra_parameters,
+        + model.extra_parameters
+        + model.position_parameters,
         vision_parameters=vision,
         tied=model.tie_word_embeddings,
     )

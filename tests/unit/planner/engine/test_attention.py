@@ -7,6 +7,7 @@ import pytest
 from tests.support.plans import LLAMA_8B, planned
 from vllm_eks.planner.engine.attention import (
     attention_errors,
+    grouped_block_tokens,
     kv_cache_dtype,
     kv_value_bytes,
     latent_block_tokens,
@@ -16,6 +17,7 @@ from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, res
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.models.mixers import GroupedQuery
 from vllm_eks.planner.models.quantization import Quantization
 
 R1 = "deepseek-ai/DeepSeek-R1"
@@ -145,6 +147,23 @@ def test_fp8_vectors_of_sparse_attention_are_packed_but_for_flashinfer_s_kernel(
 )
 def test_what_no_backend_runs(model: str, sm: int, version: str, dtype: str, errors: list[str]) -> None:
     assert list(attention_errors(of(model), sm, asked(version, dtype))) == errors
+
+
+@pytest.mark.parametrize(
+    ("sm", "version", "dtype", "head_dim", "tokens"),
+    [
+        (HOPPER, "0.32.0", "fp8", 512, 64),
+        (BLACKWELL, "0.32.0", "fp8", 512, 16),
+        (HOPPER, "0.27.0", "fp8", 512, 16),
+        (HOPPER, "0.32.0", "auto", 512, 16),
+        (HOPPER, "0.32.0", "fp8", 256, 16),
+    ],
+)
+def test_hopper_s_kernel_of_fp8_caches_and_large_heads_has_blocks_of_64(
+    sm: int, version: str, dtype: str, head_dim: int, tokens: int
+) -> None:
+    model = replace(of(LLAMA_8B), attention=(GroupedQuery(heads=8, kv_heads=4, head_dim=head_dim),))
+    assert grouped_block_tokens(model, sm, asked(version, dtype)) == tokens
 
 
 def test_a_refusal_names_the_gpu() -> None:

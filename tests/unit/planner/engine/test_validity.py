@@ -111,6 +111,20 @@ def test_a_stage_needs_a_layer_and_several_nodes_need_the_native_start() -> None
     assert asked(LLAMA_8B, pp=1, options=old) == ()
 
 
+def test_each_stage_of_nemotron_h_needs_experts() -> None:
+    sparse = {"name": "NemotronHForCausalLM", "moe_layers": frozenset({1})}
+    assert asked(changed(QWEN_235B, **sparse), pp=2) == (
+        Refusal(code="too_few_layers", message="each of PP=2 stages needs experts, and 1 layers have them"),
+    )
+    assert asked(changed(QWEN_235B, **sparse), pp=1) == ()
+    assert asked(changed(LLAMA_8B, name="NemotronHForCausalLM"), pp=2) == (), "a dense one has none"
+
+
+def test_a_class_without_pipeline_parallelism_says_why() -> None:
+    refused = asked(changed(LLAMA_8B, without_pipeline="the class has none"), pp=2)
+    assert refused == (Refusal(code="pipeline_unsupported", message="the class has none"),)
+
+
 @pytest.mark.parametrize(
     ("version", "on", "refused"),
     [("0.21.0", "g6e.48xlarge", True), ("0.29.0", "g6e.48xlarge", False), ("0.33.0", "g5.48xlarge", True)],

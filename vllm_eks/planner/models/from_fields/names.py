@@ -85,7 +85,7 @@ LISTS = ("layer_types", "layers_block_type", "block_configs")
 """Lists with an entry for each layer."""
 ATTENTION_FREE = ("mamba", "mamba2", "falcon_mamba")
 UNLIMITED_POSITIONS = 2**20
-"""Of a model without attention, whose state does not grow."""
+"""Of a model without attention, whose state does not grow, and of one with a bias for distance (Bloom)."""
 DEFAULT_POSITIONS = 2048
 """What vLLM takes for the longest context when no field states it (config/model.py, default_max_len)."""
 
@@ -104,8 +104,13 @@ def sections(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             return
 
 
-def decoder_fields(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the decoder's fields under our names."""
+def decoder_fields(config: Mapping[str, Any], *, has_rotary: bool = True) -> dict[str, Any]:
+    """Return the decoder's fields under our names.
+
+    Args:
+        config: The whole document.
+        has_rotary: Whether the class makes a table of positions. Without one it takes any length that no field bounds.
+    """
     path = list(sections(config))
     own, fields = path[-1], dict[str, Any]()
     for section in path[:-1]:
@@ -118,7 +123,8 @@ def decoder_fields(config: Mapping[str, Any]) -> dict[str, Any]:
         # Nemotron 3 Ultra has a list of its layers and no count.
         fields["num_hidden_layers"] = next((len(fields[key]) for key in LISTS if is_list(fields.get(key))), None)
     if not is_count(fields.get("max_position_embeddings")):
-        fields["max_position_embeddings"] = UNLIMITED_POSITIONS if is_attention_free(fields) else DEFAULT_POSITIONS
+        has_limit = has_rotary and not is_attention_free(fields)
+        fields["max_position_embeddings"] = DEFAULT_POSITIONS if has_limit else UNLIMITED_POSITIONS
     return fields
 
 

@@ -44,7 +44,8 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
     Raises:
         WrongQuestion: Fields are missing, or speak of something that the planner does not know.
     """
-    traits, fields = traits_of(name), decoder_fields(config)
+    traits = traits_of(name)
+    fields = decoder_fields(config, has_rotary=traits.has_rotary)
     if traits.mlp_ratio and not fields.get("intermediate_size"):
         fields["intermediate_size"] = traits.mlp_ratio * count(fields, "hidden_size")
     if traits.why_unknown:
@@ -76,10 +77,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         _shape(fields, one, size, experts if index in sparse else None, hidden, matrices)
         for index, (one, size) in enumerate(zip(attention, sizes, strict=True))
     )
-    if traits.has_learned_positions:
-        # Beside the embedding, and whole on every rank (torch's own layer).
-        positions = count(fields, "max_position_embeddings") * hidden
-        shapes = (replace(shapes[0], unquantized_whole=shapes[0].unquantized_whole + positions), *shapes[1:])
+    positions = count(fields, "max_position_embeddings") + traits.unused_positions
     first = _first_attention(attention)
     context, older_context = context_limits(fields, model_type=str(fields.get("model_type") or ""))
     heads = first.heads if first else count(fields, "num_attention_heads") or 1
@@ -110,10 +108,11 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         head_everywhere=traits.head_everywhere,
         confidence="estimated",
         expert_module=traits.expert_module,
-        has_pipeline=traits.has_pipeline,
+        without_pipeline=_without_pipeline(config, name, traits),
         is_attention_free=is_attention_free(fields),
         shapes=shapes,
         extra_parameters=_extra_parameters(fields, layers, hidden),
+        position_parameters=positions * hidden if traits.has_learned_positions else 0,
     )
 
 
@@ -138,6 +137,17 @@ def _is_tied(config: Mapping[str, Any], traits: Traits) -> bool:
     path = path[-1:] if is_object(config.get("thinker_config")) else path
     stated = [section["tie_word_embeddings"] for section in path if "tie_word_embeddings" in section]
     return bool(stated[0] if stated else traits.ties_by_default)
+
+
+def _without_pipeline(config: Mapping[str, Any], name: str, traits: Traits) -> str:
+    """Return why vLLM's class does not start with pipeline parallelism, or nothing."""
+    if not traits.has_pipeline:
+        return f"vLLM's class {name} has no pipeline parallelism"
+    if not traits.has_tied_pipeline and _is_tied(config, traits):
+        return f"vLLM's class {name} has no pipeline parallelism with tied embeddings"
+    if traits.reads_tie and not any("tie_word_embeddings" in section for section in sections(config)):
+        return f"stages of vLLM's class {name} read tie_word_embeddings, which config.json does not have"
+    return ""
 
 
 def _dense_size(fields: Mapping[str, Any], kind: LayerKind, index: int, sparse: frozenset[int], where: str) -> int:

@@ -32,11 +32,11 @@ def read_tables(fields: Mapping[str, Any], attention: tuple[Attention, ...], tra
     differ = bool(own) or any(fields.get(name) for name in OTHER_BASES) or is_list(fields.get("rope_theta"))
     if full and local and differ:
         return (
-            _table(fields, own.get("full_attention", parameters), full, limit, "full", once=traits.has_positions_once),
-            _table(fields, own.get("sliding_attention", {}), local, limit, "sliding", once=traits.has_positions_once),
+            _table(fields, own.get("full_attention", parameters), full, limit, "full", traits),
+            _table(fields, own.get("sliding_attention", {}), local, limit, "sliding", traits),
         )
     one = full or local or heads[0]
-    return (_table(fields, own.get("full_attention", parameters), one, limit, "all", once=traits.has_positions_once),)
+    return (_table(fields, own.get("full_attention", parameters), one, limit, "all", traits),)
 
 
 def _slides(one: GroupedQuery | Latent) -> bool:
@@ -49,11 +49,10 @@ def _table(
     attention: GroupedQuery | Latent,
     limit: int,
     layers: Literal["all", "full", "sliding"],
-    *,
-    once: bool,
+    traits: Traits,
 ) -> RotaryTable:
-    dim = _rotated(fields, parameters, attention)
-    repeated = IMAGE_POSITIONS_FACTOR if "mrope_section" in parameters and not once else 1
+    dim = _rotated(fields, parameters, attention, traits.rotary_share)
+    repeated = IMAGE_POSITIONS_FACTOR if "mrope_section" in parameters and not traits.has_positions_once else 1
     return RotaryTable(
         positions=table_rows(parameters, limit) * repeated,
         dim=dim,
@@ -62,7 +61,9 @@ def _table(
     )
 
 
-def _rotated(fields: Mapping[str, Any], parameters: Mapping[str, Any], attention: GroupedQuery | Latent) -> int:
+def _rotated(
+    fields: Mapping[str, Any], parameters: Mapping[str, Any], attention: GroupedQuery | Latent, usual_share: float
+) -> int:
     if isinstance(attention, Latent):
         return attention.qk_rope_head_dim
     if parameters.get("rope_type") == "proportional":
@@ -71,4 +72,4 @@ def _rotated(fields: Mapping[str, Any], parameters: Mapping[str, Any], attention
         return size
     stated = [section.get(name) for section in (parameters, fields) for name in SHARES]
     shares = [float(value) for value in stated if isinstance(value, int | float) and 0 < value <= 1]
-    return int(attention.head_dim * shares[0]) // 2 * 2 if shares else attention.head_dim
+    return int(attention.head_dim * (shares[0] if shares else usual_share)) // 2 * 2

@@ -91,6 +91,8 @@ def _tower(section: Mapping[str, Any], traits: Traits, text_hidden: int) -> Towe
     if projector == "glm":
         ends += 3 * output * size
         size = output
+    elif projector == "gated":
+        ends += 3 * output * size
     heads = count(section, *HEADS) or 1
     kv_heads = count(section, "num_key_value_heads") or heads
     head_dim = count(section, "head_dim", "dim_head") or width // heads
@@ -127,7 +129,7 @@ def projector_parameters(kind: Projector, width: int, merged: int, text_hidden: 
             return merged**2 + merged * text_hidden
         case "merged wide":
             return merged * text_hidden + text_hidden**2
-        case "glm":
+        case "glm" | "gated":
             # A convolution that merges, a linear layer, and an MLP as large as the config's intermediate size.
             return merged * text_hidden + text_hidden**2
         case "merged twice":

@@ -13,7 +13,7 @@ from vllm_eks.json_fields import Fields
 from vllm_eks.json_files import read_json_object
 from vllm_eks.json_values import is_object
 
-Projector = Literal["none", "linear", "mlp", "merged mlp", "merged wide", "merged twice", "glm"]
+Projector = Literal["none", "linear", "mlp", "merged mlp", "merged wide", "merged twice", "glm", "gated"]
 """Forms of a projector (towers.py, projector_parameters)."""
 PROJECTORS: tuple[Projector, ...] = get_args(Projector)
 TRAITS = DATA / "architectures.json"
@@ -37,6 +37,10 @@ class Traits:
     """The smallest size of a rank's shard of an expert, to which the class pads smaller ones, or 0."""
     has_pipeline: bool = True
     """Whether the class supports pipeline parallelism."""
+    has_tied_pipeline: bool = True
+    """Whether it does with a tied embedding. Ernie 4.5 MoE ties its head to an embedding that the last stage lacks."""
+    reads_tie: bool = False
+    """Whether stages after the first read `tie_word_embeddings`, and fail where the config does not state it."""
     has_towers: bool = True
     """Whether the class creates the towers that its config describes."""
     whole_tower_share: float = 0.0
@@ -50,12 +54,16 @@ class Traits:
     ties_by_default: bool | None = None
     whole_attention: bool = False
     """Whether the latent attention keeps keys and values of each head in the cache (MiniCPM3)."""
+    rotary_share: float = 1.0
+    """The rotated share of a head where the config does not state one (GLM)."""
     has_rotary: bool = True
     """Whether positions rotate queries and keys, which needs a table."""
     has_positions_once: bool = False
     """Whether a multimodal rotary table holds each position once."""
     has_learned_positions: bool = False
-    """Whether positions have a learned embedding (GPT-2, OPT)."""
+    """Whether positions have a learned embedding (GPT-2, OPT), on the stages that have the embedding."""
+    unused_positions: int = 0
+    """Rows of that embedding before the first position (OPT)."""
     why_unknown: str = ""
     """Why the planner cannot tell the model's memory from its config, or nothing."""
 
@@ -84,6 +92,8 @@ def traits_of(name: str) -> Traits:
         expert_module=fields.optional("expert_module", str, "mlp.experts"),
         least_expert_shard=fields.optional("least_expert_shard", int, 0),
         has_pipeline=fields.optional("has_pipeline", bool, True),
+        has_tied_pipeline=fields.optional("has_tied_pipeline", bool, True),
+        reads_tie=fields.optional("reads_tie", bool, False),
         has_towers=fields.optional("has_towers", bool, True),
         whole_tower_share=fields.optional("whole_tower_share", float, 0.0),
         projector=fields.choice("projector", PROJECTORS) if "projector" in row else None,
@@ -91,9 +101,11 @@ def traits_of(name: str) -> Traits:
         has_gated_towers=fields.optional("has_gated_towers", bool, None),
         ties_by_default=ties,
         whole_attention=fields.optional("whole_attention", bool, False),
+        rotary_share=fields.optional("rotary_share", float, 1.0),
         has_rotary=fields.optional("has_rotary", bool, True),
         has_positions_once=fields.optional("has_positions_once", bool, False),
         has_learned_positions=fields.optional("has_learned_positions", bool, False),
+        unused_positions=fields.optional("unused_positions", int, 0),
         why_unknown=fields.optional("why_unknown", str, ""),
     )
     fields.end()

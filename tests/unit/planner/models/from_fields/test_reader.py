@@ -184,3 +184,38 @@ def test_a_default_under_another_name_never_beats_what_the_file_says() -> None:
     filled = fill_defaults({"model_type": "qwen3_vl_moe_text", "num_experts": 128, "sliding_window": None})
     assert "num_local_experts" not in filled
     assert filled["sliding_window"] is None
+
+
+def test_a_class_that_starts_without_stages_only_says_why() -> None:
+    moe = {"num_experts": 8, "moe_intermediate_size": 512}
+    ernie = {"architectures": ["Ernie4_5_MoeForCausalLM"], **moe}
+    assert read(**ernie, tie_word_embeddings=True).without_pipeline == (
+        "vLLM's class Ernie4_5_MoeForCausalLM has no pipeline parallelism with tied embeddings"
+    )
+    assert read(**ernie, tie_word_embeddings=False).without_pipeline == ""
+    step = {"architectures": ["Step3p5ForCausalLM"], **moe}
+    assert read(**step).without_pipeline == (
+        "stages of vLLM's class Step3p5ForCausalLM read tie_word_embeddings, which config.json does not have"
+    )
+    assert read(**step, tie_word_embeddings=False).without_pipeline == ""
+
+
+def test_a_model_with_a_bias_for_distance_takes_any_length_that_no_field_bounds() -> None:
+    bloom = read(architectures=["BloomForCausalLM"], max_position_embeddings=None)
+    assert (bloom.context_tokens, bloom.rotary_tables) == (2**20, ())
+    assert (
+        read(architectures=["BloomForCausalLM"], seq_length=2048, max_position_embeddings=None).context_tokens == 2048
+    )
+    assert read(max_position_embeddings=None).context_tokens == 2048
+
+
+def test_learned_positions_are_beside_the_embedding_with_the_rows_that_opt_never_reads() -> None:
+    assert read(architectures=["GPT2LMHeadModel"]).position_parameters == 8192 * 4096
+    found = read(architectures=["OPTForCausalLM"])
+    assert found.position_parameters == 8194 * 4096
+    assert compute_parts(found).position_bytes == 2 * 8194 * 4096
+
+
+def test_glm_rotates_half_of_a_head_unless_the_config_says_otherwise() -> None:
+    glm = {"architectures": ["Glm4ForCausalLM"]}
+    assert [read(**glm, **one).rotary_tables[0].dim for one in ({}, {"partial_rotary_factor": 1.0})] == [64, 128]
