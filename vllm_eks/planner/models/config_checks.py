@@ -1,12 +1,13 @@
 """Checks of a config.json before anything is computed from it. All errors are reported at once."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vllm_eks.json_values import is_list
-from vllm_eks.planner.models.counts import LARGEST_NUMBER, is_count
+from vllm_eks.json_values import is_list, list_or_empty
+from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.families import Family
+from vllm_eks.planner.models.field_kinds import DECODER, POSITIVE, SIZE, shown, wrong_fields
+from vllm_eks.planner.models.from_fields.layer_kinds import WORDS
 
 REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
 REQUIRED_OF_ANY = ("hidden_size", "num_hidden_layers", "vocab_size")
@@ -48,32 +49,33 @@ COUNTS = (
     "num_nextn_predict_layers",
     "mtp_num_hidden_layers",
 )
-"""Fields with a whole number, or without a value."""
+"""Fields with one whole number in families, or without a value."""
 PER_LAYER = ("layer_types", "no_rope_layers")
 """Lists with one entry per layer."""
-LAYER_NUMBERS = ("moe_layers", "mlp_only_layers")
 MAX_LAYERS = 4096
 """Far above any model, so that a typo does not cause hours of computation."""
-LONGEST_VALUE = 60
-"""Longest part of a value shown in a message, in characters."""
 
 
-def config_errors(text: Mapping[str, Any], family: Family) -> Iterator[str]:
-    """Yield each error in the decoder's part of a config.json, worded to follow `config.json`."""
+def config_errors(config: Mapping[str, Any], text: Mapping[str, Any], family: Family) -> Iterator[str]:
+    """Yield each error in a config.json, worded to follow `config.json`.
+
+    Args:
+        config: The whole document.
+        text: Its decoder's part.
+        family: The family of its architecture.
+    """
+    yield from wrong_fields(config)
     missing = _missing(text, family)
     absent = [key for key in missing if text.get(key) is None]
     if absent:
         yield f"needs a whole number above 0 for {', '.join(absent)}"
     for key in missing:
-        if key not in absent:
-            yield f"has {key} {_shown(text[key])}: write a whole number above 0{_without_quotes(text[key])}"
+        if key not in absent and DECODER[key].accepts(text[key]):
+            yield f"has {key} {shown(text[key])}: {POSITIVE.advice}"
     for key in COUNTS:
-        value = text.get(key)
-        if value is None or key in missing:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_NUMBER:
-            yield f"has {key} {_shown(value)}: write a whole number from 0 to {LARGEST_NUMBER:,}"
-    if not missing and not text.get("head_dim") and text["hidden_size"] < text["num_attention_heads"]:
+        if key not in missing and is_list(text.get(key)) and DECODER[key].accepts(text[key]):
+            yield f"has {key} {shown(text[key])}: {SIZE.advice}"
+    if not missing and _has_too_many_heads(text):
         yield f"has more attention heads ({text['num_attention_heads']}) than hidden_size ({text['hidden_size']})"
     layers = text.get("num_hidden_layers")
     if not is_count(layers):
@@ -84,28 +86,27 @@ def config_errors(text: Mapping[str, Any], family: Family) -> Iterator[str]:
     yield from _lists(text, layers)
 
 
-def field_errors(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each error in fields under our names, for an architecture that no family describes."""
+def field_errors(config: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each error in a config.json with an architecture that no family describes.
+
+    Args:
+        config: The whole document.
+        fields: The fields of its decoder under our names.
+    """
+    wrong = list(wrong_fields(config))
+    yield from wrong
     absent = [key for key in REQUIRED_OF_ANY if not is_count(fields.get(key))]
-    if absent:
+    if absent and not wrong:
         yield f"needs a whole number above 0 for {', '.join(absent)}"
-    for key in (*COUNTS, *REQUIRED_OF_ANY):
-        value = fields.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_NUMBER:
-            yield f"has {key} {_shown(value)}: write a whole number from 0 to {LARGEST_NUMBER:,}"
     layers = fields.get("num_hidden_layers")
-    if isinstance(layers, int) and layers > MAX_LAYERS:
+    if is_count(layers) and layers > MAX_LAYERS:
         yield f"has num_hidden_layers {layers}, which is more than any model has"
+    if not absent and _has_too_many_heads(fields):
+        yield f"has more attention heads ({fields['num_attention_heads']}) than hidden_size ({fields['hidden_size']})"
 
 
-def _shown(value: object) -> str:
-    """Return a value as JSON, cut if it is long."""
-    text = json.dumps(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
-
-
-def _without_quotes(value: object) -> str:
-    return ", without quotes" if isinstance(value, str) and value.isdecimal() else ""
+def _has_too_many_heads(text: Mapping[str, Any]) -> bool:
+    return not text.get("head_dim") and count(text, "hidden_size") < count(text, "num_attention_heads")
 
 
 def _missing(text: Mapping[str, Any], family: Family) -> list[str]:
@@ -125,9 +126,8 @@ def _missing(text: Mapping[str, Any], family: Family) -> list[str]:
 def _lists(text: Mapping[str, Any], layers: int) -> Iterator[str]:
     for key in PER_LAYER:
         value = text.get(key)
-        if value and (not is_list(value) or len(value) != layers):
-            yield f"has a {key} that is not a list of {layers} entries, one for each layer"
-    for key in LAYER_NUMBERS:
-        value = text.get(key)
-        if value and not (is_list(value) and all(isinstance(item, int) for item in value)):
-            yield f"has {key} {value!r}, which is not a list of layer numbers"
+        if is_list(value) and value and len(value) != layers:
+            yield f"has a {key} of {len(value)} entries: write one for each of its {layers} layers"
+    words = list_or_empty(text.get("layer_types"))
+    if unknown := sorted({shown(word) for word in words if not isinstance(word, str) or word not in WORDS}):
+        yield f"has layer_types {', '.join(unknown)}: write one of {', '.join(sorted(WORDS))}"

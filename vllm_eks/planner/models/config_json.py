@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.json_values import is_list, is_object, list_or_empty
+from vllm_eks.json_values import is_list, list_or_empty, object_or_empty
 from vllm_eks.planner.models.architecture import Architecture, Experts
 from vllm_eks.planner.models.config_checks import config_errors
 from vllm_eks.planner.models.counts import is_count
@@ -51,8 +51,8 @@ def parse_config(config: Mapping[str, Any], *, where: str) -> Architecture:
     family = FAMILIES.get(name)
     if family is None:
         return read_fields(config, name, where=where)
-    text = {**config, **_section(config, "text_config", where)}
-    errors = list(config_errors(text, family))
+    text: dict[str, Any] = {**config, **object_or_empty(config.get("text_config"))}
+    errors = list(config_errors(config, text, family))
     if errors:
         raise WrongQuestion(f"{where}: config.json {'; it '.join(errors)}")
     heads, layers = int(text["num_attention_heads"]), int(text["num_hidden_layers"])
@@ -92,13 +92,6 @@ def parse_config(config: Mapping[str, Any], *, where: str) -> Architecture:
         head_everywhere=family.head_everywhere,
         has_prefix_images=family.prefix_images,
     )
-
-
-def _section(config: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    section: object = config.get(name) or {}
-    if not is_object(section):
-        raise WrongQuestion(f"{where}: config.json has a {name} that is not a JSON object")
-    return section
 
 
 def _head_dim(text: Mapping[str, Any]) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.json_values import is_object
+from vllm_eks.json_values import is_list, list_or_empty, object_or_empty
 from vllm_eks.planner.models.architecture import Vision
 from vllm_eks.planner.vllm_version import Version
 
@@ -27,6 +27,10 @@ KIMI_PATCH_LIMIT = 16_384
 """Largest number of patches in an image (Kimi K2.5 preprocessor)."""
 GEMMA_TOKENS_PER_IMAGE = 256
 """Gemma 3, mm_tokens_per_image."""
+
+
+class _WrongTowerError(ValueError):
+    """A size is missing, or is a list. The message follows `config.json`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,37 +69,45 @@ def parse_vision(config: Mapping[str, Any], tower: str, *, where: str) -> Vision
     Raises:
         WrongQuestion: A field is missing or not a number.
     """
-    section: object = config.get("vision_config")
+    section = {key: value for key, value in object_or_empty(config.get("vision_config")).items() if value is not None}
     if not section or tower == "none":
         return None
-    if not is_object(section):
-        raise WrongQuestion(f"{where}: config.json has a vision_config that is not a JSON object")
     text_hidden = int((config.get("text_config") or config)["hidden_size"])
     try:
         found = _TOWERS[tower](tower, _sizes(section, text_hidden), section)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise WrongQuestion(f"{where}: vision_config has a missing or invalid field: {error}") from None
+    except _WrongTowerError as error:
+        raise WrongQuestion(f"{where}: config.json {error}") from None
     # vLLM then reads params.json and serves PixtralForConditionalGeneration, which splits no layer of its tower.
     return replace(found, whole_since=MISTRAL_FORMAT_FIRST) if config.get(MISTRAL_FORMAT) else found
 
 
 def _sizes(section: Mapping[str, Any], text_hidden: int) -> _Sizes:
     return _Sizes(
-        hidden=int(_first(section, "hidden_size", "vt_hidden_size")),
-        intermediate=int(_first(section, "intermediate_size", "vt_intermediate_size")),
-        layers=int(_first(section, "num_hidden_layers", "depth", "vt_num_hidden_layers")),
-        heads=int(_first(section, "num_attention_heads", "num_heads", "vt_num_attention_heads")),
-        patch=int(section.get("patch_size", 14)),
-        channels=int(section.get("num_channels") or section.get("in_channels") or 3),
+        hidden=_size(section, "hidden_size", "vt_hidden_size"),
+        intermediate=_size(section, "intermediate_size", "vt_intermediate_size"),
+        layers=_size(section, "num_hidden_layers", "depth", "vt_num_hidden_layers"),
+        heads=_size(section, "num_attention_heads", "num_heads", "vt_num_attention_heads"),
+        patch=_size(section, "patch_size", default=14),
+        channels=_size(section, "num_channels", "in_channels", default=3),
         text_hidden=text_hidden,
     )
 
 
-def _first(section: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401  (JSON)
+def _size(section: Mapping[str, Any], *names: str, default: int | None = None) -> int:
+    """Return the first of these fields that has a value, or the default.
+
+    Raises:
+        _WrongTowerError: None has a value and there is no default, or the value is a list.
+    """
     for name in names:
-        if section.get(name) is not None:
-            return section[name]
-    raise KeyError(names[0])
+        value: object = section.get(name)
+        if is_list(value):
+            raise _WrongTowerError(f"has vision_config.{name} {value}: write one whole number")
+        if isinstance(value, int):
+            return value
+    if default is None:
+        raise _WrongTowerError(f"needs a whole number above 0 for {' or '.join(names)} in its vision_config")
+    return default
 
 
 def _vision(kind: str, sizes: _Sizes, *, parameters: int, whole: int, patches: int, tokens: int, output: int) -> Vision:
@@ -114,9 +126,12 @@ def _vision(kind: str, sizes: _Sizes, *, parameters: int, whole: int, patches: i
 
 
 def _llama4(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
-    patches = (int(section.get("image_size", 336)) // sizes.patch) ** 2 + 1
+    patches = (_size(section, "image_size", default=336) // sizes.patch) ** 2 + 1
     ratio = float(section.get("pixel_shuffle_ratio", 0.5))
-    projected = int(section.get("projector_input_dim", 4096)), int(section.get("projector_output_dim", 4096))
+    projected = (
+        _size(section, "projector_input_dim", default=4096),
+        _size(section, "projector_output_dim", default=4096),
+    )
     positions = (patches + 1) * sizes.hidden + 4 * sizes.hidden
     adapter = int(sizes.hidden / ratio**2) * projected[0] + projected[0] * projected[1]
     tower = sizes.layers * sizes.layer_parameters + sizes.patch_parameters
@@ -132,14 +147,14 @@ def _llama4(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
 
 
 def _qwen(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
-    merge = int(section.get("spatial_merge_size", 2))
-    temporal = int(section.get("temporal_patch_size", 2))
-    output = int(section.get("out_hidden_size") or sizes.text_hidden)
+    merge = _size(section, "spatial_merge_size", default=2)
+    temporal = _size(section, "temporal_patch_size", default=2)
+    output = _size(section, "out_hidden_size", default=0) or sizes.text_hidden
     deep = len(section.get("deepstack_visual_indexes") or ())
     merged = sizes.hidden * merge**2
     merger = merged * merged + merged + merged * output + output + 2 * sizes.hidden
     embeddings = temporal * sizes.patch_parameters + sizes.hidden
-    embeddings += int(section.get("num_position_embeddings") or 0) * sizes.hidden
+    embeddings += _size(section, "num_position_embeddings", default=0) * sizes.hidden
     patches = QWEN_LONGEST_EDGE_PIXELS // sizes.patch**2
     return _vision(
         kind,
@@ -153,7 +168,7 @@ def _qwen(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
 
 
 def _siglip(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
-    patches = (int(section.get("image_size", 896)) // sizes.patch) ** 2
+    patches = (_size(section, "image_size", default=896) // sizes.patch) ** 2
     embeddings = sizes.patch_parameters + sizes.hidden + patches * sizes.hidden
     projector = sizes.hidden * sizes.text_hidden + sizes.hidden
     return _vision(
@@ -168,8 +183,8 @@ def _siglip(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
 
 
 def _pixtral(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
-    merge = int(section.get("spatial_merge_size", 2))
-    side = int(section.get("image_size", 1540)) // sizes.patch
+    merge = _size(section, "spatial_merge_size", default=2)
+    side = _size(section, "image_size", default=1540) // sizes.patch
     layer = 4 * sizes.hidden**2 + 3 * sizes.hidden * sizes.intermediate + 2 * sizes.hidden
     merging = merge**2 * sizes.hidden**2
     projector = merging + sizes.hidden * sizes.text_hidden + sizes.text_hidden**2 + sizes.hidden
@@ -185,11 +200,17 @@ def _pixtral(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
 
 
 def _kimi(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
-    merge = section.get("merge_kernel_size") or (2, 2)
-    cells = int(merge[0]) * int(merge[1])
+    merge = list_or_empty(section.get("merge_kernel_size")) or [2, 2]
+    if len(merge) != 2:
+        raise _WrongTowerError(f"has vision_config.merge_kernel_size {merge}: write a list of two whole numbers")
+    cells = int(str(merge[0])) * int(str(merge[1]))
     merged = sizes.hidden * cells
     projector = merged * merged + merged + merged * sizes.text_hidden + sizes.text_hidden + 2 * sizes.hidden
-    positions = int(section.get("init_pos_emb_height", 64)) * int(section.get("init_pos_emb_width", 64)) * sizes.hidden
+    positions = (
+        _size(section, "init_pos_emb_height", default=64)
+        * _size(section, "init_pos_emb_width", default=64)
+        * sizes.hidden
+    )
     return _vision(
         kind,
         sizes,

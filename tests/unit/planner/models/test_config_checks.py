@@ -34,9 +34,9 @@ LLAMA, SCOUT = LLAMA_70B.replace("/", "--"), "meta-llama--Llama-4-Scout-17B-16E-
             LLAMA,
             {"hidden_size": "8192", "vocab_size": 0, "num_key_value_heads": "8", "head_dim": 1.5},
             'x: config.json has hidden_size "8192": write a whole number above 0, without quotes; '
-            "it has vocab_size 0: write a whole number above 0; "
-            'it has num_key_value_heads "8": write a whole number from 0 to 1,000,000,000; '
-            "it has head_dim 1.5: write a whole number from 0 to 1,000,000,000",
+            'it has num_key_value_heads "8": write a whole number from 0 to 1,000,000,000, without quotes; '
+            "it has head_dim 1.5: write a whole number from 0 to 1,000,000,000; "
+            "it has vocab_size 0: write a whole number above 0",
         ),
         (
             LLAMA,
@@ -51,36 +51,36 @@ LLAMA, SCOUT = LLAMA_70B.replace("/", "--"), "meta-llama--Llama-4-Scout-17B-16E-
         (
             LLAMA,
             {"layer_types": ["full_attention"]},
-            "x: config.json has a layer_types that is not a list of 80 entries, one for each layer",
+            "x: config.json has a layer_types of 1 entries: write one for each of its 80 layers",
         ),
-        (LLAMA, {"text_config": [1]}, "x: config.json has a text_config that is not a JSON object"),
-        (SCOUT, {"vision_config": "large"}, "x: config.json has a vision_config that is not a JSON object"),
+        (LLAMA, {"text_config": [1]}, "x: config.json has text_config [1]: write a JSON object"),
+        (SCOUT, {"vision_config": "large"}, 'x: config.json has vision_config "large": write a JSON object'),
         (
             "Qwen--Qwen3-30B-A3B",
             {"mlp_only_layers": "all"},
-            "x: config.json has mlp_only_layers 'all', which is not a list of layer numbers",
+            'x: config.json has mlp_only_layers "all": write a list of layer numbers',
         ),
-        (LLAMA, {"quantization_config": "fp8"}, "quantization_config 'fp8' is not a JSON object"),
+        (LLAMA, {"quantization_config": "fp8"}, 'x: config.json has quantization_config "fp8": write a JSON object'),
         (
             LLAMA,
             {"quantization_config": {"quant_method": "gptq", "bits": "four"}},
-            "the quantization_config of gptq has a missing or invalid field: "
-            "invalid literal for int() with base 10: 'four'",
+            'x: config.json has quantization_config.bits "four": write a whole number from 1 to 16',
         ),
         (
             LLAMA,
             {"quantization_config": {"quant_method": "awq", "bits": 64}},
-            "the quantization_config of awq has invalid sizes: 64 bits, block None",
+            "x: config.json has quantization_config.bits 64: write a whole number from 1 to 16",
         ),
         (
             LLAMA,
             {"quantization_config": {"quant_method": "fp8", "weight_block_size": [0, 128]}},
-            "the quantization_config of fp8 has invalid sizes: 8 bits, block (0, 128)",
+            "x: config.json has quantization_config.weight_block_size [0, 128]: write a list of two whole numbers "
+            "above 0",
         ),
         (
             LLAMA,
             {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128]}},
-            "the quantization_config of fp8 has a missing or invalid field: list index out of range",
+            "x: config.json has quantization_config.weight_block_size [128]: write a list of two whole numbers above 0",
         ),
     ],
 )

@@ -110,7 +110,8 @@ def test_an_index_gives_the_bytes_and_the_parts_are_scaled_to_them(tmp_path: Pat
         ({"architectures": None}, 'config.json has no "architectures", such as'),
         (
             {"hidden_size": None, "vocab_size": "x"},
-            'config.json needs a whole number above 0 for hidden_size; it has vocab_size "x": write a whole number',
+            'config.json has vocab_size "x": write a whole number above 0; '
+            "it needs a whole number above 0 for hidden_size",
         ),
         (
             {"quantization_config": {"quant_method": "exl2"}},

@@ -74,7 +74,9 @@ def _of_patterns(fields: Mapping[str, Any], layers: int, where: str) -> tuple[La
     if isinstance(pattern, str) and pattern:
         letters = pattern.replace("|", "")
         if set(letters) - set(PATTERN_LETTERS):
-            raise WrongQuestion(f"{where}: config.json has other letters than M, *, - and E in its pattern")
+            raise WrongQuestion(
+                f"{where}: config.json has hybrid_override_pattern {pattern!r}: write only the letters M, *, - and E"
+            )
         return _checked(tuple(PATTERN_LETTERS[letter] for letter in letters), "hybrid_override_pattern", layers, where)
     if is_list(marks := fields.get("attn_type_list")):
         return _checked(tuple("full" if mark else "linear" for mark in marks), "attn_type_list", layers, where)

@@ -58,7 +58,7 @@ def read_mixer(
             return Beside(attention=_grouped(fields, kind, index, where), state=_mamba_2(fields, where))
         case "full" | "window" | "chunk":
             if is_latent(fields):
-                return replace(_latent(fields, index), caches_heads=caches_heads)
+                return replace(_latent(fields, index, where), caches_heads=caches_heads)
             return _grouped(fields, kind, index, where)
 
 
@@ -79,11 +79,11 @@ def _state_value_bytes(fields: Mapping[str, Any]) -> int:
     return next((VALUE_BYTES[str(fields[name])] for name in names if str(fields.get(name)) in VALUE_BYTES), 2)
 
 
-def _latent(fields: Mapping[str, Any], index: int) -> Latent:
+def _latent(fields: Mapping[str, Any], index: int, where: str) -> Latent:
     nope = count(fields, "qk_nope_head_dim")
     indexed = has_indexer(fields, index)
     return Latent(
-        heads=count(fields, "num_attention_heads"),
+        heads=_needed(fields, "num_attention_heads", where=where),
         q_lora_rank=count(fields, "q_lora_rank") or None,
         kv_lora_rank=count(fields, "kv_lora_rank"),
         qk_nope_head_dim=nope,

@@ -50,7 +50,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         fields["intermediate_size"] = traits.mlp_ratio * count(fields, "hidden_size")
     if traits.why_unknown:
         raise UnknownMemory(f"{where}: the planner cannot tell the memory of {name}: {traits.why_unknown}")
-    errors = list(field_errors(fields))
+    errors = list(field_errors(config, fields))
     if errors:
         raise WrongQuestion(f"{where}: config.json {'; it '.join(errors)}")
     layers, hidden = count(fields, "num_hidden_layers"), count(fields, "hidden_size")
