@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test test-aws wheel accuracy boundary leave-out spared-nodes suggestions oracle scale check borders e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test test-aws wheel accuracy boundary leave-out spared-nodes suggestions oracle draw-questions scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -62,6 +62,10 @@ boundary: .venv/.ready
 # Compares the planner with vLLM's own classes: a table of layouts that vLLM itself sized (TABLE=file, or the lab's).
 oracle: .venv/.ready
 	@$(BIN)/python -m tests.accuracy.oracle_report $(TABLE)
+
+# Draws questions for the lab's oracle into a new folder OUT; make oracle TABLE=OUT/answers.json scores what it says.
+draw-questions: .venv/.ready
+	@$(BIN)/python -m tests.accuracy.draw $(OUT) --seed $(or $(SEED),1) --count $(or $(COUNT),100)
 
 # How long a preview takes with 1, 5 and 20 models on one cluster.
 scale: .venv/.ready

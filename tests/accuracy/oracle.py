@@ -12,7 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tests.accuracy.drawn import drawn_rows
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.engine_flags import AUTO, EngineFlags
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.engine.validity import rule_refusals
 from vllm_eks.planner.hardware.instances import InstanceType
@@ -22,6 +24,7 @@ from vllm_eks.planner.memory.stages import Layout, Stage, build_layout
 from vllm_eks.planner.models.known_models import ModelFacts, read_model_folder
 from vllm_eks.planner.models.layer_weights import absorbed_bytes
 from vllm_eks.planner.search.fit import check_version, context_refusals
+from vllm_eks.planner.search.start_rules import batch_refusal
 from vllm_eks.planner.units import BYTES_PER_GIB
 from vllm_eks.planner.vllm_version import parse_version
 
@@ -41,6 +44,8 @@ GPUS = {
 }
 """Name and memory in GiB by compute capability."""
 POOL_GIB = 8.0
+TOO_SMALL_A_POOL = "To serve at least one request"
+"""vLLM's words when one request needs more than the pool, which no rule but the memory decides."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,11 @@ class Question:
             type=gpu, gpu=gpu, gpus=8, gpu_memory_gib=memory_gib, compute_capability=capability, memory_gib=4096
         )
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Further arguments of EngineArgs, under vLLM's names."""
+        return self.row.get("engine_args", {})
+
     def options(self, layout: dict[str, Any]) -> ResolvedOptions:
         limit = self.facts.architecture.context_limit(parse_version(self.row["vllm"]))
         requested = ServingOptions(
@@ -84,8 +94,17 @@ class Question:
             max_num_seqs=self.row["max_num_seqs"],
             max_num_batched_tokens=self.row["max_num_batched_tokens"],
             kv_cache_dtype=self.row["kv_cache_dtype"],
+            enforce_eager=self.row.get("enforce_eager", False),
             enable_expert_parallel=self.row["expert_parallel"],
+            enable_prefix_caching=self.arguments.get("enable_prefix_caching"),
+            limit_mm_per_prompt=self.arguments.get("limit_mm_per_prompt"),
             vllm_version=self.row["vllm"],
+            flags=EngineFlags(
+                dtype=self.arguments.get("dtype", AUTO),
+                block_tokens=self.arguments.get("block_size"),
+                state_dtype=self.arguments.get("mamba_ssm_cache_dtype", AUTO),
+                language_model_only=self.arguments.get("language_model_only", False),
+            ),
         )
         return resolve(requested, self.machine, context_limit_tokens=limit)
 
@@ -126,11 +145,15 @@ class Answer:
             return str(error)
         tp, pp = self.truth["tp"], self.truth["pp"]
         rules = rule_refusals(facts.architecture, machine, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
-        return next((refusal.message for refusal in (*context_refusals(facts, options), *rules)), None)
+        batch = batch_refusal(facts, machine.sm, options, tensor_parallel_size=tp)
+        found = (*context_refusals(facts, options), *rules, *([batch] if batch else []))
+        return next((refusal.message for refusal in found), None)
 
     @property
     def refused_by_vllm(self) -> str | None:
-        return self.truth.get("refused")
+        """Why vLLM would not start, apart from its memory."""
+        error = self.truth.get("kv_error")
+        return self.truth.get("refused") or (error if error and TOO_SMALL_A_POOL not in error else None)
 
     @cached_property
     def weights(self) -> list[tuple[float, float]]:
@@ -182,7 +205,7 @@ class Answer:
         ours = self.layout.cache.printed_tokens(self.blocks, self.options) if self.blocks >= needed else 0
         if "kv" in self.truth:
             return ours, self.truth["kv"]["tokens_printed"]
-        return ours, 0 if "To serve at least one request" in (self.truth.get("kv_error") or "") else None
+        return ours, 0 if TOO_SMALL_A_POOL in (self.truth.get("kv_error") or "") else None
 
     @cached_property
     def disagreements(self) -> tuple[str, ...]:
@@ -204,8 +227,13 @@ class Answer:
 
 
 def questions(table: Path) -> list[Question]:
-    """Return the models of a table."""
-    return [Question(row) for row in json.loads(table.read_text())["models"]]
+    """Return the models of a table, or those of answers to drawn questions, which have their jobs.json beside them."""
+    document: Any = json.loads(table.read_text())
+    if not isinstance(document, list):
+        return [Question(row) for row in document["models"]]
+    jobs = json.loads((table.parent / "jobs.json").read_text())
+    capabilities = {name: capability for capability, (name, _) in GPUS.items()}
+    return [Question(row) for row in drawn_rows(document, jobs, capabilities)]
 
 
 def answers(asked: list[Question]) -> Iterator[Answer]:
