@@ -37,7 +37,7 @@ def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[st
     close = begun + [
         folded for folded in get_close_matches(asked, by_folded, n=most, cutoff=0.5) if folded not in begun
     ]
-    if not close:
+    if not close and asked:
         close = [folded for folded in by_folded if asked in folded]
     return tuple(by_folded[folded] for folded in close[:most])
 

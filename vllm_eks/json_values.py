@@ -1,6 +1,19 @@
-"""Type guards for JSON values."""
+"""JSON values: parsing, and type guards."""
 
+import json
 from typing import TypeGuard
+
+
+def parse_json(text: str) -> object:
+    """Return the JSON value of a text from a user.
+
+    Raises:
+        ValueError: It is not JSON, or is nested a thousand levels deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def is_object(value: object) -> TypeGuard[dict[str, object]]:

@@ -13,7 +13,8 @@ def given_args(flags: Mapping[str, str | bool | None]) -> tuple[str, ...]:
     >>> given_args({"--dtype": "half", "--cpu-offload-gb": None, "--language-model-only": True})
     ('--dtype=half', '--language-model-only')
     """
-    return tuple(flag if value is True else f"{flag}={value}" for flag, value in flags.items() if value)
+    given = {flag: value for flag, value in flags.items() if value is not None and value is not False}
+    return tuple(flag if value is True else f"{flag}={value}" for flag, value in given.items())
 
 
 def mm_limits(text: str | None) -> dict[str, Any] | None:

@@ -108,7 +108,15 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
         ),
         ((LLAMA_8B, "--vllm-version", "0.7.3"), "vLLM 0.7.3 is not supported: use 0.8 to 0.33"),
         ((LLAMA_8B, "--tensor-parallel-size", "0"), "Invalid value for '--tensor-parallel-size'"),
-        ((LLAMA_8B, "--gpu-memory-utilization", "1.5"), "gpu memory utilization 1.5 must be above 0 and at most 1"),
+        ((LLAMA_8B, "--gpu-memory-utilization", "1.5"), "--gpu-memory-utilization 1.5 must be above 0 and at most 1"),
+        ((LLAMA_8B, "--dtype", ""), "--dtype: '' is not a valid choice: use one of auto, bfloat16, float, float16"),
+        ((LLAMA_8B, "--kv-offloading-size", "1e400"), "--kv-offloading-size: 1e400 is too large for a number"),
+        ((LLAMA_8B, "--speculative-config", "[" * 5000), "[... is not JSON: write it in single quotes"),
+        ((LLAMA_8B, "--limit-mm-per-prompt", "[" * 5000), "[... is not a JSON object: write for example"),
+        (("x" * 5000,), "x... is not locked (add it with vllm-eks lock <organization>/<name>, or give a folder"),
+        (("s3://b/k",), "model 's3://b/k' is not locked (add it with vllm-eks lock <organization>/<name>, or give"),
+        (("",), "model '' is not locked (add it with"),
+        (("tests",), "vllm-eks: tests has no config.json: put the model's config.json into that folder"),
     ],
 )
 def test_a_wrong_question_exits_2_without_a_traceback(ask: Ask, arguments: tuple[str, ...], message: str) -> None:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Self
 
 from vllm_eks.json_fields import Fields
-from vllm_eks.json_values import is_object
+from vllm_eks.json_values import is_object, parse_json
 from vllm_eks.planner.engine.engine_flags import OFFLOADING_CONNECTORS
 from vllm_eks.planner.engine.flag_reading import GivenFlag
 from vllm_eks.planner.engine.flag_tables import TABLES
@@ -161,7 +161,7 @@ def _has_secondary_tiers(given: GivenFlag, _: str) -> bool:
 
 def _connector(value: str) -> Mapping[str, object]:
     try:
-        document: object = json.loads(json_text(value))
+        document: object = parse_json(json_text(value))
     except ValueError:
         return {}
     return document if is_object(document) else {}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vllm_eks.json_values import is_list, is_object
+from vllm_eks.json_values import is_list, is_object, parse_json
 from vllm_eks.planner.engine.flag_tables import Flag
 from vllm_eks.planner.engine.flag_values import value_error
 
@@ -185,7 +185,7 @@ def _dotted(written: str, value: str) -> str:
 
 def _json_or_text(value: str) -> Any:  # noqa: ANN401  (whatever JSON holds)
     try:
-        return json.loads(value)
+        return parse_json(value)
     except ValueError:
         return value
 

@@ -1,11 +1,10 @@
 """The values that a vLLM flag accepts, as tested with the real parsers (tests/flag_tables/make_table.py)."""
 
-import json
 import re
 from collections.abc import Sequence
 
 from vllm_eks.errors import closest_name
-from vllm_eks.json_values import is_object
+from vllm_eks.json_values import is_object, parse_json
 from vllm_eks.planner.engine.flag_tables import Flag
 
 HUMAN_NUMBER = re.compile(r"\b(\d+(?:\.\d+)?)([kKmMgGtT])\b")
@@ -80,7 +79,7 @@ def json_text(value: str) -> str:
 
 def _json_error(flag: Flag, value: str) -> str | None:
     try:
-        document: object = json.loads(json_text(value) if flag.keys else value)
+        document: object = parse_json(json_text(value) if flag.keys else value)
     except ValueError:
         return f"{value!r} is not JSON: write it in single quotes, for example '{{\"key\": 1}}'"
     if not flag.keys:

@@ -1,8 +1,8 @@
 """Values of flags as vLLM's parser has accepted them, read as what they are."""
 
-import json
+import math
 
-from vllm_eks.json_values import is_object
+from vllm_eks.json_values import is_object, parse_json
 from vllm_eks.planner.engine.flag_reading import GivenFlag
 from vllm_eks.planner.engine.flag_values import json_text
 
@@ -15,7 +15,7 @@ def json_object(given: GivenFlag) -> dict[str, object]:
     """
     if given.values[0] in ("", "None"):
         return {}
-    document: object = json.loads(json_text(given.values[0]))
+    document: object = parse_json(json_text(given.values[0]))
     if not is_object(document):
         raise ValueError(f"{given.values[0]!r} is not a JSON object")
     return document
@@ -42,4 +42,6 @@ def size_of(given: GivenFlag) -> float:
     size = float(given.values[0])
     if size < 0:
         raise ValueError(f"{given.values[0]} is below 0")
+    if math.isinf(size):
+        raise ValueError(f"{given.values[0]} is too large for a number")
     return size

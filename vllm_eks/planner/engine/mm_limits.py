@@ -1,12 +1,11 @@
 """--limit-mm-per-prompt: the most items of each modality in a request, and the sizes that vLLM profiles with."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from vllm_eks.errors import closest_name
-from vllm_eks.json_values import is_object
+from vllm_eks.json_values import is_object, parse_json
 from vllm_eks.planner import bounds
 
 MODALITIES: Mapping[str, tuple[str, ...]] = {
@@ -29,7 +28,7 @@ def parse_limits(text: str) -> dict[str, Any]:
     if OLD_FORM.fullmatch(text):
         return checked_limits({name: int(count) for name, count in (part.split("=") for part in text.split(","))})
     try:
-        document: object = json.loads(text)
+        document: object = parse_json(text)
     except ValueError:
         document = None
     if not is_object(document):

@@ -165,12 +165,12 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
 
 def _errors(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
     positive = {
-        "tensor parallel size": options.tensor_parallel_size,
-        "pipeline parallel size": options.pipeline_parallel_size,
-        "max model len": options.max_model_len,
-        "max num seqs": options.max_num_seqs,
-        "max num batched tokens": options.max_num_batched_tokens,
-        "decode context parallel size": options.decode_context_parallel_size,
+        "--tensor-parallel-size": options.tensor_parallel_size,
+        "--pipeline-parallel-size": options.pipeline_parallel_size,
+        "--max-model-len": options.max_model_len,
+        "--max-num-seqs": options.max_num_seqs,
+        "--max-num-batched-tokens": options.max_num_batched_tokens,
+        "--decode-context-parallel-size": options.decode_context_parallel_size,
         "replicas": options.replicas,
         "zones": options.zones,
     }
@@ -178,14 +178,14 @@ def _errors(options: ServingOptions, resolved: ResolvedOptions) -> list[str]:
         f"{name} {value} must be 1 or more" for name, value in positive.items() if value is not None and value < 1
     ]
     if not 0 < resolved.gpu_memory_utilization <= 1:
-        errors.append(f"gpu memory utilization {resolved.gpu_memory_utilization} must be above 0 and at most 1")
+        errors.append(f"--gpu-memory-utilization {resolved.gpu_memory_utilization} must be above 0 and at most 1")
     if resolved.max_num_seqs > resolved.max_num_batched_tokens:
         errors.append(
-            f"max num seqs {resolved.max_num_seqs} is more than max num batched tokens "
-            f"{resolved.max_num_batched_tokens}, which vLLM refuses: raise max num batched tokens"
+            f"--max-num-seqs {resolved.max_num_seqs} is more than --max-num-batched-tokens "
+            f"{resolved.max_num_batched_tokens}, which vLLM refuses: raise --max-num-batched-tokens"
         )
     if options.zones > 0 and options.replicas % options.zones:
         errors.append(f"replicas {options.replicas} cannot be spread evenly over {options.zones} zones: use a multiple")
     if options.kv_cache_dtype not in KV_CACHE_DTYPES:
-        errors.append(f"kv cache dtype {options.kv_cache_dtype!r} is not one of {', '.join(KV_CACHE_DTYPES)}")
+        errors.append(f"--kv-cache-dtype {options.kv_cache_dtype!r} is not one of {', '.join(KV_CACHE_DTYPES)}")
     return errors

@@ -1,5 +1,6 @@
 """The models that can be planned: lock files in the data folders, or a folder with a config.json."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -11,13 +12,8 @@ from vllm_eks.data.folders import data_folders, writable_data_folder
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
 from vllm_eks.json_fields import Fields, WrongField
 from vllm_eks.json_files import read_json_object
-from vllm_eks.json_values import object_or_empty
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
-from vllm_eks.planner.models.defaults import fill_defaults
-from vllm_eks.planner.models.from_fields.names import UnknownMemory
-from vllm_eks.planner.models.quantization_config import QUANTIZATION_FILE, SEPARATE_QUANTIZATION
-from vllm_eks.planner.models.vision import MISTRAL_FILE, MISTRAL_FORMAT
 from vllm_eks.planner.models.weights import WeightParts, compute_parts, parts_of_headers
 
 MODELS = "models"
@@ -30,6 +26,8 @@ MORE_THAN_16_BITS = 1.5
 UNSERVED_FORMS = ("gguf", "exl2", "exl3", "mlx", "onnx")
 """Weight formats that are not supported, as they appear in repository names."""
 
+MODEL_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+"""An id on the Hugging Face Hub."""
 WeightsSource = Literal["headers", "index", "computed"]
 WEIGHTS_SOURCES: tuple[WeightsSource, ...] = get_args(WeightsSource)
 
@@ -137,10 +135,9 @@ class UnknownModel(WrongQuestion):
         )
         """Why a model with this name cannot be added, or None when it may be."""
         self.nearest = () if self.why else nearest
-        self.to_add = f"vllm-eks lock {name if '/' in name else '<organization>/<name>'}"
+        self.to_add = f"vllm-eks lock {name if MODEL_ID.fullmatch(name) else '<organization>/<name>'}"
         unknown = (
-            f" is not locked{did_you_mean(nearest)} (add a model of a supported family with {self.to_add}, or give a "
-            "folder with its config.json)"
+            f" is not locked{did_you_mean(nearest)} (add it with {self.to_add}, or give a folder with its config.json)"
         )
         super().__init__(f"model {name!r}" + (f": {self.why}" if self.why else unknown))
 
@@ -216,35 +213,4 @@ def _locked_facts(file: Path) -> ModelFacts:
         known_weights_bytes=locked.weights_bytes,
         header_parts=locked.parts,
         config=locked.config,
-    )
-
-
-def read_model_folder(folder: Path) -> ModelFacts:
-    """Return the facts of a model from its config.json and, if there is one, its safetensors index.
-
-    Raises:
-        WrongQuestion: config.json is missing, is not JSON, lacks fields, or has an unsupported architecture.
-    """
-    config = fill_defaults(read_json_object(folder / "config.json", allow_infinity=True))
-    if (folder / MISTRAL_FILE).exists():
-        config = {**config, MISTRAL_FORMAT: True}
-    separate = folder / QUANTIZATION_FILE
-    if separate.exists():
-        config = {**config, SEPARATE_QUANTIZATION: read_json_object(separate)}
-    index_path = folder / "model.safetensors.index.json"
-    index = read_json_object(index_path) if index_path.exists() else {}
-    total: object = object_or_empty(index.get("metadata")).get("total_size")
-    known = int(total) if isinstance(total, int | float) and total > 0 else None
-    try:
-        architecture = parse_config(config, where=str(folder))
-    except UnknownMemory as error:
-        raise error.with_weights(known) from None
-    return ModelFacts(
-        id=str(folder),
-        revision=None,
-        gated=False,
-        architecture=architecture,
-        weights_source="index" if known else "computed",
-        known_weights_bytes=known,
-        config=config,
     )

@@ -41,7 +41,7 @@ def context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Re
     """Yield a refusal when the requested context exceeds the model's limit."""
     limit = model.architecture.context_limit(options.version)
     if options.max_model_len > limit:
-        message = f"max model len {options.max_model_len:,} is above the model's own limit of {limit:,} tokens"
+        message = f"--max-model-len {options.max_model_len:,} is above the model's own limit of {limit:,} tokens"
         yield Refusal(code="context_too_long", message=message)
 
 
@@ -150,7 +150,7 @@ def memory_refusal(layout: Layout, options: ResolvedOptions, *, cautious: bool) 
         return Refusal(
             code="weights_do_not_fit",
             message=f"{where} captures up to {gib(stage.outside_budget.high):.2f} GiB of CUDA graphs outside the "
-            f"budget, which leaves {gib(stage.total_bytes - stage.budget_bytes):.2f} GiB free; lower "
+            f"budget, which leaves {gib(max(0, stage.total_bytes - stage.budget_bytes)):.2f} GiB free; lower "
             "--gpu-memory-utilization or use --enforce-eager",
         )
     needed = layout.cache.blocks_per_request(options.max_model_len, options)

@@ -7,7 +7,8 @@ from pathlib import Path
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.rope_scaling import RopeScaling, with_scaling
 from vllm_eks.planner.models.config_json import parse_config
-from vllm_eks.planner.models.known_models import ModelFacts, find_model, locked_model_ids, read_model_folder
+from vllm_eks.planner.models.known_models import ModelFacts, find_model, locked_model_ids
+from vllm_eks.planner.models.model_folder import read_model_folder
 from vllm_eks.planner.vllm_version import Version
 
 
@@ -35,8 +36,7 @@ def with_rope_scaling(model: ModelFacts, scaling: RopeScaling, version: Version)
 
 @cache
 def _folder_facts(folder: Path, reference: str) -> ModelFacts:
-    if not (folder / "config.json").is_file():
-        raise WrongQuestion(f"{reference} has no config.json: put the model's config.json into that folder")
+    _check_config(folder, reference)
     return replace(read_model_folder(folder), id=folder.name)
 
 
@@ -48,9 +48,20 @@ def load_model(reference: str) -> ModelFacts:
     """
     if reference in locked_model_ids():
         return find_model(reference)
-    folder = Path(reference)
-    if folder.name == "config.json" and folder.is_file():
-        folder = folder.parent
-    if folder.is_dir():
+    folder = Path(reference).parent if Path(reference).name == "config.json" else Path(reference)
+    if reference and _is_dir(folder):
+        _check_config(folder, reference)
         return read_model_folder(folder)
     return find_model(reference)
+
+
+def _is_dir(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except (OSError, ValueError):  # a name that is too long for the file system, or has a NUL byte
+        return False
+
+
+def _check_config(folder: Path, reference: str) -> None:
+    if not (folder / "config.json").exists():
+        raise WrongQuestion(f"{reference} has no config.json: put the model's config.json into that folder")

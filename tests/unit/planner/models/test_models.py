@@ -16,13 +16,8 @@ from tests.support.plans import (
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.from_fields.names import UnknownMemory
-from vllm_eks.planner.models.known_models import (
-    LOCKED,
-    UnknownModel,
-    find_model,
-    locked_model_ids,
-    read_model_folder,
-)
+from vllm_eks.planner.models.known_models import LOCKED, UnknownModel, find_model, locked_model_ids
+from vllm_eks.planner.models.model_folder import read_model_folder
 from vllm_eks.planner.search.named_models import load_model
 from vllm_eks.planner.units import gib
 
@@ -105,6 +100,31 @@ def test_an_index_gives_the_bytes_and_the_parts_are_scaled_to_them(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("total", "message"),
+    [
+        ("16 GB", "metadata.total_size '16 GB' is no number of bytes: download the file again"),
+        (-5, "metadata.total_size -5 is no number of bytes: download the file again"),
+        (10**400, f"metadata.total_size 1{'0' * 119}... is no number of bytes: download the file again"),
+        (
+            2**30,
+            "metadata.total_size is 1.00 GiB, and config.json describes a model of 14.96 GiB: put both files of the "
+            "same model into the folder",
+        ),
+        (
+            200 * 2**30,
+            "metadata.total_size is 200.00 GiB, and config.json describes a model of 14.96 GiB: put both files of the "
+            "same model into the folder",
+        ),
+    ],
+)
+def test_an_index_that_cannot_be_of_the_model_is_an_error(tmp_path: Path, total: object, message: str) -> None:
+    folder = folder_with(tmp_path, CONFIG, {"metadata": {"total_size": total}})
+    with pytest.raises(WrongQuestion) as caught:
+        read_model_folder(folder)
+    assert str(caught.value) == f"{folder}/model.safetensors.index.json: {message}"
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"architectures": None}, 'config.json has no "architectures", such as'),
@@ -132,7 +152,7 @@ def test_a_config_that_cannot_be_sized_is_one_clear_sentence(
 
 
 def test_a_folder_without_a_config_is_told(tmp_path: Path) -> None:
-    with pytest.raises(WrongQuestion, match=r"config\.json: No such file or directory"):
+    with pytest.raises(WrongQuestion, match=r"has no config\.json: put the model"):
         load_model(str(tmp_path))
 
 

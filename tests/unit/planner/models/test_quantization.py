@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.models.known_models import read_model_folder
 from vllm_eks.planner.models.lock_file import config_facts
+from vllm_eks.planner.models.model_folder import read_model_folder
 from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.models.quantization_config import SEPARATE_QUANTIZATION, parse_quantization
 

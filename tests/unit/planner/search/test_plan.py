@@ -107,7 +107,7 @@ def test_a_context_that_memory_does_not_hold_says_how_far_it_could_go() -> None:
 def test_a_context_above_the_model_s_own_limit_is_refused_as_such() -> None:
     plan = planned(LLAMA_8B, max_model_len=9000)
     assert [(r.code, r.message) for r in plan.refusals] == [
-        ("context_too_long", "max model len 9,000 is above the model's own limit of 8,192 tokens")
+        ("context_too_long", "--max-model-len 9,000 is above the model's own limit of 8,192 tokens")
     ]
     assert plan.suggestions[0] == "--max-model-len 8192 fits 1 x g5.48xlarge ($16.29/h)"
 

@@ -48,19 +48,19 @@ def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
     [
         ({"vllm_version": "0.7.3"}, "vLLM 0.7.3 is not supported: use 0.8 to 0.33"),
         ({"vllm_version": "latest"}, "vLLM version 'latest' must look like \"0.21.0\""),
-        ({"gpu_memory_utilization": 0}, "gpu memory utilization 0 must be above 0 and at most 1"),
+        ({"gpu_memory_utilization": 0}, "--gpu-memory-utilization 0 must be above 0 and at most 1"),
         (
             {"tensor_parallel_size": 0, "replicas": 0},
-            "tensor parallel size 0 must be 1 or more; replicas 0 must be 1 or more",
+            "--tensor-parallel-size 0 must be 1 or more; replicas 0 must be 1 or more",
         ),
         (
             {"max_num_seqs": 4096},
-            "max num seqs 4096 is more than max num batched tokens 2048, which vLLM refuses: raise max num batched "
-            "tokens",
+            "--max-num-seqs 4096 is more than --max-num-batched-tokens 2048, which vLLM refuses: raise "
+            "--max-num-batched-tokens",
         ),
         (
             {"kv_cache_dtype": "int4"},
-            "kv cache dtype 'int4' is not one of auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2",
+            "--kv-cache-dtype 'int4' is not one of auto, bfloat16, float16, fp8, fp8_e4m3, fp8_e5m2",
         ),
     ],
 )

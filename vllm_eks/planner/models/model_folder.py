@@ -1,0 +1,81 @@
+"""Reads a model from a folder with its config.json and, if there are any, the files that stand beside it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.json_files import read_json_object
+from vllm_eks.json_values import object_or_empty
+from vllm_eks.planner.models.config_json import parse_config
+from vllm_eks.planner.models.defaults import fill_defaults
+from vllm_eks.planner.models.from_fields.names import UnknownMemory
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.quantization_config import QUANTIZATION_FILE, SEPARATE_QUANTIZATION
+from vllm_eks.planner.models.vision import MISTRAL_FILE, MISTRAL_FORMAT
+from vllm_eks.planner.units import gib
+
+INDEX_FILE = "model.safetensors.index.json"
+SAME_MODEL_WITHIN = 8.0
+"""A checkpoint differs less from the size that its config describes: 32-bit files by 2, unquantized ones by 4."""
+MOST_BYTES = 10**15
+
+
+def read_model_folder(folder: Path) -> ModelFacts:
+    """Return the facts of a model from its config.json and, if there is one, its safetensors index.
+
+    Raises:
+        WrongQuestion: config.json is missing, is not JSON, lacks fields, or has an unsupported architecture.
+    """
+    config = fill_defaults(read_json_object(folder / "config.json", allow_infinity=True))
+    if (folder / MISTRAL_FILE).exists():
+        config = {**config, MISTRAL_FORMAT: True}
+    separate = folder / QUANTIZATION_FILE
+    if separate.exists():
+        config = {**config, SEPARATE_QUANTIZATION: read_json_object(separate)}
+    index_path = folder / INDEX_FILE
+    index = read_json_object(index_path) if index_path.exists() else {}
+    known = _total_size(index, str(index_path))
+    try:
+        architecture = parse_config(config, where=str(folder))
+    except UnknownMemory as error:
+        raise error.with_weights(known) from None
+    facts = ModelFacts(
+        id=str(folder),
+        revision=None,
+        gated=False,
+        architecture=architecture,
+        weights_source="index" if known else "computed",
+        known_weights_bytes=known,
+        config=config,
+    )
+    _check_total(facts, str(index_path))
+    return facts
+
+
+def _total_size(index: Mapping[str, Any], where: str) -> int | None:
+    """Return the bytes of the checkpoint by its index, or None without an index.
+
+    Raises:
+        WrongQuestion: The index has another value than a number of bytes.
+    """
+    total: object = object_or_empty(index.get("metadata")).get("total_size")
+    if total in (None, 0):
+        return None
+    if isinstance(total, bool) or not isinstance(total, int | float) or not 0 < total < MOST_BYTES:
+        raise WrongQuestion(f"{where}: metadata.total_size {total!r} is no number of bytes: download the file again")
+    return int(total)
+
+
+def _check_total(facts: ModelFacts, where: str) -> None:
+    """Check that an index and a config.json are of the same model.
+
+    Raises:
+        WrongQuestion: One says many times the bytes of the other.
+    """
+    computed, known = facts.parts.total_bytes, facts.known_weights_bytes
+    if known and not 1 / SAME_MODEL_WITHIN < known / computed < SAME_MODEL_WITHIN:
+        raise WrongQuestion(
+            f"{where}: metadata.total_size is {gib(known):,.2f} GiB, and config.json describes a model of "
+            f"{gib(computed):,.2f} GiB: put both files of the same model into the folder"
+        )
