@@ -153,13 +153,18 @@ def provider_of(one: Registration, new: Mapping[str, Registration]) -> Registrat
 
 def kind(one: Registration) -> str:
     """Return its common name."""
-    if one.type in (NODE_GROUP, TEMPLATE):
-        whose = "system" if "system" in one.name else "GPU"
-        return f"{whose} {'node group' if one.type == NODE_GROUP else 'launch template'}"
-    if one.type == RELEASE:
-        return "model release" if "vllm" in str(one.inputs["chart"]) else "controller release"
-    if one.type in NAMES:
-        return NAMES[one.type]
-    if one.type.startswith("aws:s3/"):
+    return kind_of(one.type, one.name, has_own_chart="vllm" in str(one.inputs.get("chart")))
+
+
+def kind_of(type_: str, name: str, *, has_own_chart: bool) -> str:
+    """Return the common name of a resource of this type. `has_own_chart`: whether a release installs the model."""
+    if type_ in (NODE_GROUP, TEMPLATE):
+        whose = "system" if "system" in name else "GPU"
+        return f"{whose} {'node group' if type_ == NODE_GROUP else 'launch template'}"
+    if type_ == RELEASE:
+        return "model release" if has_own_chart else "controller release"
+    if type_ in NAMES:
+        return NAMES[type_]
+    if type_.startswith("aws:s3/"):
         return "bucket"
-    return "roles" if one.type.startswith("aws:iam/") else "network" if one.type.startswith("aws:ec2/") else "others"
+    return "roles" if type_.startswith("aws:iam/") else "network" if type_.startswith("aws:ec2/") else "others"
