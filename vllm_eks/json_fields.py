@@ -1,4 +1,4 @@
-"""Read a row of JSON into a dataclass field by field, with one clear sentence where the row has another form."""
+"""Reads a row of JSON into a dataclass, field by field, with one clear error if the row has another format."""
 
 from collections.abc import Sequence
 from typing import TypeGuard, TypeVar
@@ -14,21 +14,21 @@ WORDS: dict[type[object], str] = {str: "text", int: "a whole number", float: "a 
 
 
 class WrongField(WrongQuestion):
-    """A row lacks a field, has one that nobody knows, or has a value of another type."""
+    """A row lacks a field, has an unknown one, or has a value of another type."""
 
 
 class Fields:
-    """The fields of one JSON object. Each is taken once by its name; `end` refuses a row with more than those."""
+    """The fields of one JSON object. Each is read once by name, and `end` refuses unknown ones."""
 
     def __init__(self, row: object, *, where: str) -> None:
-        """Begin to read a row.
+        """Start to read a row.
 
         Args:
             row: The JSON value.
-            where: What the row is of, for messages.
+            where: The row's name in messages.
 
         Raises:
-            WrongField: The row is no JSON object.
+            WrongField: The row is not a JSON object.
         """
         self._where = where
         if not is_object(row):
@@ -36,21 +36,21 @@ class Fields:
         self._left = dict(row)
 
     def required(self, name: str, kind: type[Kind]) -> Kind:
-        """Take a field that every row has."""
+        """Return a required field."""
         return self._checked(name, self._taken(name), kind)
 
     def nullable(self, name: str, kind: type[Kind]) -> Kind | None:
-        """Take a field that every row has, with null where its value is not known."""
+        """Return a required field that is null if its value is unknown."""
         value = self._taken(name)
         return None if value is None else self._checked(name, value, kind)
 
     def optional(self, name: str, kind: type[Kind], default: Default) -> Kind | Default:
-        """Take a field that may be absent. Null stands for the default where that is None."""
+        """Return an optional field. Null means the default if that is None."""
         value: object = self._left.pop(name, default)
         return default if value is default else self._checked(name, value, kind)
 
     def choice(self, name: str, choices: Sequence[Choice]) -> Choice:
-        """Take a field that every row has, with one of a few words."""
+        """Return a required field with one of a few values."""
         value = self.required(name, str)
         for choice in choices:
             if choice == value:
@@ -58,14 +58,14 @@ class Fields:
         raise self._wrong(f"{name} {value!r} must be one of {', '.join(choices)}")
 
     def scalar(self, name: str) -> str | float | bool | None:
-        """Take a field with any value but an object or a list. Absent is null."""
+        """Return a field with any value except an object or a list. A missing one is null."""
         value: object = self._left.pop(name, None)
         if value is None or isinstance(value, str | int | float):
             return value
         raise self._wrong(f"{name} must be one value")
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Take a list of texts. An absent list is empty."""
+        """Return a list of texts. A missing list is empty."""
         if name not in self._left:
             return ()
         value: object = self._left.pop(name)
@@ -74,34 +74,34 @@ class Fields:
         return tuple([self._checked(name, item, str) for item in value])
 
     def json_object(self, name: str) -> dict[str, object]:
-        """Take an object that every row has, as it is."""
+        """Return a required object, unchanged."""
         value = self._taken(name)
         if not is_object(value):
             raise self._wrong(f"{name} {value!r} must be a JSON object")
         return value
 
     def optional_object(self, name: str) -> dict[str, object] | None:
-        """Take an object that may be absent or null, as it is."""
+        """Return an optional object, unchanged. It may be null."""
         if self._left.get(name) is None:
             self._left.pop(name, None)
             return None
         return self.json_object(name)
 
     def by_name(self, name: str, kind: type[Kind]) -> dict[str, Kind]:
-        """Take an object with values of one type. An absent object is empty."""
+        """Return an object with values of one type. A missing object is empty."""
         found = self.json_object(name) if name in self._left else {}
         return {key: self._checked(f"{name}.{key}", value, kind) for key, value in found.items()}
 
     def lists_by_name(self, name: str) -> dict[str, list[str]]:
-        """Take an object with lists of texts. An absent object is empty."""
+        """Return an object with lists of texts. A missing object is empty."""
         inner = Fields(self._left.pop(name, {}), where=f"{self._where}: {name}")
         return {key: list(inner.texts(key)) for key in tuple(inner._left)}
 
     def end(self) -> None:
-        """Refuse what is left.
+        """Refuse unknown fields.
 
         Raises:
-            WrongField: The row has fields that nobody took.
+            WrongField: The row has fields that were not read.
         """
         for name in self._left:
             raise self._wrong(f"{name} is not a known key")
@@ -121,5 +121,5 @@ class Fields:
 
 
 def _is(value: object, kind: type[Kind]) -> TypeGuard[Kind]:
-    # A bool is an int to Python, not to JSON.
+    # In Python a bool is an int, but not in JSON.
     return type(value) is kind or (kind is float and type(value) is int)

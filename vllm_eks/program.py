@@ -35,7 +35,7 @@ def check_stack_file(folder: Path, file: StackFile) -> None:
         WrongQuestion: The stack file has errors, or there is no program.
     """
     checked = cast(CheckedConfig, _program_module(folder, "config.checked_stack"))
-    # As Pulumi runs the program: a model's folder stands beside the stack file.
+    # As in Pulumi: a model's folder is relative to the stack file.
     with contextlib.chdir(folder):
         checked.check_stack(file)
 

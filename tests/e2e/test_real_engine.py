@@ -105,8 +105,7 @@ def pods(lab: Any) -> set[str]:
 
 def resources(stack: Any) -> set[str]:
     """Return the URNs of the state, without default providers, whose deletion does nothing."""
-    listed = stack.export()["deployment"]["resources"]
-    return {one["urn"] for one in listed if "pulumi:providers:" not in one["urn"]}
+    return {one["urn"] for one in stack.export()["deployment"]["resources"] if "pulumi:providers:" not in one["urn"]}
 
 
 def names_made(stack: Any) -> set[str]:

@@ -58,7 +58,7 @@ def plant_strangers(garden: Gardener) -> set[str]:
 
 def _strange_names(garden: Gardener) -> set[str]:
     return {
-        garden.interface({}, f"aws-K8S-{NODE} of somebody"),
+        garden.interface({}, f"aws-K8S-{NODE} of others"),
         garden.interface({"cluster.k8s.amazonaws.com/name": NEIGHBOUR}, f"aws-K8S-{NODE}"),
         garden.interface({}, f"Amazon EKS {NEIGHBOUR}"),
         garden.log_group({}, f"/aws/eks/{NEIGHBOUR}/cluster"),

@@ -61,7 +61,7 @@ BEFORE = {
         (one, CONTROL_PLANE) for one in IN_THE_CLUSTER
     ],
     "CoreDNS is gone before the nodes it runs on": [("Addon coredns", SYSTEM_NODES)],
-    "the control plane is gone before its log group and its key, or EKS writes the first anew": [
+    "the control plane is gone before its log group and its key, or EKS creates the first again": [
         (CONTROL_PLANE, "LogGroup prod-logs"),
         (CONTROL_PLANE, "Key secrets"),
     ],
@@ -89,7 +89,7 @@ def test_the_dependency_against_a_hazard_exists(
 ) -> None:
     _, graph = graphs[stack]
     if (stack, hazard) == ("dev", "instances are gone before their placement group"):
-        pytest.skip("a replica of one node stands in no placement group")
+        pytest.skip("a replica of one node has no placement group")
     for first, second in BEFORE[hazard]:
         second = second.replace("prod", stack)
         assert graph.goes_before(first, second), f"{first} must go before {second}"

@@ -26,7 +26,7 @@ from vllm_eks.preview.recording import Recording
 
 EXAMPLES = ("keys", "existing-network", "existing-cluster")
 OF_NETWORK, OF_CLUSTER = (
-    {int(number) for number in re.findall(r"\d+", found)} for found in re.findall(r"rows ([\d, ]+) are yours", PAGE)
+    {int(number) for number in re.findall(r"\d+", found)} for found in re.findall(r"for rows ([\d, ]+), because", PAGE)
 )
 """Rows that do not apply to the program with an existing network or cluster."""
 THEIRS = {"existing-network": OF_NETWORK, "existing-cluster": OF_NETWORK | OF_CLUSTER}

@@ -142,7 +142,7 @@ ELSEWHERE: list[tuple[str, Any, str]] = [
     ("vllm-eks:charts", {"leaderWorkerSet": {"path": "nowhere"}}, "'nowhere' has no Chart.yaml"),
     ("vllm-eks:charts", {"leaderWorkerSet": {"path": "x\0y"}}, "is not a valid path"),
     ("vllm-eks:charts", {"leaderWorkerSet": {"path": LONG}}, "is not a valid path"),
-    ("vllm-eks:charts", {"leaderWorkerSet": {"path": "~nobody-here/x"}}, "is not a valid path"),
+    ("vllm-eks:charts", {"leaderWorkerSet": {"path": "~no-such-user/x"}}, "is not a valid path"),
     ("vllm-eks:charts", {"leaderWorkerSet": {"repository": "ftp://x"}}, "'ftp://x' is not a chart repository"),
     ("vllm-eks:images", {"hook": "python"}, "has no registry"),
     ("vllm-eks:iam", {"rolePath": "x"}, "'x'"),

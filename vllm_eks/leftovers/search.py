@@ -1,4 +1,4 @@
-"""Lists every kind of resource, one after the other. A kind that cannot be listed is reported and stops nothing."""
+"""Lists all kinds of resources one by one. A kind that cannot be listed is reported and does not stop the others."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar

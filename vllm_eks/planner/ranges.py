@@ -25,7 +25,7 @@ class Range:
         return Range(self.low * factor, self.best * factor, self.high * factor)
 
     def __add__(self, other: "Range") -> "Range":
-        """Add an independent estimate: each side is the root of the sum of the squares of both sides.
+        """Add an independent estimate: each side is the root of the sum of both squares.
 
         Terms that err for different reasons seldom err to the same side by all of their range at once.
         """

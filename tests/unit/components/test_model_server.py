@@ -13,7 +13,7 @@ VALUES = {
     "replicas": 1,
     "tensorParallelSize": 8,
     "weights": {"nodePath": "/mnt/weights"},
-    "secrets": {"apiKey": "somebody-else-s", "huggingFaceToken": None},
+    "secrets": {"apiKey": "another-team-s", "huggingFaceToken": None},
 }
 ARGS = ModelServerArgs(
     release=ModelRelease(values=VALUES, port=8000, further_names=(), timeout_seconds=3000),

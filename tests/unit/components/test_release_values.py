@@ -24,9 +24,9 @@ def values(plan: Plan, *, efa: bool = False, parked: bool = False, **fields: Any
     return release_values(nodes, ServingSpec(name="llama-4-scout", **fields))
 
 
-@pytest.mark.parametrize(("stack", "model", "wishes"), [("dev", SCOUT_W4A16, DEV), ("prod", SCOUT, PROD)])
-def test_the_values_of_both_stacks(stack: str, model: str, wishes: dict[str, Any]) -> None:
-    assert values(planned(model, **wishes)) == json.loads((GOLDEN / f"{stack}.json").read_text())
+@pytest.mark.parametrize(("stack", "model", "settings"), [("dev", SCOUT_W4A16, DEV), ("prod", SCOUT, PROD)])
+def test_the_values_of_both_stacks(stack: str, model: str, settings: dict[str, Any]) -> None:
+    assert values(planned(model, **settings)) == json.loads((GOLDEN / f"{stack}.json").read_text())
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_wrong_kubeconfig_gets_one_line(folder: Path, content: bytes, text: st
         ("/dev/zero", "is a device or a pipe"),
         ("pipe", "is a device or a pipe"),
         ("x\0", "is not a valid path"),
-        ("~nobody-here/config", "is not a valid path"),
+        ("~no-such-user/config", "is not a valid path"),
         ("x" * 300, "is not a valid path"),
         (5, "5 is a number, not text"),
     ],

@@ -58,8 +58,8 @@ def test_a_cluster_that_does_not_answer_is_unknown(doctor: Doctor, kubernetes: K
     kubernetes.status = 403
     code, findings = doctor()
     assert (code, problem(findings)["title"], problem(findings)["severity"]) == (1, DENIED, "unknown")
-    nobody = write_kubeconfig(folder / "nobody", 9)
-    assert problem(doctor(kubeconfig=nobody)[1])["title"].startswith("no answer (")
+    unreachable = write_kubeconfig(folder / "unreachable", 9)
+    assert problem(doctor(kubeconfig=unreachable)[1])["title"].startswith("no answer (")
     missing = problem(doctor(kubeconfig=folder / "none")[1])["title"]
     assert missing.startswith("no usable kubeconfig (")
     assert missing.endswith("pulumi stack output kubeconfig --show-secrets prints one; pass it with --kubeconfig")

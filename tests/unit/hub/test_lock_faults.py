@@ -145,7 +145,7 @@ def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with serving(repository(silent=frozenset({FILES[0]}))) as hub:
         message = refused(hub, tmp_path)
     assert message == f"HUB did not answer in time for {FILES[0]} of org/model: try again later"
-    assert sum(path == f"/cdn/{FILES[0]}" for path, *_ in hub.asked) == 1, "nobody waits for it three times"
+    assert sum(path == f"/cdn/{FILES[0]}" for path, *_ in hub.asked) == 1, "there are no three attempts"
 
 
 def test_a_slow_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def command(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
             "no usable AWS credentials: Unable to locate credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY.",
         ),
-        ("nobody", "no usable AWS credentials: The config profile (nobody) could not be found."),
+        ("no-such-profile", "no usable AWS credentials: The config profile (no-such-profile) could not be found."),
     ],
 )
 def test_without_credentials_the_command_ends_with_status_2(

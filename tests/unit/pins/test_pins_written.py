@@ -35,7 +35,7 @@ def test_the_newest_versions_are_written_and_nothing_else_changes(pins: Pins, fo
         STACK.replace("\n", "\r\n"),
         "\ufeff" + STACK,
         STACK.replace(
-            '{team: "ml"}', "\n    team: 'ml'\n    note: a text of many words that goes on and on " + "x " * 60
+            '{team: "ml"}', "\n    team: 'ml'\n    note: a text of many words that never ends " + "x " * 60
         ),
         STACK.replace(
             "    deletionProtection: true\n",

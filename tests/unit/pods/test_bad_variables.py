@@ -45,7 +45,7 @@ def test_the_variable_is_named_and_is_the_cause(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     "line",
     [
-        "ValueError: invalid literal for int() with base 10: 'nobody has this'",
+        "ValueError: invalid literal for int() with base 10: 'no variable has this'",
         "vllm serve: error: argument --max-num-seqs: invalid int value: 'true'",
         "ValueError: there is no model 'lots'",
     ],

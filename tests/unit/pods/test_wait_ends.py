@@ -95,7 +95,7 @@ def test_two_crashes_with_different_causes_do_not_end_the_wait(world: World) -> 
 
 
 def test_the_fourth_unknown_crash_ends_the_wait(world: World) -> None:
-    world.on_look = crash_again(world, "ValueError: something nobody knows, in process 4711")
+    world.on_look = crash_again(world, "ValueError: something unknown, in process 4711")
     code, lines = wait(world)
     assert (code, world.looks) == (1, 4)
     assert "scout-0 crashed 4 times for the same reason" in lines[-1]

@@ -116,7 +116,7 @@ def test_a_crash_is_remembered_after_the_group_is_recreated(world: World) -> Non
 
 
 def test_an_api_server_that_refuses_is_reported(world: World) -> None:
-    (world.files / "token").write_text("somebody else")
+    (world.files / "token").write_text("another cluster")
     assert run_out_of_time(world) == (
         "FAILED: not ready after 0.2 s: the Kubernetes API does not answer: HTTP Error 403: Forbidden. "
         "For details run: kubectl -n ns get leaderworkersets,pods,events"

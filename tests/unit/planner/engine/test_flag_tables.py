@@ -1,4 +1,4 @@
-"""The tables of vLLM's flags: what a version surely has, and which table stands in for one without."""
+"""The tables of vLLM's flags: what a version surely has, and the table for versions without one."""
 
 import json
 from pathlib import Path

@@ -62,7 +62,7 @@ def test_a_base_that_would_be_lost_must_be_given() -> None:
     assert not lacks_theta(parse_rope_scaling(YARN | {"rope_theta": 1e6}), find_model(QWEN).config, (0, 27, 0))
     assert not lacks_theta(scaling, {"rope_parameters": {"rope_theta": 1e6}}, (0, 27, 0))
     assert not lacks_theta(scaling, find_model(QWEN_VL).config, (0, 27, 0)), "merged into the section of the text"
-    assert not lacks_theta(scaling, find_model(QWEN).config, (0, 11, 2)), "rope_theta stands beside rope_scaling"
+    assert not lacks_theta(scaling, find_model(QWEN).config, (0, 11, 2)), "rope_theta is next to rope_scaling"
 
 
 def test_lists_are_kept() -> None:

@@ -1,4 +1,4 @@
-"""Blocks and groups, held against what vLLM's code and logs say."""
+"""Blocks and groups, compared with vLLM's code and logs."""
 
 from dataclasses import replace
 from typing import Any

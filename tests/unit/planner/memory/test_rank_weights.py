@@ -1,4 +1,4 @@
-"""Weights of one rank: what stands on which stage, and how it is split."""
+"""Weights of one rank: their pipeline stage, and how they are split."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A config.json that nobody's model has: one message with all its faults, and never a traceback."""
+"""An invalid config.json: one message with all its errors, and never a traceback."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Every family's parameters and weights, held against figures that others published."""
+"""Every family's parameters and weights, compared with published figures."""
 
 from dataclasses import replace
 

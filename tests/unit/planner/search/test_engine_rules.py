@@ -84,7 +84,7 @@ def test_with_prefix_caching_some_versions_need_a_batch_as_large_as_a_block_of_s
 
 
 @pytest.mark.parametrize(
-    ("version", "wish", "pages"),
+    ("version", "requested", "pages"),
     [
         ("0.21.0", None, 1),
         ("0.21.0", True, 2),
@@ -95,9 +95,9 @@ def test_with_prefix_caching_some_versions_need_a_batch_as_large_as_a_block_of_s
     ],
 )
 def test_prefix_caching_of_a_hybrid_keeps_a_second_state_where_it_is_on(
-    version: str, wish: bool | None, pages: int
+    version: str, requested: bool | None, pages: int
 ) -> None:
-    plan = planned(HYBRID, "p5.48xlarge", vllm_version=version, enable_prefix_caching=wish)
+    plan = planned(HYBRID, "p5.48xlarge", vllm_version=version, enable_prefix_caching=requested)
     cache = laid_out(plan).cache
     states = sum(1 for group in cache.groups if group.cache.state_bytes)
     full = -(-8192 // cache.block_tokens) * (len(cache.groups) - states)

@@ -1,4 +1,4 @@
-"""The nodes under a model: how many in each zone, how they are had, and what that puts at risk."""
+"""The nodes of a model: their number in each zone, their capacity type, and its risks."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a plan says of money that nobody named: one sentence each, with both prices."""
+"""Warnings about unrequested costs: one sentence each, with both prices."""
 
 import pytest
 

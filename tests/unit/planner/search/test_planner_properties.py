@@ -130,7 +130,7 @@ def test_any_question_is_answered_and_the_answer_is_whole(
         assert plan.max_concurrency >= 1
     if plan.verdict == "fits" and plan.layout:
         needed = plan.layout.cache.blocks_per_request(plan.options.max_model_len, plan.options)
-        assert plan.layout.blocks[0] >= needed, "a fit holds one request on the cautious side"
+        assert plan.layout.blocks[0] >= needed, "a fit holds one request by the low estimate"
         assert plan.margin_bytes >= 0
         assert plan.largest_context_tokens >= plan.options.max_model_len
 

@@ -1,4 +1,4 @@
-"""Pipeline stages that share a node: one pod with the GPUs of all of them, in place of a node for each."""
+"""Pipeline stages that share a node: one pod with the GPUs of all of them, instead of a node for each."""
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_the_chart_makes_one_pod_with_all_gpus_and_vllm_s_own_sizes() -> None:
     assert not {"--nnodes", "--node-rank", "--headless", "--master-addr"} & set(arguments)
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "8"
     others = chart.template("leader")["spec"].get("initContainers", [])
-    assert "meet" not in [one["name"] for one in others], "a group of one pod has nobody to meet"
+    assert "meet" not in [one["name"] for one in others], "a group of one pod has no other pods to wait for"
     assert chart.one("LeaderWorkerSet")["spec"]["leaderWorkerTemplate"]["size"] == 1
 
 
