@@ -31,7 +31,7 @@ UNKNOWN = {
 STILL_WRONG: dict[str, set[str]] = {
     "hand-BloomForCausalLM sm9.0 0.32.0": {"start"},
 }
-"""Rows that the planner answers otherwise: vLLM starts a stage without layers, which nobody needs (Bloom, PP=3)."""
+"""Rows that the planner answers differently: vLLM starts a stage without layers, which has no use (Bloom, PP=3)."""
 
 
 @cache

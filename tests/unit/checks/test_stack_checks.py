@@ -157,7 +157,9 @@ def test_the_role_of_the_stack_is_assumed(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_profile_that_does_not_exist_leaves_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pulumi_aws.get_caller_identity", lambda: DEPLOYER)
     opened = open_account(Deployer(region="us-west-2", profile="no-such-profile"))
-    assert opened == NoAccount("boto3 has no valid AWS credentials: The config profile (no-such-profile) could not be found")
+    assert opened == NoAccount(
+        "boto3 has no valid AWS credentials: The config profile (no-such-profile) could not be found"
+    )
 
 
 def test_clients_have_limits_of_time() -> None:

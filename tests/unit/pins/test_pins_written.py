@@ -34,9 +34,7 @@ def test_the_newest_versions_are_written_and_nothing_else_changes(pins: Pins, fo
         STACK.replace("      - 203", "    - 203"),
         STACK.replace("\n", "\r\n"),
         "\ufeff" + STACK,
-        STACK.replace(
-            '{team: "ml"}', "\n    team: 'ml'\n    note: a text of many words that never ends " + "x " * 60
-        ),
+        STACK.replace('{team: "ml"}', "\n    team: 'ml'\n    note: a text of many words that never ends " + "x " * 60),
         STACK.replace(
             "    deletionProtection: true\n",
             "    nodeReleaseVersion: 1.36.3-20260901 # tested\n    addonVersions: {}\n",
