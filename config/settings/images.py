@@ -5,7 +5,7 @@ from pydantic import Field
 from config.settings.base import Image, Settings, absent
 from vllm_eks.pins.charts import ControllerImages
 from vllm_eks.pins.eks import COPY_IMAGE
-from vllm_eks.planner.engine.images import DEFAULT_IMAGE, READINESS_IMAGE
+from vllm_eks.planner.engine.images import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION, READINESS_IMAGE
 
 CHARTS_OWN = absent("the chart's default image")
 
@@ -17,7 +17,7 @@ class ImagesSettings(Settings):
         default=DEFAULT_IMAGE,
         description=(
             "The image of models without `image`: a mirror of the default image, with the same vLLM "
-            "{DEFAULT_VLLM_VERSION}."
+            f"{DEFAULT_VLLM_VERSION}."
         ),
         examples=["registry.example.com/vllm:server-cuda-v2.3"],
     )

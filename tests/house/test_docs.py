@@ -20,7 +20,10 @@ def test_statements_about_commits_match_the_shipped_models() -> None:
     none_has_a_commit = {one["revision"] for one in files} == {None}
     none_has_its_bytes = {one["weights_bytes"] for one in files} == {None}
     said = [
-        (PLAN_PAGE, "The lock files in this repository have no commit yet, and their sizes are computed from the config"),
+        (
+            PLAN_PAGE,
+            "files in this repository have no commit yet, and their sizes are computed from the config",
+        ),
         ((ROOT / "CHANGELOG.md").read_text(), "No shipped model has its commit locked yet"),
     ]
     for page, sentence in said:

@@ -73,20 +73,20 @@ Exit status: 0 it fits or likely fits, 3 it does not fit, 2 invalid input.
     help="Number of GPUs that share the KV cache.",
 )
 @click.option(
-    "--dtype", metavar="TYPE", help="Type of weights that are not quantized: auto, bfloat16, float16, float32."
+    "--dtype", metavar="TYPE", help="Data type of weights that are not quantized: auto, bfloat16, float16 or float32."
 )
 @click.option(
     "--limit-mm-per-prompt",
     metavar="JSON",
-    help="""Most images, videos or other items in a request: '{"image": 2}', or with count and sizes.""",
+    help="""Maximum number of images, videos and so on in a request: '{"image": 2}', or with count and sizes.""",
 )
 @click.option(
     "--speculative-config",
     metavar="JSON",
     help="""Speculative decoding: '{"method": "mtp", "num_speculative_tokens": 1}'.""",
 )
-@click.option("--cpu-offload-gb", metavar="GIB", help="Weights of each GPU that stay in host memory.")
-@click.option("--kv-offloading-size", metavar="GIB", help="Host memory for the KV cache of a replica.")
+@click.option("--cpu-offload-gb", metavar="GIB", help="GiB of each GPU's weights that stay in host memory.")
+@click.option("--kv-offloading-size", metavar="GIB", help="GiB of host memory for the KV cache of a replica.")
 @click.option("--language-model-only", is_flag=True, help="Plan without the encoders of images and other media.")
 @click.option("--vllm-version", metavar="VERSION", default=DEFAULT_VLLM_VERSION, help="The vLLM version to plan for.")
 @click.option(
@@ -107,7 +107,12 @@ Exit status: 0 it fits or likely fits, 3 it does not fit, 2 invalid input.
     default="recommended",
     help="Order of the comparison: recommended, price, token-price or throughput.",
 )
-@click.option("--max-nodes", type=AT_LEAST_1, metavar="N", help="Refuse plans with more nodes, over all replicas.")
+@click.option(
+    "--max-nodes",
+    type=AT_LEAST_1,
+    metavar="N",
+    help="Maximum number of nodes of all replicas. Plans with more are refused.",
+)
 @as_json
 def command(
     model: str,

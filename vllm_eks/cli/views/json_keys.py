@@ -8,7 +8,7 @@ PLAN_KEYS: Mapping[str, str] = {
     "model.revision": "The locked commit, or null if the model is locked without one.",
     "model.architecture": "The architecture's name in `config.json`.",
     "model.confidence": (
-        "How the architecture was read: `known` (its rules are written down) or `estimated` (from the fields of "
+        "How the architecture was read: `known` (the planner has its rules) or `estimated` (from the fields of "
         "`config.json`)."
     ),
     "model.parameters": "The number of parameters.",
@@ -23,8 +23,8 @@ PLAN_KEYS: Mapping[str, str] = {
     "instance.gpu_memory_gib": "The memory of one GPU in GiB, as CUDA reports it.",
     "fits": "Whether the model fits or likely fits.",
     "verdict": (
-        "`fits` (by the cautious estimates), `likely_fits` (by the likely ones only; `warnings` say what is in doubt), "
-        "`refused` or `unknown` (the planner cannot tell)."
+        "`fits` (by the low estimates), `likely_fits` (only by the likely ones; `warnings` has what is uncertain), "
+        "`refused` or `unknown` (the planner cannot decide)."
     ),
     "confidence": "`known`, or `estimated` for an architecture that is read from its config and tensors alone.",
     "parallelism.tensor_parallel_size": "The tensor parallel size.",
@@ -60,11 +60,11 @@ PLAN_KEYS: Mapping[str, str] = {
     "gpudirect_rdma": "Whether the type has GPUDirect RDMA.",
     "startup.budget_seconds": "The time limit of a start, in seconds.",
     "startup.steps_seconds": "The steps of a start, each in seconds.",
-    "startup.other_ways_seconds": "The loading time from other sources, in seconds.",
+    "startup.other_ways_seconds": "The seconds to load the weights from other sources.",
     "vllm_version": "The planned vLLM version.",
     "vllm_args": "The arguments of `vllm serve`. Empty if the model does not fit.",
     "refusals": "Why it does not fit: a list of `code` ([refusal codes](refusal-codes.md)) and `message`.",
-    "suggestions": "Suggestions that would fit.",
+    "suggestions": "Layouts and settings that would fit.",
     "notes": "Notes about the plan.",
     "warnings": "Warnings to read before you deploy.",
 }
