@@ -66,7 +66,7 @@ def cut_config(config: Mapping[str, Any], layers: int) -> dict[str, Any]:
 
 
 def whole_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a locked config with what decides no size and vLLM reads all the same."""
+    """Return a locked config with the fields that vLLM reads but that determine no size."""
     name = config["architectures"][0]
     kind = MODEL_TYPES.get(name)
     whole = {**({"model_type": kind} if kind else {}), **config}

@@ -1,4 +1,4 @@
-"""Reads a model from a folder with its config.json and, if there are any, the files that stand beside it."""
+"""Reads a model from a folder with its config.json and, if there are any, the index of its weights and other files."""
 
 from collections.abc import Mapping
 from pathlib import Path
