@@ -8,9 +8,11 @@ with FlashInfer and FlashMLA are assumed, as vLLM's own are.
 from collections.abc import Iterator
 
 from vllm_eks.planner.engine.engine_flags import AUTO
-from vllm_eks.planner.engine.flag_rules import runs_in_32_bits
+from vllm_eks.planner.engine.flag_rules import BFLOAT16_SINCE_SM, runs_in_32_bits
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
+    BFLOAT16_KV_CHECKED,
+    BFLOAT16_LATENT_KV_CHECKED,
     CHECKPOINT_DECIDES_KV_DTYPE,
     COMPRESSED_CHECKPOINT_DECIDES_KV_DTYPE,
     FLASH_ATTENTION_MLA_FIRST,
@@ -22,9 +24,11 @@ from vllm_eks.planner.engine.versions import (
     SPARSE_FP8_KV_BY_DEFAULT,
     SPARSE_ON_CONSUMER_BLACKWELL,
     TRITON_MLA_FP8,
+    WEIGHTS_ONLY_TAKES_E5M2,
 )
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.mixers import GroupedQuery
+from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.vllm_version import Version
 
 BLOCK_TOKENS = 16
@@ -142,5 +146,17 @@ def attention_errors(model: Architecture, sm: int, options: ResolvedOptions) -> 
         yield "latent attention has no fp8_e5m2 KV cache"
     if model.name == "GptOssForCausalLM" and is_fp8(dtype) and sm < 89:
         yield "attention sinks (gpt-oss) with an FP8 KV cache need compute capability 8.9 or higher"
-    if dtype == "fp8_e5m2" and model.quantization.stores_kv_scales:
+    if dtype == "fp8_e5m2":
+        yield from _e5m2_errors(model.quantization, version)
+    checked = BFLOAT16_LATENT_KV_CHECKED if model.latent else BFLOAT16_KV_CHECKED
+    if dtype == "bfloat16" and sm < BFLOAT16_SINCE_SM and version >= checked:
+        yield "a bfloat16 KV cache needs compute capability 8.0 or higher"
+
+
+def _e5m2_errors(quantization: Quantization, version: Version) -> Iterator[str]:
+    """Yield why the checkpoint excludes an fp8_e5m2 KV cache: vLLM creates scales for it."""
+    compressed = quantization.method == "compressed-tensors"
+    if quantization.stores_kv_scales:
         yield "an fp8_e5m2 KV cache does not go with FP8 weights"
+    elif compressed and version < WEIGHTS_ONLY_TAKES_E5M2:
+        yield "an fp8_e5m2 KV cache goes with compressed-tensors weights only from vLLM 0.24"

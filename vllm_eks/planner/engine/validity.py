@@ -18,6 +18,7 @@ from vllm_eks.planner.engine.versions import (
     BROKEN_ACROSS_NODES,
     DECODE_CONTEXT_PARALLEL,
     NATIVE_MULTI_NODE,
+    QWEN_VL_PIPELINES_BROKEN,
 )
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.architecture import Architecture
@@ -169,6 +170,13 @@ def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_no
         )
     if pp > 1 and model.without_pipeline:
         yield Refusal(code="pipeline_unsupported", message=model.without_pipeline)
+    since, until = QWEN_VL_PIPELINES_BROKEN
+    if pp > 1 and model.name.startswith("Qwen3VL") and since <= options.version < until:
+        yield Refusal(
+            code="pipeline_unsupported",
+            message=f"{model.name} with PP={pp} does not start in vLLM {'.'.join(map(str, options.version))} "
+            f"(vllm#43271): use {'.'.join(map(str, until))} or later, or PP=1",
+        )
     if pp > 1 and not in_one_node and options.version < NATIVE_MULTI_NODE:
         yield Refusal(
             code="pipeline_unsupported",

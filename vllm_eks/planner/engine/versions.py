@@ -10,6 +10,10 @@ BROKEN_ACROSS_NODES: tuple[Version, ...] = ((0, 18, 0), (0, 18, 1), (0, 20, 0))
 """Pipeline stages on several nodes do not work (vllm#37933, fixed by PR 40150, and vllm#41864)."""
 NATIVE_MULTI_NODE: Version = (0, 11, 1)
 """`--nnodes --node-rank --master-addr --headless` exist since this version."""
+QWEN_VL_PIPELINES_BROKEN: tuple[Version, Version] = ((0, 17, 0), (0, 30, 0))
+"""In this range Qwen3-VL with pipeline stages fails with "No model architectures are specified": its class builds the
+decoder from a config without architectures (models/qwen3_vl.py; in 0.17.0 to 0.29.0, not in 0.16.0 and 0.30.0;
+vllm#43271)."""
 CUDA_GRAPHS_IN_BUDGET: Version = (0, 20, 0)
 """Since then vLLM subtracts its CUDA-graph estimate before it sizes the KV cache, on the first model runner."""
 UTILIZATION_RAISED: Version = (0, 20, 0)
@@ -102,6 +106,13 @@ NAMED_KV_DTYPE_WINS: Version = (0, 22, 0)
 """--kv-cache-dtype wins over kv_cache_scheme (in 0.22.1, not in 0.21.0)."""
 FP8_KV_OF_LARGE_HEADS: Version = (0, 32, 0)
 """FlashAttention 4 reads FP8 caches of heads of 512 values on Hopper, in blocks of 64 (in 0.32.0, not in 0.27.0)."""
+WEIGHTS_ONLY_TAKES_E5M2: Version = (0, 24, 0)
+"""compressed-tensors without kv_cache_scheme goes with an fp8_e5m2 cache (attention.py; in 0.24.0, not in 0.23.0)."""
+BFLOAT16_KV_CHECKED: Version = (0, 24, 0)
+"""Triton's attention refuses a bfloat16 KV cache before compute capability 8.0, and FlashInfer no longer runs there
+(triton_attn.py and flashinfer.py; in 0.24.0, not in 0.23.0)."""
+BFLOAT16_LATENT_KV_CHECKED: Version = (0, 26, 0)
+"""So does Triton's latent attention (triton_mla.py; in 0.26.0, not in 0.25.1)."""
 FLASHINFER_MLA_FIRST: Version = (0, 15, 0)
 """Blackwell prefers FlashInfer's MLA kernels to CUTLASS (platforms/cuda.py; in 0.15.1, not in 0.14.1)."""
 FLASH_ATTENTION_MLA_FIRST: Version = (0, 18, 0)

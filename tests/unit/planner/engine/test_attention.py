@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.plans import LLAMA_8B, planned
+from tests.support.plans import LLAMA_8B, SCOUT_W4A16, planned
 from vllm_eks.planner.engine.attention import (
     attention_errors,
     grouped_block_tokens,
@@ -24,7 +24,9 @@ R1 = "deepseek-ai/DeepSeek-R1"
 V32 = "deepseek-ai/DeepSeek-V3.2"
 GLM_5 = "zai-org/GLM-5-FP8"
 E5M2_AND_FP8 = "an fp8_e5m2 KV cache does not go with FP8 weights"
-AMPERE, ADA, HOPPER, BLACKWELL, CONSUMER = 86, 89, 90, 100, 120
+E5M2_AND_COMPRESSED = "an fp8_e5m2 KV cache goes with compressed-tensors weights only from vLLM 0.24"
+BFLOAT16_KV = "a bfloat16 KV cache needs compute capability 8.0 or higher"
+TURING, AMPERE, ADA, HOPPER, BLACKWELL, CONSUMER = 75, 86, 89, 90, 100, 120
 
 
 def asked(version: str, dtype: str = "auto") -> ResolvedOptions:
@@ -143,6 +145,13 @@ def test_fp8_vectors_of_sparse_attention_are_packed_but_for_flashinfer_s_kernel(
         ("openai/gpt-oss-20b", ADA, "0.32.0", "fp8", []),
         ("Qwen/Qwen3-30B-A3B-FP8", HOPPER, "0.32.0", "fp8_e5m2", [E5M2_AND_FP8]),
         (LLAMA_8B, AMPERE, "0.32.0", "fp8_e5m2", []),
+        (SCOUT_W4A16, HOPPER, "0.23.0", "fp8_e5m2", [E5M2_AND_COMPRESSED]),
+        (SCOUT_W4A16, HOPPER, "0.24.0", "fp8_e5m2", []),
+        (LLAMA_8B, TURING, "0.23.0", "bfloat16", []),
+        (LLAMA_8B, TURING, "0.24.0", "bfloat16", [BFLOAT16_KV]),
+        (LLAMA_8B, AMPERE, "0.24.0", "bfloat16", []),
+        ("deepseek-ai/DeepSeek-V2-Lite", TURING, "0.25.1", "bfloat16", []),
+        ("deepseek-ai/DeepSeek-V2-Lite", TURING, "0.26.0", "bfloat16", [BFLOAT16_KV]),
     ],
 )
 def test_what_no_backend_runs(model: str, sm: int, version: str, dtype: str, errors: list[str]) -> None:

@@ -125,6 +125,22 @@ def test_a_class_without_pipeline_parallelism_says_why() -> None:
     assert refused == (Refusal(code="pipeline_unsupported", message="the class has none"),)
 
 
+@pytest.mark.parametrize(("version", "refused"), [("0.16.0", 0), ("0.17.0", 1), ("0.29.0", 1), ("0.30.0", 0)])
+@pytest.mark.parametrize("model", ["Qwen/Qwen3-VL-8B-Instruct", "Qwen/Qwen3-VL-30B-A3B-Instruct"])
+def test_some_releases_start_no_pipeline_of_qwen3_vl(model: str, version: str, refused: int) -> None:
+    options = ServingOptions(vllm_version=version)
+    assert [r.code for r in asked(model, pp=2, options=options)] == ["pipeline_unsupported"] * refused
+    assert asked(model, options=options) == ()
+
+
+def test_the_refusal_of_a_qwen3_vl_pipeline_names_the_release_that_starts_it() -> None:
+    (refusal,) = asked("Qwen/Qwen3-VL-8B-Instruct", pp=2, options=ServingOptions(vllm_version="0.27.0"))
+    assert refusal.message == (
+        "Qwen3VLForConditionalGeneration with PP=2 does not start in vLLM 0.27.0 (vllm#43271): use 0.30.0 or later, "
+        "or PP=1"
+    )
+
+
 @pytest.mark.parametrize(
     ("version", "on", "refused"),
     [("0.21.0", "g6e.48xlarge", True), ("0.29.0", "g6e.48xlarge", False), ("0.33.0", "g5.48xlarge", True)],
