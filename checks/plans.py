@@ -4,10 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 
 from vllm_eks.check import Check
+from vllm_eks.planner.engine.flag_dispositions import dispositions
 from vllm_eks.planner.search.fleet import shared_node_warnings
 from vllm_eks.planner.search.gpu_nodes import SPOT, GpuNodes
 from vllm_eks.planner.search.refusal_lines import refusal_lines
 from vllm_eks.planner.search.stated import NOT_PLANNED
+
+FLAG = re.compile(r"--[a-z]+(?:-[a-z]+)*")
+FLAG_WITH_NUMBER = re.compile(rf"({FLAG.pattern}) (\d+)")
 
 
 def plan_check(name: str, nodes: GpuNodes) -> Check:
@@ -37,14 +41,20 @@ def in_stack_file_words(line: str) -> str:
 
     >>> in_stack_file_words("would work: --max-model-len 4096 fits this layout")
     'would work: maxModelLen: 4096 fits this layout'
+    >>> in_stack_file_words("--speculative-config: use another method")
+    '--speculative-config: use another method'
     """
-    with_values = re.sub(r"--([a-z]+(?:-[a-z]+)*) (\d+)", lambda m: f"{_camel(m[1])}: {m[2]}", line)
-    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda m: _camel(m[1]), with_values)
+    with_values = FLAG_WITH_NUMBER.sub(lambda m: f"{_key(m[1])}: {m[2]}" if m[1] in _keys() else m[0], line)
+    return FLAG.sub(lambda m: _key(m[0]), with_values)
 
 
-def _camel(flag: str) -> str:
-    first, *rest = flag.split("-")
-    return first + "".join(word.capitalize() for word in rest)
+def _keys() -> Mapping[str, str]:
+    return dispositions().keys
+
+
+def _key(flag: str) -> str:
+    """Return the key for a flag, or the flag itself if it has none: then it is in extraArgs."""
+    return _keys().get(flag, flag)
 
 
 def plan_warnings(name: str, nodes: GpuNodes) -> Iterator[Check]:

@@ -137,7 +137,9 @@ def _image_and_version_come_together(model: ModelSettings, key: str) -> Iterator
 
 def _weights_have_a_source(model: ModelSettings, key: str) -> Iterator[ConfigError]:
     weights = model.weights
-    if model.model and is_folder(model.model) and not (weights and weights.s3_uri):
+    # A location with an error has its own line.
+    has_error = "weights" in model.model_fields_set and (not weights or "s3_uri" in weights.model_fields_set)
+    if model.model and is_folder(model.model) and not has_error and not weights.s3_uri:
         yield ConfigError(
             key=key_path(key, "weights", "s3Uri"),
             text=f"is missing: pods cannot read the folder {model.model}: set source: s3, and s3Uri to the S3 folder "

@@ -1,12 +1,16 @@
 """Checks a model without a plan: its required sizes, and keys that only such a model may have."""
 
+import re
 from collections.abc import Iterator
 
 from config.errors import ConfigError
 from config.settings.model import ModelSettings
 from vllm_eks.planner.engine.serving_flags import AUTO
+from vllm_eks.planner.search.named_models import is_folder
 from vllm_eks.stack_files.wording import key_path
 
+REPOSITORY = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
+"""The id of a repository on the Hugging Face Hub. The oldest ones have no organization."""
 STATED = {
     "tensor_parallel_size": "tensorParallelSize",
     "pipeline_parallel_size": "pipelineParallelSize",
@@ -22,6 +26,9 @@ def unplanned_errors(model: ModelSettings, key: str) -> Iterator[ConfigError]:
         if "weights_gib" in model.model_fields_set:
             yield ConfigError(key=key_path(key, "weightsGib"), text="is only for planned: false: remove it")
         return
+    if model.model is not None and not (is_folder(model.model) or REPOSITORY.fullmatch(model.model)):  # pyright: ignore[reportUnnecessaryComparison]  (None: an error)
+        text = f"{model.model!r} is not a Hugging Face ID: set <organization>/<name>"
+        yield ConfigError(key=key_path(key, "model"), text=text)
     missing = [name for field, name in STATED.items() if field not in model.model_fields_set]
     if missing:
         yield ConfigError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from config.values.kubeconfig_file import kubeconfig
 from vllm_eks.pins.eks import LEAVING_KUBERNETES_VERSIONS, SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.planner.vllm_version import OLDEST_READ, parse_version
+from vllm_eks.stack_files.wording import shown
 
 MAX_NAME_LENGTH = 40
 """Of a model's name, which is also a Helm release, a Service and, with the prefix `vllm-`, a namespace."""
@@ -31,6 +32,13 @@ IMAGE = (
 NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 VLLM_VERSION = r"v?\d+\.\d+(\.\d+)?([.+-]?\w.*)?"
 CHART_REPOSITORY = re.compile(r"(https?|oci)://[^/\s]")
+
+
+def no_boolean(value: object) -> object:
+    """Refuse true and false for a number, which a type that is not strict takes as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"{shown(value)}, not a number: set one such as 0.9")
+    return value
 
 
 def filter_tags(value: dict[str, str]) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from config.settings.base import InSchema, Settings, absent
 from config.settings.bounds import PipelineParallel, Sequences, TensorParallel, Tokens
-from config.values import option_rules
+from config.values import option_rules, rules
 from vllm_eks.planner.engine.mm_limits import checked_limits
 
 VLLM_DEFAULT = "vLLM's default"
@@ -66,7 +66,12 @@ class EngineKeys(Settings):
     )
     # Not strict: `pulumi config set --path` stores 0.9 as a string, which has only one meaning here.
     gpu_memory_utilization: (
-        Annotated[float, Field(ge=0.1, le=0.98), InSchema(type=["number", "string"], pattern=r"\s*[0-9.eE+-]+\s*")]
+        Annotated[
+            float,
+            Field(ge=0.1, le=0.98),
+            BeforeValidator(rules.no_boolean),
+            InSchema(type=["number", "string"], pattern=r"\s*[0-9.eE+-]+\s*"),
+        ]
         | None
     ) = Field(
         default=None,

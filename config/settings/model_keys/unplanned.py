@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from config.settings.base import InSchema, Settings, absent
+from config.values import rules
 from vllm_eks.planner.bounds import MOST_WEIGHTS_GIB
 
 
@@ -24,6 +25,7 @@ class UnplannedKeys(Settings):
         Annotated[
             float,
             Field(ge=0.01, le=MOST_WEIGHTS_GIB),
+            BeforeValidator(rules.no_boolean),
             InSchema(type=["number", "string"], pattern=r"\s*[0-9.eE+-]+\s*"),
         ]
         | None

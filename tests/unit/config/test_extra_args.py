@@ -86,6 +86,8 @@ def test_an_owned_flag_is_refused_in_every_spelling(version: str) -> None:
         (["-n2"], "m.extraArgs[0]: -n2, short for --nnodes, is set by vllm-eks: remove it"),
         (["-p", "2"], "m.extraArgs[0]: -p may mean -pcp or -pp: write the full name"),
         (["--enable-lora"], "m.extraArgs[0]: --enable-lora is set by vllm-eks: use the model's key loraModules"),
+        (["--kv-cache-memory-bytes=-1"], "m.extraArgs[0]: --kv-cache-memory-bytes: -1 is not 1 or more"),
+        (["--kv-offloading-size=1e400"], "m.extraArgs[0]: --kv-offloading-size: 1e400 is too large for a number"),
         (
             ["--served-model-name", "gpt-4o"],
             "m.extraArgs[0]: --served-model-name is set by vllm-eks: use the model's key servedNames",

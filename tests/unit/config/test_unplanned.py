@@ -72,6 +72,23 @@ def test_keys_that_need_a_plan_are_refused_without_one(folder: Path) -> None:
     assert error_of(folder, **{**STATED, "weightsGib": 0}).startswith("weightsGib: ")
 
 
+@pytest.mark.parametrize("name", ["", "a/b/c", "acme/odd model", "https://huggingface.co/acme/odd", "модель"])
+def test_a_model_without_a_plan_has_an_id_of_the_hub(folder: Path, name: str) -> None:
+    error = error_of(folder, **{**STATED, "model": name})
+    assert error == f"model: {name!r} is not a Hugging Face ID: set <organization>/<name>"
+
+
+def test_a_wrong_location_of_a_folder_s_weights_is_one_error(folder: Path) -> None:
+    a_folder(folder / "my-model")
+    error = error_of(folder, **model(model="./my-model", weights={"source": "s3", "s3Uri": "http://models"}))
+    assert error == (
+        "weights.s3Uri: 'http://models' is not an S3 location: use s3://bucket/prefix, where the prefix is the folder "
+        "of config.json"
+    )
+    error = error_of(folder, **model(model="./my-model", weights="s3"))
+    assert error == "weights: 's3' is text, not a section: put keys and values below it"
+
+
 def test_a_known_model_may_also_have_no_plan() -> None:
     settings = ModelSettings.model_validate({**STATED, "model": "Qwen/Qwen3-8B", "zone": "us-west-2a"})
     assert settings.plan(region="us-west-2").layout is None

@@ -150,7 +150,12 @@ def _block_size(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
 
 
 def _kv_cache_bytes(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
-    return flags if given.values[0] in ("", "None") else replace(flags, kv_cache_bytes=human_integer(given.values[0]))
+    if given.values[0] in ("", "None"):
+        return flags
+    size = human_integer(given.values[0])
+    if size < 1:
+        raise ValueError(f"{size} is not 1 or more")
+    return replace(flags, kv_cache_bytes=size)
 
 
 def _gpu_blocks(flags: EngineFlags, given: GivenFlag) -> EngineFlags:

@@ -61,14 +61,16 @@ def parse_rope_scaling(given: Mapping[str, object]) -> RopeScaling:
         ValueError: A parameter is unknown, missing or not a number. The message has a fix.
     """
     kind = given.get("rope_type", given.get("type"))
-    if not isinstance(kind, str) or kind not in NEEDED:
-        raise ValueError(f"rope_type {kind!r} is not one of {', '.join(NEEDED)}")
     values = {name: value for name, value in given.items() if name not in ("rope_type", "type")}
     for name in values:
         if name not in PARAMETERS:
-            near = closest_name(name, PARAMETERS)
+            near = closest_name(name, ("rope_type", *PARAMETERS))
             advice = f"did you mean {near}?" if near else "remove it"
             raise ValueError(f"{name!r} is not a parameter of rope scaling: {advice}")
+    if kind is None:
+        raise ValueError(f"rope_type is missing: set one of {', '.join(NEEDED)}")
+    if not isinstance(kind, str) or kind not in NEEDED:
+        raise ValueError(f"rope_type {kind!r} is not one of {', '.join(NEEDED)}")
     missing = [name for name in NEEDED[kind] if name not in values]
     if missing:
         raise ValueError(f"{kind} needs {', '.join(missing)}: copy them from the model's documentation")

@@ -84,7 +84,8 @@ def test_lists_are_kept() -> None:
 @pytest.mark.parametrize(
     ("given", "error"),
     [
-        ({"factor": 2}, "rope_type None is not one of linear, dynamic, yarn, llama3, longrope"),
+        ({"factor": 2}, "rope_type is missing: set one of linear, dynamic, yarn, llama3, longrope"),
+        ({"ropeType": "yarn"}, "'ropeType' is not a parameter of rope scaling: did you mean rope_type?"),
         (
             {"rope_type": "yarn"},
             "yarn needs factor, original_max_position_embeddings: copy them from the model's documentation",
