@@ -82,6 +82,9 @@ STATE_CHECKPOINTS: Version = (0, 32, 0)
 STATE_BLOCK_IN_A_BATCH: tuple[Version, Version] = ((0, 18, 0), (0, 27, 0))
 """In this range a hybrid with prefix caching refuses a block larger than a batch (config/vllm.py; in 0.18.1 to 0.26.0,
 not in 0.17.1 and 0.27.0)."""
+BLOCKS_OF_HYBRIDS_FOLLOW_FLAG: Version = (0, 20, 0)
+"""A hybrid's enlarged block is a multiple of --block-size, not only of the kernels' (platforms/interface.py,
+kernel_block_alignment_size; in 0.20.0, not in 0.19.1)."""
 STATES_COUNTED_BEFORE_GRAPHS: Version = (0, 20, 0)
 """Hybrids that capture full CUDA graphs refuse to start with more sequences than state blocks
 (config/compilation.py; in 0.20.2, not in 0.19.1, which captured fewer sizes instead)."""

@@ -22,6 +22,7 @@ from vllm_eks.planner.engine.model_runner import uses_second_runner
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
     BATCHES_IN_FLIGHT,
+    BLOCKS_OF_HYBRIDS_FOLLOW_FLAG,
     CONCURRENCY_IS_CAPACITY,
     GROUPS_OF_LARGER_SIZE,
     GROUPS_OF_MUCH_LARGER_SIZE,
@@ -133,11 +134,13 @@ def cache_layout(
     of_kernels = latent_block_tokens(model, sm, options) if model.latent else grouped_block_tokens(model, sm, options)
     if any(isinstance(one, GroupedQuery) and one.index_heads for one in model.attention):
         of_kernels = INDEXED_BLOCK_TOKENS
+    asked = options.flags.block_tokens or 0
+    step = max(of_kernels, LATENT_STEP_TOKENS) if model.latent else of_kernels
     form = CacheFormat(
         value_bytes=kv_value_bytes(model, sm, options),
         latent_bytes=latent_token_bytes(model, sm, options, tensor_parallel_size=tensor_parallel_size),
-        block_tokens=options.flags.block_tokens or of_kernels,
-        step_tokens=max(of_kernels, LATENT_STEP_TOKENS) if model.latent else of_kernels,
+        block_tokens=asked or of_kernels,
+        step_tokens=max(step, asked) if options.version >= BLOCKS_OF_HYBRIDS_FOLLOW_FLAG else step,
     )
     layout = _cache_layout(cached, tensor_parallel_size, form, options.version)
     return replace(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.plans import LLAMA_8B, QWEN_8B, QWEN_235B, SCOUT
+from vllm_eks.planner.engine.engine_flags import EngineFlags
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.kv_cache import CacheLayout, cache_layout
@@ -169,6 +170,12 @@ def test_a_hybrid_s_block_is_as_long_as_its_state_is_large() -> None:
 
 def test_a_hybrid_s_state_is_split_over_tp_until_its_attention_page_stops_shrinking() -> None:
     assert [cache(NEXT_35, tp=tp).block_tokens for tp in (1, 2, 4, 8)] == [2096, 2096, 1056, 528]
+
+
+@pytest.mark.parametrize(("version", "tokens"), [("0.19.1", 528), ("0.20.0", 576), ("0.32.0", 576)])
+def test_a_hybrid_s_block_is_a_multiple_of_the_block_size_that_a_flag_sets(version: str, tokens: int) -> None:
+    found = cache(NEXT_35, tp=8, vllm_version=version, flags=EngineFlags(block_tokens=64))
+    assert found.block_tokens == tokens  # asked of vLLM 0.27's classes
 
 
 def test_llama_4_keeps_all_chunks_before_0_13_and_frees_them_since() -> None:
