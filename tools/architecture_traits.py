@@ -29,6 +29,16 @@ POSITIONS = re.compile(r"\.wpe\.|embed_positions|position_embeddings?\.")
 GATED = re.compile(r"gate_up|gate_proj|gating|\.w1\.|\.w3\.|input_linear|linear_fc1|up_gate")
 EXPERTS = re.compile(r"layers\.\d+\.((?:\w+\.)?experts)\.(?:routed_experts\.)?w13_weight$")
 ATTENTION_GATE = re.compile(r"self_attn\.(output_gate|gate_proj|linear_gate|g_proj|gate)")
+RARE_PROJECTORS = ("gated",)
+"""Forms that only rows by hand name, so that no sum of other tensors is taken for them."""
+SAME_CLASS = {
+    "ChatGLMForConditionalGeneration": "ChatGLMModel",
+    "InternS1ForConditionalGeneration": "InternVLForConditionalGeneration",
+    "NemotronHPuzzleForCausalLM": "NemotronHForCausalLM",
+    "Qwen2_5OmniModel": "Qwen2_5OmniForConditionalGeneration",
+    "Qwen4ExpForCausalLM": "Qwen4ExpForConditionalGeneration",
+}
+"""Names for which vLLM's registry has the class of another name, or its decoder."""
 NO_PIPELINE = "Pipeline parallelism is not supported"
 
 
@@ -77,7 +87,7 @@ def projector(config: Mapping[str, Any], row: Mapping[str, Any], parameters: flo
         towers = read_towers(filled, traits, text_hidden=hidden)
         return abs((towers.parameters if towers else 0) - parameters)
 
-    best = min((None, *PROJECTORS), key=miss)
+    best = min((None, *(form for form in PROJECTORS if form not in RARE_PROJECTORS)), key=miss)
     return {"projector": best} if best and miss(best) < 0.98 * miss(None) else {}
 
 
@@ -156,6 +166,8 @@ def main(files: list[str]) -> None:
         rows[name] = {**rows.get(name, {}), "has_pipeline": False}
     for name, row in json.loads(BY_HAND.read_text()).items():
         rows[name] = {**rows.get(name, {}), **row}
+    for name, other in SAME_CLASS.items():
+        rows[name] = {**rows[other], **rows.get(name, {})}
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in sorted(rows.items()))
     source = (
         "vLLM 0.32.0's classes on the meta device, by tools/architecture_traits.py and tools/architecture_rows.json"

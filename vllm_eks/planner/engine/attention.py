@@ -142,6 +142,10 @@ def attention_errors(model: Architecture, sm: int, options: ResolvedOptions) -> 
             yield "latent attention with an FP8 KV cache needs compute capability 9.0 or 10.0 before vLLM 0.18"
         elif sm < 89:
             yield "latent attention with an FP8 KV cache needs compute capability 8.9 or higher"
+    if model.compressed and sm < 90:
+        yield "compressed attention (DeepSeek V4) needs compute capability 9.0 or higher"
+    if model.compressed and dtype != AUTO and not is_fp8(dtype):
+        yield f"compressed attention (DeepSeek V4) has no {dtype} KV cache, only FP8"
     if model.latent and dtype == "fp8_e5m2":
         yield "latent attention has no fp8_e5m2 KV cache"
     if model.name == "GptOssForCausalLM" and is_fp8(dtype) and sm < 89:

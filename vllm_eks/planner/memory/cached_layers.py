@@ -9,6 +9,7 @@ from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.mixers import (
     Attention,
     Beside,
+    CompressedLatent,
     GroupedQuery,
     KimiDelta,
     Latent,
@@ -75,7 +76,10 @@ def _draft_attention(model: Architecture, speculation: Speculation, tp: int) -> 
         alone = speculation.draft_tensor_parallel_size == 1
         return tuple(_whole_heads(one, tp if alone else 1) for one in speculation.draft.architecture.attention)
     if speculation.method == "mtp":
-        return (model.attention[whole_context_layer(model)],) * count
+        drafts = model.attention[whole_context_layer(model)]
+        if isinstance(drafts, CompressedLatent):
+            drafts = replace(drafts, ratio=0, index_heads=0)
+        return (drafts,) * count
     head = GroupedQuery(heads=model.num_attention_heads, kv_heads=model.num_key_value_heads, head_dim=model.head_dim)
     return (head,) * count
 

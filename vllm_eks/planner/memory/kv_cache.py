@@ -5,7 +5,6 @@ Follows v1/core/kv_cache_utils.py (0.33: kv_cache_planning.py) and v1/kv_cache_i
 holds one page for each of its layers.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -29,9 +28,10 @@ from vllm_eks.planner.engine.versions import (
     NULL_BLOCK_RESERVED,
 )
 from vllm_eks.planner.memory.cached_layers import cached_layers
-from vllm_eks.planner.memory.layer_caches import CacheFormat, LayerCache, layer_caches
+from vllm_eks.planner.memory.layer_caches import CacheFormat, CacheGroup, LayerCache, layer_caches
+from vllm_eks.planner.memory.packed_cache import PACKED_BLOCK_TOKENS, packed_groups, packed_token_bytes
 from vllm_eks.planner.models.architecture import Architecture
-from vllm_eks.planner.models.mixers import GroupedQuery
+from vllm_eks.planner.models.mixers import CompressedLatent, GroupedQuery
 from vllm_eks.planner.vllm_version import Version
 
 LATENT_STEP_TOKENS = 128
@@ -41,29 +41,14 @@ INDEXED_BLOCK_TOKENS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class CacheGroup:
-    """Layers that share block numbers."""
-
-    layers: tuple[int, ...]
-    """Ascending."""
-    cache: LayerCache
-    block_tokens: int
-    """Tokens of one block. A group whose layers need fewer bytes has larger blocks, so that all pages are equal."""
-
-    def layers_within(self, layers: range) -> int:
-        """Return the number of the group's layers on a stage."""
-        return bisect_left(self.layers, layers.stop) - bisect_left(self.layers, layers.start)
-
-
-@dataclass(frozen=True, kw_only=True)
 class CacheLayout:
     """The groups of a model at one TP size."""
 
     groups: tuple[CacheGroup, ...]
     block_tokens: int
     page_bytes: int | None
-    """Bytes per block and layer, or None when the layers of a group differ and each has its own page."""
-    layer_token_bytes: tuple[int, ...]
+    """Bytes per block and layer, 0 when groups state them, or None when the layers of the only group differ."""
+    layer_token_bytes: tuple[float, ...]
     batches_in_flight: int = 1
     """Batches whose tokens a window still holds, because of async scheduling and pipeline stages."""
 
@@ -75,13 +60,13 @@ class CacheLayout:
     def block_bytes(self, layers: range) -> int:
         """Return the bytes of one block on the rank that holds these layers."""
         if self.page_bytes is None:
-            return self.block_tokens * sum(self.layer_token_bytes[index] for index in layers)
-        # Groups share the same memory, so the one with the most layers decides.
-        return self.page_bytes * max(group.layers_within(layers) for group in self.groups)
+            return round(self.block_tokens * sum(self.layer_token_bytes[index] for index in layers))
+        # Groups share the same memory, so the largest one decides.
+        return max(group.page_bytes_within(layers, self.page_bytes) for group in self.groups)
 
     def token_bytes(self, layers: range) -> int:
         """Return the bytes of one token over these layers, as long as it is inside every window."""
-        return sum(self.layer_token_bytes[index] for index in layers)
+        return round(sum(self.layer_token_bytes[index] for index in layers))
 
     def blocks_per_request(self, length_tokens: int, options: ResolvedOptions) -> int:
         """Return the number of blocks that a request of this length may need, over all groups."""
@@ -164,6 +149,14 @@ def batches_in_flight(
 
 @lru_cache(maxsize=1024)
 def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Version) -> CacheLayout:
+    compressed = [one for one in model.attention if isinstance(one, CompressedLatent)]
+    if compressed:
+        return CacheLayout(
+            groups=packed_groups(compressed),
+            block_tokens=PACKED_BLOCK_TOKENS,
+            page_bytes=0,
+            layer_token_bytes=tuple(packed_token_bytes(one) for one in compressed),
+        )
     layers = range(model.num_hidden_layers)
     kept = [(index, one) for index in layers for one in layer_caches(model, index, tp, form, version)]
     caches = [one for _, one in kept]

@@ -1,12 +1,22 @@
 """What a layer of the decoder keeps of each token or request, on one rank."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vllm_eks.planner.engine.versions import CHUNKED_ATTENTION_IN_HYBRID, STATE_CHECKPOINTS
 from vllm_eks.planner.memory.states import state_bytes
 from vllm_eks.planner.models.architecture import Architecture
-from vllm_eks.planner.models.mixers import Beside, GroupedQuery, KimiDelta, Latent, Mamba2, NoMixer, StateMixer
+from vllm_eks.planner.models.mixers import (
+    Beside,
+    CompressedLatent,
+    GroupedQuery,
+    KimiDelta,
+    Latent,
+    Mamba2,
+    NoMixer,
+    StateMixer,
+)
 from vllm_eks.planner.vllm_version import Version
 
 INDEX_VALUE_BYTES = 2
@@ -27,6 +37,24 @@ class LayerCache:
     """States that a request keeps with prefix caching: also the previous one, and in some mixers a checkpoint."""
     is_chunked: bool = False
     """Whether the window is one of Llama 4's fixed chunks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheGroup:
+    """Layers that share block numbers."""
+
+    layers: tuple[int, ...]
+    """Ascending. A layer with two caches of the group is in it twice."""
+    cache: LayerCache
+    block_tokens: int
+    """Tokens of one block. A group whose layers need fewer bytes has larger blocks, so that all pages are equal."""
+    pages: tuple[int, ...] = ()
+    """Bytes per block of each of `layers` where they differ, or none."""
+
+    def page_bytes_within(self, layers: range, page_bytes: int) -> int:
+        """Return the bytes of one block over the group's layers on a stage, with pages of this size or its own."""
+        first, end = bisect_left(self.layers, layers.start), bisect_left(self.layers, layers.stop)
+        return sum(self.pages[first:end]) if self.pages else page_bytes * (end - first)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +82,8 @@ def layer_caches(model: Architecture, index: int, tp: int, form: CacheFormat, ve
         case Beside():
             yield _attention_cache(model, attention.attention, index, tp, form, version)
             yield _state_cache(model, attention.state, tp, version)
+        case CompressedLatent():
+            raise TypeError("packed_cache.py has the caches of compressed attention")
         case _:
             yield _state_cache(model, attention, tp, version)
 

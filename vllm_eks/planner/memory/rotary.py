@@ -12,7 +12,7 @@ from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import IMAGE_POSITIONS_NOT_REPEATED
 from vllm_eks.planner.memory.terms import Term
 from vllm_eks.planner.models.architecture import Architecture, RotaryTable
-from vllm_eks.planner.models.mixers import Beside, GroupedQuery, Latent
+from vllm_eks.planner.models.mixers import Beside, CompressedLatent, GroupedQuery, Latent
 from vllm_eks.planner.ranges import exactly
 
 IMAGE_POSITIONS_FACTOR = 4
@@ -54,6 +54,8 @@ def _kinds(model: Architecture, layers: range) -> set[Literal["all", "full", "sl
         attention = model.attention[index]
         if isinstance(attention, Beside):
             attention = attention.attention
+        if isinstance(attention, CompressedLatent):
+            kinds.add("full" if attention.ratio else "sliding")
         if not isinstance(attention, GroupedQuery | Latent) or index in model.unchunked_layers:
             continue
         slides = isinstance(attention, GroupedQuery) and attention.window_tokens is not None

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from vllm_eks.planner.models.layer_shape import LayerShape
-from vllm_eks.planner.models.mixers import Attention, Beside, Latent, LinearState, StateMixer
+from vllm_eks.planner.models.mixers import Attention, Beside, CompressedLatent, Latent, LinearState, StateMixer
 from vllm_eks.planner.models.quantization import NONE, Quantization
 from vllm_eks.planner.vllm_version import OLDEST, Version
 
@@ -147,6 +147,11 @@ class Architecture:
     def latent(self) -> Latent | None:
         """The latent attention if the model has it. All its latent layers have the same sizes."""
         return next((one for one in self.attention if isinstance(one, Latent)), None)
+
+    @cached_property
+    def compressed(self) -> CompressedLatent | None:
+        """The compressed attention if the model has it."""
+        return next((one for one in self.attention if isinstance(one, CompressedLatent)), None)
 
     @cached_property
     def has_states(self) -> bool:

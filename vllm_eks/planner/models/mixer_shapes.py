@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from vllm_eks.planner.models.layer_shape import LayerShape
 from vllm_eks.planner.models.mixers import (
+    CompressedLatent,
     GroupedQuery,
     KimiDelta,
     Latent,
@@ -22,6 +23,13 @@ def grouped_query_shape(attention: GroupedQuery, hidden_size: int, *, has_bias: 
     key_value = attention.kv_heads * (attention.head_dim + attention.value_size)
     output = attention.heads * attention.value_size
     index = attention.index_heads * attention.index_head_dim
+    if rank := attention.query_rank:
+        return LayerShape(
+            split=rank * query + hidden_size * output,
+            whole=hidden_size * (rank + key_value),
+            unquantized_whole=rank,
+            kv_heads=attention.kv_heads,
+        )
     return LayerShape(
         split=hidden_size * (query * (2 if attention.has_output_gate else 1) + output + index),
         key_value=hidden_size * (key_value + attention.index_head_dim),
@@ -44,6 +52,25 @@ def latent_shape(attention: Latent, hidden_size: int) -> LayerShape:
         split=(rank or hidden_size) * query + up + output,
         whole=hidden_size * ((rank or 0) + compressed + attention.qk_rope_head_dim) + indexer,
         unquantized_whole=(rank or 0) + compressed,
+    )
+
+
+def compressed_shape(attention: CompressedLatent, hidden_size: int) -> LayerShape:
+    """Return the parameters of compressed attention, with its compressors, indexer and mixing of residual streams."""
+    query, rank, dim = attention.heads * attention.head_dim, attention.q_lora_rank, attention.head_dim
+    output = attention.output_groups * attention.output_rank
+    compressed = 2 * attention.overlap * hidden_size if attention.ratio else 0
+    streams = attention.streams
+    # Two mixings, in 32 bits.
+    mixing = 2 * 2 * streams * (2 + streams) * streams * hidden_size if streams > 1 else 0
+    return LayerShape(
+        split=query * rank + query * attention.output_rank + output * hidden_size,
+        whole=hidden_size * (rank + dim) + attention.index_heads * attention.index_head_dim * rank,
+        unquantized_whole=rank
+        + dim
+        + compressed * (dim + attention.index_head_dim)
+        + attention.index_heads * hidden_size
+        + mixing,
     )
 
 

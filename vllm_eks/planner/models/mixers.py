@@ -115,6 +115,8 @@ class GroupedQuery:
     index_heads: int = 0
     """Heads of the block-sparse indexer (MiniMax M3), or 0 without one."""
     index_head_dim: int = 0
+    query_rank: int = 0
+    """Size that the query is projected to before its heads, with keys and values whole on every rank (Step 3), or 0."""
     shares_cache: bool = False
     """Whether the layer reads the cache of an earlier one and keeps none (Gemma 3n, Gemma 4)."""
 
@@ -151,7 +153,36 @@ class Beside:
     state: Mamba2
 
 
-Attention = GroupedQuery | Latent | StateMixer | Beside | NoMixer
+@dataclass(frozen=True, kw_only=True)
+class CompressedLatent:
+    """Attention of DeepSeek V4: the last tokens, and one latent for each `ratio` tokens before them."""
+
+    heads: int
+    head_dim: int
+    rope_dim: int
+    q_lora_rank: int
+    output_groups: int
+    output_rank: int
+    """Size of the output of each group before they are joined."""
+    window_tokens: int
+    ratio: int
+    """Tokens that one latent stands for, or 0 in layers that see the window only."""
+    index_heads: int
+    """Heads of the sparse indexer, or 0 in layers without one."""
+    index_head_dim: int
+    streams: int
+    """Residual streams of the layer, which it mixes (hyper-connections)."""
+
+    @property
+    def overlap(self) -> int:
+        """How many latents a token goes into: two in layers with the indexer's ratio."""
+        return 2 if self.ratio == INDEXED_RATIO else 1
+
+
+INDEXED_RATIO = 4
+"""The ratio of layers with an indexer and overlapping latents (models/deepseek_v4/attention.py)."""
+
+Attention = GroupedQuery | Latent | CompressedLatent | StateMixer | Beside | NoMixer
 
 LayerKind = Literal["full", "window", "chunk", "linear", "mamba", "conv", "beside", "mlp", "moe"]
 """Kinds of layers in a config.json. `linear`: a delta net or lightning attention. `beside`: attention and Mamba in one

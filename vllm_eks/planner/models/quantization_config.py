@@ -17,7 +17,9 @@ QUANTIZATION_FILE = "hf_quant_config.json"
 """ModelOpt's file beside config.json, which vLLM reads when config.json has no quantization_config."""
 SEPARATE_QUANTIZATION = "hf_quant_config"
 """The key under which the planner keeps that file's content in a config."""
-MXFP4_GROUP = 32
+EXPERT_DTYPE = "expert_dtype"
+"""The field with the type of DeepSeek V4's experts, outside its section of FP8 (models/deepseek_v4/quant_config.py)."""
+MXFP4_GROUP, NVFP4_GROUP = 32, 16
 BITSANDBYTES_BLOCK = 64
 """Values that share one absolute maximum in bitsandbytes' 4-bit format."""
 MARLIN_24_BITS = 3
@@ -48,7 +50,7 @@ def parse_quantization(config: Mapping[str, Any]) -> Quantization:
             f"quantization method {method!r} is not supported; supported methods: {', '.join(_METHODS)}"
         )
     try:
-        return parse_method({**section, "quant_method": method})
+        return parse_method({**section, "quant_method": method, EXPERT_DTYPE: config.get(EXPERT_DTYPE)})
     except KeyError as error:
         raise WrongQuestion(f"the quantization_config of {method} needs {error.args[0]}") from None
 
@@ -73,7 +75,17 @@ def _fp8(section: Mapping[str, Any]) -> Quantization:
         block=(int(block[0]), int(block[1])) if block else None,
         ignored=_names(section.get("modules_to_not_convert") or section.get("ignored_layers")),
         stores_kv_scales=True,
+        others=_fp4_experts(section),
     )
+
+
+def _fp4_experts(section: Mapping[str, Any]) -> tuple[Quantization, ...]:
+    """Return the format of DeepSeek V4's experts, MXFP4 or ModelOpt's NVFP4, or none when they are as the rest."""
+    group = NVFP4_GROUP if section.get("moe_quant_algo") == "NVFP4" else MXFP4_GROUP
+    if group == MXFP4_GROUP and section.get(EXPERT_DTYPE) != "fp4":
+        return ()
+    targets = ("*.experts.*",)
+    return (Quantization(method="fp8", weight_bits=4, group_size=group, scale_bytes=1, targets=targets),)
 
 
 def _fbgemm_fp8(section: Mapping[str, Any]) -> Quantization:

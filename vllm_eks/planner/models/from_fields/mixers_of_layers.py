@@ -9,8 +9,10 @@ from vllm_eks.json_values import list_or_empty, object_or_empty
 from vllm_eks.planner.models.counts import count
 from vllm_eks.planner.models.indexer import has_indexer
 from vllm_eks.planner.models.mixers import (
+    INDEXED_RATIO,
     Attention,
     Beside,
+    CompressedLatent,
     GroupedQuery,
     KimiDelta,
     Latent,
@@ -57,6 +59,8 @@ def read_mixer(
         case "beside":
             return Beside(attention=_grouped(fields, kind, index, where), state=_mamba_2(fields, where))
         case "full" | "window" | "chunk":
+            if ratios := list_or_empty(fields.get("compress_ratios")):
+                return _compressed(fields, ratios[index] if index < len(ratios) else 0, where)
             if is_latent(fields):
                 return replace(_latent(fields, index, where), caches_heads=caches_heads)
             return _grouped(fields, kind, index, where)
@@ -95,6 +99,24 @@ def _latent(fields: Mapping[str, Any], index: int, where: str) -> Latent:
     )
 
 
+def _compressed(fields: Mapping[str, Any], ratio: object, where: str) -> CompressedLatent:
+    """Return the attention of a layer of DeepSeek V4."""
+    indexed = ratio == INDEXED_RATIO
+    return CompressedLatent(
+        heads=_needed(fields, "num_attention_heads", where=where),
+        head_dim=_needed(fields, "head_dim", where=where),
+        rope_dim=_needed(fields, "qk_rope_head_dim", where=where),
+        q_lora_rank=_needed(fields, "q_lora_rank", where=where),
+        output_groups=_needed(fields, "o_groups", where=where),
+        output_rank=_needed(fields, "o_lora_rank", where=where),
+        window_tokens=_needed(fields, "sliding_window", where=where),
+        ratio=ratio if isinstance(ratio, int) and ratio > 1 else 0,
+        index_heads=_needed(fields, "index_n_heads", where=where) if indexed else 0,
+        index_head_dim=_needed(fields, "index_head_dim", where=where) if indexed else 0,
+        streams=count(fields, "hc_mult") or 1,
+    )
+
+
 def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str) -> GroupedQuery:
     """Return the attention of a layer. Layers with a window have sizes of their own in some models."""
     slides = kind == "window"
@@ -103,7 +125,9 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
     shared = fields.get("multi_query") is True and not fields.get("new_decoder_architecture")
     kv_heads = 1 if shared else count(fields, "num_key_value_heads") or heads
     head_dim = count(fields, "head_dim") or count(fields, "hidden_size") // heads
-    value_dim = count(fields, "v_head_dim")
+    value_dim = count(fields, "v_head_dim", "v_channels")
+    if pair := count(fields, "qk_nope_dim"):
+        head_dim = pair + count(fields, "qk_rope_dim")
     blocks = list_or_empty(fields.get("block_configs"))
     if blocks and index < len(blocks):
         kv_heads = heads // (
@@ -127,6 +151,7 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
         head_dim=head_dim,
         value_dim=value_dim or None,
         window_tokens=window or None,
+        query_rank=count(fields, "share_q_dim"),
         has_output_gate=bool(fields.get("attn_output_gate")),
         index_heads=count(indexed, "sparse_num_index_heads"),
         index_head_dim=count(indexed, "sparse_index_dim"),

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from vllm_eks.json_values import is_list, is_object
 from vllm_eks.planner.models.architecture import RotaryTable
 from vllm_eks.planner.models.from_fields.traits import Traits
-from vllm_eks.planner.models.mixers import Attention, Beside, GroupedQuery, Latent
+from vllm_eks.planner.models.mixers import Attention, Beside, CompressedLatent, GroupedQuery, Latent
 from vllm_eks.planner.models.rope import rope_parameters, table_rows
 
 OTHER_BASES = ("swa_rope_theta", "rope_local_base_freq", "local_rope_theta", "rope_theta_local", "sliding_rope_theta")
@@ -21,6 +21,9 @@ def read_tables(fields: Mapping[str, Any], attention: tuple[Attention, ...], tra
     """Return the rotary tables, none for a decoder without attention or with learned positions."""
     attending = [one.attention if isinstance(one, Beside) else one for one in attention]
     heads = [one for one in attending if isinstance(one, GroupedQuery | Latent)]
+    compressed = next((one for one in attention if isinstance(one, CompressedLatent)), None)
+    if compressed:
+        return _tables_of_compressed(fields, compressed)
     if not heads or not traits.has_rotary:
         return ()
     limit, parameters = int(fields["max_position_embeddings"]), rope_parameters(fields)
@@ -37,6 +40,13 @@ def read_tables(fields: Mapping[str, Any], attention: tuple[Attention, ...], tra
         )
     one = full or local or heads[0]
     return (_table(fields, own.get("full_attention", parameters), one, limit, "all", traits),)
+
+
+def _tables_of_compressed(fields: Mapping[str, Any], one: CompressedLatent) -> tuple[RotaryTable, ...]:
+    """Return DeepSeek V4's tables: one for layers with compressed tokens, and one for those that see a window only."""
+    positions = int(fields["max_position_embeddings"])
+    kinds: tuple[Literal["full", "sliding"], ...] = ("full", "sliding")
+    return tuple(RotaryTable(positions=positions, dim=one.rope_dim, value_bytes=4, layers=kind) for kind in kinds)
 
 
 def _slides(one: GroupedQuery | Latent) -> bool:

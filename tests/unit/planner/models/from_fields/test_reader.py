@@ -219,3 +219,25 @@ def test_learned_positions_are_beside_the_embedding_with_the_rows_that_opt_never
 def test_glm_rotates_half_of_a_head_unless_the_config_says_otherwise() -> None:
     glm = {"architectures": ["Glm4ForCausalLM"]}
     assert [read(**glm, **one).rotary_tables[0].dim for one in ({}, {"partial_rotary_factor": 1.0})] == [64, 128]
+
+
+def test_step_3_projects_its_queries_once_more_and_every_rank_holds_keys_and_values() -> None:
+    usual, step = (read(num_key_value_heads=1, head_dim=256, **one).shapes[0] for one in ({}, {"share_q_dim": 2048}))
+    assert (step.split, step.key_value, step.whole) == (2048 * 8192 + 4096 * 8192, 0, 4096 * (2048 + 512))
+    assert (usual.split, usual.key_value, usual.whole) == (2 * 4096 * 8192, 4096 * 512, 0)
+
+
+def test_a_head_may_have_two_parts_and_values_of_another_size() -> None:
+    found = read(qk_nope_dim=128, qk_rope_dim=64, v_channels=128).attention[0]
+    assert (found.head_dim, found.value_size) == (192, 128)
+
+
+def test_streams_that_are_mixed_through_a_low_rank_are_whole_on_every_rank() -> None:
+    extra = read(hc_count=4, hc_lowrank=320).shapes[0].unquantized_whole - read().shapes[0].unquantized_whole
+    assert extra == 2 * 4 * 4096 * (2 * 320 + 16)
+
+
+@pytest.mark.parametrize("fields", [{"indexer_n_heads": 32}, {"ple_layer_ids": [1]}])
+def test_parts_of_qwen_4_that_nobody_compared_are_unknown(fields: dict[str, Any]) -> None:
+    with pytest.raises(WrongQuestion, match=f"novel: config.json has {next(iter(fields))}, and the planner cannot"):
+        read(**fields)

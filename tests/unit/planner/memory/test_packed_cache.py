@@ -1,0 +1,117 @@
+"""DeepSeek V4's caches. The numbers are those of vLLM 0.32's own classes (tests/data/oracle)."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.attention import attention_errors
+from vllm_eks.planner.engine.options import ServingOptions, resolve
+from vllm_eks.planner.hardware.instances import find_instance
+from vllm_eks.planner.memory.kv_cache import CacheLayout, cache_layout
+from vllm_eks.planner.memory.packed_cache import packed_caches, packed_groups
+from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.config_json import parse_config
+from vllm_eks.planner.models.layer_weights import compute_layer
+from vllm_eks.planner.models.mixers import CompressedLatent
+
+FLASH: dict[str, Any] = {
+    "architectures": ["DeepseekV4ForCausalLM"],
+    "hidden_size": 4096,
+    "num_hidden_layers": 43,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 1,
+    "head_dim": 512,
+    "qk_rope_head_dim": 64,
+    "q_lora_rank": 1024,
+    "o_groups": 8,
+    "o_lora_rank": 1024,
+    "sliding_window": 128,
+    "compress_ratios": [0, 0, *[4, 128] * 20, 4, 0],
+    "index_n_heads": 64,
+    "index_head_dim": 128,
+    "hc_mult": 4,
+    "n_routed_experts": 256,
+    "num_experts_per_tok": 6,
+    "n_shared_experts": 1,
+    "moe_intermediate_size": 2048,
+    "vocab_size": 129280,
+    "max_position_embeddings": 1048576,
+    "expert_dtype": "fp4",
+    "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]},
+}
+
+
+def flash(**changes: object) -> Architecture:
+    return parse_config({**FLASH, **changes}, where="v4")
+
+
+def kinds(model: Architecture) -> list[CompressedLatent]:
+    return [one for one in model.attention if isinstance(one, CompressedLatent)]
+
+
+def layout(pp: int = 1) -> CacheLayout:
+    options = resolve(
+        ServingOptions(vllm_version="0.32.0", max_model_len=8192, max_num_batched_tokens=2048),
+        find_instance("p5.48xlarge"),
+        context_limit_tokens=1048576,
+    )
+    return cache_layout(flash(), 90, options, tensor_parallel_size=8, pipeline_parallel_size=pp)
+
+
+def test_a_layer_keeps_a_window_and_what_its_compressors_need() -> None:
+    window, indexed, long = (list(packed_caches(kinds(flash())[index])) for index in (0, 2, 3))
+    assert [one.page_bytes for one in window] == [37440]
+    assert [one.page_bytes for one in indexed] == [37440, 37440, 32832, 8640, 8640]
+    assert [one.page_bytes for one in long] == [37440, 1728, 32832]
+    assert [(one.window_tokens, one.block_tokens) for one in long] == [(128, 64), (None, 256), (128, 8)]
+
+
+def test_caches_of_one_window_and_block_share_block_numbers() -> None:
+    groups = packed_groups(kinds(flash()))
+    assert [(len(group.layers), group.block_tokens, sum(group.pages)) for group in groups] == [
+        (22, 64, 823680),
+        (21, 64, 786240),
+        (62, 256, 1002240),
+        (42, 4, 870912),
+        (20, 8, 656640),
+    ]
+
+
+def test_the_largest_group_of_a_stage_is_its_block() -> None:
+    assert layout().block_bytes(range(43)) == 1002240
+    assert [layout(2).block_bytes(one) for one in (range(22), range(22, 43))] == [478080, 524160]
+    assert layout().token_bytes(range(43)) == 328878
+
+
+def test_the_experts_have_a_format_of_their_own() -> None:
+    values = 3 * 4096 * 2048 * 256
+    assert compute_layer(flash(), 5).expert_bytes == values * (0.5 + 1 / 32)
+    assert compute_layer(flash(expert_dtype=None), 5).expert_bytes == pytest.approx(values, rel=0.001)
+    nvfp4 = {**FLASH["quantization_config"], "moe_quant_algo": "NVFP4"}
+    assert compute_layer(flash(quantization_config=nvfp4), 5).expert_bytes == values * (0.5 + 1 / 16)
+
+
+def test_each_kind_of_layer_has_its_table() -> None:
+    assert [(one.positions, one.dim, one.value_bytes, one.layers) for one in flash().rotary_tables] == [
+        (1048576, 64, 4, "full"),
+        (1048576, 64, 4, "sliding"),
+    ]
+
+
+def test_a_size_that_is_missing_is_an_error() -> None:
+    with pytest.raises(WrongQuestion, match=r"^v4: config\.json needs a whole number above 0 for o_groups$"):
+        flash(o_groups=None)
+
+
+def test_it_needs_hopper_and_keeps_an_fp8_cache() -> None:
+    options = resolve(ServingOptions(vllm_version="0.32.0"), find_instance("p5.48xlarge"), context_limit_tokens=8192)
+    assert list(attention_errors(flash(), 90, options)) == []
+    assert list(attention_errors(flash(), 80, options)) == [
+        "compressed attention (DeepSeek V4) needs compute capability 9.0 or higher"
+    ]
+    wide = replace(options, kv_cache_dtype="bfloat16")
+    assert list(attention_errors(flash(), 90, wide)) == [
+        "compressed attention (DeepSeek V4) has no bfloat16 KV cache, only FP8"
+    ]
