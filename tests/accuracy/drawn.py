@@ -8,6 +8,13 @@ from typing import Any
 SHARED = ("kv_cache_dtype", "expert_parallel", "max_num_batched_tokens", "max_num_seqs", "enforce_eager", "engine_args")
 """Fields that a job and a row of the table have in common."""
 
+UNANSWERED = {
+    "cannot be called on meta tensors": "the class reads values of tensors, and the oracle's have none",
+    "failed to be inspected": "the class does not import beside the oracle's packages",
+    "not supported by the Triton attention backend": "the oracle has no FlashInfer, which vLLM's images have",
+}
+"""Words of an error that the oracle makes and a real vLLM does not -> the reason."""
+
 
 def drawn_rows(
     answers: Sequence[Mapping[str, Any]], jobs: Sequence[Mapping[str, Any]], capabilities: Mapping[str, str]
@@ -28,8 +35,14 @@ def drawn_rows(
             "vllm": answer["vllm"],
             "compute_capability": capabilities[job["gpu"]],
             **{key: job[key] for key in SHARED},
+            "unanswered": _unanswered(answer),
             "layouts": [_layout(job, answer, config)],
         }
+
+
+def _unanswered(answer: Mapping[str, Any]) -> str | None:
+    error = answer.get("refused") or answer.get("kv_error") or ""
+    return next((reason for words, reason in UNANSWERED.items() if words in error), None)
 
 
 def _layout(job: Mapping[str, Any], answer: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

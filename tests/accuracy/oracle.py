@@ -60,6 +60,8 @@ class Question:
         """Why the planner cannot plan this model."""
         if self.row["compute_capability"] not in GPUS:
             return f"no GPU of compute capability {self.row['compute_capability']}"
+        if self.row.get("unanswered"):
+            return self.row["unanswered"]
         try:
             _ = self.facts
         except WrongQuestion as error:

@@ -71,3 +71,8 @@ def test_what_vllm_refuses_of_its_cache_is_a_refusal_unless_only_the_pool_is_too
         folder.mkdir()
         one = answered(folder, {"stages": [{"bytes": WEIGHTS}], "kv_error": error.replace("one", "one request")})
         assert (one.refused_by_vllm is not None) == refused
+
+
+def test_what_only_the_oracle_fails_at_is_no_answer(tmp_path: Path) -> None:
+    one = answered(tmp_path, {"refused": "RuntimeError: Tensor.item() cannot be called on meta tensors"})
+    assert one.question.unmapped == "the class reads values of tensors, and the oracle's have none"
