@@ -11,7 +11,7 @@ SHARED = ("kv_cache_dtype", "expert_parallel", "max_num_batched_tokens", "max_nu
 UNANSWERED = {
     "cannot be called on meta tensors": "the class reads values of tensors, and the oracle's have none",
     "failed to be inspected": "the class does not import beside the oracle's packages",
-    "not supported by the Triton attention backend": "the oracle has no FlashInfer, which vLLM's images have",
+    "not supported by the Triton attention backend on NVIDIA A": "the oracle has no FlashInfer, and images do",
 }
 """Words of an error that the oracle makes and a real vLLM does not -> the reason."""
 

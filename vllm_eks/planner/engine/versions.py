@@ -85,6 +85,9 @@ not in 0.17.1 and 0.27.0)."""
 BLOCKS_OF_HYBRIDS_FOLLOW_FLAG: Version = (0, 20, 0)
 """A hybrid's enlarged block is a multiple of --block-size, not only of the kernels' (platforms/interface.py,
 kernel_block_alignment_size; in 0.20.0, not in 0.19.1)."""
+WINDOWS_IGNORE_BLOCK_SIZE: tuple[Version, Version] = ((0, 25, 0), (0, 30, 0))
+"""In this range windows take the kernels' smallest block, whatever --block-size says (attention.py, get_kv_cache_spec;
+in 0.25.1 to 0.29.0, not in 0.24.0 and 0.30.0)."""
 STATES_COUNTED_BEFORE_GRAPHS: Version = (0, 20, 0)
 """Hybrids that capture full CUDA graphs refuse to start with more sequences than state blocks
 (config/compilation.py; in 0.20.2, not in 0.19.1, which captured fewer sizes instead)."""

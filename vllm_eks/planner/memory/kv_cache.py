@@ -26,6 +26,7 @@ from vllm_eks.planner.engine.versions import (
     GROUPS_OF_LARGER_SIZE,
     GROUPS_OF_MUCH_LARGER_SIZE,
     NULL_BLOCK_RESERVED,
+    WINDOWS_IGNORE_BLOCK_SIZE,
 )
 from vllm_eks.planner.memory.cached_layers import cached_layers
 from vllm_eks.planner.memory.layer_caches import CacheFormat, CacheGroup, LayerCache, layer_caches
@@ -121,10 +122,12 @@ def cache_layout(
         of_kernels = INDEXED_BLOCK_TOKENS
     asked = options.flags.block_tokens or 0
     step = max(of_kernels, LATENT_STEP_TOKENS) if model.latent else of_kernels
+    since, until = WINDOWS_IGNORE_BLOCK_SIZE
     form = CacheFormat(
         value_bytes=kv_value_bytes(model, sm, options),
         latent_bytes=latent_token_bytes(model, sm, options, tensor_parallel_size=tensor_parallel_size),
         block_tokens=asked or of_kernels,
+        window_block_tokens=of_kernels if since <= options.version < until else asked or of_kernels,
         step_tokens=max(step, asked) if options.version >= BLOCKS_OF_HYBRIDS_FOLLOW_FLAG else step,
     )
     layout = _cache_layout(cached, tensor_parallel_size, form, options.version)
@@ -164,10 +167,10 @@ def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Vers
     for index, one in kept:
         tokens[index] += one.token_bytes
     if all(not one.state_bytes and one.window_tokens == caches[0].window_tokens for one in caches):
-        whole = CacheGroup(layers=tuple(index for index, _ in kept), cache=caches[0], block_tokens=form.block_tokens)
-        return CacheLayout(
-            groups=(whole,), block_tokens=form.block_tokens, page_bytes=None, layer_token_bytes=tuple(tokens)
-        )
+        windows = caches[0].window_tokens is not None and not caches[0].is_chunked
+        block = form.window_block_tokens if windows else form.block_tokens
+        whole = CacheGroup(layers=tuple(index for index, _ in kept), cache=caches[0], block_tokens=block)
+        return CacheLayout(groups=(whole,), block_tokens=block, page_bytes=None, layer_token_bytes=tuple(tokens))
     block = max(form.block_tokens, _hybrid_block_tokens(caches, form.step_tokens))
     page = max(block * max(one.token_bytes for one in caches), max(one.state_bytes for one in caches))
     return CacheLayout(

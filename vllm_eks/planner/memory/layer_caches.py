@@ -68,6 +68,8 @@ class CacheFormat:
     step_tokens: int
     """Tokens of the kernels' blocks, of which the larger blocks of hybrids are multiples."""
     block_tokens: int
+    window_block_tokens: int
+    """Tokens of a block where all layers have the same window."""
 
 
 def layer_caches(model: Architecture, index: int, tp: int, form: CacheFormat, version: Version) -> Iterator[LayerCache]:

@@ -178,6 +178,15 @@ def test_a_hybrid_s_block_is_a_multiple_of_the_block_size_that_a_flag_sets(versi
     assert found.block_tokens == tokens  # asked of vLLM 0.27's classes
 
 
+@pytest.mark.parametrize(("version", "tokens"), [("0.24.0", 128), ("0.25.0", 16), ("0.29.0", 16), ("0.30.0", 128)])
+def test_some_releases_give_windows_the_kernels_block_whatever_a_flag_sets(version: str, tokens: int) -> None:
+    gemma = find_model(GEMMA_27B).architecture
+    windows = replace(gemma, num_hidden_layers=5, attention=gemma.attention[:5])
+    options = asked(vllm_version=version, flags=EngineFlags(block_tokens=128))
+    assert cache_layout(windows, HOPPER, options, tensor_parallel_size=1).block_tokens == tokens
+    assert cache_layout(gemma, HOPPER, options, tensor_parallel_size=1).block_tokens == 128
+
+
 def test_llama_4_keeps_all_chunks_before_0_13_and_frees_them_since() -> None:
     requested = {"max_model_len": 65536, "max_num_batched_tokens": 2048, "max_num_seqs": 256}
     old, new = (asked(vllm_version=version, **requested) for version in ("0.12.0", "0.21.0"))
