@@ -16,6 +16,7 @@ import pytest
 from pulumi.runtime.proto import source_pb2
 
 from tests.support.no_network import close_sockets
+from vllm_eks.preview.embedded_engine import set_engine
 from vllm_eks.preview.mock_cloud import RecordingMonitor, Registration
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files import read as stack_file
@@ -112,7 +113,7 @@ def start_engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engine]:
 
     def start() -> Engine:
         monitor = RecordingMonitor()
-        pulumi.runtime.set_mocks(monitor.mocks, "vllm-eks", "test", preview=False, monitor=monitor)
+        set_engine(monitor, project="vllm-eks", stack="test")
         return Engine(monitor)
 
     return start

@@ -15,6 +15,7 @@ from pulumi.runtime.stack import Stack
 
 from vllm_eks.check import OFFLINE_REASON, Check, LogLine, check_lines
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
+from vllm_eks.preview.embedded_engine import set_engine
 from vllm_eks.preview.mock_cloud import (
     Answer,
     CallFailedError,
@@ -115,14 +116,7 @@ def run_program(folder: Path, stack_file: StackFile, answer: Answer = answer_no_
     """
     monitor = RecordingMonitor(OfflineMocks(answer=answer))
     log = _Log()
-    pulumi.runtime.set_mocks(
-        monitor.mocks,
-        project=stack_file.project,
-        stack=stack_file.stack,
-        preview=False,
-        monitor=monitor,
-        logger=log.logger(),
-    )
+    set_engine(monitor, project=stack_file.project, stack=stack_file.stack, logger=log.logger())
     pulumi.runtime.set_all_config(stack_file.config, stack_file.secret_keys)
     outputs: dict[str, Any] = {}
 

@@ -2,6 +2,7 @@ import pulumi
 import pytest
 from pulumi.runtime.mocks import MockCallArgs
 
+from vllm_eks.preview.embedded_engine import set_engine
 from vllm_eks.preview.mock_cloud import (
     OfflineMocks,
     RecordingMonitor,
@@ -22,9 +23,8 @@ class Box(pulumi.ComponentResource):
 
 
 def ask(answer=None) -> object:
-    mocks = OfflineMocks(answer) if answer else OfflineMocks()
-    monitor = RecordingMonitor(mocks)
-    pulumi.runtime.set_mocks(mocks, "vllm-eks", "test", preview=False, monitor=monitor)
+    monitor = RecordingMonitor(OfflineMocks(answer) if answer else OfflineMocks())
+    set_engine(monitor, project="vllm-eks", stack="test")
     seen = []
 
     def program() -> pulumi.Output:
