@@ -30,7 +30,7 @@ def doctor(
 
     def run(account: StubAccount | None = None, **options: Any) -> tuple[int, list[dict[str, str]]]:
         monkeypatch.setattr(aws_account, "Account", lambda _: account or StubAccount())
-        given = {"kubeconfig": kubeconfig, "seconds": 0.05, "json_wanted": True, **options}
+        given = {"kubeconfig": kubeconfig, "seconds": 0.005, "json_wanted": True, **options}
         code = command.run_doctor(folder, "dev", **given)
         assert kubernetes.methods <= {"GET"}, "it only reads"
         return code, json.loads(capsys.readouterr().out)
