@@ -16,8 +16,8 @@ class Range:
     def likely(self) -> float:
         """The value that *likely fits* rests on: a fifth of the way from the best to the low end.
 
-        A start that fails costs more than one refused in vain. With it, no run of tests/data/vllm_runs since 0.10 is
-        accepted with 1 GiB too little, and nine in ten are with 1 GiB to spare.
+        A start that fails costs more than a start that is refused without need. With it, no run of tests/data/vllm_runs
+        since 0.10 is accepted with 1 GiB too little, and nine in ten are accepted with 1 GiB to spare.
         """
         return self.best - 0.2 * (self.best - self.low)
 
@@ -27,7 +27,7 @@ class Range:
     def __add__(self, other: "Range") -> "Range":
         """Add an independent estimate: each side is the root of the sum of both squares.
 
-        Terms that err for different reasons seldom err to the same side by all of their range at once.
+        Errors with different causes seldom have the same sign and their full size at once.
         """
         best = self.best + other.best
         low = hypot(self.best - self.low, other.best - other.low)
@@ -35,14 +35,14 @@ class Range:
         return Range(best - low, best, best + high)
 
     def with_correlated(self, other: "Range") -> "Range":
-        """Add an estimate that errs for the same reason, end to end."""
+        """Add an estimate whose error has the same cause: the low ends and the high ends are added."""
         return Range(self.low + other.low, self.best + other.best, self.high + other.high)
 
     def __neg__(self) -> "Range":
         return Range(-self.high, -self.best, -self.low)
 
     def at_least(self, floor: "Range") -> "Range":
-        """Return the larger of two estimates, end by end, for two uses of the same memory."""
+        """Return the larger of two estimates for each of low, best and high, for two uses of the same memory."""
         return Range(max(self.low, floor.low), max(self.best, floor.best), max(self.high, floor.high))
 
 

@@ -70,7 +70,7 @@ def test_a_config_with_unsupported_features_is_refused(ask: Ask, tmp_path: Path)
     (tmp_path / "config.json").write_text(json.dumps(novel))
     found = ask(str(tmp_path), "--instance-type", "g6.xlarge")
     assert found.returncode == 2
-    assert "config.json has num_wise_experts, and the planner knows no count of experts" in found.stderr
+    assert "config.json has num_wise_experts, but no number of experts that the planner knows" in found.stderr
 
 
 def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_config_that_the_planner_cannot_read_is_refused(tmp_path: Path) -> Non
     config = json.dumps({**CONFIG, "architectures": ["NovelForCausalLM"], "num_wise_experts": 64}).encode()
     with serving(repository(files={"config.json": config})) as hub:
         message = refused(hub, tmp_path)
-    assert message == "org/model: config.json has num_wise_experts, and the planner knows no count of experts"
+    assert message == "org/model: config.json has num_wise_experts, but no number of experts that the planner knows"
 
 
 def test_a_disk_that_fills_while_it_is_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
-"""The attention backend that vLLM selects, as far as it decides memory or refuses a KV cache.
+"""The attention backend that vLLM selects, as far as it determines memory or refuses a KV cache.
 
 Sources: platforms/cuda.py (_get_backend_priorities and, up to 0.17, check_and_update_config), the classes in
-v1/attention/backends, and utils/torch_utils.py (resolve_kv_cache_dtype_string) in the wheels of 0.10 to 0.32. Images
-with FlashInfer and FlashMLA are assumed, as vLLM's own are.
+v1/attention/backends, and utils/torch_utils.py (resolve_kv_cache_dtype_string) in the wheels of 0.10 to 0.32. The image
+is assumed to have FlashInfer and FlashMLA, as vLLM's own images have.
 """
 
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def is_fp8(dtype: str) -> bool:
 
 
 def latent_block_tokens(model: Architecture, sm: int, options: ResolvedOptions) -> int:
-    """Return the tokens of a block of latent attention, which its kernels decide."""
+    """Return the tokens in a block of latent attention, which depend on its kernels."""
     version = options.version
     if _is_sparse(model):
         return SPARSE_BLOCK_TOKENS
@@ -161,6 +161,6 @@ def _e5m2_errors(quantization: Quantization, version: Version) -> Iterator[str]:
     """Yield why the checkpoint excludes an fp8_e5m2 KV cache: vLLM creates scales for it."""
     compressed = quantization.method == "compressed-tensors"
     if quantization.stores_kv_scales:
-        yield "an fp8_e5m2 KV cache does not go with FP8 weights"
+        yield "an fp8_e5m2 KV cache does not work with FP8 weights"
     elif compressed and version < WEIGHTS_ONLY_TAKES_E5M2:
         yield "an fp8_e5m2 KV cache goes with compressed-tensors weights only from vLLM 0.24"

@@ -72,7 +72,7 @@ def _of_version(error: Misread, version: str) -> str:
 
 
 def engine_flags(args: Sequence[str], version: str) -> EngineFlags:
-    """Return the counted flags among the arguments of `vllm serve`. Arguments with errors are passed over."""
+    """Return the counted flags among the arguments of `vllm serve`. Arguments with errors are ignored."""
     reading = read_flags(args, flags_of(version))
     wrong = {error.index for error in reading.errors}
     return read_counted([flag for flag in reading.flags if flag.index not in wrong]).flags

@@ -11,13 +11,13 @@ PROCESSOR_CACHE_GIB = 4.0
 """vLLM's default of --mm-processor-cache-gb (config/multimodal.py)."""
 
 OFFLOADING_CONNECTORS = {"OffloadingConnector": 0, "SimpleCPUOffloadConnector": 8 * BYTES_PER_GIB}
-"""Connector that keeps the KV cache in host memory -> its default size, 0 when a size must be given
+"""Connector that keeps the KV cache in host memory -> its default size, or 0 if a size must be given
 (distributed/kv_transfer/kv_connector/v1/simple_cpu_offload_connector.py, DEFAULT_CPU_CAPACITY_BYTES)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphCapture:
-    """Which CUDA graphs vLLM captures. Everything None means the version's default."""
+    """Which CUDA graphs vLLM captures. None means the version's default."""
 
     mode: str | None = None
     """NONE, PIECEWISE, FULL, FULL_DECODE_ONLY or FULL_AND_PIECEWISE."""
@@ -40,7 +40,7 @@ class GraphCapture:
 
     @property
     def has_full_decode(self) -> bool:
-        """Whether each size of a decode batch has a full graph of its own."""
+        """Whether each size of a decode batch has its own full graph."""
         return self.mode in (None, "FULL_DECODE_ONLY", "FULL_AND_PIECEWISE")
 
 

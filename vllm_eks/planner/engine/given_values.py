@@ -1,4 +1,4 @@
-"""Values of flags as vLLM's parser has accepted them, read as what they are."""
+"""Converts values of flags that vLLM's parser has accepted to their types."""
 
 import math
 
@@ -8,10 +8,10 @@ from vllm_eks.planner.engine.flag_values import json_text
 
 
 def json_object(given: GivenFlag) -> dict[str, object]:
-    """Return a value that is a JSON object. The word None is an empty one.
+    """Return a value as a JSON object. The word None is an empty object.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The value is something else.
     """
     if given.values[0] in ("", "None"):
         return {}
@@ -22,10 +22,10 @@ def json_object(given: GivenFlag) -> dict[str, object]:
 
 
 def whole_number(given: GivenFlag) -> int:
-    """Return a value that is a whole number of 1 or more, or of 0 or more for a size that may be off.
+    """Return a value as a whole number of 1 or more, or of 0 or more for a size where 0 means off.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The value is something else.
     """
     number = int(given.values[0])
     if number < 1 and given.flag.name != "--offload-group-size":
@@ -34,10 +34,10 @@ def whole_number(given: GivenFlag) -> int:
 
 
 def size_of(given: GivenFlag) -> float:
-    """Return a value that is a number of 0 or more.
+    """Return a value as a number of 0 or more.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The value is something else.
     """
     size = float(given.values[0])
     if size < 0:

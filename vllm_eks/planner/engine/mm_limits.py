@@ -1,4 +1,5 @@
-"""--limit-mm-per-prompt: the most items of each modality in a request, and the sizes that vLLM profiles with."""
+"""--limit-mm-per-prompt: the maximum number of items of each modality in a request, and the sizes that vLLM profiles
+with."""
 
 import re
 from collections.abc import Mapping
@@ -14,13 +15,14 @@ MODALITIES: Mapping[str, tuple[str, ...]] = {
     "audio": ("length",),
     "vision_chunk": (),
 }
-"""Modality -> the sizes that vLLM takes beside count (vllm/config/multimodal.py); vision_chunk is Kimi K2.5's."""
+"""Modality -> the sizes that vLLM accepts in addition to count (vllm/config/multimodal.py); vision_chunk is Kimi
+K2.5's."""
 OLD_FORM = re.compile(r"[a-z_]+=\d+(,[a-z_]+=\d+)*")
 """The form of vLLM up to 0.8, image=2,video=1."""
 
 
 def parse_limits(text: str) -> dict[str, Any]:
-    """Return the limits that a text says: vLLM's JSON in either form, or image=2,video=1.
+    """Return the limits in a text: vLLM's JSON in either form, or image=2,video=1.
 
     Raises:
         ValueError: The text is neither, or vLLM would refuse it.
@@ -37,7 +39,7 @@ def parse_limits(text: str) -> dict[str, Any]:
 
 
 def checked_limits(value: dict[str, Any]) -> dict[str, Any]:
-    """Accept the most items of each modality in a request: a number, or vLLM's own object with count and sizes.
+    """Check the maximum number of items of each modality: a number, or vLLM's own object with count and sizes.
 
     Raises:
         ValueError: A modality or a size is not one of vLLM's, or not a number in its bounds.
@@ -65,14 +67,14 @@ def checked_limits(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def mm_counts(limits: Mapping[str, Any] | None) -> dict[str, int] | None:
-    """Return the most items of each modality."""
+    """Return the maximum number of items of each modality."""
     if limits is None:
         return None
     return {modality: limit["count"] if _is_sizes(limit) else limit for modality, limit in limits.items()}
 
 
 def mm_sizes(limits: Mapping[str, Any] | None) -> dict[str, dict[str, int]] | None:
-    """Return the sizes that vLLM holds memory back for, where some are given."""
+    """Return the sizes for which vLLM reserves memory, if any are given."""
     sizes = {
         modality: {name: size for name, size in limit.items() if name != "count"}
         for modality, limit in (limits or {}).items()
@@ -82,5 +84,5 @@ def mm_sizes(limits: Mapping[str, Any] | None) -> dict[str, dict[str, int]] | No
 
 
 def _is_sizes(limit: object) -> TypeGuard[dict[str, int]]:
-    """Return whether a limit that `checked_limits` accepted has sizes beside its count."""
+    """Return whether a limit that `checked_limits` accepted has sizes in addition to its count."""
     return isinstance(limit, dict)

@@ -12,10 +12,11 @@ from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.vllm_version import Version, parse_version
 
 DEFAULT_CONTEXT_TOKENS = 8192
-"""Our default of --max-model-len, capped at the model's limit. vLLM's default is that limit, up to 10M tokens."""
+"""The planner's default of --max-model-len, at most the model's limit. vLLM's default is that limit, up to 10M
+tokens."""
 
 KV_CACHE_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2")
-"""The supported types. engine/attention.py says what they and the model make of it."""
+"""The supported types. engine/attention.py derives the actual type from them and the model."""
 
 IMAGE_ONLY_TOWERS = ("llama4", "siglip", "pixtral")
 """Kinds of vision towers that take no videos."""
@@ -50,8 +51,8 @@ class ServingOptions:
     max_lora_rank: int = 16
     flags: EngineFlags = NO_FLAGS
     further_args: tuple[str, ...] = ()
-    """The arguments that `flags` come from, where `vllm_args` shall have them. A stack's extraArgs follow by
-    themselves."""
+    """The arguments that `flags` were read from, if `vllm_args` must include them. A stack adds its extraArgs by
+    itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +82,13 @@ class ResolvedOptions:
 
     @property
     def images_per_prompt(self) -> int | None:
-        """The limit of images, or None when none is set and vLLM profiles as many as its encoder budget holds."""
+        """The limit of images, or None if no limit is set and vLLM profiles as many as fit in its encoder budget."""
         return dict(self.mm_limits).get("image")
 
     def has_tower(self, kind: str) -> bool:
         """Return whether vLLM loads and profiles a vision tower of this kind.
 
-        Not where every modality of it is limited to 0 (model_executor/models/interfaces.py, _mark_tower_model).
+        Not if all its modalities are limited to 0 (model_executor/models/interfaces.py, _mark_tower_model).
         """
         limits = dict(self.mm_limits)
         modalities = ("image",) if kind in IMAGE_ONLY_TOWERS else ("image", "video")

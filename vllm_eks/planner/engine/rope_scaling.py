@@ -1,7 +1,7 @@
-"""Another rope scaling than the one in a model's config.json, as vLLM takes it.
+"""A rope scaling that replaces the one in a model's config.json, as vLLM applies it.
 
-Source: config/model.py (_apply_dict_overrides) of 0.21.0, 0.27.0 and 0.32.0: --hf-overrides replaces the rope
-parameters of a text model whole, and merges into those of a `text_config`. rope_scaling became rope_parameters with
+Source: config/model.py (_apply_dict_overrides) of 0.21.0, 0.27.0 and 0.32.0: --hf-overrides replaces all rope
+parameters of a text model, but is merged into those of a `text_config`. rope_scaling became rope_parameters with
 transformers 5.
 """
 
@@ -55,7 +55,7 @@ class RopeScaling:
 
 
 def parse_rope_scaling(given: Mapping[str, object]) -> RopeScaling:
-    """Return the scaling that a stack's `ropeScaling` says.
+    """Return the scaling in a stack's `ropeScaling`.
 
     Raises:
         ValueError: A parameter is unknown, missing or not a number. The message has a fix.
@@ -94,7 +94,7 @@ def _positive(name: str, value: object) -> float:
 
 
 def has_own_rope(config: Mapping[str, Any]) -> bool:
-    """Return whether vLLM keeps what the scaling leaves out: the decoder has a section of its own."""
+    """Return whether vLLM keeps the parameters that the scaling omits, because the decoder has its own section."""
     return is_object(config.get("text_config"))
 
 

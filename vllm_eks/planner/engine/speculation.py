@@ -15,12 +15,12 @@ WITHOUT_CACHE = frozenset({"medusa", "mlp_speculator"})
 HEADS = frozenset({"eagle", "eagle3", "dflash", "dspark", *WITHOUT_CACHE})
 """Methods whose drafter is a small head on the model, which can be estimated from the model."""
 NOT_COUNTED = frozenset({"custom_class", "extract_hidden_states"})
-"""Methods whose memory is code of the user's own, or another purpose."""
+"""Methods whose memory depends on the user's own code, or that have another purpose."""
 METHODS = frozenset({"mtp", "draft_model"}) | WITHOUT_WEIGHTS | HEADS | NOT_COUNTED
 SUFFIX_TREE_DEPTH = 24
 """suffix_decoding_max_tree_depth, the default number of tokens of the method suffix."""
 NAMED_METHODS = {"eagle-": "eagle", "eagle3": "eagle3", "dflash": "dflash", "dspark": "dspark", "medusa": "medusa"}
-"""What vLLM takes from a draft model's name, in its order."""
+"""The methods that vLLM recognizes in a draft model's name, in its order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Speculation:
 
     @property
     def has_weights(self) -> bool:
-        """Whether anything is loaded beside the model."""
+        """Whether anything is loaded in addition to the model."""
         return self.method not in WITHOUT_WEIGHTS
 
     @property
@@ -49,7 +49,7 @@ class Speculation:
 
 
 def parse_speculation(given: Mapping[str, object]) -> Speculation:
-    """Return what the keys of --speculative-config say.
+    """Return the settings in the keys of --speculative-config.
 
     Raises:
         ValueError: vLLM would refuse them, or the draft's memory is unknown. The message has a fix.
@@ -88,7 +88,7 @@ def _method(given: object, model: str | None) -> str:
         raise ValueError("method is not text: write for example ngram, eagle3 or mtp")
     if model in ("ngram", "[ngram]"):
         return "ngram"
-    # A draft model's name decides what the method does not say (and overrides draft_model).
+    # A draft model's name determines the method if none is given (and overrides draft_model).
     return next((method for part, method in NAMED_METHODS.items() if part in (model or "").lower()), "draft_model")
 
 

@@ -97,7 +97,7 @@ def _heads(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[R
     heads, kv_heads = model.num_attention_heads, model.num_key_value_heads
     if heads % tp:
         yield Refusal(code="heads_not_divisible", message=f"{heads} attention heads cannot be split over TP={tp}")
-    # Latent attention keeps one compressed KV vector whole on every rank, so no KV heads are split.
+    # Latent attention keeps one compressed KV vector on every rank, so no KV heads are split.
     if not model.latent and ((kv_heads >= tp and kv_heads % tp) or (kv_heads < tp and tp % kv_heads)):
         yield Refusal(
             code="kv_heads_not_divisible",
@@ -191,7 +191,8 @@ def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_no
 
 
 def _generation(model: Architecture, instance: InstanceType, options: ResolvedOptions) -> Iterator[Refusal]:
-    """Yield what this GPU generation or vLLM version does not support (get_min_capability of each class)."""
+    """Yield a refusal for each thing that this GPU generation or vLLM version does not support (get_min_capability
+    of each class)."""
     sm = instance.sm
     gpu = f"{instance.gpu} (compute capability {instance.compute_capability})"
     if sm < 70:

@@ -139,7 +139,8 @@ LESS_ROUNDED_ON_BLACKWELL: Version = (0, 27, 0)
 """FlashInfer's MXFP4 kernels for Blackwell round an expert up to 128 instead of 256 (fused_moe/oracle/mxfp4.py; in
 0.27.0, not in 0.26.0)."""
 TRITON_EXPERTS: Version = (0, 12, 0)
-"""vLLM brings Triton's kernels for MXFP4 experts (has_triton_kernels, utils/import_utils.py; in 0.12.0, not 0.11.2)."""
+"""vLLM includes Triton's kernels for MXFP4 experts (has_triton_kernels, utils/import_utils.py; in 0.12.0, not
+0.11.2)."""
 TRITON_PADS_VALUES: Version = (0, 17, 0)
-"""They are those of Triton 3.6, which pad the values. Read in 0.21.0; 0.14.1's log shows no padding. Which release
-between has it first is unknown: the planner pads from 0.17."""
+"""The kernels are those of Triton 3.6, which pad the values. The source of 0.21.0 has the padding, and a log of 0.14.1
+shows none. The first release between them is unknown: the planner pads from 0.17."""

@@ -1,4 +1,4 @@
-"""An instance type that the catalogue lacks, described by a JSON file of the user's."""
+"""An instance type that is not in the catalogue, described by the user in a JSON file."""
 
 import re
 from pathlib import Path

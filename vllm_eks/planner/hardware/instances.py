@@ -41,7 +41,7 @@ class InstanceType:
     gpu: str
     gpus: int
     gpu_memory_gib: float
-    """Total memory of one GPU in GiB as cudaMemGetInfo reports it, which is below the nameplate."""
+    """Total memory of one GPU in GiB as cudaMemGetInfo reports it, which is less than the advertised size."""
     gpu_memory_source: str = "given"
     """`measured` (from public logs), `estimate`, or `given` (by an instance file)."""
     compute_capability: str

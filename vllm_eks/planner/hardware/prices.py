@@ -28,7 +28,7 @@ class Price:
 
     @classmethod
     def from_json(cls, row: object, *, of: str, region: str) -> Self:
-        """Return the price that a row of data/prices.json states for a region.
+        """Return the price in a row of data/prices.json for a region.
 
         Raises:
             WrongField: It lacks a field, or has one of another name or type.

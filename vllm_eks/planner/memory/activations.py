@@ -56,7 +56,7 @@ def sampler_state_term(model: Architecture, options: ResolvedOptions) -> Term | 
 def forward_bytes(model: Architecture, gpu: Gpu, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
     """Return the peak of a forward pass over max_num_batched_tokens: the buffers of the widest layer in 16 bits.
 
-    Each rank holds the hidden state, residual and norm output whole. Attention and MLP buffers are split.
+    Each rank holds the complete hidden state, residual and norm output. Attention and MLP buffers are split.
     """
     tp = tensor_parallel_size
     values = options.max_num_batched_tokens * (4 * model.hidden_size + _attention_values(model, tp))
@@ -98,7 +98,7 @@ def encoder_bytes(vision: Vision, options: ResolvedOptions, *, tensor_parallel_s
     tp = vision.split_over(tensor_parallel_size, options.version)
     patches = profiled_images(vision, options) * vision.profile_patches
     mlp = exactly(2 * patches * (3 * vision.hidden_size + 2 * vision.intermediate_size / tp))
-    # Each rank holds residual, norm and output whole. Values per head are split.
+    # Each rank holds the complete residual, norm and output. Values per head are split.
     fused = options.version >= ENCODER_ROTARY_FUSED
     values = constants.ENCODER_ATTENTION_VALUES_FUSED if fused else constants.ENCODER_ATTENTION_VALUES
     attention = values * (2 * patches * vision.hidden_size * (3 + 21 / tp) / 24)

@@ -1,4 +1,4 @@
-"""How the budget of a rank is split: what the terms leave for the KV cache, or the size that a flag gives it."""
+"""How the budget of a rank is split: the KV cache gets the rest after all terms, or the size that a flag sets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

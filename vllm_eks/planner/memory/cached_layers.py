@@ -1,4 +1,4 @@
-"""The layers that have a KV cache or a state, with what flags change in them: draft layers and types of values."""
+"""The layers that have a KV cache or a state, including changes by flags: draft layers and types of values."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -85,14 +85,15 @@ def _draft_attention(model: Architecture, speculation: Speculation, tp: int) -> 
 
 
 def _whole_heads(attention: Attention, ranks: int) -> Attention:
-    """Return the attention of a draft that every rank runs whole, as if it had so many times the KV heads."""
+    """Return the attention of a draft that every rank runs completely, as if it had that many times the KV heads."""
     if ranks == 1 or not isinstance(attention, GroupedQuery):
         return attention
     return replace(attention, heads=attention.heads * ranks, kv_heads=attention.kv_heads * ranks)
 
 
 def _with_state(attention: Attention, flags: EngineFlags, drafted_tokens: int) -> Attention:
-    """Return a state with the types of --mamba-cache-dtype and --mamba-ssm-cache-dtype, for so many drafted tokens.
+    """Return a state with the types of --mamba-cache-dtype and --mamba-ssm-cache-dtype, for this number of drafted
+    tokens.
 
     Source: mamba_utils.py. The convolutions of delta nets and Mamba 2 keep the drafted tokens too. Kimi's state has 32
     bits in any case, and lightning attention has one type for all.

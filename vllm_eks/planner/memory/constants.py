@@ -25,7 +25,7 @@ SORTING_OR_FLASHINFER_SAMPLER = Range(12, 38, 39)
 14 in total. Logs have 12 to 14 (S29, N72, N73)."""
 MASKING_SAMPLER = Range(14, 14.5, 17.5)
 """Triton or FlashInfer mask in place: 14, and Triton's buffer of one row per multiprocessor (0.5 at 1,024 rows). Rows
-N17, N20, N22 (0.18.0, one H200) leave 0.27 GiB beside it, whatever the vocabulary is."""
+N17, N20, N22 (0.18.0, one H200) leave 0.27 GiB in addition to it, whatever the vocabulary is."""
 LOGITS_ALONE, LOGITS_GATHERED = Range(2, 2, 6), Range(4, 4, 8)
 """The second model runner's profile skips masks and penalties (v1/worker/gpu/model_runner.py, _dummy_sampler_run): the
 logits in 16 bits, and under TP the gathered copy. The high end adds a 32-bit copy."""
@@ -49,7 +49,8 @@ their copies (7), rotary embedding in 32 bits (8 to 16), positions. The low end 
 
 NON_TORCH_ONE_GPU = Range(0.05, 0.12, 0.3) * BYTES_PER_GIB
 NON_TORCH_ONE_GPU_NEWER = Range(0.05, 0.27, 0.4) * BYTES_PER_GIB
-"""From 0.17. Rows N17, N20 and N22 (0.18.0, one H200) have 0.27 to 0.29 beside sampler, workspace and buffers."""
+"""From 0.17. Rows N17, N20 and N22 (0.18.0, one H200) have 0.27 to 0.29 in addition to sampler, workspace and
+buffers."""
 NON_TORCH_FEW_GPUS = Range(0.35, 0.6, 0.9) * BYTES_PER_GIB
 NON_TORCH_MANY_GPUS = Range(0.6, 1.2, 1.6) * BYTES_PER_GIB
 """CUDA context and NCCL: logs show 0.05-0.15 GiB at TP 1, 0.5-0.7 at 2 and 4, and 1-1.5 at 8, with NVLink."""
@@ -71,15 +72,16 @@ GRAPH_BYTES_PER_LATENT_LAYER = Range(0.2, 0.35, 0.8) * BYTES_PER_MIB
 (DeepSeek, TP 8), 0.64 (GLM-5.2, TP 4) and 0.79 (N53)."""
 
 COMPILING = Range(0.0, 0.5, 1.0) * BYTES_PER_GIB
-"""What a start with an empty compile cache takes from the KV cache: 0 in N69 (a second start), 0.4 to 0.9 in S05, S22
-and N70. Every new node has an empty cache. Some reports say up to 2.3 GiB."""
+"""KV cache memory that is missing after a start with an empty compile cache: 0 in N69 (a second start), 0.4 to 0.9 in
+S05, S22 and N70. Every new node has an empty cache. Some reports say up to 2.3 GiB."""
 
 UNEXPLAINED = Range(-0.25, 0.0, 0.25) * BYTES_PER_GIB
-"""What runs of one setting differ by: rounding and fragmentation of the allocator, libraries, the state of the node.
-With it nine in ten ranges hold on runs of models and sources that are left out (`make leave-out`)."""
+"""Differences between runs of the same setting: rounding and fragmentation of the allocator, libraries, the state of
+the node. With it, nine in ten ranges contain the measured value in runs of models and sources that are left out of the
+fit (`make leave-out`)."""
 
 CUDA_CONTEXT_BYTES = 0.2 * BYTES_PER_GIB
-"""What the CUDA context of a process takes at least. It exists before vLLM's first snapshot, so no budget counts it."""
+"""The minimum memory of a process's CUDA context. It exists before vLLM's first snapshot, so no budget counts it."""
 
 TOTAL_MEMORY = Range(0.999, 1.0, 1.003)
 """Cards of the same model report different totals (79.10 to 79.33 GiB for an H100); the catalogue has the low end."""

@@ -1,4 +1,4 @@
-"""GPU memory that single flags take from the KV cache."""
+"""GPU memory that individual flags take from the KV cache."""
 
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.memory.terms import Term

@@ -97,7 +97,7 @@ def _blocks_needed(
     cache: LayerCache, length_tokens: int, block_tokens: int, batches: int, options: ResolvedOptions
 ) -> int:
     if cache.state_bytes:
-        # Each drafted token has a state of its own (MambaSpec.num_speculative_blocks).
+        # Each drafted token has its own state (MambaSpec.num_speculative_blocks).
         return (cache.states if options.caches_prefixes else 1) + options.drafted_tokens
     if cache.window_tokens is None:
         return ceil(ceil(length_tokens / options.decode_context_parallel_size) / block_tokens)
@@ -210,7 +210,7 @@ def _groups(
 
 
 def _larger_block(kind: LayerCache, block_tokens: int, page_bytes: int) -> int:
-    """Return the tokens that fill a page, or the usual number when the page is no multiple of it and is padded.
+    """Return the tokens that fill a page, or the usual number if the page is not a multiple of it and is padded.
 
     Source: unify_kv_cache_spec_page_size of 0.32.
     """

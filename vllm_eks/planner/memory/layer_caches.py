@@ -1,4 +1,4 @@
-"""What a layer of the decoder keeps of each token or request, on one rank."""
+"""The memory that a decoder layer keeps for each token or request, on one rank."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -73,7 +73,7 @@ class CacheFormat:
 
 
 def layer_caches(model: Architecture, index: int, tp: int, form: CacheFormat, version: Version) -> Iterator[LayerCache]:
-    """Yield what a layer keeps: mostly one cache, none without a mixer, two with attention beside Mamba."""
+    """Yield the caches of a layer: mostly one, none without a mixer, two if it has attention and Mamba."""
     attention = model.attention[index]
     match attention:
         case NoMixer():

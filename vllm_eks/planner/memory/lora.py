@@ -8,7 +8,8 @@ from vllm_eks.planner.ranges import Range
 BYTES_PER_VALUE = 2
 """vLLM keeps adapters in 16 bits (lora_dtype auto)."""
 DEVIATION = Range(0.5, 1.0, 1.2)
-"""The best value counts each B matrix whole, although vLLM splits some of them over the ranks. Buffers add to it."""
+"""The best value counts each B matrix without a split, although vLLM splits some of them over the ranks. Buffers add
+to it."""
 
 
 def lora_term(model: Architecture, options: ResolvedOptions, *, layers: int) -> Term:

@@ -1,8 +1,9 @@
 """The workspace that kernels of routed experts keep after the forward pass.
 
 Sources: workspace_shapes of each class in model_executor/layers/fused_moe (Triton, Marlin, CUTLASS, DeepGEMM: two
-buffers of tokens x experts per token, each as wide as its widest use), and the order of kernels in fused_moe/oracle.
-It agrees with logs of Qwen3-VL-30B on one H200: 6.16 GiB beside weights and KV cache in 0.13.0, 6.66 GiB in 0.16.0.
+buffers of tokens x experts per token, each as wide as its widest use), and the order of kernels in fused_moe/oracle. It
+agrees with logs of Qwen3-VL-30B on one H200: 6.16 GiB in addition to weights and KV cache in 0.13.0, 6.66 GiB in
+0.16.0.
 """
 
 from vllm_eks.planner.engine.options import ResolvedOptions

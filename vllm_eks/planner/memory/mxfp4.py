@@ -4,9 +4,9 @@ vLLM layers/quantization/mxfp4.py, create_weights: Marlin (compute capability 8.
 expert size per rank up to a multiple of 128 and the hidden size to 256. The kernels of 10.0 round both up to 256, and
 since 0.27 as Marlin does. This matches the logged 65.97 GiB of gpt-oss-120b at TP 1 and 4 x 17.22 at TP 4.
 
-Since 0.12 vLLM brings Triton's kernels (vllm/third_party/triton_kernels), which run on 9.0. They keep the scales twice,
-as loaded and in their own layout (layout_details/hopper_scale.py), and 32-bit biases: 64.38 GiB logged with 0.14.1.
-Triton 3.6's also pad the values (layout_details/hopper_value.py).
+Since 0.12 vLLM includes Triton's kernels (vllm/third_party/triton_kernels), which run on 9.0. They keep the scales
+twice, as loaded and in their own layout (layout_details/hopper_scale.py), and 32-bit biases: 64.38 GiB logged with
+0.14.1. Triton 3.6's also pad the values (layout_details/hopper_value.py).
 """
 
 from vllm_eks.planner.engine.versions import LESS_ROUNDED_ON_BLACKWELL, TRITON_EXPERTS, TRITON_PADS_VALUES

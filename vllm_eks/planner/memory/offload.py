@@ -1,4 +1,5 @@
-"""Weights that stay in host memory: what they spare on a GPU, and what they and an offloaded KV cache take on a node.
+"""Weights that stay in host memory: the GPU memory that they save, and the host memory that they and an offloaded KV
+cache need on a node.
 
 Source: model_executor/offloader/uva.py and prefetch.py of 0.21.0 and 0.27.0. Only decoder layers are moved.
 """
@@ -10,7 +11,7 @@ from vllm_eks.planner.units import BYTES_PER_GIB
 
 PINNED_GROWTH = 1.5
 """Host bytes for each offloaded byte. PyTorch rounds every pinned tensor up to a power of two: 1.18 for the matrices of
-Llama 70B at TP=8, 2 at most. An estimate between."""
+Llama 70B at TP=8, 2 at most. The estimate is between them."""
 PROCESSOR_CACHES = 2
 """The API server and the engine each have a processor cache (vllm/config/multimodal.py)."""
 
@@ -20,7 +21,7 @@ def offloaded_bytes(layer_bytes: Sequence[float], offload: Offload) -> float:
 
     Args:
         layer_bytes: The weights of each of its layers.
-        offload: The flags. vLLM takes groups of layers where both kinds are given.
+        offload: The flags. vLLM uses groups of layers if both kinds are given.
     """
     if not offload.group_layers:
         return min(offload.gib_per_gpu * BYTES_PER_GIB, sum(layer_bytes))
@@ -45,7 +46,7 @@ def host_bytes_per_worker(weights_per_worker: float, offload: Offload) -> float:
 
 
 def host_bytes_of_flags(flags: EngineFlags, *, weights_per_worker: float, workers: int, ranks_of_replica: int) -> float:
-    """Return the host memory of a node that flags take for good.
+    """Return the host memory of a node that flags take permanently.
 
     Args:
         flags: The flags.

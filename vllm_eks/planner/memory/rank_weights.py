@@ -55,7 +55,7 @@ def weights_term(
 
 
 def _tower_bytes(total_bytes: float, vision: Vision, options: ResolvedOptions, tp: int) -> float:
-    """Return the bytes of the tower before TP splits them, as large as if TP split what every rank holds whole."""
+    """Return the bytes of the tower before TP splits them, with the parts that TP does not split multiplied by TP."""
     if options.flags.whole_encoder or vision.split_over(tp, options.version) == 1:
         return total_bytes * tp
     whole = total_bytes * vision.whole_parameters / vision.parameters if vision.parameters else 0.0
@@ -82,7 +82,7 @@ def _other_parts_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> 
 def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptions) -> float:
     """Return the largest share of the routed experts on any rank.
 
-    With expert parallelism each expert stays whole, and the first ranks hold the remainder.
+    Expert parallelism does not split experts, and the first ranks hold the remainder.
     """
     if options.enable_expert_parallel:
         return -(-experts // tensor_parallel_size) / experts

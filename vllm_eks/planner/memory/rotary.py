@@ -1,8 +1,8 @@
 """Memory of the rotary tables: the cosines and sines of all positions of the model.
 
-Each GPU holds them whole, whatever --max-model-len is. vLLM creates one table for each set of rope parameters when it
-creates the model (model_executor/layers/rotary_embedding, `get_rope`, in 0.21, 0.27 and 0.32). The tables are buffers:
-they are not in the checkpoint, and vLLM logs them as part of the weights.
+Each GPU holds the complete tables, whatever --max-model-len is. vLLM creates one table for each set of rope parameters
+when it creates the model (model_executor/layers/rotary_embedding, `get_rope`, in 0.21, 0.27 and 0.32). The tables are
+buffers: they are not in the checkpoint, and vLLM logs them as part of the weights.
 """
 
 from typing import Literal

@@ -136,7 +136,7 @@ class Layout:
         )
 
     def least_blocks(self, *, cautious: bool) -> int:
-        """Return the blocks of each rank by the cautious or the likely estimate."""
+        """Return the blocks of each rank by the low or the likely estimate."""
         return min(stage.blocks(stage.kv_cache.low if cautious else stage.kv_cache.likely) for stage in self.stages)
 
     @property

@@ -13,7 +13,7 @@ YARN_IS_SCALED_ALREADY: Version = (0, 30, 0)
 """The factor of YaRN no longer lengthens the context (config/model.py; in 0.30.0, not in 0.29.0)."""
 
 Confidence = Literal["known", "estimated"]
-"""`known`: a family whose rules are written down. `estimated`: told from the config's fields alone."""
+"""`known`: a family for which the planner has rules. `estimated`: derived from the config's fields alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Vision:
     """Kind of tower: llama4, qwen3, siglip, pixtral or kimi."""
     parameters: int
     whole_parameters: int = 0
-    """The part of them that every rank holds whole, such as the patch embedding and position tables."""
+    """The part of them that TP does not split, such as the patch embedding and position tables."""
     hidden_size: int
     intermediate_size: int
     num_attention_heads: int
@@ -55,10 +55,10 @@ class Vision:
     is_sharded: bool = True
     """Whether tensor parallelism splits the tower's layers."""
     whole_since: Version | None = None
-    """The first vLLM version that holds a split tower whole on each rank, or None when no version does."""
+    """The first vLLM version that no longer splits the tower, or None if every version splits it."""
 
     def split_over(self, tensor_parallel_size: int, version: Version) -> int:
-        """Return over how many ranks this version splits the tower's layers."""
+        """Return the number of ranks over which this version splits the tower's layers."""
         whole = not self.is_sharded or (self.whole_since is not None and version >= self.whole_since)
         return 1 if whole else tensor_parallel_size
 
@@ -123,7 +123,7 @@ class Architecture:
     has_prefix_images: bool = False
     """Gemma 3: images attend in both directions, so one image must fit in a batch."""
     without_pipeline: str = ""
-    """Why vLLM's class does not start with pipeline parallelism, or nothing when it does."""
+    """Why vLLM's class does not start with pipeline parallelism, or empty if it does."""
     is_attention_free: bool = False
     """Whether the class has no attention at all (Mamba)."""
     confidence: Confidence = "known"
@@ -132,7 +132,7 @@ class Architecture:
     extra_parameters: int = 0
     """Embeddings of each layer (Gemma 3n, Gemma 4), on the stages that have the embedding and split like it."""
     position_parameters: int = 0
-    """Embedding of learned positions, on the same stages and whole on every rank."""
+    """Embedding of learned positions, on the same stages. TP does not split it."""
 
     def context_limit(self, version: Version) -> int:
         """Return the longest context that this vLLM version accepts without an override."""

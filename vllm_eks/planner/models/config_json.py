@@ -104,7 +104,7 @@ def _dense_size(family: Family, text: Mapping[str, Any]) -> int:
 
 
 def _has_tied_embeddings(config: Mapping[str, Any], text: Mapping[str, Any], family: Family) -> bool:
-    """Return whether embedding and head are one tensor. What the whole model says of it goes before its decoder."""
+    """Return whether embedding and head are one tensor. The outer config's setting has priority over the decoder's."""
     setting: object = config.get("tie_word_embeddings", text.get("tie_word_embeddings"))
     return family.ties_by_default if setting is None else bool(setting)
 
@@ -181,7 +181,7 @@ def _window(family: Family, text: Mapping[str, Any], index: int) -> int | None:
         slides = index % 2 == 0
     else:
         slides = index >= int(text.get("max_window_layers") or 0) if "use_sliding_window" in text else True
-    # vLLM keeps a window that is longer than the context (Phi-4-mini), which takes a block more than full attention.
+    # vLLM keeps a window that is longer than the context (Phi-4-mini), which takes one block more than full attention.
     return int(window or 0) if slides else None
 
 

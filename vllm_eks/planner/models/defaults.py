@@ -1,4 +1,5 @@
-"""What transformers fills in for fields that a published config.json omits (Gemma 3 omits its attention heads)."""
+"""The values that transformers uses for fields that a published config.json omits (Gemma 3 omits its attention
+heads)."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -16,7 +17,7 @@ SAME_FIELD = {name: (ours, *others) for ours, others in ALIASES.items() for name
 """Each name of a field -> all of its names."""
 
 TIE = "tie_word_embeddings"
-"""What the whole model says of it goes before a default of its decoder."""
+"""The outer config's setting has priority over the decoder's default."""
 
 
 @cache
@@ -27,7 +28,7 @@ def _table() -> Mapping[str, Any]:
 def fill_defaults(config: Mapping[str, Any], model_type: str = "") -> dict[str, Any]:
     """Return a config.json with the fields that transformers fills in, in all its sections.
 
-    A field that the file has, under any of its names and with null too, stays as it is.
+    A field in the file stays as it is, under any of its names, even if it is null.
 
     Args:
         config: The document, or one of its sections.

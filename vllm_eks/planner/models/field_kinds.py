@@ -1,7 +1,7 @@
 """The kind of each field that the planner reads from a config.json, whatever the architecture is.
 
-A value of another kind is an error of the file. Without this check it would count as absent, and a default would take
-its place.
+A value of another kind is an error of the file. Without this check it would count as absent, and a default would
+replace it.
 """
 
 import json
@@ -21,7 +21,7 @@ FROM_0 = f"write a whole number from 0 to {LARGEST_NUMBER:,}"
 
 @dataclass(frozen=True)
 class Kind:
-    """The values that a field may have beside null."""
+    """The values that a field may have besides null."""
 
     accepts: Callable[[object], bool]
     advice: str
@@ -87,7 +87,7 @@ ONE_NUMBER = {
     "vocab_size": POSITIVE,
     "max_position_embeddings": LENGTH,
 }
-"""Of these no model has a number for each layer."""
+"""No model has one number for each layer in these fields."""
 
 
 def _kinds(kind: Kind, names: str) -> dict[str, Kind]:
@@ -243,5 +243,5 @@ def shown(value: object) -> str:
 
 
 def without_quotes(value: object) -> str:
-    """Return the further advice for a number that is written as text."""
+    """Return additional advice for a number that is written as text."""
     return ", without quotes" if isinstance(value, str) and value.isdecimal() else ""

@@ -148,7 +148,8 @@ def lock_file_name(model_id: str) -> str:
 
 
 def writable_models_folder() -> Path:
-    """Return the folder to write lock files to: models/ beside the stack file, else that of the user's data.
+    """Return the folder to write lock files to: models/ next to the stack file, or else the one in the user's data
+    folder.
 
     It may not exist yet.
 
@@ -164,7 +165,8 @@ def locked_model_ids() -> tuple[str, ...]:
 
 
 def _lock_files() -> Mapping[str, Path]:
-    """Return the lock file of each model id. Those beside the stack override the user's, and these the shipped ones."""
+    """Return the lock file of each model id. Files next to the stack file override the user's, and the user's
+    override the shipped ones."""
     beside = stack_models_folder()
     return _files_in((*((beside,) if beside else ()), *(folder / MODELS for folder in data_folders())))
 
@@ -176,7 +178,7 @@ def _files_in(folders: tuple[Path, ...]) -> Mapping[str, Path]:
 
 
 def stack_models_folder() -> Path | None:
-    """Return the folder models/ beside the stack file, or None where there is none."""
+    """Return the folder models/ next to the stack file, or None if there is none."""
     folder = Path.cwd() / MODELS
     return folder if folder.is_dir() and (folder.parent / "Pulumi.yaml").is_file() else None
 

@@ -16,14 +16,14 @@ class LayerShape:
     """Projections to Mamba's B and C, split at most as many ways as there are groups."""
     groups: int = 1
     whole: int = 0
-    """Linear layers that every rank holds whole, such as latent attention's down-projections."""
+    """Linear layers that TP does not split, such as latent attention's down-projections."""
     mlp: int = 0
     """Dense MLP and shared experts."""
     experts: int = 0
     unquantized: int = 0
     """16-bit parameters that TP splits, such as convolutions."""
     unquantized_whole: int = 0
-    """16-bit parameters that every rank holds whole: norms, routers."""
+    """16-bit parameters that TP does not split: norms, routers."""
 
     @property
     def parameters(self) -> int:

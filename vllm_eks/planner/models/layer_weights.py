@@ -1,8 +1,8 @@
 """Bytes of one decoder layer, by how tensor parallelism splits them.
 
 The splits follow vLLM's layers. TP splits column-parallel and row-parallel linear layers, and K and V at most as many
-ways as there are KV heads. It splits experts too, or distributes them whole with expert parallelism. Each rank holds
-norms, routers and MLA's down-projections whole (ReplicatedLinear).
+ways as there are KV heads. It splits experts too, or, with expert parallelism, gives each rank complete experts. Norms,
+routers and MLA's down-projections are replicated on each rank (ReplicatedLinear).
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class LayerWeights:
     mlp_bytes: float
     """Dense MLP or shared expert: split over TP."""
     expert_bytes: float
-    """Routed experts: split over TP, or distributed whole with expert parallelism."""
+    """Routed experts: split over TP, or distributed one by one with expert parallelism."""
     replicated_bytes: float
-    """Norms, router, MLA down-projections: whole on every rank."""
+    """Norms, router, MLA down-projections: replicated on every rank."""
     parameters: int = 0
     group_bytes: float = 0.0
     """Mamba's B and C: split at most as many ways as there are groups."""
@@ -82,7 +82,7 @@ class _Attention:
 
     split: int
     output: int
-    """The part of `split` in the output projection, which may have a format of its own."""
+    """The part of `split` in the output projection, which may have its own format."""
     key_value: int
     replicated: int
     unquantized: int = 0
@@ -197,7 +197,7 @@ MIXER_MODULES = ("self_attn.q_proj", "self_attn.o_proj", "mixer.in_proj", "mixer
 MLP_MODULES = ("mlp.gate_proj", "mlp.up_proj", "mixer.up_proj", "feed_forward.up_proj", "feed_forward.w1")
 EXPERT_PROJECTIONS = ("gate_proj", "up_proj", "w1")
 LAYER_PREFIXES = ("model.layers", "backbone.layers", "model.language_model.layers", "language_model.model.layers")
-"""Names of modules in checkpoints, to ask which of them a quantization leaves in 16 bits."""
+"""Names of modules in checkpoints, to find those that a quantization leaves in 16 bits."""
 
 
 def shape_bytes(model: Architecture, index: int) -> LayerWeights:

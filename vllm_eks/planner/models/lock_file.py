@@ -33,7 +33,7 @@ TEXT_FIELDS = tuple(
 )
 """The fields of a decoder that config_json.py reads."""
 TELLS_NO_SIZE = ("token_id", "token_index", "id2label", "label2id", "auto_map", "_name_or_path", "transformers_version")
-"""Ends of the names of fields that no size follows from."""
+"""Suffixes of field names that determine no size."""
 VISION_FIELDS = tuple(
     """
     model_type hidden_size intermediate_size num_hidden_layers num_attention_heads depth num_heads image_size
@@ -49,7 +49,7 @@ VISION_FIELDS = tuple(
 def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a config.json that the planner reads, with their names and nesting.
 
-    An architecture without a family row is read from any field, so all that may tell a size are kept.
+    An architecture without a family row is read from any field, so all fields that may determine a size are kept.
     """
     names = list_or_empty(config.get("architectures"))
     if not names or names[0] not in FAMILIES:
@@ -68,7 +68,7 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kept(key: str, value: object) -> object:
-    """Return a value without labels, token ids and nulls, or None when nothing of it tells a size."""
+    """Return a value without labels, token ids and nulls, or None if nothing in it determines a size."""
     if key.endswith(TELLS_NO_SIZE):
         return None
     if is_object(value):

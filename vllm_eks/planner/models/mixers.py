@@ -1,4 +1,5 @@
-"""What mixes the tokens in a decoder layer, as data. memory/states.py computes the states that some of them keep."""
+"""The part of a decoder layer that mixes the tokens, as data. memory/states.py computes the states that some of them
+keep."""
 
 from dataclasses import dataclass
 from typing import Literal

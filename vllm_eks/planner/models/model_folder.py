@@ -17,7 +17,8 @@ from vllm_eks.planner.units import gib
 
 INDEX_FILE = "model.safetensors.index.json"
 SAME_MODEL_WITHIN = 8.0
-"""A checkpoint differs less from the size that its config describes: 32-bit files by 2, unquantized ones by 4."""
+"""No checkpoint differs by more from the size that its config describes: 32-bit files by a factor of 2, unquantized
+ones by 4."""
 MOST_BYTES = 10**15
 
 
@@ -57,21 +58,21 @@ def _total_size(index: Mapping[str, Any], where: str) -> int | None:
     """Return the bytes of the checkpoint by its index, or None without an index.
 
     Raises:
-        WrongQuestion: The index has another value than a number of bytes.
+        WrongQuestion: The value in the index is not a number of bytes.
     """
     total: object = object_or_empty(index.get("metadata")).get("total_size")
     if total in (None, 0):
         return None
     if isinstance(total, bool) or not isinstance(total, int | float) or not 0 < total < MOST_BYTES:
-        raise WrongQuestion(f"{where}: metadata.total_size {total!r} is no number of bytes: download the file again")
+        raise WrongQuestion(f"{where}: metadata.total_size {total!r} is not a number of bytes: download the file again")
     return int(total)
 
 
 def _check_total(facts: ModelFacts, where: str) -> None:
-    """Check that an index and a config.json are of the same model.
+    """Check that an index and a config.json belong to the same model.
 
     Raises:
-        WrongQuestion: One says many times the bytes of the other.
+        WrongQuestion: One has many times the size of the other.
     """
     computed, known = facts.parts.total_bytes, facts.known_weights_bytes
     if known and not 1 / SAME_MODEL_WITHIN < known / computed < SAME_MODEL_WITHIN:

@@ -1,4 +1,4 @@
-"""Reads the formats of NVIDIA's ModelOpt, from config.json or from hf_quant_config.json beside it.
+"""Reads the formats of NVIDIA's ModelOpt, from config.json or from hf_quant_config.json next to it.
 
 Sources: vLLM layers/quantization/modelopt.py, utils/torch_utils.py (get_kv_cache_quant_algo_string) and
 transformers_utils/model_arch_config_convertor.py in the wheels of 0.11 to 0.32.

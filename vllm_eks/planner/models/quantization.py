@@ -32,13 +32,13 @@ class Quantization:
     experts_only: bool = False
     """MXFP4 in gpt-oss: only the routed experts are quantized."""
     targets: tuple[str, ...] = ()
-    """Modules that have this format, as `ignored`. Empty for all."""
+    """Modules that have this format, in the form of `ignored`. Empty means all."""
     ignored: tuple[str, ...] = field(default=())
     """Modules that stay 16-bit: names, globs or `re:` patterns."""
     others: tuple["Quantization", ...] = ()
     """Formats of other modules in the same checkpoint, each with its targets. The first that matches wins."""
     kv_cache_dtype: str = "auto"
-    """The KV cache dtype that the checkpoint decides, or `auto` when it decides none."""
+    """The KV cache dtype that the checkpoint sets, or `auto` if it sets none."""
     stores_kv_scales: bool = False
     """Whether vLLM creates scales of the KV cache, which exclude fp8_e5m2."""
 

@@ -1,4 +1,4 @@
-"""Reads the quantization of a checkpoint from config.json or from ModelOpt's hf_quant_config.json beside it.
+"""Reads the quantization of a checkpoint from config.json or from ModelOpt's hf_quant_config.json next to it.
 
 Sources: the classes in vllm/model_executor/layers/quantization (from_config, get_quant_method), config/model.py and
 transformers_utils/config.py (get_config) in the wheels of vLLM 0.10 to 0.32.
@@ -14,7 +14,7 @@ from vllm_eks.planner.models.modelopt import modelopt_method, parse_modelopt
 from vllm_eks.planner.models.quantization import NONE, Quantization
 
 QUANTIZATION_FILE = "hf_quant_config.json"
-"""ModelOpt's file beside config.json, which vLLM reads when config.json has no quantization_config."""
+"""ModelOpt's file next to config.json, which vLLM reads when config.json has no quantization_config."""
 SEPARATE_QUANTIZATION = "hf_quant_config"
 """The key under which the planner keeps that file's content in a config."""
 EXPERT_DTYPE = "expert_dtype"

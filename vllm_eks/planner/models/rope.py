@@ -1,4 +1,4 @@
-"""The rope parameters of a config.json: the rows of the table that vLLM makes of them, and the longest context."""
+"""The rope parameters of a config.json: the number of rows in vLLM's table, and the longest context."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ CONTEXT_FIELDS = (
     "max_seq_length",
     "seq_len",
 )
-"""Where vLLM looks for the model's length. The smallest counts, but `model_max_length` goes before all."""
+"""The fields in which vLLM looks for the model's length. The smallest value counts, but `model_max_length` has
+priority."""
 ALREADY_SCALED = ("su", "longrope", "llama3")
 """Scalings whose factor does not lengthen the context in any version."""
 STRETCHED = ("yarn", "deepseek_yarn")
 """Scalings whose table has original_max_position_embeddings x factor rows."""
 NOT_LENGTHENED = (*STRETCHED, "deepseek_llama_scaling")
-"""Further scalings whose factor does not lengthen the context since 0.30."""
+"""More scalings whose factor does not lengthen the context since 0.30."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The words in tensors' names by which tensors.py sorts them: all the ways in which checkpoints name the same part."""
+"""The words in tensor names by which tensors.py sorts them, because checkpoints name the same part in many ways."""
 
 import re
 

@@ -1,7 +1,7 @@
 """Sorts the tensors of a checkpoint into parts, from the safetensors headers alone.
 
-Each loaded byte belongs to exactly one part. A tensor of an unknown module counts as replicated, which is the cautious
-choice, and is reported.
+Each loaded byte belongs to exactly one part. A tensor of an unknown module counts as replicated, which never
+underestimates memory, and is reported.
 """
 
 import itertools

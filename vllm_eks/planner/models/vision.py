@@ -16,7 +16,7 @@ from vllm_eks.planner.vllm_version import Version
 MISTRAL_FILE = "params.json"
 """Mistral's own form of the config, which vLLM prefers."""
 MISTRAL_FORMAT = "mistral_format"
-"""The key under which the planner keeps that a repository has this file."""
+"""The key under which the planner records that a repository has this file."""
 MISTRAL_FORMAT_FIRST: Version = (0, 12, 0)
 """vLLM reads params.json before config.json (transformers_utils/config.py; in 0.12.0, not in 0.11.2)."""
 LLAMA4_TILES = 17
@@ -111,7 +111,7 @@ def _size(section: Mapping[str, Any], *names: str, default: int | None = None) -
 
 
 def _vision(kind: str, sizes: _Sizes, *, parameters: int, whole: int, patches: int, tokens: int, output: int) -> Vision:
-    """Return a tower, of which each rank holds `whole` parameters whole."""
+    """Return a tower, of which TP does not split `whole` parameters."""
     return Vision(
         kind=kind,
         parameters=parameters,

@@ -31,7 +31,7 @@ class WeightParts:
     extra_bytes: float = 0.0
     """Embeddings of each layer, on the stages that have the embedding."""
     position_bytes: float = 0.0
-    """Learned positions, on the same stages and whole on every rank."""
+    """Learned positions, on the same stages and replicated on every rank."""
     draft_bytes: float
     """Layers for multi-token prediction: in the repository, not loaded."""
     parameters: int

@@ -1,4 +1,4 @@
-"""The cheapest instance type that a model fits: on one node if any holds it, and measured GPU memory first."""
+"""The cheapest instance type that a model fits: first on one node and with measured GPU memory."""
 
 from math import ceil
 
@@ -48,7 +48,7 @@ def _rank(plan: Plan) -> tuple[bool, bool, float, int, str]:
 
 
 def _least_nodes(model: ModelFacts, instance: InstanceType, requested: ServingOptions) -> int:
-    """Return a lower bound of the nodes of a replica: those that hold the weights and nothing else."""
+    """Return a lower bound of the nodes of a replica: the nodes needed for the weights alone."""
     if not requested.flags.offload.is_off:
         return 1
     memory_bytes = instance.gpus * instance.gpu_memory_gib * BYTES_PER_GIB

@@ -27,18 +27,18 @@ def compare(
     order: Order = "recommended",
     max_nodes: int | None = None,
 ) -> list[Plan]:
-    """Return a plan for every type in the catalogue: those that fit first, in the order asked for.
+    """Return a plan for every type in the catalogue: first those that fit, in the requested order.
 
-    Recommended is what surely fits, with the requested context, on one node for each replica, with GPUs whose memory is
-    measured, at the lowest price of a token. A type without a price in the region is ranked by that of the reference
-    region.
+    The recommended order prefers types that surely fit, with the requested context, on one node for each replica, with
+    GPUs whose memory is measured, and then the lowest price of a token. A type without a price in the region is ranked
+    by that of the reference region.
 
     Args:
         model: The model.
         requested: The requested options.
         region: The region of the prices.
         order: How plans that fit are sorted.
-        max_nodes: The most nodes that all replicas may need, or None for no limit.
+        max_nodes: The maximum number of nodes of all replicas, or None for no limit.
     """
     plans = (
         within_nodes(without_driver(try_layouts(model, one, requested)), max_nodes)
@@ -60,7 +60,7 @@ def lowest_price(plans: Sequence[Plan]) -> Plan | None:
 
 
 def without_driver(plan: Plan) -> Plan:
-    """Return the plan, refused where the pinned AMI release has no driver for its GPUs."""
+    """Return the plan, refused if the pinned AMI release has no driver for its GPUs."""
     lacking = lacks_driver(plan.instance.type)
     if lacking is None:
         return plan
@@ -68,7 +68,7 @@ def without_driver(plan: Plan) -> Plan:
 
 
 def within_nodes(plan: Plan, max_nodes: int | None) -> Plan:
-    """Return the plan, refused where it needs more nodes than allowed."""
+    """Return the plan, refused if it needs more nodes than allowed."""
     if max_nodes is None or not plan.fits or plan.total_nodes <= max_nodes:
         return plan
     message = f"{plan.total_nodes} x {plan.instance.type} are needed, and --max-nodes is {max_nodes}"
@@ -76,7 +76,7 @@ def within_nodes(plan: Plan, max_nodes: int | None) -> Plan:
 
 
 def shortens_context(plan: Plan, requested: ServingOptions) -> bool:
-    """Return whether the plan has a shorter context than asked for, or than the default where none was."""
+    """Return whether the plan has a shorter context than requested, or than the default if none was requested."""
     wished = requested.max_model_len or plan.default_context_tokens
     return plan.options.max_model_len < wished
 
@@ -93,7 +93,7 @@ def _recommended(plan: Plan, requested: ServingOptions) -> Rank:
 
 
 def _token_price(plan: Plan) -> float:
-    """Return the roofline price of a token for ranking, where the type has no price in the region by the reference."""
+    """Return the roofline price of a token for ranking: in the region, or else in the reference region."""
     estimate = plan.roofline
     return ranking_usd_per_hour(plan) / (estimate.tokens_per_second * plan.replicas) if estimate else inf
 

@@ -18,20 +18,20 @@ LOWER_BATCHES = (
 )
 """Caps of --max-num-seqs and --max-num-batched-tokens. 256 and 2048 are vLLM's defaults for smaller GPUs."""
 LEAST_BATCH_WITH_IMAGES = 2048
-"""vLLM does not split an image over batches in every model, so a batch holds the largest."""
+"""Some models do not let vLLM split an image over batches, so a batch must hold the largest image."""
 SHORTER_CONTEXTS = (4096, 2048)
-"""Caps of our own default of --max-model-len."""
+"""Lower values of the planner's own default of --max-model-len."""
 
 
 def sizes_to_try(
     model: ModelFacts, options: ResolvedOptions, requested: ServingOptions, *, least_batch: int
 ) -> tuple[ResolvedOptions, ...]:
-    """Return the options with each set of sizes to try, the defaults first. A size that was requested stays.
+    """Return the options with each set of sizes to try, the defaults first. A requested size is kept.
 
     Args:
         model: The model, whose images a batch must hold.
         options: The resolved options.
-        requested: What was requested: None for a default.
+        requested: The requested options. None means a default.
         least_batch: The smallest --max-num-batched-tokens that the vLLM version accepts.
     """
     default = (options.max_num_seqs, options.max_num_batched_tokens, options.max_model_len)

@@ -89,8 +89,8 @@ def host_refusals(
         instance: The node.
         options: The sizes that vLLM will use.
         workers: Workers on the node.
-        cautious: Take the high estimate of a worker's memory, not the likely one.
-        kept_bytes: Host memory that flags take for good. It counts against the memory limit of the pods.
+        cautious: Use the high estimate of a worker's memory, not the likely one.
+        kept_bytes: Host memory that flags take permanently. It counts against the memory limit of the pods.
     """
     # Ranks that share reads hold one checkpoint between them. Ranks that read separately each have a buffer.
     needed = host_memory_bytes(model, workers=workers, cautious=cautious) + kept_bytes
@@ -115,7 +115,7 @@ def host_refusals(
 
 
 def largest_context(layout: Layout, options: ResolvedOptions, *, limit_tokens: int, cautious: bool = True) -> int:
-    """Return the longest request, in tokens, that the cautious or the likely KV cache holds; 0 when none fits."""
+    """Return the longest request, in tokens, that fits in the low or the likely KV cache, or 0 if none fits."""
     blocks = layout.least_blocks(cautious=cautious) - layout.cache.reserved_blocks(options.version)
     low, high = 0, limit_tokens
     while low < high:
@@ -133,7 +133,8 @@ def memory_refusal(layout: Layout, options: ResolvedOptions, *, cautious: bool) 
     Args:
         layout: The memory of each rank.
         options: The sizes that vLLM will use.
-        cautious: Take the low estimate of the KV cache, which holds nineteen times in twenty, not the likely one.
+        cautious: Use the low estimate of the KV cache, which is right nineteen times in twenty, instead of the likely
+        one.
     """
     fixed = next((stage for stage in layout.stages if stage.kv_cache.best > stage.free.best), None)
     if fixed:

@@ -1,4 +1,4 @@
-"""Notes on the counted flags of a plan: guesses, and what the reader gives up."""
+"""Notes on the counted flags of a plan: guesses and disadvantages."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from vllm_eks.planner.search.plan import Plan
 
 
 def notes_on_flags(plan: Plan) -> Iterator[str]:
-    """Yield a note for each flag whose memory is a guess or that slows every step down."""
+    """Yield a note for each flag whose memory is a guess or that slows down every step."""
     flags = plan.options.flags
     if flags.speculation and flags.speculation.is_estimated:
         yield (

@@ -93,8 +93,8 @@ class GpuNodes:
     def group_names(self, stack: str, model: str) -> list[tuple[str, str]]:
         """Return each zone with the resource name of its node group.
 
-        The first zone's name has no zone in it. So a model that moves is deleted before it is created elsewhere, and a
-        model that spreads to more zones keeps its nodes.
+        The first zone's node group has no zone in its name. So if the model moves to another zone, its nodes are
+        deleted before new ones are created, and if it gets more zones, it keeps its nodes.
         """
         home, *others = self.zones
         return [(home, f"{stack}-{model}"), *((zone, f"{stack}-{model}-{zone}") for zone in others)]
@@ -111,7 +111,7 @@ class GpuNodes:
 
     @property
     def stands_anywhere(self) -> bool:
-        """Whether no placement group or Capacity Block keeps the nodes of a zone close together."""
+        """Whether the nodes may be anywhere in their zone, without a placement group or Capacity Block."""
         return self.capacity_type == ON_DEMAND and bool(self.reservation) and not self.placement_group
 
     @property

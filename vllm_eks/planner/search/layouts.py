@@ -25,13 +25,14 @@ from vllm_eks.planner.units import BYTES_PER_GIB
 from vllm_eks.planner.vllm_version import parse_version
 
 MAX_NODES = 16
-"""Largest number of nodes tried for one replica. Our own limit: each stage adds a network hop to every token."""
+"""Largest number of nodes tried for one replica. The planner's own limit: each stage adds a network hop to every
+token."""
 
 MAX_NODES_PER_GROUP = 450
 """Quota of nodes per EKS managed node group (EKS user guide, service quotas)."""
 
 MEMORY_STILL_COMPUTED = {"pipeline_unsupported", "context_too_long", "dtype_unsupported", "quantization_unsupported"}
-"""Refusals that leave the memory of a layout computable."""
+"""Refusals for which the memory of a layout can still be computed."""
 
 
 def try_layouts(
@@ -98,7 +99,7 @@ def _fewest_nodes(base: Plan, answers: Iterator[Plan]) -> Plan:
 
 
 def _answered(base: Plan, options_to_try: tuple[ResolvedOptions, ...], tp: int, pp: int) -> Plan:
-    """Return the plan of a layout, with its refusals, or with the doubts that its cautious estimates leave."""
+    """Return the plan of a layout, with its refusals, or with doubts if it fits only by the likely estimates."""
     tried = _largest_sizes(base.model, base.instance, options_to_try, tp, pp)
     plan = replace(base, layout=tried.layout, options=tried.options)
     if tried.refusal:
@@ -128,7 +129,8 @@ def _largest_sizes(
 ) -> _TriedLayout:
     """Return the layout with the first sizes that surely fit, or with the smallest ones when none do.
 
-    Where these likely fit with the default context too, it stays: a shorter one would not make it sure.
+    If the smallest sizes likely fit with the default context too, it is kept: a shorter one would not make them surely
+    fit.
     """
     first = _try_layout(model, instance, options_to_try[0], tp, pp)
     if first.surely_fits or len(options_to_try) == 1:

@@ -18,7 +18,7 @@ def is_folder(reference: str) -> bool:
 
 
 def find_stack_model(reference: str) -> ModelFacts:
-    """Return the facts of a stack's model: a locked one, or one in a folder beside the stack file.
+    """Return the facts of a stack's model: a locked one, or one in a folder next to the stack file.
 
     Raises:
         UnknownModel: No locked model has this id.
@@ -44,7 +44,7 @@ def load_model(reference: str) -> ModelFacts:
     """Return the model with a locked id, or in a folder with a config.json.
 
     Raises:
-        WrongQuestion: There is neither, or the config.json cannot be planned.
+        WrongQuestion: Neither exists, or the config.json cannot be planned.
     """
     if reference in locked_model_ids():
         return find_model(reference)

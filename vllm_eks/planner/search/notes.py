@@ -70,7 +70,7 @@ def _lowered_defaults(plan: Plan, requested: ServingOptions) -> Iterator[str]:
         else:
             cost = "only likely fits"
         sizes = ", ".join(f"{flag} {value} (default {usual})" for flag, (value, usual) in below.items())
-        yield f"lowered to fit {machines(plan)}: {sizes}; with the defaults it {cost}"
+        yield f"lowered to fit {machines(plan)}: {sizes}; with the defaults the model {cost}"
     if options.max_num_batched_tokens > default.max_num_batched_tokens:
         yield (
             f"--max-num-batched-tokens is raised to {options.max_num_batched_tokens}: this version refuses vLLM's "
@@ -113,7 +113,7 @@ def _about_facts(plan: Plan) -> Iterator[str]:
         yield f"the {instance.gpu} does not support bfloat16: vLLM casts the model to float16"
     dtype = kv_cache_dtype(model.architecture, instance.sm, plan.options)
     if dtype != plan.options.kv_cache_dtype:
-        yield f"the model decides the KV cache: vLLM keeps it in {dtype}"
+        yield f"the checkpoint sets the type of the KV cache: {dtype}"
     if model.architecture.confidence == "estimated":
         yield f"{model.architecture.name} is read from the fields of its config.json: every number is an estimate"
     if model.weights_source == "computed":

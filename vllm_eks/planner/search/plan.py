@@ -44,9 +44,9 @@ class Plan:
     refusals: tuple[Refusal, ...]
     """Empty when the model fits or likely fits."""
     doubts: tuple[Refusal, ...] = field(default=())
-    """What the cautious estimates refuse and the likely ones accept. Empty when the model surely fits."""
+    """What the low estimates refuse and the likely ones accept. Empty if the model surely fits."""
     stated: StatedSizes | None = None
-    """The sizes that the user states, without a layout: nothing is known about memory."""
+    """The sizes that the user sets, without a layout: nothing is known about memory."""
     notes: tuple[str, ...] = field(default=())
     """Estimates and changed defaults that the reader should know."""
     warnings: tuple[str, ...] = field(default=())
@@ -61,9 +61,9 @@ class Plan:
 
     @property
     def verdict(self) -> Verdict:
-        """The answer: `fits` by the cautious estimates, `likely_fits` by the likely ones only, or `refused`.
+        """The answer: `fits` by the low estimates, `likely_fits` only by the likely ones, or `refused`.
 
-        `unknown` where sizes are stated and nothing is planned.
+        `unknown` if the user sets the sizes and nothing is planned.
         """
         if self.refusals:
             return "refused"
@@ -83,7 +83,7 @@ class Plan:
 
     @property
     def sizes(self) -> Layout | StatedSizes | None:
-        """The parallel sizes, planned or stated."""
+        """The parallel sizes, planned or set by the user."""
         return self.layout or self.stated
 
     @property

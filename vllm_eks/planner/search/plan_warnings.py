@@ -1,4 +1,4 @@
-"""Warnings about a plan that fits: what makes it only likely, and costs that the user did not ask for."""
+"""Warnings about a plan that fits: why it only likely fits, and costs that the user did not ask for."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ def warnings_on(plan: Plan, requested: ServingOptions) -> Iterator[str]:
 
 
 def _doubts(plan: Plan, layout: Layout) -> Iterator[str]:
-    """Yield why the plan only likely fits, with the context that surely fits where the KV cache is in doubt."""
+    """Yield why the plan only likely fits, with the context that surely fits if the KV cache is uncertain."""
     for doubt in plan.doubts:
         longest = largest_context(layout, plan.options, limit_tokens=plan.options.max_model_len)
         is_shorter = 0 < longest < plan.options.max_model_len

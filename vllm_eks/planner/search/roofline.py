@@ -32,7 +32,7 @@ def roofline(
 ) -> Roofline | None:
     """Return the estimated decode tokens per second of one replica, or None when a bandwidth is unknown.
 
-    That of the host's memory is: it decides where weights stay there.
+    The bandwidth of host memory is unknown, and it limits plans with weights in host memory.
 
     Args:
         model: The model, for its experts and hidden size.

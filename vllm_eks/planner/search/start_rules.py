@@ -13,7 +13,7 @@ from vllm_eks.planner.models.known_models import ModelFacts
 
 
 def states_limit_sequences(model: ModelFacts, options: ResolvedOptions) -> bool:
-    """Return whether vLLM refuses a larger --max-num-seqs than it has KV cache blocks.
+    """Return whether vLLM refuses a --max-num-seqs above its number of KV cache blocks.
 
     A hybrid model keeps one block of states per sequence, and vLLM refuses to capture full CUDA graphs for more
     sequences than it has blocks (config/compilation.py).
@@ -25,7 +25,7 @@ def states_limit_sequences(model: ModelFacts, options: ResolvedOptions) -> bool:
 def state_refusal(model: ModelFacts, layout: Layout, options: ResolvedOptions, *, cautious: bool) -> Refusal | None:
     """Return a refusal when vLLM would not start with this --max-num-seqs, or None when it would.
 
-    The number of blocks is the cautious estimate, or the likely one.
+    The number of blocks is the low estimate if cautious, or else the likely one.
     """
     most = layout.least_blocks(cautious=cautious)
     if options.max_num_seqs <= most or not states_limit_sequences(model, options):

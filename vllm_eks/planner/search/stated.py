@@ -1,4 +1,4 @@
-"""The plan of a model that is not planned: the sizes that the user states, and what they alone can rule out."""
+"""The plan of a model that is not planned: the sizes that the user sets, and refusals that follow from them alone."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,11 +23,12 @@ STAND_IN = {
     "vocab_size": 64,
     "max_position_embeddings": 1,
 }
-"""A config.json for the facts that a plan must have. Nothing reads its sizes where there is no layout."""
+"""A config.json that provides the facts of a plan. Without a layout, nothing reads its sizes."""
 
 
 def stated_plan(model_id: str, instance: InstanceType, requested: ServingOptions, *, weights_bytes: int) -> Plan:
-    """Return the plan of a model with stated sizes: no layout, a warning, and what the sizes alone rule out.
+    """Return the plan of a model with the user's sizes: no layout, a warning, and refusals that follow from the
+    sizes alone.
 
     Args:
         model_id: The Hugging Face id, or a folder's name.

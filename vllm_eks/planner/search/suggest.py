@@ -1,4 +1,4 @@
-"""Changes that make a refused plan fit. Each was tried with everything else kept, and names all that it changes."""
+"""Changes that make a refused plan fit. Each was tried with everything else unchanged, and names every change."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ def _tried(refused: Plan, changed: ServingOptions) -> Plan | None:
 
 
 def _shorter_context(refused: Plan, requested: ServingOptions) -> Iterator[Suggestion]:
-    """Yield the longest context that fits with everything else kept: within the model's limit, and in memory."""
+    """Yield the longest context that fits with everything else unchanged: within the model's limit, and in memory."""
     limit = min(_wished_context(refused, requested), refused.model.architecture.context_limit(refused.options.version))
     within = try_layouts(refused.model, refused.instance, replace(requested, max_model_len=limit))
     longest = limit if within.fits else 0

@@ -8,7 +8,7 @@ from vllm_eks.planner.search.plan import Plan
 
 
 def vllm_args(plan: Plan) -> list[str]:
-    """Return the arguments of `vllm serve MODEL` that the plan sets, or none without parallel sizes.
+    """Return the arguments of `vllm serve MODEL` that the plan sets. Without parallel sizes there are none.
 
     Sizes that equal vLLM's defaults are set too, so that the pods run exactly the plan.
     """

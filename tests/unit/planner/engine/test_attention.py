@@ -23,7 +23,7 @@ from vllm_eks.planner.models.quantization import Quantization
 R1 = "deepseek-ai/DeepSeek-R1"
 V32 = "deepseek-ai/DeepSeek-V3.2"
 GLM_5 = "zai-org/GLM-5-FP8"
-E5M2_AND_FP8 = "an fp8_e5m2 KV cache does not go with FP8 weights"
+E5M2_AND_FP8 = "an fp8_e5m2 KV cache does not work with FP8 weights"
 E5M2_AND_COMPRESSED = "an fp8_e5m2 KV cache goes with compressed-tensors weights only from vLLM 0.24"
 BFLOAT16_KV = "a bfloat16 KV cache needs compute capability 8.0 or higher"
 TURING, AMPERE, ADA, HOPPER, BLACKWELL, CONSUMER = 75, 86, 89, 90, 100, 120

@@ -102,9 +102,9 @@ def test_an_index_gives_the_bytes_and_the_parts_are_scaled_to_them(tmp_path: Pat
 @pytest.mark.parametrize(
     ("total", "message"),
     [
-        ("16 GB", "metadata.total_size '16 GB' is no number of bytes: download the file again"),
-        (-5, "metadata.total_size -5 is no number of bytes: download the file again"),
-        (10**400, f"metadata.total_size 1{'0' * 119}... is no number of bytes: download the file again"),
+        ("16 GB", "metadata.total_size '16 GB' is not a number of bytes: download the file again"),
+        (-5, "metadata.total_size -5 is not a number of bytes: download the file again"),
+        (10**400, f"metadata.total_size 1{'0' * 119}... is not a number of bytes: download the file again"),
         (
             2**30,
             "metadata.total_size is 1.00 GiB, and config.json describes a model of 14.96 GiB: put both files of the "
@@ -194,6 +194,6 @@ def test_a_model_whose_memory_is_unknown_still_has_the_bytes_of_its_index(tmp_pa
     with pytest.raises(UnknownMemory) as caught:
         read_model_folder(folder)
     assert str(caught.value) == (
-        f"{folder}: the planner cannot tell the memory of Zamba2ForCausalLM: its attention layers share weights; "
+        f"{folder}: the planner cannot determine the memory of Zamba2ForCausalLM: its attention layers share weights; "
         "its weights alone take 3.0 GiB"
     )

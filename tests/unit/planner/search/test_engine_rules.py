@@ -18,7 +18,8 @@ def test_a_hybrid_s_default_number_of_sequences_stays_within_its_state_blocks() 
     assert plan.fits
     assert plan.options.max_num_seqs == 512 <= laid_out(plan).blocks[0] < 1024
     assert plan.notes[0] == (
-        "lowered to fit 1 x g7e.2xlarge ($3.36/h): --max-num-seqs 512 (default 1024); with the defaults it needs 2 x "
+        "lowered to fit 1 x g7e.2xlarge ($3.36/h): --max-num-seqs 512 (default 1024); with the defaults the model "
+        "needs 2 x "
         "g7e.2xlarge ($6.73/h)"
     )
 

@@ -35,7 +35,8 @@ COMPUTED = "weight bytes are computed from the config, not read from the files"
             LLAMA_70B,
             "g5.48xlarge",
             {"max_model_len": 49152, "vllm_version": "0.21.0"},
-            "lowered to fit 1 x g5.48xlarge ($16.29/h): --max-num-seqs 64 (default 256); with the defaults it only "
+            "lowered to fit 1 x g5.48xlarge ($16.29/h): --max-num-seqs 64 (default 256); with the defaults the model "
+            "only "
             "likely fits",
         ),
         (
@@ -43,7 +44,7 @@ COMPUTED = "weight bytes are computed from the config, not read from the files"
             "g5.48xlarge",
             {"max_model_len": 65536, "vllm_version": "0.21.0"},
             "lowered to fit 1 x g5.48xlarge ($16.29/h): --max-num-seqs 32 (default 256), --max-num-batched-tokens 512 "
-            "(default 2048); with the defaults it needs 2 x g5.48xlarge ($32.58/h)",
+            "(default 2048); with the defaults the model needs 2 x g5.48xlarge ($32.58/h)",
         ),
         (
             "Qwen/Qwen3.5-397B-A17B",
@@ -81,7 +82,7 @@ def test_a_checkpoint_that_decides_the_kv_cache_says_so(tmp_path: Path) -> None:
     section = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}
     (tmp_path / "hf_quant_config.json").write_text(json.dumps(section))
     found = plan(read_model_folder(tmp_path), find_instance("g6.xlarge"), ServingOptions())
-    assert "the model decides the KV cache: vLLM keeps it in fp8_e4m3" in found.notes
+    assert "the checkpoint sets the type of the KV cache: fp8_e4m3" in found.notes
     asked = plan(read_model_folder(tmp_path), find_instance("g6.xlarge"), ServingOptions(kv_cache_dtype="bfloat16"))
     assert not [note for note in asked.notes if "decides" in note]
     assert found.kv_cache_tokens > 1.9 * asked.kv_cache_tokens

@@ -19,7 +19,7 @@ SHARED_SIZES = (
 )
 """Size of the shared experts together, in most files."""
 SHARED_SIZES_OF_EACH = ("shared_intermediate_size",)
-"""Granite and MiniMax M3: the size of each shared expert, which may stand without a count."""
+"""Granite and MiniMax M3: the size of each shared expert, which may come without a count."""
 LATENT_SIZES = ("moe_latent_size", "routed_expert_hidden_size")
 """Width of the experts' input where it is below the hidden size (Nemotron 3 Super, Kimi K3)."""
 UNREAD_MARKS = ("expert", "moe_")
@@ -29,7 +29,7 @@ def read_experts(fields: Mapping[str, Any], *, matrices: int, where: str) -> Exp
     """Return the experts, or None for a dense model.
 
     Raises:
-        WrongQuestion: The fields speak of experts, and do not say how many or how large.
+        WrongQuestion: The fields mention experts, but not how many or how large.
     """
     number = count(fields, "num_experts")
     if number < 2 or fields.get("use_moe") is False or fields.get("enable_moe_block") is False:
@@ -37,7 +37,7 @@ def read_experts(fields: Mapping[str, Any], *, matrices: int, where: str) -> Exp
         return None
     size = _size_of_each(fields)
     if not size:
-        raise WrongQuestion(f"{where}: config.json has {number} experts and no size of one (moe_intermediate_size)")
+        raise WrongQuestion(f"{where}: config.json has {number} experts but not their size (moe_intermediate_size)")
     return Experts(
         count=number,
         per_token=count(fields, "num_experts_per_tok") or 1,
@@ -58,7 +58,9 @@ def _refuse_unread(fields: Mapping[str, Any], number: int, where: str) -> None:
         if is_count(value) and value > 1 and "expert" in key and ("num" in key or key.startswith("n_"))
     )
     if counted:
-        raise UnknownMemory(f"{where}: config.json has {', '.join(counted)}, and the planner knows no count of experts")
+        raise UnknownMemory(
+            f"{where}: config.json has {', '.join(counted)}, but no number of experts that the planner knows"
+        )
 
 
 def _size_of_each(fields: Mapping[str, Any]) -> int:
@@ -100,7 +102,7 @@ def _marked(fields: Mapping[str, Any], layers: int, where: str) -> frozenset[int
         marks = fields.get(key)
         if is_list(marks) and marks:
             if len(marks) < layers:
-                raise WrongQuestion(f"{where}: config.json has a {key} of {len(marks)} layers of {layers}")
+                raise WrongQuestion(f"{where}: config.json has a {key} for {len(marks)} of {layers} layers")
             return frozenset(index for index in everywhere if marks[index])
     return frozenset(index for index in everywhere if _has_experts(fields, index, layers))
 

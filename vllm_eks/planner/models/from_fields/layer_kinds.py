@@ -1,4 +1,4 @@
-"""What mixes the tokens in each decoder layer, derived from the fields that describe hybrids and windows."""
+"""The kind of each decoder layer, derived from the fields that describe hybrids and windows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -64,7 +64,9 @@ def _of_words(words: Sequence[Any], key: str, layers: int, where: str) -> tuple[
 
 def _checked(kinds: tuple[LayerKind, ...], key: str, layers: int, where: str) -> tuple[LayerKind, ...]:
     if len(kinds) != layers:
-        raise WrongQuestion(f"{where}: config.json has a {key} of {len(kinds)} layers, and {layers} num_hidden_layers")
+        raise WrongQuestion(
+            f"{where}: config.json has a {key} of {len(kinds)} layers, but num_hidden_layers is {layers}"
+        )
     return kinds
 
 

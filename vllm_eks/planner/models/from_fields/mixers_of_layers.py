@@ -26,7 +26,7 @@ from vllm_eks.planner.models.mixers import (
 )
 
 GEMMA_4_GLOBAL_HEAD_DIM = 512
-"""What vLLM's class takes where the config does not state it (models/gemma4.py)."""
+"""The value that vLLM's class uses if the config does not state it (models/gemma4.py)."""
 VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -118,10 +118,10 @@ def _compressed(fields: Mapping[str, Any], ratio: object, where: str) -> Compres
 
 
 def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str) -> GroupedQuery:
-    """Return the attention of a layer. Layers with a window have sizes of their own in some models."""
+    """Return the attention of a layer. In some models, layers with a window have their own sizes."""
     slides = kind == "window"
     heads = _needed(fields, "num_attention_heads", where=where)
-    # Falcon and GPT-BigCode say by a mark that all heads share one key and value.
+    # In Falcon and GPT-BigCode, a flag says that all heads share one key and value.
     shared = fields.get("multi_query") is True and not fields.get("new_decoder_architecture")
     kv_heads = 1 if shared else count(fields, "num_key_value_heads") or heads
     head_dim = count(fields, "head_dim") or count(fields, "hidden_size") // heads

@@ -10,7 +10,7 @@ from vllm_eks.planner.units import gib
 
 
 class UnknownMemory(WrongQuestion):
-    """A config.json speaks of something whose memory the planner cannot tell."""
+    """A config.json mentions something whose memory the planner cannot determine."""
 
     def with_weights(self, weights_bytes: int | None) -> "UnknownMemory":
         """Return the error with the part of the memory that is certain: the size of the files, where it is known."""
@@ -85,15 +85,15 @@ LISTS = ("layer_types", "layers_block_type", "block_configs")
 """Lists with an entry for each layer."""
 ATTENTION_FREE = ("mamba", "mamba2", "falcon_mamba")
 UNLIMITED_POSITIONS = 2**20
-"""Of a model without attention, whose state does not grow, and of one with a bias for distance (Bloom)."""
+"""The context of a model without attention, whose state does not grow, and of one with a bias for distance (Bloom)."""
 DEFAULT_POSITIONS = 2048
-"""What vLLM takes for the longest context when no field states it (config/model.py, default_max_len)."""
+"""The longest context that vLLM assumes if no field states it (config/model.py, default_max_len)."""
 
 
 def sections(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the config and the sections that lead to its decoder, the decoder's own last.
 
-    Of models that also speak only the part that thinks is served.
+    Of models that also generate speech, only the text part is served.
     """
     if not is_object(config.get("thinker_config")):
         yield config
@@ -109,7 +109,8 @@ def decoder_fields(config: Mapping[str, Any], *, has_rotary: bool = True) -> dic
 
     Args:
         config: The whole document.
-        has_rotary: Whether the class makes a table of positions. Without one it takes any length that no field bounds.
+        has_rotary: Whether the class makes a table of positions. Without one, the context has no limit unless a field
+        sets one.
     """
     path = list(sections(config))
     own, fields = path[-1], dict[str, Any]()

@@ -50,16 +50,16 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         where: The model id or folder, for messages.
 
     Raises:
-        WrongQuestion: Fields are missing, or speak of something that the planner does not know.
+        WrongQuestion: Fields are missing, or mention something that the planner does not know.
     """
     traits = traits_of(name)
     fields = decoder_fields(config, has_rotary=traits.has_rotary)
     if traits.mlp_ratio and not fields.get("intermediate_size"):
         fields["intermediate_size"] = traits.mlp_ratio * count(fields, "hidden_size")
     if traits.why_unknown:
-        raise UnknownMemory(f"{where}: the planner cannot tell the memory of {name}: {traits.why_unknown}")
+        raise UnknownMemory(f"{where}: the planner cannot determine the memory of {name}: {traits.why_unknown}")
     if unread := [key for key in UNREAD if fields.get(key)]:
-        raise UnknownMemory(f"{where}: config.json has {unread[0]}, and the planner cannot tell its memory")
+        raise UnknownMemory(f"{where}: config.json has {unread[0]}, and the planner cannot determine its memory")
     errors = list(field_errors(config, fields))
     if errors:
         raise WrongQuestion(f"{where}: config.json {'; it '.join(errors)}")
@@ -81,7 +81,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         for index, kind in enumerate(kinds)
     )
     if experts and fields.get("enable_moe_block"):
-        # Gemma 4 has a dense MLP beside the experts of each layer.
+        # Gemma 4 has a dense MLP in addition to the experts of each layer.
         experts = replace(experts, shared_intermediate_size=count(fields, "intermediate_size"))
     shapes = tuple(
         _shape(fields, one, size, experts if index in sparse else None, hidden, matrices)
@@ -139,9 +139,9 @@ def _is_gated(fields: Mapping[str, Any], traits: Traits) -> bool:
 
 
 def _is_tied(config: Mapping[str, Any], traits: Traits) -> bool:
-    """Return whether embedding and head are one tensor: what the outermost section says of it counts.
+    """Return whether embedding and head are one tensor: the outermost section's setting counts.
 
-    Of models that also speak, the decoder's own section counts.
+    For models that also generate speech, the decoder's own section counts.
     """
     path = list(sections(config))
     path = path[-1:] if is_object(config.get("thinker_config")) else path

@@ -10,10 +10,10 @@ from vllm_eks.planner.models.mixers import Attention, Beside, CompressedLatent, 
 from vllm_eks.planner.models.rope import rope_parameters, table_rows
 
 OTHER_BASES = ("swa_rope_theta", "rope_local_base_freq", "local_rope_theta", "rope_theta_local", "sliding_rope_theta")
-"""Fields with the base of layers with a window, which gives them a table of their own."""
+"""Fields with the base of layers with a window, which gives them their own table."""
 LAYER_TYPES = ("full_attention", "sliding_attention")
 IMAGE_POSITIONS_FACTOR = 4
-"""Multimodal tables hold four times as many positions, for videos (mrope.py), except in classes that say otherwise."""
+"""Multimodal tables hold four times as many positions, for videos (mrope.py), with a few classes as exceptions."""
 SHARES = ("partial_rotary_factor", "rotary_pct", "rotary_emb_fraction", "rope_pct", "rope_percentage")
 
 

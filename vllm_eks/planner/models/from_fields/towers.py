@@ -13,7 +13,7 @@ from vllm_eks.planner.models.from_fields.traits import Projector, Traits
 TOWER_WORDS = ("vision", "visual", "vit", "audio", "speech", "sound", "encoder_config", "image_encoder")
 """A section whose name has one of these words is a tower, if it has layers and a size."""
 WIDTHS = ("embed_dim", "vt_hidden_size", "hidden_size", "d_model", "width", "hidden_dim")
-"""The width of a tower. Qwen2-VL's hidden_size is that of its output, beside embed_dim."""
+"""The width of a tower. Qwen2-VL has it in embed_dim, and its hidden_size is that of the output."""
 DEPTHS = ("num_hidden_layers", "depth", "vt_num_hidden_layers", "encoder_layers", "n_layers", "num_layers", "layers")
 SIZES = ("intermediate_size", "vt_intermediate_size", "encoder_ffn_dim", "mlp_dim", "ffn_dim", "dim_feedforward")
 HEADS = ("num_attention_heads", "num_heads", "vt_num_attention_heads", "encoder_attention_heads", "n_head", "heads")
@@ -25,7 +25,7 @@ MOST_TOKENS_PER_IMAGE = 16_384
 
 @dataclass(frozen=True, kw_only=True)
 class Tower:
-    """One encoder: parameters that TP can split, and those that every rank holds whole."""
+    """One encoder: parameters that TP can split, and those that it cannot."""
 
     width: int
     depth: int

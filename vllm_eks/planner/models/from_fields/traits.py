@@ -1,6 +1,6 @@
 """What vLLM's class of an architecture does that its config.json does not state.
 
-data/architectures.json was read off vLLM's classes, which tools/architecture_traits.py builds on the meta device.
+data/architectures.json was derived from vLLM's classes, which tools/architecture_traits.py builds on the meta device.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Traits:
     embedding_everywhere: bool = False
     head_everywhere: bool = False
     has_gated_mlp: bool | None = None
-    """Whether an MLP has three matrices. None means that its activation tells."""
+    """Whether an MLP has three matrices. None means that it follows from the activation."""
     has_attention_gate: bool = False
     """Whether each attention layer has a gate as large as its query."""
     expert_module: str = "mlp.experts"
@@ -44,13 +44,13 @@ class Traits:
     has_towers: bool = True
     """Whether the class creates the towers that its config describes."""
     whole_tower_share: float = 0.0
-    """The share of the towers that every rank holds whole: 1 when tensor parallelism does not split them."""
+    """The share of the towers that TP does not split: 1 if it splits nothing."""
     projector: Projector | None = None
     """The form of the projector. None means the usual one."""
     mlp_ratio: int = 0
     """Size of the MLP over the hidden size where the config may leave it out (GPT-2, Bloom), or 0."""
     has_gated_towers: bool | None = None
-    """Whether a tower's MLP has three matrices. None means that its activation tells."""
+    """Whether a tower's MLP has three matrices. None means that it follows from the activation."""
     ties_by_default: bool | None = None
     whole_attention: bool = False
     """Whether the latent attention keeps keys and values of each head in the cache (MiniCPM3)."""
@@ -65,7 +65,7 @@ class Traits:
     unused_positions: int = 0
     """Rows of that embedding before the first position (OPT)."""
     why_unknown: str = ""
-    """Why the planner cannot tell the model's memory from its config, or nothing."""
+    """Why the planner cannot determine the model's memory from its config, or empty."""
 
 
 UNLISTED = Traits(is_listed=False)

@@ -58,7 +58,9 @@ def test_experts_are_found_under_all_their_names(name: str) -> None:
 def test_experts_under_a_name_that_nobody_knows_are_refused_not_read_as_dense() -> None:
     with pytest.raises(WrongQuestion) as caught:
         read(num_wise_experts=64)
-    assert str(caught.value) == "novel: config.json has num_wise_experts, and the planner knows no count of experts"
+    assert (
+        str(caught.value) == "novel: config.json has num_wise_experts, but no number of experts that the planner knows"
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,16 +140,16 @@ def test_hybrids_keep_a_state_in_the_layers_without_attention(fields: dict[str, 
         ),
         (
             {"layer_types": ["full_attention"]},
-            "novel: config.json has a layer_types of 1 layers, and 4 num_hidden_layers",
+            "novel: config.json has a layer_types of 1 layers, but num_hidden_layers is 4",
         ),
         (
             {"num_experts": 8, "intermediate_size": None},
-            "novel: config.json has 8 experts and no size of one (moe_intermediate_size)",
+            "novel: config.json has 8 experts but not their size (moe_intermediate_size)",
         ),
         ({"intermediate_size": None}, "novel: config.json needs a whole number above 0 for intermediate_size"),
         (
             {"architectures": ["HrmTextForCausalLM"]},
-            "novel: the planner cannot tell the memory of HrmTextForCausalLM: it runs its layers in cycles",
+            "novel: the planner cannot determine the memory of HrmTextForCausalLM: it runs its layers in cycles",
         ),
     ],
 )
