@@ -31,8 +31,8 @@ UNKNOWN = {
     "hand-DeepseekVLV2": "its encoder is unlike those whose sizes the planner knows",
     "hand-Phi3V": "its config does not describe its encoder",
     "hand-MolmoE": "its config does not describe its encoder",
-    "hand-BailingMoeV2_5": "nobody has compared its caches with vLLM's class",
-    "hand-BailingMoeV3": "nobody has compared its caches with vLLM's class",
+    "hand-BailingMoeV2_5": "its caches have not been compared with vLLM's class",
+    "hand-BailingMoeV3": "its caches have not been compared with vLLM's class",
     "hand-Gemma3nMM": "its encoder is unlike those whose sizes the planner knows",
     "hand-Ultravox": "its encoder is unlike those whose sizes the planner knows",
 }

@@ -109,7 +109,8 @@ DECODER: Mapping[str, Kind] = {
         attn_layer_offset attn_layer_period attention_chunk_size conv_L_cache conv_kernel decoder_sparse_step
         dense_intermediate_size expand expert_layer_offset expert_layer_period full_attention_interval
         global_attn_every_n_layers global_head_dim hc_count hc_lowrank hc_mult
-        hidden_size_per_layer_input index_head_dim index_n_heads index_topk_freq interleave_moe_layer_step intermediate_size_mlp kv_lora_rank layer_group_size
+        hidden_size_per_layer_input index_head_dim index_n_heads index_topk_freq interleave_moe_layer_step
+        intermediate_size_mlp kv_lora_rank layer_group_size
         linear_conv_kernel_dim linear_key_head_dim linear_num_key_heads linear_num_value_heads linear_value_head_dim
         mamba_conv_kernel mamba_d_conv mamba_d_head mamba_d_ssm mamba_d_state mamba_expand mamba_head_dim mamba_n_groups
         mamba_n_heads mamba_num_groups mamba_num_heads mamba_state_dim max_window_layers moe_every_n_layer

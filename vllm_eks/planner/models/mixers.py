@@ -167,7 +167,7 @@ class CompressedLatent:
     """Size of the output of each group before they are joined."""
     window_tokens: int
     ratio: int
-    """Tokens that one latent stands for, or 0 in layers that see the window only."""
+    """Tokens that one latent represents, or 0 in layers that see the window only."""
     index_heads: int
     """Heads of the sparse indexer, or 0 in layers without one."""
     index_head_dim: int

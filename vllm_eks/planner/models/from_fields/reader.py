@@ -31,7 +31,7 @@ from vllm_eks.planner.models.rope import context_limits
 GATED_ACTIVATIONS = ("silu", "swish", "swiglu", "swigluoai", "situ", "geglu", "gelu_pytorch_tanh", "silu_and_mul")
 """Activations of an MLP with a gate, which has three matrices. Others have two."""
 UNREAD = ("indexer_n_heads", "ple_layer_ids")
-"""Fields of Qwen 4 whose tensors and caches nobody has compared: its own indexer and embeddings of n-grams."""
+"""Fields of Qwen 4 whose tensors and caches have not been compared: its own indexer and embeddings of n-grams."""
 DENSE_SIZES = (
     "dense_intermediate_size",
     "intermediate_size_mlp",
