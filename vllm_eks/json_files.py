@@ -37,7 +37,7 @@ def read_json_object(path: Path, *, called: str = "", allow_infinity: bool = Fal
     except RecursionError:
         raise WrongQuestion(f"{name} is nested too deeply") from None
     except ValueError as error:
-        raise WrongQuestion(f"{name} is not JSON: {error}") from None
+        raise WrongQuestion(f"{name} is not JSON: {str(error).partition(';')[0]}") from None
     if not is_object(document):
         raise WrongQuestion(f"{name} must contain one JSON object")
     return document

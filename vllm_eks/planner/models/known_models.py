@@ -15,6 +15,7 @@ from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.weights import WeightParts, compute_parts, parts_of_headers
+from vllm_eks.planner.units import gib
 
 MODELS = "models"
 """The folder of lock files in a data folder."""
@@ -23,6 +24,9 @@ LOCKED = DATA / MODELS
 
 MORE_THAN_16_BITS = 1.5
 """A checkpoint that says float32 and has this many times its 16-bit bytes is stored in 32 bits."""
+SAME_MODEL_WITHIN = 8.0
+"""No checkpoint differs by more from the size that its config describes: 32-bit files by a factor of 2, unquantized
+ones by 4."""
 UNSERVED_FORMS = ("gguf", "exl2", "exl3", "mlx", "onnx")
 """Weight formats that are not supported, as they appear in repository names."""
 
@@ -111,6 +115,22 @@ class ModelFacts:
         loaded = self.known_weights_bytes / (2 if self.is_stored_in_32_bits else 1)
         return loaded / min((computed, computed + drafts), key=lambda size: abs(size - loaded))
 
+    def check_size(self, where: str) -> None:
+        """Check that the known bytes and the config belong to the same model.
+
+        Args:
+            where: The place of the known bytes, for messages.
+
+        Raises:
+            WrongQuestion: There are none, or one has many times the size of the other.
+        """
+        known, computed = self.known_weights_bytes, compute_parts(self.architecture).total_bytes
+        if not known or not 1 / SAME_MODEL_WITHIN < known / computed < SAME_MODEL_WITHIN:
+            raise WrongQuestion(
+                f"{where} is {gib(known or 0):,.2f} GiB, and config.json describes a model of "
+                f"{gib(computed):,.2f} GiB: use files of the same model"
+            )
+
     @cached_property
     def is_stored_in_32_bits(self) -> bool:
         """Whether the files have 32-bit values, which vLLM casts to 16 bits (--dtype auto, config/model.py)."""
@@ -184,10 +204,10 @@ def stack_models_folder() -> Path | None:
 
 
 def _read_lock_file(file: Path) -> LockedModel:
-    try:
-        return LockedModel.from_json(read_json_object(file), where=str(file))
-    except WrongField:
-        raise WrongQuestion(f"{file} is not a lock file of this version: delete it and lock the model again") from None
+    locked = LockedModel.from_json(read_json_object(file), where=str(file))
+    if lock_file_name(locked.id) != file.name:
+        raise WrongQuestion(f"{file} is the lock file of {locked.id}: rename it to {lock_file_name(locked.id)}")
+    return locked
 
 
 def find_model(model_id: str) -> ModelFacts:
@@ -205,7 +225,18 @@ def find_model(model_id: str) -> ModelFacts:
 
 @cache
 def _locked_facts(file: Path) -> ModelFacts:
-    locked = _read_lock_file(file)
+    try:
+        locked = _read_lock_file(file)
+        facts = _facts_of(locked)
+        if locked.weights_source != "computed":
+            _ = facts.parts  # an error in the file is reported now
+            facts.check_size(f"{file}: weights_bytes")
+    except WrongField:
+        raise WrongQuestion(f"{file} is not a lock file of this version: delete it and lock the model again") from None
+    return facts
+
+
+def _facts_of(locked: LockedModel) -> ModelFacts:
     return ModelFacts(
         id=locked.id,
         revision=locked.revision,

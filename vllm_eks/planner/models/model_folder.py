@@ -13,12 +13,8 @@ from vllm_eks.planner.models.from_fields.names import UnknownMemory
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.models.quantization_config import QUANTIZATION_FILE, SEPARATE_QUANTIZATION
 from vllm_eks.planner.models.vision import MISTRAL_FILE, MISTRAL_FORMAT
-from vllm_eks.planner.units import gib
 
 INDEX_FILE = "model.safetensors.index.json"
-SAME_MODEL_WITHIN = 8.0
-"""No checkpoint differs by more from the size that its config describes: 32-bit files by a factor of 2, unquantized
-ones by 4."""
 MOST_BYTES = 10**15
 
 
@@ -29,13 +25,13 @@ def read_model_folder(folder: Path) -> ModelFacts:
         WrongQuestion: config.json is missing, is not JSON, lacks fields, or has an unsupported architecture.
     """
     config = fill_defaults(read_json_object(folder / "config.json", allow_infinity=True))
-    if (folder / MISTRAL_FILE).exists():
+    if _is_there(folder / MISTRAL_FILE):
         config = {**config, MISTRAL_FORMAT: True}
     separate = folder / QUANTIZATION_FILE
-    if separate.exists():
+    if _is_there(separate):
         config = {**config, SEPARATE_QUANTIZATION: read_json_object(separate)}
     index_path = folder / INDEX_FILE
-    index = read_json_object(index_path) if index_path.exists() else {}
+    index = read_json_object(index_path) if _is_there(index_path) else {}
     known = _total_size(index, str(index_path))
     try:
         architecture = parse_config(config, where=str(folder))
@@ -50,8 +46,14 @@ def read_model_folder(folder: Path) -> ModelFacts:
         known_weights_bytes=known,
         config=config,
     )
-    _check_total(facts, str(index_path))
+    if known:
+        facts.check_size(f"{index_path}: metadata.total_size")
     return facts
+
+
+def _is_there(file: Path) -> bool:
+    """Return whether there is a file or a link. A link to nothing is an error, not an absent file."""
+    return file.exists() or file.is_symlink()
 
 
 def _total_size(index: Mapping[str, Any], where: str) -> int | None:
@@ -66,17 +68,3 @@ def _total_size(index: Mapping[str, Any], where: str) -> int | None:
     if isinstance(total, bool) or not isinstance(total, int | float) or not 0 < total < MOST_BYTES:
         raise WrongQuestion(f"{where}: metadata.total_size {total!r} is not a number of bytes: download the file again")
     return int(total)
-
-
-def _check_total(facts: ModelFacts, where: str) -> None:
-    """Check that an index and a config.json belong to the same model.
-
-    Raises:
-        WrongQuestion: One has many times the size of the other.
-    """
-    computed, known = facts.parts.total_bytes, facts.known_weights_bytes
-    if known and not 1 / SAME_MODEL_WITHIN < known / computed < SAME_MODEL_WITHIN:
-        raise WrongQuestion(
-            f"{where}: metadata.total_size is {gib(known):,.2f} GiB, and config.json describes a model of "
-            f"{gib(computed):,.2f} GiB: put both files of the same model into the folder"
-        )

@@ -4,6 +4,7 @@ Sources: the classes in vllm/model_executor/layers/quantization (from_config, ge
 transformers_utils/config.py (get_config) in the wheels of vLLM 0.10 to 0.32.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -50,9 +51,22 @@ def parse_quantization(config: Mapping[str, Any]) -> Quantization:
             f"quantization method {method!r} is not supported; supported methods: {', '.join(_METHODS)}"
         )
     try:
-        return parse_method({**section, "quant_method": method, EXPERT_DTYPE: config.get(EXPERT_DTYPE)})
+        parsed = parse_method({**section, "quant_method": method, EXPERT_DTYPE: config.get(EXPERT_DTYPE)})
     except KeyError as error:
         raise WrongQuestion(f"the quantization_config of {method} needs {error.args[0]}") from None
+    _check_patterns(parsed, method)
+    return parsed
+
+
+def _check_patterns(parsed: Quantization, method: str) -> None:
+    schemes = (parsed, *parsed.others)
+    for name in (name for scheme in schemes for name in (*scheme.ignored, *scheme.targets)):
+        try:
+            re.compile(name.removeprefix("re:") if name.startswith("re:") else "")
+        except re.error as error:
+            raise WrongQuestion(
+                f"the quantization_config of {method} has the name {name!r}, which is no regular expression: {error}"
+            ) from None
 
 
 def _without_nulls(section: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """Bytes of a whole checkpoint, by part."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from vllm_eks.json_fields import Fields
+from vllm_eks.json_fields import Fields, WrongField
+from vllm_eks.json_values import list_or_empty
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.layer_weights import BYTES_PER_16BIT, LayerWeights, compute_layer
 
+INDICES = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*", re.ASCII)
 VOCAB_PADDING = 64
 """DEFAULT_VOCAB_PADDING_SIZE in vLLM's layers/vocab_parallel_embedding.py."""
 
@@ -109,23 +112,39 @@ def _draft_bytes(model: Architecture, layers: Sequence[LayerWeights]) -> float:
 
 
 def parts_of_headers(parts: Mapping[str, Any], model: Architecture) -> WeightParts:
-    """Return the parts in a lock file, with the bytes in the safetensors headers."""
-    layers: dict[int, LayerWeights] = {}
-    for row in parts["layers"]:
-        fields = Fields(row, where="parts.layers of a lock file")
-        indices = layer_indices(fields.required("indices", str))
-        layers |= dict.fromkeys(indices, LayerWeights.from_fields(fields))
+    """Return the parts in a lock file, with the bytes in the safetensors headers.
+
+    Raises:
+        WrongField: A part or a layer is missing, or has another type.
+    """
+    fields = Fields(parts, where="parts of a lock file")
+    head, vision = fields.required("head_bytes", int), fields.required("vision_bytes", int)
+    layers = _layers_of_headers(list_or_empty(parts.get("layers")))
+    missing = [str(index) for index in range(model.num_hidden_layers) if index not in layers]
+    if missing:
+        raise WrongField(f"parts.layers of a lock file lacks layer {', '.join(missing)}")
     return WeightParts(
-        embedding_bytes=parts["embedding_bytes"],
-        head_bytes=parts["head_bytes"],
-        final_norm_bytes=parts["final_norm_bytes"],
+        embedding_bytes=fields.required("embedding_bytes", int),
+        head_bytes=head,
+        final_norm_bytes=fields.required("final_norm_bytes", int),
         layers=tuple(_with_kv_heads(layers[index], model, index) for index in range(model.num_hidden_layers)),
-        vision_bytes=parts["vision_bytes"],
+        vision_bytes=vision,
         draft_bytes=0.0,
-        parameters=parts["parameters"],
-        vision_parameters=parts["vision_bytes"] // BYTES_PER_16BIT,
-        tied=parts["head_bytes"] == 0,
+        parameters=fields.required("parameters", int),
+        vision_parameters=vision // BYTES_PER_16BIT,
+        tied=head == 0,
     )
+
+
+def _layers_of_headers(rows: Sequence[object]) -> dict[int, LayerWeights]:
+    layers: dict[int, LayerWeights] = {}
+    for row in rows:
+        fields = Fields(row, where="parts.layers of a lock file")
+        indices = fields.required("indices", str)
+        if not INDICES.fullmatch(indices):
+            raise WrongField(f"parts.layers of a lock file: indices {indices!r} are no numbers of layers")
+        layers |= dict.fromkeys(layer_indices(indices), LayerWeights.from_fields(fields))
+    return layers
 
 
 def _with_kv_heads(layer: LayerWeights, model: Architecture, index: int) -> LayerWeights:

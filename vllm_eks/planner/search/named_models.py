@@ -63,5 +63,6 @@ def _is_dir(folder: Path) -> bool:
 
 
 def _check_config(folder: Path, reference: str) -> None:
-    if not (folder / "config.json").exists():
+    config = folder / "config.json"
+    if not config.exists() and not config.is_symlink():
         raise WrongQuestion(f"{reference} has no config.json: put the model's config.json into that folder")

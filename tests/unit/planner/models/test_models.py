@@ -107,13 +107,13 @@ def test_an_index_gives_the_bytes_and_the_parts_are_scaled_to_them(tmp_path: Pat
         (10**400, f"metadata.total_size 1{'0' * 119}... is not a number of bytes: download the file again"),
         (
             2**30,
-            "metadata.total_size is 1.00 GiB, and config.json describes a model of 14.96 GiB: put both files of the "
-            "same model into the folder",
+            "metadata.total_size is 1.00 GiB, and config.json describes a model of 14.96 GiB: use files of the "
+            "same model",
         ),
         (
             200 * 2**30,
-            "metadata.total_size is 200.00 GiB, and config.json describes a model of 14.96 GiB: put both files of the "
-            "same model into the folder",
+            "metadata.total_size is 200.00 GiB, and config.json describes a model of 14.96 GiB: use files of the "
+            "same model",
         ),
     ],
 )

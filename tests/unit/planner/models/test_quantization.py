@@ -147,3 +147,23 @@ def test_a_32_bit_checkpoint_is_loaded_in_16_bits(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": total}}))
     stored = read_model_folder(tmp_path)
     assert (stored.weights_bytes, stored.weights_scale) == (total, pytest.approx(1.0)), "the download is twice as large"
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ({"quant_method": "fp8", "ignored_layers": ["re:(("]}, "re:(("),
+        ({"quant_method": "auto-round", "bits": 4, "extra_config": {"(": {"bits": 8}}}, "re:.*(?:()"),
+    ],
+)
+def test_a_name_that_is_no_regular_expression_is_an_error(section: dict[str, Any], name: str) -> None:
+    text = f"the quantization_config of {section['quant_method']} has the name {name!r}, which is no regular expression"
+    with pytest.raises(WrongQuestion, match=f"^{re.escape(text)}: "):
+        parsed(**section)
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(WrongQuestion, match=r"^the quantization_config of auto-round needs bits$"):
+        parsed(quant_method="auto-round")
+    with pytest.raises(WrongQuestion, match=r"^quantization_config needs a quant_method, such as fp8$"):
+        parsed(bits=4)
