@@ -10,7 +10,7 @@ import pytest
 from tests.accuracy.oracle import ESTIMATED_WITHIN, TESTED, Answer, Question, answers, questions
 from tests.accuracy.oracle_report import main
 
-TABLES = ("public", "drawn")
+TABLES = ("public", "drawn", "options")
 ASKED = [question for name in TABLES for question in questions(TESTED / f"{name}.json")]
 UNKNOWN = {
     "default-Blip2ForConditionalGeneration": "its encoder is unlike those whose sizes the planner knows",
