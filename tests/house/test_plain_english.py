@@ -1,4 +1,4 @@
-"""Plain English in pages, in the code and in the chart: one list of phrases, and short sentences on pages.
+"""Plain English in pages, code, charts, data and examples: one list of phrases, and short sentences on pages.
 
 The list has phrases of drafts that native readers stumbled over. contributing/testing.md says how to extend it.
 """
@@ -53,6 +53,8 @@ CODE = ("__main__.py", "charts/vllm/files", "checks", "components", "config", "t
 """Docstrings, comments and strings."""
 DOUBLES = {Path(__file__): "has the phrases themselves"}
 CHART = sorted(path for path in (ROOT / "charts" / "vllm").rglob("*") if path.suffix in (".yaml", ".tpl", ".txt"))
+DATA = [*(ROOT / "vllm_eks" / "data").glob("*.json"), ROOT / "vllm_eks" / "data" / "vllm_flags" / "dispositions.json"]
+EXAMPLES = [*ROOT.glob("Pulumi.*.yaml"), *(ROOT / "examples").glob("*.yaml")]
 
 
 def phrases(text: str) -> list[str]:
@@ -93,7 +95,7 @@ def test_a_page_has_short_sentences(page: Path) -> None:
     assert [one for one in sentences if one.count(";") > 1] == []
 
 
-# --- code and chart
+# --- code, charts, data and examples
 
 
 def texts_of(source: str) -> Iterator[tuple[int, str]]:
@@ -123,8 +125,8 @@ def test_code_has_plain_phrases(root: str) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("file", CHART, ids=lambda file: file.name)
-def test_the_chart_has_plain_phrases(file: Path) -> None:
+@pytest.mark.parametrize("file", [*CHART, *DATA, *EXAMPLES], ids=lambda file: file.name)
+def test_charts_data_and_examples_have_plain_phrases(file: Path) -> None:
     assert phrases(" ".join(file.read_text().replace("#", " ").split())) == []
 
 
