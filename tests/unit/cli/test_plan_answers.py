@@ -116,6 +116,8 @@ def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, t
         (("x" * 5000,), "x... is not locked (add it with vllm-eks lock <organization>/<name>, or give a folder"),
         (("s3://b/k",), "model 's3://b/k' is not locked (add it with vllm-eks lock <organization>/<name>, or give"),
         (("",), "model '' is not locked (add it with"),
+        (("./" + "x" * 5000,), "x... has no config.json: put the model's config.json into that folder"),
+        (("./nowhere",), "vllm-eks: ./nowhere has no config.json: put the model's config.json into that folder"),
         (("tests",), "vllm-eks: tests has no config.json: put the model's config.json into that folder"),
     ],
 )

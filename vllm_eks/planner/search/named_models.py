@@ -49,7 +49,7 @@ def load_model(reference: str) -> ModelFacts:
     if reference in locked_model_ids():
         return find_model(reference)
     folder = Path(reference).parent if Path(reference).name == "config.json" else Path(reference)
-    if reference and _is_dir(folder):
+    if reference and (_is_dir(folder) or is_folder(reference)):
         _check_config(folder, reference)
         return read_model_folder(folder)
     return find_model(reference)
@@ -64,5 +64,6 @@ def _is_dir(folder: Path) -> bool:
 
 def _check_config(folder: Path, reference: str) -> None:
     config = folder / "config.json"
-    if not config.exists() and not config.is_symlink():
+    # A link to nothing is an error of its own, which has the link's name.
+    if not _is_dir(folder) or not (config.exists() or config.is_symlink()):
         raise WrongQuestion(f"{reference} has no config.json: put the model's config.json into that folder")
