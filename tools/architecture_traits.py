@@ -29,7 +29,7 @@ POSITIONS = re.compile(r"\.wpe\.|embed_positions|position_embeddings?\.")
 GATED = re.compile(r"gate_up|gate_proj|gating|\.w1\.|\.w3\.|input_linear|linear_fc1|up_gate")
 EXPERTS = re.compile(r"layers\.\d+\.((?:\w+\.)?experts)\.(?:routed_experts\.)?w13_weight$")
 ATTENTION_GATE = re.compile(r"self_attn\.(output_gate|gate_proj|linear_gate|g_proj|gate)")
-RARE_PROJECTORS = ("gated",)
+RARE_PROJECTORS: tuple[Projector, ...] = ("gated",)
 """Forms that only rows by hand name, so that no sum of other tensors is taken for them."""
 SAME_CLASS = {
     "ChatGLMForConditionalGeneration": "ChatGLMModel",
@@ -87,7 +87,8 @@ def projector(config: Mapping[str, Any], row: Mapping[str, Any], parameters: flo
         towers = read_towers(filled, traits, text_hidden=hidden)
         return abs((towers.parameters if towers else 0) - parameters)
 
-    best = min((None, *(form for form in PROJECTORS if form not in RARE_PROJECTORS)), key=miss)
+    usual: list[Projector | None] = [None, *(form for form in PROJECTORS if form not in RARE_PROJECTORS)]
+    best = min(usual, key=miss)
     return {"projector": best} if best and miss(best) < 0.98 * miss(None) else {}
 
 

@@ -59,6 +59,8 @@ def cut_config(config: Mapping[str, Any], layers: int) -> dict[str, Any]:
     cut: dict[str, Any] = {
         key: value[:layers] if is_list(value) and len(value) == whole else value for key, value in config.items()
     }
+    if "hybrid_override_pattern" in config:  # a letter for each layer
+        cut["hybrid_override_pattern"] = config["hybrid_override_pattern"][:layers]
     for key in ("moe_layers", "mlp_only_layers", "no_rope_layers"):  # numbers of layers
         if key in cut and len(config[key]) != whole:
             cut[key] = [number for number in cut[key] if number < layers]

@@ -27,6 +27,8 @@ def test_the_plan_allows_the_longer_context_and_the_pods_get_the_overrides(folde
 
 def test_errors_name_the_parameter(folder: Path) -> None:
     write_stack(folder, {"qwen3": model(ropeScaling=YARN)})
+    assert load_stack(folder, "test").settings.models, "the lock file of this model has its rope_theta"
+    write_stack(folder, {"qwen3": model(model="Qwen/Qwen3-4B", ropeScaling=YARN)})
     assert one_fault(folder) == (
         "ropeScaling.rope_theta: is missing: vLLM replaces all rope parameters of the model, so copy rope_theta from "
         "its config.json"

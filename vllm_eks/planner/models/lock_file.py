@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ TEXT_FIELDS = tuple(
     attention_chunk_size no_rope_layers no_rope_layer_interval q_lora_rank kv_lora_rank qk_nope_head_dim
     qk_rope_head_dim v_head_dim index_head_dim index_n_heads index_topk_freq index_topk_pattern
     index_skip_topk_offset indexer_types num_nextn_predict_layers mtp_num_hidden_layers
-    rope_scaling rope_parameters partial_rotary_factor rotary_pct rotary_emb_fraction rotary_dim
+    rope_theta rope_scaling rope_parameters partial_rotary_factor rotary_pct rotary_emb_fraction rotary_dim
     indexer_rope_interleave dual_chunk_attention_config original_max_position_embeddings
     model_max_length max_seq_len seq_length max_sequence_length
     """.split()
@@ -68,12 +69,13 @@ def config_facts(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kept(key: str, value: object) -> object:
-    """Return a value without labels, token ids and nulls, or None if nothing in it determines a size."""
+    """Return a value without labels, token ids, nulls and infinity, or None if nothing in it determines a size."""
     if key.endswith(TELLS_NO_SIZE):
         return None
     if is_object(value):
         return {name: kept for name, one in value.items() if (kept := _kept(name, one)) is not None} or None
-    return None if value in ([], "") else value
+    unbounded = any(isinstance(one, float) and not isfinite(one) for one in (list_or_empty(value) or [value]))
+    return None if unbounded or value in ([], "") else value
 
 
 def _pick(section: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

@@ -57,12 +57,14 @@ def test_linear_scaling_lengthens_the_context_by_itself() -> None:
 
 
 def test_a_base_that_would_be_lost_must_be_given() -> None:
-    scaling = parse_rope_scaling(YARN)
-    assert lacks_theta(scaling, find_model(QWEN).config, (0, 27, 0))
-    assert not lacks_theta(parse_rope_scaling(YARN | {"rope_theta": 1e6}), find_model(QWEN).config, (0, 27, 0))
+    scaling, config = parse_rope_scaling(YARN), find_model(QWEN).config
+    older = {key: value for key, value in config.items() if key != "rope_theta"}
+    assert lacks_theta(scaling, older, (0, 27, 0))
+    assert not lacks_theta(scaling, config, (0, 27, 0)), "its lock file has the base"
+    assert not lacks_theta(parse_rope_scaling(YARN | {"rope_theta": 1e6}), older, (0, 27, 0))
     assert not lacks_theta(scaling, {"rope_parameters": {"rope_theta": 1e6}}, (0, 27, 0))
     assert not lacks_theta(scaling, find_model(QWEN_VL).config, (0, 27, 0)), "merged into the section of the text"
-    assert not lacks_theta(scaling, find_model(QWEN).config, (0, 11, 2)), "rope_theta is next to rope_scaling"
+    assert not lacks_theta(scaling, older, (0, 11, 2)), "rope_theta is next to rope_scaling"
 
 
 def test_lists_are_kept() -> None:

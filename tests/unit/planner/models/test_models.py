@@ -17,6 +17,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.from_fields.names import UnknownMemory
 from vllm_eks.planner.models.known_models import LOCKED, UnknownModel, find_model, locked_model_ids
+from vllm_eks.planner.models.lock_file import config_facts
 from vllm_eks.planner.models.model_folder import read_model_folder
 from vllm_eks.planner.search.named_models import load_model
 from vllm_eks.planner.units import gib
@@ -197,3 +198,10 @@ def test_a_model_whose_memory_is_unknown_still_has_the_bytes_of_its_index(tmp_pa
         f"{folder}: the planner cannot determine the memory of Zamba2ForCausalLM: its attention layers share weights; "
         "its weights alone take 3.0 GiB"
     )
+
+
+def test_a_lock_file_keeps_no_infinity_and_the_base_of_the_rope() -> None:
+    """transformers writes time_step_limit: [0, Infinity], which is not JSON."""
+    hybrid = {"architectures": ["NemotronHForCausalLM"], "hidden_size": 8, "time_step_limit": [0.0, float("inf")]}
+    assert config_facts(hybrid) == {"architectures": ["NemotronHForCausalLM"], "hidden_size": 8}
+    assert config_facts({**CONFIG, "rope_theta": 5e6})["rope_theta"] == 5e6
