@@ -33,7 +33,7 @@ test: .venv/.ready
 
 # The tests that plant a whole account in an emulated AWS: leftovers, the catalogue, copies to S3.
 test-aws: .venv/.ready
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal -m emulated_aws tests/unit
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal -m emulated_aws $$(grep -rl emulated_aws --include='test_*.py' tests/unit)
 
 # Builds the wheel, and runs every command of it in an environment that holds nothing else.
 wheel: .venv/.ready
