@@ -23,8 +23,8 @@ from vllm_eks.planner.memory.rank_weights import expert_share
 from vllm_eks.planner.memory.stages import Layout, Stage, build_layout
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.models.layer_weights import absorbed_bytes
-from vllm_eks.planner.models.model_folder import read_model_folder
 from vllm_eks.planner.search.fit import check_version, context_refusals
+from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.search.start_rules import batch_refusal
 from vllm_eks.planner.units import BYTES_PER_GIB
 from vllm_eks.planner.vllm_version import parse_version

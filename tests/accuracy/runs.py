@@ -15,9 +15,9 @@ from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, res
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory.stages import Layout, build_layout
 from vllm_eks.planner.models.known_models import ModelFacts
-from vllm_eks.planner.models.model_folder import read_model_folder
 from vllm_eks.planner.search.fit import check_version
 from vllm_eks.planner.search.layouts import try_layouts
+from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.vllm_version import Version
 

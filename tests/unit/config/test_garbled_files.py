@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.stack_file_errors import good_config, reported
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.hardware.instance_files import read_instance_file
-from vllm_eks.planner.models.model_folder import read_model_folder
+from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.stack_files.read import read_stack_file
 
 ROOT = Path(__file__).parents[3]

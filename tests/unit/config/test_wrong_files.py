@@ -15,7 +15,7 @@ from tests.support.stack_file_errors import good_config, reported
 from tests.support.wrong_files import ELSEWHERE, JSON_FILES, KUBECONFIGS, MODEL
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.hardware.instance_files import read_instance_file
-from vllm_eks.planner.models.model_folder import read_model_folder
+from vllm_eks.planner.search.model_folder import read_model_folder
 
 
 def one_line(lines: list[str], *needed: str) -> None:

@@ -7,7 +7,7 @@ from vllm_eks.json_values import is_list, list_or_empty
 from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.families import Family
 from vllm_eks.planner.models.field_kinds import DECODER, POSITIVE, SIZE, shown, wrong_fields
-from vllm_eks.planner.models.from_fields.layer_kinds import WORDS
+from vllm_eks.planner.models.mixers import LAYER_WORDS
 
 REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
 REQUIRED_OF_ANY = ("hidden_size", "num_hidden_layers", "vocab_size")
@@ -129,5 +129,5 @@ def _lists(text: Mapping[str, Any], layers: int) -> Iterator[str]:
         if is_list(value) and value and len(value) != layers:
             yield f"has a {key} of {len(value)} entries: write one for each of its {layers} layers"
     words = list_or_empty(text.get("layer_types"))
-    if unknown := sorted({shown(word) for word in words if not isinstance(word, str) or word not in WORDS}):
-        yield f"has layer_types {', '.join(unknown)}: write one of {', '.join(sorted(WORDS))}"
+    if unknown := sorted({shown(word) for word in words if not isinstance(word, str) or word not in LAYER_WORDS}):
+        yield f"has layer_types {', '.join(unknown)}: write one of {', '.join(sorted(LAYER_WORDS))}"

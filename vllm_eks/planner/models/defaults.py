@@ -8,7 +8,7 @@ from typing import Any
 from vllm_eks.data import DATA
 from vllm_eks.json_files import read_json_object
 from vllm_eks.json_values import is_object, object_or_empty
-from vllm_eks.planner.models.from_fields.names import ALIASES
+from vllm_eks.planner.models.from_fields.words import ALIASES
 
 TABLE = DATA / "transformers_defaults.json"
 """Defaults by model_type, and the model_type of sections (tools/transformers_defaults.py)."""

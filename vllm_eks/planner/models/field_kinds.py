@@ -11,8 +11,7 @@ from typing import Any
 
 from vllm_eks.json_values import is_list, is_object
 from vllm_eks.planner.models.counts import LARGEST_NUMBER
-from vllm_eks.planner.models.from_fields.names import ALIASES, TEXT_SECTIONS
-from vllm_eks.planner.models.from_fields.towers import TOWER_WORDS
+from vllm_eks.planner.models.from_fields.words import ALIASES, TEXT_SECTIONS, TOWER_WORDS
 
 LONGEST_VALUE = 60
 """Longest part of a value shown in a message, in characters."""

@@ -1,6 +1,7 @@
 """The part of a decoder layer that mixes the tokens, as data. memory/states.py computes the states that some of them
 keep."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -188,3 +189,29 @@ Attention = GroupedQuery | Latent | CompressedLatent | StateMixer | Beside | NoM
 LayerKind = Literal["full", "window", "chunk", "linear", "mamba", "conv", "beside", "mlp", "moe"]
 """Kinds of layers in a config.json. `linear`: a delta net or lightning attention. `beside`: attention and Mamba in one
 layer. `mlp`, `moe`: no mixer."""
+LAYER_WORDS: Mapping[str, LayerKind] = {
+    "full_attention": "full",
+    "attention": "full",
+    "full": "full",
+    "global": "full",
+    "global_attention": "full",
+    "hybrid_sliding": "window",
+    "sliding_attention": "window",
+    "sliding_window": "window",
+    "sliding": "window",
+    "local": "window",
+    "local_attention": "window",
+    "swa": "window",
+    "chunked_attention": "chunk",
+    "indexed_attention": "full",
+    "linear_attention": "linear",
+    "gated_deltanet": "linear",
+    "kda": "linear",
+    "mamba": "mamba",
+    "mamba2": "mamba",
+    "conv": "conv",
+    "short_conv": "conv",
+    "mlp": "mlp",
+    "moe": "moe",
+}
+"""The words in lists with a kind for each layer."""

@@ -8,7 +8,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.rope_scaling import RopeScaling, with_scaling
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.known_models import ModelFacts, find_model, locked_model_ids
-from vllm_eks.planner.models.model_folder import read_model_folder
+from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.vllm_version import Version
 
 

@@ -16,8 +16,8 @@ from vllm_eks.planner.memory.rank_weights import expert_share
 from vllm_eks.planner.memory.stages import build_layout
 from vllm_eks.planner.models.known_models import LOCKED, find_model
 from vllm_eks.planner.models.layer_weights import absorbed_bytes, compute_layer
-from vllm_eks.planner.models.model_folder import read_model_folder
 from vllm_eks.planner.models.quantization import Quantization
+from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.vllm_version import Version
 
 A10G = find_instance("g5.48xlarge")

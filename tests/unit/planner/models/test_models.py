@@ -18,7 +18,7 @@ from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.from_fields.names import UnknownMemory
 from vllm_eks.planner.models.known_models import LOCKED, UnknownModel, find_model, locked_model_ids
 from vllm_eks.planner.models.lock_file import config_facts
-from vllm_eks.planner.models.model_folder import read_model_folder
+from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.search.named_models import load_model
 from vllm_eks.planner.units import gib
 

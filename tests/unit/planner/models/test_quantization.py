@@ -9,9 +9,9 @@ import pytest
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.lock_file import config_facts
-from vllm_eks.planner.models.model_folder import read_model_folder
 from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.models.quantization_config import SEPARATE_QUANTIZATION, parse_quantization
+from vllm_eks.planner.search.model_folder import read_model_folder
 
 LAYER = "model.layers.3"
 PRODUCER = {"name": "modelopt", "version": "0.29.0"}

@@ -10,7 +10,7 @@ from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.known_models import ModelFacts
-from vllm_eks.planner.models.model_folder import read_model_folder
+from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.search.plan_model import plan
 
 COMPUTED = "weight bytes are computed from the config, not read from the files"

@@ -7,34 +7,8 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object, list_or_empty, object_or_empty
 from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.from_fields.names import UnknownMemory, is_attention_free
-from vllm_eks.planner.models.mixers import LayerKind
+from vllm_eks.planner.models.mixers import LAYER_WORDS, LayerKind
 
-WORDS: Mapping[str, LayerKind] = {
-    "full_attention": "full",
-    "attention": "full",
-    "full": "full",
-    "global": "full",
-    "global_attention": "full",
-    "hybrid_sliding": "window",
-    "sliding_attention": "window",
-    "sliding_window": "window",
-    "sliding": "window",
-    "local": "window",
-    "local_attention": "window",
-    "swa": "window",
-    "chunked_attention": "chunk",
-    "indexed_attention": "full",
-    "linear_attention": "linear",
-    "gated_deltanet": "linear",
-    "kda": "linear",
-    "mamba": "mamba",
-    "mamba2": "mamba",
-    "conv": "conv",
-    "short_conv": "conv",
-    "mlp": "mlp",
-    "moe": "moe",
-}
-"""The words in lists with a kind for each layer."""
 PATTERN_LETTERS: Mapping[str, LayerKind] = {"M": "mamba", "*": "full", "-": "mlp", "E": "moe"}
 """Nemotron-H, hybrid_override_pattern."""
 WORD_LISTS = ("layer_types", "layers_block_type", "block_types", "layer_block_types", "mixer_types")
@@ -56,10 +30,10 @@ def layer_kinds(fields: Mapping[str, Any], layers: int, *, where: str) -> tuple[
 
 
 def _of_words(words: Sequence[Any], key: str, layers: int, where: str) -> tuple[LayerKind, ...]:
-    unknown = sorted({str(word) for word in words if str(word) not in WORDS})
+    unknown = sorted({str(word) for word in words if str(word) not in LAYER_WORDS})
     if unknown:
         raise UnknownMemory(f"{where}: config.json has {key} {', '.join(unknown)}, which the planner does not know")
-    return _checked(tuple(WORDS[str(word)] for word in words), key, layers, where)
+    return _checked(tuple(LAYER_WORDS[str(word)] for word in words), key, layers, where)
 
 
 def _checked(kinds: tuple[LayerKind, ...], key: str, layers: int, where: str) -> tuple[LayerKind, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object
 from vllm_eks.planner.models.counts import is_count
+from vllm_eks.planner.models.from_fields.words import ALIASES, TEXT_SECTIONS
 from vllm_eks.planner.units import gib
 
 
@@ -17,70 +18,8 @@ class UnknownMemory(WrongQuestion):
         return UnknownMemory(f"{self}; its weights alone take {gib(weights_bytes):.1f} GiB") if weights_bytes else self
 
 
-TEXT_SECTIONS = (
-    "text_config",
-    "llm_config",
-    "language_config",
-    "thinker_config",
-    "lm_config",
-    "decoder_config",
-    "text_model_config",
-)
-"""Where multimodal models keep the decoder. They may be nested (thinker_config.text_config)."""
 OUTER_FIELDS = ("torch_dtype", "dtype", "tie_word_embeddings", "quantization_config", "compression_config")
 """Fields that describe the decoder although they stand outside its section."""
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "hidden_size": ("n_embd", "d_model", "dim", "model_dim"),
-    "num_hidden_layers": ("n_layer", "n_layers", "num_layers", "decoder_layers"),
-    "num_attention_heads": ("n_head", "n_heads", "num_heads", "decoder_attention_heads"),
-    "num_key_value_heads": (
-        "num_kv_heads",
-        "n_head_kv",
-        "n_kv_heads",
-        "multi_query_group_num",
-        "num_attention_groups",
-        "num_query_groups",
-    ),
-    "head_dim": ("kv_channels", "attention_head_dim", "head_size", "hidden_size_per_head"),
-    "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim", "decoder_ffn_dim", "d_ff", "inner_size"),
-    "vocab_size": ("padded_vocab_size", "n_vocab"),
-    "max_position_embeddings": (
-        "n_positions",
-        "max_seq_len",
-        "seq_length",
-        "max_sequence_length",
-        "n_ctx",
-        "max_target_positions",
-        "model_max_length",
-    ),
-    "num_experts": (
-        "n_routed_experts",
-        "num_local_experts",
-        "moe_num_experts",
-        "num_routed_experts",
-        "num_moe_experts",
-        "n_experts",
-    ),
-    "num_experts_per_tok": (
-        "num_experts_per_token",
-        "top_k_experts",
-        "moe_top_k",
-        "moe_topk",
-        "moe_k",
-        "num_experts_per_topk",
-    ),
-    "moe_intermediate_size": (
-        "expert_ffn_hidden_size",
-        "moe_ffn_hidden_size",
-        "expert_intermediate_size",
-        "expert_ffn_dim",
-    ),
-    "n_shared_experts": ("num_shared_experts", "moe_num_shared_experts", "num_shared_expert"),
-    "first_k_dense_replace": ("num_dense_layers", "moe_layer_start_index", "n_dense_layers", "moe_first_k_dense"),
-    "mlp_activation": ("mlp_hidden_act", "hidden_act", "hidden_activation", "activation_function", "activation"),
-}
-"""Our name for a field -> other names, the most usual first. A field under our name wins."""
-
 LISTS = ("layer_types", "layers_block_type", "block_configs")
 """Lists with an entry for each layer."""
 ATTENTION_FREE = ("mamba", "mamba2", "falcon_mamba")

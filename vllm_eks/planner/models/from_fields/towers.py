@@ -9,9 +9,8 @@ from vllm_eks.planner.models.architecture import Vision
 from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.from_fields.names import sections
 from vllm_eks.planner.models.from_fields.traits import Projector, Traits
+from vllm_eks.planner.models.from_fields.words import TOWER_WORDS
 
-TOWER_WORDS = ("vision", "visual", "vit", "audio", "speech", "sound", "encoder_config", "image_encoder")
-"""A section whose name has one of these words is a tower, if it has layers and a size."""
 WIDTHS = ("embed_dim", "vt_hidden_size", "hidden_size", "d_model", "width", "hidden_dim")
 """The width of a tower. Qwen2-VL has it in embed_dim, and its hidden_size is that of the output."""
 DEPTHS = ("num_hidden_layers", "depth", "vt_num_hidden_layers", "encoder_layers", "n_layers", "num_layers", "layers")
