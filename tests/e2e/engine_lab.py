@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,40 @@ def make_reservation(lab: Any) -> str:
         InstanceMatchCriteria="targeted",
     )
     return made["CapacityReservation"]["CapacityReservationId"]
+
+
+def make_network(lab: Any, zones: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Create a VPC with a private subnet in each zone and a NAT gateway; return its ID and the subnet of each zone."""
+    ec2 = client(lab, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    public = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.255.0/24", AvailabilityZone=zones[0])["Subnet"]["SubnetId"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    nat = ec2.create_nat_gateway(SubnetId=public, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
+    subnets: dict[str, str] = {}
+    for number, zone in enumerate(zones):
+        made = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)
+        subnets[zone] = made["Subnet"]["SubnetId"]
+        ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[zone])
+    return vpc, subnets
+
+
+def nothing_is_left(lab: Any, before: set[str] | None = None) -> bool:
+    """Return whether the account and the API server hold what they held before, within a minute.
+
+    The lab removes the nodes of a deleted group a moment after it.
+    """
+    end = time.monotonic() + 60
+    while left := lab.left() if before is None else lab.holdings() ^ before:
+        if time.monotonic() > end:
+            print("left:", *left)
+            return False
+        time.sleep(0.5)
+    return True
 
 
 def steps(result: Any, stack: str) -> set[str]:

@@ -13,7 +13,8 @@ from tests.e2e.engine_lab import (
     interrupted,
     leftovers,
     make_boundary,
-    make_reservation,
+    make_network,
+    nothing_is_left,
     open_lab,
     steps,
     why_not,
@@ -27,6 +28,7 @@ FILES = {
     "prod": "Pulumi.prod.yaml",
     "two-zones": "examples/Pulumi.two-zones.yaml",
     "s3": "examples/Pulumi.s3.yaml",
+    "existing-network": "examples/Pulumi.existing-network.yaml",
 }
 MODEL = "llama-4-scout"
 RELEASE, NODES, SYSTEM = f"update {MODEL}-release", f"{MODEL}-nodes", "system-nodes"
@@ -41,42 +43,8 @@ def settings(stack: str) -> dict[str, Any]:
     return found
 
 
-def of_model(**keys: Any) -> Change:
-    return lambda config: config["vllm-eks:models"][MODEL].update(keys)
-
-
 def of(section: str, **keys: Any) -> Change:
     return lambda config: config.setdefault(f"vllm-eks:{section}", {}).update(keys)
-
-
-def spread(config: dict[str, Any]) -> None:
-    model = config["vllm-eks:models"][MODEL]
-    model.update(zones=[model.pop("zone"), "us-west-2b"], replicas=2)
-
-
-def another_model(config: dict[str, Any]) -> None:
-    config["vllm-eks:models"]["qwen3"] = {"model": "Qwen/Qwen3-8B", "instanceType": "g6.12xlarge", "zone": "us-west-2b"}
-
-
-PREVIEWED: dict[str, tuple[Change, set[str]]] = {
-    "maxModelLen": (of_model(maxModelLen=8192), {RELEASE}),
-    "clientNamespaces": (of_model(clientNamespaces=["team-a"]), {RELEASE}),
-    "parked": (of_model(parked=True), {RELEASE, f"update {NODES}"}),
-    "instanceType": (of_model(instanceType="g6.48xlarge"), {RELEASE, f"replace {NODES}"}),
-    "zone": (of_model(zone="us-west-2b"), {RELEASE, f"replace {NODES}"}),
-    "zones": (
-        spread,
-        {RELEASE, f"create {MODEL}-us-west-2b-nodes", f"create {MODEL}-us-west-2b-template"},
-    ),
-    "another model": (
-        another_model,
-        {f"create qwen3-{part}" for part in ("namespace", "made-api-key", "api-key", "release", "template", "nodes")},
-    ),
-    "publicAccessCidrs": (of("cluster", publicAccessCidrs=["203.0.113.0/24"]), {"update control-plane-eksCluster"}),
-    "addonVersions": (of("cluster", addonVersions={"coredns": "v1.14.4-eksbuild.1"}), {"update coredns"}),
-    "systemInstanceType": (of("cluster", systemInstanceType="m7i.xlarge"), {f"replace {SYSTEM}"}),
-    "the order of zones": (of("network", zones=[f"us-west-2{letter}" for letter in "dcba"]), set()),
-}
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +94,6 @@ def test_a_second_up_and_a_refresh_change_nothing(dev: Any) -> None:
     assert steps(dev.up().check(), "dev") == set()
 
 
-@pytest.mark.parametrize("edit", PREVIEWED)
-def test_an_edit_changes_what_the_page_says(dev: Any, edit: str) -> None:
-    change, expected = PREVIEWED[edit]
-    edited(dev, change)
-    assert steps(dev.preview().check(), "dev") == expected
-
-
 def test_keys_change_in_place_and_no_pod_restarts(lab: Any, dev: Any) -> None:
     edited(dev, lambda _: None)
     before = pods(lab)
@@ -179,7 +140,7 @@ def test_a_protected_stack_refuses_its_destroy_before_anything_goes_and_leaves_n
     edited(dev, of("cluster", nodeReleaseVersion="1.36.3-20261101"))
     dev.up().check()
     dev.destroy().check()
-    assert lab.left() == []
+    assert nothing_is_left(lab)
 
 
 def up_with_token(lab: Any, name: str) -> Any:
@@ -203,24 +164,6 @@ def test_path_and_boundary_reach_every_role_that_one_inside_pulumi_eks_too(prod:
     assert {(one["path"], one["permissionsBoundary"]) for one in roles.values()} == {("/team/", BOUNDARY)}
 
 
-def test_another_replica_of_two_nodes_changes_what_the_page_says(prod: Any) -> None:
-    edited(prod, of_model(replicas=2))
-    assert steps(prod.preview().check(), "prod") == {RELEASE, f"update {NODES}"}
-
-
-def test_efa_rolls_the_nodes_and_brings_its_plugin(prod: Any) -> None:
-    edited(prod, of_model(efa=True))
-    expected = {RELEASE, f"update {MODEL}-template", f"update {NODES}", "create aws-efa-k8s-device-plugin"}
-    assert steps(prod.preview().check(), "prod") == expected
-
-
-def test_a_reservation_takes_the_nodes_out_of_their_placement_group(lab: Any, prod: Any) -> None:
-    edited(prod, of_model(capacityReservationId=make_reservation(lab)))
-    template = f"update {MODEL}-template"
-    expected = {RELEASE, template, f"update {NODES}", f"delete {MODEL}-placement"}
-    assert steps(prod.preview().check(), "prod") == expected
-
-
 def test_prod_stays_the_same(prod: Any) -> None:
     edited(prod, lambda _: None)
     assert steps(prod.up().check(), "prod") == set()
@@ -236,7 +179,7 @@ def test_leftovers_lists_the_rest_of_an_interrupted_destroy_and_nothing_after_a_
     assert found.returncode == 1
     assert {"cluster", "NAT", "node"} <= {line.split()[0] for line in found.stdout.splitlines() if line}
     prod.destroy().check()
-    assert lab.left() == []
+    assert nothing_is_left(lab)
     found = leftovers(prod)
     assert (found.returncode, "nothing is left" in found.stdout) == (0, True)
 
@@ -247,4 +190,21 @@ def test_further_stacks_come_up_stay_the_same_and_leave_nothing(lab: Any, dev: A
     assert steps(stack.up().check(), name) == set()
     assert steps(stack.refresh().check(), name) == set()
     stack.destroy().check()
-    assert lab.left() == []
+    assert nothing_is_left(lab)
+
+
+def test_an_existing_network_is_used_and_left_as_it_was(lab: Any, dev: Any) -> None:
+    vpc, subnets = make_network(lab, ["us-west-2a", "us-west-2b"])
+    before = lab.holdings()
+    config = settings("existing-network")
+    config["config"]["vllm-eks:network"]["existing"] = {"vpcId": vpc, "subnets": subnets}
+    stack = lab.stack("existing-network", config)
+    made = steps(stack.up().check(), "existing-network")
+    assert f"create {NODES}" in made
+    assert {
+        f"create {part}" for part in ("vpc", "internet-gateway", "nat-us-west-2a", "private-us-west-2a")
+    } & made == set()
+    assert steps(stack.up().check(), "existing-network") == set()
+    assert steps(stack.refresh().check(), "existing-network") == set()
+    stack.destroy().check()
+    assert nothing_is_left(lab, before)
