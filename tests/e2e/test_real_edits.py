@@ -63,7 +63,7 @@ def deployed(request: pytest.FixtureRequest, lab: Any) -> Iterator[tuple[Any, st
 
 
 def both(*changes: Change) -> Change:
-    """Return the edit that makes these edits one after the other."""
+    """Return one edit that makes all of these."""
 
     def change(config: dict[str, Any]) -> None:
         for one in changes:
