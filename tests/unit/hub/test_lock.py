@@ -37,7 +37,7 @@ def test_a_lock_holds_the_commit_the_facts_and_the_bytes_by_part(
     computed = compute_parts(parse_config(CONFIG, where="x"))
     assert (found.id, found.revision, found.gated, found.weights_source) == ("org/model", COMMIT, True, "headers")
     assert found.weights_bytes == computed.total_bytes
-    assert "rope_theta" not in found.config
+    assert found.config["rope_theta"] == 500_000.0
     assert "_name_or_path" not in found.config
     assert found.sources["weights"].endswith(f"org/model at {COMMIT}")
     facts = ModelFacts(
