@@ -16,7 +16,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests of the real engine last, because their lab takes over the API server with all its nodes."""
-    items.sort(key=lambda item: "test_real_engine" in item.nodeid)
+    of_the_engine = ("test_real_engine", "test_real_edits")
+    items.sort(key=lambda item: any(name in item.nodeid for name in of_the_engine))
 
 
 @pytest.fixture(scope="session")

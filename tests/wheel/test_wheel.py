@@ -67,8 +67,7 @@ def test_a_command_of_a_stack_says_which_folder_it_needs(run: Run, tmp_path: Pat
     found = run(command, "--stack", "dev")
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.removeprefix("vllm-eks: ") == (
-        f"there is no Pulumi.yaml in {tmp_path}: run this in the folder that holds the vllm-eks program, or give that "
-        "folder with --folder\n"
+        f"there is no Pulumi.yaml in {tmp_path}: run this in the folder of the vllm-eks program, or set --folder\n"
     )
 
 
