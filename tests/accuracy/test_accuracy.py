@@ -19,7 +19,7 @@ TOKENS_OF_GUESSED_CONFIGS = {"N67"}
 """GLM-5.3: its config is derived from GLM-5, and the row's note says which layers keep an indexer."""
 
 
-def test_every_report_is_scored_or_listed_with_its_reason() -> None:
+def test_every_report_is_scored_or_has_a_reason_why_not() -> None:
     assert len(read_runs()) == 78
     assert len(SCORES.new) + len(SCORES.old) + len(SCORES.unmapped) == 78
     not_sizing = {run.id for run in SCORES.unmapped if str(run.unmapped).startswith("not a sizing question")}
@@ -55,7 +55,7 @@ def test_no_run_that_failed_is_called_a_fit_and_none_that_ran_is_refused(one: Sc
     assert one.verdict == "right"
 
 
-def test_the_reading_of_a_report_can_fail() -> None:
+def test_a_wrong_report_fails_the_reading() -> None:
     run = next(run for run in read_runs() if run.id == "S22")
     assert run.unmapped is None
     assert Run({**run.row, "speculative": "eagle"}).unmapped
@@ -84,7 +84,7 @@ def test_the_utilization_is_moved_so_that_one_request_and_the_margin_fit() -> No
     assert Edge(run, 4, run.row["gpu_memory_utilization"]).verdict == "fits"
 
 
-def test_a_run_without_a_logged_cache_has_no_edge_and_says_so() -> None:
+def test_a_run_without_a_logged_cache_cannot_be_moved_and_has_a_reason() -> None:
     by_id = {run.id: run for run in read_runs()}
     assert edges(by_id["S33"]) == "did not start: what it needed is not logged"
     assert edges(by_id["S00"]) == "the V0 engine: vLLM 0.4.1"
@@ -95,7 +95,7 @@ def test_a_run_without_a_logged_cache_has_no_edge_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("tool", ["report", "boundary"])
-def test_each_report_takes_another_table_and_names_every_row_that_it_cannot_map(tool: str, tmp_path: Path) -> None:
+def test_each_report_accepts_another_table_and_names_every_row_that_it_cannot_map(tool: str, tmp_path: Path) -> None:
     shutil.copytree(RUNS, tmp_path / "runs")
     rows = (RUNS / "cases.jsonl").read_text().splitlines()
     chosen = [row for row in rows if any(f'"id": "{of}"' in row for of in ("S22", "N41", "N51"))]
@@ -117,7 +117,7 @@ def test_ranges_hold_on_runs_whose_model_or_source_was_left_out(group: Callable[
     assert middle([error for one in found.values() for error in one.errors]) <= 0.02
 
 
-def test_at_the_edge_1_gib_too_little_is_refused_and_1_gib_to_spare_accepted() -> None:
+def test_with_1_gib_too_little_a_run_is_refused_and_with_1_gib_to_spare_accepted() -> None:
     by_margin: dict[int, list[str]] = {}
     for run in read_runs():
         found = edges(run)

@@ -21,7 +21,7 @@ def test_a_cut_config_has_fewer_entries_for_each_layer_too() -> None:
     }
 
 
-def test_a_config_gets_what_vllm_reads_and_a_lock_file_leaves_out() -> None:
+def test_a_config_gets_the_fields_that_vllm_reads_and_lock_files_omit() -> None:
     assert whole_config({"architectures": ["MixtralForCausalLM"]})["model_type"] == "mixtral"
     text = whole_config({"architectures": ["Qwen3VLForConditionalGeneration"], "text_config": {}})["text_config"]
     assert text["rope_scaling"]["mrope_section"] == [24, 20, 20]
@@ -65,7 +65,7 @@ def test_options_of_the_engine_reach_the_planner(tmp_path: Path) -> None:
     assert (asked.flags.dtype, asked.flags.block_tokens) == ("float32", 32)
 
 
-def test_what_vllm_refuses_of_its_cache_is_a_refusal_unless_only_the_pool_is_too_small(tmp_path: Path) -> None:
+def test_a_cache_that_vllm_refuses_is_a_refusal_unless_only_the_pool_is_too_small(tmp_path: Path) -> None:
     for number, (error, refused) in enumerate({"ValueError: no backend": True, "To serve at least one": False}.items()):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -73,6 +73,6 @@ def test_what_vllm_refuses_of_its_cache_is_a_refusal_unless_only_the_pool_is_too
         assert (one.refused_by_vllm is not None) == refused
 
 
-def test_what_only_the_oracle_fails_at_is_no_answer(tmp_path: Path) -> None:
+def test_a_question_at_which_only_the_oracle_fails_has_no_answer(tmp_path: Path) -> None:
     one = answered(tmp_path, {"refused": "RuntimeError: Tensor.item() cannot be called on meta tensors"})
     assert one.question.unmapped == "the class reads values of tensors, and the oracle's have none"

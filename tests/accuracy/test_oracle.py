@@ -56,7 +56,7 @@ def every_answer() -> list[Answer]:
 
 
 @pytest.mark.parametrize("index", range(len(ASKED)), ids=lambda index: f"{ASKED[index].row['model']} {index}")
-def test_the_planner_says_what_vllm_s_classes_say(index: int) -> None:
+def test_the_planner_agrees_with_vllm_s_classes(index: int) -> None:
     wrong = {
         f"{one.name} {one.label}": one.disagreements
         for one in answers_of(index)
@@ -65,7 +65,7 @@ def test_the_planner_says_what_vllm_s_classes_say(index: int) -> None:
     assert wrong == {}
 
 
-def test_what_is_not_planned_is_called_unknown_with_its_reason() -> None:
+def test_a_model_that_is_not_planned_is_unknown_with_a_reason() -> None:
     unmapped = {one.row["model"]: str(one.unmapped) for one in ASKED if one.unmapped}
     assert unmapped.keys() == UNKNOWN.keys()
     assert all(UNKNOWN[model] in reason for model, reason in unmapped.items())
@@ -92,11 +92,11 @@ def test_a_wrong_answer_disagrees() -> None:
     assert Answer(good.question, {**good.truth, "refused": "no"}).disagreements == ("start",)
 
 
-def test_a_model_that_cannot_be_mapped_says_why() -> None:
+def test_a_model_that_cannot_be_mapped_has_a_reason() -> None:
     assert "compute capability 3.5" in str(Question({**ASKED[0].row, "compute_capability": "3.5"}).unmapped)
 
 
-def test_the_report_prints_a_table_and_fails_when_rows_disagree_or_none_is_there(
+def test_the_report_prints_a_table_and_fails_when_rows_disagree_or_are_missing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     program = [sys.executable, "-m", "tests.accuracy.oracle_report", TESTED / "public.json"]

@@ -11,7 +11,7 @@ def test_independent_estimates_add_by_the_root_of_the_squares_of_each_side() -> 
     assert Range(7, 10, 14) + exactly(5) == Range(12, 15, 19)
 
 
-def test_a_difference_swaps_the_sides() -> None:
+def test_a_difference_swaps_low_and_high() -> None:
     found = Range(7, 10, 14) + -Range(16, 20, 23)
     assert (found.low, found.best, found.high) == (pytest.approx(-10 - 18**0.5), -10, pytest.approx(-10 + 32**0.5))
 

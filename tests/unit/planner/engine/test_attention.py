@@ -55,7 +55,7 @@ def with_cache(method: str, dtype: str) -> Architecture:
         ("compressed-tensors", "0.22.0", "bfloat16", "bfloat16"),
     ],
 )
-def test_the_checkpoint_decides_the_cache_s_dtype_unless_another_is_named(
+def test_the_checkpoint_sets_the_dtype_of_the_cache_unless_a_flag_does(
     method: str, version: str, requested: str, found: str
 ) -> None:
     model = with_cache(method, "fp8_e4m3")
@@ -109,7 +109,7 @@ def test_the_kernels_of_latent_attention_decide_its_block(
         (CONSUMER, "0.32.0", 4, 656),
     ],
 )
-def test_fp8_vectors_of_sparse_attention_are_packed_but_for_flashinfer_s_kernel(
+def test_fp8_vectors_of_sparse_attention_are_packed_except_by_flashinfer_s_kernel(
     sm: int, version: str, tp: int, vector_bytes: int
 ) -> None:
     found = latent_token_bytes(of(V32), sm, asked(version, "fp8"), tensor_parallel_size=tp)
@@ -154,7 +154,9 @@ def test_fp8_vectors_of_sparse_attention_are_packed_but_for_flashinfer_s_kernel(
         ("deepseek-ai/DeepSeek-V2-Lite", TURING, "0.26.0", "bfloat16", [BFLOAT16_KV]),
     ],
 )
-def test_what_no_backend_runs(model: str, sm: int, version: str, dtype: str, errors: list[str]) -> None:
+def test_a_cache_that_no_backend_supports_is_refused(
+    model: str, sm: int, version: str, dtype: str, errors: list[str]
+) -> None:
     assert list(attention_errors(of(model), sm, asked(version, dtype))) == errors
 
 

@@ -141,7 +141,7 @@ def test_other_keys_of_the_compiler_and_a_default_change_nothing() -> None:
         (("--no-such",), "--no-such is not a flag of vLLM 0.27.0"),
     ],
 )
-def test_a_value_that_vllm_would_refuse_is_told(args: tuple[str, ...], error: str) -> None:
+def test_a_value_that_vllm_would_refuse_is_an_error(args: tuple[str, ...], error: str) -> None:
     with pytest.raises(WrongQuestion) as refused:
         checked_flags(args, "0.27.0")
     assert str(refused.value) == error
@@ -179,7 +179,7 @@ def test_offloaded_weights_leave_the_gpu_and_count_against_the_host() -> None:
     ]
 
 
-def test_every_layer_of_a_group_but_the_fetched_one_leaves_the_gpu() -> None:
+def test_every_layer_of_a_group_except_the_fetched_one_leaves_the_gpu() -> None:
     args = ("--offload-group-size", "8", "--offload-num-in-group", "2")
     plain = laid_out(planned(LLAMA_8B, "g6e.4xlarge")).tightest.weights.size_bytes
     moved = laid_out(planned(LLAMA_8B, "g6e.4xlarge", flags=engine_flags(args, "0.27.0"))).tightest.weights.size_bytes
@@ -188,7 +188,7 @@ def test_every_layer_of_a_group_but_the_fetched_one_leaves_the_gpu() -> None:
     assert plain - moved == pytest.approx(7 * layer, rel=1e-6)
 
 
-def test_a_cache_size_that_a_flag_sets_is_the_plan_s_or_is_refused() -> None:
+def test_a_cache_size_from_a_flag_is_used_or_refused() -> None:
     plan = planned(LLAMA_8B, "g6e.xlarge", flags=engine_flags(("--kv-cache-memory-bytes", "10G"), "0.27.0"))
     stage = laid_out(plan).tightest
     assert stage.kv_cache_bytes == 10 * 2**30
@@ -210,7 +210,7 @@ def test_a_cache_size_that_a_flag_sets_is_the_plan_s_or_is_refused() -> None:
     )
 
 
-def test_a_model_without_its_media_has_no_tower() -> None:
+def test_a_model_without_media_has_no_tower() -> None:
     plain = laid_out(planned(SCOUT_W4A16))
     only = laid_out(planned(SCOUT_W4A16, flags=engine_flags(("--language-model-only",), "0.27.0")))
     off = laid_out(planned(SCOUT_W4A16, limit_mm_per_prompt={"image": 0}))
@@ -224,7 +224,7 @@ def test_a_model_without_its_media_has_no_tower() -> None:
         assert not without.tightest.activations.name.endswith("(encoder)")
 
 
-def test_a_tower_for_videos_stays_until_they_are_limited_too() -> None:
+def test_a_tower_for_videos_remains_until_videos_are_limited_too() -> None:
     def weights(**limits: int) -> float:
         return laid_out(planned(HYBRID, "p5.48xlarge", limit_mm_per_prompt=limits)).tightest.weights.size_bytes
 

@@ -66,7 +66,7 @@ def test_16_bits_change_nothing() -> None:
         ),
     ],
 )
-def test_what_vllm_refuses_is_refused(model: str, instance: str, dtype: str, message: str) -> None:
+def test_dtypes_that_vllm_refuses_are_refused(model: str, instance: str, dtype: str, message: str) -> None:
     refused = with_dtype(model, instance, dtype)
     assert set(codes(refused)) == {"dtype_unsupported"}
     assert refused.refusals[0].message == message

@@ -42,7 +42,7 @@ def test_heads_of_linear_attention_must_divide_too() -> None:
     ]
 
 
-def test_mxfp4_is_rounded_up_so_any_expert_size_goes_but_not_on_a_t4() -> None:
+def test_mxfp4_accepts_any_expert_size_because_it_is_rounded_up_but_not_on_a_t4() -> None:
     assert asked(GPT_OSS, tp=8, on="p5.48xlarge") == ()
     odd = changed(GPT_OSS)
     assert odd.experts is not None
@@ -54,7 +54,7 @@ def test_mxfp4_is_rounded_up_so_any_expert_size_goes_but_not_on_a_t4() -> None:
 
 
 @pytest.mark.parametrize(("version", "refused"), [("0.27.1", False), ("0.28.0", True)])
-def test_bitsandbytes_left_with_0_28(version: str, refused: bool) -> None:
+def test_bitsandbytes_was_removed_in_0_28(version: str, refused: bool) -> None:
     model = changed(LLAMA_8B, quantization=Quantization(method="bitsandbytes", weight_bits=4, group_size=64))
     found = asked(model, options=ServingOptions(vllm_version=version))
     assert [r.message for r in found] == (["vLLM 0.28 removed bitsandbytes: use 0.27"] if refused else [])
@@ -94,7 +94,7 @@ def wide() -> InstanceType:
     return replace(find_instance("p5en.48xlarge"), gpus=16)
 
 
-def test_windows_cannot_be_spread_by_decode_context_parallel() -> None:
+def test_decode_context_parallel_cannot_split_windows() -> None:
     few_heads = changed(GPT_OSS, num_key_value_heads=4)
     two = ServingOptions(decode_context_parallel_size=2)
     assert [r.message for r in asked(few_heads, tp=8, on="p5en.48xlarge", options=two)] == [
@@ -102,7 +102,7 @@ def test_windows_cannot_be_spread_by_decode_context_parallel() -> None:
     ]
 
 
-def test_decode_context_parallel_divides_the_queries_of_a_kv_head_and_came_with_0_10_2() -> None:
+def test_decode_context_parallel_divides_the_queries_of_a_kv_head_since_0_10_2() -> None:
     odd = changed("Qwen/Qwen3-235B-A22B", num_attention_heads=24, num_key_value_heads=2)
     four = ServingOptions(decode_context_parallel_size=4)
     assert asked(odd, tp=8, on="p5en.48xlarge", options=four) == ()
@@ -137,7 +137,7 @@ def test_from_0_33_4_bit_tiles_are_padded_but_the_group_must_still_divide(versio
     assert [r.code for r in asked(odd, tp=8, options=options)] == ["shard_not_divisible"]
 
 
-def test_a_version_that_does_not_know_the_architecture_is_a_wrong_question() -> None:
+def test_a_version_without_the_architecture_is_an_invalid_input() -> None:
     with pytest.raises(WrongQuestion) as caught:
         planned("Qwen/Qwen3.5-27B", "p5.48xlarge", vllm_version="0.16.0")
     assert str(caught.value) == (
@@ -146,7 +146,7 @@ def test_a_version_that_does_not_know_the_architecture_is_a_wrong_question() -> 
 
 
 @pytest.mark.parametrize(("version", "fits"), [("0.12.0", True), ("0.15.1", False), ("0.21.0", True)])
-def test_some_versions_ask_each_stage_for_the_cache_of_all_layers(version: str, fits: bool) -> None:
+def test_in_some_versions_each_stage_needs_cache_for_all_layers(version: str, fits: bool) -> None:
     requested = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2, "max_model_len": 131072}
     found = planned(
         LLAMA_70B, "g6.48xlarge", vllm_version=version, gpu_memory_utilization=0.69, max_num_seqs=256, **requested
@@ -161,7 +161,7 @@ def test_some_versions_ask_each_stage_for_the_cache_of_all_layers(version: str, 
         )
 
 
-def test_host_memory_must_last_while_every_worker_loads() -> None:
+def test_host_memory_must_suffice_while_every_worker_loads() -> None:
     model = find_model(SCOUT)
     layer = max(layer.total_bytes for layer in model.parts.layers)
     assert gib(host_memory_bytes(model, workers=8, cautious=True)) == pytest.approx(4 + 8 * (4 + gib(layer)))
@@ -179,7 +179,7 @@ def test_host_memory_must_last_while_every_worker_loads() -> None:
     assert try_layouts(model, replace(small, memory_gib=None), ServingOptions()).verdict == "fits"
 
 
-def test_the_memory_of_a_layout_that_only_a_version_refuses_is_counted_all_the_same() -> None:
+def test_the_memory_of_a_layout_that_only_a_version_refuses_is_still_computed() -> None:
     sizes = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2}
     found = planned(LLAMA_8B, "g5.48xlarge", vllm_version="0.10.2", **sizes)
     assert codes(found) == ["pipeline_unsupported"]

@@ -19,7 +19,7 @@ def test_the_default_version_has_a_table() -> None:
     assert table.version == DEFAULT_VLLM_VERSION
 
 
-def test_every_table_names_its_version_and_how_it_was_got() -> None:
+def test_every_table_names_its_version_and_its_source() -> None:
     assert table_versions() == ((0, 21, 0), (0, 27, 0), (0, 32, 0), (0, 33, 0))
     for version in ("0.21.0", "0.27.0", "0.32.0", "0.33.0"):
         table = nearest_table(version)
@@ -37,7 +37,7 @@ def test_every_table_names_its_version_and_how_it_was_got() -> None:
         ("0.33.1", "0.33.0"),
     ],
 )
-def test_the_nearest_table_stands_in(version: str, table: str) -> None:
+def test_the_nearest_table_replaces_a_missing_one(version: str, table: str) -> None:
     assert nearest_table(version).version == table
     assert (flag_table(version) is not None) is (version == "0.21.0.post1")
 
@@ -46,7 +46,7 @@ def test_the_nearest_table_stands_in(version: str, table: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["0.21.0", "0.27.0", "0.32.0", "0.33.0"])
-def test_arguments_are_taken_and_refused_as_the_live_parser_does(version: str) -> None:
+def test_arguments_are_accepted_and_refused_as_by_the_live_parser(version: str) -> None:
     runs = json.loads((RUNS / f"{version}.json").read_text())
     flags = nearest_table(version).by_spelling
     tried = [

@@ -23,7 +23,7 @@ from vllm_eks.planner.vllm_version import Version
         ("Qwen/Qwen3-Next-80B-A3B-Instruct", (0, 29, 0), True),
     ],
 )
-def test_the_second_runner_came_by_class_and_then_for_all(model: str, version: Version, second: bool) -> None:
+def test_the_second_runner_serves_more_models_in_each_version(model: str, version: Version, second: bool) -> None:
     assert uses_second_runner(find_model(model).architecture, version) is second
 
 

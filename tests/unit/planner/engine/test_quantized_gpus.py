@@ -46,7 +46,7 @@ def test_a_format_runs_on_older_gpus_since_a_version(
     assert list(scheme_errors(scheme, sm, since)) == []
 
 
-def test_formats_that_no_version_runs_on_old_gpus() -> None:
+def test_some_formats_run_on_old_gpus_in_no_version() -> None:
     assert list(scheme_errors(FBGEMM, 75, (0, 32, 0))) == [
         "fbgemm_fp8 weights need compute capability 8.0 or higher, not {gpu}"
     ]

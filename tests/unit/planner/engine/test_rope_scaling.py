@@ -56,7 +56,7 @@ def test_linear_scaling_lengthens_the_context_by_itself() -> None:
     }
 
 
-def test_a_base_that_would_be_lost_must_be_given() -> None:
+def test_a_rope_theta_that_would_be_lost_must_be_given() -> None:
     scaling, config = parse_rope_scaling(YARN), find_model(QWEN).config
     older = {key: value for key, value in config.items() if key != "rope_theta"}
     assert lacks_theta(scaling, older, (0, 27, 0))
@@ -101,7 +101,7 @@ def test_lists_are_kept() -> None:
         ),
     ],
 )
-def test_what_vllm_could_not_use_is_told(given: dict[str, Any], error: str) -> None:
+def test_a_scaling_that_vllm_could_not_use_is_an_error(given: dict[str, Any], error: str) -> None:
     with pytest.raises(ValueError, match=re.escape(error[:12])) as refused:
         parse_rope_scaling(given)
     assert str(refused.value) == error

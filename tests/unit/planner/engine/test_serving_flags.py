@@ -53,7 +53,7 @@ def test_every_flag_is_one_of_the_version(version: str) -> None:
     assert len(reading.flags) == 9
 
 
-def test_auto_takes_the_familys_parsers() -> None:
+def test_auto_selects_the_familys_parsers() -> None:
     auto = ServingFlags(tool_call_parser=AUTO, reasoning_parser=AUTO)
     flags = serving_flags(auto, "Qwen3ForCausalLM")
     assert flags == ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"]
@@ -61,7 +61,7 @@ def test_auto_takes_the_familys_parsers() -> None:
         serving_flags(auto, LLAMA)
 
 
-def test_the_table_of_families_names_what_is_known() -> None:
+def test_the_table_of_families_names_known_parsers_only() -> None:
     assert set(FAMILY_PARSERS) <= set(FAMILIES)
     for version in ("0.21.0", "0.27.0", "0.32.0", "0.33.0"):
         table = nearest_table(version)
@@ -99,7 +99,7 @@ def test_adapters_come_off_the_kv_cache() -> None:
     assert terms[1]["CUDA graphs"].size_bytes == 2 * terms[0]["CUDA graphs"].size_bytes
 
 
-def test_adapters_of_a_mixture_are_not_guessed_at() -> None:
+def test_the_memory_of_adapters_of_a_mixture_is_not_guessed() -> None:
     assert can_count_lora(planned(QWEN_8B).model.architecture)
     assert not can_count_lora(planned(SCOUT).model.architecture)
 
@@ -160,7 +160,7 @@ def test_adapters_of_a_mixture_are_not_guessed_at() -> None:
         ),
     ],
 )
-def test_what_does_not_go_together_is_told(folder: Path, settings: dict[str, Any], text: str) -> None:
+def test_settings_that_exclude_each_other_are_an_error(folder: Path, settings: dict[str, Any], text: str) -> None:
     model = {"model": "Qwen/Qwen3-8B", "instanceType": "g5.48xlarge", "zone": "us-west-2a", **settings}
     stack = {
         "aws:region": "us-west-2",

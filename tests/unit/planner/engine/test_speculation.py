@@ -40,7 +40,7 @@ def speculating(model: str, instance: str, config: dict[str, Any], **requested: 
         ({"method": "draft_model", "model": "Qwen/Qwen3-0.6B", "num_speculative_tokens": 5}, "draft_model", 5),
     ],
 )
-def test_the_method_is_the_one_that_vllm_takes(config: dict[str, Any], method: str, tokens: int) -> None:
+def test_the_method_is_the_one_that_vllm_chooses(config: dict[str, Any], method: str, tokens: int) -> None:
     read = parse_speculation(config)
     assert (read.method, read.tokens) == (method, tokens)
     assert read.draft is (find_model("Qwen/Qwen3-0.6B") if method == "draft_model" else None)
@@ -74,7 +74,7 @@ def test_the_method_is_the_one_that_vllm_takes(config: dict[str, Any], method: s
         ),
     ],
 )
-def test_what_cannot_be_served_or_told_is_an_error(config: dict[str, Any], error: str) -> None:
+def test_an_unknown_or_unserved_method_is_an_error(config: dict[str, Any], error: str) -> None:
     with pytest.raises(ValueError, match=re.escape(error[:20])) as refused:
         parse_speculation(config)
     assert str(refused.value) == error
@@ -93,7 +93,7 @@ def test_ngram_loads_nothing() -> None:
     assert after.block_bytes == before.block_bytes
 
 
-def test_a_locked_draft_model_is_loaded_whole_and_has_a_cache_of_its_own() -> None:
+def test_a_locked_draft_model_is_loaded_completely_and_has_its_own_cache() -> None:
     config = {"model": "Qwen/Qwen3-0.6B", "num_speculative_tokens": 5}
     plain, drafting = planned(QWEN_32B, "p5.48xlarge"), speculating(QWEN_32B, "p5.48xlarge", config)
     before, after = laid_out(plain).tightest, laid_out(drafting).tightest
@@ -128,7 +128,7 @@ def test_a_hybrid_keeps_a_state_for_each_drafted_token() -> None:
     assert larger - state == 10240 // 8 * 2 * 2
 
 
-def test_the_drafter_is_on_the_last_stage_with_an_embedding_of_its_own() -> None:
+def test_the_drafter_is_on_the_last_stage_with_its_own_embedding() -> None:
     config = {"method": "mtp", "num_speculative_tokens": 1}
     plain, drafting = (
         laid_out(plan)
@@ -179,7 +179,7 @@ def test_a_head_that_is_not_locked_is_a_guess_with_a_wide_range() -> None:
         ),
     ],
 )
-def test_what_the_model_cannot_draft_with_is_refused(model: str, config: dict[str, Any], message: str) -> None:
+def test_drafters_that_do_not_suit_the_model_are_refused(model: str, config: dict[str, Any], message: str) -> None:
     refused = speculating(model, "p5.48xlarge", config)
     assert set(codes(refused)) == {"engine_refuses"}
     assert message in [refusal.message for refusal in refused.refusals]

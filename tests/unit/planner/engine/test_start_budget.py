@@ -38,7 +38,7 @@ def waits(recording: Recording) -> dict[str, int]:
 
 
 @pytest.mark.skipif(tool("helm") is None, reason="helm is not installed")
-def test_a_slower_line_lengthens_start_job_and_timeouts_alike(
+def test_a_slower_network_lengthens_start_job_and_timeouts_alike(
     recorded_stack: Callable[[str], Recording], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = waits(recorded_stack("dev"))
@@ -50,7 +50,7 @@ def test_a_slower_line_lengthens_start_job_and_timeouts_alike(
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_every_rate_of_the_hubs_way_counts(rate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_rate_of_a_download_from_the_hub_counts(rate: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = planned(SCOUT).startup.budget_seconds
     monkeypatch.setattr(startup, rate, getattr(startup, rate) / 2)
     assert planned(SCOUT).startup.budget_seconds > before
@@ -74,7 +74,7 @@ def test_ranks_that_do_not_share_read_everything_each() -> None:
     assert seconds(enforce_eager=True) == pytest.approx(8 * seconds())
 
 
-def test_both_ways_are_told_whichever_is_taken() -> None:
+def test_both_sources_are_reported_whichever_is_used() -> None:
     facts = {"weights_bytes": 10**11, "network_gbps": 100.0}
     hub, s3 = startup_budget(**facts), startup_budget(**facts, weights_source=S3)
     assert set(hub.other_ways_seconds) == {"streamed from S3", "from this node's NVMe again"}
@@ -83,7 +83,7 @@ def test_both_ways_are_told_whichever_is_taken() -> None:
     assert s3.other_ways_seconds["from the Hub"] == sum(hub.steps_seconds.values())
 
 
-def test_streamed_weights_need_no_room_on_a_disk() -> None:
+def test_streamed_weights_need_no_disk_space() -> None:
     def values(**requested: Any) -> dict:
         nodes = GpuNodes(plan=planned(SCOUT, **requested), zones=("us-west-2a",))
         return release_values(nodes, ServingSpec(name="scout"))

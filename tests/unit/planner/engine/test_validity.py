@@ -59,7 +59,7 @@ def test_the_vision_tower_s_heads_must_divide_too() -> None:
     assert [r.message for r in asked(twelve, tp=8)] == ["12 vision attention heads cannot be split over TP=8"]
 
 
-def test_qwen_moe_takes_no_more_ranks_than_experts() -> None:
+def test_qwen_moe_accepts_no_more_ranks_than_experts() -> None:
     qwen = find_model(QWEN_235B).architecture
     assert qwen.experts is not None
     few = replace(qwen, experts=replace(qwen.experts, count=4))
@@ -120,7 +120,7 @@ def test_each_stage_of_nemotron_h_needs_experts() -> None:
     assert asked(changed(LLAMA_8B, name="NemotronHForCausalLM"), pp=2) == (), "a dense one has none"
 
 
-def test_a_class_without_pipeline_parallelism_says_why() -> None:
+def test_a_class_without_pipeline_parallelism_is_refused_with_a_reason() -> None:
     refused = asked(changed(LLAMA_8B, without_pipeline="the class has none"), pp=2)
     assert refused == (Refusal(code="pipeline_unsupported", message="the class has none"),)
 
@@ -171,7 +171,7 @@ def test_a_quantization_group_must_divide_the_shard() -> None:
         (find_model(LLAMA_8B).architecture, ServingOptions(kv_cache_dtype="fp8"), "dtype_unsupported"),
     ],
 )
-def test_a_t4_does_not_run_every_form(model: Architecture, options: ServingOptions, code: str) -> None:
+def test_a_t4_does_not_run_every_format(model: Architecture, options: ServingOptions, code: str) -> None:
     assert [r.code for r in asked(model, on="g4dn.12xlarge", options=options)] == [code]
     assert asked(model, on="g5.12xlarge", options=options) == ()
 

@@ -72,7 +72,7 @@ def chart_flags() -> tuple[set[str], set[str]]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("case", WISHES)
-def test_every_argument_of_a_plan_is_one_vllm_takes(case: str, version: str) -> None:
+def test_vllm_accepts_every_argument_of_a_plan(case: str, version: str) -> None:
     model, instance, requested = WISHES[case]
     plan = planned(model, instance, **requested, vllm_version=version)
     args = vllm_args(plan)
@@ -92,12 +92,12 @@ def test_every_flag_the_chart_writes_exists(version: str) -> None:
     assert single | several <= table(version).flags.keys()
 
 
-def test_what_the_chart_writes_is_its_own() -> None:
+def test_the_stack_file_may_not_set_the_flags_of_the_chart() -> None:
     single, several = chart_flags()
     assert single | several <= dispositions().owned
 
 
-def test_what_a_plan_writes_is_the_planner_s_own() -> None:
+def test_the_stack_file_may_not_set_the_flags_of_a_plan() -> None:
     written = {
         arg
         for model, instance, requested in WISHES.values()

@@ -46,6 +46,6 @@ def test_a_wrong_instance_file_is_one_clear_sentence(tmp_path: Path, document: o
     assert str(caught.value).removeprefix(f"--instance-file {path}").lstrip(": ") == message
 
 
-def test_a_missing_instance_file_is_told() -> None:
+def test_a_missing_instance_file_is_an_error() -> None:
     with pytest.raises(WrongQuestion, match=r"--instance-file none\.json: No such file or directory"):
         read_instance_file(Path("none.json"))

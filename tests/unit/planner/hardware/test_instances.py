@@ -18,7 +18,7 @@ def test_the_catalogue_holds_every_type_and_each_row_has_the_right_types() -> No
 ROW = {"type": "x1", "gpu": "A10G", "gpus": 4, "gpu_memory_gib": 22, "compute_capability": "8.6"}
 
 
-def test_a_row_of_the_catalogue_needs_only_what_decides_memory() -> None:
+def test_a_row_of_the_catalogue_needs_only_the_fields_that_determine_memory() -> None:
     found = InstanceType.from_json(ROW, where="row")
     assert found == InstanceType(type="x1", gpu="A10G", gpus=4, gpu_memory_gib=22, compute_capability="8.6")
 
@@ -53,17 +53,17 @@ def test_a_row_of_another_form_names_the_field(row: object, message: str) -> Non
         ("g7e.24xlarge", 94.97),
     ],
 )
-def test_memory_is_what_the_driver_reports_not_the_nameplate(name: str, usable_gib: float) -> None:
+def test_memory_is_the_driver_s_value_and_not_the_advertised_size(name: str, usable_gib: float) -> None:
     assert find_instance(name).gpu_memory_gib == usable_gib
     assert find_instance(name).gpu_memory_source == "measured"
 
 
-def test_memory_that_no_log_showed_is_called_an_estimate() -> None:
+def test_memory_that_is_in_no_log_is_called_an_estimate() -> None:
     estimates = {row.gpu for row in catalogue().values() if row.gpu_memory_source == "estimate"}
     assert estimates == {"L4 (1/8)", "L4 (1/4)", "L4 (1/2)", "RTX PRO 4500", "B300"}
 
 
-def test_an_unknown_type_is_told_with_the_nearest_names() -> None:
+def test_the_error_for_an_unknown_type_has_the_nearest_names() -> None:
     with pytest.raises(UnknownInstanceType) as caught:
         find_instance("g5.48xlrge")
     assert str(caught.value).startswith(
@@ -89,7 +89,7 @@ def test_an_unknown_type_is_told_with_the_nearest_names() -> None:
         ("p3.2xlarge", "has NVIDIA GPUs that are too old for vLLM's images"),
     ],
 )
-def test_a_type_that_cannot_serve_is_told_so_and_no_other_offered_by_its_spelling(name: str, lacks: str) -> None:
+def test_a_type_that_cannot_serve_gets_a_reason_and_no_similar_name(name: str, lacks: str) -> None:
     with pytest.raises(UnknownInstanceType) as caught:
         find_instance(name)
     assert str(caught.value) == f"instance type {name!r} {lacks}: {SERVED}"
@@ -100,7 +100,7 @@ def test_no_type_of_the_catalogue_counts_as_one_that_cannot_serve() -> None:
     assert [name for name in (*catalogue(), "g5.49xlarge", "p5x.large", "g9.large") if why_not_served(name)] == []
 
 
-def test_the_zones_known_to_offer_a_type_stand_under_their_region() -> None:
+def test_the_zones_that_offer_a_type_are_listed_by_region() -> None:
     for row in catalogue().values():
         assert row.zone_ids, row.type
         for region, zones in row.zone_ids.items():
@@ -121,7 +121,7 @@ def test_every_gpu_has_a_memory_bandwidth_and_a_share_of_one_has_its_share() -> 
     assert shares == [whole / 8, whole / 4, whole / 2]
 
 
-def test_gpus_that_stand_alone_have_no_interconnect_and_others_have_one() -> None:
+def test_single_gpus_have_no_interconnect_and_others_have_one() -> None:
     for row in catalogue().values():
         assert (row.gpu_interconnect_gbytes_per_second is None) == (row.gpus == 1), row.type
     speed = {row.gpu_interconnect: row.gpu_interconnect_gbytes_per_second for row in catalogue().values()}

@@ -28,7 +28,7 @@ HOPPER = find_instance("p5.48xlarge").one_gpu
         ("0.23.0", 8, (4, 4, 8)),
     ],
 )
-def test_the_sampler_s_bytes_a_logit_follow_the_version_and_its_model_runner(
+def test_the_sampler_s_bytes_per_logit_follow_the_version_and_its_model_runner(
     version: str, tp: int, per_logit: tuple[float, float, float]
 ) -> None:
     llama = find_model(LLAMA_8B).architecture
@@ -37,7 +37,7 @@ def test_the_sampler_s_bytes_a_logit_follow_the_version_and_its_model_runner(
 
 
 @pytest.mark.parametrize(("version", "state_bytes"), [("0.26.0", None), ("0.27.0", 4.125 * 256 * 128256)])
-def test_the_second_runner_s_token_counts_stand_on_the_last_stage_where_vllm_counts_them(
+def test_the_second_runner_s_token_counts_are_on_the_last_stage_if_vllm_counts_them(
     version: str, state_bytes: float | None
 ) -> None:
     term = memory.sampler_state_term(find_model(LLAMA_8B).architecture, resolved(vllm_version=version))
@@ -49,7 +49,7 @@ def test_the_second_runner_s_token_counts_stand_on_the_last_stage_where_vllm_cou
     assert [any(one.name == "sampler state" for one in stage.overheads) for stage in layout.stages] == [False, True]
 
 
-def test_the_sampler_peak_agrees_with_logs_and_stands_on_the_last_stage_alone() -> None:
+def test_the_sampler_peak_agrees_with_logs_and_is_on_the_last_stage_only() -> None:
     model = find_model(LLAMA_8B).architecture
     logged_gib = 4.76
     found = memory.sampler_bytes(model, resolved("p5.48xlarge", vllm_version="0.12.0"), tensor_parallel_size=1)
@@ -78,7 +78,7 @@ def test_the_vision_encoder_is_profiled_unless_images_are_off() -> None:
     assert six == pytest.approx(3 * two)
 
 
-def test_encoder_outputs_are_held_while_the_decoder_is_profiled_and_were_spread_out_in_0_11() -> None:
+def test_encoder_outputs_are_kept_while_the_decoder_is_profiled_and_were_padded_in_0_11() -> None:
     model = find_model(SCOUT).architecture
     assert model.vision is not None
     old, new = (
@@ -114,7 +114,7 @@ def test_the_widest_layer_of_a_forward_pass() -> None:
     assert found == pytest.approx(2 * 16384 * (4 * 7168 + attention + experts))
 
 
-def test_the_ends_of_a_peak_are_those_of_whichever_may_be_largest() -> None:
+def test_each_end_of_a_peak_is_that_of_the_largest_candidate() -> None:
     model = find_model("Qwen/Qwen3-VL-8B-Instruct").architecture
     options = resolved("g5.xlarge", vllm_version="0.21.0", max_num_seqs=1024, max_num_batched_tokens=2048)
     term = memory.activation_term(model, A10G, options, tensor_parallel_size=1, is_last=True)

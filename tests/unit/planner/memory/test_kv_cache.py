@@ -54,7 +54,7 @@ def test_bytes_per_token_and_gpu_with_replication_and_latent_attention(
     assert cache(model, tp).token_bytes(all_layers(model)) == bytes_per_token
 
 
-def test_fp8_halves_a_token_but_for_the_sparse_indexer() -> None:
+def test_fp8_halves_a_token_except_for_the_sparse_indexer() -> None:
     assert cache(LLAMA_8B, kv_cache_dtype="fp8").token_bytes(all_layers(LLAMA_8B)) == 65536
     sparse = find_model("deepseek-ai/DeepSeek-V3.2").architecture
     options = asked(kv_cache_dtype="fp8", vllm_version="0.32.0")
@@ -76,7 +76,7 @@ def test_layers_of_one_kind_are_one_group() -> None:
     assert found.block_bytes(range(32)) == 16 * 131072
 
 
-def test_windows_and_whole_layers_share_blocks_as_gpt_oss_logged() -> None:
+def test_windows_and_full_layers_share_blocks_as_gpt_oss_logged() -> None:
     found = cache(GPT_OSS, tp=4, vllm_version="0.10.2")
     assert [len(group.layers) for group in found.groups] == [18, 18]
     blocks = int(45.32 * 2**30 // found.block_bytes(all_layers(GPT_OSS)))
@@ -146,7 +146,7 @@ def test_a_window_of_one_stage_holds_two_batches_from_0_26() -> None:
 @pytest.mark.parametrize(
     ("version", "groups"), [("0.11.2", [10, 9, 9, 9, 9, 8, 8]), ("0.21.0", [10, 9, 9, 9, 9, 8, 8])]
 )
-def test_gemma_s_many_windows_are_cut_into_groups_of_its_ten_whole_layers(version: str, groups: list[int]) -> None:
+def test_gemma_s_many_windows_are_cut_into_groups_of_its_ten_full_layers(version: str, groups: list[int]) -> None:
     found = cache(GEMMA_27B, vllm_version=version)
     assert sorted((len(group.layers) for group in found.groups), reverse=True) == groups
 
@@ -207,7 +207,7 @@ def test_decode_context_parallel_spreads_one_cache_over_ranks_as_kimi_logged() -
             assert cache(model, tp=8).printed_tokens(blocks, options) == pytest.approx(tokens, rel=2e-3)
 
 
-def test_a_stage_pays_for_its_longest_group_only() -> None:
+def test_only_the_longest_group_of_a_stage_takes_memory() -> None:
     found = cache(GPT_OSS)
     assert found.page_bytes == 16 * 2048
     assert found.block_bytes(range(18)) == 9 * found.page_bytes

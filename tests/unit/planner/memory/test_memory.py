@@ -23,7 +23,7 @@ def resolved(instance: str = "g5.48xlarge", **requested: object):
     ("layers", "pp", "split"),
     [(126, 4, (31, 32, 32, 31)), (61, 2, (31, 30)), (94, 4, (23, 24, 24, 23)), (48, 2, (24, 24)), (7, 4, (2, 2, 2, 1))],
 )
-def test_layers_are_dealt_out_as_vllm_does(layers: int, pp: int, split: tuple[int, ...]) -> None:
+def test_layers_are_distributed_as_by_vllm(layers: int, pp: int, split: tuple[int, ...]) -> None:
     assert stage_layers(layers, pp) == split
 
 
@@ -74,7 +74,7 @@ def test_captured_sizes_stay_within_the_batch() -> None:
 
 
 @pytest.mark.parametrize(("version", "graphs"), [("0.10.2", 67), ("0.11.0", 67 + 35), ("0.21.0", 51 + 35)])
-def test_decode_batches_get_a_full_graph_of_their_own_from_0_11(version: str, graphs: int) -> None:
+def test_decode_batches_get_their_own_full_graph_from_0_11(version: str, graphs: int) -> None:
     assert memory.captured_graphs(resolved(vllm_version=version)) == graphs
 
 
@@ -87,7 +87,7 @@ def test_decode_batches_get_a_full_graph_of_their_own_from_0_11(version: str, gr
         ("deepseek-ai/DeepSeek-R1", 0.35, "0.35 MiB x 10 layers x 4 captured graphs (estimate)"),
     ],
 )
-def test_a_graph_s_bytes_a_layer_depend_on_the_kind_of_model(model: str, mib: float, rule: str) -> None:
+def test_a_graph_s_bytes_per_layer_depend_on_the_kind_of_model(model: str, mib: float, rule: str) -> None:
     term = memory.cuda_graph_term(find_model(model).architecture, 4, layers=10)
     assert term.size_bytes == pytest.approx(mib * 2**20 * 10 * 4)
     assert term.rule == rule
@@ -138,12 +138,12 @@ def test_a_first_start_that_compiles_leaves_less_for_the_cache(
     assert (term and gib(term.size_bytes)) == (gib_taken and pytest.approx(gib_taken))
 
 
-def test_nvlink_is_known_from_the_gpu_s_name_where_a_file_says_no_more() -> None:
+def test_nvlink_is_known_from_the_gpu_s_name_if_a_file_has_nothing_else() -> None:
     assert replace(A10G, gpu="H100").has_nvlink
     assert not A10G.has_nvlink
 
 
-def test_cuda_graphs_come_off_the_budget_from_0_20_and_stand_outside_before() -> None:
+def test_cuda_graphs_are_in_the_budget_from_0_20_and_outside_before() -> None:
     old, new = (
         build_layout(
             find_model(LLAMA_8B),
@@ -172,7 +172,7 @@ def test_the_tightest_stage_decides_and_its_four_parts_sum_to_the_budget() -> No
     assert parts == pytest.approx(stage.budget_bytes)
 
 
-def test_whole_blocks_only() -> None:
+def test_only_complete_blocks_count() -> None:
     plan = planned(LLAMA_8B)
     assert plan.layout is not None
     stage = plan.layout.tightest
@@ -180,7 +180,7 @@ def test_whole_blocks_only() -> None:
     assert stage.total_bytes == 21.98 * BYTES_PER_GIB
 
 
-def test_graphs_outside_the_budget_must_fit_beside_it_at_their_largest() -> None:
+def test_graphs_outside_the_budget_must_fit_by_their_high_estimate() -> None:
     requested = {"tensor_parallel_size": 1, "pipeline_parallel_size": 1}
     old, new = (
         build_layout(find_model(LLAMA_8B), A10G, resolved(vllm_version=version), **requested).tightest

@@ -38,12 +38,12 @@ def test_two_buffers_of_tokens_times_experts_each_as_wide_as_its_widest_use() ->
         (QWEN_235B_FP8, "g6e.48xlarge", "0.21.0", True, True),
     ],
 )
-def test_which_kernels_keep_one(model: str, instance: str, version: str, together: bool, kept: bool) -> None:
+def test_some_kernels_keep_a_workspace(model: str, instance: str, version: str, together: bool, kept: bool) -> None:
     options = resolved(instance, vllm_version=version, enable_expert_parallel=together)
     assert keeps_workspace(find_model(model).architecture, find_instance(instance).one_gpu, options) is kept
 
 
-def test_it_stays_while_the_sampler_runs_and_replaces_the_experts_share_of_the_forward_pass() -> None:
+def test_the_workspace_remains_while_the_sampler_runs_and_replaces_the_experts_in_the_forward_pass() -> None:
     moe, hopper = find_model(QWEN_235B).architecture, find_instance("p5.48xlarge").one_gpu
     options = resolved("p5.48xlarge", vllm_version="0.21.0")
     workspace = workspace_bytes(moe, hopper, options, tensor_parallel_size=8)

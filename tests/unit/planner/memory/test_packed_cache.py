@@ -60,7 +60,7 @@ def layout(pp: int = 1) -> CacheLayout:
     return cache_layout(flash(), 90, options, tensor_parallel_size=8, pipeline_parallel_size=pp)
 
 
-def test_a_layer_keeps_a_window_and_what_its_compressors_need() -> None:
+def test_a_layer_keeps_a_window_and_the_tokens_of_its_compressors() -> None:
     window, indexed, long = (list(packed_caches(kinds(flash())[index])) for index in (0, 2, 3))
     assert [one.page_bytes for one in window] == [37440]
     assert [one.page_bytes for one in indexed] == [37440, 37440, 32832, 8640, 8640]
@@ -85,7 +85,7 @@ def test_the_largest_group_of_a_stage_is_its_block() -> None:
     assert layout().token_bytes(range(43)) == 328878
 
 
-def test_the_experts_have_a_format_of_their_own() -> None:
+def test_the_experts_have_their_own_format() -> None:
     values = 3 * 4096 * 2048 * 256
     assert compute_layer(flash(), 5).expert_bytes == values * (0.5 + 1 / 32)
     assert compute_layer(flash(expert_dtype=None), 5).expert_bytes == pytest.approx(values, rel=0.001)
@@ -105,7 +105,7 @@ def test_a_size_that_is_missing_is_an_error() -> None:
         flash(o_groups=None)
 
 
-def test_it_needs_hopper_and_keeps_an_fp8_cache() -> None:
+def test_compressed_attention_needs_hopper_and_keeps_an_fp8_cache() -> None:
     options = resolve(ServingOptions(vllm_version="0.32.0"), find_instance("p5.48xlarge"), context_limit_tokens=8192)
     assert list(attention_errors(flash(), 90, options)) == []
     assert list(attention_errors(flash(), 80, options)) == [

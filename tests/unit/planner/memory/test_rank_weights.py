@@ -28,7 +28,7 @@ def resolved(**requested: Any) -> ResolvedOptions:
     return resolve(ServingOptions(**requested), A10G, context_limit_tokens=131072)
 
 
-def test_embedding_stands_first_the_head_last_and_vision_on_every_stage() -> None:
+def test_the_embedding_is_on_the_first_stage_the_head_on_the_last_and_vision_on_every_stage() -> None:
     model = find_model(SCOUT)
     layout = build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=2)
     first, last = layout.stages
@@ -43,7 +43,7 @@ def test_embedding_stands_first_the_head_last_and_vision_on_every_stage() -> Non
     assert whole == pytest.approx(parts.total_bytes + replicated + parts.vision_bytes, rel=1e-9)
 
 
-def test_a_tower_s_patches_positions_and_some_projectors_are_whole_on_every_rank() -> None:
+def test_a_tower_s_patches_positions_and_some_projectors_are_not_split() -> None:
     for model, whole in (
         # Patch embedding with its bias, 4,096 positions, and the projector to 2,560 values (siglip.py, gemma3_mm.py).
         ("google/gemma-3-4b-it", 3 * 14**2 * 1152 + 1152 + 4096 * 1152 + 1152 * 2560 + 1152),
@@ -55,7 +55,7 @@ def test_a_tower_s_patches_positions_and_some_projectors_are_whole_on_every_rank
         assert vision.whole_parameters == whole
 
 
-def test_mistral_s_own_form_of_a_repository_keeps_the_tower_whole_since_0_12(tmp_path: Path) -> None:
+def test_repositories_in_mistral_s_own_form_have_a_tower_that_is_not_split_since_0_12(tmp_path: Path) -> None:
     config = read_json_object(LOCKED / "mistralai--Mistral-Small-3.2-24B-Instruct-2506.json")["config"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     plain = read_model_folder(tmp_path)
@@ -73,7 +73,7 @@ def test_mistral_s_own_form_of_a_repository_keeps_the_tower_whole_since_0_12(tmp
         assert difference == pytest.approx(more)
 
 
-def test_projections_of_one_layer_may_have_formats_of_their_own() -> None:
+def test_projections_of_one_layer_may_have_their_own_formats() -> None:
     model = find_model(QWEN_8B).architecture
     fp8 = Quantization(
         method="fp8", weight_bits=8, ignored=("model.layers.0.mlp.down_proj", "layers.1.self_attn.o_proj")
@@ -83,7 +83,7 @@ def test_projections_of_one_layer_may_have_formats_of_their_own() -> None:
     assert second.query_output_bytes / third.query_output_bytes == pytest.approx((1 + 2) / 2)
 
 
-def test_some_classes_make_embedding_and_head_on_every_stage() -> None:
+def test_some_classes_create_embedding_and_head_on_every_stage() -> None:
     model = find_model(QWEN_235B)
     assert (model.architecture.embedding_everywhere, model.architecture.head_everywhere) == (True, True)
     first, middle, *_ = build_layout(model, A10G, resolved(), tensor_parallel_size=8, pipeline_parallel_size=4).stages
@@ -110,13 +110,13 @@ def test_a_tied_embedding_is_loaded_again_on_the_last_stage() -> None:
     assert last.weights.size_bytes - first.weights.size_bytes == pytest.approx(norm)
 
 
-def test_with_expert_parallel_the_fullest_rank_holds_whole_experts() -> None:
+def test_with_expert_parallel_the_fullest_rank_holds_complete_experts() -> None:
     together = resolved(enable_expert_parallel=True)
     assert expert_share(10, 4, together) == 3 / 10
     assert expert_share(10, 4, resolved()) == 1 / 4
 
 
-def test_known_bytes_of_the_files_scale_every_stage() -> None:
+def test_a_known_file_size_scales_every_stage() -> None:
     computed = find_model(LLAMA_8B)
     heavier = replace(computed, known_weights_bytes=2 * computed.weights_bytes, weights_source="index")
     one, two = (
@@ -126,7 +126,7 @@ def test_known_bytes_of_the_files_scale_every_stage() -> None:
     assert two.weights.size_bytes == pytest.approx(2 * one.weights.size_bytes, rel=1e-6)
 
 
-def test_up_projections_of_latent_attention_are_kept_twice_only_where_they_are_quantized() -> None:
+def test_up_projections_of_latent_attention_are_kept_twice_only_if_quantized() -> None:
     twice = absorbed_bytes(find_model("deepseek-ai/DeepSeek-R1").architecture)
     assert twice == 512 * 128 * (128 + 128) * 2
     for plain in ("deepseek-ai/DeepSeek-V2-Lite", "moonshotai/Kimi-K2-Thinking", LLAMA_8B):
@@ -148,7 +148,7 @@ def test_up_projections_of_latent_attention_are_kept_twice_only_where_they_are_q
         (100, 1, (0, 27, 0), 2944 * 3072),
     ],
 )
-def test_mxfp4_experts_grow_to_what_the_kernels_of_the_gpu_want(
+def test_mxfp4_experts_are_padded_for_the_kernels_of_the_gpu(
     sm: int, shards: int, version: Version, growth: int
 ) -> None:
     model = find_model("openai/gpt-oss-120b").architecture
@@ -156,7 +156,7 @@ def test_mxfp4_experts_grow_to_what_the_kernels_of_the_gpu_want(
     assert expert_growth(find_model(QWEN_235B).architecture, sm, shards, version) == 1.0
 
 
-def test_mxfp4_experts_on_hopper_take_what_the_layout_of_tritons_kernels_takes() -> None:
+def test_mxfp4_experts_on_hopper_have_the_size_of_triton_s_layout() -> None:
     model = find_model("openai/gpt-oss-120b")
     # One expert: 5760 and 2880 rows of 2880 inputs. Values, scales twice (once in steps of 256 rows), 32-bit biases.
     old = 8640 * 1440 + 8640 * 90 + (5888 + 3072) * 90 + 8640 * 4

@@ -64,7 +64,7 @@ def test_rows_follow_the_kind_of_scaling(said: dict[str, Any], rows: int) -> Non
     assert rows_of("LlamaForCausalLM", **said) == rows
 
 
-def test_gemma_3_has_a_plain_table_for_its_windows_and_a_scaled_one_beside_it() -> None:
+def test_gemma_3_has_a_plain_table_for_its_windows_and_a_scaled_one() -> None:
     assert rows_of("Gemma3ForCausalLM") == 2000
     assert rows_of("Gemma3ForCausalLM", rope_scaling={"rope_type": "linear", "factor": 8.0}) == 9000
     apart = {"full_attention": {"rope_type": "linear", "factor": 8.0}, "sliding_attention": {"rope_type": "default"}}
@@ -79,7 +79,7 @@ def test_a_sparse_indexer_that_rotates_in_its_own_order_has_its_own_table() -> N
     assert rows_of("GlmMoeDsaForCausalLM", index_n_heads=32) == 1000
 
 
-def test_positions_of_videos_are_held_four_times_until_0_32() -> None:
+def test_positions_of_videos_are_kept_four_times_until_0_32() -> None:
     config = next(row["config"] for row in ROWS if row["model"] == "Qwen/Qwen3.5-27B")
     sizes = {version: table_bytes(config, version, range(64)) for version in ("0.21.0", "0.27.0", "0.31.0", "0.32.0")}
     assert {version: size / BYTES_PER_MIB for version, size in sizes.items()} == {
@@ -99,7 +99,7 @@ def test_a_stage_whose_layers_rotate_nothing_has_no_table() -> None:
 
 
 @pytest.mark.parametrize("model", [SCOUT, SCOUT_W4A16, "RedHatAI/Llama-4-Scout-17B-16E-Instruct-FP8-dynamic"])
-def test_scout_holds_two_and_a_half_gib_on_every_gpu_whatever_the_context(model: str) -> None:
+def test_scout_has_tables_of_2_5_gib_on_every_gpu_whatever_the_context(model: str) -> None:
     for context in (1024, 16384):
         plan = planned(model, "g6e.48xlarge", max_model_len=context)
         assert {stage.tables.size_bytes for stage in laid_out(plan).stages} == {2.5 * BYTES_PER_GIB}

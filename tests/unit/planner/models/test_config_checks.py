@@ -84,7 +84,7 @@ LLAMA, SCOUT = LLAMA_70B.replace("/", "--"), "meta-llama--Llama-4-Scout-17B-16E-
         ),
     ],
 )
-def test_all_faults_of_a_config_are_told_at_once(name: str, change: dict[str, Any], message: str) -> None:
+def test_all_errors_of_a_config_are_reported_at_once(name: str, change: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
         parse_config(config_of(name) | change, where="x")
     assert str(caught.value) == message

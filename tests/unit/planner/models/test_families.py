@@ -73,7 +73,7 @@ def test_computed_bytes_are_those_of_the_files(model: str, file_gib: float) -> N
         ("deepseek-ai/DeepSeek-V3", 641.3),
     ],
 )
-def test_what_files_hold_beyond_the_model_is_its_draft_layer(model: str, file_gib: float) -> None:
+def test_files_that_are_larger_than_the_model_contain_its_draft_layer(model: str, file_gib: float) -> None:
     parts = find_model(model).parts
     assert gib(parts.total_bytes + parts.draft_bytes) == pytest.approx(file_gib, rel=5e-3)
 
@@ -94,14 +94,14 @@ def test_what_files_hold_beyond_the_model_is_its_draft_layer(model: str, file_gi
         ("MiniMaxAI/MiniMax-M2.5", 8, 27.0, 0.01),
     ],
 )
-def test_weights_of_a_rank_are_what_was_loaded(model: str, tp: int, loaded_gib: float, within: float) -> None:
+def test_weights_of_a_rank_are_those_in_logs(model: str, tp: int, loaded_gib: float, within: float) -> None:
     machine = find_instance("p5en.48xlarge")
     options = resolve(ServingOptions(), machine, context_limit_tokens=4096)
     layout = build_layout(find_model(model), machine, options, tensor_parallel_size=tp, pipeline_parallel_size=1)
     assert gib(layout.tightest.weights.size_bytes) == pytest.approx(loaded_gib, rel=within)
 
 
-def test_every_family_has_a_locked_model_or_is_told_here() -> None:
+def test_every_family_has_a_locked_model_or_is_listed_here() -> None:
     locked = {find_model(model).architecture.name for model in locked_model_ids()}
     without = {"Gemma3ForCausalLM", "Llama4ForCausalLM", "Qwen2MoeForCausalLM"}
     assert set(FAMILIES) - locked == without
@@ -164,7 +164,7 @@ def test_a_config_that_lacks_its_family_s_fields_names_them_all(architecture: st
         ),
     ],
 )
-def test_windows_stand_where_the_family_has_them(change: dict[str, object], windows: int) -> None:
+def test_windows_are_in_the_layers_where_the_family_has_them(change: dict[str, object], windows: int) -> None:
     config = {
         "hidden_size": 4096,
         "num_hidden_layers": 8,
@@ -179,7 +179,7 @@ def test_windows_stand_where_the_family_has_them(change: dict[str, object], wind
     assert sum(a.window_tokens is not None for a in found.attention) == windows  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_a_family_ties_its_embeddings_where_transformers_leaves_that_unsaid() -> None:
+def test_a_family_ties_its_embeddings_where_transformers_omits_the_field() -> None:
     config = {
         "hidden_size": 64,
         "num_hidden_layers": 2,
@@ -197,7 +197,7 @@ def test_a_family_ties_its_embeddings_where_transformers_leaves_that_unsaid() ->
     assert not parse_config(said, where="x").tie_word_embeddings
 
 
-def test_the_sparse_indexer_of_v3_2_is_what_it_has_beyond_v3() -> None:
+def test_v3_2_differs_from_v3_by_its_sparse_indexer() -> None:
     old, new = (find_model(f"deepseek-ai/DeepSeek-{name}").parts.parameters for name in ("V3", "V3.2"))
     assert new - old == 61 * (1536 * 64 * 128 + 7168 * (128 + 64))
 

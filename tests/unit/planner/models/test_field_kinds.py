@@ -65,11 +65,11 @@ PUBLISHED = [
         ),
     ],
 )
-def test_a_value_of_another_kind_is_told_with_its_place(section: dict[str, Any], message: str) -> None:
+def test_the_error_for_a_value_of_another_kind_has_its_path(section: dict[str, Any], message: str) -> None:
     assert list(wrong_fields(section)) == [message]
 
 
-def test_null_is_absent_and_numbers_for_each_layer_are_no_error() -> None:
+def test_null_is_absent_and_numbers_for_each_layer_are_valid() -> None:
     assert not list(wrong_fields({"head_dim": None, "num_attention_heads": [8, None, 16], "image_size": [1, 2]}))
 
 

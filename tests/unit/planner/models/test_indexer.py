@@ -23,7 +23,7 @@ from vllm_eks.planner.models.mixers import Latent
         ({"indexer_types": ["full", "shared", "shared", "full"]}, [0, 3, 4, 5, 6, 7]),
     ],
 )
-def test_the_others_share_the_indices_of_an_earlier_layer(text: dict[str, Any], own: list[int]) -> None:
+def test_layers_without_an_indexer_share_the_indices_of_an_earlier_layer(text: dict[str, Any], own: list[int]) -> None:
     assert [index for index in range(8) if has_indexer(text, index)] == own
 
 

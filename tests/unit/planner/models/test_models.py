@@ -41,7 +41,7 @@ def folder_with(folder: Path, config: dict[str, object], index: dict[str, object
     return folder
 
 
-def test_the_models_of_both_stacks_and_the_four_of_the_guide_are_locked_among_some_seventy() -> None:
+def test_about_seventy_models_are_locked_with_those_of_both_stacks_and_of_the_guide() -> None:
     assert set(ALL_MODELS) < set(locked_model_ids())
     assert len(locked_model_ids()) >= 50
 
@@ -70,14 +70,14 @@ def test_gated_models_are_known_as_gated() -> None:
     assert gated == {SCOUT, LLAMA_8B, LLAMA_70B, MIXTRAL}
 
 
-def test_an_unknown_model_is_told_with_the_nearest_ids() -> None:
+def test_the_error_for_an_unknown_model_has_the_nearest_ids() -> None:
     with pytest.raises(UnknownModel) as caught:
         find_model("Qwen/Qwen3-8b-Instruct")
     assert "did you mean Qwen/Qwen3-8B" in str(caught.value)
     assert "with vllm-eks lock Qwen/Qwen3-8b-Instruct, or give a folder" in str(caught.value)
 
 
-def test_a_form_that_vllm_is_not_served_with_is_named_and_nothing_else_offered() -> None:
+def test_an_unsupported_weight_format_is_named_and_no_other_model_is_suggested() -> None:
     with pytest.raises(UnknownModel) as caught:
         find_model("Qwen/Qwen3-14B-GGUF")
     assert str(caught.value) == (
@@ -118,7 +118,7 @@ def test_an_index_gives_the_bytes_and_the_parts_are_scaled_to_them(tmp_path: Pat
         ),
     ],
 )
-def test_an_index_that_cannot_be_of_the_model_is_an_error(tmp_path: Path, total: object, message: str) -> None:
+def test_an_index_of_another_model_is_an_error(tmp_path: Path, total: object, message: str) -> None:
     folder = folder_with(tmp_path, CONFIG, {"metadata": {"total_size": total}})
     with pytest.raises(WrongQuestion) as caught:
         read_model_folder(folder)
@@ -152,7 +152,7 @@ def test_a_config_that_cannot_be_sized_is_one_clear_sentence(
     assert message in str(caught.value)
 
 
-def test_a_folder_without_a_config_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_config_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(WrongQuestion, match=r"has no config\.json: put the model"):
         load_model(str(tmp_path))
 
@@ -181,7 +181,7 @@ def test_ignored_modules_of_a_quantized_checkpoint_stay_16_bit() -> None:
     assert layer.expert_bytes == pytest.approx(3 * 5120 * 8192 * 16 * (0.5 + 2 / 128))
 
 
-def test_experts_stand_in_every_second_layer_where_the_config_says_so() -> None:
+def test_experts_are_in_every_second_layer_if_the_config_says_it() -> None:
     locked = json.loads((LOCKED / "meta-llama--Llama-4-Scout-17B-16E-Instruct.json").read_text())
     text = {**locked["config"]["text_config"], "interleave_moe_layer_step": 2}
     found = parse_config({**locked["config"], "text_config": text}, where="maverick")

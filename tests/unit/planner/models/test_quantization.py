@@ -46,7 +46,7 @@ def test_modelopt_s_separate_file_is_read_by_its_producer(
     assert own.method == "fp8", "config.json wins"
 
 
-def test_what_vllm_does_not_accept_from_the_separate_file_is_a_wrong_question() -> None:
+def test_algorithms_that_vllm_does_not_accept_from_the_separate_file_are_an_error() -> None:
     text = (
         "vLLM does not accept quant_algo W4A8_AWQ of hf_quant_config.json: it accepts FP8, FP8_PER_CHANNEL_PER_TOKEN, "
         "FP8_PB_WO, NVFP4"
@@ -114,7 +114,7 @@ def test_auto_round_has_other_bits_for_the_layers_of_its_extra_config() -> None:
     assert not found.covers("lm_head")
 
 
-def test_sparse_marlin_weights_keep_half_the_values_and_their_places() -> None:
+def test_sparse_marlin_weights_keep_half_the_values_and_their_positions() -> None:
     found = parsed(quant_method="gptq_marlin_24", bits=4, group_size=128, sym=True)
     assert found.bytes_of(f"{LAYER}.mlp.up_proj") == pytest.approx(3 / 8 + 2 / 128)
 

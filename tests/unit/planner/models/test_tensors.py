@@ -115,7 +115,7 @@ def test_a_module_of_a_decoder_layer_has_its_part(prefix: str, module: str, part
         ("backbone.norm_f.weight", "final_norm_bytes"),
     ],
 )
-def test_what_stands_beside_the_layers_has_its_part(name: str, part: str) -> None:
+def test_a_module_outside_the_layers_has_its_part(name: str, part: str) -> None:
     found = sorted_of({name: ("BF16", (5, 7)), "model.layers.0.mlp.gate.weight": ("BF16", (1,))})
     assert found.parts[part] == 70
     assert found.weights_bytes == 72
@@ -165,17 +165,17 @@ def test_equal_layers_are_one_kind() -> None:
         ("mlp.up_proj.weight_scale_inv", ("F32", (4,)), 0),
     ],
 )
-def test_packed_weights_count_every_parameter_and_scales_none(name: str, tensor: Tensor, parameters: int) -> None:
+def test_packed_weights_count_every_parameter_and_scales_count_none(name: str, tensor: Tensor, parameters: int) -> None:
     assert sorted_of({f"model.layers.0.{name}": tensor}).parts["parameters"] == parameters
 
 
-def test_an_unknown_module_counts_as_whole_and_is_told() -> None:
+def test_an_unknown_module_counts_as_replicated_and_is_reported() -> None:
     name = "model.layers.0.novel.weight"
     found = sorted_of({name: ("F8_E4M3", (4, 4))})
     assert (found.parts["layers"][0]["replicated_bytes"], found.unknown) == (16, [name])
 
 
-def test_an_unknown_dtype_and_an_empty_layer_are_told() -> None:
+def test_an_unknown_dtype_and_an_empty_layer_are_errors() -> None:
     with pytest.raises(WrongQuestion, match=r"tensor x has dtype F3, which the planner does not support"):
         tensor_bytes("x", ("F3", (1,)))
     with pytest.raises(

@@ -73,7 +73,7 @@ def test_a_lock_of_headers_is_read(models: Path) -> None:
         ),
     ],
 )
-def test_a_lock_that_cannot_be_is_one_error(models: Path, change: dict[str, Any], told: str) -> None:
+def test_an_impossible_lock_file_is_one_error(models: Path, change: dict[str, Any], told: str) -> None:
     (models / "me--x.json").write_text(json.dumps(SHIPPED | change))
     with pytest.raises(WrongQuestion) as caught:
         find_model("me/x")

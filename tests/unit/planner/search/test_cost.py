@@ -73,7 +73,7 @@ def test_one_unknown_price_makes_the_sum_unknown_not_smaller() -> None:
     assert total_usd_per_hour([nodes(price=None), nodes()]) is None
 
 
-def test_what_is_not_made_is_not_on_the_bill() -> None:
+def test_resources_that_are_not_created_are_not_on_the_bill() -> None:
     assert [part.part for part in cost_parts({"scout": nodes()}, Infrastructure(), REGION)] == ["GPU nodes of scout"]
 
 
@@ -85,12 +85,12 @@ def test_a_parked_model_costs_nothing_and_saves_its_nodes() -> None:
     assert saved_usd_per_hour(nodes(parked=True, price=None)) is None
 
 
-def test_a_spot_price_is_said_to_be_an_upper_bound() -> None:
+def test_a_spot_price_is_called_an_upper_bound() -> None:
     (part,) = cost_parts({"scout": nodes(capacity_type="spot")}, Infrastructure(), REGION)
     assert part.price_of.endswith(", on demand: spot is lower and varies")
 
 
-def test_the_weights_of_one_start_are_fetched_by_every_node() -> None:
+def test_every_node_downloads_the_weights_at_a_start() -> None:
     one = planned(SCOUT_W4A16).model.weights_bytes
     assert start_gb(nodes(SCOUT_W4A16).plan) == pytest.approx(one * 1.05 / 1e9)
     two = planned(SCOUT).model.weights_bytes
@@ -120,7 +120,7 @@ def test_every_price_has_a_date_and_a_source() -> None:
         ("us-gov-west-1", "unknown in us-gov-west-1: AWS GovCloud has its own price list", None),
     ],
 )
-def test_a_price_of_another_region_is_never_taken_for_the_stacks_own(region: str, gpu: str, nat: str | None) -> None:
+def test_the_price_of_another_region_is_never_used_for_the_stack(region: str, gpu: str, nat: str | None) -> None:
     plan = replace(planned(SCOUT), instance=find_instance("g5.48xlarge", region))
     found = {part.part: part for part in cost_parts({"m": GpuNodes(plan=plan, zones=(f"{region}a",))}, MADE, region)}
     assert (found["GPU nodes of m"].usd_per_hour, found["GPU nodes of m"].price_of) == (None, gpu)
@@ -149,7 +149,7 @@ def test_the_program_s_registrations_are_counted(recorded_stack: Callable[[str],
     )
 
 
-def test_the_bill_is_printed_with_its_sum_and_what_is_not_in_it(
+def test_the_bill_is_printed_with_its_sum_and_its_omissions(
     recorded_stack: Callable[[str], Recording], capsys: pytest.CaptureFixture[str]
 ) -> None:
     show_costs(recorded_stack("prod"), console())
@@ -168,13 +168,13 @@ def test_the_bill_is_printed_with_its_sum_and_what_is_not_in_it(
     ]
 
 
-def test_a_bucket_costs_its_storage_and_one_passage_of_nat() -> None:
+def test_a_bucket_costs_its_storage_and_nat_data_once() -> None:
     gb = nodes().plan.model.weights_bytes / 1e9
     assert s3_usd_per_month(nodes().plan, REGION) == pytest.approx(gb * 0.023)
     assert copy_nat_usd(nodes().plan, REGION) == pytest.approx(gb * 0.045)
 
 
-def test_system_nodes_of_another_type_have_no_price_rather_than_that_of_the_default() -> None:
+def test_system_nodes_of_another_type_have_an_unknown_price_and_not_that_of_the_default() -> None:
     made = Infrastructure(system_nodes=2, system_instance_type="c7i.2xlarge")
     (part,) = cost_parts({}, made, REGION)
     assert (part.what, part.usd_per_hour, part.price_of) == ("2 x c7i.2xlarge", None, "unknown in us-west-2")

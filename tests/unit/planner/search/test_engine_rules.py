@@ -25,7 +25,7 @@ def test_a_hybrid_s_default_number_of_sequences_stays_within_its_state_blocks() 
 
 
 @pytest.mark.parametrize("version", ["0.20.2", "0.21.0", "0.27.0", "0.33.0"])
-def test_more_sequences_than_state_blocks_are_refused_where_they_were_asked_for(version: str) -> None:
+def test_more_sequences_than_state_blocks_are_refused_if_requested(version: str) -> None:
     asked = {"max_num_seqs": 1024, "pipeline_parallel_size": 1, "vllm_version": version}
     plan = planned(HYBRID, "g7e.2xlarge", **asked)
     assert codes(plan) == ["engine_refuses"]
@@ -45,7 +45,7 @@ def test_before_0_20_fewer_graphs_were_captured_instead() -> None:
     assert "engine_refuses" not in codes(found)
 
 
-def test_models_without_states_are_not_concerned() -> None:
+def test_models_without_states_have_no_such_limit() -> None:
     assert planned(QWEN_32B, "g7e.2xlarge", max_num_seqs=1024, max_model_len=40960).fits
 
 
@@ -105,7 +105,7 @@ def test_prefix_caching_of_a_hybrid_keeps_a_second_state_where_it_is_on(
     assert cache.blocks_per_request(8192, plan.options) == full + pages * states
 
 
-def test_a_default_that_nobody_asked_for_is_lowered_before_a_node_is_added() -> None:
+def test_a_default_is_lowered_before_a_node_is_added() -> None:
     asked = {"max_model_len": 49152, "vllm_version": "0.21.0"}
     one = planned(LLAMA_70B, **asked)
     assert (one.total_nodes, one.options.max_num_seqs, one.verdict) == (1, 64, "fits"), "the largest that surely fits"

@@ -10,7 +10,7 @@ def nodes(model: str, instance: str = "g5.12xlarge", *, zone: str = "us-west-2a"
     return GpuNodes(plan=planned(model, instance, **requested), zones=(zone,), parked=parked)
 
 
-def test_two_models_of_half_a_node_each_are_told_with_both_prices() -> None:
+def test_two_models_of_half_a_node_each_get_a_warning_with_both_prices() -> None:
     fleet = {"chat": nodes(QWEN_8B, tensor_parallel_size=2), "code": nodes(LLAMA_8B, tensor_parallel_size=2)}
     ((names, text),) = shared_node_warnings(fleet)
     assert names == ("chat", "code")
@@ -21,7 +21,7 @@ def test_two_models_of_half_a_node_each_are_told_with_both_prices() -> None:
     )
 
 
-def test_models_that_could_not_share_are_not() -> None:
+def test_models_that_could_not_share_a_node_get_no_warning() -> None:
     half = nodes(QWEN_8B, tensor_parallel_size=2)
     for other in (
         nodes(LLAMA_8B),

@@ -48,12 +48,12 @@ def test_a_zone_never_has_fewer_nodes_than_its_share_needs(zones: int, share: in
     assert spread.idle_gpus == zones * alone.idle_gpus
 
 
-def test_replicas_that_cannot_be_dealt_out_are_no_question() -> None:
+def test_replicas_that_cannot_be_spread_evenly_are_an_error() -> None:
     with pytest.raises(WrongQuestion, match="replicas 3 cannot be spread evenly over 2 zones"):
         planned(QWEN_8B, replicas=3, zones=2)
 
 
-def test_parked_nodes_are_none_and_cost_nothing_but_the_plan_stays() -> None:
+def test_a_parked_model_has_no_nodes_and_no_cost_and_keeps_its_plan() -> None:
     found = nodes(parked=True)
     assert (found.per_zone, found.total, found.running_replicas, found.usd_per_hour) == (0, 0, 0, 0.0)
     assert found.plan.total_nodes == 2
@@ -79,11 +79,11 @@ def test_only_the_groups_beyond_the_home_zone_have_a_zone_in_their_name() -> Non
         ({"capacity_reservation_id": ID, "capacity_type": "capacityBlock"}, f"Capacity Block {ID}"),
     ],
 )
-def test_the_topology_says_how_the_nodes_are_had(how: dict[str, Any], kind: str) -> None:
+def test_the_topology_shows_the_capacity_type_of_the_nodes(how: dict[str, Any], kind: str) -> None:
     assert nodes(**how).kind == kind
 
 
-def test_spot_is_warned_of_and_more_so_where_several_nodes_hold_one_replica() -> None:
+def test_spot_gets_a_warning_and_a_stronger_one_if_a_replica_has_several_nodes() -> None:
     (several,) = capacity_warnings("scout", nodes(capacity_type="spot"))
     assert (several.subject, several.status) == ("models.scout.capacityType", "warning")
     assert several.text.startswith(
@@ -94,7 +94,7 @@ def test_spot_is_warned_of_and_more_so_where_several_nodes_hold_one_replica() ->
     assert list(capacity_warnings("scout", nodes())) == []
 
 
-def test_stages_that_nothing_keeps_together_are_warned_of() -> None:
+def test_stages_without_a_placement_group_get_a_warning() -> None:
     (warning,) = capacity_warnings("scout", nodes(capacity_reservation_id=ID))
     assert warning.subject == "models.scout.placementGroup"
     assert warning.text == (

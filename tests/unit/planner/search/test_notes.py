@@ -68,7 +68,7 @@ COMPUTED = "weight bytes are computed from the config, not read from the files"
         (LLAMA_8B, "g5.xlarge", {}, COMPUTED),
     ],
 )
-def test_a_plan_says_what_its_reader_should_know(
+def test_a_plan_has_the_notes_that_its_reader_needs(
     model: str, instance: str, requested: dict[str, object], note: str
 ) -> None:
     found = planned(model, instance, **requested)
@@ -76,7 +76,7 @@ def test_a_plan_says_what_its_reader_should_know(
     assert note in found.notes
 
 
-def test_a_checkpoint_that_decides_the_kv_cache_says_so(tmp_path: Path) -> None:
+def test_a_checkpoint_that_sets_the_kv_cache_type_gets_a_note(tmp_path: Path) -> None:
     config = json.loads((Path(__file__).parents[3] / "data" / "qwen3-0.6b-config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config))
     section = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}
@@ -88,7 +88,7 @@ def test_a_checkpoint_that_decides_the_kv_cache_says_so(tmp_path: Path) -> None:
     assert found.kv_cache_tokens > 1.9 * asked.kv_cache_tokens
 
 
-def test_more_replicas_of_a_smaller_tp_are_named_with_what_they_could_serve() -> None:
+def test_more_replicas_of_a_smaller_tp_are_suggested_with_their_throughput() -> None:
     found = planned("Qwen/Qwen3-30B-A3B", "g6e.48xlarge")
     assert found.roofline is not None
     four = planned("Qwen/Qwen3-30B-A3B", "g6e.48xlarge", tensor_parallel_size=4, replicas=2)
@@ -137,7 +137,7 @@ def test_an_estimated_architecture_is_called_an_estimate_and_has_a_wide_range() 
     assert widths[0] > widths[1]
 
 
-def test_an_index_that_the_config_does_not_explain_is_questioned() -> None:
+def test_an_index_that_does_not_match_the_config_gets_a_note() -> None:
     doubtful = facts(weights_source="index", known_weights_bytes=20 * 10**9)
     found = plan(doubtful, find_instance("g5.48xlarge"), ServingOptions())
     assert any(note.startswith("the index lists 1.2") for note in found.notes)

@@ -52,7 +52,7 @@ def test_models_on_the_same_instance_type(model: str, label: str, nodes: int, we
     assert gib(plan.layout.tightest.weights.size_bytes) == pytest.approx(weights_gib, abs=0.01)
 
 
-def test_full_scout_on_one_node_is_refused_with_what_it_needs_has_and_what_would_fit() -> None:
+def test_full_scout_on_one_node_is_refused_with_its_sums_and_alternatives() -> None:
     plan = planned(SCOUT, pipeline_parallel_size=1)
     assert [(r.code, r.message) for r in plan.refusals] == [
         (
@@ -70,7 +70,7 @@ def test_full_scout_on_one_node_is_refused_with_what_it_needs_has_and_what_would
 @pytest.mark.parametrize(
     ("tp", "code"), [(7, "heads_not_divisible"), (3, "heads_not_divisible"), (16, "not_enough_gpus")]
 )
-def test_an_impossible_tensor_parallel_size_is_refused_and_a_legal_one_offered(tp: int, code: str) -> None:
+def test_an_impossible_tensor_parallel_size_is_refused_and_a_valid_one_suggested(tp: int, code: str) -> None:
     plan = planned(LLAMA_8B, tensor_parallel_size=tp)
     assert codes(plan)[0] == code
     assert plan.suggestions[0] == "TP=8 PP=1 on 1 x g5.48xlarge ($16.29/h)"
@@ -82,7 +82,7 @@ def test_a_refusal_lists_every_layout_tried_with_its_numbers() -> None:
     assert all("GiB" in r.message for r in plan.refusals)
 
 
-def test_a_context_that_memory_does_not_hold_says_how_far_it_could_go() -> None:
+def test_a_context_that_does_not_fit_gets_the_longest_one_that_does() -> None:
     kept = {"pipeline_parallel_size": 1}
     plan = planned(LLAMA_70B, "g6e.12xlarge", max_model_len=131072, **kept)
     assert [(r.code, r.message) for r in plan.refusals] == [
@@ -112,7 +112,7 @@ def test_a_context_above_the_model_s_own_limit_is_refused_as_such() -> None:
     assert plan.suggestions[0] == "--max-model-len 8192 fits 1 x g5.48xlarge ($16.29/h)"
 
 
-def test_replicated_kv_heads_are_pointed_out() -> None:
+def test_replicated_kv_heads_get_a_note() -> None:
     assert planned(QWEN_235B).notes[0].startswith("4 KV heads are replicated over TP=8")
 
 

@@ -23,7 +23,7 @@ from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
 
 
-def test_local_disks_must_hold_what_every_node_downloads() -> None:
+def test_local_disks_must_hold_the_download_of_every_node() -> None:
     plan = planned(SCOUT, "g6.xlarge")
     assert plan.refusals[0].code == "host_too_small"
     assert plan.refusals[0].message == (
@@ -31,14 +31,14 @@ def test_local_disks_must_hold_what_every_node_downloads() -> None:
     )
 
 
-def test_cuda_graphs_outside_the_budget_need_memory_beside_it() -> None:
+def test_cuda_graphs_outside_the_budget_need_memory_outside_it() -> None:
     requested = {"vllm_version": "0.19.1", "gpu_memory_utilization": 0.99, "pipeline_parallel_size": 1}
     plan = planned(QWEN_8B, "g5.xlarge", max_num_seqs=256, **requested)
     assert codes(plan)[0] == "weights_do_not_fit"
     assert "captures up to 0.60 GiB of CUDA graphs outside the budget" in plan.refusals[0].message
 
 
-def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
+def test_before_the_multi_node_start_a_replica_stays_on_one_node() -> None:
     plan = planned(SCOUT, vllm_version="0.10.2")
     assert [r.message.split(":")[0] for r in plan.refusals] == ["TP=8 PP=1"]
 
@@ -64,7 +64,7 @@ def test_before_the_native_start_a_replica_stays_on_one_node() -> None:
         ),
     ],
 )
-def test_a_wrong_question_is_no_refusal(requested: dict[str, Any], message: str) -> None:
+def test_an_invalid_input_is_not_a_refusal(requested: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
         planned(LLAMA_8B, **requested)
     assert str(caught.value) == message
@@ -78,7 +78,7 @@ def test_a_comparison_has_every_type_and_those_that_fit_first() -> None:
     assert {p.instance.type: p.total_nodes for p in fitting}["g7e.24xlarge"] == 1
 
 
-def test_the_recommended_order_prefers_what_is_sure_then_one_node_then_the_token_price() -> None:
+def test_the_recommended_order_prefers_sure_fits_then_one_node_then_the_token_price() -> None:
     plans = [p for p in compare(find_model(SCOUT), ServingOptions()) if p.fits]
 
     def rank(found: Plan) -> tuple[bool, bool, bool, bool]:
@@ -101,13 +101,13 @@ def test_the_recommended_order_prefers_what_is_sure_then_one_node_then_the_token
         ("throughput", lambda found: -found.roofline.tokens_per_second),
     ],
 )
-def test_a_comparison_is_sorted_as_asked(order: Order, value: Callable[[Plan], float]) -> None:
+def test_a_comparison_is_sorted_as_requested(order: Order, value: Callable[[Plan], float]) -> None:
     plans = [p for p in compare(find_model(SCOUT), ServingOptions(), order=order) if p.fits and p.usd_per_hour]
     assert [value(p) for p in plans] == sorted(value(p) for p in plans)
 
 
 @pytest.mark.parametrize("model", [SCOUT, LLAMA_8B, QWEN_235B, "Qwen/Qwen3.5-397B-A17B", "google/gemma-3-27b-it"])
-def test_the_cheapest_that_is_suggested_is_the_lowest_price_of_the_comparison(model: str) -> None:
+def test_the_suggested_type_has_the_lowest_price_of_the_comparison(model: str) -> None:
     refused = planned(model, "g4dn.xlarge", max_model_len=8192, tensor_parallel_size=2)
     lowest = lowest_price(compare(find_model(model), ServingOptions(max_model_len=8192)))
     assert lowest is not None
@@ -116,18 +116,18 @@ def test_the_cheapest_that_is_suggested_is_the_lowest_price_of_the_comparison(mo
     assert f"the cheapest that fits: {lowest.layout.label} on {machines}" in refused.suggestions
 
 
-def test_the_same_question_has_the_same_answer() -> None:
+def test_the_same_input_has_the_same_plan() -> None:
     first, second = planned(SCOUT), planned(SCOUT)
     assert (first.layout, first.refusals, first.notes) == (second.layout, second.refusals, second.notes)
 
 
-def test_an_attempt_never_offers_more_than_was_asked() -> None:
+def test_requested_sizes_are_kept() -> None:
     plan = try_layouts(find_model(QWEN_8B), planned(QWEN_8B).instance, ServingOptions(pipeline_parallel_size=2))
     assert plan.layout is not None
     assert plan.layout.pipeline_parallel_size == 2
 
 
-def test_the_margin_is_what_the_cautious_side_keeps_beyond_one_request() -> None:
+def test_the_margin_is_the_low_estimate_minus_one_request() -> None:
     plan = planned(LLAMA_8B, "g5.xlarge")
     assert plan.layout is not None
     stage = plan.layout.tightest

@@ -51,7 +51,7 @@ from vllm_eks.cli.views.plan_json import plan_json
         ),
     ],
 )
-def test_what_nobody_named_is_told_with_both_prices(
+def test_costs_that_no_setting_asks_for_get_a_warning_with_both_prices(
     model: str, instance: str, requested: dict[str, object], warnings: list[str]
 ) -> None:
     found = planned(model, instance, **requested)

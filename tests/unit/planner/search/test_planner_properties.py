@@ -112,9 +112,7 @@ requested = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(models(), machines(), requested)
-def test_any_question_is_answered_and_the_answer_is_whole(
-    model: ModelFacts, machine: InstanceType, options: ServingOptions
-) -> None:
+def test_any_input_gets_a_complete_answer(model: ModelFacts, machine: InstanceType, options: ServingOptions) -> None:
     plan = try_layouts(model, machine, options)
     assert plan.fits is not bool(plan.refusals)
     found = plan_json(plan)

@@ -33,7 +33,7 @@ def test_never_more_requests_than_the_cache_holds() -> None:
     assert found.running_requests == int(plan.max_concurrency)
 
 
-def test_a_slow_link_takes_over_where_gpus_share_layers() -> None:
+def test_a_slow_link_limits_gpus_that_share_layers() -> None:
     plan = planned(LLAMA_70B, "g6e.48xlarge")
     fast, slow = bound(plan), bound(plan, gpu_interconnect_gbytes_per_second=0.1)
     assert fast is not None
@@ -63,7 +63,7 @@ def test_the_slowest_stage_sets_the_pace() -> None:
     assert found.tokens_per_second == pytest.approx(running / max(steps))
 
 
-def test_experts_that_nobody_asks_for_stay_unread() -> None:
+def test_experts_that_no_request_selects_are_not_read() -> None:
     model = find_model(QWEN_235B)
     assert weights_read_share(find_model(LLAMA_8B), 1) == 1.0
     one, many = weights_read_share(model, 1), weights_read_share(model, 10_000)
@@ -72,13 +72,13 @@ def test_experts_that_nobody_asks_for_stay_unread() -> None:
 
 
 @pytest.mark.parametrize("plan", [planned(LLAMA_8B, "g5.xlarge")])
-def test_no_bound_without_a_bandwidth_and_no_price_without_a_bound(plan: Plan) -> None:
+def test_without_a_bandwidth_there_is_no_estimate_and_no_price(plan: Plan) -> None:
     assert bound(plan, gpu_memory_bandwidth_gbytes_per_second=None) is None
     unknown = replace(plan, instance=replace(plan.instance, gpu_memory_bandwidth_gbytes_per_second=None))
     assert (unknown.roofline, unknown.usd_per_million_tokens) == (None, None)
 
 
-def test_the_price_of_a_million_tokens() -> None:
+def test_a_million_tokens_cost_the_hourly_price_over_the_rate() -> None:
     assert usd_per_million_tokens(3.6, 1000) == pytest.approx(1.0)
     plan = planned(LLAMA_8B, "g5.48xlarge", tensor_parallel_size=2, replicas=4)
     assert plan.roofline is not None

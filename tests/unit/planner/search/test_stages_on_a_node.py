@@ -13,7 +13,7 @@ from vllm_eks.planner.search.serving import ServingSpec
 HALVES = {"tensor_parallel_size": 4, "pipeline_parallel_size": 2}
 
 
-def test_stages_that_a_node_has_gpus_for_take_one_node() -> None:
+def test_stages_take_one_node_if_it_has_enough_gpus() -> None:
     plan = planned(LLAMA_70B, "g6.48xlarge", **HALVES)
     assert plan.fits
     assert (plan.stages_per_node, plan.nodes_per_replica, plan.total_nodes, plan.idle_gpus) == (2, 1, 1, 0)
@@ -32,12 +32,12 @@ def test_stages_that_a_node_has_gpus_for_take_one_node() -> None:
         ("g6.12xlarge", 4, 2, 1, 2),
     ],
 )
-def test_more_than_a_node_holds_is_one_stage_a_node(instance: str, tp: int, pp: int, replicas: int, nodes: int) -> None:
+def test_otherwise_each_stage_takes_its_own_node(instance: str, tp: int, pp: int, replicas: int, nodes: int) -> None:
     sizes = {"tensor_parallel_size": tp, "pipeline_parallel_size": pp, "replicas": replicas}
     assert planned(QWEN_8B, instance, **sizes).total_nodes == nodes
 
 
-def test_where_the_rules_leave_gpus_idle_the_stages_use_them_before_a_node_is_added() -> None:
+def test_stages_use_idle_gpus_before_a_node_is_added() -> None:
     plan = planned("Qwen/Qwen3-235B-A22B-FP8", "g6e.48xlarge")
     assert (laid_out(plan).label, plan.total_nodes, plan.idle_gpus) == ("TP=4 PP=2", 1, 0)
     assert not [warning for warning in plan.warnings if "does not hold a replica" in warning]

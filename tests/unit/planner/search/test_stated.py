@@ -35,7 +35,7 @@ def test_nodes_price_and_start_follow_the_stated_sizes() -> None:
     assert (plan.kv_cache_tokens, plan.largest_context_tokens, plan.roofline) == (0, 0, None)
 
 
-def test_nothing_about_memory_is_passed() -> None:
+def test_nothing_about_memory_is_known() -> None:
     plan = stated()
     assert plan.warnings == (NOT_PLANNED,)
     check = plan_check("odd", nodes(plan, parked=True))
@@ -49,7 +49,7 @@ def test_nothing_about_memory_is_passed() -> None:
     assert plan_sizes(nodes(plan))["kvCacheTokens"] is None
 
 
-def test_the_pods_run_with_what_is_stated() -> None:
+def test_the_pods_run_with_the_stated_sizes() -> None:
     values = release_values(nodes(stated(limit_mm_per_prompt={"image": 1})), ServingSpec(name="odd"))
     assert values["vllmArgs"][:6] == [
         *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "2", "--max-model-len", "4096")
@@ -59,7 +59,7 @@ def test_the_pods_run_with_what_is_stated() -> None:
     assert values["weightsStorage"] == "424Gi"
 
 
-def test_what_the_sizes_alone_rule_out_is_refused() -> None:
+def test_sizes_that_are_impossible_by_themselves_are_refused() -> None:
     (refusal,) = stated(tp=16).refusals
     assert refusal.code == "not_enough_gpus"
     assert refusal.message == "TP=16 needs 16 GPUs in one node, and g5.48xlarge has 8"

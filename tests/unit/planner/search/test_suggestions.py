@@ -12,7 +12,7 @@ from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.models.known_models import find_model
 
 
-def test_each_suggestion_of_a_drawn_refusal_works_alone() -> None:
+def test_each_suggestion_of_a_random_refusal_works_alone() -> None:
     lines = 0
     for question, suggestions in refused_questions(Random(7), 40):
         for line in suggestions:
@@ -45,21 +45,21 @@ def test_each_suggestion_of_a_drawn_refusal_works_alone() -> None:
         (LLAMA_8B, "g6.12xlarge", {"tensor_parallel_size": 3}, ("TP=4 PP=1 on 1 x g6.12xlarge ($4.60/h)",)),
     ],
 )
-def test_what_one_change_mends_is_offered_first(
+def test_a_single_change_that_is_enough_is_suggested_first(
     model: str, instance: str, requested: dict[str, object], suggestions: tuple[str, ...]
 ) -> None:
     found = planned(model, instance, **requested)
     assert found.suggestions[: len(suggestions)] == suggestions
 
 
-def test_a_type_is_offered_with_what_changes_beside_it() -> None:
+def test_a_suggested_type_has_all_other_changes() -> None:
     found = planned(LLAMA_70B, "g6.xlarge", max_model_len=200_000, tensor_parallel_size=8)
     assert found.suggestions[-1] == (
         "the cheapest that fits: TP=2 PP=1 on 1 x g7e.12xlarge ($8.29/h), with --max-model-len 131072"
     )
 
 
-def test_a_line_is_followed_by_what_it_names_alone() -> None:
+def test_the_text_of_a_suggestion_can_be_followed() -> None:
     question = Question(find_model(LLAMA_8B), find_instance("g6.xlarge"), ServingOptions(max_num_seqs=512))
     smaller = followed(question, "--max-num-seqs 64 (instead of 512) fits 1 x g6.xlarge ($0.80/h)")
     assert (smaller.options, smaller.instance) == (ServingOptions(max_num_seqs=64), question.instance)

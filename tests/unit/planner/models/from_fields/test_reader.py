@@ -27,7 +27,7 @@ def read(**changes: object) -> Any:
     return parse_config(config, where="novel")
 
 
-def test_an_unknown_name_is_read_and_called_an_estimate() -> None:
+def test_an_unknown_architecture_is_read_and_called_an_estimate() -> None:
     found = read()
     assert (found.name, found.confidence, found.kind) == ("NovelForCausalLM", "estimated", "dense")
     layer = 4096 * 4096 * 2 + 2 * 4096 * 8 * 128 + 3 * 4096 * 14336 + 2 * 4096
@@ -55,7 +55,7 @@ def test_experts_are_found_under_all_their_names(name: str) -> None:
     assert found.shapes[0].mlp == 3 * 4096 * 14336
 
 
-def test_experts_under_a_name_that_nobody_knows_are_refused_not_read_as_dense() -> None:
+def test_experts_under_an_unknown_name_are_refused_and_not_read_as_dense() -> None:
     with pytest.raises(WrongQuestion) as caught:
         read(num_wise_experts=64)
     assert (
@@ -74,18 +74,18 @@ def test_experts_under_a_name_that_nobody_knows_are_refused_not_read_as_dense() 
         ({"moe_layers_enum": "2,3"}, {2, 3}),
     ],
 )
-def test_the_layers_with_experts_are_told_by_every_way_to_say_it(fields: dict[str, Any], layers: set[int]) -> None:
+def test_every_way_to_state_the_layers_with_experts_is_read(fields: dict[str, Any], layers: set[int]) -> None:
     assert read(num_experts=8, moe_intermediate_size=512, **fields).moe_layers == layers
 
 
-def test_windows_are_told_from_layer_types_or_a_pattern() -> None:
+def test_windows_are_read_from_layer_types_or_a_pattern() -> None:
     types = ["sliding_attention", "sliding_attention", "sliding_attention", "full_attention"]
     for fields in ({"layer_types": types}, {"sliding_window_pattern": 4}, {"sliding_window_pattern": "LLLG"}):
         found = read(sliding_window=1024, **fields)
         assert [one.window_tokens for one in found.attention] == [1024, 1024, 1024, None]
 
 
-def test_layers_with_a_window_have_heads_of_their_own() -> None:
+def test_layers_with_a_window_have_their_own_heads() -> None:
     found = read(
         sliding_window=128,
         hybrid_layer_pattern=[0, 1, 1, 0],
@@ -99,7 +99,7 @@ def test_layers_with_a_window_have_heads_of_their_own() -> None:
     ]
 
 
-def test_a_nemotron_pattern_is_mixers_and_mlps_in_layers_of_their_own() -> None:
+def test_a_nemotron_pattern_has_separate_layers_for_mixers_and_mlps() -> None:
     mamba = {"mamba_num_heads": 64, "mamba_head_dim": 64, "n_groups": 8, "ssm_state_size": 128, "conv_kernel": 4}
     found = read(
         architectures=["NemotronHForCausalLM"],
@@ -153,13 +153,13 @@ def test_hybrids_keep_a_state_in_the_layers_without_attention(fields: dict[str, 
         ),
     ],
 )
-def test_what_cannot_be_told_is_an_error_that_says_what(fields: dict[str, Any], message: str) -> None:
+def test_a_property_that_cannot_be_determined_is_an_error_that_names_it(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongQuestion) as caught:
         read(**fields)
     assert str(caught.value) == message
 
 
-def test_a_decoder_in_a_section_is_found_and_the_outermost_word_on_ties_counts() -> None:
+def test_a_decoder_in_a_section_is_found_and_the_outermost_setting_of_ties_counts() -> None:
     inner = {key: value for key, value in DENSE.items() if key != "architectures"}
     outer = {"architectures": ["NovelForConditionalGeneration"], "tie_word_embeddings": True}
     found = parse_config({**outer, "llm_config": {**inner, "tie_word_embeddings": False}}, where="novel")
@@ -176,19 +176,19 @@ def test_towers_are_read_from_every_section_with_an_encoder() -> None:
     assert 24 * (4 + 8) * 1024**2 < one.parameters < two.parameters
 
 
-def test_transformers_fills_what_a_published_config_omits() -> None:
+def test_fields_that_a_published_config_omits_have_transformers_defaults() -> None:
     gemma = {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 2560}}
     text = fill_defaults(gemma)["text_config"]
     assert (text["num_attention_heads"], text["head_dim"], text["vocab_size"]) == (8, 256, 262208)
 
 
-def test_a_default_under_another_name_never_beats_what_the_file_says() -> None:
+def test_a_default_under_another_name_never_replaces_a_field_of_the_file() -> None:
     filled = fill_defaults({"model_type": "qwen3_vl_moe_text", "num_experts": 128, "sliding_window": None})
     assert "num_local_experts" not in filled
     assert filled["sliding_window"] is None
 
 
-def test_a_class_that_starts_without_stages_only_says_why() -> None:
+def test_a_class_that_starts_only_without_stages_has_a_reason() -> None:
     moe = {"num_experts": 8, "moe_intermediate_size": 512}
     ernie = {"architectures": ["Ernie4_5_MoeForCausalLM"], **moe}
     assert read(**ernie, tie_word_embeddings=True).without_pipeline == (
@@ -202,7 +202,7 @@ def test_a_class_that_starts_without_stages_only_says_why() -> None:
     assert read(**step, tie_word_embeddings=False).without_pipeline == ""
 
 
-def test_a_model_with_a_bias_for_distance_takes_any_length_that_no_field_bounds() -> None:
+def test_a_model_with_a_bias_for_distance_accepts_any_length_without_a_limit_in_its_config() -> None:
     bloom = read(architectures=["BloomForCausalLM"], max_position_embeddings=None)
     assert (bloom.context_tokens, bloom.rotary_tables) == (2**20, ())
     assert (
@@ -211,7 +211,7 @@ def test_a_model_with_a_bias_for_distance_takes_any_length_that_no_field_bounds(
     assert read(max_position_embeddings=None).context_tokens == 2048
 
 
-def test_learned_positions_are_beside_the_embedding_with_the_rows_that_opt_never_reads() -> None:
+def test_learned_positions_are_with_the_embedding_and_include_the_rows_that_opt_never_reads() -> None:
     assert read(architectures=["GPT2LMHeadModel"]).position_parameters == 8192 * 4096
     found = read(architectures=["OPTForCausalLM"])
     assert found.position_parameters == 8194 * 4096
@@ -234,12 +234,12 @@ def test_a_head_may_have_two_parts_and_values_of_another_size() -> None:
     assert (found.head_dim, found.value_size) == (192, 128)
 
 
-def test_streams_that_are_mixed_through_a_low_rank_are_whole_on_every_rank() -> None:
+def test_streams_that_are_mixed_through_a_low_rank_are_not_split() -> None:
     extra = read(hc_count=4, hc_lowrank=320).shapes[0].unquantized_whole - read().shapes[0].unquantized_whole
     assert extra == 2 * 4 * 4096 * (2 * 320 + 16)
 
 
 @pytest.mark.parametrize("fields", [{"indexer_n_heads": 32}, {"ple_layer_ids": [1]}])
-def test_parts_of_qwen_4_that_nobody_compared_are_unknown(fields: dict[str, Any]) -> None:
+def test_parts_of_qwen_4_that_were_not_compared_are_unknown(fields: dict[str, Any]) -> None:
     with pytest.raises(WrongQuestion, match=f"novel: config.json has {next(iter(fields))}, and the planner cannot"):
         read(**fields)
