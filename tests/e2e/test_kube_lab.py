@@ -98,7 +98,7 @@ def test_the_controller_gives_the_ranks_what_their_arguments_refer_to(
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_one_whole_group_may_be_drained(cluster: Cluster, installed: dict[str, dict[str, Any]], stack: str) -> None:
+def test_one_complete_group_may_be_drained(cluster: Cluster, installed: dict[str, dict[str, Any]], stack: str) -> None:
     def status() -> dict[str, Any]:
         return cluster.get("poddisruptionbudget", NAME, f"--namespace={namespace(stack)}")["status"]
 
@@ -127,7 +127,7 @@ def test_the_hook_job_is_placed_on_a_node_without_gpus(
     assert "nvidia.com/gpu" not in cluster.get("node", pod["spec"]["nodeName"])["status"]["allocatable"]
 
 
-def test_the_hook_jobs_account_may_see_what_its_script_looks_at(
+def test_the_hook_jobs_account_may_read_everything_that_its_script_reads(
     cluster: Cluster, installed: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
     """Run the script here, with the Job's ServiceAccount, for one copy too many, because a fake leader cannot
@@ -196,7 +196,7 @@ def test_a_recheck_alone_asks_again_and_restarts_nothing(
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_uninstalling_leaves_what_helm_keeps_and_the_secrets_that_are_not_the_charts(
+def test_uninstalling_leaves_kept_resources_and_secrets_of_others(
     cluster: Cluster, installed: dict[str, dict[str, Any]], stack: str
 ) -> None:
     cluster.run("helm", "uninstall", NAME, f"--namespace={namespace(stack)}")

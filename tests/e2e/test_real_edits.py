@@ -86,7 +86,7 @@ def on_the_page(row: str) -> dict[str, set[str]]:
     return {"replaced": replaced, "in place": in_place | rolled | release, "created": made, "deleted": gone}
 
 
-def test_the_engine_previews_what_the_page_says(deployed: tuple[Any, str | None], ids: dict[str, str]) -> None:
+def test_the_engine_s_preview_matches_the_page(deployed: tuple[Any, str | None], ids: dict[str, str]) -> None:
     stack, start = deployed
     rows = [start] if start else [row for row in EDITS if row not in EDITED_FROM and row not in NOT_HERE]
     wrong: list[str] = []

@@ -157,7 +157,7 @@ def prod(lab: Any, dev: Any) -> Any:
     return up_with_token(lab, "prod")
 
 
-def test_path_and_boundary_reach_every_role_that_one_inside_pulumi_eks_too(prod: Any) -> None:
+def test_path_and_boundary_reach_every_role_including_the_one_inside_pulumi_eks(prod: Any) -> None:
     listed = prod.export()["deployment"]["resources"]
     roles = {one["urn"].split("::")[-1]: one["inputs"] for one in listed if one["type"] == "aws:iam/role:Role"}
     assert "vllm-eks-prod-control-plane-eksRole-role" in roles

@@ -95,14 +95,14 @@ def test_a_pod_that_waits_for_its_group_stops_at_once(rendered: str, version: st
         assert leader.wait(10 + LATE_SECONDS) == 143
 
 
-def test_a_start_that_the_kernel_kills_for_memory_says_so(rendered: str, version: str) -> None:
+def test_a_start_that_the_kernel_kills_for_memory_reports_it(rendered: str, version: str) -> None:
     with limited(rendered, version, 1500) as (pod, _):
         code, said, cause = ended(pod, START_SECONDS)
         assert (code in (70, 137), cause) == (True, "host_memory")
         assert said.endswith("and the kernel killed a process of this container for host memory")
 
 
-def test_a_server_whose_engine_the_kernel_kills_for_memory_says_so(rendered: str, version: str) -> None:
+def test_a_server_whose_engine_the_kernel_kills_for_memory_reports_it(rendered: str, version: str) -> None:
     with limited(rendered, version, None) as (pod, limit):
         busy(pod)
         limit.overflow()

@@ -45,7 +45,7 @@ def installed(cluster: Cluster) -> Iterator[dict[str, Any]]:
     cluster.run("helm", "uninstall", NAME, f"--namespace={namespace(STACK)}")
 
 
-def test_each_zone_holds_one_whole_group(cluster: Cluster, installed: dict[str, Any]) -> None:
+def test_each_zone_holds_one_complete_group(cluster: Cluster, installed: dict[str, Any]) -> None:
     found = zones_by_group(cluster)
     assert all(len(zones) == 1 for zones in found.values()), found
     assert sorted(zone for zones in found.values() for zone in zones) == ZONES

@@ -71,7 +71,7 @@ def test_the_rule_sees_a_splat() -> None:
     assert splats_in("{**tags, 'Name': name}; run(*names)") == 0
 
 
-def test_the_program_is_formatted_as_everything_else() -> None:
+def test_the_program_is_formatted_like_everything_else() -> None:
     assert "fmt:" not in (ROOT / "__main__.py").read_text()
 
 

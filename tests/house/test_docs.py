@@ -30,7 +30,7 @@ def test_statements_about_commits_match_the_shipped_models() -> None:
         assert (sentence in " ".join(page.split())) == (none_has_a_commit and none_has_its_bytes), sentence
 
 
-def test_the_worked_example_is_what_the_planner_says() -> None:
+def test_the_worked_example_has_the_planner_s_numbers() -> None:
     wishes = {"max_model_len": 16384, "pipeline_parallel_size": 2, "limit_mm_per_prompt": {"image": 1}}
     plan = planned(SCOUT, **wishes)
     assert plan.layout is not None

@@ -62,12 +62,12 @@ def files_of(room: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
-def test_no_room_imports_what_is_for_developers_only(room: str) -> None:
+def test_no_package_imports_developer_dependencies(room: str) -> None:
     assert [file for file in files_of(room) if roots_imported_by(file.read_text()) & {"tests", "tools"}] == []
 
 
 @pytest.mark.parametrize("room", MAY_NOT_IMPORT)
-def test_a_package_imports_only_what_it_may(room: str) -> None:
+def test_a_package_imports_only_allowed_packages(room: str) -> None:
     files = files_of(room)
 
     assert files
@@ -118,7 +118,7 @@ def depths(room: str) -> Mapping[str, int]:
 
 
 @pytest.mark.parametrize("room", ["models", "hardware", "engine", "memory", "search"])
-def test_a_room_of_the_planner_is_shallow_inside(room: str) -> None:
+def test_import_chains_inside_a_planner_package_are_short(room: str) -> None:
     assert max(depths(f"vllm_eks/planner/{room}").values()) <= 6
 
 

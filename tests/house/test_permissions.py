@@ -46,7 +46,7 @@ def test_the_code_is_searched_as_it_is_written() -> None:
     assert {"aws:ec2/vpc:Vpc", "aws:iam/role:Role", "eks:index:Cluster"} <= types_in_the_code()
 
 
-def test_what_the_checks_and_leftovers_ask_is_allowed() -> None:
+def test_the_policy_allows_the_actions_of_checks_and_leftovers() -> None:
     named = ("explanation/account-checks", "how-to/existing", "how-to/pins", "how-to/doctor")
     pages = [ROOT / "docs" / f"{name}.md" for name in named]
     asked = {action for page in pages for action in re.findall(r"`([a-z0-9-]+:[A-Z]\w+)`", page.read_text())}

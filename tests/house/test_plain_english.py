@@ -50,7 +50,7 @@ MAX_WORDS = 40
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "contributing").rglob("*.md")])
 """Generated pages too, because they consist of descriptions in the code."""
 CODE = ("__main__.py", "charts/vllm/files", "checks", "components", "config", "tests", "tools", "vllm_eks")
-"""Docstrings, comments and strings."""
+"""Docstrings, comments, strings and names of tests."""
 DOUBLES = {Path(__file__): "has the phrases themselves"}
 CHART = sorted(path for path in (ROOT / "charts" / "vllm").rglob("*") if path.suffix in (".yaml", ".tpl", ".txt"))
 DATA = [*(ROOT / "vllm_eks" / "data").glob("*.json"), ROOT / "vllm_eks" / "data" / "vllm_flags" / "dispositions.json"]
@@ -99,8 +99,10 @@ def test_a_page_has_short_sentences(page: Path) -> None:
 
 
 def texts_of(source: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the text of each string and comment. Line breaks in docstrings are spaces."""
+    """Yield the line and the text of each string, comment and name of a test. Line breaks in strings are spaces."""
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield node.lineno, node.name.replace("_", " ")
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, " ".join(node.value.split())
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -147,9 +149,10 @@ def test_the_rule_finds_such_phrases(text: str, count: int) -> None:
     assert len(phrases(text)) == count
 
 
-def test_docstrings_comments_and_strings_are_read() -> None:
-    source = '"""What the user\nwishes."""\nNAME = "made anew"  # whoever asks\nOTHER = "a plain text"\n'
+def test_docstrings_comments_strings_and_names_are_read() -> None:
+    source = '"""What the user\nwishes."""\nNAME = "made anew"  # whoever asks\ndef test_it_is_told(): ...\n'
     assert [phrase.split(" ")[0] for _, text in texts_of(source) for phrase in phrases(text)] == [
+        "'is",
         "'wishes'",
         "'anew'",
         "'whoever'",

@@ -52,7 +52,7 @@ def test_the_rule_sees_a_suppression_that_says_too_little(line: str) -> None:
 
 
 @pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.relative_to(ROOT / "typings").as_posix())
-def test_a_stub_states_what_its_library_has(stub: Path) -> None:
+def test_a_stub_matches_its_library(stub: Path) -> None:
     name = ".".join(stub.relative_to(ROOT / "typings").with_suffix("").parts).removesuffix(".__init__")
     library = importlib.import_module(name)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.program.edit_rows import EDITED_FROM, EDITS, ROOT, ROWS, Change, stack_file
 from tests.program.edits import NODE_GROUP, Effect, effect, schema
-from tests.support.files import write_anew
+from tests.support.files import rewrite
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -29,7 +29,7 @@ class Runs:
         return self.known[text]
 
     def record(self, change: Change | None = None) -> Recording:
-        write_anew(self.folder / "Pulumi.test.yaml", stack_file(change))
+        rewrite(self.folder / "Pulumi.test.yaml", stack_file(change))
         return record(self.folder, read_stack_file(self.folder, "test").for_offline_preview())
 
 
@@ -52,7 +52,7 @@ def test_every_edit_has_its_row_and_every_row_its_edit() -> None:
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_does_what_its_row_says(runs: Runs, before: Recording, edit: str) -> None:
+def test_an_edit_has_the_effect_in_its_row(runs: Runs, before: Recording, edit: str) -> None:
     if start := EDITED_FROM.get(edit):
         before = runs.record_once(start)
 

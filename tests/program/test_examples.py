@@ -104,7 +104,7 @@ def test_on_an_existing_cluster_only_nodes_controllers_and_models_are_made(
     assert group["clusterName"] == "platform"
 
 
-def test_what_an_existing_cluster_must_not_have_yet_is_named_on_its_page(recorded: Callable[[str], Recording]) -> None:
+def test_names_that_an_existing_cluster_must_not_have_are_on_its_page(recorded: Callable[[str], Recording]) -> None:
     page = (ROOT / "docs" / "how-to" / "existing.md").read_text()
     (row,) = [line for line in page.splitlines() if line.startswith("| nothing else uses the namespaces ")]
     for stack in ("existing-cluster", "two-models", "s3"):

@@ -89,7 +89,7 @@ def test_outputs_say_where_the_endpoint_is_and_how_to_reach_it(
     assert (model["tensorParallelSize"], model["pipelineParallelSize"], model["nodes"]) == (8, 2, 2)
 
 
-def test_the_release_waits_for_controllers_and_its_own_nodes_and_gpus_hold_up_nothing_else(
+def test_the_release_waits_for_controllers_and_its_own_nodes_and_nothing_else_waits_for_gpus(
     recorded_stack: Callable[[str], Recording],
 ) -> None:
     recording = recorded_stack("dev")

@@ -17,7 +17,7 @@ def part(stdout: str, title: str) -> str:
     return stdout.split(f"== {title}\n")[1].split("\n== ")[0]
 
 
-def test_the_topology_shows_everything_once_control_plane_and_ways_in_and_out_too(
+def test_the_topology_shows_everything_once_including_control_plane_ingress_and_egress(
     preview: Callable[..., Shown],
 ) -> None:
     topology = part(preview(ROOT, "dev").stdout, "Topology")

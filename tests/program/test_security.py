@@ -148,7 +148,7 @@ def test_row_12_the_control_plane_has_no_subnets_of_its_own(prod: Stack) -> None
     assert f"{size - 5:,} addresses of a /16" in ROWS[12][2], "AWS keeps five of each subnet"
 
 
-def test_row_15_each_zone_goes_out_by_its_own_nat_where_the_key_says_so(prod: Stack, keys: Stack) -> None:
+def test_row_15_each_zone_has_its_own_nat_gateway_if_the_key_is_set(prod: Stack, keys: Stack) -> None:
     for stack, wanted in ((prod, "us-west-2a"), (keys, None)):
         ways = {one.name: one.inputs["natGatewayId"] for one in stack.made("aws:ec2/route:Route") if "-nat" in one.name}
         assert len(ways) == len({one["availabilityZone"] for one in stack.all(SUBNET)})

@@ -61,7 +61,7 @@ def test_the_tutorial_has_the_prices_with_and_without_gpu_nodes(dev: str) -> Non
     assert f"${together} for the stack" in TUTORIAL
 
 
-def test_the_parked_stack_costs_what_the_pages_say(preview: Callable[..., Shown], dev: str, project: Path) -> None:
+def test_the_parked_stack_costs_the_price_on_the_pages(preview: Callable[..., Shown], dev: str, project: Path) -> None:
     file = project / "Pulumi.dev.yaml"
     file.write_text(file.read_text().replace("maxModelLen: 16384", "maxModelLen: 16384\n      parked: true"))
     _, parked = prices(preview(project, "dev").stdout)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def write_anew(path: Path, content: str | bytes) -> None:
+def rewrite(path: Path, content: str | bytes) -> None:
     """Write a file that may exist. It is removed first, because ext4 waits for the disk when a file is truncated and
     rewritten."""
     path.unlink(missing_ok=True)

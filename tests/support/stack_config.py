@@ -8,7 +8,7 @@ import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from config.load import StackConfig, load
-from tests.support.files import write_anew
+from tests.support.files import rewrite
 from vllm_eks.stack_files.read import StackFile, read_stack_file
 
 
@@ -55,4 +55,4 @@ def write_stack(folder: Path, models: dict[str, Any] | None = None, **keys: Any)
         "models": models or {"qwen3": model()},
         **keys,
     }
-    write_anew(folder / "Pulumi.test.yaml", yaml.safe_dump({"config": config}))
+    rewrite(folder / "Pulumi.test.yaml", yaml.safe_dump({"config": config}))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from config.checked_stack import check_stack
-from tests.support.files import write_anew
+from tests.support.files import rewrite
 from tests.support.stack_config import model
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.stack_files.read import read_stack_file
@@ -24,7 +24,7 @@ def good_config() -> dict[str, Any]:
 def reported(folder: Path, text: str | bytes) -> list[str]:
     """Return the error lines of a stack file, or none if it is accepted. Any other exception is a failure."""
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    write_anew(folder / "Pulumi.test.yaml", content)
+    rewrite(folder / "Pulumi.test.yaml", content)
     try:
         check_stack(read_stack_file(folder, "test").for_offline_preview())
         return []

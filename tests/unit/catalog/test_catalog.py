@@ -13,7 +13,7 @@ from vllm_eks.errors import WrongQuestion
 pytestmark = pytest.mark.emulated_aws
 
 
-def test_a_refresh_prints_what_it_added_changed_and_kept(
+def test_a_refresh_prints_added_changed_and_kept_values(
     aws: None, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refresh(file)

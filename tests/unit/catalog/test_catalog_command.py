@@ -34,7 +34,7 @@ def command(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-def test_without_credentials_the_command_says_so_and_ends_with_status_2(no_aws: pytest.MonkeyPatch) -> None:
+def test_without_credentials_the_command_exits_2_with_the_reason(no_aws: pytest.MonkeyPatch) -> None:
     before = CATALOGUE.read_bytes()
     found = command("from vllm_eks.cli.main import main; main()")
     assert (found.returncode, found.stdout) == (2, "")

@@ -135,7 +135,7 @@ def test_the_service_selects_leaders_and_has_another_name_than_the_group(two_cop
     assert two_copies.container("leader")["args"][5:7] == ["--port", "9000"]
 
 
-def test_the_disruption_budget_allows_one_whole_group(one_node: Rendered, two_copies: Rendered) -> None:
+def test_the_disruption_budget_allows_one_complete_group(one_node: Rendered, two_copies: Rendered) -> None:
     assert one_node.one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     assert two_copies.one("PodDisruptionBudget")["spec"] == {
         "maxUnavailable": 2,

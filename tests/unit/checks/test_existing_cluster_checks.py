@@ -12,7 +12,7 @@ from vllm_eks.specs.cluster import FoundControlPlane
 pytestmark = pytest.mark.usefixtures("moto_account")
 
 
-def test_a_cluster_with_what_is_needed_passes_and_gives_its_facts() -> None:
+def test_a_cluster_that_meets_all_requirements_passes_and_returns_its_facts() -> None:
     found = looked_up(account())
     assert {check.status for check in found.checks} == {"passed"}
     assert found.checks[0] == Check(

@@ -60,7 +60,7 @@ def test_healthy_groups_pass() -> None:
     )
 
 
-def test_no_capacity_is_reported_with_what_to_do_next() -> None:
+def test_no_capacity_is_reported_with_the_next_step() -> None:
     assert only(group("CREATE_FAILED", ("AsgInstanceLaunchFailures", CAPACITY))) == Check(
         subject="models.scout",
         status="warning",

@@ -49,7 +49,7 @@ def test_a_limit_below_the_nodes_is_refused_with_both_numbers_and_a_fix() -> Non
     )
 
 
-def test_a_limit_that_others_use_is_refused_with_what_they_use() -> None:
+def test_a_quota_that_others_use_up_is_refused_with_their_use() -> None:
     account = Account(quotas={G_QUOTA: 500}, instances=[instance(tags=ELSEWHERE)])
     (check,) = checked(account, scout=nodes())
     assert check == Check(

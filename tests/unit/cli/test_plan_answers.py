@@ -73,7 +73,7 @@ def test_a_config_with_unsupported_features_is_refused(ask: Ask, tmp_path: Path)
     assert "config.json has num_wise_experts, but no number of experts that the planner knows" in found.stderr
 
 
-def test_a_model_that_fits_nothing_exits_3_and_says_so_for_each_type(ask: Ask, tmp_path: Path) -> None:
+def test_a_model_that_fits_no_type_exits_3_with_each_reason(ask: Ask, tmp_path: Path) -> None:
     config = {
         "architectures": ["LlamaForCausalLM"],
         "hidden_size": 65536,

@@ -52,7 +52,7 @@ def test_the_encoder_may_be_left_out_and_weights_may_stay_in_host_memory(ask: As
         (("--cpu-offload-gb", "much"), "--cpu-offload-gb: 'much' is not a number: write for example 0.9"),
     ],
 )
-def test_a_wrong_value_exits_2_and_says_what_to_write(ask: Ask, arguments: tuple[str, ...], message: str) -> None:
+def test_a_wrong_value_exits_2_with_a_fix(ask: Ask, arguments: tuple[str, ...], message: str) -> None:
     answer = ask(*PLAN, *arguments)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert message in answer.stderr

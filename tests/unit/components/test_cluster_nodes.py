@@ -99,7 +99,7 @@ def test_the_kubernetes_provider_uses_a_secret_kubeconfig_and_a_fixed_identity(e
     assert user["args"][-2:] == ["--role-arn", "arn:aws:iam::1:role/deploy"]
 
 
-def test_a_user_s_kubeconfig_is_passed_by_its_whole_path(
+def test_a_user_s_kubeconfig_is_passed_by_its_full_path(
     engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -109,7 +109,7 @@ def test_a_user_s_kubeconfig_is_passed_by_its_whole_path(
     assert engine.only(PROVIDER).inputs["clusterIdentifier"] == "us-west-2/vllm-dev"
 
 
-def test_it_outputs_what_gpu_nodes_need_and_keeps_the_kubeconfig_secret(engine) -> None:
+def test_the_cluster_outputs_the_inputs_of_gpu_nodes_and_keeps_the_kubeconfig_secret(engine) -> None:
     seen: list[object] = []
 
     async def program() -> None:

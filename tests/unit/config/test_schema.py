@@ -127,7 +127,7 @@ def test_a_key_may_be_without_the_project_s_name() -> None:
     assert not VALIDATOR.is_valid({"config": {key: value for key, value in config.items() if key != "cluster"}})
 
 
-def test_what_an_esc_environment_adds_may_be_missing() -> None:
+def test_values_of_an_esc_environment_may_be_missing() -> None:
     assert VALIDATOR.is_valid({"environment": ["shared"]})
     assert not VALIDATOR.is_valid({"environment": ["shared"], "config": {"vllm-eks:network": {"zone": "us-west-2a"}}})
 

@@ -48,7 +48,7 @@ def node(*conditions: tuple[str, str, str, str]) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_bad_condition_of_a_gpu_node_is_reported_with_what_to_do(
+def test_a_bad_condition_of_a_gpu_node_is_reported_with_a_fix(
     doctor: Doctor, kubernetes: Kubernetes, condition: Any, title: str, remedy: str
 ) -> None:
     kubernetes.pods, kubernetes.nodes = [pod(ready=False)], [node(("Ready", "True", "KubeletReady", ""), condition)]

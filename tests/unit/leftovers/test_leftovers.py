@@ -38,7 +38,7 @@ def test_every_kind_is_listed_with_reason_cost_and_command(ask: Ask, wire: Wire,
     assert said.status == 1
 
 
-def test_the_example_of_the_page_is_what_the_command_says(ask: Ask, garden: Gardens) -> None:
+def test_the_example_of_the_page_is_the_output_of_the_command(ask: Ask, garden: Gardens) -> None:
     gardener = garden("ap-northeast-2")
     gardener.network({})
     gardener.nat_gateway(MARK)

@@ -78,7 +78,7 @@ def test_a_shared_section_is_not_changed(pins: Pins, folder: Path) -> None:
     assert (folder / "Pulumi.dev.yaml").read_text() == text
 
 
-def test_another_minor_version_is_written_as_a_whole_set(pins: Pins, folder: Path) -> None:
+def test_another_minor_version_is_written_as_a_complete_set(pins: Pins, folder: Path) -> None:
     newest = {name: version.replace("1.36", "1.35") for name, version in NEWEST.items()}
     pins(
         offering(newest=newest, GetParameter={"Parameter": {"Value": "1.35.6-20261105"}}),

@@ -155,7 +155,7 @@ def test_of_two_equal_causes_the_later_wins() -> None:
     assert cause.code == "gpu_memory"
 
 
-def test_codes_are_unique_and_every_cause_says_what_to_do() -> None:
+def test_codes_are_unique_and_every_cause_has_a_fix() -> None:
     codes = [cause.code for cause in CAUSES]
     assert len(set(codes)) == len(codes)
     assert all(cause.title and cause.remedy and not cause.remedy.endswith(".") for cause in CAUSES)

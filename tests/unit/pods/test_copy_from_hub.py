@@ -143,7 +143,7 @@ def test_the_first_failure_stops_the_others_soon(s3: S3Stub, bucket: str, large_
         (404, f"revision {COMMIT} or the repository does not exist. Correct model and revision."),
     ],
 )
-def test_a_refusal_of_the_hub_is_final_and_says_what_to_do(
+def test_a_refusal_of_the_hub_is_final_and_has_a_fix(
     s3: S3Stub, bucket: str, hub: HubStub, status: int, words: str
 ) -> None:
     hub.api_status = [status]

@@ -52,11 +52,11 @@ def test_a_ready_leader_that_fails_is_tried_again(world: World) -> None:
     world.lws, world.pods = status(ready=1, updated=1), [pod()]
     world.answers["leader"] = (503, {"error": "starting"})
 
-    def mend(looks: int) -> None:
+    def fix_it(looks: int) -> None:
         if looks == 2:
             world.answers.clear()
 
-    world.on_look = mend
+    world.on_look = fix_it
     code, lines = run(world)
     assert code == 0
     assert lines[0] == 'scout-0 is ready but does not answer: HTTP 503: {"error": "starting"}'

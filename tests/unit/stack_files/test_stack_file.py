@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.files import write_anew
+from tests.support.files import rewrite
 from vllm_eks.stack_files.read import StackFileError, read_stack_file
 
 PROJECT = """\
@@ -161,7 +161,7 @@ def test_a_file_is_read_as_pulumi_reads_it_or_refused(tmp_path: Path) -> None:
     refused, reported = [], []
     for reading in READINGS:
         try:
-            write_anew(tmp_path / "Pulumi.dev.yaml", reading["text"])
+            rewrite(tmp_path / "Pulumi.dev.yaml", reading["text"])
             config = decoded(read_stack_file(tmp_path, "dev").config)
         except StackFileError as error:
             reported.append(str(error))
