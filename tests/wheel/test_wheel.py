@@ -94,7 +94,7 @@ def stack_only(tmp_path: Path) -> Path:
 def test_a_folder_without_the_program_is_reported(run: Run, stack_only: Path, command: str) -> None:
     found = run(command, cwd=stack_only)
     assert (found.returncode, found.stdout) == (2, "")
-    assert found.stderr.removeprefix("vllm-eks: ").startswith(f"{stack_only} does not hold the vllm-eks program")
+    assert found.stderr.removeprefix("vllm-eks: ").startswith(f"{stack_only} does not contain the vllm-eks program")
     assert len(found.stderr.splitlines()) == 1
 
 
