@@ -77,7 +77,7 @@ def hung_while_idle(vllm: Double, memory: Path, **options: Any) -> list[tuple[in
     vllm.running, vllm.waiting, vllm.in_flight = 0, 0, 2
     (memory.parent / "keys").mkdir()
     (memory.parent / "keys" / "apiKey").write_text("key-one\n")
-    return [probe(vllm, memory, stall_seconds=0, timeout_seconds=0.1, **options) for _ in range(2)]
+    return [probe(vllm, memory, stall_seconds=0, timeout_seconds=1, **options) for _ in range(2)]
 
 
 @pytest.mark.parametrize("version", ["0.21.0", "0.27.0", "0.32.0"])
