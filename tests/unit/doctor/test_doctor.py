@@ -22,10 +22,10 @@ NO_ROOM = "0/7 nodes are available: "
     ("behaviour", "title"),
     [
         ({}, "answers, idle"),
-        ({"delay_seconds": 0.02}, "answers, idle"),
+        ({"delay_seconds": 0.06}, "answers, idle"),
         ({"running": 8, "tokens_per_look": 50, "waiting": 3}, "answers, busy: 8 running, 3 waiting"),
         ({"running": 1, "cache_use_per_look": 0.01}, "answers, busy: 1 running, 0 waiting"),
-        ({"running": 8, "tokens_per_look": 1, "delay_seconds": 0.02}, "answers, busy: 8 running, 0 waiting"),
+        ({"running": 8, "tokens_per_look": 1, "delay_seconds": 0.06}, "answers, busy: 8 running, 0 waiting"),
     ],
     ids=["idle", "slow", "busy", "a long prompt", "busy and slow"],
 )

@@ -149,7 +149,7 @@ def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_slow_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_repository, "DEADLINE_SECONDS", 0.1)
+    monkeypatch.setattr(hub_repository, "DEADLINE_SECONDS", 0.3)
     monkeypatch.setattr(hub_repository.open_repository, "__kwdefaults__", {"api": None, "timeout_seconds": 0.2})
     with serving(repository(drips=frozenset({FILES[0]}))) as hub:
         message = refused(hub, tmp_path)

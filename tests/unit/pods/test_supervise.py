@@ -17,7 +17,7 @@ HASTY = f"""
 import runpy, sys
 sys.argv, sys.path[0] = sys.argv[1:], {str(PODS.parents[1])!r}
 from vllm_eks.pods import lifecycle
-lifecycle.TICK_SECONDS, lifecycle.AFTERMATH_SECONDS = 0.05, 0.1
+lifecycle.TICK_SECONDS, lifecycle.AFTERMATH_SECONDS = 0.05, 0.2
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -83,7 +83,7 @@ def test_vllm_s_output_is_complete_and_in_order(tmp_path: Path) -> None:
 
 
 def test_a_stop_during_the_start_is_quick_although_vllm_ignores_the_signal(tmp_path: Path) -> None:
-    pod = Pod(tmp_path, "trap '' TERM; echo deaf; sleep 60 & sleep 60", "--quick-seconds=0.1")
+    pod = Pod(tmp_path, "trap '' TERM; echo deaf; sleep 60 & sleep 60", "--quick-seconds=0.2")
     pod.until("deaf")
     pod.process.terminate()
     code, said = pod.end()
@@ -112,12 +112,12 @@ def test_a_start_has_a_budget(tmp_path: Path) -> None:
 
 
 def test_an_incomplete_group_ends_the_wait(tmp_path: Path, port: int) -> None:
-    pod = Pod(tmp_path, "echo never", "--size=3", f"--group-port={port}", "--start-seconds=0.1")
+    pod = Pod(tmp_path, "echo never", "--size=3", f"--group-port={port}", "--start-seconds=0.3")
     code, said = pod.end()
     assert code == 72
     assert said.splitlines() == [
         "vllm-eks: waiting for worker 1, 2 of 2",
-        "vllm-eks: worker 1, 2 of 2 did not connect within 0.1 s (exit code 72)",
+        "vllm-eks: worker 1, 2 of 2 did not connect within 0.3 s (exit code 72)",
     ]
 
 
@@ -133,7 +133,7 @@ def test_a_lost_member_ends_the_others_with_its_reason(tmp_path: Path, port: int
     for name in ("leader", "worker"):
         (tmp_path / name).mkdir()
     leader = Pod(tmp_path / "leader", "echo up; sleep 60", *options)
-    worker = Pod(tmp_path / "worker", "echo 'RuntimeError: CUDA error'; sleep 0.1; exit 1", "--index=1", *options)
+    worker = Pod(tmp_path / "worker", "echo 'RuntimeError: CUDA error'; sleep 0.2; exit 1", "--index=1", *options)
     assert worker.end()[0] == 1
     code, _ = leader.end()
     reported = leader.message.read_text()

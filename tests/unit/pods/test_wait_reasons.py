@@ -155,7 +155,7 @@ def test_a_changed_key_is_awaited(world: World) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "code", "said"),
     [
-        ({"delay_seconds": 0.05}, 0, "ready: 1 of 1 groups answered"),
+        ({"delay_seconds": 0.2}, 0, "ready: 1 of 1 groups answered"),
         ({"running": 256, "tokens_per_look": 50}, 0, "ready: 1 of 1 groups answered"),
         ({"answer": (500, {"error": "EngineDeadError"})}, 1, "; cause: the engine is dead:"),
         ({"answer": (200, {"choices": []})}, 1, "does not answer: the response has no choices"),
