@@ -1,0 +1,34 @@
+"""Classes of matrix kernels: which one runs a weight, and the arithmetic that it uses."""
+
+from typing import Literal
+
+from vllm_eks.planner.hardware.peaks import PeakFlops
+from vllm_eks.planner.models.quantization import Quantization
+
+Kernel = Literal["16-bit", "fp8", "4-bit", "fp4"]
+"""`16-bit`: weights as stored. `fp8`: weights and activations in 8 bits. `4-bit`: weight-only, also FP8 weights on GPUs
+without FP8 arithmetic (Marlin), computed in 16 bits. `fp4`: weights and activations in 4-bit floats."""
+
+FP8_SINCE_SM = 89
+FP4_SINCE_SM = 100
+
+
+def kernel_of(quantization: Quantization | None, sm: int) -> Kernel:
+    """Return the class of kernels that runs weights of this format, or 16-bit ones, on GPUs of this capability."""
+    if quantization is None or not quantization.is_quantized:
+        return "16-bit"
+    if quantization.weight_bits == 8:
+        is_native = sm >= FP8_SINCE_SM if quantization.is_float else quantization.method == "compressed-tensors"
+        return "fp8" if is_native else "4-bit"
+    return "fp4" if quantization.is_float and sm >= FP4_SINCE_SM else "4-bit"
+
+
+def peak_of(kernel: Kernel, peaks: PeakFlops) -> float:
+    """Return the peak operations per second that kernels of this class can reach."""
+    match kernel:
+        case "fp8":
+            return peaks.of_fp8 or peaks.of_int8 or peaks.of_16_bits
+        case "fp4":
+            return peaks.of_fp4 or peaks.of_16_bits
+        case "16-bit" | "4-bit":
+            return peaks.of_16_bits

@@ -1,0 +1,126 @@
+"""The time of one engine step: a model of the bytes, operations and messages of each rank, with measured constants."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.startup import GB
+from vllm_eks.planner.hardware.instances import InstanceType
+from vllm_eks.planner.hardware.peaks import PeakFlops, peak_flops
+from vllm_eks.planner.memory.stages import Layout
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.speed.constants import Constants, known_constants, of_version
+from vllm_eks.planner.speed.evidence import Evidence, evidence
+from vllm_eks.planner.speed.stage_time import VALUE_BYTES, Link, StageTime, StepTime, stage_time
+from vllm_eks.planner.speed.step_batch import StepBatch
+from vllm_eks.planner.speed.work import StageWork, stage_works
+
+BITS_PER_BYTE = 8
+GIGA = 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedModel:
+    """The speed of one replica. Build it once for a model, an instance type, a layout and options."""
+
+    stages: tuple[StageTime, ...]
+    step_overhead_seconds: float
+    request_overhead_seconds: float
+    answer_seconds: float
+    """Of a request outside the engine, which its first token waits for."""
+    hop_seconds: float
+    """Latency between two pipeline stages, or 0 for one stage."""
+    hop_seconds_per_token: float
+    evidence: Evidence
+
+    @classmethod
+    def build(cls, model: ModelFacts, instance: InstanceType, layout: Layout, options: ResolvedOptions) -> Self | None:
+        """Return the speed, or None when it is unknown.
+
+        That is: for a GPU without a known bandwidth and peak, and with weights in host memory, whose bandwidth is
+        unknown.
+        """
+        peaks = peak_flops(instance)
+        if peaks is None or not instance.gpu_memory_bandwidth_gbytes_per_second or not options.flags.offload.is_off:
+            return None
+        works = stage_works(model, instance, layout, options)
+        rests_on = evidence(
+            model,
+            instance,
+            tensor_parallel_size=layout.tensor_parallel_size,
+            pipeline_parallel_size=layout.pipeline_parallel_size,
+        )
+        return cls.of_works(works, instance, peaks, layout, options, known_constants(), rests_on)
+
+    @classmethod
+    def of_works(
+        cls,
+        works: tuple[StageWork, ...],
+        instance: InstanceType,
+        peaks: PeakFlops,
+        layout: Layout,
+        options: ResolvedOptions,
+        constants: Constants,
+        rests_on: Evidence,
+    ) -> Self:
+        """Return the speed with the work of each stage and these constants."""
+        bandwidth = (instance.gpu_memory_bandwidth_gbytes_per_second or 0.0) * GB
+        link = _link(instance, layout.tensor_parallel_size, constants)
+        hops = len(works) - 1
+        crosses = layout.tensor_parallel_size * len(works) > instance.gpus
+        way = "network" if crosses else _link_name(instance)
+        speed = _network_bytes_per_second(instance) if crosses else _link_bytes_per_second(instance)
+        return cls(
+            stages=tuple(stage_time(work, constants, peaks, bandwidth, link) for work in works),
+            step_overhead_seconds=of_version(constants.step_microseconds, options.version) / 1e6,
+            request_overhead_seconds=of_version(constants.request_microseconds, options.version) / 1e6,
+            answer_seconds=constants.answer_microseconds / 1e6,
+            hop_seconds=hops * constants.link_microseconds[way] / 1e6,
+            hop_seconds_per_token=hops * works[0].hidden_size * VALUE_BYTES / (speed * constants.link_efficiency[way]),
+            evidence=rests_on,
+        )
+
+    def step_seconds(self, batch: StepBatch) -> float:
+        """Return the seconds in which every decoding request gets one token, and the prompt tokens are processed.
+
+        With pipeline stages the batch is split into as many parts, which pass the stages one behind the other.
+        """
+        return self.step_time(batch).total
+
+    def step_time(self, batch: StepBatch) -> StepTime:
+        """Return the same by what the time is spent on."""
+        part = batch.split(len(self.stages))
+        times = [stage.seconds(part) for stage in self.stages]
+        requests, tokens = part.decoding_requests + part.prompts, part.decoding_requests + part.prompt_tokens
+        overhead = self.step_overhead_seconds + self.request_overhead_seconds * requests
+        hop = self.hop_seconds + self.hop_seconds_per_token * tokens
+        return StepTime(
+            bandwidth=sum(one.bandwidth for one in times),
+            flops=sum(one.flops for one in times),
+            link=sum(one.link for one in times) + hop,
+            overhead=sum(one.overhead for one in times) + overhead,
+            total=sum(one.total for one in times) + hop + overhead,
+        )
+
+
+def _link_name(instance: InstanceType) -> str:
+    return "nvlink" if instance.has_nvlink else "pcie"
+
+
+def _link_bytes_per_second(instance: InstanceType) -> float:
+    return (instance.gpu_interconnect_gbytes_per_second or 16.0) * GB
+
+
+def _network_bytes_per_second(instance: InstanceType) -> float:
+    return (instance.network_gbps or 10.0) * GIGA / BITS_PER_BYTE
+
+
+def _link(instance: InstanceType, ranks: int, constants: Constants) -> Link | None:
+    if ranks == 1:
+        return None
+    name = _link_name(instance)
+    return Link(
+        seconds=constants.link_microseconds[name] / 1e6,
+        bytes_per_second=_link_bytes_per_second(instance) * constants.link_efficiency[name],
+        ranks=ranks,
+    )

@@ -1,0 +1,166 @@
+"""Seconds of one rank for a batch: coefficients that are computed once, and arithmetic that is cheap enough for
+100,000 batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vllm_eks.planner.hardware.peaks import PeakFlops
+from vllm_eks.planner.speed.constants import Constants
+from vllm_eks.planner.speed.kernels import peak_of
+from vllm_eks.planner.speed.step_batch import StepBatch
+from vllm_eks.planner.speed.work import Matrices, Routing, StageWork
+
+VALUE_BYTES = 2
+"""Activations have 16 bits."""
+SHARPNESS = 4
+"""How a kernel's time for memory and for arithmetic combine: (m**4 + f**4)**(1/4), 19 % above both where they are
+equal, and the larger one elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """The link between the ranks of a stage, as a collective uses it."""
+
+    seconds: float
+    """Latency of one all-reduce."""
+    bytes_per_second: float
+    ranks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTime:
+    """Seconds of a step by what they are spent on."""
+
+    bandwidth: float
+    flops: float
+    link: float
+    overhead: float
+    total: float
+
+    @property
+    def limit(self) -> str:
+        """The part that takes the most time: bandwidth, flops, link or overhead."""
+        parts = {"bandwidth": self.bandwidth, "flops": self.flops, "link": self.link, "overhead": self.overhead}
+        return max(parts, key=lambda name: parts[name])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kernels:
+    """Seconds to read the weights once, and seconds per token."""
+
+    read: float
+    per_token: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """Layers with one window: seconds per token of context."""
+
+    window_tokens: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageTime:
+    """The coefficients of one rank."""
+
+    dense: _Kernels
+    experts: _Kernels | None
+    routing: Routing | None
+    head: _Kernels | None
+    reads: tuple[_Kind, ...]
+    decode_flops: tuple[_Kind, ...]
+    prompt_flops: tuple[_Kind, ...]
+    state_seconds: float
+    link_seconds: float
+    link_seconds_per_token: float
+    layers_seconds: float
+
+    def seconds(self, batch: StepBatch) -> StepTime:
+        """Return the time of a batch on this rank."""
+        tokens = batch.decoding_requests + batch.prompt_tokens
+        memory, flops = self.dense.read, self.dense.per_token * tokens
+        total = _larger(memory, flops)
+        if self.experts and self.routing:
+            read = self.experts.read * _touched(self.routing, tokens)
+            computed = self.experts.per_token * tokens
+            memory, flops, total = memory + read, flops + computed, total + _larger(read, computed)
+        if self.head:
+            computed = self.head.per_token * (batch.decoding_requests + batch.prompts)
+            memory, flops = memory + self.head.read, flops + computed
+            total += _larger(self.head.read, computed)
+        if batch.decoding_requests:
+            context = batch.decoding_context_tokens / batch.decoding_requests
+            read = _seconds(self.reads, context) * batch.decoding_requests
+            read += self.state_seconds * batch.decoding_requests
+            computed = _seconds(self.decode_flops, context) * batch.decoding_requests
+            memory, flops, total = memory + read, flops + computed, total + _larger(read, computed)
+        if batch.prompt_tokens:
+            context = batch.prompt_context_tokens / batch.prompt_tokens
+            computed = _seconds(self.prompt_flops, context) * batch.prompt_tokens
+            flops, total = flops + computed, total + computed
+        link = self.link_seconds + self.link_seconds_per_token * tokens
+        return StepTime(
+            bandwidth=memory,
+            flops=flops,
+            link=link,
+            overhead=self.layers_seconds,
+            total=total + link + self.layers_seconds,
+        )
+
+
+def stage_time(
+    work: StageWork, constants: Constants, peaks: PeakFlops, bandwidth_bytes_per_second: float, link: Link | None
+) -> StageTime:
+    """Return the coefficients of one rank."""
+    memory, flops = constants.memory_efficiency, constants.flops_efficiency
+
+    def kernels(matrices: Matrices, name: str) -> _Kernels:
+        peak = peak_of(matrices.kernel, peaks)
+        return _Kernels(
+            read=matrices.weight_bytes / (memory[name] * bandwidth_bytes_per_second),
+            per_token=matrices.flops_per_token / (flops[name] * peak),
+        )
+
+    attention = flops["attention"] * peaks.of_16_bits
+    cached = memory["cache"] * bandwidth_bytes_per_second
+    reads = [(one.window_tokens, one.token_bytes / cached) for one in work.caches]
+    collectives = 2 * work.layers if link else 0
+    sent = work.hidden_size * VALUE_BYTES * 2 * (link.ranks - 1) / link.ranks if link else 0.0
+    overhead = constants.layer_microseconds * work.layers
+    overhead += constants.mixture_layer_microseconds * work.mixture_layers
+    return StageTime(
+        dense=kernels(work.dense, work.dense.kernel),
+        experts=kernels(work.experts, "experts") if work.experts else None,
+        routing=work.routing,
+        head=kernels(work.head, work.head.kernel) if work.head else None,
+        reads=_kinds(reads),
+        decode_flops=_kinds([(one.window_tokens, one.decode_flops / attention) for one in work.attention]),
+        prompt_flops=_kinds([(one.window_tokens, one.prompt_flops / attention) for one in work.attention]),
+        state_seconds=work.state_bytes_per_request / cached,
+        link_seconds=collectives * link.seconds if link else 0.0,
+        link_seconds_per_token=collectives * sent / link.bytes_per_second if link else 0.0,
+        layers_seconds=overhead / 1e6,
+    )
+
+
+def _kinds(parts: Sequence[tuple[int | None, float]]) -> tuple[_Kind, ...]:
+    """Return one kind for each window, with the seconds of its layers added up."""
+    sums: dict[float, float] = {}
+    for window, seconds in parts:
+        key = float("inf") if window is None else float(window)
+        sums[key] = sums.get(key, 0.0) + seconds
+    return tuple(_Kind(window_tokens=window, seconds=seconds) for window, seconds in sums.items() if seconds)
+
+
+def _seconds(kinds: Sequence[_Kind], context_tokens: float) -> float:
+    return sum(kind.seconds * min(kind.window_tokens, context_tokens) for kind in kinds)
+
+
+def _touched(routing: Routing, tokens: float) -> float:
+    """Return the share of the experts that at least one of these tokens is routed to, if routing is even."""
+    return 1 - (1 - routing.per_token / routing.count) ** tokens
+
+
+def _larger(memory: float, flops: float) -> float:
+    return (memory**SHARPNESS + flops**SHARPNESS) ** (1 / SHARPNESS)
