@@ -22,6 +22,10 @@ IMAGE_ONLY_TOWERS = ("llama4", "siglip", "pixtral")
 """Kinds of vision towers that take no videos."""
 
 
+SMALLEST_STEP_FACTOR, LARGEST_STEP_FACTOR = 0.25, 4.0
+"""Bounds of a measured step's time over the predicted one. Beyond them something else was measured."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServingOptions:
     """The options requested for one model, with vLLM's names. None means vLLM's default or the planner's choice."""
@@ -53,6 +57,8 @@ class ServingOptions:
     further_args: tuple[str, ...] = ()
     """The arguments that `flags` were read from, if `vllm_args` must include them. A stack adds its extraArgs by
     itself."""
+    measured_step_factor: float = 1.0
+    """The measured time of an engine step over the predicted one, of this model on these machines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +85,7 @@ class ResolvedOptions:
     max_lora_rank: int = 16
     flags: EngineFlags = NO_FLAGS
     further_args: tuple[str, ...] = ()
+    measured_step_factor: float = 1.0
 
     @property
     def images_per_prompt(self) -> int | None:
@@ -157,6 +164,7 @@ def resolve(options: ServingOptions, instance: InstanceType, *, context_limit_to
         max_lora_rank=options.max_lora_rank,
         flags=options.flags,
         further_args=options.further_args,
+        measured_step_factor=options.measured_step_factor,
     )
     errors = _errors(options, resolved)
     if errors:

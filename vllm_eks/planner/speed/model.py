@@ -32,6 +32,8 @@ class SpeedModel:
     """Latency between two pipeline stages, or 0 for one stage."""
     hop_seconds_per_token: float
     evidence: Evidence
+    step_factor: float = 1.0
+    """The measured time of a step over the one of the constants (`vllm-eks bench --calibrate`)."""
 
     @classmethod
     def build(cls, model: ModelFacts, instance: InstanceType, layout: Layout, options: ResolvedOptions) -> Self | None:
@@ -78,6 +80,7 @@ class SpeedModel:
             hop_seconds=hops * constants.link_microseconds[way] / 1e6,
             hop_seconds_per_token=hops * works[0].hidden_size * VALUE_BYTES / (speed * constants.link_efficiency[way]),
             evidence=rests_on,
+            step_factor=options.measured_step_factor,
         )
 
     def step_seconds(self, batch: StepBatch) -> float:
@@ -94,12 +97,13 @@ class SpeedModel:
         requests, tokens = part.decoding_requests + part.prompts, part.decoding_requests + part.prompt_tokens
         overhead = self.step_overhead_seconds + self.request_overhead_seconds * requests
         hop = self.hop_seconds + self.hop_seconds_per_token * tokens
+        factor = self.step_factor
         return StepTime(
-            bandwidth=sum(one.bandwidth for one in times),
-            flops=sum(one.flops for one in times),
-            link=sum(one.link for one in times) + hop,
-            overhead=sum(one.overhead for one in times) + overhead,
-            total=sum(one.total for one in times) + hop + overhead,
+            bandwidth=factor * sum(one.bandwidth for one in times),
+            flops=factor * sum(one.flops for one in times),
+            link=factor * (sum(one.link for one in times) + hop),
+            overhead=factor * (sum(one.overhead for one in times) + overhead),
+            total=factor * (sum(one.total for one in times) + hop + overhead),
         )
 
 

@@ -34,3 +34,12 @@ def test_a_rate_is_served_as_long_as_the_replica_keeps_up() -> None:
     assert not served.is_saturated
     assert served.requests_per_second.best == pytest.approx(1.5, rel=1e-3)
     assert flooded.is_saturated
+
+
+def test_a_measured_step_factor_makes_every_token_later_by_it() -> None:
+    plain = speed_of("meta-llama/Llama-3.1-8B-Instruct", "g6e.xlarge")
+    slow = speed_of("meta-llama/Llama-3.1-8B-Instruct", "g6e.xlarge", measured_step_factor=1.5)
+    before, after = (steady_state(speed, concurrency=8, lengths=CHAT, limits=ROOMY) for speed in (plain, slow))
+
+    assert after.tpot_seconds.best == pytest.approx(1.5 * before.tpot_seconds.best)
+    assert after.limit == before.limit
