@@ -51,9 +51,9 @@ leave-out: .venv/.ready
 spared-nodes: .venv/.ready
 	@$(BIN)/python -m tests.accuracy.spared_nodes
 
-# Draws 5,000 random refused plans (or DRAWS=number), and follows each suggestion alone. Takes some minutes.
+# Draws 5,000 random refused plans (or DRAWS=number, SEED=number), and follows each suggestion alone. Takes some minutes.
 suggestions: .venv/.ready
-	@$(BIN)/python -m tests.accuracy.suggestions $(DRAWS)
+	@$(BIN)/python -m tests.accuracy.suggestions $(or $(DRAWS),5000) $(SEED)
 
 # Scores the same start-ups with just enough and just too little memory for vLLM to start.
 boundary: .venv/.ready

@@ -64,6 +64,16 @@ class Fields:
             return value
         raise self._wrong(f"{name} must be one value")
 
+    def scalars(self, name: str) -> tuple[str | int, ...]:
+        """Return a list of texts and whole numbers. A missing list is empty."""
+        value: object = self._left.pop(name, [])
+        if not is_list(value):
+            raise self._wrong(f"{name} {value!r} must be a list")
+        found = [one for one in value if isinstance(one, str | int) and not isinstance(one, bool)]
+        if len(found) != len(value):
+            raise self._wrong(f"{name} {value!r} must be texts and whole numbers")
+        return tuple(found)
+
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of texts. A missing list is empty."""
         if name not in self._left:

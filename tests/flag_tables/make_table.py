@@ -15,6 +15,8 @@ import typing
 from pathlib import Path
 from typing import Any
 
+from tests.flag_tables.value_limits import value_limits
+
 PARSER_MODULES = ("common", "launchers", "openai")
 """vllm.entrypoints.X.cli_args: it moved between versions."""
 REFUSED = object()
@@ -30,6 +32,8 @@ def main() -> None:
     for spelling, action in parser._option_string_actions.items():  # action.option_strings excludes hidden flags
         spellings.setdefault(id(action), []).append(spelling)
     rows = [row_of(action, spellings[id(action)]) for action in parser._actions if id(action) in spellings]
+    limits = value_limits()
+    rows = [(name, row | limits.get(name, {})) for name, row in rows]
     table = {
         "vllm": version,
         "source": source,

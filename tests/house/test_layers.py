@@ -31,7 +31,7 @@ FLOORS = (
         "vllm_eks.pins.eks",
         "vllm_eks.text_files",
     },
-    {"bounds", "ranges", "units", "vllm_version"},
+    {"bounds", "ranges", "units", "value_limits", "vllm_version"},
     {"models", "hardware"},
     {"engine"},
     {"memory"},

@@ -12,7 +12,7 @@ from typing import Any
 
 from vllm_eks.json_values import is_list, is_object, parse_json
 from vllm_eks.planner.engine.flag_tables import Flag
-from vllm_eks.planner.engine.flag_values import value_error
+from vllm_eks.planner.engine.flag_values import limit_error, value_error
 
 NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 
@@ -52,6 +52,8 @@ class Misread:
     """The name, when it matches no flag or several."""
     by_table: bool = True
     """Whether another vLLM version might accept it."""
+    after_parsing: bool = False
+    """Whether vLLM's parser accepts it, and its config classes do not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +73,10 @@ def read_flags(args: Sequence[str], flags: Mapping[str, Flag]) -> Reading:
     errors = [*reader.errors, *_duplicates(given)]
     for flag in given:
         error = value_error(flag.flag, flag.values)
-        if error:
-            errors.append(Misread(index=flag.index, text=f"{flag.written}: {error}"))
+        later = None if error else limit_error(flag.flag, flag.values)
+        if error or later:
+            text = f"{flag.written}: {error or later}"
+            errors.append(Misread(index=flag.index, text=text, after_parsing=later is not None))
     return Reading(flags=given, errors=sorted(errors, key=lambda error: error.index))
 
 

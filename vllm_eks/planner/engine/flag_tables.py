@@ -12,8 +12,10 @@ from typing import Self
 
 from vllm_eks.data import DATA
 from vllm_eks.json_fields import Fields
+from vllm_eks.planner.value_limits import Bounds, KeyLimits, key_limits
 from vllm_eks.planner.vllm_version import Version, parse_version
 
+NO_BOUNDS = Bounds()
 TABLES = DATA / "vllm_flags"
 
 
@@ -39,7 +41,16 @@ class Flag:
     """Whether it may be given more than once."""
     default: bool | float | str | None = None
     keys: tuple[str, ...] = ()
-    """The accepted keys of a JSON value. Empty when vLLM does not check them."""
+    """The keys of a JSON value that vLLM's parser accepts. Empty when the parser does not check them."""
+    names: tuple[str, ...] = ()
+    """The texts that vLLM accepts after parsing. Empty means any."""
+    folds_names: bool = False
+    """Whether names are compared without their case."""
+    bounds: Bounds = NO_BOUNDS
+    value_rows: Mapping[str, object] | None = None
+    """The limits of each key of a JSON value, as in the table, or None for any keys and values."""
+    folds_keys: bool = False
+    """Whether keys may be written with - for _."""
 
     @classmethod
     def from_json(cls, name: str, row: object, *, where: str) -> Self:
@@ -61,9 +72,19 @@ class Flag:
             repeats=fields.optional("repeats", bool, cls.repeats),
             default=fields.scalar("default"),
             keys=fields.texts("keys"),
+            names=fields.texts("names"),
+            folds_names=fields.optional("folds_names", bool, cls.folds_names),
+            bounds=Bounds.taken_from(fields),
+            value_rows=fields.optional_object("values"),
+            folds_keys=fields.optional("folds_keys", bool, cls.folds_keys),
         )
         fields.end()
         return read
+
+    @cached_property
+    def value_limits(self) -> Mapping[str, KeyLimits] | None:
+        """The limits of each key of a JSON value, or None for any keys and values."""
+        return None if self.value_rows is None else key_limits(self.value_rows, where=self.name)
 
     @property
     def spellings(self) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
-"""The values that a vLLM flag accepts, as tested with the real parsers (tests/flag_tables/make_table.py)."""
+"""The values that a vLLM flag accepts: in its parser, as tested with the real ones, and in its config classes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from vllm_eks.errors import closest_name
 from vllm_eks.json_values import is_object, parse_json
 from vllm_eks.planner.engine.flag_tables import Flag
+from vllm_eks.planner.value_limits import choice_error, object_error
 
 HUMAN_NUMBER = re.compile(r"\b(\d+(?:\.\d+)?)([kKmMgGtT])\b")
 """A number with a suffix in the JSON of a config class, such as 80m (engine/arg_utils.py of 0.21 to 0.32)."""
@@ -19,8 +20,36 @@ WORDS = {
 }
 
 
+def limit_error(flag: Flag, values: Sequence[str]) -> str | None:
+    """Return why vLLM's config classes refuse values that its parser accepts, with a fix, or None if they do not."""
+    given = [value for value in values if not _is_none(flag, value)]
+    return next((error for value in given if (error := _limit_error_of(flag, value))), None)
+
+
+def _limit_error_of(flag: Flag, value: str) -> str | None:
+    if flag.form in NUMBERS:
+        wrong = flag.bounds.error(NUMBERS[flag.form](value))
+        return f"{value} {wrong}" if wrong else None
+    if flag.names:
+        return choice_error(value, flag.names, folds_case=flag.folds_names)
+    if flag.value_limits is None:
+        return None
+    document: object = parse_json(json_text(value))
+    if not is_object(document):
+        return None
+    return object_error({_key(flag, key): one for key, one in document.items()}, flag.value_limits)
+
+
+def _key(flag: Flag, key: str) -> str:
+    return key.replace("-", "_") if flag.folds_keys else key
+
+
+def _is_none(flag: Flag, value: str) -> bool:
+    return flag.none and value in ("", "None")
+
+
 def value_error(flag: Flag, values: Sequence[str]) -> str | None:
-    """Return the error in the values of a flag with a fix, or None when vLLM accepts them."""
+    """Return the error in the values of a flag with a fix, or None when vLLM's parser accepts them."""
     if flag.form == "flag":
         return None
     if not values:
@@ -29,7 +58,7 @@ def value_error(flag: Flag, values: Sequence[str]) -> str | None:
 
 
 def _error_of(flag: Flag, value: str) -> str | None:
-    is_none = flag.none and value in ("", "None")
+    is_none = _is_none(flag, value)
     if flag.form == "choice":
         return _choice_error(flag, "None" if is_none else value)
     if is_none:
@@ -45,14 +74,7 @@ def _error_of(flag: Flag, value: str) -> str | None:
 
 def _choice_error(flag: Flag, value: str) -> str | None:
     given = value.lower().replace("-", "_") if flag.folds_case else value
-    if given in flag.choices:
-        return None
-    near = closest_name(value, flag.choices)
-    return f"{value!r} is not a valid choice: " + (f"did you mean {near}?" if near else f"use one of {_list(flag)}")
-
-
-def _list(flag: Flag) -> str:
-    return ", ".join(choice for choice in flag.choices if choice != "None")
+    return None if given in flag.choices else choice_error(value, flag.choices, folds_case=False)
 
 
 def human_integer(text: str) -> int:
@@ -64,6 +86,15 @@ def human_integer(text: str) -> int:
     number = text.strip()
     factor = FACTORS.get(number[-1:])
     return int(float(number[:-1]) * factor) if factor else int(number)
+
+
+NUMBERS: Mapping[str, Callable[[str], float]] = {
+    "integer": int,
+    "human_integer": human_integer,
+    "human_integer_or_auto": lambda text: -1 if text.strip() == "auto" else human_integer(text),
+    "float": float,
+}
+"""Form of a flag -> how its value becomes a number."""
 
 
 def json_text(value: str) -> str:

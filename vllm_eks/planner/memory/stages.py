@@ -99,7 +99,7 @@ class Stage:
 
     def blocks(self, kv_cache_bytes: float) -> int:
         """Return the number of whole KV-cache blocks that fit in this many bytes."""
-        return int(kv_cache_bytes // self.block_bytes) if kv_cache_bytes > 0 else 0
+        return int(kv_cache_bytes // self.block_bytes) if kv_cache_bytes > 0 and self.block_bytes else 0
 
     @property
     def graphs_overflow_bytes(self) -> float:

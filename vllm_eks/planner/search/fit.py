@@ -136,6 +136,14 @@ def memory_refusal(layout: Layout, options: ResolvedOptions, *, cautious: bool) 
         cautious: Use the low estimate of the KV cache, which is right nineteen times in twenty, instead of the likely
         one.
     """
+    empty = next((stage for stage in layout.stages if not stage.block_bytes), None)
+    if empty:
+        # get_num_blocks of v1/core/kv_cache_utils.py divides by the layers of the stage.
+        return Refusal(
+            code="pipeline_unsupported",
+            message=f"{layout.label}: stage {empty.index + 1} has no layer with a KV cache or a state, and vLLM does "
+            "not start such a stage: use fewer stages",
+        )
     fixed = next((stage for stage in layout.stages if stage.kv_cache.best > stage.free.best), None)
     if fixed:
         return Refusal(

@@ -133,7 +133,8 @@ def _largest_sizes(
     fit.
     """
     first = _try_layout(model, instance, options_to_try[0], tp, pp)
-    if first.surely_fits or len(options_to_try) == 1:
+    without_smaller = first.refusal and first.refusal.code == "pipeline_unsupported"
+    if first.surely_fits or len(options_to_try) == 1 or without_smaller:
         return first
     least = _try_layout(model, instance, options_to_try[-1], tp, pp)
     if least.refusal:

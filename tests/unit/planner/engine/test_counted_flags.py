@@ -127,7 +127,7 @@ def test_other_keys_of_the_compiler_and_a_default_change_nothing() -> None:
             "-cc.cudagraph_mode: cudagraph_mode 'EVERYTHING' is not one of NONE, PIECEWISE, FULL, FULL_DECODE_ONLY, "
             "FULL_AND_PIECEWISE",
         ),
-        (("--cpu-offload-gb", "-1"), "--cpu-offload-gb: -1 is below 0"),
+        (("--cpu-offload-gb", "-1"), "--cpu-offload-gb: -1 must be 0 or more"),
         (
             ("--kv-transfer-config", '{"kv_connector": "OffloadingConnector"}'),
             "--kv-transfer-config: OffloadingConnector has no size: add kv_connector_extra_config.cpu_bytes_to_use, in "

@@ -78,9 +78,49 @@ def test_an_unknown_or_unserved_method_is_an_error(config: dict[str, Any], error
     with pytest.raises(ValueError, match=re.escape(error[:20])) as refused:
         parse_speculation(config)
     assert str(refused.value) == error
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [
+        ({"method": "mtp"}, "num_speculative_tokens is missing: add it, for example 3"),
+        (
+            {"method": "eagel", "num_speculative_tokens": 1},
+            "method: 'eagel' is not a valid choice: did you mean eagle?",
+        ),
+        ({"method": "ngram", "num_speculative_tokens": 0}, "num_speculative_tokens: 0 must be above 0"),
+        ({"method": 1}, "method: 1 must be text or null"),
+        (
+            {"method": "ngram", "num_speculativ_tokens": 3},
+            "unknown key 'num_speculativ_tokens': did you mean num_speculative_tokens?",
+        ),
+        ({"method": "ngram", "num_speculative_tokens": 3, "wings": 2}, "unknown key 'wings': remove it"),
+        (
+            {"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 0},
+            "prompt_lookup_max: 0 must be 1 or more",
+        ),
+        (
+            {"method": "mtp", "num_speculative_tokens": 1, "moe_backend": "tritn"},
+            "moe_backend: 'tritn' is not a valid choice: did you mean triton?",
+        ),
+    ],
+)
+def test_keys_and_values_that_vllm_refuses_are_errors(config: dict[str, Any], error: str) -> None:
     with pytest.raises(WrongQuestion) as told:
         checked_flags(("--speculative-config", json.dumps(config)), "0.27.0")
     assert str(told.value) == f"--speculative-config: {error}"
+
+
+def test_dashes_in_keys_are_accepted_by_the_versions_that_replace_them() -> None:
+    args = ("--speculative-config", '{"method": "ngram", "num-speculative-tokens": 3}')
+    speculation = checked_flags(args, "0.27.0").speculation
+    assert speculation
+    assert speculation.tokens == 3
+    with pytest.raises(WrongQuestion) as told:
+        checked_flags(args, "0.21.0")
+    assert str(told.value) == (
+        "--speculative-config: unknown key 'num-speculative-tokens': did you mean num_speculative_tokens?"
+    )
 
 
 def test_ngram_loads_nothing() -> None:

@@ -14,6 +14,7 @@ from tests.support.plans import (
     codes,
     planned,
 )
+from vllm_eks.cli.views.plan_json import plan_json
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.memory import stages
@@ -41,6 +42,19 @@ def test_cuda_graphs_outside_the_budget_need_memory_outside_it() -> None:
 def test_before_the_multi_node_start_a_replica_stays_on_one_node() -> None:
     plan = planned(SCOUT, vllm_version="0.10.2")
     assert [r.message.split(":")[0] for r in plan.refusals] == ["TP=8 PP=1"]
+
+
+def test_every_stage_needs_a_layer_with_a_cache() -> None:
+    # Half of its layers are MLPs only.
+    plan = planned("nvidia/Nemotron-H-56B-Base-8K", "g6e.24xlarge", pipeline_parallel_size=99)
+    assert [(refusal.code, refusal.message) for refusal in plan.refusals] == [
+        (
+            "pipeline_unsupported",
+            "TP=4 PP=99: stage 2 has no layer with a KV cache or a state, and vLLM does not start such a stage: use "
+            "fewer stages",
+        )
+    ]
+    assert plan_json(plan)["kv_cache_tokens"] == 0
 
 
 @pytest.mark.parametrize(
