@@ -38,8 +38,8 @@ class HubStub:
     """File -> the byte from which it is sent very slowly."""
     listed_sizes: dict[str, int] = field(default_factory=dict)
     """File -> a wrong size in the list."""
-    stop_at: str = ""
-    """A file that is never sent completely: the connection stays open."""
+    stall_after: dict[str, list[int]] = field(default_factory=dict)
+    """File -> the bytes after which its next responses stop with an open connection, one each."""
     ranges: str = "right"
     """`right`; `ignored`; or `wrong`, once: a different part than requested."""
     url: str = ""
@@ -141,17 +141,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
-        end = start + stub.cut_after[name].pop(0) if stub.cut_after.get(name) else len(data)
+        stalls = bool(stub.stall_after.get(name))
+        ends = stub.stall_after if stalls else stub.cut_after
+        end = start + ends[name].pop(0) if ends.get(name) else len(data)
         self._send_bytes(name, data, start, end)
+        if stalls:
+            stub.released.wait()
 
     def _send_bytes(self, name: str, data: bytes, start: int, end: int) -> None:
         stub = self.stub
-        slow_from = len(data) // 2 if name == stub.stop_at else stub.slow_from.get(name, end)
+        slow_from = stub.slow_from.get(name, end)
         self.wfile.write(data[start : min(end, slow_from)])
         self.wfile.flush()
-        if name == stub.stop_at:
-            stub.released.wait()
-            return
         for at in range(slow_from, end, 1 << 14):
             if stub.released.wait(0.01):
                 return

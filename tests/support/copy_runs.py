@@ -31,6 +31,7 @@ PASSED_OVER = {
     "metal/model.safetensors": b"y",
     "consolidated.safetensors": b"z",
 }
+STOPPED = "FAILED: the Job was stopped, perhaps at its deadline. Run pulumi up again: the copy resumes."
 NETWORK = "Check NAT and routes of the private subnets"
 
 
@@ -45,7 +46,7 @@ def run(hub: HubStub, s3: S3Stub, bucket: str, *options: str, no_disk: bool = Fa
     """Run the script, and return its exit status and its lines."""
     with started(SCRIPT, arguments(hub, bucket, *options), {**s3.env, **env}, no_disk=no_disk) as one:
         lines = one.said.read().splitlines()
-        one.process.join(10)
+        one.process.join(60)
         return one.process.exitcode or 0, lines
 
 

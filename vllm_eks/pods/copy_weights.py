@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -31,8 +32,11 @@ MIB = 1 << 20
 MAX_CORRUPT_COPIES = 3
 PERMANENT_FAILURE = 3
 """Exit status if another run would fail too, so that the Job is not retried (components/weights/copy_job.py)."""
-STOP_SECONDS = 10
-"""Time for running copies to stop and to abort their uploads."""
+STOPPED = "FAILED: the Job was stopped, perhaps at its deadline. Run pulumi up again: the copy resumes."
+
+
+class StopSignal(BaseException):
+    """SIGTERM. Not an Exception, because boto3 retries a request after any of those."""
 
 
 class Progress:
@@ -115,7 +119,10 @@ def copy_all(hub: Hub, bucket: Bucket, options: argparse.Namespace) -> str:
     finally:
         hub.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        wait(futures, timeout=STOP_SECONDS)
+        if wait(futures, timeout=options.stop_seconds).not_done:
+            # The others wait for data from the Hub, and abort their own uploads only after that.
+            with suppress(*S3_ERRORS):
+                bucket.abort_unfinished()
     sizes = bucket.sizes()
     wrong = sorted(file.name for file in files if sizes.get(file.name) != file.size)
     if wrong:
@@ -167,8 +174,8 @@ def cause_of(error: BaseException, options: argparse.Namespace) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the copy and return the process's exit status."""
     options = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, _on_stop_signal)
     try:
+        stop_on_signal(options.end_seconds)
         hub = Hub(
             url=options.hub_url.rstrip("/"),
             model=options.model,
@@ -176,19 +183,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
             token=read_token(options.token_file),
             attempts=options.attempts,
             retry_seconds=options.retry_seconds,
+            timeout_seconds=options.timeout_seconds,
         )
         part = options.part_mib * MIB
         bucket = Bucket(options.bucket, options.prefix, part_bytes=part, parallel=options.parallel)
         say(copy_all(hub, bucket, options))
         return 0
+    except StopSignal:
+        say(STOPPED)
+        return 1
     except (CopyError, OSError, *S3_ERRORS) as error:
         say(f"FAILED: {cause_of(error, options)}.")
         return PERMANENT_FAILURE if isinstance(error, RefusedError) or is_permanent(error) else 1
 
 
-def _on_stop_signal(*_: object) -> None:
+def stop_on_signal(end_seconds: float) -> None:
+    """Raise StopSignal at SIGTERM, and end the process some seconds later even if S3 or the Hub does not answer."""
+
+    def stop(*_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, end_seconds)
+        raise StopSignal
+
+    def end(*_: object) -> None:
+        os.write(sys.stdout.fileno(), f"{STOPPED}\n".encode())
+        os._exit(1)
+
+    signal.signal(signal.SIGALRM, end)
     # PID 1 ignores SIGTERM without a handler, and would leave its uploads behind.
-    raise CopyError("the Job was stopped, perhaps at its deadline. Run pulumi up again: the copy resumes")
+    signal.signal(signal.SIGTERM, stop)
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -202,6 +224,10 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--part-mib", type=int, default=32)
     parser.add_argument("--attempts", type=int, default=8)
     parser.add_argument("--retry-seconds", type=float, default=2)
+    parser.add_argument("--timeout-seconds", type=float, default=60, help="without data from the Hub")
+    parser.add_argument("--stop-seconds", type=float, default=10, help="for other files, after an error or SIGTERM")
+    # Kubernetes kills the pod 30 seconds after SIGTERM.
+    parser.add_argument("--end-seconds", type=float, default=25, help="until the process ends, after SIGTERM")
     parser.add_argument("--progress-seconds", type=float, default=15)
     return parser.parse_args(arguments)
 

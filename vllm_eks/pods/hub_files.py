@@ -21,7 +21,6 @@ WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.py", "*.t
 """The files of a repository that vLLM reads. No pickled weights, because runai_streamer reads only safetensors."""
 UNWANTED = ("original/*", "metal/*", "*/*.safetensors")
 """The same weights in other formats. vLLM would load every safetensors file below the prefix."""
-TIMEOUT_SECONDS = 60
 MAX_WAIT_SECONDS = 60
 TEMPORARY_STATUSES = (408, 429)
 TEMPORARY_ERRORS = (OSError, http.client.HTTPException, ValueError)
@@ -89,6 +88,8 @@ class Hub:
     token: str | None
     attempts: int
     retry_seconds: float
+    timeout_seconds: float
+    """The time without any data after which a request is retried."""
     stop: threading.Event = field(default_factory=threading.Event)
     """When set, all waits and reads stop."""
 
@@ -129,7 +130,7 @@ class Hub:
         request = urllib.request.Request(url, headers=headers)
         if self.token:
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
-        return _OPENER.open(request, timeout=TIMEOUT_SECONDS)
+        return _OPENER.open(request, timeout=self.timeout_seconds)
 
     def _with_retries(self, exchange: Callable[[], T]) -> T:
         """Run an exchange, and retry it after temporary errors. Raises CopyError, CorruptFileError and StoppedError."""

@@ -39,7 +39,7 @@ class Bucket:
         self._s3 = boto3.client("s3", config=Config(retries=retries, max_pool_connections=parallel * 3))
 
     def abort_unfinished(self) -> None:
-        """Abort the unfinished uploads of a killed run. They are billed and cannot be resumed."""
+        """Abort the unfinished uploads of a killed run, or of this one. They are billed and cannot be resumed."""
         pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._name, Prefix=f"{self._prefix}/")
         try:
             for upload in [one for page in pages for one in page.get("Uploads", [])]:
@@ -48,7 +48,7 @@ class Bucket:
             if code_of(error) not in DENIED:
                 raise
             # They cost money but do no harm. The bucket's lifecycle rule deletes them some days later.
-            say("unfinished uploads of an earlier run were not deleted: the role may not list them")
+            say("unfinished uploads were not deleted: the role may not list them")
 
     def has(self, file: HubFile) -> bool:
         """Return whether a listed file has the right hash. S3 may answer 403 for a missing file."""

@@ -38,6 +38,13 @@ def test_a_lost_connection_resumes(s3: S3Stub, bucket: str, large_hub: HubStub) 
     assert f"{FIRST} stopped at byte 1,048,581 of 6,291,473: retry in 0 s" in lines
 
 
+def test_a_stalled_connection_is_opened_again(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.stall_after = {FIRST: [2 * MIB], "config.json": [0]}
+    code, lines = run(large_hub, s3, bucket, "--timeout-seconds", "1")
+    assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES)
+    assert any(line.startswith(f"{FIRST} stopped at byte ") for line in lines)
+
+
 @pytest.mark.parametrize("ranges", ["ignored", "wrong"])
 def test_a_response_with_another_range_is_harmless(s3: S3Stub, bucket: str, hub: HubStub, ranges: str) -> None:
     hub.ranges, hub.cut_after = ranges, {FIRST: [MIB // 4]}

@@ -7,11 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from tests.fakes.forked_script import started
+from tests.fakes.forked_script import Running, started
 from tests.fakes.hub_stub import COMMIT, HubStub, git_hash
 from tests.fakes.moto_s3 import S3Stub
 from tests.support.copy_runs import (
@@ -23,10 +25,12 @@ from tests.support.copy_runs import (
     SCRIPT,
     SECOND,
     SECOND_HASH,
+    STOPPED,
     arguments,
     nothing_is_left,
     run,
 )
+from tests.support.until import LIMIT_SECONDS, until
 
 pytestmark = pytest.mark.emulated_aws
 
@@ -88,7 +92,7 @@ def test_a_second_run_copies_only_different_files(s3: S3Stub, bucket: str, hub: 
 
 
 def test_a_killed_run_is_resumed_and_its_uploads_are_aborted(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
-    large_hub.stop_at = FIRST
+    large_hub.stall_after = {FIRST: [3 * MIB]}
     options = arguments(large_hub, bucket, "--progress-seconds", "0.05")
     with started(SCRIPT, options, s3.env, no_disk=False) as first:
         # A line for each of four files, and then regular progress lines of a run that makes no progress.
@@ -99,7 +103,6 @@ def test_a_killed_run_is_resumed_and_its_uploads_are_aborted(s3: S3Stub, bucket:
     assert FIRST not in s3.objects(bucket, PREFIX)
     s3.client.create_multipart_upload(Bucket=bucket, Key=f"{PREFIX}/{FIRST}")
     s3.client.create_multipart_upload(Bucket=bucket, Key="another/model")
-    large_hub.stop_at = ""
     large_hub.fetched.clear()
     code, lines = run(large_hub, s3, bucket)
     assert (code, s3.objects(bucket, PREFIX)) == (0, LARGE_FILES)
@@ -108,17 +111,79 @@ def test_a_killed_run_is_resumed_and_its_uploads_are_aborted(s3: S3Stub, bucket:
     assert re.fullmatch(r"done: 5 files, .+; 4 of them existed already", lines[-1])
 
 
+def ending(running: Running) -> tuple[int | None, str]:
+    """Send SIGTERM, and return the exit status and the last line."""
+    os.kill(running.process.pid or 0, signal.SIGTERM)
+    running.process.join(LIMIT_SECONDS)
+    code = running.process.exitcode
+    running.process.kill()
+    return code, running.said.read().splitlines()[-1]
+
+
 def test_a_stopped_run_aborts_its_uploads(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
     large_hub.slow_from = {FIRST: 5 * MIB + 1000}
     with started(SCRIPT, arguments(large_hub, bucket), s3.env, no_disk=False) as one:
-        while not s3.unfinished(bucket):
-            time.sleep(0.01)
-        os.kill(one.process.pid or 0, signal.SIGTERM)
-        last = one.said.read().splitlines()[-1]
-        one.process.join(10)
-        assert one.process.exitcode == 1
-    assert last == "FAILED: the Job was stopped, perhaps at its deadline. Run pulumi up again: the copy resumes."
+        until(lambda: bool(s3.unfinished(bucket)))
+        assert ending(one) == (1, STOPPED)
     assert nothing_is_left(s3, bucket, FIRST)
+
+
+def test_a_run_that_waits_for_the_hub_aborts_its_uploads_too(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.stall_after = {FIRST: [5 * MIB + 1000]}
+    with started(SCRIPT, arguments(large_hub, bucket, "--stop-seconds", "0.2"), s3.env, no_disk=False) as one:
+        until(lambda: bool(s3.unfinished(bucket)))
+        assert ending(one) == (1, STOPPED)
+    assert nothing_is_left(s3, bucket, FIRST)
+
+
+def test_a_failed_run_aborts_the_upload_of_a_stalled_file(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.stall_after = {FIRST: [5 * MIB + 1000]}
+
+    def refuse_second(method: str, path: str) -> bool:
+        is_second = method == "PUT" and path.startswith(f"/{bucket}/{PREFIX}/{SECOND}?")
+        if is_second:
+            until(lambda: bool(s3.unfinished(bucket)))
+        return is_second
+
+    s3.refuses = refuse_second
+    code, lines = run(large_hub, s3, bucket, "--stop-seconds", "0.2")
+    assert (code, nothing_is_left(s3, bucket, FIRST)) == (1, True)
+    assert lines[-1].startswith(f"FAILED: S3 refuses access to s3://{bucket} (AccessDenied). ")
+
+
+@contextmanager
+def hanging(s3: S3Stub, words: str) -> Iterator[threading.Event]:
+    """Let S3 hang at requests with these words, until the block ends. The event is set at the first one."""
+    asked, released = threading.Event(), threading.Event()
+
+    def hang(method: str, path: str) -> bool:
+        if words not in path:
+            return False
+        asked.set()
+        return released.wait()
+
+    s3.refuses = hang
+    try:
+        yield asked
+    finally:
+        s3.refuses = lambda method, path: False
+        released.set()
+
+
+def test_a_stopped_run_does_not_repeat_a_request_that_hangs(s3: S3Stub, bucket: str, hub: HubStub) -> None:
+    options = arguments(hub, bucket, "--end-seconds", "3600")
+    with hanging(s3, bucket) as asked, started(SCRIPT, options, s3.env, no_disk=False) as one:
+        until(asked.is_set)
+        assert ending(one) == (1, STOPPED)
+
+
+def test_a_stopped_run_ends_in_time_even_if_s3_hangs(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
+    large_hub.stall_after = {FIRST: [5 * MIB + 1000]}
+    options = arguments(large_hub, bucket, "--stop-seconds", "0.2", "--end-seconds", "1")
+    with started(SCRIPT, options, s3.env, no_disk=False) as one:
+        until(lambda: bool(s3.unfinished(bucket)))
+        with hanging(s3, f"{bucket}?uploads"):
+            assert ending(one) == (1, STOPPED)
 
 
 def test_a_full_disk_does_not_affect_the_copy(s3: S3Stub, bucket: str, large_hub: HubStub) -> None:
@@ -165,7 +230,7 @@ def test_a_role_that_cannot_list_unfinished_uploads_still_copies(s3: S3Stub, buc
     code, lines = run(hub, s3, bucket)
     s3.refuses = lambda method, path: False
     assert (code, s3.objects(bucket, PREFIX)) == (0, FILES)
-    assert lines[0] == "unfinished uploads of an earlier run were not deleted: the role may not list them"
+    assert lines[0] == "unfinished uploads were not deleted: the role may not list them"
 
 
 def test_a_pod_without_credentials_is_reported(s3: S3Stub, bucket: str, hub: HubStub) -> None:
