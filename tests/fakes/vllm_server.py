@@ -30,7 +30,9 @@ class Double:
     stats: bool = True
     """False: /metrics has none of vLLM's lines, as with --disable-log-stats."""
     answers_tokens: bool = True
-    """False: a completion never ends."""
+    """False: a completion's connection is closed without an answer."""
+    hangs: bool = False
+    """Whether a request gets no answer until the block ends."""
     tokens: int = 1000
     """Generated tokens so far."""
     tokens_per_look: int = 0
@@ -46,6 +48,8 @@ class Double:
     port: int = 0
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     """Method, path and Authorization of each request."""
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set at the end of the block."""
 
     @property
     def url(self) -> str:
@@ -107,6 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _note(self) -> None:
         self.double.asked.append((self.command, self.path, self.headers["Authorization"]))
         time.sleep(self.double.delay_seconds)
+        if self.double.hangs:
+            self.double.ended.wait()
 
     def _is_allowed(self) -> bool:
         keys = self.double.keys
@@ -141,5 +147,6 @@ def vllm_double(**behaviour: Any) -> Iterator[Double]:
         try:
             yield double
         finally:
+            double.ended.set()
             server.shutdown()
             thread.join()

@@ -13,7 +13,8 @@ from vllm_eks.json_values import is_list, is_object
 from vllm_eks.specs.access import Deployer
 
 SESSION_NAME = "vllm-eks-leftovers"
-RETRIES = Config(retries={"mode": "standard"})
+RETRIES = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
+"""With three attempts, an unreachable service takes half a minute."""
 
 IAM_PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
 """Services whose IAM prefix differs from their boto3 name."""

@@ -171,11 +171,16 @@ def test_clients_have_limits_of_time() -> None:
 # --- at once
 
 
-def test_parts_run_in_parallel_and_a_slow_one_has_a_deadline() -> None:
-    barrier, never = threading.Barrier(2, timeout=10), threading.Event()
-    found = in_parallel({"one": barrier.wait, "two": barrier.wait, "late": never.wait}, deadline_seconds=0.2)
+def test_parts_run_in_parallel() -> None:
+    barrier = threading.Barrier(2, timeout=60)
+    found = in_parallel({"one": barrier.wait, "two": barrier.wait}, deadline_seconds=60)
+    assert set(found.values()) == {0, 1}
+
+
+def test_a_slow_part_has_a_deadline() -> None:
+    never = threading.Event()
+    found = in_parallel({"late": never.wait}, deadline_seconds=0.2)
     never.set()
-    assert {found["one"], found["two"]} == {0, 1}
     assert found["late"] == Check(subject="late", status="unknown", text="no answer within 0 s")
 
 

@@ -122,7 +122,7 @@ def test_a_command_that_does_not_exist_is_reported(tmp_path: Path) -> None:
 def test_a_command_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "COMMAND_SECONDS", 0.05)
     file = tmp_path / "kubeconfig"
-    file.write_text(json.dumps(config(exec=plugin(tmp_path / "plugin", "exec sleep 2"))))
+    file.write_text(json.dumps(config(exec=plugin(tmp_path / "plugin", "exec sleep 20"))))
     assert reported(file) == "the kubeconfig's command did not end within 0.05 s: run it by hand"
 
 

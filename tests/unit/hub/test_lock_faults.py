@@ -1,10 +1,14 @@
 """All errors of the Hub, the network or the user in `vllm-eks lock`: one clear message, and nothing is written."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +19,7 @@ from tests.support.locking import locked, refused
 from vllm_eks.cli.lock import run_lock
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.hub import repository as hub_repository
+from vllm_eks.hub.repository import HubRepository
 from vllm_eks.planner.models.config_json import parse_config
 
 
@@ -141,7 +146,13 @@ def test_a_disk_that_fills_while_it_is_written_leaves_nothing(tmp_path: Path, mo
 
 
 def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_repository.open_repository, "__kwdefaults__", {"api": None, "timeout_seconds": 0.2})
+    stream = HubRepository._stream
+
+    def impatient(self: HubRepository, url: str, *asked: Any) -> bytes:
+        seconds = 0.2 if url.endswith(FILES[0]) else 60
+        return stream(replace(self, timeout_seconds=seconds), url, *asked)
+
+    monkeypatch.setattr(HubRepository, "_stream", impatient)
     with serving(repository(silent=frozenset({FILES[0]}))) as hub:
         message = refused(hub, tmp_path)
     assert message == f"HUB did not answer in time for {FILES[0]} of org/model: try again later"
@@ -149,8 +160,9 @@ def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_slow_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_repository, "DEADLINE_SECONDS", 0.3)
-    monkeypatch.setattr(hub_repository.open_repository, "__kwdefaults__", {"api": None, "timeout_seconds": 0.2})
+    # Every look at the clock is ten seconds later, and some of the file's bytes have arrived each time.
+    seconds = itertools.count(step=10.0)
+    monkeypatch.setattr(hub_repository, "time", SimpleNamespace(monotonic=lambda: next(seconds), sleep=time.sleep))
     with serving(repository(drips=frozenset({FILES[0]}))) as hub:
         message = refused(hub, tmp_path)
     assert message == f"HUB did not answer in time for {FILES[0]} of org/model: try again later"

@@ -82,9 +82,9 @@ def test_a_server_that_answers_late_may_be_busy() -> None:
 
 
 def test_a_late_answer_differs_from_no_answer(vllm: Double) -> None:
-    vllm.delay_seconds = 0.2
+    vllm.hangs = True
     assert read_engine(vllm.url, timeout_seconds=0.05).late
-    assert not read_engine("http://127.0.0.1:9", timeout_seconds=0.05).late
+    assert not read_engine("http://127.0.0.1:9", timeout_seconds=30).late
 
 
 def test_an_endless_answer_is_cut_within_the_pods_grace() -> None:

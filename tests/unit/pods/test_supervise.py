@@ -1,6 +1,7 @@
 """The supervisor of a model pod as a process. vLLM is a shell script that behaves like the real one."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,7 +36,7 @@ class Pod:
     def __init__(self, folder: Path, program: str, *options: str, vllm: tuple[str, ...] = ()) -> None:
         self.message = folder / "termination-log"
         self.message.touch()
-        given = {"index": 0, "size": 1, "leader": "127.0.0.1", "port": 9, "start-seconds": 30}
+        given = {"index": 0, "size": 1, "leader": "127.0.0.1", "port": 9, "start-seconds": 600}
         arguments = [f"--{key}={value}" for key, value in given.items()]
         own = [*arguments, *options, f"--termination-log={self.message}"]
         self.process = subprocess.Popen(
@@ -105,20 +106,18 @@ def test_a_stop_while_serving_lets_vllm_shut_down(tmp_path: Path, port: int) -> 
 def test_a_start_has_a_budget(tmp_path: Path) -> None:
     pod = Pod(tmp_path, "echo loading; sleep 60", "--start-seconds=0.3")
     code, said = pod.end()
-    assert (code, said.splitlines()[-1]) == (
-        73,
-        "vllm-eks: vLLM did not answer within the start budget of 0.3 s: loading (exit code 73)",
-    )
+    # On a busy machine the program may not have written its line yet.
+    expected = r"vllm-eks: vLLM did not answer within the start budget of 0\.3 s(: loading)? \(exit code 73\)"
+    assert code == 73
+    assert re.fullmatch(expected, said.splitlines()[-1])
 
 
 def test_an_incomplete_group_ends_the_wait(tmp_path: Path, port: int) -> None:
     pod = Pod(tmp_path, "echo never", "--size=3", f"--group-port={port}", "--start-seconds=0.3")
     code, said = pod.end()
     assert code == 72
-    assert said.splitlines() == [
-        "vllm-eks: waiting for worker 1, 2 of 2",
-        "vllm-eks: worker 1, 2 of 2 did not connect within 0.3 s (exit code 72)",
-    ]
+    assert said.endswith("vllm-eks: worker 1, 2 of 2 did not connect within 0.3 s (exit code 72)\n")
+    assert "never" not in said
 
 
 def test_a_pod_that_waits_for_its_group_stops_at_once(tmp_path: Path, port: int) -> None:

@@ -22,7 +22,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def test_every_group_and_then_the_service_gets_one_request(world: World) -> None:
     world.lws = status(ready=2, updated=2, replicas=2)
     world.pods = [pod(), pod("scout-1", ip=NAMES["second leader"]), pod("scout-0-1", index=1)]
-    code, lines = run(world, replicas=2, alone=True)
+    code, lines = run(world, replicas=2, timeout_seconds=120, alone=True)
     assert (code, lines) == (0, [f"ready: 2 of 2 groups answered; http://127.0.0.3:{world.port}/v1"])
     body = {"model": "scout", "prompt": "Hello", "max_tokens": 1}
     assert world.asked == [(name, "Bearer the-key", body) for name in ("leader", "second leader", "service")]

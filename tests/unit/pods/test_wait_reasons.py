@@ -165,7 +165,7 @@ def test_a_changed_key_is_awaited(world: World) -> None:
 def test_a_vllm_server_is_queried(world: World, behaviour: dict[str, Any], code: int, said: str) -> None:
     with vllm_double(keys=("the-key",), **behaviour) as double:
         world.lws, world.pods = status(ready=1, updated=1), [pod(ip="127.0.0.1")]
-        ended, lines = run(world, timeout_seconds=0.9, port=double.port)
+        ended, lines = run(world, timeout_seconds=100, poll_seconds=20, port=double.port)
     assert ended == code
     assert said in lines[-1]
 
