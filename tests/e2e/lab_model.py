@@ -26,11 +26,12 @@ def wait_for_groups(cluster: Cluster, stack: str, values: dict[str, Any]) -> lis
     """Wait until all groups run the revision of the values, and return their pods."""
     revision = Rendered(render_text(values, release=NAME, namespace=namespace(stack))).revision()
     wanted = values["replicas"] * values["pipelineParallelSize"]
+    seen: list[dict[str, Any]] = []
 
     def all_run() -> bool:
         lws = cluster.get("leaderworkerset", NAME, f"--namespace={namespace(stack)}")
         conditions = {found["type"]: found["status"] for found in lws.get("status", {}).get("conditions", [])}
-        found = pods(cluster, stack)
+        seen[:] = found = pods(cluster, stack)
         is_current = lws.get("status", {}).get("observedGeneration") == lws["metadata"]["generation"]
         running = [pod for pod in found if pod["status"]["phase"] == "Running"]
         return (
@@ -40,4 +41,11 @@ def wait_for_groups(cluster: Cluster, stack: str, values: dict[str, Any]) -> lis
         )
 
     cluster.wait_until(f"{stack}: {wanted} pods of revision {revision} run", all_run)
-    return pods(cluster, stack)
+    return seen
+
+
+def hook_pod(cluster: Cluster, stack: str) -> dict[str, Any]:
+    """Return the pod of the present hook Job, whose predecessor's pod may not be deleted yet."""
+    job = cluster.get("job", f"{NAME}-ready", f"--namespace={namespace(stack)}")
+    (pod,) = pods(cluster, stack, f"batch.kubernetes.io/controller-uid={job['metadata']['uid']}")
+    return pod

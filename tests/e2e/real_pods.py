@@ -64,7 +64,7 @@ def asked(pod: Any, tokens: int, count: int = 1) -> tuple[list[threading.Thread]
     return threads, answers
 
 
-def answered(pod: Any, threads: list[threading.Thread], still_seconds: float = 120) -> None:
+def answered(pod: Any, threads: list[threading.Thread], still_seconds: float = 600) -> None:
     """Wait for the results as long as the engine makes progress, because the machine's speed says nothing about
     vLLM."""
     seen, moved_at = "", time.monotonic()

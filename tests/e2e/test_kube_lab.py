@@ -15,6 +15,7 @@ import json
 import subprocess
 import sys
 from base64 import b64decode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pytest
 
 from components.serving.helm_values import release_values
 from tests.e2e.lab_cluster import Cluster
-from tests.e2e.lab_model import NAME, SECRETS, namespace, pods, revisions, wait_for_groups
+from tests.e2e.lab_model import NAME, SECRETS, hook_pod, namespace, pods, revisions, wait_for_groups
 from tests.support.chart_rendering import Rendered, render_text, with_value
 from tests.support.kube_schemas import SCHEMA_PATH, write_schemas
 from tests.support.stack_config import load_stack_file
@@ -49,15 +50,17 @@ def stack_values(stack: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def installed(cluster: Cluster) -> dict[str, dict[str, Any]]:
-    """Both stacks, installed together, with the values of each."""
+def installed(cluster: Cluster) -> Iterator[dict[str, dict[str, Any]]]:
+    """Both stacks, installed together, with the values of each. They leave their nodes to the next file."""
     values = {stack: stack_values(stack) for stack in STACKS}
     for stack in STACKS:
         cluster.make_namespace(namespace(stack), SECRETS)
         cluster.helm("install", NAME, namespace(stack), values[stack])
     for stack in STACKS:
         wait_for_groups(cluster, stack, values[stack])
-    return values
+    yield values
+    for stack in STACKS:
+        cluster.run("helm", "uninstall", NAME, f"--namespace={namespace(stack)}", "--ignore-not-found")
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -102,8 +105,8 @@ def test_one_complete_group_may_be_drained(cluster: Cluster, installed: dict[str
     def status() -> dict[str, Any]:
         return cluster.get("poddisruptionbudget", NAME, f"--namespace={namespace(stack)}")["status"]
 
-    cluster.wait_until(f"{stack}: the budget counts the pods", lambda: status()["currentHealthy"] == PODS[stack])
-    assert status()["disruptionsAllowed"] == PODS[stack]
+    expected = {"currentHealthy": PODS[stack], "disruptionsAllowed": PODS[stack]}
+    cluster.wait_until(f"{stack}: the budget allows the whole group", lambda: expected.items() <= status().items())
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -123,7 +126,7 @@ def test_the_service_leads_to_leaders_alone(cluster: Cluster, installed: dict[st
 def test_the_hook_job_is_placed_on_a_node_without_gpus(
     cluster: Cluster, installed: dict[str, dict[str, Any]], stack: str
 ) -> None:
-    (pod,) = pods(cluster, stack, "app.kubernetes.io/component=ready")
+    pod = hook_pod(cluster, stack)
     assert "nvidia.com/gpu" not in cluster.get("node", pod["spec"]["nodeName"])["status"]["allocatable"]
 
 
@@ -169,8 +172,9 @@ def test_more_copies_leave_the_first_one_running_and_only_one_of_them_may_be_dra
     def budget() -> dict[str, Any]:
         return cluster.get("poddisruptionbudget", NAME, f"--namespace={namespace('dev')}")["status"]
 
-    cluster.wait_until("the budget counts both copies", lambda: budget()["currentHealthy"] == 2)
-    assert budget()["disruptionsAllowed"] == 1
+    # Its controller may count the pods before it reads the changed budget.
+    expected = {"currentHealthy": 2, "disruptionsAllowed": 1}
+    cluster.wait_until("the budget allows one of both copies", lambda: expected.items() <= budget().items())
 
 
 def test_other_arguments_replace_every_pod_of_the_group(cluster: Cluster, installed: dict[str, dict[str, Any]]) -> None:
@@ -186,12 +190,12 @@ def test_a_recheck_alone_asks_again_and_restarts_nothing(
     cluster: Cluster, installed: dict[str, dict[str, Any]]
 ) -> None:
     before = pods(cluster, "dev")
-    (asked_before,) = pods(cluster, "dev", "app.kubernetes.io/component=ready")
+    asked_before = hook_pod(cluster, "dev")
     values = {**installed["dev"], "replicas": len(before), "recheck": {"nodes": "others"}}
     cluster.helm("upgrade", NAME, namespace("dev"), values)
     after = wait_for_groups(cluster, "dev", values)
     assert {pod["metadata"]["uid"] for pod in before} == {pod["metadata"]["uid"] for pod in after}
-    (asked_after,) = pods(cluster, "dev", "app.kubernetes.io/component=ready")
+    asked_after = hook_pod(cluster, "dev")
     assert asked_before["metadata"]["uid"] != asked_after["metadata"]["uid"]
 
 

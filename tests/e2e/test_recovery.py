@@ -38,13 +38,13 @@ def uids(found: list[dict[str, Any]]) -> set[str]:
     return {pod["metadata"]["uid"] for pod in found}
 
 
-def whole_groups(cluster: Cluster, size: int = 2) -> dict[str, list[dict[str, Any]]]:
+def whole_groups(found: list[dict[str, Any]], size: int = 2) -> dict[str, list[dict[str, Any]]]:
     """Return the pods of each complete group."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for pod in pods(cluster, STACK):
+    for pod in found:
         if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]:
             groups[pod["metadata"]["labels"][GROUP]].append(pod)
-    return {index: found for index, found in groups.items() if len(found) == size}
+    return {index: members for index, members in groups.items() if len(members) == size}
 
 
 def zones_of(cluster: Cluster, found: list[dict[str, Any]]) -> set[str]:
@@ -55,13 +55,14 @@ def zones_of(cluster: Cluster, found: list[dict[str, Any]]) -> set[str]:
 def wait_for_a_new_whole_group(cluster: Cluster, before: set[str], what: str) -> None:
     """Wait until no old pod is left and a group is complete, in one zone. Print how long that took."""
 
+    group: list[dict[str, Any]] = []
+
     def is_new_and_whole() -> bool:
-        groups = whole_groups(cluster)
-        return len(groups) == 1 and not uids(pods(cluster, STACK)) & before
+        group[:] = pods(cluster, STACK)
+        return len(group) == 2 and len(whole_groups(group)) == 1 and not uids(group) & before
 
     took = cluster.wait_until(f"the group is whole again after {what}", is_new_and_whole)
     print(f"{what}: the group was whole again after {took:.1f} s")
-    (group,) = whole_groups(cluster).values()
     assert zones_of(cluster, group) == {"us-west-2a"}
 
 
@@ -136,20 +137,20 @@ def test_two_replicas_with_room_for_one_and_a_half_serve_with_one(cluster: Clust
     try:
         cluster.kubectl("label", "node", guests[0], f"{ZONE}=us-west-2a", "--overwrite")
         cluster.helm("upgrade", NAME, namespace(STACK), {**installed, "replicas": 2})
-        cluster.wait_until(
-            "three of four pods run, and two of them are a whole group",
-            lambda: (
-                len(whole_groups(cluster)) == 1
-                and sorted(pod["status"]["phase"] for pod in pods(cluster, STACK)) == ["Pending", *["Running"] * 3]
-            ),
-        )
-        first = {index: uids(found) for index, found in whole_groups(cluster).items()}
+        found: list[dict[str, Any]] = []
+
+        def three_run() -> bool:
+            found[:] = pods(cluster, STACK)
+            phases = sorted(pod["status"]["phase"] for pod in found)
+            return len(whole_groups(found)) == 1 and phases == ["Pending", *["Running"] * 3]
+
+        cluster.wait_until("three of four pods run, and two of them are a whole group", three_run)
+        first = {index: uids(members) for index, members in whole_groups(found).items()}
         cluster.kubectl("label", "node", guests[1], f"{ZONE}=us-west-2a", "--overwrite")
-        took = cluster.wait_until("both groups are whole", lambda: len(whole_groups(cluster)) == 2)
+        took = cluster.wait_until("both groups are whole", lambda: len(whole_groups(pods(cluster, STACK))) == 2)
         print(f"room for the other half: both groups were whole after {took:.1f} s")
-        assert all(uids(whole_groups(cluster)[index]) == found for index, found in first.items()), (
-            "the first one stayed"
-        )
+        both = whole_groups(pods(cluster, STACK))
+        assert all(uids(both[index]) == members for index, members in first.items()), "the first one stayed"
     finally:
         cluster.helm("upgrade", NAME, namespace(STACK), installed)
         wait_for_groups(cluster, STACK, installed)

@@ -42,7 +42,7 @@ def installed(cluster: Cluster) -> Iterator[dict[str, Any]]:
     cluster.helm("install", NAME, namespace(STACK), IN_TWO_ZONES)
     wait_for_groups(cluster, STACK, IN_TWO_ZONES)
     yield IN_TWO_ZONES
-    cluster.run("helm", "uninstall", NAME, f"--namespace={namespace(STACK)}")
+    cluster.run("helm", "uninstall", NAME, f"--namespace={namespace(STACK)}", "--ignore-not-found")
 
 
 def test_each_zone_holds_one_complete_group(cluster: Cluster, installed: dict[str, Any]) -> None:
