@@ -73,7 +73,7 @@ def config_errors(config: Mapping[str, Any], text: Mapping[str, Any], family: Fa
         if key not in absent and DECODER[key].accepts(text[key]):
             yield f"has {key} {shown(text[key])}: {POSITIVE.advice}"
     for key in COUNTS:
-        if key not in missing and is_list(text.get(key)) and DECODER[key].accepts(text[key]):
+        if key not in missing and isinstance(text.get(key), list | str) and DECODER[key].accepts(text[key]):
             yield f"has {key} {shown(text[key])}: {SIZE.advice}"
     if not missing and _has_too_many_heads(text):
         yield f"has more attention heads ({text['num_attention_heads']}) than hidden_size ({text['hidden_size']})"

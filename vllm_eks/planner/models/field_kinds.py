@@ -77,6 +77,10 @@ OBJECTS = Kind(_are_objects, "write a JSON object of objects")
 BITS = Kind(lambda value: _is_size(value) and value in range(1, 17), "write a whole number from 1 to 16")
 GROUP = Kind(_is_group, "write a whole number, -1 for none")
 BLOCK = Kind(_is_block, "write a list of two whole numbers above 0")
+PATTERN = Kind(
+    lambda one: not str(one).strip("LG") or is_list(one) or _is_size(one),
+    f"{FROM_0}, or a letter L or G for each layer",
+)
 RANK = Kind(lambda value: value == "auto" or _is_size(value), f"{FROM_0}, or auto")
 SIZE_OR_LIST = Kind(lambda value: _is_size(value) or is_list(value), FROM_0)
 
@@ -122,6 +126,7 @@ DECODER: Mapping[str, Kind] = {
         """,
     ),
     **_kinds(SIZES, "sliding_window sliding_window_size"),
+    **_kinds(PATTERN, "sliding_window_pattern _sliding_window_pattern"),
     **_kinds(LENGTH, "original_max_position_embeddings"),
     **_kinds(SIZE_OR_LIST, "moe_layer_freq"),
     **_kinds(RANK, "mamba_dt_rank time_step_rank"),
@@ -189,7 +194,7 @@ QUANTIZATION: Mapping[str, Kind] = {
     **_kinds(TEXT, "quant_method quant_algo kv_cache_quant_algo packing_format checkpoint_format"),
     **_kinds(BITS, "bits w_bit num_bits"),
     **_kinds(GROUP, "group_size"),
-    **_kinds(BLOCK, "weight_block_size"),
+    **_kinds(BLOCK, "weight_block_size block_structure"),
     **_kinds(
         TEXTS, "ignore ignored_layers modules_to_not_convert llm_int8_skip_modules exclude_modules exclude targets"
     ),

@@ -82,6 +82,17 @@ LLAMA, SCOUT = LLAMA_70B.replace("/", "--"), "meta-llama--Llama-4-Scout-17B-16E-
             {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128]}},
             "x: config.json has quantization_config.weight_block_size [128]: write a list of two whole numbers above 0",
         ),
+        (
+            LLAMA,
+            {"sliding_window_pattern": "auto"},
+            'x: config.json has sliding_window_pattern "auto": write a whole number from 0 to 1,000,000,000, or a '
+            "letter L or G for each layer",
+        ),
+        (
+            LLAMA,
+            {"sliding_window_pattern": "LLG"},
+            'x: config.json has sliding_window_pattern "LLG": write a whole number from 0 to 1,000,000,000',
+        ),
     ],
 )
 def test_all_errors_of_a_config_are_reported_at_once(name: str, change: dict[str, Any], message: str) -> None:
