@@ -77,10 +77,7 @@ OBJECTS = Kind(_are_objects, "write a JSON object of objects")
 BITS = Kind(lambda value: _is_size(value) and value in range(1, 17), "write a whole number from 1 to 16")
 GROUP = Kind(_is_group, "write a whole number, -1 for none")
 BLOCK = Kind(_is_block, "write a list of two whole numbers above 0")
-PATTERN = Kind(
-    lambda one: not str(one).strip("LG") or is_list(one) or _is_size(one),
-    f"{FROM_0}, or a letter L or G for each layer",
-)
+PATTERN = Kind(lambda one: not str(one).strip("LG") or is_list(one) or _is_size(one), f"{FROM_0}, or L or G by layer")
 RANK = Kind(lambda value: value == "auto" or _is_size(value), f"{FROM_0}, or auto")
 SIZE_OR_LIST = Kind(lambda value: _is_size(value) or is_list(value), FROM_0)
 

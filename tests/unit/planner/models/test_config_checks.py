@@ -85,8 +85,8 @@ LLAMA, SCOUT = LLAMA_70B.replace("/", "--"), "meta-llama--Llama-4-Scout-17B-16E-
         (
             LLAMA,
             {"sliding_window_pattern": "auto"},
-            'x: config.json has sliding_window_pattern "auto": write a whole number from 0 to 1,000,000,000, or a '
-            "letter L or G for each layer",
+            'x: config.json has sliding_window_pattern "auto": write a whole number from 0 to 1,000,000,000, or L '
+            "or G by layer",
         ),
         (
             LLAMA,
