@@ -1,0 +1,95 @@
+"""When requests arrive: at a rate, or when a user has read the answer before."""
+
+import heapq
+import math
+from random import Random
+from typing import Protocol
+
+from vllm_eks.planner.sizing.replayed import Request
+from vllm_eks.planner.sizing.traffic import Traffic
+
+
+class Arrivals(Protocol):
+    """The source of a replay's requests."""
+
+    @property
+    def next_seconds(self) -> float:
+        """When the next request arrives. Infinity when that depends on an answer."""
+        ...
+
+    def take(self) -> Request:
+        """Return the next request."""
+        ...
+
+    def finished(self, seconds: float) -> None:
+        """Note that a request has its whole answer."""
+        ...
+
+
+def arrivals_of(traffic: Traffic, seed: int) -> Arrivals:
+    """Return the arrivals of a traffic. The same seed gives the same requests in the same order at any load."""
+    return PoissonArrivals(traffic, seed) if traffic.is_open else UserArrivals(traffic, seed)
+
+
+class PoissonArrivals:
+    """Requests at a rate, without end. Another rate stretches the same arrivals, so that loads can be compared."""
+
+    def __init__(self, traffic: Traffic, seed: int) -> None:
+        self._random = Random(seed)
+        self._lengths = traffic.lengths
+        self._rate = traffic.load
+        self._number = 0
+        self.next_seconds = self._gap()
+
+    def _gap(self) -> float:
+        return -math.log(1 - self._random.random()) / self._rate
+
+    def take(self) -> Request:
+        """Return the next request."""
+        read, written = self._lengths.draw(self._random)
+        request = Request(number=self._number, arrival=self.next_seconds, prompt_tokens=read, output_tokens=written)
+        self._number += 1
+        self.next_seconds += self._gap()
+        return request
+
+    def finished(self, seconds: float) -> None:
+        """Do nothing: the rate does not depend on answers."""
+
+
+class UserArrivals:
+    """Users who each send a request, read the answer, and think before the next request.
+
+    The first answer of a user ends at a random token, so that users with requests of one length do not march in step.
+    """
+
+    def __init__(self, traffic: Traffic, seed: int) -> None:
+        self._random = Random(seed)
+        self._lengths = traffic.lengths
+        self._think_seconds = traffic.think_seconds
+        self._number = 0
+        self._users = math.ceil(traffic.load)
+        self._due = [self._think() for _ in range(self._users)]
+        heapq.heapify(self._due)
+
+    def _think(self) -> float:
+        return -math.log(1 - self._random.random()) * self._think_seconds
+
+    @property
+    def next_seconds(self) -> float:
+        """When the next user sends a request."""
+        return self._due[0] if self._due else math.inf
+
+    def take(self) -> Request:
+        """Return the next request."""
+        read, written = self._lengths.draw(self._random)
+        if self._number < self._users:
+            written = max(1, math.ceil(written * self._random.random()))
+        request = Request(
+            number=self._number, arrival=heapq.heappop(self._due), prompt_tokens=read, output_tokens=written
+        )
+        self._number += 1
+        return request
+
+    def finished(self, seconds: float) -> None:
+        """Let the user of a request send the next one after some time."""
+        heapq.heappush(self._due, seconds + self._think())

@@ -1,0 +1,93 @@
+"""The pool of KV-cache blocks of vLLM's V1 engine: what is free, and what prefix caching still finds in it.
+
+Follows v1/core/block_pool.py and kv_cache_manager.py of 0.27.0. Blocks are counted, not numbered: the queue of free
+blocks is a list of runs. A request frees its blocks last one first, those that are not full at the front of the queue
+and the others at its end. New blocks are taken from the front, and a block keeps its content until it is taken.
+"""
+
+from collections import deque
+
+NOBODY = -1
+"""The owner of free blocks that no later request can use."""
+SHARED = -2
+"""The owner of the blocks of the shared prefix."""
+
+
+class BlockPool:
+    """Blocks of one replica with one group of layers."""
+
+    def __init__(self, blocks: int) -> None:
+        self.blocks = blocks
+        """All blocks that requests can have, without the null block."""
+        self.free = blocks
+        self._queue: deque[list[int]] = deque([[NOBODY, blocks]])
+        """Runs of free blocks as [owner, blocks], the first to be taken in front."""
+        self.shared_cached = 0
+        """Blocks of the shared prefix whose content is in the cache."""
+        self.shared_holders = 0
+        """Running requests that hold blocks of the shared prefix."""
+
+    @property
+    def used(self) -> int:
+        """Blocks that running requests hold."""
+        return self.blocks - self.free
+
+    def take(self, count: int) -> None:
+        """Take free blocks for new tokens. What they cached is lost."""
+        self.free -= count
+        while count:
+            run = self._queue[0]
+            taken = min(count, run[1])
+            run[1] -= taken
+            count -= taken
+            if run[0] == SHARED:
+                self.shared_cached -= taken
+            if not run[1]:
+                self._queue.popleft()
+
+    def give_unfilled(self, count: int) -> None:
+        """Free blocks that are not full, or not cached. They are taken before all others."""
+        self.free += count
+        if count and self._queue and self._queue[0][0] == NOBODY:
+            self._queue[0][1] += count
+        elif count:
+            self._queue.appendleft([NOBODY, count])
+
+    def give(self, owner: int, count: int) -> None:
+        """Free full blocks that a request held alone. `owner` finds them again if it resumes."""
+        if not count:
+            return
+        self.free += count
+        if self._queue and self._queue[-1][0] == owner and owner == NOBODY:
+            self._queue[-1][1] += count
+        else:
+            self._queue.append([owner, count])
+
+    def cached_of(self, owner: int) -> int:
+        """Return the blocks of a preempted request whose content is still there."""
+        return sum(run[1] for run in self._queue if run[0] == owner)
+
+    @property
+    def shared_is_free(self) -> bool:
+        """Whether the blocks of the shared prefix count as free, because no running request holds them."""
+        return self.shared_holders == 0
+
+    def reuse(self, owner: int) -> int:
+        """Take back the free blocks of an owner with their content, and return their number."""
+        count = self.cached_of(owner)
+        if count:
+            self._queue = deque(run for run in self._queue if run[0] != owner)
+            self.free -= count
+        return count
+
+    def hold_shared(self) -> None:
+        """Add a holder of the shared prefix."""
+        if self.shared_is_free:
+            self.reuse(SHARED)
+        self.shared_holders += 1
+
+    def leave_shared(self) -> None:
+        """Remove a holder. The blocks of the last one are free, with their content."""
+        self.shared_holders -= 1
+        if self.shared_is_free:
+            self.give(SHARED, self.shared_cached)
