@@ -85,3 +85,17 @@ def test_the_runs_have_preemptions_prefix_hits_and_split_prompts() -> None:
             hits += total < read + written - 1
             split += len(prompt_tokens(case, number)) > 1
     assert (split > 100, preempted > 20, hits > 100) == (True, True, True)
+
+
+def test_at_least_one_token_of_a_prompt_is_computed() -> None:
+    case = {
+        "max_num_seqs": 4,
+        "max_num_batched_tokens": 64,
+        "blocks": 20,
+        "prefix_caching": True,
+        "steps_in_flight": 1,
+        "shared_prefix_tokens": 48,
+        "requests": [(0.0, 48, 1), (5.0, 48, 1)],
+    }
+
+    assert steps_of(case) == [[(0, 48)], [(1, 16)]]
