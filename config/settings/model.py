@@ -76,6 +76,7 @@ class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKey
             max_lora_rank=default.max_lora_rank if self.max_lora_rank is None else self.max_lora_rank,
             flags=engine_flags(self.extra_args, self.vllm_version) if self.extra_args else NO_FLAGS,
             further_args=self._rope_args(),
+            measured_step_factor=self.measured_step_factor or default.measured_step_factor,
         )
 
     def facts(self) -> ModelFacts:

@@ -13,7 +13,7 @@ from tests.wheel.conftest import ROOT, Built, Run
 from vllm_eks.cli.main import app
 
 COMMANDS = sorted(app.list_commands(None))  # pyright: ignore[reportArgumentType]
-OF_A_STACK = ("doctor", "leftovers", "pins", "preview")
+OF_A_STACK = ("bench", "doctor", "leftovers", "pins", "preview")
 QWEN = ("plan", "Qwen/Qwen3-8B", "--instance-type", "g6e.xlarge")
 
 

@@ -2,7 +2,7 @@
 
 from components.output_texts import MODEL_OUTPUTS, STACK_OUTPUTS
 from tools.reference.markdown import page, table
-from vllm_eks.cli.views.json_keys import DOCTOR_KEYS, LEFTOVERS_KEYS, PINS_KEYS, PLAN_KEYS, PREVIEW_KEYS
+from vllm_eks.cli.views.json_keys import BENCH_KEYS, DOCTOR_KEYS, LEFTOVERS_KEYS, PINS_KEYS, PLAN_KEYS, PREVIEW_KEYS
 from vllm_eks.planner.engine.refusal_codes import REFUSAL_CODES
 
 
@@ -29,6 +29,7 @@ def json_page() -> str:
         "doctor": DOCTOR_KEYS,
         "leftovers": LEFTOVERS_KEYS,
         "pins": PINS_KEYS,
+        "bench": BENCH_KEYS,
     }
     places = {
         name: table(("key", "meaning"), [(f"`{key}`", text) for key, text in keys.items()])

@@ -10,6 +10,7 @@ from vllm_eks.errors import WrongQuestion
 
 WRONG_QUESTION = 2
 COMMANDS = {
+    "bench": "Measure an endpoint, and correct its predictions.",
     "catalog": "Update instance types and prices.",
     "doctor": "Diagnose why a model does not serve.",
     "leftovers": "List what remains of a destroyed stack.",

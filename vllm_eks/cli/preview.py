@@ -69,7 +69,7 @@ def run_preview(folder: Path, stack: str, wanted: PreviewOptions = SHORT_PREVIEW
         file = read_stack_file(folder, stack).for_offline_preview()
         # Before the program is loaded, which takes seconds, because this finds most errors.
         check_stack_file(folder, file)
-        recording = _recorded(folder, file)
+        recording = recorded_program(folder, file)
     except (StackFileError, WrongQuestion) as error:
         print(error, file=sys.stderr)
         return WRONG_QUESTION
@@ -87,7 +87,7 @@ def run_preview(folder: Path, stack: str, wanted: PreviewOptions = SHORT_PREVIEW
     return FITS
 
 
-def _recorded(folder: Path, file: "StackFile") -> "Recording":
+def recorded_program(folder: Path, file: "StackFile") -> "Recording":
     """Run the program, with a progress line on a terminal.
 
     Raises:

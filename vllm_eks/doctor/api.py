@@ -7,7 +7,7 @@ token.
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,22 +70,30 @@ class KubernetesApi:
 
     def text(self, path: str, accept: str = "*/*", **query: str | int | bool) -> str:
         """Return the text at a path. Raises UnreadableAnswerError."""
+        return self._answer("GET", path, {"Accept": accept}, query=list(query.items()))
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        *,
+        query: Sequence[tuple[str, str | int | bool]] = (),
+        body: object = None,
+    ) -> str:
+        """Return the text of an answer with status 200 or 201. Raises UnreadableAnswerError."""
         try:
             asked = self._api.param_serialize(
-                "GET",
-                path,
-                query_params=list(query.items()),
-                header_params={"Accept": accept},
-                auth_settings=["BearerToken"],
+                method, path, query_params=query, header_params=headers, body=body, auth_settings=["BearerToken"]
             )
             answer = self._api.call_api(*asked, _request_timeout=(CONNECT_SECONDS, ANSWER_SECONDS))
-            body = answer.read()
+            text = answer.read()
         except (ApiException, urllib3.exceptions.HTTPError, OSError, ConfigException, ValueError, TypeError) as error:
             raise UnreadableAnswerError(f"no answer ({_of_the_line(error)})") from None
-        if answer.status != 200:
+        if answer.status not in (200, 201):
             more = f": {REFUSALS[answer.status]}" if answer.status in REFUSALS else ""
             raise UnreadableAnswerError(f"HTTP {answer.status} {answer.reason}{more}", answer.status)
-        return body.decode(errors="replace")
+        return text.decode(errors="replace")
 
     def object(self, path: str, accept: str = "application/json", **query: str | int | bool) -> dict[str, Any]:
         """Return the object at a path. Raises UnreadableAnswerError."""

@@ -8,6 +8,7 @@ from config.settings.base import InSchema, Settings, absent
 from config.settings.bounds import PipelineParallel, Sequences, TensorParallel, Tokens
 from config.values import option_rules, rules
 from vllm_eks.planner.engine.mm_limits import checked_limits
+from vllm_eks.planner.engine.options import LARGEST_STEP_FACTOR, SMALLEST_STEP_FACTOR
 
 VLLM_DEFAULT = "vLLM's default"
 
@@ -123,4 +124,23 @@ class EngineKeys(Settings):
         ),
         examples=[{"image": 1}, {"image": {"count": 1, "width": 512, "height": 512}}],
         json_schema_extra=absent(VLLM_DEFAULT),
+    )
+    measured_step_factor: (
+        Annotated[
+            float,
+            Field(ge=SMALLEST_STEP_FACTOR, le=LARGEST_STEP_FACTOR),
+            BeforeValidator(rules.no_boolean),
+            InSchema(type=["number", "string"], pattern=r"\s*[0-9.eE+-]+\s*"),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        strict=False,
+        description=(
+            "The measured time of an engine step over the predicted one. `vllm-eks bench` with `--calibrate` writes "
+            "it, and predictions of speed use it. Remove it after a change of the model, the instance type, the "
+            "parallel sizes or the vLLM version."
+        ),
+        examples=[1.12],
+        json_schema_extra=absent("1: the predicted time"),
     )

@@ -74,7 +74,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
                     "capacityReservationGroupArn",
                     "placementGroup",
                     "revision",
-                    *("weightsGib", "ropeScaling"),
+                    *("weightsGib", "ropeScaling", "measuredStepFactor"),
                 ),
                 *("tensorParallelSize", "pipelineParallelSize", "maxModelLen", "gpuMemoryUtilization", "maxNumSeqs"),
                 *("maxNumBatchedTokens", "kvCacheDtype", "limitMmPerPrompt", "image", "vllmVersion", "toolCallParser"),

@@ -34,6 +34,7 @@ def test_a_model_passes_every_option_to_the_planner(folder: Path) -> None:
         "enforceEager": True,
         "enableExpertParallel": True,
         "limitMmPerPrompt": {"image": 2},
+        "measuredStepFactor": 1.25,
         "image": "docker.io/vllm/vllm-openai:v0.20.2",
         "vllmVersion": "0.20.2",
     }
@@ -54,6 +55,7 @@ def test_a_model_passes_every_option_to_the_planner(folder: Path) -> None:
         enforce_eager=True,
         enable_expert_parallel=True,
         limit_mm_per_prompt={"image": 2},
+        measured_step_factor=1.25,
         vllm_version="0.20.2",
     )
 

@@ -165,6 +165,15 @@ def test_an_impossible_share_of_gpu_memory_is_reported(share: float, reported: s
     assert error.text.endswith(reported)
 
 
+@pytest.mark.parametrize(("factor", "reported"), [(0.2, "set 0.25 or more"), (5, "set 4.0 or less")])
+def test_an_impossible_step_factor_is_reported(factor: float, reported: str) -> None:
+    model = {"model": "m", "instanceType": "t", "zone": "us-west-2a", "measuredStepFactor": factor}
+
+    (error,) = parse_section(ModelSettings, model, "m").errors
+
+    assert error.text.endswith(reported)
+
+
 def test_settings_are_immutable() -> None:
     cluster = ClusterSettings.model_validate({"publicAccessCidrs": []})
 

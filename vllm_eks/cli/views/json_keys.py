@@ -120,6 +120,28 @@ LEFTOVERS_KEYS: Mapping[str, str] = {
     "prices": "The prices used: a list of `of`, `usd`, `per` and `source`.",
 }
 
+BENCH_KEYS: Mapping[str, str] = {
+    "stack": "The stack's name.",
+    "model": "The model's name in the stack file.",
+    "replicas": "The number of replicas that served during the benchmark.",
+    "requests": "The number of requests that were sent.",
+    "completed": "The number of requests that were answered.",
+    "failed": "The number of requests that failed.",
+    "client_beside_the_model": "Whether the client ran on the model's own node.",
+    "measured.output_tokens_per_second": "The output tokens per second of all replicas together.",
+    "measured.requests_per_second": "The answered requests per second.",
+    "measured.ttft_seconds": "The time to the first token: `mean`, `p50`, `p90` and `p99`.",
+    "measured.tpot_seconds": "The time per output token after the first one. Same keys.",
+    "measured.itl_seconds": "The time between two parts of a streamed answer. Same keys.",
+    "measured.e2e_seconds": "The time of a whole answer. Same keys.",
+    "predicted": (
+        "The prediction, or null if there is none: `output_tokens_per_second`, `requests_per_second`, `ttft_seconds` "
+        "and `tpot_seconds` (means, each with `low`, `best` and `high`), `limit`, `label`, `saturated` (whether "
+        "requests arrive faster than they are answered) and `step_factor` (`measuredStepFactor`, or 1)."
+    ),
+    "saved": "The file with the result.",
+}
+
 PINS_KEYS: Mapping[str, str] = {
     "stack": "The stack's name.",
     "kubernetes_version": "The Kubernetes minor version that the pins are for.",

@@ -1,0 +1,107 @@
+"""The load of a benchmark: what the options say, and what cannot be sent."""
+
+from dataclasses import replace
+
+import pytest
+
+from vllm_eks.bench.load import Load, LoadOptions, load_of, require_sendable
+from vllm_eks.errors import WrongQuestion
+
+GIVEN = LoadOptions(concurrent_users=32, input_tokens=1024, output_tokens=256)
+LOAD = Load(requests_per_second=None, concurrent_users=32, input_tokens=1024, output_tokens=256, requests=256, seed=1)
+
+
+def test_the_options_are_the_load_and_two_minutes_of_requests_by_default() -> None:
+    assert load_of(GIVEN, seed=1) == LOAD
+    rate = LoadOptions(requests_per_second=4, input_tokens=512, output_tokens=128, shared_prefix_tokens=100)
+    assert load_of(rate, seed=2) == Load(
+        requests_per_second=4,
+        concurrent_users=None,
+        input_tokens=512,
+        output_tokens=128,
+        shared_prefix_tokens=100,
+        requests=480,
+        seed=2,
+    )
+    assert load_of(replace(GIVEN, requests=40), seed=1).requests == 40
+
+
+def test_a_load_is_said_in_one_line() -> None:
+    assert LOAD.text == "256 requests, 32 concurrent users, 1024 input tokens, 256 output tokens"
+    rate = replace(LOAD, concurrent_users=None, requests_per_second=2.5, shared_prefix_tokens=24, output_varies=True)
+    assert rate.text == "256 requests, 2.5 requests/s, 1024 input tokens (24 shared), about 256 output tokens"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            LoadOptions(input_tokens=1, output_tokens=1),
+            "how much load? Use either --requests-per-second RATE or --concurrent-users NUMBER",
+        ),
+        (
+            replace(GIVEN, requests_per_second=1),
+            "how much load? Use either --requests-per-second RATE or --concurrent-users NUMBER",
+        ),
+        (
+            replace(GIVEN, concurrent_users=None, requests_per_second=0),
+            "--requests-per-second 0 must be above 0 and at most 10000",
+        ),
+        (
+            replace(GIVEN, concurrent_users=None, requests_per_second=float("nan")),
+            "--requests-per-second nan must be above 0 and at most 10000",
+        ),
+        (replace(GIVEN, concurrent_users=0), "--concurrent-users 0 must be 1 or more"),
+        (replace(GIVEN, input_tokens=-5), "--input -5 must be 1 or more"),
+        (replace(GIVEN, output_tokens=0), "--output 0 must be 1 or more"),
+        (replace(GIVEN, output_tokens=None), "how long are the requests? Use --input TOKENS and --output TOKENS"),
+        (replace(GIVEN, input_tokens=None), "how long are the requests? Use --input TOKENS and --output TOKENS"),
+        (
+            replace(GIVEN, shared_prefix_tokens=1024),
+            "--shared-prefix 1024 must be from 0 to below --input 1024, which includes it",
+        ),
+        (
+            replace(GIVEN, shared_prefix_tokens=-1),
+            "--shared-prefix -1 must be from 0 to below --input 1024, which includes it",
+        ),
+    ],
+)
+def test_a_wrong_load_is_said(given: LoadOptions, said: str) -> None:
+    with pytest.raises(WrongQuestion) as caught:
+        load_of(given, seed=1)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        (replace(LOAD, requests=0), "--requests 0 must be from 1 to 20000"),
+        (replace(LOAD, requests=20001), "--requests 20001 must be from 1 to 20000"),
+        (
+            replace(LOAD, requests=31),
+            "--requests 31 is fewer than 32 concurrent users: use 32 or more, better 256",
+        ),
+        (
+            replace(LOAD, input_tokens=8000, output_tokens=193),
+            "an input of 8000 and an output of 193 are 8193 tokens, and maxModelLen of scout is 8192: use shorter ones",
+        ),
+        (
+            replace(LOAD, input_tokens=4000, output_tokens=1000, input_varies=True),
+            "an input of 4000 and an output of 1000 are up to 8600 tokens, and maxModelLen of scout is 8192: use "
+            "shorter ones",
+        ),
+    ],
+)
+def test_a_load_that_cannot_be_sent_is_refused(load: Load, said: str) -> None:
+    with pytest.raises(WrongQuestion) as caught:
+        require_sendable(load, max_model_len=8192, model="scout")
+    assert str(caught.value) == said
+
+
+def test_a_load_of_exactly_the_context_is_sent() -> None:
+    require_sendable(replace(LOAD, input_tokens=8000, output_tokens=192), max_model_len=8192, model="scout")
+
+
+def test_only_the_part_that_is_not_shared_varies() -> None:
+    shared = replace(LOAD, input_tokens=1000, shared_prefix_tokens=900, output_tokens=100, input_varies=True)
+    assert shared.longest_request_tokens == 900 + 190 + 100

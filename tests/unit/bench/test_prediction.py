@@ -1,0 +1,46 @@
+"""What is predicted for a benchmark."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.benchmarks import RATE, USERS, predicted
+from tests.support.plans import QWEN_8B, planned
+from vllm_eks.bench.prediction import predict
+
+PLAN = planned(QWEN_8B, "g6e.xlarge")
+
+
+def test_replicas_share_the_load_and_their_tokens_add_up() -> None:
+    one, two = predicted(PLAN), predicted(PLAN, replace(USERS, concurrent_users=64), replicas=2)
+
+    assert two.output_tokens_per_second.best == pytest.approx(2 * one.output_tokens_per_second.best)
+    assert two.tpot_seconds.best == pytest.approx(one.tpot_seconds.best)
+
+
+def test_a_shared_prefix_is_read_once_unless_the_stack_keeps_no_prefixes() -> None:
+    shared = replace(USERS, shared_prefix_tokens=900)
+    keeps_none = planned(QWEN_8B, "g6e.xlarge", enable_prefix_caching=False)
+
+    assert predicted(PLAN, shared).ttft_seconds.best < 0.8 * predicted(PLAN).ttft_seconds.best
+    assert predicted(keeps_none, shared).ttft_seconds.best == predicted(keeps_none).ttft_seconds.best
+
+
+def test_at_a_rate_the_last_answers_count_in_the_time_of_the_benchmark() -> None:
+    few, many = predicted(PLAN, replace(RATE, requests=20)), predicted(PLAN, replace(RATE, requests=20_000))
+
+    assert many.requests_per_second.best == pytest.approx(1.0, rel=0.01)
+    seconds = few.ttft_seconds.best + 255 * few.tpot_seconds.best
+    assert few.requests_per_second.best == pytest.approx(20 / (20 + seconds), rel=0.01)
+
+
+def test_the_factor_of_the_stack_is_in_the_prediction() -> None:
+    calibrated = planned(QWEN_8B, "g6e.xlarge", measured_step_factor=1.5)
+
+    assert predicted(calibrated).tpot_seconds.best == pytest.approx(1.5 * predicted(PLAN).tpot_seconds.best)
+    assert predicted(calibrated).step_factor == 1.5
+    assert predicted(calibrated, step_factor=1.0) == predicted(PLAN)
+
+
+def test_a_plan_without_a_layout_has_no_prediction() -> None:
+    assert predict(replace(PLAN, layout=None), USERS, replicas=1) is None

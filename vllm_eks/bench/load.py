@@ -1,0 +1,139 @@
+"""The load of one benchmark: arrivals, lengths, and how many requests, as `vllm bench serve` can send them."""
+
+from dataclasses import dataclass
+
+from vllm_eks.errors import WrongQuestion
+
+MAX_REQUESTS = 20_000
+"""The client keeps every prompt and every token's time in its memory."""
+LOAD_SECONDS = 120
+"""How long requests arrive by default. The batch fills within it, even where a request takes half a minute."""
+REQUESTS_PER_USER = 8
+"""By default. The first and the last request of a user run in a smaller batch, and the ones between do not."""
+MIN_REQUESTS, MOST_BY_DEFAULT = 50, 2_000
+"""Fewer requests have no meaningful 90th percentile."""
+SPREAD = 0.9
+"""Of lengths around a mean: uniform within 90 % of it, the widest that `vllm bench serve` draws (below 1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What the benchmark sends. Exactly one of the first two fields is set."""
+
+    requests_per_second: float | None
+    """Mean rate of Poisson arrivals, to all replicas together."""
+    concurrent_users: int | None
+    """Requests in flight: each user sends the next one as soon as the last is answered."""
+    input_tokens: int
+    """Tokens of a prompt, with the shared ones. The mean if they vary."""
+    output_tokens: int
+    """Tokens that a request generates, whatever the model wants. The mean if they vary."""
+    input_varies: bool = False
+    output_varies: bool = False
+    shared_prefix_tokens: int = 0
+    """Tokens at the beginning of the prompt that are equal in all requests."""
+    requests: int
+    seed: int
+    """Each seed gives other prompts. With the same one, a second run would find its prompts in the prefix cache."""
+
+    @property
+    def arrivals(self) -> str:
+        """The arrivals as text."""
+        if self.concurrent_users is not None:
+            return f"{self.concurrent_users} concurrent users"
+        return f"{self.requests_per_second:g} requests/s"
+
+    @property
+    def text(self) -> str:
+        """The load as text."""
+        shared = f" ({self.shared_prefix_tokens} shared)" if self.shared_prefix_tokens else ""
+        read, written = "about " * self.input_varies, "about " * self.output_varies
+        return (
+            f"{self.requests} requests, {self.arrivals}, {read}{self.input_tokens} input tokens{shared}, "
+            f"{written}{self.output_tokens} output tokens"
+        )
+
+    @property
+    def longest_request_tokens(self) -> int:
+        """Input and output of the longest request."""
+        own = self.input_tokens - self.shared_prefix_tokens
+        read = self.shared_prefix_tokens + own * (1 + SPREAD * self.input_varies)
+        return round(read + self.output_tokens * (1 + SPREAD * self.output_varies))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """The options for the load. None is an option that was not given."""
+
+    requests_per_second: float | None = None
+    concurrent_users: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    shared_prefix_tokens: int = 0
+    requests: int | None = None
+
+
+def load_of(given: LoadOptions, *, seed: int) -> Load:
+    """Return the load of the options.
+
+    Raises:
+        WrongQuestion: An option is missing, out of range, or contradicts another one.
+    """
+    rate, users = given.requests_per_second, given.concurrent_users
+    if (rate is None) == (users is None):
+        raise WrongQuestion("how much load? Use either --requests-per-second RATE or --concurrent-users NUMBER")
+    if rate is not None and not 0 < rate <= 10_000:
+        raise WrongQuestion(f"--requests-per-second {rate:g} must be above 0 and at most 10000")
+    counts = {"--concurrent-users": users, "--input": given.input_tokens, "--output": given.output_tokens}
+    for option, count in counts.items():
+        if count is not None and count < 1:
+            raise WrongQuestion(f"{option} {count} must be 1 or more")
+    if given.input_tokens is None or given.output_tokens is None:
+        raise WrongQuestion("how long are the requests? Use --input TOKENS and --output TOKENS")
+    if not 0 <= given.shared_prefix_tokens < given.input_tokens:
+        raise WrongQuestion(
+            f"--shared-prefix {given.shared_prefix_tokens} must be from 0 to below --input {given.input_tokens}, which "
+            f"includes it"
+        )
+    return Load(
+        requests_per_second=rate,
+        concurrent_users=users,
+        input_tokens=given.input_tokens,
+        output_tokens=given.output_tokens,
+        shared_prefix_tokens=given.shared_prefix_tokens,
+        requests=default_requests(rate, users) if given.requests is None else given.requests,
+        seed=seed,
+    )
+
+
+def default_requests(requests_per_second: float | None, concurrent_users: int | None) -> int:
+    """Return how many requests are enough for a steady state and a 90th percentile.
+
+    >>> default_requests(4, None), default_requests(None, 64), default_requests(0.1, None)
+    (480, 512, 50)
+    """
+    wanted = (requests_per_second or 0) * LOAD_SECONDS + (concurrent_users or 0) * REQUESTS_PER_USER
+    return max(MIN_REQUESTS, concurrent_users or 0, min(MOST_BY_DEFAULT, round(wanted)))
+
+
+def require_sendable(load: Load, *, max_model_len: int, model: str) -> None:
+    """Refuse a load that the endpoint or the client cannot take.
+
+    Raises:
+        WrongQuestion: There are too few or too many requests, or one is longer than the endpoint's context.
+    """
+    users = load.concurrent_users
+    if not 1 <= load.requests <= MAX_REQUESTS:
+        raise WrongQuestion(f"--requests {load.requests} must be from 1 to {MAX_REQUESTS}")
+    if users is not None and load.requests < users:
+        raise WrongQuestion(
+            f"--requests {load.requests} is fewer than {users} concurrent users: use {users} or more, better "
+            f"{min(REQUESTS_PER_USER * users, MAX_REQUESTS)}"
+        )
+    tokens = load.longest_request_tokens
+    if tokens > max_model_len:
+        varies = "up to " * (load.input_varies or load.output_varies)
+        raise WrongQuestion(
+            f"an input of {load.input_tokens} and an output of {load.output_tokens} are {varies}{tokens} tokens, and "
+            f"maxModelLen of {model} is {max_model_len}: use shorter ones"
+        )
