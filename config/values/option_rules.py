@@ -34,7 +34,6 @@ def mm_schema() -> dict[str, Any]:
             "minimum": 0,
             "maximum": bounds.MOST_ITEMS,
             "additionalProperties": False,
-            "required": ["count"],
             "properties": {"count": count} | {size: {"type": "integer", "minimum": 1} for size in sizes},
         }
         for modality, sizes in MODALITIES.items()

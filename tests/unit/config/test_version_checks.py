@@ -122,7 +122,7 @@ def test_a_limit_with_sizes_is_vllm_s_own_object(folder: Path) -> None:
     args = vllm_args(plan)
     assert json.loads(args[args.index("--limit-mm-per-prompt") + 1]) == limits
     counts = planned(SCOUT, limit_mm_per_prompt=options.limit_mm_per_prompt)
-    assert plan.kv_cache_tokens == counts.kv_cache_tokens
+    assert plan.kv_cache_tokens > counts.kv_cache_tokens
     assert said(model=SCOUT, limitMmPerPrompt=limits)[1] == [
         "m.limitMmPerPrompt: vLLM reserves memory for these sizes but accepts larger items: set the largest"
     ]
@@ -136,7 +136,6 @@ def test_a_limit_with_sizes_is_vllm_s_own_object(folder: Path) -> None:
         ({"image": "1"}, "image: '1' is not a whole number of 0 or more"),
         ({"image": True}, "image: True is not a whole number of 0 or more"),
         ({"image": -1}, "image: -1 is not a whole number of 0 or more"),
-        ({"image": {"width": 512}}, "image: count is missing: set the maximum number per request"),
         ({"image": {"count": 1, "width": 0}}, "image.width: 0 is not a whole number of 1 or more"),
         ({"audio": {"count": 1, "width": 5}}, "audio: 'width' is not one of its sizes: use count, length"),
     ],

@@ -17,6 +17,8 @@ MODALITIES: Mapping[str, tuple[str, ...]] = {
 }
 """Modality -> the sizes that vLLM accepts in addition to count (vllm/config/multimodal.py); vision_chunk is Kimi
 K2.5's."""
+ANY = 999
+"""vLLM's default of count."""
 OLD_FORM = re.compile(r"[a-z_]+=\d+(,[a-z_]+=\d+)*")
 """The form of vLLM up to 0.8, image=2,video=1."""
 
@@ -50,8 +52,6 @@ def checked_limits(value: dict[str, Any]) -> dict[str, Any]:
             advice = f"did you mean {near}?" if near else f"use one of {', '.join(MODALITIES)}"
             raise ValueError(f"{modality!r} is not a modality in vLLM: {advice}")
         sizes = limit if is_object(limit) else {"count": limit}
-        if "count" not in sizes:
-            raise ValueError(f"{modality}: count is missing: set the maximum number per request")
         for name, size in sizes.items():
             known = ("count", *MODALITIES[modality])
             if name not in known:
@@ -70,17 +70,17 @@ def mm_counts(limits: Mapping[str, Any] | None) -> dict[str, int] | None:
     """Return the maximum number of items of each modality."""
     if limits is None:
         return None
-    return {modality: limit["count"] if _is_sizes(limit) else limit for modality, limit in limits.items()}
+    return {modality: limit.get("count", ANY) if _is_sizes(limit) else limit for modality, limit in limits.items()}
 
 
 def mm_sizes(limits: Mapping[str, Any] | None) -> dict[str, dict[str, int]] | None:
     """Return the sizes for which vLLM reserves memory, if any are given."""
-    sizes = {
+    given = {
         modality: {name: size for name, size in limit.items() if name != "count"}
         for modality, limit in (limits or {}).items()
-        if _is_sizes(limit) and len(limit) > 1
+        if _is_sizes(limit)
     }
-    return sizes or None
+    return {modality: sizes for modality, sizes in given.items() if sizes} or None
 
 
 def _is_sizes(limit: object) -> TypeGuard[dict[str, int]]:

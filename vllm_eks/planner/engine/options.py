@@ -41,7 +41,7 @@ class ServingOptions:
     enable_expert_parallel: bool = False
     limit_mm_per_prompt: Mapping[str, int] | None = None
     mm_profile_sizes: Mapping[str, Mapping[str, int]] | None = None
-    """Modality -> sizes, with vLLM's names, for which vLLM reserves memory. The plan assumes vLLM's default sizes."""
+    """Modality -> sizes, with vLLM's names, for which vLLM reserves memory."""
     enable_prefix_caching: bool | None = None
     decode_context_parallel_size: int = 1
     vllm_version: str = DEFAULT_VLLM_VERSION

@@ -84,9 +84,19 @@ def _attention_values(model: Architecture, tp: int) -> float:
     return max(sizes)
 
 
+def profiled_item(vision: Vision, options: ResolvedOptions) -> tuple[int, int]:
+    """Return the patches and the tokens of the image that vLLM profiles with: the largest, or of the sizes given."""
+    sizes = dict(dict(options.mm_sizes).get("image", ()))
+    if vision.grid and sizes and options.images_per_prompt:
+        return vision.grid.item(sizes.get("width"), sizes.get("height"))
+    return vision.profile_patches, vision.profile_tokens
+
+
 def profiled_images(vision: Vision, options: ResolvedOptions) -> int:
-    """Return the number of largest images that vLLM runs through the encoder at once when it profiles memory."""
-    images = max(1, options.max_num_batched_tokens // vision.profile_tokens)
+    """Return the number of such images that vLLM runs through the encoder at once when it profiles memory."""
+    by_largest = vision.grid is not None and vision.grid.is_batched_by_largest
+    tokens = vision.profile_tokens if by_largest else profiled_item(vision, options)[1]
+    images = max(1, options.max_num_batched_tokens // tokens)
     # Where images are limited to 0 and the tower stays, vLLM profiles videos.
     if not options.images_per_prompt:
         return images
@@ -94,9 +104,9 @@ def profiled_images(vision: Vision, options: ResolvedOptions) -> int:
 
 
 def encoder_bytes(vision: Vision, options: ResolvedOptions, *, tensor_parallel_size: int) -> Range:
-    """Return the peak of the vision encoder for a batch of largest images."""
+    """Return the peak of the vision encoder for a batch of profiled images."""
     tp = vision.split_over(tensor_parallel_size, options.version)
-    patches = profiled_images(vision, options) * vision.profile_patches
+    patches = profiled_images(vision, options) * profiled_item(vision, options)[0]
     mlp = exactly(2 * patches * (3 * vision.hidden_size + 2 * vision.intermediate_size / tp))
     # Each rank holds the complete residual, norm and output. Values per head are split.
     fused = options.version >= ENCODER_ROTARY_FUSED
@@ -110,7 +120,7 @@ def encoder_output_bytes(vision: Vision, options: ResolvedOptions) -> Range:
 
     In 0.11 each output is padded to the whole encoder budget.
     """
-    output_tokens = vision.profile_tokens
+    output_tokens = profiled_item(vision, options)[1]
     since, until = ENCODER_OUTPUTS_SPREAD
     if since <= options.version < until:
         output_tokens = max(output_tokens, options.max_num_batched_tokens)
@@ -146,7 +156,7 @@ def activation_term(
         "forward": f"{options.max_num_batched_tokens} batched tokens through the widest layer, at least 0.4 GiB",
         "sampler": f"{per_logit:g} B x {options.max_num_seqs} seqs x {model.vocab_size} vocabulary, and the hidden "
         "state",
-        "encoder": "a batch of largest images through the vision tower",
+        "encoder": "a batch of profiled images through the vision tower",
     }[largest]
     if workspace.best and largest != "encoder":
         rule += ", and the experts' workspace"

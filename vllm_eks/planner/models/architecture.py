@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from vllm_eks.planner.models.image_grid import ImageGrid
 from vllm_eks.planner.models.layer_shape import LayerShape
 from vllm_eks.planner.models.mixers import Attention, Beside, CompressedLatent, Latent, LinearState, StateMixer
 from vllm_eks.planner.models.quantization import NONE, Quantization
@@ -54,6 +55,8 @@ class Vision:
     """Values of one such token, deep-stack features included."""
     is_sharded: bool = True
     """Whether tensor parallelism splits the tower's layers."""
+    grid: ImageGrid | None = None
+    """The patches of an image of another size, or None if every image has the same number or it is unknown."""
     whole_since: Version | None = None
     """The first vLLM version that no longer splits the tower, or None if every version splits it."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, list_or_empty, object_or_empty
 from vllm_eks.planner.models.architecture import Vision
+from vllm_eks.planner.models.image_grid import ImageGrid, rounded_cells, rows_of_cells, tiles
 from vllm_eks.planner.vllm_version import Version
 
 MISTRAL_FILE = "params.json"
@@ -110,7 +111,17 @@ def _size(section: Mapping[str, Any], *names: str, default: int | None = None) -
     return default
 
 
-def _vision(kind: str, sizes: _Sizes, *, parameters: int, whole: int, patches: int, tokens: int, output: int) -> Vision:
+def _vision(
+    kind: str,
+    sizes: _Sizes,
+    *,
+    parameters: int,
+    whole: int,
+    patches: int,
+    tokens: int,
+    output: int,
+    grid: ImageGrid | None = None,
+) -> Vision:
     """Return a tower, of which TP does not split `whole` parameters."""
     return Vision(
         kind=kind,
@@ -122,11 +133,13 @@ def _vision(kind: str, sizes: _Sizes, *, parameters: int, whole: int, patches: i
         profile_tokens=max(1, tokens),
         output_size=output,
         whole_parameters=whole,
+        grid=grid,
     )
 
 
 def _llama4(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
-    patches = (_size(section, "image_size", default=336) // sizes.patch) ** 2 + 1
+    side = _size(section, "image_size", default=336)
+    patches = (side // sizes.patch) ** 2 + 1
     ratio = float(section.get("pixel_shuffle_ratio", 0.5))
     projected = (
         _size(section, "projector_input_dim", default=4096),
@@ -143,6 +156,7 @@ def _llama4(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
         patches=LLAMA4_TILES * patches,
         tokens=int(LLAMA4_TILES * (patches - 1) * ratio**2),
         output=sizes.text_hidden,
+        grid=tiles(side, LLAMA4_TILES - 1, patches=patches, tokens=int((patches - 1) * ratio**2)),
     )
 
 
@@ -164,6 +178,7 @@ def _qwen(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
         patches=patches,
         tokens=patches // merge**2,
         output=output * (1 + deep),
+        grid=rounded_cells(sizes.patch, merge, most_pixels=QWEN_LONGEST_EDGE_PIXELS),
     )
 
 
@@ -184,7 +199,8 @@ def _siglip(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
 
 def _pixtral(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
     merge = _size(section, "spatial_merge_size", default=2)
-    side = _size(section, "image_size", default=1540) // sizes.patch
+    longest = _size(section, "image_size", default=1540)
+    side = longest // sizes.patch
     layer = 4 * sizes.hidden**2 + 3 * sizes.hidden * sizes.intermediate + 2 * sizes.hidden
     merging = merge**2 * sizes.hidden**2
     projector = merging + sizes.hidden * sizes.text_hidden + sizes.text_hidden**2 + sizes.hidden
@@ -196,6 +212,7 @@ def _pixtral(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
         patches=side**2,
         tokens=(side // merge) ** 2 + side // merge,
         output=sizes.text_hidden,
+        grid=rows_of_cells(sizes.patch, merge, longest=longest),
     )
 
 

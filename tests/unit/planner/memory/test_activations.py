@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.plans import LLAMA_8B, QWEN_235B, SCOUT
+from tests.support.plans import LLAMA_8B, QWEN_235B, SCOUT, planned
 from tests.unit.planner.memory.test_memory import resolved
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory import activations as memory
@@ -76,6 +76,43 @@ def test_the_vision_encoder_is_profiled_unless_images_are_off() -> None:
     assert [memory.profiled_images(model.vision, o) for o in (many, one)] == [6, 2]
     six, two = (memory.encoder_bytes(model.vision, o, tensor_parallel_size=8).best for o in (many, one))
     assert six == pytest.approx(3 * two)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "item", "images"),
+    [
+        # One encoder batch is as large as the largest image, 16384 tokens.
+        ("Qwen/Qwen3-VL-8B-Instruct", {"width": 512, "height": 512}, (1024, 256), 1),
+        ("Qwen/Qwen3-VL-8B-Instruct", {"width": 100, "height": 100}, (256, 64), 1),
+        ("Qwen/Qwen3-VL-8B-Instruct", {"width": 512}, (8192, 2048), 1),
+        ("Qwen/Qwen3-VL-8B-Instruct", {"width": 99999, "height": 99999}, (65536, 16384), 1),
+        # vLLM profiles Scout with one column of tiles, so a larger width changes nothing.
+        (SCOUT, {"width": 1000, "height": 500}, (3 * 577, 3 * 144), 18),
+        (SCOUT, {"width": 300, "height": 300}, (577, 144), 56),
+        ("mistralai/Mistral-Small-3.2-24B-Instruct-2506", {"width": 512, "height": 280}, (19 * 10 * 4, 200), 40),
+        ("google/gemma-3-27b-it", {"width": 512, "height": 512}, (4096, 256), 32),
+    ],
+)
+def test_the_given_sizes_of_an_image_are_profiled(
+    name: str, sizes: dict[str, int], item: tuple[int, int], images: int
+) -> None:
+    options = resolved(max_num_batched_tokens=8192, limit_mm_per_prompt={"image": 4}, mm_profile_sizes={"image": sizes})
+    vision = find_model(name).architecture.vision
+    assert vision is not None
+    assert memory.profiled_item(vision, options) == item
+    assert memory.profiled_images(vision, options) == images
+
+
+def test_smaller_images_leave_more_memory_to_the_cache() -> None:
+    model = "Qwen/Qwen3-VL-8B-Instruct"
+    large, small = (
+        planned(model, "g6e.xlarge", limit_mm_per_prompt={"image": 1}, mm_profile_sizes=sizes, max_num_seqs=64)
+        for sizes in (None, {"image": {"width": 512, "height": 512}})
+    )
+    assert small.kv_cache_tokens > large.kv_cache_tokens + 10_000
+    note = "memory is reserved for images of the sizes in --limit-mm-per-prompt: larger ones may run out of memory"
+    assert note in small.notes
+    assert note not in large.notes
 
 
 def test_encoder_outputs_are_kept_while_the_decoder_is_profiled_and_were_padded_in_0_11() -> None:
