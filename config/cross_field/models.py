@@ -18,7 +18,8 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import batch_defaults
 from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.hardware.instances import InstanceType, UnknownInstanceType, find_instance
-from vllm_eks.planner.models.known_models import ModelFacts, UnknownModel
+from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.unknown_model import UnknownModel
 from vllm_eks.planner.search.named_models import is_folder
 from vllm_eks.planner.vllm_version import parse_version
 from vllm_eks.stack_files.wording import key_path

@@ -6,7 +6,8 @@ Source: vllm/config/speculative.py of 0.21.0, 0.27.0 and 0.32.0.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vllm_eks.planner.models.known_models import ModelFacts, UnknownModel, find_model
+from vllm_eks.planner.models.known_models import ModelFacts, find_model
+from vllm_eks.planner.models.unknown_model import UnknownModel
 
 WITHOUT_WEIGHTS = frozenset({"ngram", "ngram_gpu", "suffix"})
 """Methods that draft from the text alone."""

@@ -1,6 +1,5 @@
 """The models that can be planned: lock files in the data folders, or a folder with a config.json."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -9,11 +8,12 @@ from typing import Any, Literal, Self, get_args
 
 from vllm_eks.data import DATA
 from vllm_eks.data.folders import data_folders, writable_data_folder
-from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
+from vllm_eks.errors import WrongQuestion, nearest_names
 from vllm_eks.json_fields import Fields, WrongField
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
+from vllm_eks.planner.models.unknown_model import UnknownModel
 from vllm_eks.planner.models.weights import WeightParts, compute_parts, parts_of_headers
 from vllm_eks.planner.units import gib
 
@@ -23,15 +23,11 @@ LOCKED = DATA / MODELS
 """The shipped lock files."""
 
 MORE_THAN_16_BITS = 1.5
-"""A checkpoint that says float32 and has this many times its 16-bit bytes is stored in 32 bits."""
+"""A checkpoint that says float32 and has this many times its 16-bit bytes, or an unknown size, is stored in 32 bits."""
 SAME_MODEL_WITHIN = 8.0
 """No checkpoint differs by more from the size that its config describes: 32-bit files by a factor of 2, unquantized
 ones by 4."""
-UNSERVED_FORMS = ("gguf", "exl2", "exl3", "mlx", "onnx")
-"""Weight formats that are not supported, as they appear in repository names."""
 
-MODEL_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
-"""An id on the Hugging Face Hub."""
 WeightsSource = Literal["headers", "index", "computed"]
 WEIGHTS_SOURCES: tuple[WeightsSource, ...] = get_args(WeightsSource)
 
@@ -99,8 +95,13 @@ class ModelFacts:
 
     @property
     def weights_bytes(self) -> int:
-        """Bytes of the checkpoint, from its headers or index or else computed."""
-        return self.known_weights_bytes or round(self.parts.total_bytes)
+        """Bytes of the checkpoint's files, from its headers or index or else computed."""
+        return self.known_weights_bytes or round(self.parts.total_bytes) * (1 + self.is_stored_in_32_bits)
+
+    @property
+    def loaded_bytes(self) -> float:
+        """Bytes of one copy in GPU memory, in 16 bits where the files have 32."""
+        return self.weights_bytes / (1 + self.is_stored_in_32_bits)
 
     @cached_property
     def weights_scale(self) -> float:
@@ -112,8 +113,7 @@ class ModelFacts:
         computed, drafts = self.parts.total_bytes, self.parts.draft_bytes
         if not self.known_weights_bytes or self.architecture.quantization.method == "mxfp4":
             return 1.0  # vLLM rounds MXFP4 sizes up when it loads them, so only the config's sizes count
-        loaded = self.known_weights_bytes / (2 if self.is_stored_in_32_bits else 1)
-        return loaded / min((computed, computed + drafts), key=lambda size: abs(size - loaded))
+        return self.loaded_bytes / min((computed, computed + drafts), key=lambda size: abs(size - self.loaded_bytes))
 
     def check_size(self, where: str) -> None:
         """Check that the known bytes and the config belong to the same model.
@@ -134,32 +134,17 @@ class ModelFacts:
     @cached_property
     def is_stored_in_32_bits(self) -> bool:
         """Whether the files have 32-bit values, which vLLM casts to 16 bits (--dtype auto, config/model.py)."""
-        if self.architecture.dtype != "float32" or not self.known_weights_bytes:
-            return False
-        return self.known_weights_bytes > MORE_THAN_16_BITS * compute_parts(self.architecture).total_bytes
+        model = self.architecture
+        if not self.known_weights_bytes:
+            return model.dtype == "float32" and not model.quantization.is_quantized
+        return (
+            model.dtype == "float32" and self.known_weights_bytes > MORE_THAN_16_BITS * compute_parts(model).total_bytes
+        )
 
     @property
     def is_multimodal(self) -> bool:
         """Whether requests may carry images."""
         return self.architecture.vision is not None
-
-
-class UnknownModel(WrongQuestion):
-    """No locked model has this id."""
-
-    def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
-        self.name = name
-        form = next((form for form in UNSERVED_FORMS if form in name.lower()), None)
-        self.why = (
-            form and f"{form.upper()} is not supported: use the model's safetensors repository, or an AWQ or FP8 one"
-        )
-        """Why a model with this name cannot be added, or None when it may be."""
-        self.nearest = () if self.why else nearest
-        self.to_add = f"vllm-eks lock {name if MODEL_ID.fullmatch(name) else '<organization>/<name>'}"
-        unknown = (
-            f" is not locked{did_you_mean(nearest)} (add it with {self.to_add}, or give a folder with its config.json)"
-        )
-        super().__init__(f"model {name!r}" + (f": {self.why}" if self.why else unknown))
 
 
 def lock_file_name(model_id: str) -> str:

@@ -52,7 +52,7 @@ def _least_nodes(model: ModelFacts, instance: InstanceType, requested: ServingOp
     if not requested.flags.offload.is_off:
         return 1
     memory_bytes = instance.gpus * instance.gpu_memory_gib * BYTES_PER_GIB
-    return max(1, ceil(model.weights_bytes * weights_deviation(model).low / memory_bytes))
+    return max(1, ceil(model.loaded_bytes * weights_deviation(model).low / memory_bytes))
 
 
 def _least_usd_per_hour(model: ModelFacts, instance: InstanceType, requested: ServingOptions) -> float:

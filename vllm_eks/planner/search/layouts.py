@@ -168,7 +168,7 @@ def _min_pipeline_size(model: ModelFacts, instance: InstanceType, options: Resol
     if not options.flags.offload.is_off:
         return 1
     budget = instance.gpu_memory_gib * BYTES_PER_GIB * options.gpu_memory_utilization * tp
-    return 1 + int(model.weights_bytes * weights_deviation(model).low / budget)
+    return 1 + int(model.loaded_bytes * weights_deviation(model).low / budget)
 
 
 def _layout_for_report(base: Plan, requested: ServingOptions, refusals: tuple[Refusal, ...]) -> Layout | None:
@@ -214,7 +214,7 @@ def _host_refusals(plan: Plan, *, cautious: bool) -> Iterator[Refusal]:
     workers = plan.gpus_per_pod * min(plan.replicas // plan.zones, plan.replicas_per_node)
     kept = host_bytes_of_flags(
         plan.options.flags,
-        weights_per_worker=plan.model.weights_bytes / plan.ranks,
+        weights_per_worker=plan.model.loaded_bytes / plan.ranks,
         workers=workers,
         ranks_of_replica=plan.ranks,
     )

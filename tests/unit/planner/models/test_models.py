@@ -16,8 +16,9 @@ from tests.support.plans import (
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.from_fields.names import UnknownMemory
-from vllm_eks.planner.models.known_models import LOCKED, UnknownModel, find_model, locked_model_ids
+from vllm_eks.planner.models.known_models import LOCKED, find_model, locked_model_ids
 from vllm_eks.planner.models.lock_file import config_facts
+from vllm_eks.planner.models.unknown_model import UnknownModel
 from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.search.named_models import load_model
 from vllm_eks.planner.units import gib
@@ -91,6 +92,42 @@ def test_a_folder_with_a_config_is_planned_from_computed_bytes(tmp_path: Path) -
     found = load_model(str(folder_with(tmp_path, CONFIG)))
     assert found.weights_source == "computed"
     assert gib(found.weights_bytes) == pytest.approx(14.96, abs=0.01)
+
+
+def test_gemma_3_is_planned_from_the_config_that_google_publishes(tmp_path: Path) -> None:
+    published = {
+        "architectures": ["Gemma3ForConditionalGeneration"],
+        "image_token_index": 262144,
+        "mm_tokens_per_image": 256,
+        "model_type": "gemma3",
+        "text_config": {
+            "head_dim": 128,
+            "hidden_size": 5376,
+            "intermediate_size": 21504,
+            "model_type": "gemma3_text",
+            "num_attention_heads": 32,
+            "num_hidden_layers": 62,
+            "num_key_value_heads": 16,
+            "query_pre_attn_scalar": 168,
+            "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+            "sliding_window": 1024,
+        },
+        "torch_dtype": "bfloat16",
+        "vision_config": {
+            "hidden_size": 1152,
+            "image_size": 896,
+            "intermediate_size": 4304,
+            "model_type": "siglip_vision_model",
+            "num_attention_heads": 16,
+            "num_hidden_layers": 27,
+            "patch_size": 14,
+            "vision_use_head": False,
+        },
+    }
+    found, locked = load_model(str(folder_with(tmp_path, published))), find_model("google/gemma-3-27b-it")
+    assert found.weights_bytes == pytest.approx(locked.weights_bytes, rel=1e-3)
+    assert found.architecture.context_limit((0, 27, 0)) == 131072
+    assert found.architecture.vocab_size == locked.architecture.vocab_size == 262208
 
 
 def test_an_index_gives_the_bytes_and_the_parts_are_scaled_to_them(tmp_path: Path) -> None:

@@ -141,12 +141,18 @@ def test_a_folder_s_and_a_lock_s_separate_file_count(tmp_path: Path) -> None:
 def test_a_32_bit_checkpoint_is_loaded_in_16_bits(tmp_path: Path) -> None:
     config = json.loads((Path(__file__).parents[3] / "data" / "qwen3-0.6b-config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "torch_dtype": "float32"}))
-    in_16_bits = read_model_folder(tmp_path)
-    assert in_16_bits.weights_scale == 1.0
-    total = 2 * round(in_16_bits.parts.total_bytes)
+    without_index = read_model_folder(tmp_path)
+    total = 2 * round(without_index.parts.total_bytes)
+    assert (without_index.weights_bytes, without_index.loaded_bytes, without_index.weights_scale) == (
+        total,
+        total / 2,
+        1.0,
+    )
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": total}}))
     stored = read_model_folder(tmp_path)
     assert (stored.weights_bytes, stored.weights_scale) == (total, pytest.approx(1.0)), "the download is twice as large"
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": total // 2}}))
+    assert read_model_folder(tmp_path).weights_bytes == read_model_folder(tmp_path).loaded_bytes == total // 2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.memory import stages
 from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.search.cheapest import cheapest
 from vllm_eks.planner.search.compare import Order, compare, lowest_price, recommended
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
@@ -30,6 +32,21 @@ def test_local_disks_must_hold_the_download_of_every_node() -> None:
     assert plan.refusals[0].message == (
         "each node needs 263 GB for 217 GB of weights and the unpacked image, and g6.xlarge has 250 GB of local NVMe"
     )
+
+
+def test_files_in_32_bits_need_no_larger_gpu() -> None:
+    usual = find_model(LLAMA_8B)
+    wide = replace(
+        usual,
+        architecture=replace(usual.architecture, dtype="float32"),
+        known_weights_bytes=2 * usual.weights_bytes,
+        header_parts=None,
+    )
+    for requested in (ServingOptions(), ServingOptions(tensor_parallel_size=1, max_model_len=4096)):
+        found, expected = (cheapest(model, requested, None) for model in (wide, usual))
+        assert found
+        assert expected
+        assert (found.instance.type, found.ranks) == (expected.instance.type, expected.ranks)
 
 
 def test_cuda_graphs_outside_the_budget_need_memory_outside_it() -> None:
