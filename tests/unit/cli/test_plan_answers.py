@@ -1,6 +1,7 @@
 """`vllm-eks plan`: prices, zones, terms, and invalid input."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,8 @@ def test_prices_are_those_of_the_region_or_unknown(ask: Ask) -> None:
     table = ask(LLAMA_8B, "--region", "us-gov-west-1").stdout
     assert {line.split()[3] for line in table.splitlines() if line.startswith(("g", "p"))} == {"unknown"}
     assert "USD/h: unknown in us-gov-west-1 for 50 types, ranked by their price in us-east-1" in table
+    some = ask(LLAMA_8B, "--region", "eu-central-1").stdout
+    assert re.search(r"^USD/h: eu-central-1, on demand, Linux, 2026; unknown in eu-central-1 for \d+ types", some, re.M)
 
 
 def test_json_lists_every_term_with_its_range_and_rule(ask: Ask) -> None:

@@ -35,8 +35,8 @@ LEFT = {"instance type", "fit", "zones", "GPUs", "GDR"}
 
 
 SORTED_BY = {
-    "recommended": "certain fits, full context, one node per replica and measured GPU memory first, then by token "
-    "price",
+    "recommended": "types of the region, certain fits, full context, one node per replica and measured GPU memory "
+    "first, then by token price",
     "price": "by price",
     "token-price": "by token price",
     "throughput": "by tokens/s, highest first",
@@ -84,14 +84,16 @@ def _in_words(plan: Plan | None) -> str:
 
 
 def _prices(plans: Sequence[Plan], region: str) -> str:
-    listed = f"USD/h: {region}, on demand, Linux, {price_dates()[region]}" if region in price_dates() else "USD/h:"
+    listed = [f"{region}, on demand, Linux, {price_dates()[region]}"] if region in price_dates() else []
     unknown = [plan for plan in plans if plan.instance.price_region == region and plan.usd_per_hour is None]
     if not unknown:
-        return listed
-    return (
-        f"{listed} unknown in {region} for {len(unknown)} types, ranked by their price in {REFERENCE_REGION}; "
-        f"vllm-eks catalog refresh --region {region} asks AWS"
+        return f"USD/h: {'; '.join(listed)}"
+    parts = (
+        *listed,
+        f"unknown in {region} for {len(unknown)} types, ranked by their price in {REFERENCE_REGION}",
+        f"vllm-eks catalog refresh --region {region} asks AWS",
     )
+    return f"USD/h: {'; '.join(parts)}"
 
 
 def _or_unknown(value: float | None) -> str:

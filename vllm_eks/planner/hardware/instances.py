@@ -113,6 +113,11 @@ class InstanceType:
         return self.usd_per_hour_by_region.get(REFERENCE_REGION, inf)
 
     @property
+    def is_offered(self) -> bool:
+        """Whether a zone of the price region is known to offer the type. Always true for an instance file."""
+        return self.price_region is None or bool(self.zone_ids.get(self.price_region))
+
+    @property
     def sm(self) -> int:
         """The compute capability as an integer: 8.6 is 86."""
         return int(self.compute_capability.replace(".", ""))

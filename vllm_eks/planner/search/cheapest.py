@@ -1,5 +1,6 @@
 """The cheapest instance type that a model fits: first on one node and with measured GPU memory."""
 
+from collections.abc import Sequence
 from math import ceil
 
 from vllm_eks.planner.engine.options import ServingOptions
@@ -15,13 +16,18 @@ from vllm_eks.planner.units import BYTES_PER_GIB
 def cheapest(model: ModelFacts, requested: ServingOptions, region: str | None) -> Plan | None:
     """Return the plan with the lowest price, or None when no type of the catalogue fits.
 
-    One node for a replica comes before several, and measured GPU memory before estimated. Types that cost more for the
-    weights alone are skipped.
+    A type that the region offers comes before others, one node for a replica before several, and measured GPU memory
+    before estimated. Types that cost more for the weights alone are skipped.
     """
     types = [one for one in catalogue(region or REFERENCE_REGION).values() if lacks_driver(one.type) is None]
-    types.sort(key=lambda instance: _least_usd_per_hour(model, instance, requested))
+    offered = [one for one in types if one.is_offered]
+    others = [one for one in types if not one.is_offered]
+    return _cheapest_of(offered, model, requested) or _cheapest_of(others, model, requested)
+
+
+def _cheapest_of(types: Sequence[InstanceType], model: ModelFacts, requested: ServingOptions) -> Plan | None:
     best: Plan | None = None
-    for instance in types:
+    for instance in sorted(types, key=lambda one: _least_usd_per_hour(model, one, requested)):
         nodes, usd = _least_nodes(model, instance, requested), _least_usd_per_hour(model, instance, requested)
         lowest = (nodes > 1, is_estimated(instance), usd)
         if best and lowest > _rank(best)[:3]:

@@ -29,9 +29,9 @@ def compare(
 ) -> list[Plan]:
     """Return a plan for every type in the catalogue: first those that fit, in the requested order.
 
-    The recommended order prefers types that surely fit, with the requested context, on one node for each replica, with
-    GPUs whose memory is measured, and then the lowest price of a token. A type without a price in the region is ranked
-    by that of the reference region.
+    The recommended order prefers types that the region offers, that surely fit, with the requested context, on one node
+    for each replica, with GPUs whose memory is measured, and then the lowest price of a token. A type without a price
+    in the region is ranked by that of the reference region.
 
     Args:
         model: The model.
@@ -54,9 +54,15 @@ def recommended(plans: Sequence[Plan], requested: ServingOptions) -> Plan | None
 
 
 def lowest_price(plans: Sequence[Plan]) -> Plan | None:
-    """Return the plan with the lowest price per hour, on one node for each replica if any, or None when none fits."""
-    fitting = [plan for plan in plans if plan.fits]
-    return min(fitting, key=lambda plan: (plan.nodes_per_replica > 1, ranking_usd_per_hour(plan)), default=None)
+    """Return the plan with the lowest price per hour, or None when none fits.
+
+    A type that the region offers comes before others, and one node for a replica before several.
+    """
+
+    def rank(plan: Plan) -> Rank:
+        return not plan.instance.is_offered, plan.nodes_per_replica > 1, ranking_usd_per_hour(plan)
+
+    return min((plan for plan in plans if plan.fits), key=rank, default=None)
 
 
 def without_driver(plan: Plan) -> Plan:
@@ -83,6 +89,7 @@ def shortens_context(plan: Plan, requested: ServingOptions) -> bool:
 
 def _recommended(plan: Plan, requested: ServingOptions) -> Rank:
     return (
+        not plan.instance.is_offered,
         plan.verdict != "fits",
         shortens_context(plan, requested),
         plan.nodes_per_replica > 1,

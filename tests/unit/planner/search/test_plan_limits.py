@@ -112,9 +112,16 @@ def test_a_comparison_has_every_type_and_those_that_fit_first() -> None:
 def test_the_recommended_order_prefers_sure_fits_then_one_node_then_the_token_price() -> None:
     plans = [p for p in compare(find_model(SCOUT), ServingOptions()) if p.fits]
 
-    def rank(found: Plan) -> tuple[bool, bool, bool, bool]:
+    def rank(found: Plan) -> tuple[bool, ...]:
         estimated = found.instance.gpu_memory_source == "estimate"
-        return found.verdict != "fits", found.options.max_model_len < 8192, found.nodes_per_replica > 1, estimated
+        elsewhere = not found.instance.zone_ids.get("us-east-1")
+        return (
+            elsewhere,
+            found.verdict != "fits",
+            found.options.max_model_len < 8192,
+            found.nodes_per_replica > 1,
+            estimated,
+        )
 
     assert [rank(p) for p in plans] == sorted(rank(p) for p in plans)
     first = [p for p in plans if rank(p) == rank(plans[0])]
@@ -122,6 +129,20 @@ def test_the_recommended_order_prefers_sure_fits_then_one_node_then_the_token_pr
     assert prices == sorted(prices)
     assert recommended(plans[::-1], ServingOptions()) == plans[0]
     assert len({rank(p) for p in plans}) > 2, "otherwise this proves little"
+
+
+def test_a_type_that_the_region_does_not_offer_is_never_recommended_before_one_that_it_does() -> None:
+    plans = compare(find_model(QWEN_8B), ServingOptions(), region="eu-central-1")
+    at_home = compare(find_model(QWEN_8B), ServingOptions())
+    assert at_home[0].instance.type == "p5en.48xlarge"
+    assert "eu-central-1" not in at_home[0].instance.zone_ids
+    best = recommended(plans, ServingOptions())
+    lowest, suggested = lowest_price(plans), cheapest(find_model(QWEN_8B), ServingOptions(), "eu-central-1")
+    for found in (plans[0], best, lowest, suggested):
+        assert found
+        assert "eu-central-1" in found.instance.zone_ids
+    unknown = compare(find_model(QWEN_8B), ServingOptions(), region="cn-north-1")
+    assert unknown[0].fits, "of this region no zone is known"
 
 
 @pytest.mark.parametrize(
