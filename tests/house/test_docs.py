@@ -1,5 +1,6 @@
 """The documents match the code: numbers and names are the planner's."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -56,6 +57,20 @@ def test_the_worked_example_has_the_planner_s_numbers() -> None:
 
 def figures(size: Range, sign: str = "") -> tuple[str, str, str]:
     return f"{sign}{gib(size.best):.2f}", f"{gib(size.low):.2f}", f"{gib(size.high):.2f}"
+
+
+def test_the_explanation_has_every_term_of_a_plan() -> None:
+    calls = [
+        node
+        for file in (ROOT / "vllm_eks" / "planner" / "memory").glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Term"
+    ]
+    names = [ast.unparse(word.value).strip("f'\"") for call in calls for word in call.keywords if word.arg == "name"]
+    assert len(names) == len(calls) > 10
+    page = " ".join(PLANNER_PAGE.split()).lower()
+    missing = {name for name in names if name.partition(" (")[0].lower() not in page}
+    assert missing == set()
 
 
 def test_the_accuracy_in_the_documents_is_the_one_that_is_scored() -> None:
