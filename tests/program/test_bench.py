@@ -15,7 +15,7 @@ from vllm_eks.cli.main import main
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.preview.recording import Recording
 
-GIVEN = LoadOptions(concurrent_users=32, input_tokens=1024, output_tokens=256)
+GIVEN = LoadOptions(concurrent_users=32, input="1024", output="256")
 ARGS = [
     *("RedHatAI/Llama-4-Scout-17B-16E-Instruct-quantized.w4a16", "--served-model-name", "llama-4-scout"),
     *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "1", "--max-model-len", "16384"),
@@ -100,7 +100,7 @@ def test_a_failed_benchmark_is_status_1_without_a_file(
 
 
 def test_nothing_is_created_for_a_wrong_question(cluster: FakeCluster) -> None:
-    long = LoadOptions(concurrent_users=1, input_tokens=16000, output_tokens=1000)
+    long = LoadOptions(concurrent_users=1, input="16000", output="1000")
     with pytest.raises(WrongQuestion, match="maxModelLen of llama-4-scout is 16384"):
         run_bench(ROOT, "dev", None, long, Access())
     cluster.groups["llama-4-scout"] = group("llama-4-scout", args=ARGS, instance_type="g6.48xlarge")
@@ -155,7 +155,7 @@ def test_a_model_that_is_not_clear_is_asked_for(fleet: dict[str, int], model: st
         (["--calibrate", "gone.json"], "vllm-eks: gone.json: No such file or directory\n"),
         (
             [],
-            "vllm-eks: how much load? Use either --requests-per-second RATE or --concurrent-users NUMBER\n",
+            "vllm-eks: how long are the requests? Use --input TOKENS and --output TOKENS\n",
         ),
     ],
 )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.sizing.lengths import Lengths, parse_count
+from vllm_eks.planner.sizing.traffic import Traffic, checked_traffic
 
 MAX_REQUESTS = 20_000
 """The client keeps every prompt and every token's time in its memory."""
@@ -67,8 +69,9 @@ class LoadOptions:
 
     requests_per_second: float | None = None
     concurrent_users: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    input: str | None = None
+    """Tokens, or mean:tokens."""
+    output: str | None = None
     shared_prefix_tokens: int = 0
     requests: int | None = None
 
@@ -79,29 +82,45 @@ def load_of(given: LoadOptions, *, seed: int) -> Load:
     Raises:
         WrongQuestion: An option is missing, out of range, or contradicts another one.
     """
-    rate, users = given.requests_per_second, given.concurrent_users
-    if (rate is None) == (users is None):
-        raise WrongQuestion("how much load? Use either --requests-per-second RATE or --concurrent-users NUMBER")
-    if rate is not None and not 0 < rate <= 10_000:
-        raise WrongQuestion(f"--requests-per-second {rate:g} must be above 0 and at most 10000")
-    counts = {"--concurrent-users": users, "--input": given.input_tokens, "--output": given.output_tokens}
-    for option, count in counts.items():
-        if count is not None and count < 1:
-            raise WrongQuestion(f"{option} {count} must be 1 or more")
-    if given.input_tokens is None or given.output_tokens is None:
+    if given.input is None or given.output is None:
         raise WrongQuestion("how long are the requests? Use --input TOKENS and --output TOKENS")
-    if not 0 <= given.shared_prefix_tokens < given.input_tokens:
-        raise WrongQuestion(
-            f"--shared-prefix {given.shared_prefix_tokens} must be from 0 to below --input {given.input_tokens}, which "
-            f"includes it"
-        )
-    return Load(
-        requests_per_second=rate,
-        concurrent_users=users,
-        input_tokens=given.input_tokens,
-        output_tokens=given.output_tokens,
+    lengths = Lengths(input=parse_count(given.input, key="--input"), output=parse_count(given.output, key="--output"))
+    traffic = checked_traffic(
+        lengths,
+        requests_per_second=given.requests_per_second,
+        concurrent_users=given.concurrent_users,
+        think_seconds=None,
         shared_prefix_tokens=given.shared_prefix_tokens,
-        requests=default_requests(rate, users) if given.requests is None else given.requests,
+    )
+    return load_of_traffic(traffic, requests=given.requests, seed=seed)
+
+
+def load_of_traffic(traffic: Traffic, *, requests: int | None, seed: int) -> Load:
+    """Return the load that is as near to some traffic as `vllm bench serve` can send.
+
+    Args:
+        traffic: The traffic. Lengths of a dataset are taken as lengths around their mean.
+        requests: How many requests, or None for the default.
+        seed: Of the random prompts.
+
+    Raises:
+        WrongQuestion: Its users think between their requests, which the client cannot do.
+    """
+    if traffic.think_seconds:
+        raise WrongQuestion(
+            f"vllm bench serve cannot wait {traffic.think_seconds:g} s between the requests of a user: measure with "
+            f"--requests-per-second, or with fewer --concurrent-users who do not wait"
+        )
+    users = None if traffic.concurrent_users is None else round(traffic.concurrent_users)
+    return Load(
+        requests_per_second=traffic.requests_per_second,
+        concurrent_users=users,
+        input_tokens=round(traffic.lengths.input.tokens),
+        output_tokens=round(traffic.lengths.output.tokens),
+        input_varies=traffic.lengths.input.varies,
+        output_varies=traffic.lengths.output.varies,
+        shared_prefix_tokens=traffic.shared_prefix_tokens,
+        requests=default_requests(traffic.requests_per_second, users) if requests is None else requests,
         seed=seed,
     )
 
@@ -123,6 +142,8 @@ def require_sendable(load: Load, *, max_model_len: int, model: str) -> None:
         WrongQuestion: There are too few or too many requests, or one is longer than the endpoint's context.
     """
     users = load.concurrent_users
+    if users is not None and users > MAX_REQUESTS:
+        raise WrongQuestion(f"one client cannot send for {users} users: use --concurrent-users {MAX_REQUESTS} or fewer")
     if not 1 <= load.requests <= MAX_REQUESTS:
         raise WrongQuestion(f"--requests {load.requests} must be from 1 to {MAX_REQUESTS}")
     if users is not None and load.requests < users:

@@ -52,8 +52,8 @@ Exit status:
 @click.option("--model", metavar="NAME", help="The model's name in the stack file. Default: the only one.")
 @click.option("--requests-per-second", metavar="RATE", type=float, help="Requests arrive at this mean rate.")
 @click.option("--concurrent-users", metavar="NUMBER", type=int, help="Users who each send one request after the other.")
-@click.option("--input", "input_tokens", metavar="TOKENS", type=int, help="Tokens of each prompt.")
-@click.option("--output", "output_tokens", metavar="TOKENS", type=int, help="Tokens of each answer.")
+@click.option("--input", metavar="TOKENS", help="Tokens of each prompt, or mean:TOKENS if they vary.")
+@click.option("--output", metavar="TOKENS", help="Tokens of each answer, or mean:TOKENS if they vary.")
 @click.option("--shared-prefix", metavar="TOKENS", type=int, default=0, help="Tokens at the start of all prompts.")
 @click.option("--requests", metavar="NUMBER", type=int, help="Requests to send. Default: about two minutes of them.")
 @click.option("--save", metavar="FILE", type=PATH, help="Where the result is saved. Default: bench-STACK-MODEL.json.")
@@ -69,8 +69,8 @@ def command(
     model: str | None,
     requests_per_second: float | None,
     concurrent_users: int | None,
-    input_tokens: int | None,
-    output_tokens: int | None,
+    input: str | None,
+    output: str | None,
     shared_prefix: int,
     requests: int | None,
     save: Path | None,
@@ -83,8 +83,8 @@ def command(
     given = LoadOptions(
         requests_per_second=requests_per_second,
         concurrent_users=concurrent_users,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
+        input=input,
+        output=output,
         shared_prefix_tokens=shared_prefix,
         requests=requests,
     )
