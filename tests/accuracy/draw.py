@@ -11,97 +11,99 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.accuracy.oracle import GPUS
-from vllm_eks.json_values import is_list, is_object
+from tests.accuracy.question import GPU_MEMORY_GIB
+from tests.accuracy.whole_configs import cut_config, whole_config, write_model
+from vllm_eks.planner.memory.stage_layers import stage_layers
+from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.known_models import find_model, locked_model_ids
+from vllm_eks.planner.models.mixers import Beside, GroupedQuery, Latent
 
 LEAST_LAYERS = 4
-"""Layers of a stage of a cut model. Hybrids have a layer with attention in so many, as their stages really do."""
+"""Layers of a stage of a cut model. A stage of a hybrid has as many as it needs to have attention, as it really has."""
+WITH_TOKENS = (GroupedQuery, Latent, Beside)
+"""Mixers that keep something of each token."""
 FURTHER_LAYERS = (0, 1, 2, 3, 5)
-MODEL_TYPES = {
-    "LlamaForCausalLM": "llama",
-    "MixtralForCausalLM": "mixtral",
-    "Qwen3ForCausalLM": "qwen3",
-    "Qwen3MoeForCausalLM": "qwen3_moe",
-}
-"""What config.json says where a lock file lacks it."""
-ROPE = {
-    "Qwen3VL": {"rope_type": "default", "mrope_section": [24, 20, 20], "mrope_interleaved": True},
-    "Qwen3_5": {"rope_type": "default", "mrope_section": [11, 11, 10], "mrope_interleaved": True},
-}
-"""rope_scaling of config.json, by the start of the architecture's name, where a lock file lacks it."""
-LAYOUTS = ((1, 1), (2, 1), (4, 1), (8, 1), (1, 2), (2, 3), (4, 2), (8, 2), (3, 1))
-"""TP and PP. The last is refused for most models."""
+LAYOUTS = ((1, 1), (2, 1), (4, 1), (8, 1), (1, 2), (2, 3), (4, 2), (8, 2), (2, 4), (16, 1), (3, 1), (6, 1))
+"""TP and PP. The last ones are refused for most models."""
 OPTIONS: Mapping[str, tuple[Any, ...]] = {
-    "max_model_len": (2048, 8192, 32768, 131072),
-    "kv_cache_dtype": ("auto", "auto", "auto", "fp8", "fp8_e5m2", "bfloat16"),
-    "max_num_seqs": (1, 64, 256, 256),
-    "max_num_batched_tokens": (512, 2048, 8192),
+    "pool_gib": (2.0, 8.0, 8.0, 8.0, 31.5),
+    "max_model_len": (700, 2048, 8192, 20000, 32768, 131072, 1_000_000),
+    "kv_cache_dtype": ("auto", "auto", "auto", "auto", "fp8", "fp8_e4m3", "fp8_e5m2", "bfloat16", "float16"),
+    "max_num_seqs": (1, 16, 64, 256, 256, 1024),
+    "max_num_batched_tokens": (256, 512, 2048, 8192, 16384),
     "enforce_eager": (False, False, True),
 }
 ENGINE_ARGS: Mapping[str, tuple[Any, ...]] = {
     "dtype": ("float16", "bfloat16", "float32"),
-    "block_size": (16, 32, 64, 128),
+    "block_size": (16, 32, 48, 64, 128, 256),
     "enable_prefix_caching": (True, False),
-    "mamba_ssm_cache_dtype": ("float32", "float16"),
+    "mamba_cache_dtype": ("float32", "float16", "bfloat16"),
+    "mamba_ssm_cache_dtype": ("float32", "float16", "bfloat16"),
     "language_model_only": (True,),
-    "limit_mm_per_prompt": ({"image": 0, "video": 0}, {"image": 2}),
+    "limit_mm_per_prompt": ({"image": 0, "video": 0}, {"image": 2}, {"image": 0}, {"video": 0}),
+    "mm_encoder_tp_mode": ("data", "weights"),
+    "num_gpu_blocks_override": (100, 5000),
+    "speculative_config": (
+        {"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 4},
+        {"method": "ngram", "num_speculative_tokens": 7, "prompt_lookup_max": 4},
+    ),
+    "decode_context_parallel_size": (2, 4),
+    "enable_lora": (True,),
+    "max_lora_rank": (16, 64),
+    "async_scheduling": (True, False),
+    "enable_chunked_prefill": (True, False),
 }
-"""Arguments of EngineArgs that the planner counts. One in three questions has one."""
+"""Arguments of EngineArgs that the planner counts or accepts."""
+NUMBER_OF_ARGS = (0, 0, 0, 1, 1, 2, 3)
 
 
-def cut_config(config: Mapping[str, Any], layers: int) -> dict[str, Any]:
-    """Return a config.json with fewer decoder layers. Lists with an entry for each layer are cut with them."""
-    text = config.get("text_config")
-    if is_object(text) and "num_hidden_layers" in text:
-        return {**config, "text_config": cut_config(text, layers)}
-    whole = config["num_hidden_layers"]
-    cut: dict[str, Any] = {
-        key: value[:layers] if is_list(value) and len(value) == whole else value for key, value in config.items()
-    }
-    if "hybrid_override_pattern" in config:  # a letter for each layer
-        cut["hybrid_override_pattern"] = config["hybrid_override_pattern"][:layers]
-    for key in ("moe_layers", "mlp_only_layers", "no_rope_layers"):  # numbers of layers
-        if key in cut and len(config[key]) != whole:
-            cut[key] = [number for number in cut[key] if number < layers]
-    return {**cut, "num_hidden_layers": min(layers, whole)}
+def draw_job(chance: random.Random) -> dict[str, Any]:
+    """Return a job for the lab's oracle, without its model."""
+    tp, pp = chance.choice(LAYOUTS)
+    job = {key: chance.choice(values) for key, values in OPTIONS.items()}
+    if chance.random() < 0.95:  # vLLM refuses the others
+        job["max_num_seqs"] = min(job["max_num_seqs"], job["max_num_batched_tokens"])
+    names = chance.sample(list(ENGINE_ARGS), chance.choice(NUMBER_OF_ARGS))
+    # Half of the questions are about the GPUs that most people have.
+    gpu = chance.choice(list(GPU_MEMORY_GIB) if chance.random() < 0.5 else ["A10G", "H100"])
+    arguments = {one: chance.choice(ENGINE_ARGS[one]) for one in names}
+    return {"gpu": gpu, "tp": tp, "pp": pp, **job, "engine_args": arguments}
 
 
-def whole_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a locked config with the fields that vLLM reads but that determine no size."""
-    name = config["architectures"][0]
-    kind = MODEL_TYPES.get(name)
-    whole = {**({"model_type": kind} if kind else {}), **config}
-    text = whole.get("text_config")
-    rope = next((one for start, one in ROPE.items() if name.startswith(start)), None)
-    if rope and is_object(text):
-        whole["text_config"] = {"rope_scaling": {"rope_theta": 5_000_000, **rope}, "norm_topk_prob": True, **text}
-    if "n_routed_experts" in config:
-        whole = {"n_group": 1, "topk_group": 1, **whole}
-    return whole
+def few_layers(model: Architecture, pp: int, further: int) -> int:
+    """Return a small number of layers with which each stage of a cut model has attention."""
+    return next(
+        (
+            layers
+            for layers in range(LEAST_LAYERS * pp + further, model.num_hidden_layers)
+            if all(_has_attention(model, stage) for stage in _stages(layers, pp))
+        ),
+        model.num_hidden_layers,
+    )
+
+
+def _stages(layers: int, pp: int) -> list[range]:
+    counts = stage_layers(layers, pp)
+    return [range(sum(counts[:stage]), sum(counts[: stage + 1])) for stage in range(pp)]
+
+
+def _has_attention(model: Architecture, stage: range) -> bool:
+    return not model.has_states or any(isinstance(model.attention[index], WITH_TOKENS) for index in stage)
 
 
 def draw(seed: int, count: int, *, models: Path) -> list[dict[str, Any]]:
-    """Return jobs for the lab's oracle, and write the config.json of each below `models`."""
+    """Return jobs for the lab's oracle, and write the files of each model below `models`."""
     chance = random.Random(seed)
     ids = chance.sample(locked_model_ids(), len(locked_model_ids()))
-    gpus = [name for name, _ in GPUS.values()]
     jobs: list[dict[str, Any]] = []
     for number in range(count):
         facts = find_model(ids[number % len(ids)])
+        job = draw_job(chance)
         folder = models / str(number)
-        folder.mkdir(parents=True)
-        tp, pp = chance.choice(LAYOUTS)
-        config = cut_config(whole_config(facts.config), LEAST_LAYERS * pp + chance.choice(FURTHER_LAYERS))
-        (folder / "config.json").write_text(json.dumps(config))
-        job = {key: chance.choice(values) for key, values in OPTIONS.items()}
-        job["max_num_seqs"] = min(job["max_num_seqs"], job["max_num_batched_tokens"])
+        layers = few_layers(facts.architecture, job["pp"], chance.choice(FURTHER_LAYERS))
+        write_model(folder, cut_config(whole_config(facts.config), layers))
         job["expert_parallel"] = chance.random() < (0.25 if facts.architecture.experts else 0.02)
-        name = chance.choice(list(ENGINE_ARGS))
-        job["engine_args"] = {name: chance.choice(ENGINE_ARGS[name])} if chance.random() < 1 / 3 else {}
-        # Half of the questions are about the GPUs that most people have.
-        gpu = chance.choice(gpus if chance.random() < 0.5 else ["A10G", "H100"])
-        jobs.append({"name": facts.id, "model": str(folder.resolve()), "gpu": gpu, "tp": tp, "pp": pp, **job})
+        jobs.append({"name": facts.id, "model": str(folder.resolve()), **job})
     return jobs
 
 

@@ -5,29 +5,24 @@ A row is one layout of one model. It has the weights of vLLM's classes on each p
 """
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tests.accuracy.artefacts import unanswered
+from tests.accuracy.before_loading import bytes_of_loading
 from tests.accuracy.drawn import drawn_rows
+from tests.accuracy.engine_args import prefill_refusal
+from tests.accuracy.question import CAPABILITIES, Question
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.engine.engine_flags import AUTO, EngineFlags
-from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
+from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.validity import rule_refusals
-from vllm_eks.planner.hardware.instances import InstanceType
-from vllm_eks.planner.memory.mxfp4 import expert_growth, triton_growth
-from vllm_eks.planner.memory.rank_weights import expert_share
-from vllm_eks.planner.memory.stages import Layout, Stage, build_layout
-from vllm_eks.planner.models.known_models import ModelFacts
-from vllm_eks.planner.models.layer_weights import absorbed_bytes
+from vllm_eks.planner.memory.stages import Layout, build_layout
 from vllm_eks.planner.search.fit import check_version, context_refusals
-from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.search.start_rules import batch_refusal
 from vllm_eks.planner.units import BYTES_PER_GIB
-from vllm_eks.planner.vllm_version import parse_version
 
 TESTED = Path(__file__).parents[1] / "data" / "oracle"
 """The part of the table that the tests use."""
@@ -35,81 +30,9 @@ BESIDE = Path(__file__).parents[2].parent / "shared" / "vllm-lab" / "data" / "or
 """The whole table, if there is one."""
 KNOWN_WITHIN, ESTIMATED_WITHIN = 0.005, 0.02
 """Largest relative deviation of a stage's weights, for families and for other architectures."""
-GPUS = {
-    "7.5": ("T4", 14.56),
-    "8.0": ("A100", 39.4),
-    "8.6": ("A10G", 21.98),
-    "8.9": ("L4", 22.03),
-    "9.0": ("H100", 79.1),
-    "10.0": ("B200", 178.35),
-}
-"""Name and memory in GiB by compute capability."""
 POOL_GIB = 8.0
 TOO_SMALL_A_POOL = "To serve at least one request"
 """vLLM's words when one request needs more than the pool, which no rule but the memory decides."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """One model of a table, with the options that all of its layouts share."""
-
-    row: dict[str, Any]
-
-    @cached_property
-    def unmapped(self) -> str | None:
-        """Why the planner cannot plan this model."""
-        if self.row["compute_capability"] not in GPUS:
-            return f"no GPU of compute capability {self.row['compute_capability']}"
-        if self.row.get("unanswered"):
-            return self.row["unanswered"]
-        try:
-            _ = self.facts
-        except WrongQuestion as error:
-            return str(error).partition(": ")[2][:200]
-        return None
-
-    @cached_property
-    def facts(self) -> ModelFacts:
-        """What the planner reads from the row's config.json."""
-        with tempfile.TemporaryDirectory() as folder:
-            for name in ("config", "hf_quant_config"):
-                if name in self.row:
-                    (Path(folder) / f"{name}.json").write_text(json.dumps(self.row[name]))
-            return read_model_folder(Path(folder))
-
-    @cached_property
-    def machine(self) -> InstanceType:
-        capability = self.row["compute_capability"]
-        gpu, memory_gib = GPUS[capability]
-        return InstanceType(
-            type=gpu, gpu=gpu, gpus=8, gpu_memory_gib=memory_gib, compute_capability=capability, memory_gib=4096
-        )
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Further arguments of EngineArgs, under vLLM's names."""
-        return self.row.get("engine_args", {})
-
-    def options(self, layout: dict[str, Any]) -> ResolvedOptions:
-        limit = self.facts.architecture.context_limit(parse_version(self.row["vllm"]))
-        requested = ServingOptions(
-            max_model_len=layout.get("max_model_len"),
-            max_num_seqs=self.row["max_num_seqs"],
-            max_num_batched_tokens=self.row["max_num_batched_tokens"],
-            kv_cache_dtype=self.row["kv_cache_dtype"],
-            enforce_eager=self.row.get("enforce_eager", False),
-            enable_expert_parallel=self.row["expert_parallel"],
-            enable_prefix_caching=self.arguments.get("enable_prefix_caching"),
-            limit_mm_per_prompt=self.arguments.get("limit_mm_per_prompt"),
-            vllm_version=self.row["vllm"],
-            flags=EngineFlags(
-                dtype=self.arguments.get("dtype", AUTO),
-                block_tokens=self.arguments.get("block_size"),
-                state_dtype=self.arguments.get("mamba_ssm_cache_dtype", AUTO),
-                language_model_only=self.arguments.get("language_model_only", False),
-            ),
-        )
-        return resolve(requested, self.machine, context_limit_tokens=limit)
 
 
 @dataclass(frozen=True)
@@ -141,16 +64,24 @@ class Answer:
     @cached_property
     def refusal(self) -> str | None:
         """Why the planner refuses the layout, apart from its memory."""
-        facts, machine, options = self.question.facts, self.question.machine, self.options
+        facts, machine = self.question.facts, self.question.machine
         try:
+            options = self.options
             check_version(facts, options)
         except WrongQuestion as error:
             return str(error)
+        if prefill := prefill_refusal(self.question.arguments, options):
+            return prefill
         tp, pp = self.truth["tp"], self.truth["pp"]
         rules = rule_refusals(facts.architecture, machine, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
         batch = batch_refusal(facts, machine.sm, options, tensor_parallel_size=tp)
         found = (*context_refusals(facts, options), *rules, *([batch] if batch else []))
         return next((refusal.message for refusal in found), None)
+
+    @property
+    def unanswered(self) -> str | None:
+        """Why the oracle cannot tell whether vLLM starts, where its answer differs from the planner's."""
+        return unanswered(self.refusal, self.refused_by_vllm)
 
     @property
     def refused_by_vllm(self) -> str | None:
@@ -161,24 +92,12 @@ class Answer:
     @cached_property
     def weights(self) -> list[tuple[float, float]]:
         """Bytes of each stage: the planner's and vLLM's."""
-        architecture, tp = self.question.facts.architecture, self.truth["tp"]
+        facts, sm, tp = self.question.facts, self.question.machine.sm, self.truth["tp"]
         found = []
         for stage, truth in zip(self.layout.stages, self.truth["stages"], strict=True):
-            later = absorbed_bytes(architecture) / tp * stage.layers + self._padding_bytes(stage)
+            later = bytes_of_loading(facts, stage, self.options, sm, tp)
             found.append((stage.loaded_bytes - later, float(truth["parameter_and_buffer_bytes"])))
         return found
-
-    def _padding_bytes(self, stage: Stage) -> float:
-        """Return what Marlin adds to MXFP4 experts on Hopper, beyond Triton's kernels, which the oracle's vLLM runs."""
-        facts, tp = self.question.facts, self.truth["tp"]
-        experts = facts.architecture.experts
-        if self.question.row["compute_capability"] != "9.0" or experts is None:
-            return 0.0
-        shards = 1 if self.options.enable_expert_parallel else tp
-        growth = expert_growth(facts.architecture, 90, shards, self.options.version)
-        growth -= triton_growth(facts.architecture, shards)
-        held = sum(facts.parts.layers[index].expert_bytes for index in stage.layer_range)
-        return held * expert_share(experts.count, tp, self.options) * growth
 
     @property
     def weights_error(self) -> float:
@@ -196,8 +115,10 @@ class Answer:
     @property
     def blocks(self) -> int:
         """Blocks that the planner makes of the pool."""
+        if self.options.flags.num_gpu_blocks:
+            return self.options.flags.num_gpu_blocks
         kv = self.truth.get("kv", {})
-        pool_bytes = kv.get("available_gib", POOL_GIB) * BYTES_PER_GIB
+        pool_bytes = kv.get("available_gib", self.truth.get("pool_gib", POOL_GIB)) * BYTES_PER_GIB
         return min(stage.blocks(pool_bytes) for stage in self.layout.stages)
 
     @property
@@ -213,6 +134,8 @@ class Answer:
     @cached_property
     def disagreements(self) -> tuple[str, ...]:
         """The differences that are larger than allowed."""
+        if self.unanswered:
+            return ()
         if (self.refusal is None) != (self.refused_by_vllm is None):
             return ("start",)
         if self.refused_by_vllm:
@@ -235,8 +158,7 @@ def questions(table: Path) -> list[Question]:
     if not isinstance(document, list):
         return [Question(row) for row in document["models"]]
     jobs = json.loads((table.parent / "jobs.json").read_text())
-    capabilities = {name: capability for capability, (name, _) in GPUS.items()}
-    return [Question(row) for row in drawn_rows(document, jobs, capabilities)]
+    return [Question(row) for row in drawn_rows(document, jobs, CAPABILITIES)]
 
 
 def answers(asked: list[Question]) -> Iterator[Answer]:

@@ -49,6 +49,11 @@ def main(arguments: list[str]) -> int:
     out.print(f"\nnot mapped: {len(unmapped)} models")
     for question in unmapped:
         out.print(f"  {question.row['model']}: {question.unmapped}", markup=False)
+    unanswered = [one for one in scored if one.unanswered]
+    out.print(f"not answered by the oracle: {len(unanswered)} layouts")
+    for one in unanswered:
+        out.print(f"  {one.name} {one.label}: {one.unanswered}", markup=False)
+    scored = [one for one in scored if not one.unanswered]
     wrong = Counter(kind for one in scored for kind in one.disagreements)
     agreed = sum(not one.disagreements for one in scored)
     out.print(f"\n{agreed} of {len(scored)} layouts agree; disagreements: {dict(wrong) or 'none'}", markup=False)

@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.accuracy.draw import cut_config, draw, whole_config
+import pytest
+
+from tests.accuracy.draw import draw, few_layers
 from tests.accuracy.oracle import Answer, questions
+from tests.accuracy.whole_configs import cut_config, whole_config, write_model
 from vllm_eks.planner.models.known_models import find_model
 
 
@@ -19,6 +22,25 @@ def test_a_cut_config_has_fewer_entries_for_each_layer_too() -> None:
         "moe_layers": [1, 3],
         "mlp_only_layers": [0],
     }
+
+
+def test_lists_inside_a_section_and_patterns_are_cut_too() -> None:
+    layers = {"kda_layers": [1, 2, 3, 5], "full_attn_layers": [4]}
+    cut = cut_config({"num_hidden_layers": 6, "linear_attn_config": layers, "hybrid_override_pattern": "M-M*EM"}, 4)
+    assert cut["linear_attn_config"] == {"kda_layers": [1, 2, 3], "full_attn_layers": [4]}
+    assert cut["hybrid_override_pattern"] == "M-M*"
+
+
+def test_each_stage_of_a_cut_hybrid_has_attention() -> None:
+    hybrid = find_model("nvidia/Nemotron-H-56B-Base-8K").architecture
+    dense = find_model("meta-llama/Llama-3.1-8B-Instruct").architecture
+    assert [few_layers(model, 2, 1) for model in (hybrid, dense)] == [19, 9]
+
+
+def test_modelopt_s_quantization_is_a_file_of_its_own(tmp_path: Path) -> None:
+    write_model(tmp_path / "model", find_model("nvidia/Qwen3-235B-A22B-NVFP4").config)
+    assert json.loads((tmp_path / "model" / "hf_quant_config.json").read_text())["producer"]["name"] == "modelopt"
+    assert "hf_quant_config" not in json.loads((tmp_path / "model" / "config.json").read_text())
 
 
 def test_a_config_gets_the_fields_that_vllm_reads_and_lock_files_omit() -> None:
@@ -75,4 +97,51 @@ def test_a_cache_that_vllm_refuses_is_a_refusal_unless_only_the_pool_is_too_smal
 
 def test_a_question_at_which_only_the_oracle_fails_has_no_answer(tmp_path: Path) -> None:
     one = answered(tmp_path, {"refused": "RuntimeError: Tensor.item() cannot be called on meta tensors"})
-    assert one.question.unmapped == "the class reads values of tensors, and the oracle's have none"
+    assert one.question.unmapped is None
+    assert one.unanswered == "the class reads values of tensors, and the oracle's have none"
+    assert one.disagreements == ()
+
+
+def test_a_refusal_by_a_kernel_cannot_be_asked_and_another_one_can(tmp_path: Path) -> None:
+    for number, (gpu, reason) in enumerate({"T4": "Triton does not compile fp8e4nv", "H100": None}.items()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        one = answered(folder, {"stages": [{"bytes": WEIGHTS}]}, gpu=gpu, kv_cache_dtype="fp8")
+        assert (one.refusal is None) is (reason is None)
+        assert (one.unanswered or "").startswith(reason or "")
+        assert bool(one.unanswered) is bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (
+            {"mamba_cache_mode": "all"},
+            "vllm-eks refuses --mamba-cache-mode: the state cache of hybrid models",
+        ),
+        ({"attention_backend": "TRITON_ATTN"}, "vllm-eks warns about --attention-backend: the work space of this"),
+        ({"num_gpu_blocks_override": 100, "enable_prefix_caching": False}, None),
+    ],
+)
+def test_an_argument_that_the_plan_does_not_count_is_not_asked(
+    tmp_path: Path, arguments: dict[str, Any], reason: str | None
+) -> None:
+    unmapped = answered(tmp_path, {"refused": "no"}, engine_args=arguments).question.unmapped
+    assert (unmapped is None) is (reason is None)
+    assert (unmapped or "").startswith(reason or "")
+
+
+def test_a_whole_prompt_must_fit_in_a_batch_without_chunked_prefill(tmp_path: Path) -> None:
+    arguments = {"enable_chunked_prefill": False}
+    refused = answered(tmp_path, {"refused": "no"}, engine_args=arguments, max_model_len=8192)
+    assert refused.refusal == "enableChunkedPrefill: false conflicts with maxNumBatchedTokens below maxModelLen"
+
+
+def test_the_pool_of_a_question_and_the_override_of_its_blocks_count(tmp_path: Path) -> None:
+    blocks = []
+    for number, arguments in enumerate(({}, {"num_gpu_blocks_override": 100})):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        small = answered(folder, {"kv_error": "To serve at least one request"}, pool_gib=2.0, engine_args=arguments)
+        blocks.append(small.blocks)
+    assert blocks == [2 * 2**30 // (16 * 16384), 100]

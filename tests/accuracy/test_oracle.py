@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.accuracy.oracle import ESTIMATED_WITHIN, TESTED, Answer, Question, answers, questions
+from tests.accuracy.oracle import ESTIMATED_WITHIN, TESTED, Answer, answers, questions
 from tests.accuracy.oracle_report import main
+from tests.accuracy.question import Question
 
 TABLES = ("public", "drawn", "options")
 ASKED = [question for name in TABLES for question in questions(TESTED / f"{name}.json")]

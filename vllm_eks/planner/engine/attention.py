@@ -15,12 +15,14 @@ from vllm_eks.planner.engine.versions import (
     BFLOAT16_LATENT_KV_CHECKED,
     CHECKPOINT_DECIDES_KV_DTYPE,
     COMPRESSED_CHECKPOINT_DECIDES_KV_DTYPE,
+    COMPRESSED_DEFAULT_IS_FP8,
     FLASH_ATTENTION_MLA_FIRST,
     FLASHINFER_MLA_FIRST,
     FLASHINFER_SPARSE_FP8,
     FP8_KV_OF_LARGE_HEADS,
     GLM_FP8_KV_ON_BLACKWELL,
     NAMED_KV_DTYPE_WINS,
+    SPARSE_FP8_HAS_ONE_NAME,
     SPARSE_FP8_KV_BY_DEFAULT,
     SPARSE_ON_CONSUMER_BLACKWELL,
     TRITON_MLA_FP8,
@@ -137,6 +139,8 @@ def attention_errors(model: Architecture, sm: int, options: ResolvedOptions) -> 
         consumer = sm >= 120 and version >= SPARSE_ON_CONSUMER_BLACKWELL
         if not (90 <= sm < 120 or consumer):
             yield "sparse attention (DeepSeek V3.2) needs compute capability 9.0 or 10.0"
+        if 90 <= sm < 100 and dtype == "fp8_e4m3" and version >= SPARSE_FP8_HAS_ONE_NAME:
+            yield "sparse attention (DeepSeek V3.2) has no fp8_e4m3 KV cache on Hopper: use --kv-cache-dtype fp8"
     elif model.latent and is_fp8(dtype) and not 90 <= sm < 120:
         if version < TRITON_MLA_FP8:
             yield "latent attention with an FP8 KV cache needs compute capability 9.0 or 10.0 before vLLM 0.18"
@@ -144,13 +148,15 @@ def attention_errors(model: Architecture, sm: int, options: ResolvedOptions) -> 
             yield "latent attention with an FP8 KV cache needs compute capability 8.9 or higher"
     if model.compressed and sm < 90:
         yield "compressed attention (DeepSeek V4) needs compute capability 9.0 or higher"
-    if model.compressed and dtype != AUTO and not is_fp8(dtype):
-        yield f"compressed attention (DeepSeek V4) has no {dtype} KV cache, only FP8"
+    if model.compressed and not is_fp8(dtype) and (dtype != AUTO or version < COMPRESSED_DEFAULT_IS_FP8):
+        yield f"compressed attention (DeepSeek V4) has no KV cache of type {dtype}: use --kv-cache-dtype fp8"
     if model.latent and dtype == "fp8_e5m2":
         yield "latent attention has no fp8_e5m2 KV cache"
+    if model.latent and runs_in_32_bits(model, sm, options.flags):
+        yield "latent attention does not run in float32: use bfloat16 or float16"
     if model.name == "GptOssForCausalLM" and is_fp8(dtype) and sm < 89:
         yield "attention sinks (gpt-oss) with an FP8 KV cache need compute capability 8.9 or higher"
-    if dtype == "fp8_e5m2":
+    if dtype == "fp8_e5m2" and not model.compressed:  # whose format is the same for every name of FP8
         yield from _e5m2_errors(model.quantization, version)
     checked = BFLOAT16_LATENT_KV_CHECKED if model.latent else BFLOAT16_KV_CHECKED
     if dtype == "bfloat16" and sm < BFLOAT16_SINCE_SM and version >= checked:

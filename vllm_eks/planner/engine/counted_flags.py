@@ -140,6 +140,10 @@ def _language_model_only(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
     return replace(flags, language_model_only=not given.is_off)
 
 
+def _async_scheduling(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
+    return replace(flags, async_scheduling=not given.is_off)
+
+
 def _block_size(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
     tokens = whole_number(given)
     if tokens % BLOCK_MULTIPLE:
@@ -185,6 +189,7 @@ def _ipc_memory(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
 Handler = Callable[[EngineFlags, GivenFlag], EngineFlags]
 
 COUNTED: Mapping[str, Handler] = {
+    "--async-scheduling": _async_scheduling,
     "--dtype": _dtype,
     "--cpu-offload-gb": _cpu_offload,
     "--offload-group-size": _offload_group,

@@ -77,6 +77,8 @@ class EngineFlags:
     offload: Offload = ALL_ON_GPU
     kv_offloading_bytes: float = 0.0
     """Host memory for the KV cache, over all GPUs of a replica."""
+    async_scheduling: bool | None = None
+    """--async-scheduling. None means vLLM's choice."""
     language_model_only: bool = False
     block_tokens: int | None = None
     """--block-size, or None for vLLM's choice."""

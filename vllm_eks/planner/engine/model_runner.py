@@ -4,8 +4,10 @@ Source: config/vllm.py, use_v2_model_runner and DEFAULT_V2_MODEL_RUNNER_ARCHITEC
 0.33.0.
 """
 
+from vllm_eks.planner.engine.engine_flags import EngineFlags
 from vllm_eks.planner.engine.versions import (
     CUDA_GRAPHS_IN_BUDGET,
+    DRAFT_MODELS_AHEAD,
     SECOND_RUNNER_COUNTS_GRAPHS,
     SECOND_RUNNER_DRAFTS_MORE,
     SECOND_RUNNER_FOR_ALL,
@@ -27,7 +29,8 @@ SECOND_RUNNER_FIRST: dict[str, Version] = {
 }
 """The first version whose list of classes has this one."""
 
-
+NEVER_AHEAD = ("ngram", "suffix", "medusa", "mlp_speculator")
+"""Methods of speculative decoding that vLLM does not schedule ahead. With --async-scheduling it refuses them."""
 DRAFTS_OF_SECOND_RUNNER = ("eagle", "eagle3", "mtp", "dflash", "dspark")
 """Methods of speculative decoding that the second runner has in 0.27.0; with others vLLM takes the first one."""
 DRAFTS_OF_FIRST_RUNNER = ("suffix", "medusa", "mlp_speculator")
@@ -54,6 +57,14 @@ def uses_second_runner(model: Architecture, version: Version, drafting: str | No
     if since is None or version < since:
         return False
     return version >= SECOND_RUNNER_FOR_QUANTIZED or not model.quantization.is_quantized
+
+
+def schedules_ahead(version: Version, flags: EngineFlags) -> bool:
+    """Return whether a batch is scheduled while another one runs (config/vllm.py, async_scheduling)."""
+    if flags.async_scheduling is not None:
+        return flags.async_scheduling
+    method = flags.speculation.method if flags.speculation else None
+    return method not in NEVER_AHEAD and not (method == "draft_model" and version < DRAFT_MODELS_AHEAD)
 
 
 def counts_graphs(model: Architecture, version: Version, drafting: str | None = None) -> bool:

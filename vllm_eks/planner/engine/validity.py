@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vllm_eks.planner.engine.attention import attention_errors, is_fp8, kv_cache_dtype
+from vllm_eks.planner.engine.encoder_ranks import encoder_ranks
 from vllm_eks.planner.engine.flag_rules import drafter_errors, dtype_errors
+from vllm_eks.planner.engine.model_runner import NEVER_AHEAD
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.quantized_gpus import scheme_errors
 from vllm_eks.planner.engine.quantized_shards import quantized_shard_errors
@@ -79,6 +81,9 @@ def _drafter(model: Architecture, options: ResolvedOptions, tp: int) -> Iterator
     if options.flags.speculation:
         for text in drafter_errors(model, options.flags.speculation, tensor_parallel_size=tp):
             yield Refusal(code="engine_refuses", message=text)
+        if options.flags.async_scheduling and options.drafting in NEVER_AHEAD:
+            message = f"--async-scheduling does not go with the method {options.drafting} of --speculative-config"
+            yield Refusal(code="engine_refuses", message=f"{message}: remove one of the two")
 
 
 def _gpus(instance: InstanceType, tp: int) -> Iterator[Refusal]:
@@ -104,7 +109,7 @@ def _heads(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[R
             message=f"{kv_heads} KV heads cannot be split or replicated evenly over TP={tp}",
         )
     yield from _states(model, tp)
-    if model.vision and model.vision.num_attention_heads % model.vision.split_over(tp, options.version):
+    if model.vision and model.vision.num_attention_heads % encoder_ranks(model, options, tp):
         yield Refusal(
             code="heads_not_divisible",
             message=f"{model.vision.num_attention_heads} vision attention heads cannot be split over TP={tp}",
@@ -148,7 +153,7 @@ def _shards(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[
         sizes["shared expert intermediate size"] = experts.shared_intermediate_size
     if model.dense_layers:
         sizes["intermediate size"] = model.intermediate_size
-    if model.vision and model.vision.split_over(tp, options.version) > 1:
+    if model.vision and encoder_ranks(model, options, tp) > 1:
         sizes["vision intermediate size"] = model.vision.intermediate_size
     for name, size in sizes.items():
         if size % tp:

@@ -40,6 +40,8 @@ CHUNKED_ATTENTION_IN_HYBRID: Version = (0, 13, 0)
 1 in 0.14.1, 0 in 0.12.0). Earlier versions keep all of it."""
 BATCHES_IN_FLIGHT: Version = (0, 26, 0)
 """Windows hold every batch in flight: max_in_flight_tokens (in 0.26.0, not in 0.25.1)."""
+DRAFT_MODELS_AHEAD: Version = (0, 28, 0)
+"""Batches are scheduled ahead with draft_model by default (config/vllm.py; in 0.28.0, not in 0.27.1)."""
 SECOND_RUNNER_FOR_QUANTIZED: Version = (0, 24, 0)
 """The classes on the second model runner's list use it with quantized weights too (config/vllm.py; in 0.24.0, not in
 0.23.0)."""
@@ -133,6 +135,14 @@ GLM_FP8_KV_ON_BLACKWELL: Version = (0, 32, 0)
 """GLM 5 has an FP8 KV cache by default on Blackwell (models/config.py; in 0.32.0, not in 0.31.0)."""
 SPARSE_ON_CONSUMER_BLACKWELL: Version = (0, 24, 0)
 """Sparse attention runs on compute capability 12.0, with packed FP8 vectors (in 0.24.0, not in 0.23.0)."""
+SPARSE_FP8_HAS_ONE_NAME: Version = (0, 18, 0)
+"""FlashMLA's sparse kernel has an FP8 cache under the name fp8 only, which means fp8_ds_mla (flashmla_sparse.py; in
+0.18.0; 0.17.1 renames every FP8 type)."""
+COMPRESSED_DEFAULT_IS_FP8: Version = (0, 30, 0)
+"""DeepSeek V4 takes --kv-cache-dtype auto for fp8 (models/deepseek_v4/attention.py; in 0.30.0; 0.29.0 refuses auto)."""
+INDICES_SHARED: Version = (0, 24, 0)
+"""Layers of sparse attention that use the indices of another one have no indexer and no cache for it
+(models/deepseek_v2.py; in 0.24.0, not in 0.23.0)."""
 TRITON_MLA_FP8: Version = (0, 18, 0)
 """Triton's MLA kernel accepts an FP8 KV cache (in 0.18.0, not in 0.17.1)."""
 LESS_ROUNDED_ON_BLACKWELL: Version = (0, 27, 0)

@@ -17,7 +17,7 @@ from vllm_eks.planner.engine.attention import (
     latent_block_tokens,
     latent_token_bytes,
 )
-from vllm_eks.planner.engine.model_runner import uses_second_runner
+from vllm_eks.planner.engine.model_runner import schedules_ahead, uses_second_runner
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
     BATCHES_IN_FLIGHT,
@@ -131,21 +131,19 @@ def cache_layout(
         step_tokens=max(step, asked) if options.version >= BLOCKS_OF_HYBRIDS_FOLLOW_FLAG else step,
     )
     layout = _cache_layout(cached, tensor_parallel_size, form, options.version)
-    return replace(
-        layout, batches_in_flight=batches_in_flight(model, options.version, pipeline_parallel_size, options.drafting)
-    )
+    return replace(layout, batches_in_flight=batches_in_flight(model, options, pipeline_parallel_size))
 
 
-def batches_in_flight(
-    model: Architecture, version: Version, pipeline_parallel_size: int, drafting: str | None = None
-) -> int:
+def batches_in_flight(model: Architecture, options: ResolvedOptions, pipeline_parallel_size: int) -> int:
     """Return the number of batches in flight at once (config/vllm.py, max_concurrent_batches).
 
     Async scheduling overlaps two batches. A pipeline has one per stage, and one more with the second model runner.
     """
-    if version < BATCHES_IN_FLIGHT:
+    if options.version < BATCHES_IN_FLIGHT:
         return 1
-    if uses_second_runner(model, version, drafting):
+    if not schedules_ahead(options.version, options.flags):
+        return pipeline_parallel_size
+    if uses_second_runner(model, options.version, options.drafting):
         return pipeline_parallel_size + 1
     return 2 if pipeline_parallel_size == 1 else pipeline_parallel_size
 

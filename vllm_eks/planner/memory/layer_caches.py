@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vllm_eks.planner.engine.versions import CHUNKED_ATTENTION_IN_HYBRID, STATE_CHECKPOINTS
+from vllm_eks.planner.engine.versions import CHUNKED_ATTENTION_IN_HYBRID, INDICES_SHARED, STATE_CHECKPOINTS
 from vllm_eks.planner.memory.states import state_bytes
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.mixers import (
@@ -112,7 +112,9 @@ def _attention_cache(
             values = 2 * attention.heads // tp * (attention.qk_nope_head_dim + attention.qk_rope_head_dim)
             return LayerCache(token_bytes=values * form.value_bytes)
         # One compressed vector serves all heads, so every rank keeps all of it.
-        return LayerCache(token_bytes=form.latent_bytes + (INDEXER_BYTES_PER_TOKEN if attention.index_heads else 0))
+        sparse = model.latent is not None and model.latent.index_heads > 0
+        indexed = attention.index_heads or (sparse and version < INDICES_SHARED)
+        return LayerCache(token_bytes=form.latent_bytes + (INDEXER_BYTES_PER_TOKEN if indexed else 0))
     window, is_chunked = attention.window_tokens, False
     if model.chunk_tokens and index not in model.unchunked_layers and version >= CHUNKED_ATTENTION_IN_HYBRID:
         window, is_chunked = model.chunk_tokens, True

@@ -1,5 +1,6 @@
 """Weights of one rank: the parts on its pipeline stage, and how tensor parallelism splits them."""
 
+from vllm_eks.planner.engine.encoder_ranks import encoder_ranks
 from vllm_eks.planner.engine.flag_rules import runs_in_32_bits
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.hardware.instances import Gpu
@@ -37,7 +38,8 @@ def weights_term(
     other_parts = _other_parts_layers(model, is_first=is_first, is_last=is_last)
     if architecture.vision and options.has_tower(architecture.vision.kind):
         # Every stage creates the tower, except with the second model runner of 0.33, where only the first does.
-        other_parts["vision tower"] = _tower_bytes(parts.vision_bytes, architecture.vision, options, tp)
+        ranks = encoder_ranks(architecture, options, tp)
+        other_parts["vision tower"] = _tower_bytes(parts.vision_bytes, architecture.vision, ranks=ranks, tp=tp)
     size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)
     size += parts.position_bytes if "embedding" in other_parts else 0
     size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)
@@ -54,10 +56,11 @@ def weights_term(
     )
 
 
-def _tower_bytes(total_bytes: float, vision: Vision, options: ResolvedOptions, tp: int) -> float:
+def _tower_bytes(total_bytes: float, vision: Vision, *, ranks: int, tp: int) -> float:
     """Return the bytes of the tower before TP splits them, with the parts that TP does not split multiplied by TP."""
-    if options.flags.whole_encoder or vision.split_over(tp, options.version) == 1:
-        return total_bytes * tp
+    if ranks == 1:
+        split = total_bytes * vision.projector_parameters / vision.parameters if vision.is_sharded else 0.0
+        return total_bytes * tp - (tp - 1) * split
     whole = total_bytes * vision.whole_parameters / vision.parameters if vision.parameters else 0.0
     return total_bytes + (tp - 1) * whole
 

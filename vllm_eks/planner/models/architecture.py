@@ -44,6 +44,8 @@ class Vision:
     parameters: int
     whole_parameters: int = 0
     """The part of them that TP does not split, such as the patch embedding and position tables."""
+    projector_parameters: int = 0
+    """The part of them that TP splits even where each rank has the whole encoder (Llama 4)."""
     hidden_size: int
     intermediate_size: int
     num_attention_heads: int

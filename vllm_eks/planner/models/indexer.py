@@ -1,6 +1,7 @@
 """Which layers of sparse latent attention have an indexer of their own. The others use the indices of an earlier one.
 
-Source: models/deepseek_v2.py (index_topk_freq, index_topk_pattern, index_skip_topk_offset; in 0.21.0, not in 0.20.2).
+Source: models/deepseek_v2.py (index_topk_freq, index_topk_pattern, index_skip_topk_offset) in 0.24.0. Before it, each
+layer has its own indexer.
 GLM 5.2 and 5.3 have one in 21 of 78 layers: 47,703 bytes per token = 78 x 576 + 21 x 132 in a log of 0.30 (row N67).
 """
 

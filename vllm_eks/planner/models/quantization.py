@@ -98,12 +98,13 @@ NONE = Quantization(method="none")
 
 @lru_cache(maxsize=256)
 def _sorted(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return plain names, without the prefixes of multimodal checkpoints, and the patterns among them."""
-    patterns = tuple(name for name in names if name.startswith("re:") or "*" in name)
-    plain = {name for name in names if name not in patterns}
-    for prefix, instead in (("language_model.", ""), ("model.language_model.", "model.")):
-        plain |= {instead + name.removeprefix(prefix) for name in plain if name.startswith(prefix)}
-    return frozenset(plain), patterns
+    """Return plain names and patterns, also without the prefixes of multimodal checkpoints."""
+    spelled = dict.fromkeys(names)
+    for mark in ("", "re:"):
+        for prefix, instead in ((f"{mark}language_model.", mark), (f"{mark}model.language_model.", f"{mark}model.")):
+            spelled |= {instead + name.removeprefix(prefix): None for name in names if name.startswith(prefix)}
+    patterns = tuple(name for name in spelled if name.startswith("re:") or "*" in name)
+    return frozenset(spelled.keys() - set(patterns)), patterns
 
 
 def _names_module(names: tuple[str, ...], module: str) -> bool:

@@ -184,7 +184,8 @@ def _compressed_tensors(section: Mapping[str, Any]) -> Quantization:
     first = general[0] if general else schemes[0]
     return replace(
         first,
-        ignored=_names(section.get("ignore")),
+        # vLLM compares them with names and regular expressions, so a * of a shell pattern matches nothing.
+        ignored=tuple(name for name in _names(section.get("ignore")) if name.startswith("re:") or "*" not in name),
         others=tuple(scheme for scheme in schemes if scheme.targets and scheme is not first),
         kv_cache_dtype="fp8" if section.get("kv_cache_scheme") else "auto",
         stores_kv_scales=bool(section.get("kv_cache_scheme")),

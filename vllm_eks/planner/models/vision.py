@@ -148,16 +148,18 @@ def _llama4(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:
     positions = (patches + 1) * sizes.hidden + 4 * sizes.hidden
     adapter = int(sizes.hidden / ratio**2) * projected[0] + projected[0] * projected[1]
     tower = sizes.layers * sizes.layer_parameters + sizes.patch_parameters
-    return _vision(
+    projector = projected[1] * sizes.text_hidden
+    found = _vision(
         kind,
         sizes,
-        parameters=tower + positions + adapter + projected[1] * sizes.text_hidden,
+        parameters=tower + positions + adapter + projector,
         whole=positions,
         patches=LLAMA4_TILES * patches,
         tokens=int(LLAMA4_TILES * (patches - 1) * ratio**2),
         output=sizes.text_hidden,
         grid=tiles(side, LLAMA4_TILES - 1, patches=patches, tokens=int((patches - 1) * ratio**2)),
     )
+    return replace(found, projector_parameters=projector)
 
 
 def _qwen(kind: str, sizes: _Sizes, section: Mapping[str, Any]) -> Vision:

@@ -11,7 +11,9 @@ from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory import constants
 from vllm_eks.planner.memory.stages import Layout, Stage
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.vllm_classes import first_release, last_release
 from vllm_eks.planner.units import BYTES_PER_GIB, gib
+from vllm_eks.planner.vllm_version import Version
 
 DOWNLOAD_FACTOR = 1.05
 """The download is larger than the tensors: it includes the tokenizer, configs and the downloader's lock files."""
@@ -27,14 +29,21 @@ def check_version(model: ModelFacts, options: ResolvedOptions) -> None:
     """Check that the vLLM version supports the architecture.
 
     Raises:
-        WrongQuestion: The version is older than the first one that supports it.
+        WrongQuestion: The version is older than the first one that supports it, or newer than the last one.
     """
-    since = model.architecture.since
+    name = model.architecture.name
+    since, last = max(model.architecture.since, first_release(name)), last_release(name)
     if options.version < since:
-        raise WrongQuestion(
-            f"{model.id}: vLLM {'.'.join(map(str, options.version))} does not support {model.architecture.name}: "
-            f"use {'.'.join(map(str, since))} or later"
-        )
+        advice = f"use {_dotted(since)} or later"
+    elif last and options.version[:2] > last[:2]:
+        advice = f"use {_dotted(last)} or earlier"
+    else:
+        return
+    raise WrongQuestion(f"{model.id}: vLLM {_dotted(options.version)} does not support {name}: {advice}")
+
+
+def _dotted(version: Version) -> str:
+    return ".".join(map(str, version))
 
 
 def context_refusals(model: ModelFacts, options: ResolvedOptions) -> Iterator[Refusal]:

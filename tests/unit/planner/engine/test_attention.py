@@ -13,6 +13,7 @@ from vllm_eks.planner.engine.attention import (
     latent_block_tokens,
     latent_token_bytes,
 )
+from vllm_eks.planner.engine.engine_flags import EngineFlags
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.models.architecture import Architecture
@@ -26,6 +27,7 @@ GLM_5 = "zai-org/GLM-5-FP8"
 E5M2_AND_FP8 = "an fp8_e5m2 KV cache does not work with FP8 weights"
 E5M2_AND_COMPRESSED = "an fp8_e5m2 KV cache goes with compressed-tensors weights only from vLLM 0.24"
 BFLOAT16_KV = "a bfloat16 KV cache needs compute capability 8.0 or higher"
+SPARSE_E4M3 = "sparse attention (DeepSeek V3.2) has no fp8_e4m3 KV cache on Hopper: use --kv-cache-dtype fp8"
 TURING, AMPERE, ADA, HOPPER, BLACKWELL, CONSUMER = 75, 86, 89, 90, 100, 120
 
 
@@ -135,6 +137,10 @@ def test_fp8_vectors_of_sparse_attention_are_packed_except_by_flashinfer_s_kerne
         (V32, ADA, "0.32.0", "auto", ["sparse attention (DeepSeek V3.2) needs compute capability 9.0 or 10.0"]),
         (V32, CONSUMER, "0.23.0", "auto", ["sparse attention (DeepSeek V3.2) needs compute capability 9.0 or 10.0"]),
         (V32, CONSUMER, "0.24.0", "auto", []),
+        (V32, HOPPER, "0.17.1", "fp8_e4m3", []),
+        (V32, HOPPER, "0.18.0", "fp8_e4m3", [SPARSE_E4M3]),
+        (V32, HOPPER, "0.32.0", "fp8", []),
+        (V32, BLACKWELL, "0.32.0", "fp8_e4m3", []),
         (
             "openai/gpt-oss-20b",
             AMPERE,
@@ -175,6 +181,14 @@ def test_hopper_s_kernel_of_fp8_caches_and_large_heads_has_blocks_of_64(
 ) -> None:
     model = replace(of(LLAMA_8B), attention=(GroupedQuery(heads=8, kv_heads=4, head_dim=head_dim),))
     assert grouped_block_tokens(model, sm, asked(version, dtype)) == tokens
+
+
+def test_latent_attention_does_not_run_in_32_bits() -> None:
+    wide = replace(asked("0.27.0"), flags=EngineFlags(dtype="float32"))
+    assert list(attention_errors(of("deepseek-ai/DeepSeek-V2-Lite"), HOPPER, wide)) == [
+        "latent attention does not run in float32: use bfloat16 or float16"
+    ]
+    assert list(attention_errors(of(LLAMA_8B), HOPPER, wide)) == []
 
 
 def test_a_refusal_names_the_gpu() -> None:

@@ -7,13 +7,15 @@ import pytest
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_8B, SCOUT, codes, planned
 from tests.unit.planner.engine.test_validity import FP8_BLOCK, asked, changed
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.engine.options import ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import InstanceType, find_instance
 from vllm_eks.planner.models.known_models import find_model
 from vllm_eks.planner.models.quantization import Quantization
-from vllm_eks.planner.search.fit import host_memory_bytes
+from vllm_eks.planner.models.vllm_classes import first_release, last_release
+from vllm_eks.planner.search.fit import check_version, host_memory_bytes
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.units import gib
+from vllm_eks.planner.vllm_version import OLDEST, Version
 
 R1 = "deepseek-ai/DeepSeek-R1"
 NEXT = "Qwen/Qwen3-Next-80B-A3B-Instruct"
@@ -143,6 +145,29 @@ def test_a_version_without_the_architecture_is_an_invalid_input() -> None:
     assert str(caught.value) == (
         "Qwen/Qwen3.5-27B: vLLM 0.16.0 does not support Qwen3_5ForConditionalGeneration: use 0.17.0 or later"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("KimiK3ForConditionalGeneration", (0, 27, 0), None),
+        ("BambaForCausalLM", OLDEST, (0, 23, 0)),
+        ("LlamaForCausalLM", OLDEST, None),
+        ("NovelForCausalLM", OLDEST, None),
+    ],
+)
+def test_the_registry_tells_the_releases_of_an_architecture(name: str, first: Version, last: Version | None) -> None:
+    assert (first_release(name), last_release(name)) == (first, last)
+
+
+def test_a_version_that_removed_the_architecture_is_an_invalid_input() -> None:
+    facts = find_model(LLAMA_8B)
+    bamba = replace(facts, id="bamba", architecture=replace(facts.architecture, name="BambaForCausalLM"))
+    options = resolve(ServingOptions(vllm_version="0.23.2"), find_instance("p5.48xlarge"), context_limit_tokens=8192)
+    check_version(bamba, options)
+    with pytest.raises(WrongQuestion) as caught:
+        check_version(bamba, replace(options, version=(0, 24, 0)))
+    assert str(caught.value) == "bamba: vLLM 0.24.0 does not support BambaForCausalLM: use 0.23.0 or earlier"
 
 
 @pytest.mark.parametrize(("version", "fits"), [("0.12.0", True), ("0.15.1", False), ("0.21.0", True)])

@@ -3,7 +3,9 @@
 import pytest
 
 from tests.support.plans import LLAMA_8B, QWEN_235B
-from vllm_eks.planner.engine.model_runner import counts_graphs, uses_second_runner
+from vllm_eks.planner.engine.engine_flags import NO_FLAGS, EngineFlags
+from vllm_eks.planner.engine.model_runner import counts_graphs, schedules_ahead, uses_second_runner
+from vllm_eks.planner.engine.speculation import Speculation
 from vllm_eks.planner.models.known_models import find_model
 from vllm_eks.planner.vllm_version import Version
 
@@ -57,3 +59,18 @@ def test_some_drafting_needs_the_first_runner(drafting: str | None, of_27: bool,
     assert uses_second_runner(model, (0, 27, 0), drafting) is of_27
     assert uses_second_runner(model, (0, 32, 0), drafting) is of_32
     assert counts_graphs(model, (0, 27, 0), drafting) is not of_27
+
+
+@pytest.mark.parametrize(
+    ("method", "of_27", "of_28"),
+    [("ngram", False, False), ("suffix", False, False), ("draft_model", False, True), ("eagle3", True, True)],
+)
+def test_some_drafting_is_not_scheduled_ahead(method: str, of_27: bool, of_28: bool) -> None:
+    flags = EngineFlags(speculation=Speculation(method=method, tokens=3))
+    assert [schedules_ahead(version, flags) for version in ((0, 27, 1), (0, 28, 0))] == [of_27, of_28]
+
+
+@pytest.mark.parametrize(("asked", "ahead"), [(None, True), (True, True), (False, False)])
+def test_the_flag_decides_whether_batches_are_scheduled_ahead(asked: bool | None, ahead: bool) -> None:
+    assert schedules_ahead((0, 32, 0), NO_FLAGS)
+    assert schedules_ahead((0, 32, 0), EngineFlags(async_scheduling=asked)) is ahead

@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 
 from tests.support.plans import LLAMA_8B, QWEN_8B, QWEN_235B, SCOUT, SCOUT_W4A16
+from vllm_eks.planner.engine.engine_flags import EngineFlags
 from vllm_eks.planner.engine.options import ServingOptions, resolve
+from vllm_eks.planner.engine.speculation import Speculation
 from vllm_eks.planner.engine.validity import Refusal, rule_refusals
 from vllm_eks.planner.hardware.instances import InstanceType, find_instance
 from vllm_eks.planner.models.architecture import Architecture
@@ -57,6 +59,32 @@ def test_the_vision_tower_s_heads_must_divide_too() -> None:
     assert scout.vision is not None
     twelve = replace(scout, vision=replace(scout.vision, num_attention_heads=12))
     assert [r.message for r in asked(twelve, tp=8)] == ["12 vision attention heads cannot be split over TP=8"]
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "refused"),
+    [
+        (SCOUT, EngineFlags(), True),
+        (SCOUT, EngineFlags(language_model_only=True), False),
+        (SCOUT, EngineFlags(whole_encoder=True), False),
+        ("google/gemma-3-27b-it", EngineFlags(whole_encoder=True), True),
+    ],
+)
+def test_a_tower_that_no_rank_splits_need_not_divide(model: str, flags: EngineFlags, refused: bool) -> None:
+    architecture = find_model(model).architecture
+    assert architecture.vision is not None
+    odd = replace(architecture, vision=replace(architecture.vision, num_attention_heads=7))
+    found = asked(odd, tp=4, options=ServingOptions(flags=flags))
+    assert bool(found) is refused
+
+
+def test_a_drafter_that_is_never_scheduled_ahead_excludes_async_scheduling() -> None:
+    ngram = Speculation(method="ngram", tokens=3)
+    options = ServingOptions(flags=EngineFlags(speculation=ngram, async_scheduling=True))
+    assert [r.message for r in asked(LLAMA_8B, options=options)] == [
+        "--async-scheduling does not go with the method ngram of --speculative-config: remove one of the two"
+    ]
+    assert asked(LLAMA_8B, options=ServingOptions(flags=EngineFlags(speculation=ngram))) == ()
 
 
 def test_qwen_moe_accepts_no_more_ranks_than_experts() -> None:

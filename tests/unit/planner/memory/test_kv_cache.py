@@ -115,6 +115,14 @@ def test_a_window_holds_the_batches_in_flight(model: str, version: str, pp: int,
     assert found.batches_in_flight == batches
 
 
+@pytest.mark.parametrize(("pp", "batches"), [(1, 1), (3, 3)])
+def test_without_async_scheduling_a_window_holds_a_batch_of_each_stage(pp: int, batches: int) -> None:
+    options = replace(asked(vllm_version="0.32.0"), flags=EngineFlags(async_scheduling=False))
+    architecture = find_model(GPT_OSS).architecture
+    found = cache_layout(architecture, HOPPER, options, tensor_parallel_size=8, pipeline_parallel_size=pp)
+    assert found.batches_in_flight == batches
+
+
 @pytest.mark.parametrize(
     ("model", "pp", "blocks", "tokens"),
     [

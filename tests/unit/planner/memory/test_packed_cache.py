@@ -15,6 +15,7 @@ from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.layer_weights import compute_layer
 from vllm_eks.planner.models.mixers import CompressedLatent
+from vllm_eks.planner.models.quantization import Quantization
 
 FLASH: dict[str, Any] = {
     "architectures": ["DeepseekV4ForCausalLM"],
@@ -111,7 +112,17 @@ def test_compressed_attention_needs_hopper_and_keeps_an_fp8_cache() -> None:
     assert list(attention_errors(flash(), 80, options)) == [
         "compressed attention (DeepSeek V4) needs compute capability 9.0 or higher"
     ]
-    wide = replace(options, kv_cache_dtype="bfloat16")
+    wide, older = replace(options, kv_cache_dtype="bfloat16"), replace(options, version=(0, 29, 0))
     assert list(attention_errors(flash(), 90, wide)) == [
-        "compressed attention (DeepSeek V4) has no bfloat16 KV cache, only FP8"
+        "compressed attention (DeepSeek V4) has no KV cache of type bfloat16: use --kv-cache-dtype fp8"
     ]
+    assert list(attention_errors(flash(), 90, older)) == [
+        "compressed attention (DeepSeek V4) has no KV cache of type auto: use --kv-cache-dtype fp8"
+    ]
+    assert list(attention_errors(flash(), 90, replace(older, kv_cache_dtype="fp8"))) == []
+
+
+def test_compressed_attention_has_one_fp8_format_under_every_name() -> None:
+    options = resolve(ServingOptions(vllm_version="0.32.0"), find_instance("p5.48xlarge"), context_limit_tokens=8192)
+    quantized = replace(flash(), quantization=Quantization(method="fp8", weight_bits=8, stores_kv_scales=True))
+    assert list(attention_errors(quantized, 90, replace(options, kv_cache_dtype="fp8_e5m2"))) == []

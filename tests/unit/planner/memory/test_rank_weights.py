@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.plans import LLAMA_8B, QWEN_8B, QWEN_235B, SCOUT
 from vllm_eks.json_files import read_json_object
+from vllm_eks.planner.engine.engine_flags import NO_FLAGS, EngineFlags
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.mxfp4 import expert_growth
@@ -53,6 +54,26 @@ def test_a_tower_s_patches_positions_and_some_projectors_are_not_split() -> None
         vision = find_model(model).architecture.vision
         assert vision is not None
         assert vision.whole_parameters == whole
+
+
+@pytest.mark.parametrize(
+    ("model", "whole"),
+    [(SCOUT, True), ("Qwen/Qwen3-VL-8B-Instruct", True), ("google/gemma-3-27b-it", False)],
+)
+def test_a_whole_encoder_is_on_each_rank_of_classes_that_have_it_but_llama_4_splits_its_projector(
+    model: str, whole: bool
+) -> None:
+    facts = find_model(model)
+    sizes = [
+        build_layout(facts, A10G, resolved(flags=flags), tensor_parallel_size=4, pipeline_parallel_size=1)
+        for flags in (NO_FLAGS, EngineFlags(whole_encoder=True))
+    ]
+    split, data = (layout.stages[0].weights.size_bytes for layout in sizes)
+    vision = facts.architecture.vision
+    assert vision is not None
+    moved = vision.parameters - vision.whole_parameters - vision.projector_parameters
+    assert data - split == pytest.approx(2 * moved * 3 / 4 if whole else 0, rel=1e-6)
+    assert vision.projector_parameters == (4096 * 5120 if model == SCOUT else 0)
 
 
 def test_repositories_in_mistral_s_own_form_have_a_tower_that_is_not_split_since_0_12(tmp_path: Path) -> None:

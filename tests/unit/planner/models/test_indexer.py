@@ -42,3 +42,7 @@ def test_shared_indexers_keep_no_cache_as_glm_5_3_logged() -> None:
     logged = 47_703  # row N67: 0.30, B200, TP 4, rounded there
     assert found.token_bytes(range(78)) == 78 * 576 + 21 * 132 == pytest.approx(logged, abs=5)
     assert len(found.groups) == 1
+    older = cache_layout(
+        replace(model, attention=layers), 100, replace(options, version=(0, 23, 0)), tensor_parallel_size=4
+    )
+    assert older.token_bytes(range(78)) == 78 * (576 + 132), "each layer had an indexer before 0.24"

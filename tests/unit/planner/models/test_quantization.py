@@ -126,6 +126,23 @@ def test_names_of_multimodal_checkpoints_are_those_of_the_decoder() -> None:
     assert not inside.covers(f"{LAYER}.mlp.up_proj")
 
 
+@pytest.mark.parametrize(
+    "name", ["language_model.model.layers.3.mlp*", "re:language_model.model.*mlp", "model.language_model.layers.3.mlp*"]
+)
+def test_patterns_of_multimodal_checkpoints_name_the_decoder_s_modules_too(name: str) -> None:
+    found = Quantization(method="modelopt_fp4", weight_bits=4, ignored=(name,))
+    assert not found.covers(f"{LAYER}.mlp.up_proj")
+    assert found.covers(f"{LAYER}.self_attn.q_proj")
+
+
+def test_compressed_tensors_knows_names_and_regular_expressions_but_no_shell_patterns() -> None:
+    group = {"weights": {"num_bits": 8, "type": "float"}, "targets": ["Linear"]}
+    ignore = ["model.layers.*.self_attn.q_proj", "re:model.layers.*.self_attn.k_proj", "lm_head"]
+    found = parsed(quant_method="compressed-tensors", config_groups={"group_0": group}, ignore=ignore)
+    covered = [found.covers(f"{LAYER}.self_attn.{name}") for name in ("q_proj", "k_proj")]
+    assert covered == [True, False]
+
+
 def test_a_folder_s_and_a_lock_s_separate_file_count(tmp_path: Path) -> None:
     config = json.loads((Path(__file__).parents[3] / "data" / "qwen3-0.6b-config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config))

@@ -11,6 +11,9 @@ from vllm_eks.planner.models.mixers import LAYER_WORDS, LayerKind
 
 PATTERN_LETTERS: Mapping[str, LayerKind] = {"M": "mamba", "*": "full", "-": "mlp", "E": "moe"}
 """Nemotron-H, hybrid_override_pattern."""
+LAST_LAYER_IS_FULL = ("gemma4",)
+"""Starts of the model_type of decoders whose last layer has full attention, whatever layer_types says
+(transformers configuration_gemma4.py, "Forcing last layer to full_attention")."""
 WORD_LISTS = ("layer_types", "layers_block_type", "block_types", "layer_block_types", "mixer_types")
 
 
@@ -23,6 +26,8 @@ def layer_kinds(fields: Mapping[str, Any], layers: int, *, where: str) -> tuple[
     for key in WORD_LISTS:
         if words := list_or_empty(fields.get(key)):
             kinds = _of_words(words[:layers], key, layers, where)
+            if str(fields.get("model_type")).startswith(LAST_LAYER_IS_FULL):
+                kinds = (*kinds[:-1], "full")
             # Some files call every layer of a model with windows "attention".
             return kinds if set(kinds) != {"full"} or "types" in key else _windows(fields, kinds)
     found = _of_patterns(fields, layers, where)

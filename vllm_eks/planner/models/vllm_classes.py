@@ -1,0 +1,37 @@
+"""What vLLM's registry and classes say of an architecture by its name, from data/vllm_classes.json."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from vllm_eks.data import DATA
+from vllm_eks.json_files import read_json_object
+from vllm_eks.json_values import list_or_empty, object_or_empty
+from vllm_eks.planner.vllm_version import OLDEST, Version, parse_version
+
+TABLE = DATA / "vllm_classes.json"
+
+
+@cache
+def _releases(column: str) -> Mapping[str, Version]:
+    versions = object_or_empty(read_json_object(TABLE).get(column))
+    return {name: parse_version(str(version)) for name, version in versions.items()}
+
+
+def first_release(architecture: str) -> Version:
+    """Return the first vLLM version that has the architecture, OLDEST for those of 0.10.2 and for unknown names."""
+    return _releases("first").get(architecture, OLDEST)
+
+
+def last_release(architecture: str) -> Version | None:
+    """Return the last vLLM version that has an architecture which a later one removed, else None."""
+    return _releases("last").get(architecture)
+
+
+@cache
+def _data_parallel_encoders() -> frozenset[object]:
+    return frozenset(list_or_empty(read_json_object(TABLE).get("data_parallel_encoders")))
+
+
+def can_keep_whole_encoder(architecture: str) -> bool:
+    """Return whether the class obeys --mm-encoder-tp-mode data. For others vLLM warns and splits the encoder."""
+    return architecture in _data_parallel_encoders()
