@@ -182,6 +182,10 @@ def _processor_cache(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
     return replace(flags, processor_cache_gib=size_of(given))
 
 
+def _cpu_loras(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
+    return flags if given.values[0] in ("", "None") else replace(flags, max_cpu_loras=whole_number(given))
+
+
 def _ipc_memory(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
     return replace(flags, ipc_gpu_memory_gib=size_of(given))
 
@@ -208,6 +212,7 @@ COUNTED: Mapping[str, Handler] = {
     "--performance-mode": performance_mode,
     "--mamba-ssm-cache-dtype": _state_dtype,
     "--mamba-cache-dtype": _convolution_dtype,
+    "--max-cpu-loras": _cpu_loras,
     "--mm-encoder-tp-mode": _encoder_mode,
     "--mm-processor-cache-gb": _processor_cache,
     "--mm-ipc-gpu-memory-gb": _ipc_memory,

@@ -94,6 +94,8 @@ class EngineFlags:
     whole_encoder: bool = False
     """--mm-encoder-tp-mode data: each GPU holds the whole encoder."""
     processor_cache_gib: float = PROCESSOR_CACHE_GIB
+    max_cpu_loras: int | None = None
+    """--max-cpu-loras: adapters that each worker keeps in host memory, or None for the adapters of a batch."""
     ipc_gpu_memory_gib: float = 0.0
     """--mm-ipc-gpu-memory-gb: GPU memory kept free for the API server's decoding of media."""
 

@@ -6,6 +6,9 @@ from vllm_eks.json_values import is_object, parse_json
 from vllm_eks.planner.engine.flag_reading import GivenFlag
 from vllm_eks.planner.engine.flag_values import json_text
 
+FROM_0 = ("--offload-group-size", "--offload-prefetch-step")
+"""Flags of whole numbers that may be 0."""
+
 
 def json_object(given: GivenFlag) -> dict[str, object]:
     """Return a value as a JSON object. The word None is an empty object.
@@ -28,7 +31,7 @@ def whole_number(given: GivenFlag) -> int:
         ValueError: The value is something else.
     """
     number = int(given.values[0])
-    if number < 1 and given.flag.name != "--offload-group-size":
+    if number < 1 and given.flag.name not in FROM_0:
         raise ValueError(f"{number} is not 1 or more")
     return number
 

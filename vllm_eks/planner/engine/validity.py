@@ -74,7 +74,18 @@ def rule_refusals(
         *_context_parallel(model, tp, options),
         *(Refusal(code="dtype_unsupported", message=text) for text in dtype_errors(model, instance, options.flags)),
         *_drafter(model, options, tp),
+        *_adapters(options),
     )
+
+
+def _adapters(options: ResolvedOptions) -> Iterator[Refusal]:
+    kept = options.flags.max_cpu_loras
+    if kept and kept < options.max_loras:
+        yield Refusal(
+            code="engine_refuses",
+            message=f"--max-cpu-loras {kept} is below the {options.max_loras} adapters of a batch: set it to "
+            f"{options.max_loras} or more, or remove it",
+        )
 
 
 def _drafter(model: Architecture, options: ResolvedOptions, tp: int) -> Iterator[Refusal]:

@@ -1,6 +1,7 @@
 """GPU memory of LoRA adapters: the slots that vLLM allocates at start, whether or not they are used."""
 
 from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.memory.offload import PINNED_GROWTH
 from vllm_eks.planner.memory.terms import Term
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.ranges import Range
@@ -25,6 +26,18 @@ def lora_term(model: Architecture, options: ResolvedOptions, *, layers: int) -> 
         bytes=DEVIATION * size,
         rule=f"{options.max_loras} slots x rank {options.max_lora_rank} x (in + out of every linear layer) x 2 bytes",
     )
+
+
+def host_adapter_bytes(model: Architecture, options: ResolvedOptions) -> float:
+    """Return the host memory of the adapters that each worker keeps, whole and pinned.
+
+    Source: vLLM lora/lora_model.py and model_manager.py: a cache of --max-cpu-loras adapters, by default --max-loras.
+    """
+    if not options.max_loras:
+        return 0.0
+    kept = max(options.max_loras, options.flags.max_cpu_loras or 0)
+    values = model.num_hidden_layers * _values_per_layer(model)
+    return PINNED_GROWTH * kept * options.max_lora_rank * values * BYTES_PER_VALUE
 
 
 def _values_per_layer(model: Architecture) -> int:

@@ -50,10 +50,16 @@ def parse_modelopt(section: Mapping[str, Any]) -> Quantization:
     """
     inner: Mapping[str, Any] = section.get("quantization") or section
     algorithm = str(inner.get("quant_algo") or "").upper()
+    # vLLM also requires kv_cache_quant_algo and exclude_modules here, but null and empty ones are not in lock files.
+    if "quantization" in section and "NVFP4" in algorithm and "group_size" not in inner:
+        raise WrongQuestion(f"vLLM refuses quant_algo {algorithm} of hf_quant_config.json without group_size: add it")
     ignored = _names(inner.get("ignore") or inner.get("exclude_modules") or section.get("ignore"))
     cache = _kv_cache_dtype(section, inner)
     if algorithm != "MIXED_PRECISION":
-        return replace(_scheme(algorithm), ignored=ignored, kv_cache_dtype=cache)
+        scheme, group = _scheme(algorithm), inner.get("group_size")
+        if scheme.method == "modelopt_fp4" and isinstance(group, int) and group > 0:
+            scheme = replace(scheme, group_size=group)
+        return replace(scheme, ignored=ignored, kv_cache_dtype=cache)
     layers: Mapping[str, Mapping[str, Any]] = inner.get("quantized_layers") or {}
     by_algorithm: dict[str, dict[str, None]] = {}
     for name, layer in layers.items():

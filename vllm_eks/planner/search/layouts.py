@@ -7,6 +7,7 @@ from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, res
 from vllm_eks.planner.engine.validity import Refusal, rule_refusals
 from vllm_eks.planner.engine.versions import BROKEN_ACROSS_NODES, NATIVE_MULTI_NODE
 from vllm_eks.planner.hardware.instances import InstanceType
+from vllm_eks.planner.memory.lora import host_adapter_bytes
 from vllm_eks.planner.memory.offload import host_bytes_of_flags
 from vllm_eks.planner.memory.rank_weights import weights_deviation
 from vllm_eks.planner.memory.stages import Layout, build_layout
@@ -218,6 +219,7 @@ def _host_refusals(plan: Plan, *, cautious: bool) -> Iterator[Refusal]:
         workers=workers,
         ranks_of_replica=plan.ranks,
     )
+    kept += workers * host_adapter_bytes(plan.model.architecture, plan.options)
     return host_refusals(plan.model, plan.instance, plan.options, workers=workers, cautious=cautious, kept_bytes=kept)
 
 

@@ -13,6 +13,7 @@ from vllm_eks.planner.engine.flag_tables import nearest_table, table_versions
 from vllm_eks.planner.engine.options import ServingOptions, resolve
 from vllm_eks.planner.engine.versions import BATCHES_IN_FLIGHT
 from vllm_eks.planner.hardware.instances import find_instance
+from vllm_eks.planner.memory.lora import host_adapter_bytes
 from vllm_eks.planner.memory.offload import host_bytes_of_flags
 from vllm_eks.planner.memory.stages import build_layout
 from vllm_eks.planner.models.known_models import find_model
@@ -46,6 +47,7 @@ CHANGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "--performance-mode": (QWEN_8B, ("--performance-mode", "interactivity")),
     "--mamba-ssm-cache-dtype": (HYBRID, ("--mamba-ssm-cache-dtype", "float16")),
     "--mamba-cache-dtype": (HYBRID, ("--mamba-cache-dtype", "float32")),
+    "--max-cpu-loras": (QWEN_8B, ("--max-cpu-loras", "12")),
     "--mm-encoder-tp-mode": (SCOUT_W4A16, ("--mm-encoder-tp-mode", "data")),
     "--async-scheduling": ("openai/gpt-oss-20b", ("--no-async-scheduling",)),
     "--mm-processor-cache-gb": (SCOUT_W4A16, ("--mm-processor-cache-gb", "20")),
@@ -59,7 +61,8 @@ OF_GROUPS = ("--offload-num-in-group", "--offload-prefetch-step")
 def memory_of(model: str, flags: EngineFlags, version: str) -> tuple[object, ...]:
     """Return the memory of a rank at TP=4 and of a node, as numbers that can be compared."""
     facts, instance = find_model(model), find_instance("g6e.12xlarge")
-    options = resolve(ServingOptions(flags=flags, vllm_version=version), instance, context_limit_tokens=8192)
+    asked = ServingOptions(flags=flags, vllm_version=version, max_loras=1)
+    options = resolve(asked, instance, context_limit_tokens=8192)
     layout = build_layout(facts, instance, options, tensor_parallel_size=4, pipeline_parallel_size=1)
     stage = layout.stages[0]
     host = host_bytes_of_flags(flags, weights_per_worker=facts.weights_bytes / 4, workers=4, ranks_of_replica=4)
@@ -71,7 +74,7 @@ def memory_of(model: str, flags: EngineFlags, version: str) -> tuple[object, ...
         stage.kv_cache,
         stage.block_bytes,
         layout.cache.blocks_per_request(8192, options),
-        host,
+        host + 4 * host_adapter_bytes(facts.architecture, options),
     )
 
 

@@ -37,7 +37,7 @@ def bits(found: Quantization, module: str) -> int:
 def test_modelopt_s_separate_file_is_read_by_its_producer(
     algorithm: str, weight_bits: int, bytes_per_parameter: float
 ) -> None:
-    section = of_modelopt(algorithm, exclude_modules=["lm_head", "*.gate"], kv_cache_quant_algo="FP8")
+    section = of_modelopt(algorithm, exclude_modules=["lm_head", "*.gate"], kv_cache_quant_algo="FP8", group_size=16)
     found = parse_quantization({SEPARATE_QUANTIZATION: section})
     assert (found.weight_bits, found.kv_cache_dtype) == (weight_bits, "fp8_e4m3")
     assert found.bytes_of(f"{LAYER}.mlp.down_proj") == pytest.approx(bytes_per_parameter)
@@ -55,6 +55,16 @@ def test_algorithms_that_vllm_does_not_accept_from_the_separate_file_are_an_erro
         parse_quantization({SEPARATE_QUANTIZATION: of_modelopt("W4A8_AWQ")})
     with pytest.raises(WrongQuestion, match=r"^modelopt with quant_algo 'INT3' is not supported: FP8, "):
         parsed(quant_method="modelopt", quant_algo="INT3")
+
+
+def test_nvfp4_in_the_separate_file_needs_the_size_of_its_groups() -> None:
+    text = "vLLM refuses quant_algo NVFP4 of hf_quant_config.json without group_size: add it"
+    with pytest.raises(WrongQuestion, match=f"^{re.escape(text)}$"):
+        parse_quantization({SEPARATE_QUANTIZATION: of_modelopt("NVFP4", kv_cache_quant_algo=None)})
+    whole = of_modelopt("NVFP4", kv_cache_quant_algo=None, exclude_modules=[], group_size=32)
+    assert parse_quantization({SEPARATE_QUANTIZATION: whole}).group_size == 32
+    flat = parsed(quant_method="modelopt", quant_algo="NVFP4")
+    assert flat.group_size == 16, "config.json may leave it out"
 
 
 def test_mixed_precision_has_the_format_of_each_layer_s_name() -> None:
