@@ -113,8 +113,14 @@ def _container(target: Target, command: Sequence[str], arguments: Sequence[str])
 
 def _environment(target: Target) -> dict[str, str]:
     """Return the variables, none of which is secret."""
-    region = target.tokenizer.region
+    given = target.download_variables
+    # A proxy is for the tokenizer, not for the endpoint.
+    directly = {
+        name: ",".join(filter(None, [given.get(name), target.service_host])) for name in ("NO_PROXY", "no_proxy")
+    }
     return {
+        **given,
+        **directly,
         "HOME": HOME,
         "XDG_CACHE_HOME": f"{HOME}/.cache",
         "XDG_CONFIG_HOME": f"{HOME}/.config",
@@ -129,7 +135,6 @@ def _environment(target: Target) -> dict[str, str]:
         "NVIDIA_VISIBLE_DEVICES": "void",
         "CUDA_VISIBLE_DEVICES": "",
         **({"HF_TOKEN_PATH": "/secrets/hugging-face/token"} if target.hugging_face_secret else {}),
-        **({"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}),
     }
 
 

@@ -56,7 +56,11 @@ def tokenizer_folder(place: str, revision: str | None) -> str:
         return str(stored.dir)
     if Path(place).is_dir():
         return place
-    hub: Any = import_module("huggingface_hub")
+    try:
+        hub: Any = import_module("huggingface_hub")
+    except ModuleNotFoundError:
+        # vLLM has another Python than the image's python3. It downloads the newest tokenizer by itself.
+        return place
     return str(hub.snapshot_download(place, revision=revision, ignore_patterns=WEIGHTS))
 
 

@@ -1,5 +1,6 @@
 """The endpoint of a benchmark, as it runs: read from the model's LeaderWorkerSet, because that is what is measured."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,12 @@ NOT_FOUND = 404
 SERVED_NAME, REVISION, TOKENIZER = "--served-model-name", "--revision", "--tokenizer"
 SIZES = ("--tensor-parallel-size", "--pipeline-parallel-size", "--max-model-len", "--max-num-seqs")
 """The flags that decide the speed, and that the chart always passes."""
+DOWNLOAD_VARIABLES = re.compile(
+    r"AWS_(REGION|DEFAULT_REGION|ENDPOINT_URL\w*|CA_BUNDLE)|HF_ENDPOINT|HF_HUB_\w+|(HTTPS?|NO)_PROXY"
+    r"|SSL_CERT_\w+|(REQUESTS|CURL)_CA_BUNDLE",
+    re.IGNORECASE,
+)
+"""The variables of the model's container that a download of its tokenizer needs, too: a mirror, a proxy, a region."""
 TOKENIZER_FLAGS = {"--tokenizer-mode": True, "--trust-remote-code": False}
 """The model's flags that its tokenizer needs in the client, too, and whether each has a value."""
 
@@ -26,8 +33,6 @@ class TokenizerSource:
     """The commit of a Hub repository, or None for the newest."""
     flags: tuple[str, ...] = ()
     """Flags of vLLM that this tokenizer needs."""
-    region: str | None = None
-    """The AWS region of the bucket."""
 
     @property
     def is_in_s3(self) -> bool:
@@ -51,13 +56,20 @@ class Target:
     instance_type: str
     """The type of the model's nodes."""
     zones: tuple[str, ...]
+    download_variables: Mapping[str, str]
+    """Environment variables for the download of the tokenizer. They are settings of the stack and not secret."""
     sizes: Mapping[str, int]
     """The values of SIZES on vLLM's command line."""
 
     @property
+    def service_host(self) -> str:
+        """The name of the Service, as pods resolve it."""
+        return f"{self.name}-api.{self.namespace}.svc"
+
+    @property
     def service_url(self) -> str:
         """The Service, as pods reach it."""
-        return f"http://{self.name}-api.{self.namespace}.svc:{self.port}"
+        return f"http://{self.service_host}:{self.port}"
 
 
 def read_target(cluster: KubernetesApi, name: str) -> Target:
@@ -106,10 +118,11 @@ def target_of(group: Mapping[str, object], name: str, namespace: str) -> Target:
         port=next((port for one in ports if isinstance(port := one.get("containerPort"), int)), 8000),
         api_key_secret=secrets["api-key"],
         hugging_face_secret=secrets.get("hugging-face-token"),
-        tokenizer=_tokenizer(args, _region(container)),
+        tokenizer=_tokenizer(args),
         ready_replicas=ready,
         instance_type=str(object_or_empty(pod.get("nodeSelector")).get("node.kubernetes.io/instance-type")),
         zones=_zones(pod),
+        download_variables=_download_variables(container),
         sizes={flag: int(value) for flag in SIZES if (value := _value(args, flag)) and value.isdigit()},
     )
 
@@ -120,7 +133,7 @@ def _secrets(volumes: Sequence[object]) -> dict[str, str]:
     return {name: str(secret["secretName"]) for name, secret in by_volume.items() if "secretName" in secret}
 
 
-def _tokenizer(args: Sequence[str], region: str | None) -> TokenizerSource:
+def _tokenizer(args: Sequence[str]) -> TokenizerSource:
     """Return the tokenizer of a `vllm serve`. Its first argument is the model."""
     flags: list[str] = []
     for flag, has_value in TOKENIZER_FLAGS.items():
@@ -134,7 +147,6 @@ def _tokenizer(args: Sequence[str], region: str | None) -> TokenizerSource:
         # --revision is the model's: another tokenizer has its own.
         revision=_value(args, "--tokenizer-revision") or (None if own else _value(args, REVISION)),
         flags=tuple(flags),
-        region=region,
     )
 
 
@@ -148,11 +160,10 @@ def _value(args: Sequence[str], flag: str) -> str | None:
     return None
 
 
-def _region(container: Mapping[str, object]) -> str | None:
-    for variable in map(object_or_empty, list_or_empty(container.get("env"))):
-        if variable.get("name") == "AWS_REGION":
-            return str(variable.get("value"))
-    return None
+def _download_variables(container: Mapping[str, object]) -> dict[str, str]:
+    variables = [object_or_empty(one) for one in list_or_empty(container.get("env"))]
+    values = {str(one.get("name")): str(one["value"]) for one in variables if "value" in one}
+    return {name: value for name, value in values.items() if DOWNLOAD_VARIABLES.fullmatch(name)}
 
 
 def _zones(pod: Mapping[str, object]) -> tuple[str, ...]:

@@ -147,12 +147,20 @@ def test_the_policies_end_with_the_job() -> None:
     assert [one["metadata"]["ownerReferences"] for one in policies().values()] == [[owner], [owner]]
 
 
-def test_a_bucket_also_needs_the_agent_with_its_credentials_and_its_region() -> None:
-    stored = replace(TARGET, tokenizer=TokenizerSource(place="s3://bucket/qwen", region="eu-west-1"))
+def test_a_bucket_also_needs_the_agent_with_its_credentials() -> None:
+    stored = replace(TARGET, tokenizer=TokenizerSource(place="s3://bucket/qwen"))
 
     assert policies(stored)["scout-bench-01234567"]["spec"]["egress"][-1] == {
         "to": [{"ipBlock": {"cidr": "169.254.170.23/32"}}],
         "ports": [{"protocol": "TCP", "port": 80}],
     }
     assert pod(stored)["serviceAccountName"] == "scout"
-    assert {"name": "AWS_REGION", "value": "eu-west-1"} in pod(stored)["containers"][0]["env"]
+
+
+def test_a_proxy_is_for_the_tokenizer_and_not_for_the_endpoint() -> None:
+    given = {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "10.0.0.0/8", "HF_ENDPOINT": "https://mirror.example"}
+    (container,) = pod(replace(TARGET, download_variables=given))["containers"]
+    variables = {one["name"]: one["value"] for one in container["env"]}
+
+    assert variables.items() >= {**given, "no_proxy": "10.0.0.0/8,scout-api.vllm-scout.svc"}.items()
+    assert variables["NO_PROXY"] == "scout-api.vllm-scout.svc"

@@ -84,6 +84,11 @@ def test_a_tokenizer_comes_from_the_hub_at_the_served_commit(monkeypatch: pytest
     assert asked == [("Qwen/Qwen3-8B", "abc123")]
 
 
+def test_without_the_hub_s_client_vllm_downloads_the_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert tokenizer_folder("Qwen/Qwen3-8B", "abc123") == "Qwen/Qwen3-8B"
+
+
 def test_a_tokenizer_in_a_bucket_comes_by_the_reader_of_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
     class Stored:
         dir = "/cache/model_streamer"

@@ -39,13 +39,20 @@ def test_the_chart_renders_what_is_read() -> None:
     assert target.service_url == f"http://{service['metadata']['name']}.vllm-scout.svc:9000"
 
 
-def test_a_bucket_is_read_with_its_region_and_without_a_revision() -> None:
+def test_a_bucket_is_read_without_a_revision_and_with_the_variables_of_a_download() -> None:
     args = ["s3://bucket/qwen", "--served-model-name", "scout", "--load-format", "runai_streamer"]
-    env = [{"name": "AWS_REGION", "value": "eu-west-1"}]
-    tokenizer = target_of(group(args=args, env=env), "scout", "vllm-scout").tokenizer
+    env = [
+        {"name": "AWS_REGION", "value": "eu-west-1"},
+        {"name": "HF_ENDPOINT", "value": "https://mirror.example"},
+        {"name": "HF_TOKEN_PATH", "value": "/secrets/hugging-face/token"},
+        {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        {"name": "VLLM_USE_RUST_BENCH", "value": "1"},
+    ]
+    target = target_of(group(args=args, env=env), "scout", "vllm-scout")
 
-    assert tokenizer == TokenizerSource(place="s3://bucket/qwen", region="eu-west-1")
-    assert tokenizer.is_in_s3
+    assert target.tokenizer == TokenizerSource(place="s3://bucket/qwen")
+    assert target.tokenizer.is_in_s3
+    assert target.download_variables == {"AWS_REGION": "eu-west-1", "HF_ENDPOINT": "https://mirror.example"}
 
 
 @pytest.mark.parametrize(
