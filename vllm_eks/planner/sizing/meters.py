@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from vllm_eks.planner.sizing.replayed import Replay, Request, Waits
 
 LEAST_WARM_UP = 20
-"""Requests that finish before the measurement begins, or as many as are running if that is more."""
+WARM_UP_ROUNDS = 2
+"""The measurement begins when this many requests, or this many times the running ones, have finished."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Meters:
     finished: int = 0
     """Requests that finished at any time."""
     finished_in_time: int = 0
+    arrived_in_time: int = 0
     written: float = 0.0
     itl_steps: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     running_seconds: float = 0.0
@@ -42,9 +44,10 @@ class Meters:
     def arrived(self, request: Request, *, running: int) -> None:
         """Count a request among the measured ones if the warm-up is over."""
         if self.began is None:
-            if self.finished < max(LEAST_WARM_UP, running):
+            if self.finished < max(LEAST_WARM_UP, WARM_UP_ROUNDS * running):
                 return
             self.began = request.arrival
+        self.arrived_in_time += 1
         if len(self.members) < self.measured:
             self.members.append(request)
             self.left += 1
@@ -120,6 +123,9 @@ class Meters:
             peak_kv_use=self.peak_used / blocks,
             preemptions=self.preemptions,
             waits_seconds=self.waits_seconds,
+            growth=1 - self.finished_in_time / max(1, self.arrived_in_time),
+            arrivals=self.arrived_in_time,
+            measured_seconds=seconds,
             steps=self.steps,
             scheduled=self.scheduled,
         )

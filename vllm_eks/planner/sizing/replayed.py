@@ -61,6 +61,11 @@ class Replay:
     preemptions: int
     waits_seconds: dict[Waits, float]
     """For how long the first waiting request waited for what."""
+    growth: float
+    """Requests that arrived and were not answered, as a share of all that arrived."""
+    arrivals: int
+    """All requests that arrived in the measured time."""
+    measured_seconds: float
     steps: int
     """Engine steps."""
     scheduled: int
@@ -79,6 +84,12 @@ class Replay:
             return 0.0
         sums = list(accumulate(weight for _, weight in steps))
         return steps[min(len(steps) - 1, bisect_left(sums, sums[-1] * percentile / 100))][0]
+
+    @property
+    def mean_step_seconds(self) -> float:
+        """The mean time between two tokens of a request."""
+        tokens = sum(count for _, count in self.itl_steps)
+        return sum(gap * count for gap, count in self.itl_steps) / tokens if tokens else 0.0
 
     @property
     def mean_e2e_seconds(self) -> float:

@@ -84,6 +84,18 @@ def parse_limit(text: str, *, key: str) -> Limit:
     return Limit(seconds=seconds, percentile=_percentile(percentile, text=text, key=key))
 
 
+def parse_duration(text: str, *, key: str) -> float:
+    """Return the seconds of a time such as `10s`.
+
+    Raises:
+        WrongQuestion: It is no time with a unit.
+    """
+    found = LIMIT.fullmatch(text.strip())
+    if not found or found["percentile"] is not None or found["unit"] not in SECONDS_PER_UNIT:
+        raise WrongQuestion(f"{key} {text!r} is not a time: write it like 500ms, 10s or 2min")
+    return float(found["number"]) * SECONDS_PER_UNIT[found["unit"]]
+
+
 def _percentile(percentile: str, *, text: str, key: str) -> int:
     number = percentile.removeprefix("p")
     if number == percentile or not re.fullmatch(r"\d+(\.\d+)?", number, re.ASCII):

@@ -2,12 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.sizing.lengths import Lengths
-
-MOST_REQUESTS_PER_SECOND = 100_000.0
-MOST_USERS = 1_000_000
-MOST_THINK_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,52 +47,3 @@ def load_label(load: float, *, is_open: bool) -> str:
     ('4 requests/s', '200 users')
     """
     return f"{load:,.4g} requests/s" if is_open else f"{load:,.6g} users"
-
-
-def checked_traffic(
-    lengths: Lengths,
-    *,
-    requests_per_second: float | None,
-    concurrent_users: int | None,
-    think_seconds: float | None,
-    shared_prefix_tokens: int,
-) -> Traffic:
-    """Return the traffic of the options of `vllm-eks size`.
-
-    Raises:
-        WrongQuestion: A value is out of range, or two of them contradict each other.
-    """
-    if requests_per_second is None and concurrent_users is None:
-        raise WrongQuestion("how much load? Use --requests-per-second RATE, or --concurrent-users NUMBER")
-    if requests_per_second is not None and concurrent_users is not None:
-        raise WrongQuestion("use either --requests-per-second or --concurrent-users, not both")
-    if requests_per_second is not None and think_seconds is not None:
-        raise WrongQuestion("--think-time is for --concurrent-users: requests per second arrive without waiting")
-    in_range("--requests-per-second", requests_per_second, MOST_REQUESTS_PER_SECOND)
-    in_range("--concurrent-users", concurrent_users, MOST_USERS)
-    if think_seconds is not None and not 0 <= think_seconds <= MOST_THINK_SECONDS:
-        raise WrongQuestion(f"--think-time {think_seconds:g} must be from 0 to {MOST_THINK_SECONDS:,.0f} seconds")
-    if shared_prefix_tokens < 0:
-        raise WrongQuestion(f"--shared-prefix {shared_prefix_tokens} must be 0 or more tokens")
-    if shared_prefix_tokens and shared_prefix_tokens >= lengths.input.tokens:
-        raise WrongQuestion(
-            f"--shared-prefix {shared_prefix_tokens:,} is not below the input of {lengths.input.tokens:,.6g} tokens: "
-            "the shared prefix is part of each input"
-        )
-    return Traffic(
-        lengths=lengths,
-        requests_per_second=requests_per_second,
-        concurrent_users=concurrent_users,
-        think_seconds=think_seconds or 0.0,
-        shared_prefix_tokens=shared_prefix_tokens,
-    )
-
-
-def in_range(key: str, value: float | None, most: float) -> None:
-    """Check that a load is above 0 and at most `most`.
-
-    Raises:
-        WrongQuestion: It is not.
-    """
-    if value is not None and not 0 < value <= most:
-        raise WrongQuestion(f"{key} {value:g} must be above 0 and at most {most:,.0f}")

@@ -1,15 +1,18 @@
 """Traffic, lengths and service levels, and the exact messages for wrong ones."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.sizing.lengths import Lengths, TokenCount, fixed, parse_count, read_dataset
+from vllm_eks.planner.sizing.lengths import TokenCount, fixed, parse_count, read_dataset
 from vllm_eks.planner.sizing.service_level import Limit, ServiceLevel, parse_limit
-from vllm_eks.planner.sizing.traffic import Traffic, checked_traffic
+from vllm_eks.planner.sizing.words import TrafficWords, key_name
 from vllm_eks.planner.sizing.workloads import WORKLOADS
 
 
@@ -145,55 +148,72 @@ def test_a_missing_dataset_is_named(tmp_path: Path) -> None:
     assert message(lambda: read_dataset(tmp_path / "no")) == f"--dataset {tmp_path / 'no'}: No such file or directory"
 
 
-def traffic(
-    *,
-    rate: float | None = None,
-    users: int | None = None,
-    think: float | None = None,
-    prefix: int = 0,
-    lengths: Lengths | None = None,
-) -> Traffic:
-    return checked_traffic(
-        lengths or fixed(512, 128),
-        requests_per_second=rate,
-        concurrent_users=users,
-        think_seconds=think,
-        shared_prefix_tokens=prefix,
-    )
+CHAT = TrafficWords(requests_per_second=4, input="512", output="128")
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error"),
+    ("changed", "error"),
     [
-        (lambda: traffic(), "how much load? Use --requests-per-second RATE, or --concurrent-users NUMBER"),
+        ({"requests_per_second": None}, "how much load? Use --requests-per-second or --concurrent-users"),
+        ({"concurrent_users": 5}, "use either --requests-per-second or --concurrent-users, not both"),
+        ({"think_time": "2s"}, "--think-time is for --concurrent-users: requests per second arrive without waiting"),
+        ({"requests_per_second": 0}, "--requests-per-second 0 must be above 0 and at most 100,000"),
+        ({"requests_per_second": -2}, "--requests-per-second -2 must be above 0 and at most 100,000"),
+        ({"requests_per_second": math.nan}, "--requests-per-second nan must be above 0 and at most 100,000"),
+        ({"requests_per_second": math.inf}, "--requests-per-second inf must be above 0 and at most 100,000"),
         (
-            lambda: traffic(rate=1, users=1),
-            "use either --requests-per-second or --concurrent-users, not both",
+            {"requests_per_second": None, "concurrent_users": 2_000_000},
+            "--concurrent-users 2e+06 must be above 0 and at most 1,000,000",
         ),
         (
-            lambda: traffic(rate=1, think=2),
-            "--think-time is for --concurrent-users: requests per second arrive without waiting",
+            {"requests_per_second": None, "concurrent_users": 5, "think_time": "10"},
+            "--think-time '10' is not a time: write it like 500ms, 10s or 2min",
         ),
-        (lambda: traffic(rate=0), "--requests-per-second 0 must be above 0 and at most 100,000"),
-        (lambda: traffic(rate=-2), "--requests-per-second -2 must be above 0 and at most 100,000"),
-        (lambda: traffic(rate=float("nan")), "--requests-per-second nan must be above 0 and at most 100,000"),
-        (lambda: traffic(users=2_000_000), "--concurrent-users 2e+06 must be above 0 and at most 1,000,000"),
-        (lambda: traffic(users=1, think=-1), "--think-time -1 must be from 0 to 86,400 seconds"),
-        (lambda: traffic(users=1, prefix=-1), "--shared-prefix -1 must be 0 or more tokens"),
         (
-            lambda: traffic(users=1, prefix=512),
+            {"requests_per_second": None, "concurrent_users": 5, "think_time": "10s@p50"},
+            "--think-time '10s@p50' is not a time: write it like 500ms, 10s or 2min",
+        ),
+        (
+            {"requests_per_second": None, "concurrent_users": 5, "think_time": "9999min"},
+            "--think-time '9999min' must be at most 86,400s",
+        ),
+        (
+            {"input": None, "output": None},
+            "how long are requests? Use --input and --output, or --workload, or --dataset",
+        ),
+        ({"input": None}, "--output needs --input: a request has both"),
+        ({"output": None}, "--input needs --output: a request has both"),
+        ({"workload": "chat"}, "use either --input and --output or --workload, not both"),
+        ({"dataset": Path("x")}, "use either --input and --output or --dataset, not both"),
+        ({"shared_prefix": -1}, "--shared-prefix -1 must be 0 or more tokens"),
+        (
+            {"shared_prefix": 512},
             "--shared-prefix 512 is not below the input of 512 tokens: the shared prefix is part of each input",
         ),
     ],
 )
-def test_wrong_traffic_names_the_option_and_the_fix(wrong: Callable[[], Traffic], error: str) -> None:
-    assert message(wrong) == error
+def test_wrong_traffic_names_the_option_and_the_fix(changed: dict[str, Any], error: str) -> None:
+    assert message(lambda: replace(CHAT, **changed).traffic()) == error
+
+
+def test_a_stack_file_has_its_own_names() -> None:
+    wrong = replace(CHAT, shared_prefix=600)
+
+    assert message(lambda: wrong.traffic(key_name)).startswith("sharedPrefix 600 is not below the input")
+    assert message(lambda: replace(CHAT, ttft="fast").level(key_name)).startswith("ttft 'fast' is not a time")
+
+
+def test_a_workload_brings_its_shared_prefix_unless_another_is_given() -> None:
+    agent = TrafficWords(concurrent_users=10, think_time="500ms", workload="agent")
+
+    assert (agent.traffic().shared_prefix_tokens, agent.traffic().think_seconds) == (5072, 0.5)
+    assert replace(agent, shared_prefix=0).traffic().shared_prefix_tokens == 0
 
 
 def test_traffic_says_its_load() -> None:
-    assert traffic(rate=4).load_label == "4 requests/s"
-    assert traffic(users=200, think=5.0).load_label == "200 users"
-    assert traffic(rate=4).at(2.5).load == 2.5
+    assert CHAT.traffic().load_label == "4 requests/s"
+    assert replace(CHAT, requests_per_second=None, concurrent_users=200).traffic().load_label == "200 users"
+    assert CHAT.traffic().at(2.5).load == 2.5
 
 
 def test_each_workload_states_its_source() -> None:

@@ -1,0 +1,121 @@
+"""A number of replicas for a load, and what a replay says about them."""
+
+from dataclasses import dataclass
+
+from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.sizing.candidates import Class
+from vllm_eks.planner.sizing.replayed import Replay
+from vllm_eks.planner.sizing.replica import LOAD, MEASURED_AT_LOAD, Pressed, Replica
+from vllm_eks.planner.sizing.service_level import ServiceLevel
+from vllm_eks.planner.sizing.traffic import Traffic
+
+Rank = tuple[Class, float, int, str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadLimit:
+    """What keeps a replica from a larger load."""
+
+    broken: str | None
+    """The limit of the service level that breaks first, such as `TTFT p90`, or None if the queue grows before."""
+    pressed: Pressed
+    """What is used up first then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedPlan:
+    """A number of replicas that serve the load, and what a replay says about them."""
+
+    plan: Plan
+    """With its replicas."""
+    replica: Replica
+    """One replica, with its speed and replays."""
+    load_per_replica: float
+    largest_load: float
+    """Of one replica, within the service level."""
+    at_load: Replay
+    """One replica at its share of the load."""
+    limit: LoadLimit
+    group: Class
+
+    @property
+    def rank(self) -> Rank:
+        """The order of the answer: sure, one node for each replica and measured memory first, then the price."""
+        return (
+            self.group,
+            self.plan.total_nodes * self.plan.instance.ranking_usd_per_hour,
+            self.plan.total_nodes,
+            self.plan.instance.type,
+            self.plan.ranks,
+        )
+
+    @property
+    def total_largest_load(self) -> float:
+        """The largest load of all replicas together."""
+        return self.largest_load * self.plan.replicas
+
+    @property
+    def output_tokens_per_second(self) -> float:
+        """Output tokens of all replicas at the load."""
+        if self.replica.traffic.is_open:
+            per_request = self.replica.traffic.lengths.output.tokens
+            return self.load_per_replica * self.plan.replicas * per_request
+        return self.at_load.output_tokens_per_second * self.plan.replicas
+
+    @property
+    def full_output_tokens_per_second(self) -> float:
+        """Output tokens of all replicas at the largest load."""
+        if self.replica.traffic.is_open:
+            return self.total_largest_load * self.replica.traffic.lengths.output.tokens
+        return self.replica.at(self.largest_load).output_tokens_per_second * self.plan.replicas
+
+    @property
+    def full_requests_per_second(self) -> float:
+        """Requests of all replicas at the largest load."""
+        if self.replica.traffic.is_open:
+            return self.total_largest_load
+        return self.replica.at(self.largest_load).requests_per_second * self.plan.replicas
+
+    def usd_per_million_tokens(self, tokens_per_second: float) -> float | None:
+        """Return the price of a million output tokens at a rate, or None when the price is unknown."""
+        usd = self.plan.usd_per_hour
+        return usd / 3600 / tokens_per_second * 1e6 if usd is not None and tokens_per_second else None
+
+
+def sized_plan(
+    plan: Plan, replica: Replica, traffic: Traffic, level: ServiceLevel, group: Class, *, largest_load: float
+) -> SizedPlan:
+    """Return what a load sees on the replicas of a plan.
+
+    Args:
+        plan: The plan, with its replicas.
+        replica: One replica.
+        traffic: The load of all replicas.
+        level: The service level.
+        group: What counts before the price.
+        largest_load: The largest load of one replica within the service level.
+    """
+    share = traffic.load / plan.replicas
+    seen = replica.at(share, measured=MEASURED_AT_LOAD)
+    if share <= largest_load and replica.broken(seen, level):
+        # Another number of requests, another draw: show the load above it, which is known to meet the level.
+        kept = (one for load, one in replica.replays.items() if load >= share and not replica.broken(one, level))
+        seen = next(kept, seen)
+    return SizedPlan(
+        plan=plan,
+        replica=replica,
+        load_per_replica=share,
+        largest_load=largest_load,
+        at_load=seen,
+        limit=_limit(replica, largest_load, level),
+        group=group,
+    )
+
+
+def _limit(replica: Replica, largest_load: float, level: ServiceLevel) -> LoadLimit:
+    above = (one for load, one in replica.replays.items() if load > largest_load and replica.broken(one, level))
+    first = next(above, None)
+    if first is None:
+        return LoadLimit(broken=None, pressed=replica.pressed(replica.at(largest_load)))
+    broken = replica.broken(first, level)
+    return LoadLimit(broken=None if broken == LOAD else broken, pressed=replica.pressed(first))
