@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.sizing.lengths import Lengths, parse_count
-from vllm_eks.planner.sizing.traffic import Traffic, checked_traffic
+from vllm_eks.planner.load.traffic import Traffic
+from vllm_eks.planner.load.words import TrafficWords
 
 MAX_REQUESTS = 20_000
 """The client keeps every prompt and every token's time in its memory."""
@@ -84,14 +84,13 @@ def load_of(given: LoadOptions, *, seed: int) -> Load:
     """
     if given.input is None or given.output is None:
         raise WrongQuestion("how long are the requests? Use --input TOKENS and --output TOKENS")
-    lengths = Lengths(input=parse_count(given.input, key="--input"), output=parse_count(given.output, key="--output"))
-    traffic = checked_traffic(
-        lengths,
+    traffic = TrafficWords(
         requests_per_second=given.requests_per_second,
         concurrent_users=given.concurrent_users,
-        think_seconds=None,
-        shared_prefix_tokens=given.shared_prefix_tokens,
-    )
+        input=given.input,
+        output=given.output,
+        shared_prefix=given.shared_prefix_tokens,
+    ).traffic()
     return load_of_traffic(traffic, requests=given.requests, seed=seed)
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from vllm_eks.bench.load import Load, LoadOptions, load_of, load_of_traffic, require_sendable
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.sizing.lengths import Lengths, TokenCount, fixed
-from vllm_eks.planner.sizing.traffic import Traffic
+from vllm_eks.planner.load.lengths import Lengths, TokenCount, fixed
+from vllm_eks.planner.load.traffic import Traffic
 
 GIVEN = LoadOptions(concurrent_users=32, input="1024", output="256")
 LOAD = Load(requests_per_second=None, concurrent_users=32, input_tokens=1024, output_tokens=256, requests=256, seed=1)
@@ -40,7 +40,7 @@ def test_a_load_is_said_in_one_line() -> None:
     [
         (
             LoadOptions(input="1", output="1"),
-            "how much load? Use --requests-per-second RATE, or --concurrent-users NUMBER",
+            "how much load? Use --requests-per-second or --concurrent-users",
         ),
         (replace(GIVEN, requests_per_second=1), "use either --requests-per-second or --concurrent-users, not both"),
         (

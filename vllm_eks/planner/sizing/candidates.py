@@ -9,14 +9,14 @@ from math import ceil, inf
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
 from vllm_eks.planner.engine.options import DEFAULT_CONTEXT_TOKENS, ServingOptions
 from vllm_eks.planner.hardware.instances import InstanceType, catalogue
+from vllm_eks.planner.load.service_level import ServiceLevel
+from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.cheapest import is_estimated, ranking_usd_per_hour
 from vllm_eks.planner.search.compare import without_driver
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.sizing.replica import ABOVE_CLOSED_FORM, Replica
-from vllm_eks.planner.sizing.service_level import ServiceLevel
-from vllm_eks.planner.sizing.traffic import Traffic
 from vllm_eks.planner.speed.model import SpeedModel
 from vllm_eks.planner.speed.step_batch import StepBatch
 from vllm_eks.planner.vllm_version import parse_version

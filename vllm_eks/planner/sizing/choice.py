@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
+from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
 from vllm_eks.planner.sizing.candidates import Candidate, candidates
 from vllm_eks.planner.sizing.nearest import level_of, nearest
 from vllm_eks.planner.sizing.question import SizeQuestion
 from vllm_eks.planner.sizing.replica import Replica
-from vllm_eks.planner.sizing.service_level import ServiceLevel
 from vllm_eks.planner.sizing.sized import SizedPlan, sized_plan
 
 MOST_ROWS = 6

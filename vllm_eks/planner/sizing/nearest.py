@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil, floor, inf, log10
 
+from vllm_eks.planner.load.service_level import Latency, Limit, ServiceLevel
 from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
 from vllm_eks.planner.sizing.candidates import Candidate
 from vllm_eks.planner.sizing.question import SizeQuestion
 from vllm_eks.planner.sizing.replica import Replica
-from vllm_eks.planner.sizing.service_level import Latency, Limit, ServiceLevel
 from vllm_eks.planner.sizing.sized import SizedPlan, sized_plan
 
 MOST_NEAREST = 6

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION
+from vllm_eks.planner.load.service_level import ServiceLevel
+from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.models.known_models import ModelFacts
-from vllm_eks.planner.sizing.service_level import ServiceLevel
-from vllm_eks.planner.sizing.traffic import Traffic
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,13 @@ from functools import cached_property
 from math import ceil, inf
 from typing import Literal
 
+from vllm_eks.planner.load.arrivals import arrivals_of
+from vllm_eks.planner.load.replay import replay
+from vllm_eks.planner.load.replayed import Replay, percentile_of
+from vllm_eks.planner.load.scheduler import EngineSizes
+from vllm_eks.planner.load.service_level import NAMES, Latency, ServiceLevel
+from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.sizing.arrivals import arrivals_of
-from vllm_eks.planner.sizing.replay import replay
-from vllm_eks.planner.sizing.replayed import Replay, percentile_of
-from vllm_eks.planner.sizing.scheduler import EngineSizes
-from vllm_eks.planner.sizing.service_level import NAMES, Latency, ServiceLevel
-from vllm_eks.planner.sizing.traffic import Traffic
 from vllm_eks.planner.speed.model import SpeedModel
 from vllm_eks.planner.speed.steady import Lengths, Limits, Steady, steady_rate, steady_state
 from vllm_eks.planner.speed.step_batch import StepBatch
@@ -64,7 +64,8 @@ class Replica:
         return EngineSizes(
             max_num_seqs=options.max_num_seqs,
             max_num_batched_tokens=options.max_num_batched_tokens,
-            blocks=max(1, int(tokens // block_tokens)),
+            # The plan holds the longest request, which the mean length may not show.
+            blocks=max(int(tokens // block_tokens), ceil(self.traffic.lengths.longest_request / block_tokens)),
             block_tokens=block_tokens,
             prefix_caching=options.prefix_caching is not False and (self._is_plain or options.caches_prefixes),
             steps_in_flight=2 if overlaps else 1,

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from vllm_eks.planner.load.replayed import Replay
+from vllm_eks.planner.load.service_level import ServiceLevel
+from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.sizing.candidates import Class
-from vllm_eks.planner.sizing.replayed import Replay
 from vllm_eks.planner.sizing.replica import LOAD, MEASURED_AT_LOAD, Pressed, Replica
-from vllm_eks.planner.sizing.service_level import ServiceLevel
-from vllm_eks.planner.sizing.traffic import Traffic
 
 Rank = tuple[Class, float, int, str, int]
 

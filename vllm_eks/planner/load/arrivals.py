@@ -5,8 +5,8 @@ import math
 from random import Random
 from typing import Protocol
 
-from vllm_eks.planner.sizing.replayed import Request
-from vllm_eks.planner.sizing.traffic import Traffic
+from vllm_eks.planner.load.replayed import Request
+from vllm_eks.planner.load.traffic import Traffic
 
 
 class Arrivals(Protocol):

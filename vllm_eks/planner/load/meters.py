@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vllm_eks.planner.sizing.replayed import Replay, Request, Waits
+from vllm_eks.planner.load.replayed import Replay, Request, Waits
 
 LEAST_WARM_UP = 20
 WARM_UP_ROUNDS = 2

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from vllm_eks.planner.sizing.lengths import Lengths
+from vllm_eks.planner.load.lengths import Lengths
 
 
 @dataclass(frozen=True, kw_only=True)

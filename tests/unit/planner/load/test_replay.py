@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vllm_eks.planner.sizing.arrivals import arrivals_of
-from vllm_eks.planner.sizing.kv_blocks import NOBODY, BlockPool
-from vllm_eks.planner.sizing.lengths import fixed
-from vllm_eks.planner.sizing.replay import MOST_SCHEDULED, replay
-from vllm_eks.planner.sizing.replayed import Replay, percentile_of
-from vllm_eks.planner.sizing.scheduler import EngineSizes
-from vllm_eks.planner.sizing.traffic import Traffic
-from vllm_eks.planner.sizing.workloads import WORKLOADS
+from vllm_eks.planner.load.arrivals import arrivals_of
+from vllm_eks.planner.load.kv_blocks import NOBODY, BlockPool
+from vllm_eks.planner.load.lengths import fixed
+from vllm_eks.planner.load.replay import MOST_SCHEDULED, replay
+from vllm_eks.planner.load.replayed import Replay, percentile_of
+from vllm_eks.planner.load.scheduler import EngineSizes
+from vllm_eks.planner.load.traffic import Traffic
+from vllm_eks.planner.load.workloads import WORKLOADS
 
 SIZES = EngineSizes(max_num_seqs=256, max_num_batched_tokens=2048, blocks=4000)
 
@@ -135,7 +135,7 @@ def test_token_gaps_count_as_often_as_there_are_tokens() -> None:
 @settings(max_examples=30)
 @given(
     load=st.floats(0.1, 30.0),
-    blocks=st.integers(200, 3000),
+    blocks=st.integers(210, 3000),
     seqs=st.integers(1, 64),
     prefix=st.sampled_from((0, 100, 500)),
     in_flight=st.integers(1, 2),

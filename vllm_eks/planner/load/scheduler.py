@@ -9,8 +9,8 @@ finds no block preempts the last admitted one, which starts again with those of 
 from collections import deque
 from dataclasses import dataclass
 
-from vllm_eks.planner.sizing.kv_blocks import NOBODY, BlockPool
-from vllm_eks.planner.sizing.replayed import Request, Waits
+from vllm_eks.planner.load.kv_blocks import NOBODY, BlockPool
+from vllm_eks.planner.load.replayed import Request, Waits
 
 
 @dataclass(frozen=True, kw_only=True)

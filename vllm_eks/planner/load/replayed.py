@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal
 
-from vllm_eks.planner.sizing.service_level import Latency
+from vllm_eks.planner.load.service_level import Latency
 
 Waits = Literal["kv", "seqs"]
 """What the first waiting request waits for: KV-cache blocks, or room below max_num_seqs."""

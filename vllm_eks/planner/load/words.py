@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.sizing.lengths import Lengths, parse_count, read_dataset
-from vllm_eks.planner.sizing.service_level import ServiceLevel, parse_duration, parse_limit
-from vllm_eks.planner.sizing.traffic import Traffic
-from vllm_eks.planner.sizing.workloads import WORKLOADS
+from vllm_eks.planner.load.lengths import Lengths, parse_count, read_dataset
+from vllm_eks.planner.load.service_level import ServiceLevel, parse_duration, parse_limit
+from vllm_eks.planner.load.traffic import Traffic
+from vllm_eks.planner.load.workloads import WORKLOADS
 
 MOST_REQUESTS_PER_SECOND = 100_000.0
 MOST_USERS = 1_000_000

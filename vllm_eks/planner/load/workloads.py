@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vllm_eks.planner.sizing.lengths import Lengths, TokenCount
+from vllm_eks.planner.load.lengths import Lengths, TokenCount
 
 MODEL_CARDS = "use cases of the performance tables on RedHatAI's model cards (Hugging Face)"
 TRACES = "Mooncake, FAST 2025, table 2: tool and agent trace, 59 % of the tokens cached"

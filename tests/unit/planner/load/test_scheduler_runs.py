@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from vllm_eks.planner.sizing.replay import replay
-from vllm_eks.planner.sizing.replayed import Request
-from vllm_eks.planner.sizing.scheduler import EngineSizes
+from vllm_eks.planner.load.replay import replay
+from vllm_eks.planner.load.replayed import Request
+from vllm_eks.planner.load.scheduler import EngineSizes
 
 RUNS = Path(__file__).parents[3] / "data" / "scheduler_runs"
 """Made by tests/scheduler_runs/make_runs.py: Scheduler and AsyncScheduler of each version, with 60 drawn loads."""

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.sizing.lengths import TokenCount, fixed, parse_count, read_dataset
-from vllm_eks.planner.sizing.service_level import Limit, ServiceLevel, parse_limit
-from vllm_eks.planner.sizing.words import TrafficWords, key_name
-from vllm_eks.planner.sizing.workloads import WORKLOADS
+from vllm_eks.planner.load.lengths import TokenCount, fixed, parse_count, read_dataset
+from vllm_eks.planner.load.service_level import Limit, ServiceLevel, parse_limit
+from vllm_eks.planner.load.words import TrafficWords, key_name
+from vllm_eks.planner.load.workloads import WORKLOADS
 
 
 def message(call: Callable[[], object]) -> str:

@@ -8,11 +8,11 @@ import heapq
 import math
 from collections import deque
 
-from vllm_eks.planner.sizing.arrivals import Arrivals
-from vllm_eks.planner.sizing.meters import Meters
-from vllm_eks.planner.sizing.replayed import Replay, Request
-from vllm_eks.planner.sizing.scheduler import Chunk, EngineSizes, Scheduler
-from vllm_eks.planner.sizing.step_times import StepSeconds, Trace, steps_before
+from vllm_eks.planner.load.arrivals import Arrivals
+from vllm_eks.planner.load.meters import Meters
+from vllm_eks.planner.load.replayed import Replay, Request
+from vllm_eks.planner.load.scheduler import Chunk, EngineSizes, Scheduler
+from vllm_eks.planner.load.step_times import StepSeconds, Trace, steps_before
 
 MOST_SCHEDULED = 30_000
 """Steps, equal ones counted once, after which a replay ends with what it has: the load is far above capacity."""
