@@ -5,7 +5,7 @@ blocks is a list of runs. A request frees its blocks last one first, those that 
 and the others at its end. New blocks are taken from the front, and a block keeps its content until it is taken.
 """
 
-from collections import deque
+from collections import Counter, deque
 
 NOBODY = -1
 """The owner of free blocks that no later request can use."""
@@ -24,8 +24,8 @@ class BlockPool:
         """Runs of free blocks as [owner, blocks], the first to be taken in front."""
         self.shared_cached = 0
         """Blocks of the shared prefix whose content is in the cache."""
-        self.shared_holders = 0
-        """Running requests that hold blocks of the shared prefix."""
+        self._holders: Counter[int] = Counter()
+        """Running requests by how many blocks of the shared prefix each holds, from the first one."""
 
     @property
     def used(self) -> int:
@@ -68,9 +68,9 @@ class BlockPool:
         return sum(run[1] for run in self._queue if run[0] == owner)
 
     @property
-    def shared_is_free(self) -> bool:
-        """Whether the blocks of the shared prefix count as free, because no running request holds them."""
-        return self.shared_holders == 0
+    def shared_held(self) -> int:
+        """Blocks of the shared prefix that running requests hold. The other cached ones count as free."""
+        return max(self._holders, default=0)
 
     def reuse(self, owner: int) -> int:
         """Take back the free blocks of an owner with their content, and return their number."""
@@ -80,14 +80,34 @@ class BlockPool:
             self.free -= count
         return count
 
-    def hold_shared(self) -> None:
-        """Add a holder of the shared prefix."""
-        if self.shared_is_free:
-            self.reuse(SHARED)
-        self.shared_holders += 1
+    def hold_shared(self, count: int) -> None:
+        """Add a holder of the first blocks of the shared prefix, which are in the cache."""
+        self._take_back(max(0, count - self.shared_held))
+        self._holders[count] += 1
 
-    def leave_shared(self) -> None:
-        """Remove a holder. The blocks of the last one are free, with their content."""
-        self.shared_holders -= 1
-        if self.shared_is_free:
-            self.give(SHARED, self.shared_cached)
+    def extend_shared(self, held: int, count: int) -> None:
+        """Add new blocks of a holder, which it has taken, to the shared prefix."""
+        if held:
+            self._drop(held)
+        self._holders[count] += 1
+        self.shared_cached = count
+
+    def leave_shared(self, count: int) -> None:
+        """Remove a holder. The blocks that no other one holds are free, with their content."""
+        self._drop(count)
+        self.give(SHARED, max(0, count - self.shared_held))
+
+    def _drop(self, count: int) -> None:
+        self._holders[count] -= 1
+        if not self._holders[count]:
+            del self._holders[count]
+
+    def _take_back(self, count: int) -> None:
+        """Take free blocks of the shared prefix with their content, the first blocks of it, which were freed last."""
+        self.free -= count
+        for run in reversed(self._queue):
+            if run[0] == SHARED and count:
+                taken = min(count, run[1])
+                run[1] -= taken
+                count -= taken
+        self._queue = deque(run for run in self._queue if run[1])

@@ -134,7 +134,7 @@ class Scheduler:
         self.pool.give_unfilled(own - cached)
         self.pool.give(owner, cached)
         if request.shared_blocks:
-            self.pool.leave_shared()
+            self.pool.leave_shared(request.shared_blocks)
 
     def _blocks_for_decoding(self) -> None:
         """Take the blocks that the decoding requests need in this step, and preempt requests while there are none."""
@@ -191,7 +191,7 @@ class Scheduler:
             total = request.prompt_tokens + request.written
             shared, own = self._hits(request, total)
             found = shared + own
-            from_queue = own + (self.pool.shared_cached if shared and self.pool.shared_is_free else 0)
+            from_queue = own + max(0, shared - self.pool.shared_held)
             if -(-total // size) - found + from_queue > self.pool.free:
                 self.waits = "kv"
                 return
@@ -200,7 +200,7 @@ class Scheduler:
             if own:
                 self.pool.reuse(request.number)
             if shared:
-                self.pool.hold_shared()
+                self.pool.hold_shared(shared)
             request.computed, request.blocks, request.shared_blocks = found * size, found, shared
             tokens = min(total - request.computed, budget)
             needed = -(-(request.computed + tokens) // size) - found
@@ -224,12 +224,10 @@ class Scheduler:
         request.blocks += new_blocks
         prefix = min(self._shared_blocks, request.prompt_tokens // self.sizes.block_tokens)
         shared = min(prefix, request.computed // self.sizes.block_tokens)
-        if shared > request.shared_blocks:
-            # The blocks that this request computes are found by the next ones.
-            if not request.shared_blocks:
-                self.pool.hold_shared()
+        if shared > self.pool.shared_cached:
+            # The next requests find the blocks that this one computes.
+            self.pool.extend_shared(request.shared_blocks, shared)
             request.shared_blocks = shared
-            self.pool.shared_cached = max(self.pool.shared_cached, shared)
         is_last = request.computed == request.prompt_tokens + request.written
         self.in_work = None if is_last else request
         chunks.append(Chunk(request=request, tokens=tokens, computed_before=before, is_last=is_last))
