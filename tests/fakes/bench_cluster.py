@@ -49,10 +49,11 @@ def group(name: str = "scout", *, ready: int = 1, replicas: int = 1, **leader: A
 
 
 def node(name: str, *, disk: str = "47Gi", memory: str = "7Gi", **other: Any) -> dict[str, Any]:
-    """Return a node without GPUs. `other` replaces parts: taints, gpus, arch, ready, unschedulable."""
+    """Return a node without GPUs. `other` replaces parts: taints, gpus, os, arch, ready, unschedulable."""
     free = {"cpu": "2", "memory": memory, "ephemeral-storage": disk}
+    kind = {"kubernetes.io/os": other.get("os", "linux"), "kubernetes.io/arch": other.get("arch", "amd64")}
     return {
-        "metadata": {"labels": {"kubernetes.io/hostname": name, "kubernetes.io/arch": other.get("arch", "amd64")}},
+        "metadata": {"labels": {"kubernetes.io/hostname": name, **kind}},
         "spec": {"taints": other.get("taints", []), "unschedulable": other.get("unschedulable", False)},
         "status": {
             "allocatable": {**free, "nvidia.com/gpu": "1"} if other.get("gpus") else free,

@@ -58,6 +58,7 @@ def _takes_the_client(node: Mapping[str, object]) -> bool:
         ready
         and not closed
         and GPU not in free
+        and _labels(node).get("kubernetes.io/os") == "linux"
         and _labels(node).get("kubernetes.io/arch") == "amd64"
         and _gigabytes(free.get("memory")) >= MEMORY_GB
         and _gigabytes(free.get("ephemeral-storage")) >= UNPACKED_IMAGE_GB + OTHER_IMAGES_GB

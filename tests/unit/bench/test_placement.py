@@ -37,6 +37,7 @@ def test_quantities_are_read_in_every_unit() -> None:
         {"memory": "3Gi"},
         {"disk": "unknown"},
         {"arch": "arm64"},
+        {"os": "windows"},
         {"ready": "Unknown"},
         {"unschedulable": True},
         {"gpus": True},
