@@ -1,6 +1,7 @@
 """`vllm-eks bench` as a command: the real program plans the stack, and a cluster in memory runs the Job."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,26 @@ def test_without_another_node_the_client_runs_beside_the_model_with_a_remark(
         "the client ran on the model's own node and shared its CPUs: no other node has room for the image"
         in capsys.readouterr().out.splitlines()
     )
+
+
+def test_by_default_the_file_has_the_date_of_the_benchmark(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_bench(ROOT, "dev", None, GIVEN, Access())
+
+    (saved,) = tmp_path.iterdir()
+    assert re.fullmatch(r"bench-dev-llama-4-scout-\d{8}-\d{6}\.json", saved.name)
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_benchmark(cluster: FakeCluster, tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "gone" / "bench.json"):
+        with pytest.raises(WrongQuestion) as caught:
+            run_bench(ROOT, "dev", None, GIVEN, Access(save=path))
+        assert str(caught.value) == (
+            f"the result cannot be saved in {path}: use --save with a file in a writable folder"
+        )
+    assert cluster.created == []
 
 
 def test_a_failed_benchmark_is_status_1_without_a_file(

@@ -1,6 +1,7 @@
 """`vllm-eks bench`: measures the endpoint of a stack with `vllm bench serve`, beside what the planner predicts."""
 
 import json
+import os
 import signal
 import sys
 import time
@@ -39,7 +40,7 @@ class Access:
 Examples:
   vllm-eks bench --stack prod --concurrent-users 32 --input 1024 --output 256
   vllm-eks bench --stack prod --requests-per-second 4 --input 512 --output 256
-  vllm-eks bench --stack prod --calibrate bench-prod-scout.json
+  vllm-eks bench --stack prod --calibrate bench-prod-scout-20261126-2123.json
 The benchmark sends real requests to the endpoint, which slow other clients.
 Exit status:
   0  the endpoint was measured, or the stack file has the new factor
@@ -56,7 +57,9 @@ Exit status:
 @click.option("--output", metavar="TOKENS", help="Tokens of each answer, or mean:TOKENS if they vary.")
 @click.option("--shared-prefix", metavar="TOKENS", type=int, default=0, help="Tokens at the start of all prompts.")
 @click.option("--requests", metavar="NUMBER", type=int, help="Requests to send. Default: about two minutes of them.")
-@click.option("--save", metavar="FILE", type=PATH, help="Where the result is saved. Default: bench-STACK-MODEL.json.")
+@click.option(
+    "--save", metavar="FILE", type=PATH, help="Where the result is saved. Default: bench-STACK-MODEL-DATE.json."
+)
 @click.option("--calibrate", metavar="FILE", type=PATH, help="Correct the stack's predictions with a saved result.")
 @click.option(
     "--kubeconfig", metavar="FILE", type=PATH, help="The kubeconfig of the stack's cluster. Default: kubectl's own."
@@ -106,6 +109,7 @@ def run_bench(
     Raises:
         WrongQuestion: The stack or the load is invalid, or the endpoint is not the one of the stack file.
     """
+    _require_writable(access.save or Path("bench.json"))
     file = _checked_file(folder, stack)
     # A new seed each time, or the prompts of the last run would be in the prefix cache.
     load = load_of(given, seed=int(time.time()))
@@ -128,7 +132,8 @@ def run_bench(
     except (BenchmarkError, UnreadableAnswerError) as error:
         print(f"vllm-eks: {error}", file=sys.stderr)
         return NOT_MEASURED
-    saved = access.save or Path(f"bench-{file.stack}-{name}.json")
+    date = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    saved = access.save or Path(f"bench-{file.stack}-{name}-{date}.json")
     write_benchmark(saved, benchmark)
     predicted = predict(plan, load, replicas=benchmark.replicas)
     if json_wanted:
@@ -136,6 +141,16 @@ def run_bench(
     else:
         show_benchmark(benchmark, predicted, saved, console())
     return MEASURED
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse a file that cannot be written, before the benchmark takes its minutes.
+
+    Raises:
+        WrongQuestion: Its folder does not exist or is read-only, or it is a folder.
+    """
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise WrongQuestion(f"the result cannot be saved in {path}: use --save with a file in a writable folder")
 
 
 def _checked_file(folder: Path, stack: str) -> StackFile:
