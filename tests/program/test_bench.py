@@ -10,13 +10,13 @@ import pytest
 
 from tests.fakes.bench_cluster import FakeCluster, JobRun, group, node
 from tests.support.previews import ROOT
-from vllm_eks.bench.load import LoadOptions
 from vllm_eks.cli.bench import Access, chosen, run_bench, run_calibration
 from vllm_eks.cli.main import main
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.load.words import TrafficWords
 from vllm_eks.preview.recording import Recording
 
-GIVEN = LoadOptions(concurrent_users=32, input="1024", output="256")
+GIVEN = TrafficWords(concurrent_users=32, input="1024", output="256")
 ARGS = [
     *("RedHatAI/Llama-4-Scout-17B-16E-Instruct-quantized.w4a16", "--served-model-name", "llama-4-scout"),
     *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "1", "--max-model-len", "16384"),
@@ -47,7 +47,7 @@ def test_the_table_has_measured_beside_predicted(
         "0.27.0, 1 replica"
     )
     assert lines[1] == "256 requests, 32 concurrent users, 1024 input tokens, 256 output tokens"
-    assert lines[2].split() == "measured predicted range measured / predicted p50 p90 p99".split()
+    assert lines[2].split() == "measured predicted range measured / predicted p50 (predicted) p90 p99".split()
     rows = {line[:24].strip(): line[24:].split() for line in lines[3:9]}
     assert list(rows) == [
         *("output tokens/s", "requests/s", "time to first token, ms", "time per output token, m"),
@@ -55,8 +55,11 @@ def test_the_table_has_measured_beside_predicted(
     ]
     measured = json.loads(saved.read_text())["result"]
     assert rows["requests/s"][0] == f"{measured['request_throughput']:,.2f}"
-    assert rows["whole answer, ms"] == [
-        f"{measured[name]:,.1f}" for name in ("mean_e2el_ms", "p50_e2el_ms", "p90_e2el_ms", "p99_e2el_ms")
+    # The mean, and each percentile with its prediction in brackets.
+    assert rows["whole answer, ms"][0] == f"{measured['mean_e2el_ms']:,.1f}"
+    assert all(cell[0] + cell[-1] == "()" for cell in rows["whole answer, ms"][2::2])
+    assert rows["whole answer, ms"][1::2] == [
+        f"{measured[name]:,.1f}" for name in ("p50_e2el_ms", "p90_e2el_ms", "p99_e2el_ms")
     ]
     assert lines[9].startswith("predicted: derived, limited by ")
     assert lines[-1] == f"saved in {saved}; correct the predictions with --calibrate {saved}"
@@ -121,7 +124,7 @@ def test_a_failed_benchmark_is_status_1_without_a_file(
 
 
 def test_nothing_is_created_for_a_wrong_question(cluster: FakeCluster) -> None:
-    long = LoadOptions(concurrent_users=1, input="16000", output="1000")
+    long = TrafficWords(concurrent_users=1, input="16000", output="1000")
     with pytest.raises(WrongQuestion, match="maxModelLen of llama-4-scout is 16384"):
         run_bench(ROOT, "dev", None, long, Access())
     cluster.groups["llama-4-scout"] = group("llama-4-scout", args=ARGS, instance_type="g6.48xlarge")
@@ -176,7 +179,7 @@ def test_a_model_that_is_not_clear_is_asked_for(fleet: dict[str, int], model: st
         (["--calibrate", "gone.json"], "vllm-eks: gone.json: No such file or directory\n"),
         (
             [],
-            "vllm-eks: how long are the requests? Use --input TOKENS and --output TOKENS\n",
+            "vllm-eks: how much load? Use --requests-per-second or --concurrent-users\n",
         ),
     ],
 )

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.load.lengths import Lengths, TokenCount
 from vllm_eks.planner.load.traffic import Traffic
-from vllm_eks.planner.load.words import TrafficWords
 
 MAX_REQUESTS = 20_000
 """The client keeps every prompt and every token's time in its memory."""
@@ -56,6 +56,19 @@ class Load:
         )
 
     @property
+    def traffic(self) -> Traffic:
+        """The same load for the planner, which draws varying lengths from its own distribution."""
+        return Traffic(
+            lengths=Lengths(
+                input=TokenCount(tokens=self.input_tokens, varies=self.input_varies),
+                output=TokenCount(tokens=self.output_tokens, varies=self.output_varies),
+            ),
+            requests_per_second=self.requests_per_second,
+            concurrent_users=self.concurrent_users,
+            shared_prefix_tokens=self.shared_prefix_tokens,
+        )
+
+    @property
     def longest_request_tokens(self) -> int:
         """Input and output of the longest request."""
         own = self.input_tokens - self.shared_prefix_tokens
@@ -63,38 +76,7 @@ class Load:
         return round(read + self.output_tokens * (1 + SPREAD * self.output_varies))
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadOptions:
-    """The options for the load. None is an option that was not given."""
-
-    requests_per_second: float | None = None
-    concurrent_users: int | None = None
-    input: str | None = None
-    """Tokens, or mean:tokens."""
-    output: str | None = None
-    shared_prefix_tokens: int = 0
-    requests: int | None = None
-
-
-def load_of(given: LoadOptions, *, seed: int) -> Load:
-    """Return the load of the options.
-
-    Raises:
-        WrongQuestion: An option is missing, out of range, or contradicts another one.
-    """
-    if given.input is None or given.output is None:
-        raise WrongQuestion("how long are the requests? Use --input TOKENS and --output TOKENS")
-    traffic = TrafficWords(
-        requests_per_second=given.requests_per_second,
-        concurrent_users=given.concurrent_users,
-        input=given.input,
-        output=given.output,
-        shared_prefix=given.shared_prefix_tokens,
-    ).traffic()
-    return load_of_traffic(traffic, requests=given.requests, seed=seed)
-
-
-def load_of_traffic(traffic: Traffic, *, requests: int | None, seed: int) -> Load:
+def load_of(traffic: Traffic, *, requests: int | None, seed: int) -> Load:
     """Return the load that is as near to some traffic as `vllm bench serve` can send.
 
     Args:

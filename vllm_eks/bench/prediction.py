@@ -1,13 +1,20 @@
-"""What the planner predicts for a benchmark, from the same model of speed as `vllm-eks size`."""
+"""What the planner predicts for a benchmark, from the same model of speed and replay as `vllm-eks size`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from vllm_eks.bench.command import PERCENTILES
 from vllm_eks.bench.load import Load
+from vllm_eks.planner.load.replayed import Replay
+from vllm_eks.planner.load.service_level import Latency
 from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.sizing.replica import MEASURED_AT_LOAD, Replica
 from vllm_eks.planner.speed.evidence import Label
 from vllm_eks.planner.speed.model import SpeedModel
-from vllm_eks.planner.speed.steady import Lengths, Limits, Steady, steady_rate, steady_state
+from vllm_eks.planner.speed.steady import Steady, steady_rate, steady_state
+
+REPLAYED: tuple[Latency, ...] = ("ttft", "itl", "e2e")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +34,10 @@ class Prediction:
     """The measured step time over the predicted one that the prediction includes."""
 
 
+Percentiles = Mapping[Latency, Mapping[int, float]]
+"""Seconds by percentage, of the times to the first token, between tokens, and of whole answers."""
+
+
 def predict(plan: Plan, load: Load, *, replicas: int, step_factor: float | None = None) -> Prediction | None:
     """Return the prediction, or None where the speed or the memory of the plan is not known.
 
@@ -36,13 +47,11 @@ def predict(plan: Plan, load: Load, *, replicas: int, step_factor: float | None 
         replicas: The replicas that serve.
         step_factor: The measured step time over the predicted one. By default the stack's own.
     """
-    if plan.layout is None:
-        return None
     factor = plan.options.measured_step_factor if step_factor is None else step_factor
-    speed = SpeedModel.build(plan.model, plan.instance, plan.layout, replace(plan.options, measured_step_factor=factor))
-    if speed is None:
+    replica = _replica(plan, load, factor)
+    if replica is None:
         return None
-    steady = _steady(speed, plan, load, replicas)
+    steady = _steady(replica, load, replicas)
     counted = replicas * _share_of_full_load(load, steady)
     return Prediction(
         output_tokens_per_second=steady.output_tokens_per_second * counted,
@@ -50,26 +59,34 @@ def predict(plan: Plan, load: Load, *, replicas: int, step_factor: float | None 
         ttft_seconds=steady.ttft_seconds,
         tpot_seconds=steady.tpot_seconds,
         limit=steady.limit,
-        label=speed.evidence.label,
+        label=replica.speed.evidence.label,
         is_saturated=steady.is_saturated,
         step_factor=factor,
     )
 
 
-def _steady(speed: SpeedModel, plan: Plan, load: Load, replicas: int) -> Steady:
-    # vLLM caches prefixes unless a stack says otherwise.
-    cached = 0 if plan.options.prefix_caching is False else load.shared_prefix_tokens
-    lengths = Lengths(input_tokens=load.input_tokens - cached, output_tokens=load.output_tokens, cached_tokens=cached)
-    limits = Limits(
-        max_num_seqs=plan.options.max_num_seqs,
-        max_num_batched_tokens=plan.options.max_num_batched_tokens,
-        kv_tokens=plan.kv_cache_tokens,
-    )
+def predict_percentiles(plan: Plan, load: Load, *, replicas: int) -> Percentiles | None:
+    """Return the predicted percentiles from a replay of one replica, or None where the speed is not known."""
+    replica = _replica(plan, load, plan.options.measured_step_factor)
+    if replica is None:
+        return None
+    seen: Replay = replica.at(load.traffic.load / replicas, measured=MEASURED_AT_LOAD)
+    return {latency: {one: seen.percentile(latency, one) for one in PERCENTILES} for latency in REPLAYED}
+
+
+def _replica(plan: Plan, load: Load, factor: float) -> Replica | None:
+    if plan.layout is None:
+        return None
+    options = replace(plan.options, measured_step_factor=factor)
+    speed = SpeedModel.build(plan.model, plan.instance, plan.layout, options)
+    return Replica(plan=plan, speed=speed, traffic=load.traffic) if speed else None
+
+
+def _steady(replica: Replica, load: Load, replicas: int) -> Steady:
+    lengths, limits, share = replica.lengths, replica.limits, load.traffic.load / replicas
     if load.concurrent_users is not None:
-        users = load.concurrent_users / replicas
-        return steady_state(speed, concurrency=users, lengths=lengths, limits=limits)
-    rate = (load.requests_per_second or 0.0) / replicas
-    return steady_rate(speed, requests_per_second=rate, lengths=lengths, limits=limits)
+        return steady_state(replica.speed, concurrency=share, lengths=lengths, limits=limits)
+    return steady_rate(replica.speed, requests_per_second=share, lengths=lengths, limits=limits)
 
 
 def _share_of_full_load(load: Load, steady: Steady) -> float:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vllm_eks.bench.load import LoadOptions, load_of, require_sendable
+from vllm_eks.bench.load import load_of, require_sendable
 from vllm_eks.cli.options import PATH, as_json, exit_with, stack_folder
 from vllm_eks.cli.views.screen import console
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
+from vllm_eks.planner.load.words import TrafficWords
 from vllm_eks.stack_files.read import StackFile, read_stack_file
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ Exit status:
 @click.option("--concurrent-users", metavar="NUMBER", type=int, help="Users who each send one request after the other.")
 @click.option("--input", metavar="TOKENS", help="Tokens of each prompt, or mean:TOKENS if they vary.")
 @click.option("--output", metavar="TOKENS", help="Tokens of each answer, or mean:TOKENS if they vary.")
-@click.option("--shared-prefix", metavar="TOKENS", type=int, default=0, help="Tokens at the start of all prompts.")
+@click.option("--shared-prefix", metavar="TOKENS", type=int, help="Tokens at the start of all prompts.")
 @click.option("--requests", metavar="NUMBER", type=int, help="Requests to send. Default: about two minutes of them.")
 @click.option(
     "--save", metavar="FILE", type=PATH, help="Where the result is saved. Default: bench-STACK-MODEL-DATE.json."
@@ -74,7 +75,7 @@ def command(
     concurrent_users: int | None,
     input: str | None,
     output: str | None,
-    shared_prefix: int,
+    shared_prefix: int | None,
     requests: int | None,
     save: Path | None,
     calibrate: Path | None,
@@ -83,26 +84,32 @@ def command(
     as_json: bool,
 ) -> None:
     """Measure the endpoint of a stack, beside what the planner predicts."""
-    given = LoadOptions(
+    given = TrafficWords(
         requests_per_second=requests_per_second,
         concurrent_users=concurrent_users,
         input=input,
         output=output,
-        shared_prefix_tokens=shared_prefix,
-        requests=requests,
+        shared_prefix=shared_prefix,
     )
     if calibrate is not None:
-        if given != LoadOptions() or save is not None:
+        if given != TrafficWords() or requests is not None or save is not None:
             raise WrongQuestion(
                 "--calibrate reads a saved result and sends nothing: use it without options of the load"
             )
         exit_with(run_calibration(folder, stack, model, calibrate, json_wanted=as_json))
     access = Access(kubeconfig=kubeconfig, context=context, save=save)
-    exit_with(run_bench(folder, stack, model, given, access, json_wanted=as_json))
+    exit_with(run_bench(folder, stack, model, given, access, requests=requests, json_wanted=as_json))
 
 
 def run_bench(
-    folder: Path, stack: str, model: str | None, given: LoadOptions, access: Access, *, json_wanted: bool = False
+    folder: Path,
+    stack: str,
+    model: str | None,
+    given: TrafficWords,
+    access: Access,
+    *,
+    requests: int | None = None,
+    json_wanted: bool = False,
 ) -> int:
     """Measure the endpoint of one model. Return 0, or 1 if there is no result.
 
@@ -112,13 +119,13 @@ def run_bench(
     _require_writable(access.save or Path("bench.json"))
     file = _checked_file(folder, stack)
     # A new seed each time, or the prompts of the last run would be in the prefix cache.
-    load = load_of(given, seed=int(time.time()))
+    load = load_of(given.traffic(), requests=requests, seed=int(time.time()))
     fleet = _plans(folder, file)
     name = chosen(fleet, model, file.stack)
     plan = fleet[name].plan
     require_sendable(load, max_model_len=plan.options.max_model_len, model=name)
     from vllm_eks.bench.measure import measure
-    from vllm_eks.bench.prediction import predict
+    from vllm_eks.bench.prediction import predict, predict_percentiles
     from vllm_eks.bench.run import BenchmarkError
     from vllm_eks.bench.saved import write_benchmark
     from vllm_eks.bench.writing_api import WritingApi
@@ -136,10 +143,11 @@ def run_bench(
     saved = access.save or Path(f"bench-{file.stack}-{name}-{date}.json")
     write_benchmark(saved, benchmark)
     predicted = predict(plan, load, replicas=benchmark.replicas)
+    percentiles = predict_percentiles(plan, load, replicas=benchmark.replicas)
     if json_wanted:
-        print(json.dumps(benchmark_json(benchmark, predicted, saved), indent=2))
+        print(json.dumps(benchmark_json(benchmark, predicted, percentiles, saved), indent=2))
     else:
-        show_benchmark(benchmark, predicted, saved, console())
+        show_benchmark(benchmark, predicted, percentiles, saved, console())
     return MEASURED
 
 

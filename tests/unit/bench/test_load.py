@@ -4,19 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from vllm_eks.bench.load import Load, LoadOptions, load_of, load_of_traffic, require_sendable
+from vllm_eks.bench.load import Load, load_of, require_sendable
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.load.lengths import Lengths, TokenCount, fixed
 from vllm_eks.planner.load.traffic import Traffic
+from vllm_eks.planner.load.words import TrafficWords
 
-GIVEN = LoadOptions(concurrent_users=32, input="1024", output="256")
+GIVEN = TrafficWords(concurrent_users=32, input="1024", output="256")
 LOAD = Load(requests_per_second=None, concurrent_users=32, input_tokens=1024, output_tokens=256, requests=256, seed=1)
 
 
 def test_the_options_are_the_load_and_two_minutes_of_requests_by_default() -> None:
-    assert load_of(GIVEN, seed=1) == LOAD
-    rate = LoadOptions(requests_per_second=4, input="512", output="mean:128", shared_prefix_tokens=100)
-    assert load_of(rate, seed=2) == Load(
+    assert load_of(GIVEN.traffic(), requests=None, seed=1) == LOAD
+    rate = TrafficWords(requests_per_second=4, input="512", output="mean:128", shared_prefix=100)
+    assert load_of(rate.traffic(), requests=None, seed=2) == Load(
         requests_per_second=4,
         concurrent_users=None,
         input_tokens=512,
@@ -26,7 +27,7 @@ def test_the_options_are_the_load_and_two_minutes_of_requests_by_default() -> No
         requests=480,
         seed=2,
     )
-    assert load_of(replace(GIVEN, requests=40), seed=1).requests == 40
+    assert load_of(GIVEN.traffic(), requests=40, seed=1).requests == 40
 
 
 def test_a_load_is_said_in_one_line() -> None:
@@ -35,43 +36,15 @@ def test_a_load_is_said_in_one_line() -> None:
     assert rate.text == "256 requests, 2.5 requests/s, 1024 input tokens (24 shared), about 256 output tokens"
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (
-            LoadOptions(input="1", output="1"),
-            "how much load? Use --requests-per-second or --concurrent-users",
-        ),
-        (replace(GIVEN, requests_per_second=1), "use either --requests-per-second or --concurrent-users, not both"),
-        (
-            replace(GIVEN, concurrent_users=None, requests_per_second=0),
-            "--requests-per-second 0 must be above 0 and at most 100,000",
-        ),
-        (replace(GIVEN, concurrent_users=0), "--concurrent-users 0 must be above 0 and at most 1,000,000"),
-        (
-            replace(GIVEN, input="-5"),
-            "--input '-5' is not a number of tokens: write 500, or mean:500 if lengths vary",
-        ),
-        (replace(GIVEN, output="0"), "--output 0 must be between 1 and 100,000,000 tokens"),
-        (replace(GIVEN, output=None), "how long are the requests? Use --input TOKENS and --output TOKENS"),
-        (replace(GIVEN, input=None), "how long are the requests? Use --input TOKENS and --output TOKENS"),
-        (
-            replace(GIVEN, shared_prefix_tokens=1024),
-            "--shared-prefix 1,024 is not below the input of 1,024 tokens: the shared prefix is part of each input",
-        ),
-        (replace(GIVEN, shared_prefix_tokens=-1), "--shared-prefix -1 must be 0 or more tokens"),
-    ],
-)
-def test_a_wrong_load_is_said(given: LoadOptions, said: str) -> None:
-    with pytest.raises(WrongQuestion) as caught:
-        load_of(given, seed=1)
-    assert str(caught.value) == said
+@pytest.mark.parametrize("given", [GIVEN, replace(GIVEN, output="mean:99", shared_prefix=24)])
+def test_the_planner_gets_the_same_traffic(given: TrafficWords) -> None:
+    assert load_of(given.traffic(), requests=None, seed=1).traffic == given.traffic()
 
 
 def test_the_traffic_of_a_dataset_has_lengths_around_its_means() -> None:
     count = TokenCount(tokens=900.4, varies=True)
     lengths = Lengths(input=count, output=replace(count, tokens=99.6), rows=((900, 100),))
-    load = load_of_traffic(Traffic(lengths=lengths, concurrent_users=8), requests=None, seed=3)
+    load = load_of(Traffic(lengths=lengths, concurrent_users=8), requests=None, seed=3)
 
     assert (load.input_tokens, load.output_tokens, load.input_varies, load.output_varies) == (900, 100, True, True)
     assert (load.concurrent_users, load.requests) == (8, 64)
@@ -80,7 +53,7 @@ def test_the_traffic_of_a_dataset_has_lengths_around_its_means() -> None:
 def test_users_who_think_cannot_be_sent() -> None:
     traffic = Traffic(lengths=fixed(100, 100), concurrent_users=8, think_seconds=10)
     with pytest.raises(WrongQuestion) as caught:
-        load_of_traffic(traffic, requests=None, seed=1)
+        load_of(traffic, requests=None, seed=1)
     assert str(caught.value) == (
         "vllm bench serve cannot wait 10 s between the requests of a user: measure with --requests-per-second, or with "
         "fewer --concurrent-users who do not wait"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.benchmarks import RATE, USERS, predicted
 from tests.support.plans import QWEN_8B, planned
-from vllm_eks.bench.prediction import predict
+from vllm_eks.bench.prediction import predict, predict_percentiles
 
 PLAN = planned(QWEN_8B, "g6e.xlarge")
 
@@ -44,3 +44,16 @@ def test_the_factor_of_the_stack_is_in_the_prediction() -> None:
 
 def test_a_plan_without_a_layout_has_no_prediction() -> None:
     assert predict(replace(PLAN, layout=None), USERS, replicas=1) is None
+
+
+def test_percentiles_come_from_the_replay_and_grow_with_the_load() -> None:
+    few, many = (predict_percentiles(PLAN, replace(USERS, concurrent_users=users), replicas=1) for users in (4, 64))
+
+    assert few is not None and many is not None  # noqa: PT018
+    assert set(few) == {"ttft", "itl", "e2e"}
+    for latency in few:
+        assert list(few[latency]) == [50, 90, 99]
+        assert sorted(few[latency].values()) == list(few[latency].values())
+        assert few[latency][50] < many[latency][50]
+    assert predict_percentiles(PLAN, replace(USERS, concurrent_users=128), replicas=2) == many
+    assert predict_percentiles(replace(PLAN, layout=None), USERS, replicas=1) is None

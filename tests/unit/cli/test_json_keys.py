@@ -19,7 +19,7 @@ def test_every_key_of_a_plan_is_described_and_no_other() -> None:
 
 def test_every_key_of_a_benchmark_is_described_and_no_other() -> None:
     plan = planned(LLAMA_8B)
-    shown = benchmark_json(benchmark(plan), predicted(plan), Path("bench.json"))
+    shown = benchmark_json(benchmark(plan), predicted(plan), None, Path("bench.json"))
     assert list(json_paths(shown, BENCH_KEYS)) == list(BENCH_KEYS)
 
 

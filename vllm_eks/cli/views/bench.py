@@ -7,17 +7,20 @@ from typing import Any
 from rich.console import Console
 
 from vllm_eks.bench.calibration import KEY, Calibration
+from vllm_eks.bench.command import PERCENTILES
 from vllm_eks.bench.measured import Latency
-from vllm_eks.bench.prediction import Prediction
+from vllm_eks.bench.prediction import Percentiles, Prediction
 from vllm_eks.bench.saved import Benchmark
 from vllm_eks.cli.views.screen import say, table
 from vllm_eks.planner.ranges import Range
 
 NOT_KNOWN = "not known"
-COLUMNS = ("", "measured", "predicted", "range", "measured / predicted", "p50", "p90", "p99")
+COLUMNS = ("", "measured", "predicted", "range", "measured / predicted", "p50 (predicted)", "p90", "p99")
 
 
-def show_benchmark(benchmark: Benchmark, predicted: Prediction | None, saved: Path, out: Console) -> None:
+def show_benchmark(
+    benchmark: Benchmark, predicted: Prediction | None, percentiles: Percentiles | None, saved: Path, out: Console
+) -> None:
     """Print what was measured beside what was predicted."""
     measured = benchmark.measured
     say(out, f"{benchmark.name}: {benchmark.setup.text}, {replicas_text(benchmark.replicas)}")
@@ -27,10 +30,12 @@ def show_benchmark(benchmark: Benchmark, predicted: Prediction | None, saved: Pa
     rate = predicted and predicted.requests_per_second
     made.add_row(*_rate("output tokens/s", measured.output_tokens_per_second, output, "{:,.0f}"))
     made.add_row(*_rate("requests/s", measured.requests_per_second, rate, "{:,.2f}"))
-    made.add_row(*_latency("time to first token, ms", measured.ttft_seconds, predicted and predicted.ttft_seconds))
-    made.add_row(*_latency("time per output token, ms", measured.tpot_seconds, predicted and predicted.tpot_seconds))
-    made.add_row(*_latency("inter-token latency, ms", measured.itl_seconds, None))
-    made.add_row(*_latency("whole answer, ms", measured.e2e_seconds, None))
+    ttft, tpot = (predicted.ttft_seconds, predicted.tpot_seconds) if predicted else (None, None)
+    replayed = percentiles or {}
+    made.add_row(*_latency("time to first token, ms", measured.ttft_seconds, ttft, replayed.get("ttft")))
+    made.add_row(*_latency("time per output token, ms", measured.tpot_seconds, tpot, None))
+    made.add_row(*_latency("inter-token latency, ms", measured.itl_seconds, None, replayed.get("itl")))
+    made.add_row(*_latency("whole answer, ms", measured.e2e_seconds, None, replayed.get("e2e")))
     out.print(made)
     for line in remarks(benchmark, predicted):
         say(out, line)
@@ -66,9 +71,13 @@ def _rate(name: str, measured: float, predicted: Range | None, form: str) -> lis
     return [name, form.format(measured), *_predicted(measured, predicted, form, 1), "", "", ""]
 
 
-def _latency(name: str, measured: Latency, predicted: Range | None) -> list[str]:
-    percentiles = [_milliseconds(measured.percentiles[one]) for one in (50, 90, 99)]
-    return [name, _milliseconds(measured.mean), *_predicted(measured.mean, predicted, "{:,.1f}", 1000), *percentiles]
+def _latency(
+    name: str, measured: Latency, predicted: Range | None, percentiles: Mapping[int, float] | None
+) -> list[str]:
+    cells = [_milliseconds(seconds) for seconds in measured.percentiles.values()]
+    if percentiles:
+        cells = [f"{cell} ({_milliseconds(percentiles[one])})" for one, cell in zip(PERCENTILES, cells, strict=True)]
+    return [name, _milliseconds(measured.mean), *_predicted(measured.mean, predicted, "{:,.1f}", 1000), *cells]
 
 
 def _milliseconds(seconds: float) -> str:
@@ -83,7 +92,9 @@ def _predicted(measured: float, predicted: Range | None, form: str, unit: float)
     return [best, f"{low} to {high}", f"{measured / predicted.best:.2f}"]
 
 
-def benchmark_json(benchmark: Benchmark, predicted: Prediction | None, saved: Path) -> dict[str, Any]:
+def benchmark_json(
+    benchmark: Benchmark, predicted: Prediction | None, percentiles: Percentiles | None, saved: Path
+) -> dict[str, Any]:
     """Return the object of `--json`."""
     measured = benchmark.measured
     return {
@@ -103,6 +114,12 @@ def benchmark_json(benchmark: Benchmark, predicted: Prediction | None, saved: Pa
             "e2e_seconds": _latency_json(measured.e2e_seconds),
         },
         "predicted": prediction_json(predicted) if predicted else None,
+        "predicted_percentiles": {
+            f"{latency}_seconds": {f"p{one}": seconds for one, seconds in values.items()}
+            for latency, values in percentiles.items()
+        }
+        if percentiles
+        else None,
         "saved": str(saved),
     }
 

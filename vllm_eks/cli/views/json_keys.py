@@ -139,6 +139,10 @@ BENCH_KEYS: Mapping[str, str] = {
         "and `tpot_seconds` (means, each with `low`, `best` and `high`), `limit`, `label`, `saturated` (whether "
         "requests arrive faster than they are answered) and `step_factor` (`measuredStepFactor`, or 1)."
     ),
+    "predicted_percentiles": (
+        "Percentiles from a replay of vLLM's scheduler, or null: `ttft_seconds`, `itl_seconds` and `e2e_seconds`, each "
+        "with `p50`, `p90` and `p99`."
+    ),
     "saved": "The file with the result.",
 }
 
