@@ -35,6 +35,8 @@ from vllm_eks.planner.vllm_version import Version
 
 BLOCK_TOKENS = 16
 """vLLM's default --block-size on CUDA."""
+BACKEND_BLOCKS = {"FLASHMLA": 64, "CUTLASS_MLA": 128, "TRITON_MLA": 16, "FLASH_ATTN_MLA": 16}
+"""Backend of latent attention -> tokens in its blocks (get_supported_kernel_block_sizes of 0.21 to 0.32)."""
 SPARSE_BLOCK_TOKENS = 64
 """The indexer's cache and FlashMLA's sparse kernel need blocks of 64 tokens."""
 PACKED_SPARSE_BYTES = 656
@@ -86,6 +88,8 @@ def latent_block_tokens(model: Architecture, sm: int, options: ResolvedOptions) 
     version = options.version
     if _is_sparse(model):
         return SPARSE_BLOCK_TOKENS
+    if options.flags.attention_backend in BACKEND_BLOCKS:
+        return BACKEND_BLOCKS[options.flags.attention_backend]
     if sm == 90:
         # FlashAttention takes any block, FlashMLA only 64 tokens. FlashAttention has no FP8 cache here.
         fp8 = is_fp8(kv_cache_dtype(model, sm, options))

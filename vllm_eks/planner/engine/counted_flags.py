@@ -9,7 +9,7 @@ from vllm_eks.planner.engine.engine_flags import OFFLOADING_CONNECTORS, EngineFl
 from vllm_eks.planner.engine.flag_reading import GivenFlag, Misread, read_flags
 from vllm_eks.planner.engine.flag_tables import flags_of
 from vllm_eks.planner.engine.flag_values import human_integer
-from vllm_eks.planner.engine.given_values import json_object, size_of, whole_number
+from vllm_eks.planner.engine.given_values import backend_name, json_object, size_of, whole_number
 from vllm_eks.planner.engine.graph_flags import (
     capture_sizes,
     compilation,
@@ -182,6 +182,14 @@ def _processor_cache(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
     return replace(flags, processor_cache_gib=size_of(given))
 
 
+def _attention_backend(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
+    of_config = given.flag.name == "--attention-config"
+    name = backend_name(json_object(given).get("backend") if of_config else given.values[0])
+    if name and flags.attention_backend:
+        raise ValueError("--attention-backend and backend of --attention-config are both given: remove one")
+    return replace(flags, attention_backend=name or flags.attention_backend)
+
+
 def _cpu_loras(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
     return flags if given.values[0] in ("", "None") else replace(flags, max_cpu_loras=whole_number(given))
 
@@ -212,6 +220,8 @@ COUNTED: Mapping[str, Handler] = {
     "--performance-mode": performance_mode,
     "--mamba-ssm-cache-dtype": _state_dtype,
     "--mamba-cache-dtype": _convolution_dtype,
+    "--attention-backend": _attention_backend,
+    "--attention-config": _attention_backend,
     "--max-cpu-loras": _cpu_loras,
     "--mm-encoder-tp-mode": _encoder_mode,
     "--mm-processor-cache-gb": _processor_cache,

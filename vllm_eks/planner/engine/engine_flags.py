@@ -94,6 +94,8 @@ class EngineFlags:
     whole_encoder: bool = False
     """--mm-encoder-tp-mode data: each GPU holds the whole encoder."""
     processor_cache_gib: float = PROCESSOR_CACHE_GIB
+    attention_backend: str | None = None
+    """--attention-backend in upper case, or None for vLLM's choice."""
     max_cpu_loras: int | None = None
     """--max-cpu-loras: adapters that each worker keeps in host memory, or None for the adapters of a batch."""
     ipc_gpu_memory_gib: float = 0.0

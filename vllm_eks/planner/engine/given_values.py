@@ -24,6 +24,11 @@ def json_object(given: GivenFlag) -> dict[str, object]:
     return document
 
 
+def backend_name(value: object) -> str | None:
+    """Return the name of an attention backend in upper case, or None where vLLM chooses one."""
+    return value.upper() if isinstance(value, str) and value.lower() not in ("", "none", "auto") else None
+
+
 def whole_number(given: GivenFlag) -> int:
     """Return a value as a whole number of 1 or more, or of 0 or more for a size where 0 means off.
 

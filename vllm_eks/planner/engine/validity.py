@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vllm_eks.planner.engine.attention import attention_errors, is_fp8, kv_cache_dtype
+from vllm_eks.planner.engine.attention_backends import backend_errors
 from vllm_eks.planner.engine.encoder_ranks import encoder_ranks
 from vllm_eks.planner.engine.flag_rules import drafter_errors, dtype_errors
 from vllm_eks.planner.engine.model_runner import NEVER_AHEAD
@@ -217,6 +218,8 @@ def _generation(model: Architecture, instance: InstanceType, options: ResolvedOp
         yield Refusal(code="quantization_unsupported", message=error.format(gpu=gpu))
     if is_fp8(kv_cache_dtype(model, sm, options)) and sm < 80:
         yield Refusal(code="dtype_unsupported", message=f"an FP8 KV cache does not run on {gpu}")
+    for error in backend_errors(model, instance, options):
+        yield Refusal(code="dtype_unsupported", message=error)
     for error in attention_errors(model, sm, options):
         yield Refusal(code="dtype_unsupported", message=f"{error}, not {gpu}" if "capability" in error else error)
     if options.enable_expert_parallel and not model.experts:

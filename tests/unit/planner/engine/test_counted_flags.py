@@ -23,7 +23,7 @@ VERSIONS = [".".join(map(str, version)) for version in table_versions()]
 HYBRID = "Qwen/Qwen3.5-27B"
 NGRAM = '{"method": "ngram", "num_speculative_tokens": 4}'
 CONNECTOR = '{"kv_connector": "OffloadingConnector", "kv_connector_extra_config": {"cpu_bytes_to_use": 8g}}'
-
+DEEPSEEK = "deepseek-ai/DeepSeek-V3"
 CHANGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "--dtype": (QWEN_8B, ("--dtype", "float32")),
     "--speculative-config": (HYBRID, ("--speculative-config", '{"method": "mtp", "num_speculative_tokens": 2}')),
@@ -47,6 +47,8 @@ CHANGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "--performance-mode": (QWEN_8B, ("--performance-mode", "interactivity")),
     "--mamba-ssm-cache-dtype": (HYBRID, ("--mamba-ssm-cache-dtype", "float16")),
     "--mamba-cache-dtype": (HYBRID, ("--mamba-cache-dtype", "float32")),
+    "--attention-backend": (DEEPSEEK, ("--attention-backend", "flashmla")),
+    "--attention-config": (DEEPSEEK, ("--attention-config.backend", "CUTLASS_MLA")),
     "--max-cpu-loras": (QWEN_8B, ("--max-cpu-loras", "12")),
     "--mm-encoder-tp-mode": (SCOUT_W4A16, ("--mm-encoder-tp-mode", "data")),
     "--async-scheduling": ("openai/gpt-oss-20b", ("--no-async-scheduling",)),
@@ -155,44 +157,6 @@ def test_a_value_that_vllm_would_refuse_is_an_error(args: tuple[str, ...], error
 
 
 # --- what they do to a plan
-
-
-def test_offloaded_weights_leave_the_gpu_and_count_against_the_host() -> None:
-    plain, moved = (
-        planned(LLAMA_8B, "g6e.4xlarge", flags=engine_flags(args, "0.27.0")) for args in ((), ("--cpu-offload-gb", "8"))
-    )
-    before, after = (laid_out(plan).tightest for plan in (plain, moved))
-    assert before.weights.size_bytes - after.weights.size_bytes == 8 * 2**30
-    assert after.weights.rule.partition(" (")[0].endswith("8.00 GiB in host memory")
-    assert moved.roofline is None  # the host's memory decides the speed
-    too_much = planned(
-        LLAMA_8B, "g6e.xlarge", pipeline_parallel_size=1, flags=engine_flags(("--cpu-offload-gb=12",), "0.27.0")
-    )
-    (doubt,) = too_much.doubts
-    assert doubt.code == "host_too_small"
-    assert doubt.message == (
-        "1 workers may need 26 GiB of host memory, 18 of it for what flags keep there, and the pods of g6e.xlarge get "
-        "26 GiB"
-    )
-    refused = planned(
-        LLAMA_8B, "g6e.xlarge", pipeline_parallel_size=1, flags=engine_flags(("--cpu-offload-gb=14",), "0.27.0")
-    )
-    assert [(refusal.code, refusal.message) for refusal in refused.refusals] == [
-        (
-            "host_too_small",
-            "1 workers need 28 GiB of host memory, 21 of it for what flags keep there, and the pods of g6e.xlarge get "
-            "26 GiB",
-        )
-    ]
-
-
-def test_every_layer_of_a_group_except_the_fetched_one_leaves_the_gpu() -> None:
-    args = ("--offload-group-size", "8", "--offload-num-in-group", "2")
-    plain = laid_out(planned(LLAMA_8B, "g6e.4xlarge")).tightest.weights.size_bytes
-    moved = laid_out(planned(LLAMA_8B, "g6e.4xlarge", flags=engine_flags(args, "0.27.0"))).tightest.weights.size_bytes
-    layer = find_model(LLAMA_8B).parts.layers[0].total_bytes
-    # 32 layers: 8 of them leave, and there is room for one of those.
-    assert plain - moved == pytest.approx(7 * layer, rel=1e-6)
 
 
 def test_a_cache_size_from_a_flag_is_used_or_refused() -> None:
