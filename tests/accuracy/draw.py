@@ -1,7 +1,8 @@
 """Draw questions for vLLM's own classes, to be asked with the lab's oracle: `make draw-questions`.
 
-Every locked model, GPU and layout comes up equally often, and the options at random. Models are cut to a few layers,
-so that vLLM builds them in seconds: what is true of each layer stays true, and so do the embedding and the tower.
+Every locked model, GPU and layout comes up equally often, and the options at random; one question in five is about
+another architecture. Models are cut to a few layers, so that vLLM builds them in seconds: what is true of each layer
+stays true, and so do the embedding and the tower.
 """
 
 import argparse
@@ -11,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.accuracy.drawn_models import locked_models, other_models
 from tests.accuracy.question import GPU_MEMORY_GIB
 from tests.accuracy.whole_configs import cut_config, whole_config, write_model
 from vllm_eks.planner.memory.stage_layers import stage_layers
 from vllm_eks.planner.models.architecture import Architecture
-from vllm_eks.planner.models.known_models import find_model, locked_model_ids
 from vllm_eks.planner.models.mixers import Beside, GroupedQuery, Latent
 
 LEAST_LAYERS = 4
@@ -54,6 +55,8 @@ ENGINE_ARGS: Mapping[str, tuple[Any, ...]] = {
     "enable_chunked_prefill": (True, False),
 }
 """Arguments of EngineArgs that the planner counts or accepts."""
+OTHERS_EVERY = 5
+"""One question of so many is about an architecture that has no locked model."""
 NUMBER_OF_ARGS = (0, 0, 0, 1, 1, 2, 3)
 
 
@@ -94,16 +97,18 @@ def _has_attention(model: Architecture, stage: range) -> bool:
 def draw(seed: int, count: int, *, models: Path) -> list[dict[str, Any]]:
     """Return jobs for the lab's oracle, and write the files of each model below `models`."""
     chance = random.Random(seed)
-    ids = chance.sample(locked_model_ids(), len(locked_model_ids()))
+    locked, others = (chance.sample(one, len(one)) for one in (locked_models(), other_models()))
     jobs: list[dict[str, Any]] = []
     for number in range(count):
-        facts = find_model(ids[number % len(ids)])
+        turn, is_other = divmod(number, OTHERS_EVERY)
+        model = others[turn % len(others)] if is_other == 0 else locked[(number - turn) % len(locked)]
         job = draw_job(chance)
         folder = models / str(number)
-        layers = few_layers(facts.architecture, job["pp"], chance.choice(FURTHER_LAYERS))
-        write_model(folder, cut_config(whole_config(facts.config), layers))
-        job["expert_parallel"] = chance.random() < (0.25 if facts.architecture.experts else 0.02)
-        jobs.append({"name": facts.id, "model": str(folder.resolve()), **job})
+        layers = few_layers(model.architecture, job["pp"], chance.choice(FURTHER_LAYERS))
+        whole = whole_config(model.config)
+        write_model(folder, cut_config(whole, layers) if model.is_cut else whole)
+        job["expert_parallel"] = chance.random() < (0.25 if model.architecture.experts else 0.02)
+        jobs.append({"name": model.name, "model": str(folder.resolve()), **job})
     return jobs
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vllm_eks.planner.engine.counted_flags import checked_flags
+from vllm_eks.planner.engine.counted_flags import checked_flags, engine_flags
 from vllm_eks.planner.engine.engine_flags import EngineFlags
 from vllm_eks.planner.engine.flag_dispositions import refusals_of, warnings_of
 from vllm_eks.planner.engine.flag_reading import read_flags
@@ -34,14 +34,17 @@ def counted(arguments: Mapping[str, Any], version: str) -> EngineFlags:
     return checked_flags(list(_words(arguments)), version)
 
 
-def not_planned(arguments: Mapping[str, Any], version: str) -> str | None:
+def not_planned(arguments: Mapping[str, Any], version: str, checkpoint_quantization: str) -> str | None:
     """Return why vllm-eks refuses one of the arguments, whether or not vLLM does, or plans without it. Else None."""
     for flag in read_flags(list(_words(arguments)), flags_of(version)).flags:
-        for row in refusals_of(flag, "none"):
+        for row in refusals_of(flag, checkpoint_quantization):
             return f"vllm-eks refuses {flag.flag.name}: {row.reason}"
-        for row in warnings_of(flag, "none"):
+        for row in warnings_of(flag, checkpoint_quantization):
             return f"vllm-eks warns about {flag.flag.name}: {row.reason}"
-    return None
+    flags = engine_flags(list(_words(arguments)), version)
+    if flags.speculation and flags.speculation.has_weights:
+        return "the oracle builds no drafter"
+    return None if flags.offload.is_off else "the oracle moves no weights to host memory"
 
 
 def prefill_refusal(arguments: Mapping[str, Any], options: ResolvedOptions) -> str | None:

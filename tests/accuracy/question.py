@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.accuracy.engine_args import counted, not_planned
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
+from vllm_eks.planner.engine.options import KV_CACHE_DTYPES, ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.model_folder import read_model_folder
@@ -49,13 +49,13 @@ class Question:
         """Why the planner cannot plan this model."""
         if self.gpu is None:
             return f"no GPU {self.row.get('gpu', '')} of compute capability {self.row['compute_capability']}"
-        if refused := not_planned(self.arguments, self.row["vllm"]):
-            return refused
+        if self.row["kv_cache_dtype"] not in KV_CACHE_DTYPES:
+            return f"the planner does not support a KV cache of {self.row['kv_cache_dtype']} yet"
         try:
-            _ = self.facts
+            quantization = self.facts.architecture.quantization.method
         except WrongQuestion as error:
             return str(error).partition(": ")[2][:200]
-        return None
+        return not_planned(self.arguments, self.row["vllm"], quantization)
 
     @cached_property
     def facts(self) -> ModelFacts:
@@ -70,8 +70,9 @@ class Question:
     def gpu(self) -> str | None:
         """The GPU that the oracle faked, or None for one that it cannot."""
         capability = self.row["compute_capability"]
-        named = self.row.get("gpu") or next((gpu for gpu, one in CAPABILITIES.items() if one == capability), None)
-        return named if named in CAPABILITIES else None
+        if self.row.get("gpu") in CAPABILITIES:
+            return self.row["gpu"]
+        return next((gpu for gpu, one in CAPABILITIES.items() if one == capability), None)
 
     @cached_property
     def machine(self) -> InstanceType:
