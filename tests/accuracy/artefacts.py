@@ -3,6 +3,8 @@
 MADE_BY_THE_ORACLE = {
     "cannot be called on meta tensors": "the class reads values of tensors, and the oracle's have none",
     "failed to be inspected": "the class does not import beside the oracle's packages",
+    "No module named": "the class imports a package that the oracle lacks",
+    "'_ProcessGroup' object has no attribute": "the oracle's process groups are not real ones",
     "not supported by the Triton attention backend on NVIDIA A": "the oracle has no FlashInfer, and images do",
     "is a per-layer attribute and may vary": "the oracle's transformers is too new for this vLLM to read its "
     "configs of Gemma 4",
@@ -17,8 +19,7 @@ NO_FP8_IN_TRITON = (
 ONLY_KERNELS_REFUSE = {
     "compressed attention (DeepSeek V4) needs compute capability": "FlashMLA's sparse kernels run on Hopper and "
     "Blackwell only (is_flashmla_sparse_supported), and the class takes them without a check",
-    "with an FP8 KV cache need": NO_FP8_IN_TRITON,
-    "an FP8 KV cache does not run on T4": NO_FP8_IN_TRITON,
+    "an FP8 KV cache": NO_FP8_IN_TRITON,
 }
 """Words of the planner's refusal -> why vLLM's classes start anyway, and the first forward pass fails."""
 

@@ -17,11 +17,13 @@ from vllm_eks.planner.engine.versions import (
     COMPRESSED_CHECKPOINT_DECIDES_KV_DTYPE,
     COMPRESSED_DEFAULT_IS_FP8,
     FLASH_ATTENTION_MLA_FIRST,
+    FLASHINFER_LARGE_HEADS,
     FLASHINFER_MLA_FIRST,
     FLASHINFER_SPARSE_FP8,
     FP8_KV_OF_LARGE_HEADS,
     GLM_FP8_KV_ON_BLACKWELL,
     NAMED_KV_DTYPE_WINS,
+    PREFIX_IMAGES_CAN_BE_OFF,
     SPARSE_FP8_HAS_ONE_NAME,
     SPARSE_FP8_KV_BY_DEFAULT,
     SPARSE_ON_CONSUMER_BLACKWELL,
@@ -29,7 +31,7 @@ from vllm_eks.planner.engine.versions import (
     WEIGHTS_ONLY_TAKES_E5M2,
 )
 from vllm_eks.planner.models.architecture import Architecture
-from vllm_eks.planner.models.mixers import GroupedQuery
+from vllm_eks.planner.models.mixers import Beside, GroupedQuery
 from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.vllm_version import Version
 
@@ -43,6 +45,10 @@ PACKED_SPARSE_BYTES = 656
 """fp8_ds_mla: a token's latent vector in FP8 (512), its scales (16) and its rotary part in 16 bits (128), packed."""
 FEW_HEADS = 16
 """With at most this many heads per rank, the first versions with FlashInfer's sparse kernel prefer it."""
+TRITON_FP8_SINCE_SM = 89
+"""Triton compiles 8-bit floats (fp8e4nv) since compute capability 8.9 (triton_attn.py)."""
+FLASHINFER_HEADS = frozenset({64, 128, 256, 512})
+"""Values of a head that FlashInfer's kernels have (flashinfer.py, get_supported_head_sizes)."""
 LARGE_HEAD = 512
 """Values of a head of Gemma 4's layers with full attention."""
 FLASHINFER_MLA_NOPE: dict[int, Version] = {128: (0, 15, 0), 64: (0, 18, 0), 192: (0, 19, 0)}
@@ -118,14 +124,17 @@ def latent_token_bytes(model: Architecture, sm: int, options: ResolvedOptions, *
     latent = model.latent
     if latent is None:
         return 0
-    fp8 = is_fp8(kv_cache_dtype(model, sm, options))
-    if _is_sparse(model) and fp8 and _is_packed(model, sm, options.version, tensor_parallel_size):
+    dtype = kv_cache_dtype(model, sm, options)
+    packed = is_fp8(dtype) and _is_packed(model, sm, options.version, tensor_parallel_size, dtype)
+    if _is_sparse(model) and packed:
         return PACKED_SPARSE_BYTES
     return (latent.kv_lora_rank + latent.qk_rope_head_dim) * kv_value_bytes(model, sm, options)
 
 
-def _is_packed(model: Architecture, sm: int, version: Version, tp: int) -> bool:
-    """Return whether FP8 vectors of sparse attention have DeepSeek's packed format (all but FlashInfer's on 10.x)."""
+def _is_packed(model: Architecture, sm: int, version: Version, tp: int, dtype: str) -> bool:
+    """Return whether FP8 vectors of sparse attention have DeepSeek's packed format: all but FlashInfer's."""
+    if 90 <= sm < 100:
+        return dtype != "fp8_e4m3" or version < SPARSE_FP8_HAS_ONE_NAME[1]
     if not 100 <= sm < 120 or version < FLASHINFER_SPARSE_FP8[0]:
         return True
     few = model.num_attention_heads // tp <= FEW_HEADS
@@ -143,7 +152,8 @@ def attention_errors(model: Architecture, sm: int, options: ResolvedOptions) -> 
         consumer = sm >= 120 and version >= SPARSE_ON_CONSUMER_BLACKWELL
         if not (90 <= sm < 120 or consumer):
             yield "sparse attention (DeepSeek V3.2) needs compute capability 9.0 or 10.0"
-        if 90 <= sm < 100 and dtype == "fp8_e4m3" and version >= SPARSE_FP8_HAS_ONE_NAME:
+        since, until = SPARSE_FP8_HAS_ONE_NAME
+        if 90 <= sm < 100 and dtype == "fp8_e4m3" and since <= version < until:
             yield "sparse attention (DeepSeek V3.2) has no fp8_e4m3 KV cache on Hopper: use --kv-cache-dtype fp8"
     elif model.latent and is_fp8(dtype) and not 90 <= sm < 120:
         if version < TRITON_MLA_FP8:
@@ -160,11 +170,35 @@ def attention_errors(model: Architecture, sm: int, options: ResolvedOptions) -> 
         yield "latent attention does not run in float32: use bfloat16 or float16"
     if model.name == "GptOssForCausalLM" and is_fp8(dtype) and sm < 89:
         yield "attention sinks (gpt-oss) with an FP8 KV cache need compute capability 8.9 or higher"
+    if is_fp8(dtype) and BFLOAT16_SINCE_SM <= sm < TRITON_FP8_SINCE_SM and not (model.latent or model.compressed):
+        yield from _only_triton(model, sm, options)
     if dtype == "fp8_e5m2" and not model.compressed:  # whose format is the same for every name of FP8
         yield from _e5m2_errors(model.quantization, version)
     checked = BFLOAT16_LATENT_KV_CHECKED if model.latent else BFLOAT16_KV_CHECKED
     if dtype == "bfloat16" and sm < BFLOAT16_SINCE_SM and version >= checked:
         yield "a bfloat16 KV cache needs compute capability 8.0 or higher"
+
+
+def _only_triton(model: Architecture, sm: int, options: ResolvedOptions) -> Iterator[str]:
+    """Yield why FlashInfer does not run the model, so that Triton would, whose FP8 needs newer GPUs."""
+    taken = FLASHINFER_HEADS if options.version >= FLASHINFER_LARGE_HEADS else FLASHINFER_HEADS - {LARGE_HEAD}
+    grouped = (one.attention if isinstance(one, Beside) else one for one in model.attention)
+    others = sorted({one.head_dim for one in grouped if isinstance(one, GroupedQuery)} - taken)
+    reasons = {
+        f"heads of {', '.join(map(str, others))} values": bool(others),
+        "float32 values": runs_in_32_bits(model, sm, options.flags),
+        "images that attend in both directions": model.has_prefix_images and _takes_images(model, options),
+    }
+    for reason, applies in reasons.items():
+        if applies:
+            yield f"{reason} with an FP8 KV cache need compute capability 8.9 or higher"
+
+
+def _takes_images(model: Architecture, options: ResolvedOptions) -> bool:
+    """Return whether the model is served with images. Before 0.27 a model that can take them counts as such."""
+    return options.version < PREFIX_IMAGES_CAN_BE_OFF or (
+        model.vision is not None and options.has_tower(model.vision.kind)
+    )
 
 
 def _e5m2_errors(quantization: Quantization, version: Version) -> Iterator[str]:

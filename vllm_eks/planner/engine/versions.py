@@ -121,6 +121,10 @@ BFLOAT16_KV_CHECKED: Version = (0, 24, 0)
 (triton_attn.py and flashinfer.py; in 0.24.0, not in 0.23.0)."""
 BFLOAT16_LATENT_KV_CHECKED: Version = (0, 26, 0)
 """So does Triton's latent attention (triton_mla.py; in 0.26.0, not in 0.25.1)."""
+FLASHINFER_LARGE_HEADS: Version = (0, 22, 0)
+"""FlashInfer's kernels take heads of 512 values (flashinfer.py; in 0.22.1, not in 0.21.0)."""
+PREFIX_IMAGES_CAN_BE_OFF: Version = (0, 27, 0)
+"""Without images, attention in both directions is off (config/model.py, is_mm_prefix_lm; in 0.27.0, not in 0.26.0)."""
 FLASHINFER_MLA_FIRST: Version = (0, 15, 0)
 """Blackwell prefers FlashInfer's MLA kernels to CUTLASS (platforms/cuda.py; in 0.15.1, not in 0.14.1)."""
 FLASH_ATTENTION_MLA_FIRST: Version = (0, 18, 0)
@@ -135,9 +139,10 @@ GLM_FP8_KV_ON_BLACKWELL: Version = (0, 32, 0)
 """GLM 5 has an FP8 KV cache by default on Blackwell (models/config.py; in 0.32.0, not in 0.31.0)."""
 SPARSE_ON_CONSUMER_BLACKWELL: Version = (0, 24, 0)
 """Sparse attention runs on compute capability 12.0, with packed FP8 vectors (in 0.24.0, not in 0.23.0)."""
-SPARSE_FP8_HAS_ONE_NAME: Version = (0, 18, 0)
-"""FlashMLA's sparse kernel has an FP8 cache under the name fp8 only, which means fp8_ds_mla (flashmla_sparse.py; in
-0.18.0; 0.17.1 renames every FP8 type)."""
+SPARSE_FP8_HAS_ONE_NAME: tuple[Version, Version] = ((0, 18, 0), (0, 30, 0))
+"""In this range sparse attention on Hopper has an FP8 cache under the name fp8 only, which means fp8_ds_mla
+(flashmla_sparse.py; in 0.18.0; 0.17.1 renames every FP8 type). From 0.30, FlashInfer has a kernel for fp8_e4m3
+there, without the packed format (flashinfer_mla_sparse_sm90.py; in 0.30.0, not in 0.29.0)."""
 COMPRESSED_DEFAULT_IS_FP8: Version = (0, 30, 0)
 """DeepSeek V4 takes --kv-cache-dtype auto for fp8 (models/deepseek_v4/attention.py; in 0.30.0; 0.29.0 refuses auto)."""
 INDICES_SHARED: Version = (0, 24, 0)

@@ -44,7 +44,9 @@ def _table_bytes(table: RotaryTable, options: ResolvedOptions) -> int:
 
 
 def _value_bytes(table: RotaryTable, options: ResolvedOptions) -> int:
-    return 4 if options.flags.dtype == FLOAT32 else table.value_bytes
+    # Without compilation FlashInfer rotates, from 32-bit values (deepseek_scaling_rope.py).
+    is_wide = table.is_wide_in_eager and options.enforce_eager
+    return 4 if is_wide or options.flags.dtype == FLOAT32 else table.value_bytes
 
 
 def _kinds(model: Architecture, layers: range) -> set[Literal["all", "full", "sliding"]]:

@@ -27,6 +27,8 @@ class Experts:
     shared_intermediate_size: int
     """Total size of the shared experts, or 0 without any."""
     has_bias: bool = False
+    has_wide_router: bool = False
+    """Whether the router has 32-bit values (MiniMax M2, GLM 4.5)."""
     matrices: int = 3
     """Three for a gated MLP, two for a plain one (Nemotron-H)."""
     least_shard: int = 0
@@ -77,6 +79,8 @@ class RotaryTable:
     value_bytes: int
     layers: Literal["all", "full", "sliding"] = "all"
     """The layers that use it: all with rotary embedding, those with full attention, or those with a window."""
+    is_wide_in_eager: bool = False
+    """Whether it has 32-bit values with --enforce-eager (DeepSeek's scaled embedding)."""
     repeats_positions: bool = False
     """Whether some vLLM versions repeat each position for videos."""
 
@@ -126,7 +130,7 @@ class Architecture:
     head_everywhere: bool = False
     """Whether vLLM creates the head on all pipeline stages, not only on the last."""
     has_prefix_images: bool = False
-    """Gemma 3: images attend in both directions, so one image must fit in a batch."""
+    """Whether images attend in both directions (Gemma 3 and 4)."""
     without_pipeline: str = ""
     """Why vLLM's class does not start with pipeline parallelism, or empty if it does."""
     is_attention_free: bool = False

@@ -205,6 +205,7 @@ def _experts(family: Family, text: Mapping[str, Any], where: str) -> Experts | N
         intermediate_size=size,
         shared_intermediate_size=shared,
         has_bias=family.expert_bias,
+        has_wide_router=family.router_32bit,
     )
 
 

@@ -38,6 +38,8 @@ class Family:
     rotary_share: float = 1.0
     """The class's default for the rotated share of a head."""
     rotary_32bit: bool = False
+    router_32bit: bool = False
+    """Whether the class creates the routers of experts in float32, whatever the checkpoint has."""
     local_rotary: bool = False
     """Gemma 3: layers with a window have their own rope parameters."""
     image_positions: bool = False
@@ -136,7 +138,9 @@ FAMILIES: dict[str, Family] = {
     "KimiK25ForConditionalGeneration": Family(
         attention="latent", mixture=True, default_shared_experts="n_shared_experts", vision="kimi", since=(0, 15, 0)
     ),
-    "Glm4MoeForCausalLM": Family(mixture=True, default_shared_experts="n_shared_experts", rotary_share=0.5),
+    "Glm4MoeForCausalLM": Family(
+        mixture=True, default_shared_experts="n_shared_experts", rotary_share=0.5, router_32bit=True
+    ),
     "GptOssForCausalLM": Family(
         mixture=True,
         window="every other",
@@ -147,7 +151,12 @@ FAMILIES: dict[str, Family] = {
         rotary_32bit=True,
     ),
     "MiniMaxM2ForCausalLM": Family(
-        mixture=True, qk_norm="projection", mlp_module="block_sparse_moe", since=(0, 11, 1), rotary_share=0.5
+        mixture=True,
+        qk_norm="projection",
+        mlp_module="block_sparse_moe",
+        since=(0, 11, 1),
+        rotary_share=0.5,
+        router_32bit=True,
     ),
     "Llama4ForCausalLM": _LLAMA_4,
     "Llama4ForConditionalGeneration": Family(

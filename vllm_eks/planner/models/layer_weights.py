@@ -104,11 +104,12 @@ def _layer(model: Architecture, index: int, is_moe: bool) -> LayerWeights:
     of_output = model.quantization.bytes_of(f"{prefix}.{_output_module(model, index)}")
     routed_bytes = _mlp_bytes(model, f"{prefix}.{model.expert_module}.0")
     mlp_module = model.expert_module.removesuffix(".experts")
-    biases = 0
+    biases, wide = 0, 0
     if is_moe and experts:
         mlp = 3 * hidden * experts.shared_intermediate_size
         routed = 3 * hidden * experts.intermediate_size * experts.count
         router = hidden * experts.count + (hidden if experts.shared_intermediate_size else 0)
+        wide = hidden * experts.count if experts.has_wide_router else 0
         shared = "shared_expert" if model.chunk_tokens or model.linear else "shared_experts"
         of_mlp = _mlp_bytes(model, f"{prefix}.{mlp_module}.{shared}")
         if experts.has_bias:
@@ -126,7 +127,7 @@ def _layer(model: Architecture, index: int, is_moe: bool) -> LayerWeights:
         key_value_bytes=attention.key_value * of_attention,
         mlp_bytes=mlp * of_mlp,
         expert_bytes=routed * routed_bytes + biases * BYTES_PER_16BIT,
-        replicated_bytes=(model.norm_values_per_layer + router) * BYTES_PER_16BIT + down,
+        replicated_bytes=(model.norm_values_per_layer + router + wide) * BYTES_PER_16BIT + down,
         parameters=attention.split + attention.unquantized + attention.key_value + mlp + routed + biases + whole,
     )
 

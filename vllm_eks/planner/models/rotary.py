@@ -36,11 +36,16 @@ def parse_rotary(family: Family, text: Mapping[str, Any]) -> tuple[RotaryTable, 
         positions=table_rows(parameters, limit) + _chunk_rows(text),
         dim=dim,
         value_bytes=value_bytes,
+        is_wide_in_eager=family.attention == "latent" and _is_scaled(parameters),
         repeats_positions=family.image_positions or "mrope_section" in parameters,
     )
     # The sparse indexer needs its own table when it rotates in another order than the attention.
     own_indexer = text.get("index_n_heads") and not text.get("indexer_rope_interleave", family.indexer_interleaves)
     return (table, table) if own_indexer else (table,)
+
+
+def _is_scaled(parameters: Mapping[str, Any]) -> bool:
+    return str(parameters.get("rope_type") or parameters.get("type") or "default") != "default"
 
 
 def _section(parameters: Mapping[str, Any], name: str, default: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -26,6 +26,8 @@ V32 = "deepseek-ai/DeepSeek-V3.2"
 GLM_5 = "zai-org/GLM-5-FP8"
 E5M2_AND_FP8 = "an fp8_e5m2 KV cache does not work with FP8 weights"
 E5M2_AND_COMPRESSED = "an fp8_e5m2 KV cache goes with compressed-tensors weights only from vLLM 0.24"
+GEMMA_3 = "google/gemma-3-27b-it"
+BOTH_DIRECTIONS = "images that attend in both directions with an FP8 KV cache need compute capability 8.9 or higher"
 BFLOAT16_KV = "a bfloat16 KV cache needs compute capability 8.0 or higher"
 SPARSE_E4M3 = "sparse attention (DeepSeek V3.2) has no fp8_e4m3 KV cache on Hopper: use --kv-cache-dtype fp8"
 TURING, AMPERE, ADA, HOPPER, BLACKWELL, CONSUMER = 75, 86, 89, 90, 100, 120
@@ -139,6 +141,8 @@ def test_fp8_vectors_of_sparse_attention_are_packed_except_by_flashinfer_s_kerne
         (V32, CONSUMER, "0.24.0", "auto", []),
         (V32, HOPPER, "0.17.1", "fp8_e4m3", []),
         (V32, HOPPER, "0.18.0", "fp8_e4m3", [SPARSE_E4M3]),
+        (V32, HOPPER, "0.29.0", "fp8_e4m3", [SPARSE_E4M3]),
+        (V32, HOPPER, "0.30.0", "fp8_e4m3", []),
         (V32, HOPPER, "0.32.0", "fp8", []),
         (V32, BLACKWELL, "0.32.0", "fp8_e4m3", []),
         (
@@ -149,6 +153,9 @@ def test_fp8_vectors_of_sparse_attention_are_packed_except_by_flashinfer_s_kerne
             ["attention sinks (gpt-oss) with an FP8 KV cache need compute capability 8.9 or higher"],
         ),
         ("openai/gpt-oss-20b", ADA, "0.32.0", "fp8", []),
+        (GEMMA_3, AMPERE, "0.32.0", "fp8", [BOTH_DIRECTIONS]),
+        (GEMMA_3, ADA, "0.32.0", "fp8", []),
+        (GEMMA_3, AMPERE, "0.32.0", "auto", []),
         ("Qwen/Qwen3-30B-A3B-FP8", HOPPER, "0.32.0", "fp8_e5m2", [E5M2_AND_FP8]),
         (LLAMA_8B, AMPERE, "0.32.0", "fp8_e5m2", []),
         (SCOUT_W4A16, HOPPER, "0.23.0", "fp8_e5m2", [E5M2_AND_COMPRESSED]),
@@ -181,6 +188,37 @@ def test_hopper_s_kernel_of_fp8_caches_and_large_heads_has_blocks_of_64(
 ) -> None:
     model = replace(of(LLAMA_8B), attention=(GroupedQuery(heads=8, kv_heads=4, head_dim=head_dim),))
     assert grouped_block_tokens(model, sm, asked(version, dtype)) == tokens
+
+
+@pytest.mark.parametrize(
+    ("version", "flags", "errors"),
+    [
+        ("0.26.0", EngineFlags(language_model_only=True), [BOTH_DIRECTIONS]),
+        ("0.27.0", EngineFlags(language_model_only=True), []),
+        ("0.27.0", EngineFlags(), [BOTH_DIRECTIONS]),
+    ],
+)
+def test_images_that_are_not_served_do_not_attend(version: str, flags: EngineFlags, errors: list[str]) -> None:
+    options = replace(asked(version, "fp8"), flags=flags)
+    assert list(attention_errors(of(GEMMA_3), AMPERE, options)) == errors
+
+
+@pytest.mark.parametrize(
+    ("head_dim", "version", "words"),
+    [(96, "0.32.0", "heads of 96 values"), (512, "0.22.0", None), (512, "0.21.0", "heads of 512 values")],
+)
+def test_an_fp8_cache_on_ampere_needs_heads_that_flashinfer_has(head_dim: int, version: str, words: str | None) -> None:
+    model = replace(of(LLAMA_8B), attention=(GroupedQuery(heads=8, kv_heads=4, head_dim=head_dim),))
+    text = f"{words} with an FP8 KV cache need compute capability 8.9 or higher"
+    assert list(attention_errors(model, AMPERE, asked(version, "fp8"))) == ([text] if words else [])
+    assert list(attention_errors(model, ADA, asked(version, "fp8"))) == []
+
+
+def test_an_fp8_cache_on_ampere_needs_16_bit_values() -> None:
+    wide = replace(asked("0.32.0", "fp8"), flags=EngineFlags(dtype="float32"))
+    assert list(attention_errors(of(LLAMA_8B), AMPERE, wide)) == [
+        "float32 values with an FP8 KV cache need compute capability 8.9 or higher"
+    ]
 
 
 def test_latent_attention_does_not_run_in_32_bits() -> None:

@@ -13,6 +13,7 @@ from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.rotary import rotary_term
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.families import FAMILIES
+from vllm_eks.planner.models.known_models import find_model
 from vllm_eks.planner.models.rotary import parse_rotary
 from vllm_eks.planner.units import BYTES_PER_GIB, BYTES_PER_MIB
 
@@ -107,3 +108,18 @@ def test_scout_has_tables_of_2_5_gib_on_every_gpu_whatever_the_context(model: st
         assert account["weights_gib"] == pytest.approx(stage.weights.size_bytes / BYTES_PER_GIB + 2.5, abs=0.01)
         parts = ("weights_gib", "activations_gib", "overhead_gib", "kv_cache_gib")
         assert sum(account[part] for part in parts) == pytest.approx(account["budget_gib"], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("rope", "eager", "value_bytes"),
+    [({"type": "yarn", "factor": 64.0}, True, 4), ({"type": "yarn", "factor": 64.0}, False, 2), (None, True, 2)],
+)
+def test_deepseek_s_scaled_table_is_wide_without_compilation(
+    rope: dict[str, Any] | None, eager: bool, value_bytes: int
+) -> None:
+    config = {**find_model("deepseek-ai/DeepSeek-R1").config, "max_position_embeddings": 1024, "rope_scaling": rope}
+    model = parse_config(config, where="test")
+    requested = ServingOptions(vllm_version="0.27.0", enforce_eager=eager)
+    options = resolve(requested, find_instance("g5.48xlarge"), context_limit_tokens=8192)
+    rows = 1024 * (64 if rope else 1)
+    assert rotary_term(model, options, layers=range(2)).size_bytes == rows * 64 * value_bytes

@@ -14,7 +14,7 @@ from vllm_eks.planner.models.from_fields.layer_kinds import layer_kinds
 from vllm_eks.planner.models.from_fields.mixers_of_layers import read_mixer
 from vllm_eks.planner.models.from_fields.names import UnknownMemory, decoder_fields, is_attention_free, sections
 from vllm_eks.planner.models.from_fields.tables import read_tables
-from vllm_eks.planner.models.from_fields.towers import read_towers
+from vllm_eks.planner.models.from_fields.towers import has_prefix_images, read_towers
 from vllm_eks.planner.models.from_fields.traits import Traits, traits_of
 from vllm_eks.planner.models.layer_shape import LayerShape
 from vllm_eks.planner.models.mixer_shapes import (
@@ -113,6 +113,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         rotary_tables=read_tables(fields, attention, traits),
         vision=read_towers(config, traits, text_hidden=hidden),
         quantization=parse_quantization({**fields, **config}),
+        has_prefix_images=has_prefix_images(config, fields),
         draft_layers=count(fields, "num_nextn_predict_layers", "mtp_num_hidden_layers"),
         embedding_everywhere=traits.embedding_everywhere,
         head_everywhere=traits.head_everywhere,

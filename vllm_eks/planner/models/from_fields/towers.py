@@ -18,6 +18,8 @@ SIZES = ("intermediate_size", "vt_intermediate_size", "encoder_ffn_dim", "mlp_di
 HEADS = ("num_attention_heads", "num_heads", "vt_num_attention_heads", "encoder_attention_heads", "n_head", "heads")
 IMAGE_SIZES = ("image_size", "img_size", "force_image_size")
 MERGES = ("spatial_merge_size", "merge_size", "downsample_ratio")
+PREFIX_IMAGE_MODELS = ("bagel", "gemma3", "molmo2", "moondream3", "paligemma")
+"""The model_type of models whose images attend in both directions (model_arch_config_convertor.py)."""
 USUAL_PATCH = 14
 MOST_TOKENS_PER_IMAGE = 16_384
 
@@ -35,6 +37,17 @@ class Tower:
     """Patches, positions and the projector to the decoder."""
     patches: int
     tokens: int
+
+
+def has_prefix_images(config: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Return whether the tokens of an image attend in both directions (vLLM's is_mm_prefix_lm).
+
+    Args:
+        config: The whole document.
+        fields: The fields of its decoder.
+    """
+    both = fields.get("use_bidirectional_attention") == "vision"
+    return both or config.get("model_type") in PREFIX_IMAGE_MODELS
 
 
 def read_towers(config: Mapping[str, Any], traits: Traits, *, text_hidden: int) -> Vision | None:
