@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from tests.fakes.bench_cluster import FakeCluster, JobRun, group, node
 from tests.support.previews import ROOT
-from vllm_eks.cli.bench import Access, chosen, run_bench, run_calibration
+from vllm_eks.cli.bench import Access, chosen, run_bench, run_calibration, stopped_by_sigterm
 from vllm_eks.cli.main import main
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.load.words import TrafficWords
@@ -110,6 +111,22 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_benchmark(cluster: 
             f"the result cannot be saved in {path}: use --save with a file in a writable folder"
         )
     assert cluster.created == []
+
+
+def test_each_run_has_other_prompts(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = []
+    for now in (1000.0, 2000.0):
+        monkeypatch.setattr("vllm_eks.cli.bench.time.time", lambda now=now: now)
+        run_bench(ROOT, "dev", None, GIVEN, Access(save=tmp_path / "bench.json"))
+        seeds.append(json.loads((tmp_path / "bench.json").read_text())["load"]["seed"])
+    assert seeds == [1000, 2000]
+
+
+def test_a_terminated_command_ends_like_an_interrupted_one() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), stopped_by_sigterm():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_failed_benchmark_is_status_1_without_a_file(

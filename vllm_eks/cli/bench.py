@@ -133,7 +133,7 @@ def run_bench(
     from vllm_eks.doctor.api import UnreadableAnswerError
 
     try:
-        with _stopped_by_sigterm():
+        with stopped_by_sigterm():
             cluster = WritingApi(access.kubeconfig, access.context)
             benchmark = measure(cluster, plan, load, stack=file.stack, name=name, say=_say)
     except (BenchmarkError, UnreadableAnswerError) as error:
@@ -215,7 +215,7 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def _stopped_by_sigterm() -> Generator[None]:
+def stopped_by_sigterm() -> Generator[None]:
     """Treat SIGTERM as Ctrl-C, so that the Job is deleted."""
 
     def stop(*_: object) -> None:
