@@ -112,10 +112,8 @@ class _Run:
         if self.in_flight:
             self._settle()
             return True
-        if math.isinf(self.arrivals.next_seconds):
-            return False
         self.now = max(self.now, self.arrivals.next_seconds)
-        return True
+        return not math.isinf(self.now)
 
     def _equal_steps(self) -> int:
         """Return for how many steps nothing but decoding can happen, or 0 when the next step is another one."""
