@@ -72,17 +72,15 @@ class BlockPool:
         """Blocks of the shared prefix that running requests hold. The other cached ones count as free."""
         return max(self._holders, default=0)
 
-    def reuse(self, owner: int) -> int:
-        """Take back the free blocks of an owner with their content, and return their number."""
-        count = self.cached_of(owner)
-        if count:
-            self._queue = deque(run for run in self._queue if run[0] != owner)
-            self.free -= count
-        return count
+    def forget(self, owner: int) -> None:
+        """Note that nobody finds the blocks of an owner any more."""
+        for run in self._queue:
+            if run[0] == owner:
+                run[0] = NOBODY
 
     def hold_shared(self, count: int) -> None:
         """Add a holder of the first blocks of the shared prefix, which are in the cache."""
-        self._take_back(max(0, count - self.shared_held))
+        self.take_back(SHARED, max(0, count - self.shared_held))
         self._holders[count] += 1
 
     def extend_shared(self, held: int, count: int) -> None:
@@ -102,11 +100,11 @@ class BlockPool:
         if not self._holders[count]:
             del self._holders[count]
 
-    def _take_back(self, count: int) -> None:
-        """Take free blocks of the shared prefix with their content, the first blocks of it, which were freed last."""
+    def take_back(self, owner: int, count: int) -> None:
+        """Take free blocks of an owner with their content, those that were freed last."""
         self.free -= count
         for run in reversed(self._queue):
-            if run[0] == SHARED and count:
+            if run[0] == owner and count:
                 taken = min(count, run[1])
                 run[1] -= taken
                 count -= taken

@@ -197,8 +197,9 @@ class Scheduler:
                 return
             self.waiting.popleft()
             self.running[request.number] = request
-            if own:
-                self.pool.reuse(request.number)
+            if request.preemptions:
+                self.pool.take_back(request.number, own)
+                self.pool.forget(request.number)
             if shared:
                 self.pool.hold_shared(shared)
             request.computed, request.blocks, request.shared_blocks = found * size, found, shared

@@ -9,7 +9,7 @@ from vllm_eks.planner.load.kv_blocks import NOBODY, BlockPool
 from vllm_eks.planner.load.lengths import fixed
 from vllm_eks.planner.load.replay import MOST_SCHEDULED, replay
 from vllm_eks.planner.load.replayed import Replay, percentile_of
-from vllm_eks.planner.load.scheduler import EngineSizes
+from vllm_eks.planner.load.scheduler import EngineSizes, Scheduler
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.load.workloads import WORKLOADS
 
@@ -169,5 +169,41 @@ def test_blocks_come_back_with_their_content_until_they_are_taken() -> None:
     pool.take(2)
     assert pool.cached_of(7) == 3
 
-    assert pool.reuse(7) == 3
-    assert (pool.free, pool.used, pool.cached_of(7)) == (3, 7, 0)
+    pool.take_back(7, 2)
+    assert (pool.free, pool.used, pool.cached_of(7)) == (4, 6, 1)
+
+    pool.forget(7)
+    assert (pool.free, pool.cached_of(7)) == (4, 0)
+
+
+@settings(max_examples=25)
+@given(
+    load=st.floats(0.1, 30.0),
+    blocks=st.integers(210, 400),
+    prefix=st.sampled_from((0, 100, 500)),
+    in_flight=st.integers(1, 2),
+    seed=st.integers(0, 5),
+)
+def test_every_block_is_either_free_or_held(load: float, blocks: int, prefix: int, in_flight: int, seed: int) -> None:
+    sizes = EngineSizes(max_num_seqs=16, max_num_batched_tokens=512, blocks=blocks, steps_in_flight=in_flight)
+    scheduler = Scheduler(sizes, shared_prefix_tokens=prefix)
+    arrivals = arrivals_of(Traffic(lengths=WORKLOADS["chat"].lengths, requests_per_second=load), seed)
+    for _ in range(300):
+        while arrivals.next_seconds <= scheduler.decode_steps / 40:
+            scheduler.waiting.append(arrivals.take())
+        for chunk in scheduler.schedule():
+            if chunk.is_last:
+                chunk.request.written += 1
+                scheduler.start_decoding(chunk.request)
+        for one in list(scheduler.running.values()):
+            if one.decoding and one.offset + scheduler.decode_steps >= one.prompt_tokens + one.output_tokens:
+                scheduler.stop_decoding(one)
+                one.finished = True
+                scheduler.release(one)
+
+        own = sum(
+            (-(-(one.offset + scheduler.decode_steps) // 16) if one.decoding else one.blocks) - one.shared_blocks
+            for one in scheduler.running.values()
+        )
+        assert scheduler.pool.used == own + scheduler.pool.shared_held
+        assert 0 <= scheduler.pool.free <= blocks
