@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+TUTORIAL = ROOT / "docs" / "tutorial" / "first-model.md"
 LAB = ROOT.parent / "shared" / "engine-lab"
 COMPONENTS = ("vllm-eks:", "eks:index:", "pulumi:pulumi:")
 REPLACING = ("replace", "create-replacement", "delete-replaced")
@@ -126,6 +127,15 @@ def interrupted(stack: Any, command: str, op: str, name: str) -> int:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
     return process.returncode
+
+
+def as_printed(stack: Any, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the tutorial in the stack's folder, with its questions answered by yes."""
+    assert command in TUTORIAL.read_text().splitlines()
+    path = f"{ROOT / '.venv' / 'bin'}:{stack.env['PATH']}"
+    env = {**stack.env, "PATH": path, "PULUMI_SKIP_CONFIRMATIONS": "true"}
+    words = ["bash", "-c", command]
+    return subprocess.run(words, cwd=stack.lab.program, env=env, capture_output=True, text=True, check=False)
 
 
 def leftovers(stack: Any) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ import yaml
 
 from tests.e2e.engine_lab import (
     ROOT,
+    as_printed,
     interrupted,
     leftovers,
     make_boundary,
@@ -111,6 +112,34 @@ def test_the_model_is_asked_again_after_its_nodes_were_rolled(dev: Any) -> None:
     assert steps(dev.up().check(), "dev") == {RELEASE, f"update {NODES}", f"update {SYSTEM}"}
 
 
+def test_the_commands_of_the_tutorial_run(dev: Any) -> None:
+    """All but those of the aws command, the port-forward, and the request to the model: nothing serves here."""
+    edited(dev, of("cluster", nodeReleaseVersion="1.36.3-20261101"))
+    narrow = "pulumi config set --stack dev --path 'vllm-eks:cluster.publicAccessCidrs[0]' 203.0.113.7/32"
+    assert as_printed(dev, narrow).returncode == 0
+    assert yaml.safe_load(dev.file.read_text())["config"]["vllm-eks:cluster"]["publicAccessCidrs"] == ["203.0.113.7/32"]
+    previewed = as_printed(dev, "pulumi preview --stack dev")
+    assert previewed.returncode == 0, previewed.stdout
+    assert f"{MODEL}-0" in as_printed(dev, "vllm-eks doctor --stack dev").stdout
+    assert as_printed(dev, "pulumi stack output kubeconfig --stack dev --show-secrets > kubeconfig").returncode == 0
+    assert "server" in yaml.safe_load((dev.lab.program / "kubeconfig").read_text())["clusters"][0]["cluster"]
+    (model,) = json.loads(as_printed(dev, "pulumi stack output models --stack dev").stdout).values()
+    assert {"portForward", "curl", "python"} <= model.keys()
+
+
+def test_a_parked_model_has_no_node_and_comes_back(dev: Any) -> None:
+    def park(config: dict[str, Any]) -> None:
+        of("cluster", nodeReleaseVersion="1.36.3-20261101")(config)
+        config["vllm-eks:models"][MODEL]["parked"] = True
+
+    edited(dev, park)
+    assert as_printed(dev, "vllm-eks preview --stack dev").stdout.startswith("Yes, if your account allows it: no GPU")
+    assert as_printed(dev, "pulumi up --stack dev").returncode == 0
+    assert dev.outputs()["models"][MODEL]["nodes"] == 0
+    edited(dev, of("cluster", nodeReleaseVersion="1.36.3-20261101"))
+    assert steps(dev.up().check(), "dev") == {RELEASE, f"update {NODES}"}
+
+
 def test_a_failed_group_stops_the_next_up_and_is_recreated_on_demand(lab: Any, dev: Any) -> None:
     state = dev.export()
     urn = with_failed_group(state, f"vllm-eks-dev-{NODES}")
@@ -142,6 +171,10 @@ def test_a_protected_stack_refuses_its_destroy_before_anything_goes_and_leaves_n
     dev.up().check()
     dev.destroy().check()
     assert nothing_is_left(lab)
+    found = as_printed(dev, "vllm-eks leftovers --stack dev")
+    assert (found.returncode, "nothing is left" in found.stdout) == (0, True)
+    assert as_printed(dev, "pulumi stack rm dev").returncode == 0
+    assert not dev.file.exists()
 
 
 def up_with_token(lab: Any, name: str) -> Any:

@@ -13,7 +13,7 @@ from vllm_eks.json_values import is_list, is_object
 from vllm_eks.specs.access import Deployer
 
 SESSION_NAME = "vllm-eks-leftovers"
-RETRIES = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
+LIMITS = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
 """With three attempts, an unreachable service takes half a minute."""
 
 IAM_PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
@@ -63,7 +63,7 @@ class Account:
         self.region = deployer.region
         self._clients: dict[str, Any] = {}
         with aws_errors_explained("sts:AssumeRole", deployer.region):
-            self._session = open_session(deployer, session_name=SESSION_NAME, config=RETRIES)
+            self._session = open_session(deployer, session_name=SESSION_NAME, config=LIMITS)
 
     def pages(self, service: str, operation: str, key: str, **asked: object) -> Iterator[Record]:
         """Yield the items under `key` on all pages of a response.
@@ -101,7 +101,7 @@ class Account:
 
     def _client(self, service: str) -> Client:
         if service not in self._clients:
-            self._clients[service] = self._session.client(service, region_name=self.region, config=RETRIES)
+            self._clients[service] = self._session.client(service, region_name=self.region, config=LIMITS)
         return self._clients[service]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
+from vllm_eks.aws.account import LIMITS
 from vllm_eks.aws.errors import PermissionDeniedError, aws_errors_explained, is_unknown, known_regions
 from vllm_eks.aws.session import Client
 from vllm_eks.catalog.catalog_merge import AwsAnswers
@@ -32,7 +32,7 @@ ClientMaker = Callable[[str, str], Client]
 
 def new_client(service: str, region: str) -> Client:
     """Return a boto3 client. Throttling is handled by botocore's standard retries."""
-    return boto3.Session().client(service, region_name=region, config=Config(retries={"mode": "standard"}))
+    return boto3.Session().client(service, region_name=region, config=LIMITS)
 
 
 def ask_aws(regions: Sequence[str], price_region: str, *, client: ClientMaker = new_client) -> AwsAnswers:
