@@ -127,19 +127,6 @@ def test_the_commands_of_the_tutorial_run(dev: Any) -> None:
     assert {"portForward", "curl", "python"} <= model.keys()
 
 
-def test_a_parked_model_has_no_node_and_comes_back(dev: Any) -> None:
-    def park(config: dict[str, Any]) -> None:
-        of("cluster", nodeReleaseVersion="1.36.3-20261101")(config)
-        config["vllm-eks:models"][MODEL]["parked"] = True
-
-    edited(dev, park)
-    assert as_printed(dev, "vllm-eks preview --stack dev").stdout.startswith("Yes, if your account allows it: no GPU")
-    assert as_printed(dev, "pulumi up --stack dev").returncode == 0
-    assert dev.outputs()["models"][MODEL]["nodes"] == 0
-    edited(dev, of("cluster", nodeReleaseVersion="1.36.3-20261101"))
-    assert steps(dev.up().check(), "dev") == {RELEASE, f"update {NODES}"}
-
-
 def test_a_failed_group_stops_the_next_up_and_is_recreated_on_demand(lab: Any, dev: Any) -> None:
     state = dev.export()
     urn = with_failed_group(state, f"vllm-eks-dev-{NODES}")
@@ -155,9 +142,7 @@ def test_a_failed_group_stops_the_next_up_and_is_recreated_on_demand(lab: Any, d
     assert steps(mended, "dev") == {RELEASE, f"replace {NODES}"}
 
 
-def test_a_protected_stack_refuses_its_destroy_before_anything_goes_and_leaves_nothing_later(
-    lab: Any, dev: Any
-) -> None:
+def test_a_protected_stack_refuses_its_destroy_before_anything_goes(dev: Any) -> None:
     edited(dev, of("cluster", nodeReleaseVersion="1.36.3-20261101", deletionProtection=True))
     dev.up().check()
     before = resources(dev)
@@ -167,9 +152,17 @@ def test_a_protected_stack_refuses_its_destroy_before_anything_goes_and_leaves_n
     assert f"{MODEL}-release" in refused.output
     assert resources(dev) == before, "also without the preview that refuses it first"
 
-    edited(dev, of("cluster", nodeReleaseVersion="1.36.3-20261101"))
-    dev.up().check()
-    dev.destroy().check()
+
+def test_a_stack_is_parked_and_destroyed_with_the_commands_of_the_tutorial(lab: Any, dev: Any) -> None:
+    def park(config: dict[str, Any]) -> None:
+        of("cluster", nodeReleaseVersion="1.36.3-20261101")(config)
+        config["vllm-eks:models"][MODEL]["parked"] = True
+
+    edited(dev, park)
+    assert as_printed(dev, "vllm-eks preview --stack dev").stdout.startswith("Yes, if your account allows it: no GPU")
+    assert as_printed(dev, "pulumi up --stack dev").returncode == 0
+    assert dev.outputs()["models"][MODEL]["nodes"] == 0
+    assert as_printed(dev, "pulumi destroy --stack dev").returncode == 0
     assert nothing_is_left(lab)
     found = as_printed(dev, "vllm-eks leftovers --stack dev")
     assert (found.returncode, "nothing is left" in found.stdout) == (0, True)
