@@ -34,7 +34,8 @@ import pods  # noqa: E402  # pyright: ignore[reportMissingImports]
 UNREADY_SECONDS = 60
 START_SECONDS = 1800
 """Limit of a start that makes no progress. It takes minutes on a busy machine."""
-LATE_SECONDS = 60
+LATE_SECONDS = 300
+"""More time for a busy machine. It only bounds a failure."""
 QUICK = {"OMP_NUM_THREADS": "1", "VLLM_WORKER_MULTIPROC_METHOD": "fork"}
 """Fewer threads, because they compete for the cores, and one import of torch per pod."""
 

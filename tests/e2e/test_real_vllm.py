@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.real_pods import (
     CHOSEN,
+    LATE_SECONDS,
     QUICK,
     START_SECONDS,
     UNREADY_SECONDS,
@@ -41,7 +42,7 @@ def rendered(version: str) -> str:
 def group(rendered: str, version: str) -> Iterator[Any]:
     with pods.running_group(rendered, version=version, delay=3, env=QUICK) as (leader, worker):
         # A loading group counts as disrupted.
-        until(120, lambda: "vllm" in worker.log())
+        until(LATE_SECONDS, lambda: "vllm" in worker.log())
         assert not well(worker)
         leader.wait_ready(START_SECONDS)
         yield leader, worker
@@ -53,10 +54,10 @@ def test_a_group_answers_to_keys_alone_and_both_pods_are_ready(group: Any) -> No
     assert leader.request("/v1/models", key="wrong")[0] == 401
     assert leader.complete(8)[0] == 200
     leader.rotate_keys({"secondApiKey": "key-two"})
-    until(10, lambda: leader.complete(1, key="key-two")[0] == 200)
+    until(LATE_SECONDS, lambda: leader.complete(1, key="key-two")[0] == 200)
     assert leader.complete(1)[0] == 401
     leader.rotate_keys({"apiKey": "key-one"})
-    until(10, lambda: leader.complete(1)[0] == 200)
+    until(LATE_SECONDS, lambda: leader.complete(1)[0] == 200)
     assert [well(leader), well(leader, "liveness"), well(worker)] == [True, True, True]
     for line in ("GET /health", "GET /metrics", "GET /load", "Unknown vLLM environment variable"):
         assert line not in leader.log(), line
@@ -78,26 +79,26 @@ def test_a_hang_while_idle_is_detected_and_recovers(group: Any) -> None:
     assert well(leader)
     with leader.paused("engine"):
         threads, answers = asked(leader, 8, count=3)
-        assert until(UNREADY_SECONDS + 60, lambda: not well(leader)) >= UNREADY_SECONDS - 1
+        assert until(UNREADY_SECONDS + LATE_SECONDS, lambda: not well(leader)) >= UNREADY_SECONDS - 1
         assert "stuck: " in leader.probe("readiness").stdout
         # Only the liveness probe ends a hang, because the supervisors are still connected.
         assert leader.running
         assert worker.running
     answered(leader, threads)
     assert {status for status, _ in answers} == {200}
-    until(60, lambda: well(leader))
+    until(LATE_SECONDS, lambda: well(leader))
 
 
 def test_a_hang_while_busy_is_detected_and_recovers(group: Any) -> None:
     leader, worker = group
     threads, answers = asked(leader, 100)
-    until(60, lambda: running(leader))
+    until(LATE_SECONDS, lambda: running(leader))
     with worker.paused("worker") if worker.pids("worker") else leader.paused("engine"):
-        assert until(UNREADY_SECONDS + 60, lambda: not well(leader)) >= UNREADY_SECONDS - 1
+        assert until(UNREADY_SECONDS + LATE_SECONDS, lambda: not well(leader)) >= UNREADY_SECONDS - 1
         assert not well(leader, "readiness")
     answered(leader, threads)
     assert answers[0][0] == 200
-    until(60, lambda: well(leader))
+    until(LATE_SECONDS, lambda: well(leader))
 
 
 def test_a_stopped_supervisor_is_detected_and_recovers(group: Any) -> None:
@@ -114,16 +115,16 @@ def test_a_stopped_supervisor_is_detected_and_recovers(group: Any) -> None:
 def test_a_drain_lets_requests_end_and_then_both_pods_stop_in_order(group: Any) -> None:
     leader, worker = group
     threads, answers = asked(leader, 30, count=4)
-    until(60, lambda: running(leader) or answers)
+    until(LATE_SECONDS, lambda: running(leader) or answers)
     drains = [threading.Thread(target=pod.pre_stop) for pod in group]
     for drain in drains:
         drain.start()
     for drain in drains:
-        drain.join(100)
+        drain.join(100 + LATE_SECONDS)
     leader.terminate()
     worker.terminate()
-    codes = {leader.wait(60), worker.wait(60)}
+    codes = {leader.wait(60 + LATE_SECONDS), worker.wait(60 + LATE_SECONDS)}
     for thread in threads:
-        thread.join(30)
+        thread.join(LATE_SECONDS)
     assert {status for status, _ in answers} == {200}
     assert codes <= {0, 143}

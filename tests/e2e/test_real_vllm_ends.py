@@ -36,7 +36,7 @@ def rendered(version: str) -> str:
 def busy(leader: Any) -> None:
     leader.wait_ready(START_SECONDS)
     asked(leader, 3500)
-    until(60, lambda: running(leader))
+    until(LATE_SECONDS, lambda: running(leader))
 
 
 def test_a_dead_engine_ends_both_pods(rendered: str, version: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.real_bench import LOAD, benched, measured_in
 from tests.e2e.real_pods import (
+    LATE_SECONDS,
     START_SECONDS,
     UNREADY_SECONDS,
     VERSIONS,
@@ -28,17 +29,17 @@ def test_a_group_answers_to_keys_is_measured_shows_a_hang_and_ends_with_its_caus
         leader.wait_ready(START_SECONDS)
         assert leader.request("/v1/models")[0] == 401
         assert leader.complete(8)[0] == 200
-        until(60, lambda: well(leader) and well(worker))
+        until(LATE_SECONDS, lambda: well(leader) and well(worker))
         assert measured_in(benched(leader)).completed == LOAD.requests
 
         with leader.paused("engine"):
             threads, answers = asked(leader, 8, count=3)
-            until(UNREADY_SECONDS + 60, lambda: "stuck: " in leader.probe("readiness").stdout)
+            until(UNREADY_SECONDS + LATE_SECONDS, lambda: "stuck: " in leader.probe("readiness").stdout)
             assert leader.running
             assert worker.running
         answered(leader, threads)
         assert {status for status, _ in answers} == {200}
-        until(60, lambda: well(leader))
+        until(LATE_SECONDS, lambda: well(leader))
 
         leader.kill("engine")
         code, said, cause = ended(leader, 20)
