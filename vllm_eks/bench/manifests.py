@@ -11,7 +11,7 @@ KEPT_SECONDS = 3600
 """After its end Kubernetes deletes the Job, and all that it owns, where the command could not."""
 USER = 1000
 """As the model's pods (charts/vllm/templates/_pod.tpl)."""
-MEMORY_REQUEST, MEMORY_LIMIT = "1500Mi", "4Gi"
+MEMORY_REQUEST, MEMORY_LIMIT = "1200Mi", "4Gi"
 """The client of vLLM 0.27 takes 1.1 GB before its first request."""
 CPU_REQUEST = "250m"
 """The smallest node has this beside a model. There is no limit."""

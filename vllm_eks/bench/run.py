@@ -18,10 +18,14 @@ from vllm_eks.pods.causes import masked
 
 JOBS, POLICIES = "/apis/batch/v1", "/apis/networking.k8s.io/v1"
 POLL_SECONDS = 3.0
+START_SECONDS = 900
+"""How long the client may wait for a node and its image. The planner gives the image 150 s (engine/startup.py)."""
 SILENT_POLLS = 20
 """How many polls in a row may fail before the wait ends: a minute without the API server."""
 SHOWN_LINES = 15
 FORBIDDEN = 403
+STARTED = ("running", "done", "failed")
+"""States of a pod whose container has started."""
 End = Literal["complete", "failed"]
 
 
@@ -151,9 +155,12 @@ class Run:
                 raise BenchmarkError(f"Job {job_name(self.target)} was deleted before its end")
             if end := _end(found):
                 return end
+            elapsed = self.clock.monotonic() - began
             if state != shown:
                 shown = state
-                self.say(f"[{self.clock.monotonic() - began:4.0f} s] {state}")
+                self.say(f"[{elapsed:4.0f} s] {state}")
+            if state not in STARTED and elapsed > START_SECONDS:
+                raise BenchmarkError(f"the client has not started after {START_SECONDS // 60} minutes: {state}")
             self.clock.sleep(self.poll_seconds)
         raise BenchmarkError(
             f"Job {job_name(self.target)} has not ended after its limit of {RUN_SECONDS // 60} minutes"

@@ -89,6 +89,28 @@ def test_an_end_without_a_result_is_said_and_nothing_remains(job: JobRun, said: 
     assert started.cluster.deleted == [JOB]
 
 
+@pytest.mark.parametrize(
+    ("pod", "state"),
+    [
+        (UNSCHEDULED, "waiting for a node: 0/3 nodes are available: 3 Insufficient cpu."),
+        (DENIED, "waiting: ImagePullBackOff denied"),
+    ],
+)
+def test_a_client_that_never_starts_does_not_wait_for_the_limit_of_the_job(pod: dict[str, Any], state: str) -> None:
+    started = Started(JobRun(pods=(pod,) * 2000))
+
+    assert started.error() == f"the client has not started after 15 minutes: {state}"
+    assert 900 < started.clock.now < 910
+    assert started.cluster.deleted == [JOB]
+
+
+def test_a_client_that_runs_may_take_its_hour() -> None:
+    started = Started(JobRun(pods=(RUNNING,) * 1000))
+
+    assert started.result()
+    assert started.clock.now > 2900
+
+
 def test_an_interruption_deletes_the_job() -> None:
     started = Started()
 
