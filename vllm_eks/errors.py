@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 MAX_WORD_LENGTH = re.compile(r"(\S{120})\S{10,}")
 MAX_LINE_LENGTH = 1200
@@ -34,9 +33,7 @@ def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[st
     asked = name.lower()
     # A known name that is a prefix comes first: Qwen3-8B for Qwen3-8B-Instruct.
     begun = sorted((folded for folded in by_folded if asked.startswith(folded)), key=len, reverse=True)
-    close = begun + [
-        folded for folded in get_close_matches(asked, by_folded, n=most, cutoff=0.5) if folded not in begun
-    ]
+    close = begun + [folded for folded in similar(asked, by_folded, most=most, cutoff=0.5) if folded not in begun]
     if not close and asked:
         close = [folded for folded in by_folded if asked in folded]
     return tuple(by_folded[folded] for folded in close[:most])
@@ -44,7 +41,15 @@ def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[st
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` is most likely a misspelling of, or None."""
-    return next(iter(get_close_matches(name, list(known), n=1, cutoff=0.7)), None)
+    return next(iter(similar(name, known, most=1, cutoff=0.7)), None)
+
+
+def similar(name: str, known: Iterable[str], *, most: int, cutoff: float) -> list[str]:
+    """Return up to `most` known names whose similarity to `name` is at least `cutoff`, the most similar first."""
+    # Imported here, because only an error needs it.
+    from difflib import get_close_matches
+
+    return get_close_matches(name, list(known), n=most, cutoff=cutoff)
 
 
 def did_you_mean(nearest: tuple[str, ...]) -> str:

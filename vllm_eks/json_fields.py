@@ -78,10 +78,7 @@ class Fields:
         """Return a list of texts. A missing list is empty."""
         if name not in self._left:
             return ()
-        value: object = self._left.pop(name)
-        if not is_list(value):
-            raise self._wrong(f"{name} {value!r} must be a list")
-        return tuple([self._checked(name, item, str) for item in value])
+        return tuple(self._text_list(name, self._left.pop(name)))
 
     def json_object(self, name: str) -> dict[str, object]:
         """Return a required object, unchanged."""
@@ -104,8 +101,8 @@ class Fields:
 
     def lists_by_name(self, name: str) -> dict[str, list[str]]:
         """Return an object with lists of texts. A missing object is empty."""
-        inner = Fields(self._left.pop(name, {}), where=f"{self._where}: {name}")
-        return {key: list(inner.texts(key)) for key in tuple(inner._left)}
+        found = self.json_object(name) if name in self._left else {}
+        return {key: self._text_list(f"{name}: {key}", value) for key, value in found.items()}
 
     def end(self) -> None:
         """Refuse unknown fields.
@@ -120,6 +117,11 @@ class Fields:
         if name not in self._left:
             raise self._wrong(f"{name} is missing")
         return self._left.pop(name)
+
+    def _text_list(self, name: str, value: object) -> list[str]:
+        if not is_list(value):
+            raise self._wrong(f"{name} {value!r} must be a list")
+        return [self._checked(name, item, str) for item in value]
 
     def _checked(self, name: str, value: object, kind: type[Kind]) -> Kind:
         if not _is(value, kind):

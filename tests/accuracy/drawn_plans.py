@@ -12,7 +12,8 @@ from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
 from vllm_eks.planner.hardware.instances import InstanceType, catalogue
 from vllm_eks.planner.memory.lora import can_count_lora
 from vllm_eks.planner.models.config_json import parse_config
-from vllm_eks.planner.models.known_models import ModelFacts, find_model, locked_model_ids
+from vllm_eks.planner.models.known_models import ModelFacts, find_model
+from vllm_eks.planner.models.lock_folders import locked_model_ids
 from vllm_eks.planner.search.named_models import with_rope_scaling
 from vllm_eks.planner.vllm_version import parse_version
 

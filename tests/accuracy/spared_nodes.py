@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instances import InstanceType, catalogue
-from vllm_eks.planner.models.known_models import ModelFacts, find_model, locked_model_ids
+from vllm_eks.planner.models.known_models import ModelFacts, find_model
+from vllm_eks.planner.models.lock_folders import locked_model_ids
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
 

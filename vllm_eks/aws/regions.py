@@ -1,6 +1,6 @@
 """The regions of AWS, so that a misspelled one is detected before a call hangs."""
 
-from difflib import get_close_matches
+from vllm_eks.errors import closest_name
 
 REGIONS = (
     "af-south-1",
@@ -64,7 +64,7 @@ def known_region(value: str) -> str:
         return value
     if value[:-1] in REGIONS:
         raise ValueError(f"{value!r} is a zone, not a region: use {value[:-1]}")
-    near = get_close_matches(value.lower()[:40], REGIONS, n=1, cutoff=0.7)
+    near = closest_name(value.lower()[:40], REGIONS)
     raise ValueError(
-        f"{value!r} is not a region: " + (f"did you mean {near[0]}?" if near else "use one such as us-west-2")
+        f"{value!r} is not a region: " + (f"did you mean {near}?" if near else "use one such as us-west-2")
     )

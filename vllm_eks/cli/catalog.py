@@ -10,11 +10,7 @@ from vllm_eks.catalog.catalog_file import catalogue_text, replace_text
 from vllm_eks.catalog.catalog_merge import merge
 from vllm_eks.catalog.ec2_catalog import ClientMaker, ask_aws, new_client
 from vllm_eks.cli.views.catalog import price_line, refresh_lines
-from vllm_eks.planner.hardware.instances import (
-    known_catalogue,
-    read_catalogue_file,
-    writable_catalogue_file,
-)
+from vllm_eks.planner.hardware.instances import known_catalogue, read_catalogue_file, writable_catalogue_file
 
 
 @click.group("catalog")

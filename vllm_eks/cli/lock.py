@@ -16,8 +16,8 @@ from vllm_eks.json_files import read_json_object
 from vllm_eks.json_values import is_object, object_or_empty
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.defaults import fill_defaults
-from vllm_eks.planner.models.known_models import lock_file_name, writable_models_folder
 from vllm_eks.planner.models.lock_file import config_facts, lock_document, write_lock
+from vllm_eks.planner.models.lock_folders import lock_file_name, writable_models_folder
 from vllm_eks.planner.models.quantization_config import QUANTIZATION_FILE, SEPARATE_QUANTIZATION
 from vllm_eks.planner.models.tensors import Tensor, sort_tensors, tensor_bytes
 from vllm_eks.planner.models.vision import MISTRAL_FILE, MISTRAL_FORMAT

@@ -7,10 +7,9 @@ import click
 from vllm_eks.aws.regions import known_region
 from vllm_eks.cli.options import PATH, as_json, exit_with
 from vllm_eks.cli.plan_answer import PlanRequest, run_plan
-from vllm_eks.cli.vllm_options import given_args, mm_limits
+from vllm_eks.cli.vllm_options import counted_flags, given_args, mm_limits
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner import bounds
-from vllm_eks.planner.engine.counted_flags import checked_flags
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.mm_limits import mm_counts, mm_sizes
 from vllm_eks.planner.engine.options import ServingOptions
@@ -167,7 +166,7 @@ def command(
         mm_profile_sizes=mm_sizes(limits),
         vllm_version=vllm_version,
         replicas=replicas,
-        flags=checked_flags(further_args, vllm_version),
+        flags=counted_flags(further_args, vllm_version),
         further_args=further_args,
     )
     request = PlanRequest(

@@ -25,7 +25,7 @@ from vllm_eks.planner.search.plan_model import plan
 FITS, DOES_NOT_FIT = 0, 3
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PlanRequest:
     """The arguments of `vllm-eks plan`."""
 
@@ -63,7 +63,7 @@ def _plan_one(model: ModelFacts, instance: InstanceType, request: PlanRequest, *
         print(json.dumps(plan_json(result), indent=2))
     if result.fits and as_json:
         return FITS
-    # Imported here, because rich takes a quarter of the total time, and --json does not need it.
+    # Imported here, because --json does not need it.
     from vllm_eks.cli.views.plan import show_plan, show_refusal
 
     if not result.fits:

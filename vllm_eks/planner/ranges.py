@@ -1,5 +1,6 @@
 """An estimate with its 90 % range."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot
 
@@ -44,6 +45,14 @@ class Range:
     def at_least(self, floor: "Range") -> "Range":
         """Return the larger of two estimates for each of low, best and high, for two uses of the same memory."""
         return Range(max(self.low, floor.low), max(self.best, floor.best), max(self.high, floor.high))
+
+
+def sum_of(independent: Sequence[Range]) -> Range:
+    """Return the sum of independent estimates, as repeated addition does."""
+    best = sum(one.best for one in independent)
+    low = hypot(*(one.best - one.low for one in independent))
+    high = hypot(*(one.high - one.best for one in independent))
+    return Range(best - low, best, best + high)
 
 
 def exactly(value: float) -> Range:

@@ -9,7 +9,8 @@ import pytest
 
 from config.settings.model import ModelSettings
 from tests.support.stack_config import load_stack, model, report_of, write_stack
-from vllm_eks.planner.models.known_models import LOCKED, find_model, writable_models_folder
+from vllm_eks.planner.models.known_models import LOCKED, find_model
+from vllm_eks.planner.models.lock_folders import writable_models_folder
 from vllm_eks.planner.search.named_models import find_stack_model
 
 STATED = {

@@ -12,7 +12,8 @@ import pytest
 from tests.fakes.hub_server import repository, serving
 from vllm_eks.data import DATA
 from vllm_eks.data.folders import data_folders, user_data_folder, writable_data_folder
-from vllm_eks.planner.models.known_models import LOCKED, lock_file_name
+from vllm_eks.planner.models.known_models import LOCKED
+from vllm_eks.planner.models.lock_folders import lock_file_name
 
 ROOT = Path(__file__).parents[3]
 QWEN = "Qwen/Qwen3-8B"

@@ -1,11 +1,10 @@
 """The checks of a stack: failures and risks first, then how to answer what only the account knows."""
 
 from rich.console import Console
-from rich.text import Text
 
 from vllm_eks.check import NOT_QUERIED, Check
 from vllm_eks.cli.views.preview_answer import grouped_warnings, questions
-from vllm_eks.cli.views.screen import say
+from vllm_eks.cli.views.screen import Line, say
 from vllm_eks.preview.recording import Recording
 
 STATUS_STYLE = {"passed": "cyan", "failed": "bold red", "warning": "bold magenta", "unknown": "yellow"}
@@ -50,8 +49,8 @@ def _show_question(check: Check, out: Console) -> None:
     command = check.text.removeprefix(f"{NOT_QUERIED}: ")
     say(out, _line("unknown", f"to check: {check.subject}"), hang=STATUS_COLUMNS)
     # Not wrapped, so that it can be copied.
-    out.print(Text(" " * STATUS_COLUMNS + command), soft_wrap=True)
+    say(out, " " * STATUS_COLUMNS + command, wraps=False)
 
 
-def _line(status: str, text: str) -> Text:
-    return Text().append(f"{status:{STATUS_COLUMNS}}", style=STATUS_STYLE[status]).append(text)
+def _line(status: str, text: str) -> Line:
+    return (f"{status:{STATUS_COLUMNS}}", STATUS_STYLE[status]), (text, "")

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
-
-from vllm_eks.cli.views.screen import console, say, table
+from vllm_eks.cli.views.screen import Screen, say, screen, show_table, table
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION
 from vllm_eks.planner.hardware.prices import price_dates
 from vllm_eks.planner.models.known_models import ModelFacts
@@ -50,10 +48,10 @@ def show_comparison(
     best: Plan | None,
     order: str,
     region: str,
-    out: Console | None = None,
+    out: "Screen | None" = None,
 ) -> None:
     """Print the recommended type, and then all that fit. On a narrow screen a type takes two lines."""
-    out = out or console()
+    out = out or screen()
     fitting = [plan for plan in plans if plan.fits]
     headings = [heading for heading, _ in COLUMNS]
     say(out, f"{model.id}: {len(fitting)} of {len(plans)} types fit")
@@ -65,7 +63,7 @@ def show_comparison(
     made = table(out, *headings, right=frozenset(set(headings) - LEFT))
     for plan in fitting:
         made.add_row(*(cell(plan, region) for _, cell in COLUMNS))
-    out.print(made)
+    show_table(out, made)
     say(out, _prices(fitting, region))
     say(
         out,

@@ -2,10 +2,7 @@
 
 from typing import TextIO
 
-from rich.console import Console
-from rich.text import Text
-
-from vllm_eks.cli.views.screen import Table, console, say, table
+from vllm_eks.cli.views.screen import Line, Screen, Table, say, screen, show_table, table
 from vllm_eks.cli.views.stated import stated_lines
 from vllm_eks.planner.hardware.prices import instance_price_source
 from vllm_eks.planner.memory.stages import Layout, Stage
@@ -32,21 +29,21 @@ SEGMENTS = (
 )
 
 
-def show_plan(plan: Plan, *, region: str, out: Console | None = None) -> None:
+def show_plan(plan: Plan, *, region: str, out: "Screen | None" = None) -> None:
     """Print a plan that fits. `region` is the region of the printed zones."""
-    out = out or console()
+    out = out or screen()
     layout = plan.layout
     if layout is None:
         return
     for line in (*summary_lines(plan), *advice_lines(plan, region)):
         say(out, line, hang=HANG)
     out.print()
-    out.print(memory_table(layout, out))
+    show_table(out, memory_table(layout, out))
     out.print()
     show_gpus(plan, out)
     out.print()
     command = f"vllm serve {plan.model.id} {' '.join(_quoted(arg) for arg in vllm_args(plan))}"
-    out.print(command, markup=False, soft_wrap=True)
+    say(out, command, wraps=False)
     for warning in plan.warnings:
         say(out, f"warning: {warning}")
     for note in plan.notes:
@@ -130,7 +127,7 @@ def usd(amount: float | None) -> str:
     return "an unknown price" if amount is None else f"${amount:,.2f}"
 
 
-def memory_table(layout: Layout, out: Console) -> Table:
+def memory_table(layout: Layout, out: Screen) -> Table:
     """Return the memory of one GPU of the tightest stage, line by line, so that a reader can check it."""
     stage = layout.tightest
     where = f"stage {stage.index + 1} of {layout.pipeline_parallel_size}" if layout.pipeline_parallel_size > 1 else ""
@@ -157,23 +154,19 @@ def _kv_rule(stage: Stage) -> str:
     return f"{stage.kv_bytes_per_token:,} B per token and GPU, blocks of {cache.block_tokens} tokens{groups}"
 
 
-def show_gpus(plan: Plan, out: Console) -> None:
+def show_gpus(plan: Plan, out: Screen) -> None:
     """Print each GPU of each node of one replica as a bar, with the layers of its stage."""
     for node in range(plan.nodes_per_replica):
         head = f"node {node + 1}" if plan.nodes_per_replica > 1 else "node"
         say(out, f"{head}  {plan.instance.type}  {node_contents(plan, node)}")
         for line in gpu_lines(plan, node, out):
-            out.print(Text("  ").append_text(line))
-    out.print(Text("  ").append_text(legend()))
+            say(out, (("  ", ""), *line))
+    say(out, (("  ", ""), *legend()))
 
 
-def legend() -> Text:
+def legend() -> Line:
     """Return the legend of the bars."""
-    made = Text()
-    for letter, style, name in SEGMENTS:
-        made.append(letter, style=style)
-        made.append(f" {name}  ")
-    return made
+    return [part for letter, style, name in SEGMENTS for part in ((letter, style), (f" {name}  ", ""))]
 
 
 def node_contents(plan: Plan, node: int) -> str:
@@ -187,7 +180,7 @@ def node_contents(plan: Plan, node: int) -> str:
     return f"replica {node // plan.nodes_per_replica + 1}, {which}"
 
 
-def gpu_lines(plan: Plan, node: int, out: Console) -> list[Text]:
+def gpu_lines(plan: Plan, node: int, out: Screen) -> list[Line]:
     """Return a line for each GPU of a node: a bar of its memory, or that it is idle."""
     layout = plan.layout
     if layout is None:
@@ -195,16 +188,14 @@ def gpu_lines(plan: Plan, node: int, out: Console) -> list[Text]:
     stages, places, of_pod = _stages_on(plan, layout, node), plan.replicas_per_node, plan.gpus_per_pod
     before = node * places if plan.nodes_per_replica == 1 else 0
     here = min(places, plan.replicas - before)
-    lines: list[Text] = []
+    lines: list[Line] = []
     for gpu in range(plan.instance.gpus):
-        line = Text(f"GPU {gpu} ")
         stage = stages[gpu % of_pod // layout.tensor_parallel_size]
         replica = f"replica {before + gpu // of_pod + 1} " if places > 1 and plan.replicas > 1 else ""
         which = f"stage {stage.index + 1} " if len(stages) > 1 else ""
         used = gpu < here * of_pod
-        drawn = Text(replica + which).append_text(bar(stage, out))
-        line.append_text(drawn if used else Text("idle", style="bright_black"))
-        lines.append(line)
+        drawn = ((replica + which, ""), *bar(stage, out)) if used else (("idle", "bright_black"),)
+        lines.append(((f"GPU {gpu} ", ""), *drawn))
     return lines
 
 
@@ -222,7 +213,7 @@ def stage_contents(stage: Stage, layout: Layout) -> str:
     return f"layers {stage.first_layer}-{last}" + (f", {', '.join(ends)}" if ends else "")
 
 
-def bar(stage: Stage, out: Console) -> Text:
+def bar(stage: Stage, out: Screen) -> Line:
     """Return one GPU's memory as a bar, and its KV cache in GiB."""
     sizes = (
         stage.loaded_bytes,
@@ -232,19 +223,20 @@ def bar(stage: Stage, out: Console) -> Text:
         stage.total_bytes - stage.budget_bytes,
     )
     cells = max(MIN_BAR_CELLS, min(MAX_BAR_CELLS, out.width - COLUMNS_BESIDE_BAR))
-    made, begun, drawn = Text(), 0.0, 0
+    made: list[tuple[str, str]] = []
+    begun, drawn = 0.0, 0
     for (letter, style, _), size in zip(SEGMENTS, sizes, strict=True):
         begun += size
         upto = round(begun / stage.total_bytes * cells)
-        made.append(letter * max(0, upto - drawn), style=style)
+        made.append((letter * max(0, upto - drawn), style))
         drawn = max(drawn, upto)
-    made.append(f" {gib(stage.loaded_bytes):.2f} GiB weights, {gib(stage.kv_cache_bytes):.2f} KV")
+    made.append((f" {gib(stage.loaded_bytes):.2f} GiB weights, {gib(stage.kv_cache_bytes):.2f} KV", ""))
     return made
 
 
 def show_refusal(plan: Plan, stream: TextIO) -> None:
     """Print all layouts that were tried with their numbers, and suggestions."""
-    out = console(stream)
+    out = screen(stream)
     say(out, f"{plan.model.id} does not fit {plan.instance.type}:")
     for line in refusal_lines(plan):
         say(out, f"  {line}")

@@ -53,7 +53,7 @@ def topology(recording: Recording, out: Console) -> Tree:
     for line in _clients(recording):
         root.add(Text(line))
     if len(recording.fleet) <= MAX_IN_FULL:
-        root.add(legend())
+        root.add(Text.assemble(*legend()))
     return root
 
 
@@ -135,4 +135,4 @@ def _add_group(branch: Tree, group: Registration, recording: Recording, out: Con
     for index in range(count):
         node = drawn.add(Text(f"node {index + 1}  {node_contents(share, index)}"))
         for line in gpu_lines(share, index, out):
-            node.add(line)
+            node.add(Text.assemble(*line))

@@ -130,7 +130,7 @@ def _heads(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[R
 
 def _states(model: Architecture, tp: int) -> Iterator[Refusal]:
     """Yield a refusal for each size of a state-keeping mixer that TP does not divide."""
-    for layer in dict.fromkeys(model.attention):
+    for layer in model.mixers:
         for name, count in _state_sizes(layer.state if isinstance(layer, Beside) else layer):
             if count % tp:
                 yield Refusal(code="heads_not_divisible", message=f"{count} {name} cannot be split over TP={tp}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from math import inf
 from pathlib import Path
 from typing import Any, Self
@@ -12,13 +12,14 @@ from vllm_eks.data.folders import data_folders, writable_data_folder
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
 from vllm_eks.json_fields import Fields, WrongField
 from vllm_eks.json_files import read_json_object
-from vllm_eks.json_values import is_object
+from vllm_eks.json_values import is_list, is_object, list_or_empty
 from vllm_eks.planner.hardware.other_types import why_not_served
 
 REFERENCE_REGION = "us-east-1"
 """The region in which the price of every type on sale is known."""
 CATALOGUE = DATA / "instances.json"
 """The shipped catalogue."""
+WRONG_FILE = "{} is not a catalogue file of this version: delete it"
 
 
 NVLINK_GPUS = ("A100", "H100", "H200", "H800", "B200", "B300", "GB200")
@@ -147,13 +148,35 @@ class UnknownInstanceType(WrongQuestion):
         super().__init__(f"instance type {name!r} {reason}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Catalogue:
     """The known instance types and their sources."""
 
     head: Mapping[str, Any]
     """Sources, and the dates of prices and of refreshed regions, with the keys of the file."""
-    types: Mapping[str, InstanceType]
+    rows: Mapping[str, tuple[Path, object]]
+    """The file and the row of each type. A row is read when its type is needed."""
+
+    def read(self, name: str) -> InstanceType:
+        """Return the type with this name.
+
+        Raises:
+            WrongQuestion: Another version wrote its row.
+        """
+        file, row = self.rows[name]
+        try:
+            return InstanceType.from_json(row, where=str(file))
+        except WrongField:
+            raise WrongQuestion(WRONG_FILE.format(file)) from None
+
+    @cached_property
+    def types(self) -> Mapping[str, InstanceType]:
+        """All types, by name.
+
+        Raises:
+            WrongQuestion: Another version wrote one of the rows.
+        """
+        return {name: self.read(name) for name in self.rows}
 
 
 @cache
@@ -164,14 +187,14 @@ def known_catalogue() -> Catalogue:
         WrongQuestion: The user's catalogue cannot be read.
     """
     head: dict[str, Any] = {}
-    types: dict[str, InstanceType] = {}
+    rows: dict[str, tuple[Path, object]] = {}
     for folder in reversed(data_folders()):
         file = folder / CATALOGUE.name
         if file.exists():
             read = read_catalogue_file(file)
             head |= {**read.head, "prices": {**head.get("prices", {}), **read.head["prices"]}}
-            types |= read.types
-    return Catalogue(head=head, types=types)
+            rows |= read.rows
+    return Catalogue(head=head, rows=rows)
 
 
 def read_catalogue_file(file: Path) -> Catalogue:
@@ -181,13 +204,12 @@ def read_catalogue_file(file: Path) -> Catalogue:
         WrongQuestion: The file cannot be read, or another version wrote it.
     """
     document = read_json_object(file)
-    try:
-        rows = [InstanceType.from_json(row, where=str(file)) for row in document.pop("instances")]
-        if not (is_object(document["prices"]) and is_object(document["sources"])):
-            raise TypeError
-    except (KeyError, TypeError, WrongField):
-        raise WrongQuestion(f"{file} is not a catalogue file of this version: delete it") from None
-    return Catalogue(head=document, types={row.type: row for row in rows})
+    listed: object = document.pop("instances", None)
+    rows = {str(row.get("type")): (file, row) for row in list_or_empty(listed) if is_object(row)}
+    complete = is_list(listed) and len(rows) == len(listed)
+    if not (complete and is_object(document.get("prices")) and is_object(document.get("sources"))):
+        raise WrongQuestion(WRONG_FILE.format(file))
+    return Catalogue(head=document, rows=rows)
 
 
 def writable_catalogue_file() -> Path:
@@ -202,18 +224,21 @@ def writable_catalogue_file() -> Path:
 @cache
 def catalogue(region: str = REFERENCE_REGION) -> dict[str, InstanceType]:
     """Return all known instance types by name, with their prices in a region where known."""
-    return {
-        name: replace(instance, usd_per_hour=instance.usd_per_hour_by_region.get(region), price_region=region)
-        for name, instance in known_catalogue().types.items()
-    }
+    return {name: _priced(instance, region) for name, instance in known_catalogue().types.items()}
 
 
+def _priced(instance: InstanceType, region: str) -> InstanceType:
+    return replace(instance, usd_per_hour=instance.usd_per_hour_by_region.get(region), price_region=region)
+
+
+@cache
 def find_instance(name: str, region: str = REFERENCE_REGION) -> InstanceType:
     """Return the instance type with this name, with its price in a region if known.
 
     Raises:
         UnknownInstanceType: The type is not in the catalogue. The error has the nearest names.
     """
-    if name not in catalogue(region):
-        raise UnknownInstanceType(name, nearest_names(name, catalogue(region)))
-    return catalogue(region)[name]
+    known = known_catalogue()
+    if name not in known.rows:
+        raise UnknownInstanceType(name, nearest_names(name, known.rows))
+    return _priced(known.read(name), region)

@@ -8,10 +8,10 @@ from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.hardware.instances import Gpu
 from vllm_eks.planner.memory import constants
 from vllm_eks.planner.memory.terms import Term, budget_bytes
-from vllm_eks.planner.ranges import Range, exactly
+from vllm_eks.planner.ranges import Range, exactly, sum_of
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Budget:
     """The budget of one rank."""
 
@@ -41,7 +41,5 @@ def split_budget(gpu: Gpu, options: ResolvedOptions, needed: Sequence[Term], *, 
 
 def _remaining(total_bytes: int, needed: Sequence[Term]) -> Range:
     """Return the budget minus the terms, with what no term explains."""
-    left = constants.TOTAL_MEMORY * total_bytes + constants.UNEXPLAINED
-    for term in needed:
-        left = left + -term.bytes
-    return left
+    spent = sum_of([term.bytes for term in needed])
+    return constants.TOTAL_MEMORY * total_bytes + constants.UNEXPLAINED + -spent

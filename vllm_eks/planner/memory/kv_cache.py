@@ -30,7 +30,6 @@ from vllm_eks.planner.engine.versions import (
 )
 from vllm_eks.planner.memory.cached_layers import cached_layers
 from vllm_eks.planner.memory.layer_caches import CacheFormat, CacheGroup, LayerCache, layer_caches
-from vllm_eks.planner.memory.packed_cache import PACKED_BLOCK_TOKENS, packed_groups, packed_token_bytes
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.mixers import CompressedLatent, GroupedQuery
 from vllm_eks.planner.vllm_version import Version
@@ -41,7 +40,7 @@ INDEXED_BLOCK_TOKENS = 128
 """Block of the block-sparse attention of MiniMax M3 (in 0.32.0)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CacheLayout:
     """The groups of a model at one TP size."""
 
@@ -61,13 +60,13 @@ class CacheLayout:
     def block_bytes(self, layers: range) -> int:
         """Return the bytes of one block on the rank that holds these layers."""
         if self.page_bytes is None:
-            return round(self.block_tokens * sum(self.layer_token_bytes[index] for index in layers))
+            return round(self.block_tokens * sum(self.layer_token_bytes[layers.start : layers.stop]))
         # Groups share the same memory, so the largest one decides.
         return max(group.page_bytes_within(layers, self.page_bytes) for group in self.groups)
 
     def token_bytes(self, layers: range) -> int:
         """Return the bytes of one token over these layers, as long as it is inside every window."""
-        return round(sum(self.layer_token_bytes[index] for index in layers))
+        return round(sum(self.layer_token_bytes[layers.start : layers.stop]))
 
     def blocks_per_request(self, length_tokens: int, options: ResolvedOptions) -> int:
         """Return the number of blocks that a request of this length may need, over all groups."""
@@ -118,7 +117,7 @@ def cache_layout(
     """Return the cache groups of a model and its drafter at these parallel sizes, on GPUs of this capability."""
     cached = cached_layers(model, options.flags, tensor_parallel_size=tensor_parallel_size)
     of_kernels = latent_block_tokens(model, sm, options) if model.latent else grouped_block_tokens(model, sm, options)
-    if any(isinstance(one, GroupedQuery) and one.index_heads for one in model.attention):
+    if any(isinstance(one, GroupedQuery) and one.index_heads for one in model.mixers):
         of_kernels = INDEXED_BLOCK_TOKENS
     asked = options.flags.block_tokens or 0
     step = max(of_kernels, LATENT_STEP_TOKENS) if model.latent else of_kernels
@@ -152,6 +151,9 @@ def batches_in_flight(model: Architecture, options: ResolvedOptions, pipeline_pa
 def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Version) -> CacheLayout:
     compressed = [one for one in model.attention if isinstance(one, CompressedLatent)]
     if compressed:
+        # Imported here, because one family needs it.
+        from vllm_eks.planner.memory.packed_cache import PACKED_BLOCK_TOKENS, packed_groups, packed_token_bytes
+
         return CacheLayout(
             groups=packed_groups(compressed),
             block_tokens=PACKED_BLOCK_TOKENS,

@@ -5,6 +5,7 @@ when it creates the model (model_executor/layers/rotary_embedding, `get_rope`, i
 buffers: they are not in the checkpoint, and vLLM logs them as part of the weights.
 """
 
+from functools import lru_cache
 from typing import Literal
 
 from vllm_eks.planner.engine.engine_flags import FLOAT32
@@ -18,10 +19,13 @@ from vllm_eks.planner.ranges import exactly
 IMAGE_POSITIONS_FACTOR = 4
 """Multimodal rotary tables hold four times as many positions, for videos (mrope.py, cache_max_position_num)."""
 
+Kind = Literal["all", "full", "sliding"]
+"""The layers that use a table."""
+
 
 def rotary_term(model: Architecture, options: ResolvedOptions, *, layers: range) -> Term:
     """Return the tables that the layers of a stage use."""
-    used = _kinds(model, layers)
+    used = set[Kind]().union(*_kinds(model)[layers.start : layers.stop])
     tables = [table for table in model.rotary_tables if table.layers in used]
     size = sum(_table_bytes(table, options) for table in tables)
     rows = " + ".join(
@@ -49,17 +53,19 @@ def _value_bytes(table: RotaryTable, options: ResolvedOptions) -> int:
     return 4 if is_wide or options.flags.dtype == FLOAT32 else table.value_bytes
 
 
-def _kinds(model: Architecture, layers: range) -> set[Literal["all", "full", "sliding"]]:
-    """Return the kinds of tables that these layers use. Linear attention and Llama 4's global layers use none."""
-    kinds: set[Literal["all", "full", "sliding"]] = set()
-    for index in layers:
-        attention = model.attention[index]
-        if isinstance(attention, Beside):
-            attention = attention.attention
-        if isinstance(attention, CompressedLatent):
-            kinds.add("full" if attention.ratio else "sliding")
-        if not isinstance(attention, GroupedQuery | Latent) or index in model.unchunked_layers:
-            continue
-        slides = isinstance(attention, GroupedQuery) and attention.window_tokens is not None
-        kinds |= {"all", "sliding" if slides else "full"}
-    return kinds
+@lru_cache(maxsize=64)
+def _kinds(model: Architecture) -> tuple[frozenset[Kind], ...]:
+    """Return the kinds of tables that each layer uses. Linear attention and Llama 4's global layers use none."""
+    return tuple(_kinds_of(model, index) for index in range(model.num_hidden_layers))
+
+
+def _kinds_of(model: Architecture, index: int) -> frozenset[Kind]:
+    attention = model.attention[index]
+    if isinstance(attention, Beside):
+        attention = attention.attention
+    if isinstance(attention, CompressedLatent):
+        return frozenset({"full" if attention.ratio else "sliding"})
+    if not isinstance(attention, GroupedQuery | Latent) or index in model.unchunked_layers:
+        return frozenset()
+    slides = isinstance(attention, GroupedQuery) and attention.window_tokens is not None
+    return frozenset({"all", "sliding" if slides else "full"})

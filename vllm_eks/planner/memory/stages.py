@@ -23,7 +23,7 @@ from vllm_eks.planner.ranges import Range, exactly
 from vllm_eks.planner.units import BYTES_PER_GIB
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Stage:
     """One rank of a pipeline stage. All ranks of a stage are the same."""
 
@@ -40,6 +40,8 @@ class Stage:
     outside_budget: Range
     """Bytes of CUDA graphs, in versions that capture them outside the budget."""
     cache: CacheLayout
+    block_bytes: int
+    """Bytes of one KV-cache block over all layers of this rank."""
     kv_cache: Range
     """Bytes of the KV cache: those that are left, or those that a flag sets. Negative when the rank cannot start."""
     free: Range
@@ -92,11 +94,6 @@ class Stage:
         """KV-cache bytes of one token over all layers of this rank."""
         return self.cache.token_bytes(self.cached_layers)
 
-    @cached_property
-    def block_bytes(self) -> int:
-        """Bytes of one KV-cache block over all layers of this rank."""
-        return self.cache.block_bytes(self.cached_layers)
-
     def blocks(self, kv_cache_bytes: float) -> int:
         """Return the number of whole KV-cache blocks that fit in this many bytes."""
         return int(kv_cache_bytes // self.block_bytes) if kv_cache_bytes > 0 and self.block_bytes else 0
@@ -113,7 +110,7 @@ class Stage:
         return self.outside_budget.high + slack + CUDA_CONTEXT_BYTES - (self.total_bytes - self.budget_bytes)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Layout:
     """A split of the model, with the memory of each stage."""
 
@@ -171,8 +168,14 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
     non_torch = memory.non_torch_term(gpu, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
     activations = {
         is_last: activation_term(architecture, gpu, options, tensor_parallel_size=tp, is_last=is_last)
-        for is_last in (False, True)
+        for is_last in {pp == 1, True}
     }
+    buffers = {
+        is_first: memory.buffers_term(architecture, options, groups=len(cache.groups), is_first=is_first)
+        for is_first in {pp == 1, True}
+    }
+    sampler, compiling = sampler_state_term(architecture, options), memory.compiling_term(options)
+    of_flags = flag_terms(options)
     captured = memory.captured_graphs(options)
     inside = counts_graphs(architecture, options.version, options.drafting)
     stages: list[Stage] = []
@@ -194,18 +197,12 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
         # With adapters vLLM captures each graph twice, with and without them.
         graphs = memory.cuda_graph_term(architecture, captured * (2 if adapters else 1), layers=count + drafted)
         tables = rotary_term(architecture, options, layers=range(first, first + count))
-        buffers = memory.buffers_term(architecture, options, groups=len(cache.groups), is_first=index == 0)
-        kept = (
-            non_torch,
-            buffers,
-            sampler_state_term(architecture, options) if index == pp - 1 else None,
-            memory.compiling_term(options),
-        )
+        kept = (non_torch, buffers[index == 0], sampler if index == pp - 1 else None, compiling)
         terms = _Terms(
             weights=weights,
             tables=tables,
             activations=activations[index == pp - 1],
-            overheads=(*(term for term in kept if term), *adapters, *flag_terms(options)),
+            overheads=(*(term for term in kept if term), *adapters, *of_flags),
             graphs=graphs,
             drafted_layers=drafted,
         )
@@ -213,7 +210,7 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
     return Layout(tensor_parallel_size=tp, pipeline_parallel_size=pp, stages=tuple(stages))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Terms:
     """The memory of one rank, except its KV cache."""
 
@@ -244,6 +241,7 @@ def _stage(
         overheads=overheads,
         outside_budget=exactly(0.0) if inside else terms.graphs.bytes,
         cache=cache,
+        block_bytes=block_bytes,
         kv_cache=budget.kv_cache,
         free=budget.free,
         drafted_layers=terms.drafted_layers,

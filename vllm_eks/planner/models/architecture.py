@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vllm_eks.planner.models.image_grid import ImageGrid
-from vllm_eks.planner.models.layer_shape import LayerShape
 from vllm_eks.planner.models.mixers import Attention, Beside, CompressedLatent, Latent, LinearState, StateMixer
 from vllm_eks.planner.models.quantization import NONE, Quantization
 from vllm_eks.planner.vllm_version import OLDEST, Version
+
+if TYPE_CHECKING:
+    from vllm_eks.planner.models.layer_shape import LayerShape
 
 YARN_IS_SCALED_ALREADY: Version = (0, 30, 0)
 """The factor of YaRN no longer lengthens the context (config/model.py; in 0.30.0, not in 0.29.0)."""
@@ -136,7 +138,7 @@ class Architecture:
     is_attention_free: bool = False
     """Whether the class has no attention at all (Mamba)."""
     confidence: Confidence = "known"
-    shapes: tuple[LayerShape, ...] = ()
+    shapes: tuple["LayerShape", ...] = ()
     """Parameters of each layer where they are read from fields, or none for a family."""
     extra_parameters: int = 0
     """Embeddings of each layer (Gemma 3n, Gemma 4), on the stages that have the embedding and split like it."""
@@ -151,6 +153,11 @@ class Architecture:
     def dense_layers(self) -> int:
         """Layers with a dense MLP."""
         return self.num_hidden_layers - len(self.moe_layers)
+
+    @cached_property
+    def mixers(self) -> tuple[Attention, ...]:
+        """Each kind of attention or other mixer, once."""
+        return tuple(dict.fromkeys(self.attention))
 
     @cached_property
     def latent(self) -> Latent | None:

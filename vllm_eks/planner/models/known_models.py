@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from vllm_eks.data import DATA
-from vllm_eks.data.folders import data_folders, writable_data_folder
 from vllm_eks.errors import WrongQuestion, nearest_names
 from vllm_eks.json_fields import Fields, WrongField
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
+from vllm_eks.planner.models.lock_folders import MODELS, lock_file, lock_file_name, locked_model_ids
 from vllm_eks.planner.models.unknown_model import UnknownModel
 from vllm_eks.planner.models.weights import WeightParts, compute_parts, parts_of_headers
 from vllm_eks.planner.units import gib
 
-MODELS = "models"
-"""The folder of lock files in a data folder."""
 LOCKED = DATA / MODELS
 """The shipped lock files."""
 
@@ -32,7 +30,7 @@ WeightsSource = Literal["headers", "index", "computed"]
 WEIGHTS_SOURCES: tuple[WeightsSource, ...] = get_args(WeightsSource)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LockedModel:
     """One lock file."""
 
@@ -147,47 +145,6 @@ class ModelFacts:
         return self.architecture.vision is not None
 
 
-def lock_file_name(model_id: str) -> str:
-    """Return the name of a model's lock file."""
-    return model_id.replace("/", "--") + ".json"
-
-
-def writable_models_folder() -> Path:
-    """Return the folder to write lock files to: models/ next to the stack file, or else the one in the user's data
-    folder.
-
-    It may not exist yet.
-
-    Raises:
-        WrongQuestion: There is no writable data folder.
-    """
-    return stack_models_folder() or writable_data_folder() / MODELS
-
-
-def locked_model_ids() -> tuple[str, ...]:
-    """Return the ids of all locked models, sorted."""
-    return tuple(sorted(_lock_files()))
-
-
-def _lock_files() -> Mapping[str, Path]:
-    """Return the lock file of each model id. Files next to the stack file override the user's, and the user's
-    override the shipped ones."""
-    beside = stack_models_folder()
-    return _files_in((*((beside,) if beside else ()), *(folder / MODELS for folder in data_folders())))
-
-
-@cache
-def _files_in(folders: tuple[Path, ...]) -> Mapping[str, Path]:
-    files = [file for folder in reversed(folders) for file in folder.glob("*.json")]
-    return {file.stem.replace("--", "/", 1): file for file in files}
-
-
-def stack_models_folder() -> Path | None:
-    """Return the folder models/ next to the stack file, or None if there is none."""
-    folder = Path.cwd() / MODELS
-    return folder if folder.is_dir() and (folder.parent / "Pulumi.yaml").is_file() else None
-
-
 def _read_lock_file(file: Path) -> LockedModel:
     locked = LockedModel.from_json(read_json_object(file), where=str(file))
     if lock_file_name(locked.id) != file.name:
@@ -202,7 +159,7 @@ def find_model(model_id: str) -> ModelFacts:
         UnknownModel: No locked model has this id. The error has the nearest ids.
         WrongQuestion: Another version wrote its lock file.
     """
-    file = _lock_files().get(model_id)
+    file = lock_file(model_id)
     if file is None:
         raise UnknownModel(model_id, nearest_names(model_id, locked_model_ids()))
     return _locked_facts(file)

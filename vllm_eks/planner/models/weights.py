@@ -47,6 +47,11 @@ class WeightParts:
         return max(layer.total_bytes for layer in self.layers)
 
     @cached_property
+    def routed_share(self) -> float:
+        """The routed experts' share of all bytes."""
+        return sum(layer.expert_bytes for layer in self.layers) / self.total_bytes
+
+    @cached_property
     def total_bytes(self) -> float:
         """Bytes of all loaded tensors."""
         return (

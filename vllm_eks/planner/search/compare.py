@@ -13,7 +13,6 @@ from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.cheapest import is_estimated, ranking_usd_per_hour
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.search.suggest import suggestions_for
 
 Order = Literal["recommended", "price", "token-price", "throughput"]
 Rank = tuple[float | str, ...]
@@ -119,6 +118,9 @@ ORDERS: Mapping[Order, Callable[[Plan, ServingOptions], Rank]] = {
 
 def nothing_fits_lines(refused: Sequence[Plan], requested: ServingOptions) -> Iterator[str]:
     """Yield each reason that no type fits, with the largest type it applies to, then suggestions for that type."""
+    # Imported here, because only a refusal needs it.
+    from vllm_eks.planner.search.suggest import suggestions_for
+
     by_code: dict[str, list[Plan]] = {}
     for refused_plan in refused:
         by_code.setdefault(refused_plan.refusals[-1].code, []).append(refused_plan)

@@ -23,10 +23,14 @@ SHORTER_CONTEXTS = (4096, 2048)
 """Lower values of the planner's own default of --max-model-len."""
 
 
+Sizes = tuple[int, int, int]
+"""--max-num-seqs, --max-num-batched-tokens and --max-model-len."""
+
+
 def sizes_to_try(
     model: ModelFacts, options: ResolvedOptions, requested: ServingOptions, *, least_batch: int
-) -> tuple[ResolvedOptions, ...]:
-    """Return the options with each set of sizes to try, the defaults first. A requested size is kept.
+) -> tuple[Sizes, ...]:
+    """Return each set of sizes to try, those of the options first. A requested size is kept.
 
     Args:
         model: The model, whose images a batch must hold.
@@ -34,21 +38,22 @@ def sizes_to_try(
         requested: The requested options. None means a default.
         least_batch: The smallest --max-num-batched-tokens that the vLLM version accepts.
     """
-    default = (options.max_num_seqs, options.max_num_batched_tokens, options.max_model_len)
-    _, *lower = dict.fromkeys((default, *_lower(model, options, requested, least_batch)))
-    return (
-        options,
-        *(
-            replace(options, max_num_seqs=seqs, max_num_batched_tokens=tokens, max_model_len=context)
-            for seqs, tokens, context in lower
-        ),
-    )
+    return tuple(dict.fromkeys((sizes_of(options), *_lower(model, options, requested, least_batch))))
 
 
-def _lower(
-    model: ModelFacts, options: ResolvedOptions, requested: ServingOptions, least_batch: int
-) -> Iterator[tuple[int, int, int]]:
-    """Yield --max-num-seqs, --max-num-batched-tokens and --max-model-len, some of them several times."""
+def sizes_of(options: ResolvedOptions) -> Sizes:
+    """Return the sizes of the options."""
+    return options.max_num_seqs, options.max_num_batched_tokens, options.max_model_len
+
+
+def with_sizes(options: ResolvedOptions, sizes: Sizes) -> ResolvedOptions:
+    """Return the options with other sizes."""
+    seqs, tokens, context = sizes
+    return replace(options, max_num_seqs=seqs, max_num_batched_tokens=tokens, max_model_len=context)
+
+
+def _lower(model: ModelFacts, options: ResolvedOptions, requested: ServingOptions, least_batch: int) -> Iterator[Sizes]:
+    """Yield smaller sizes, some of them several times."""
     if model.architecture.vision and options.images_per_prompt != 0:
         least_batch = max(least_batch, LEAST_BATCH_WITH_IMAGES)
     seqs, tokens = options.max_num_seqs, options.max_num_batched_tokens

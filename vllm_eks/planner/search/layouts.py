@@ -12,7 +12,7 @@ from vllm_eks.planner.memory.offload import host_bytes_of_flags
 from vllm_eks.planner.memory.rank_weights import weights_deviation
 from vllm_eks.planner.memory.stages import Layout, build_layout
 from vllm_eks.planner.models.known_models import ModelFacts
-from vllm_eks.planner.search.defaults import lowered, sizes_to_try
+from vllm_eks.planner.search.defaults import Sizes, lowered, sizes_to_try, with_sizes
 from vllm_eks.planner.search.fit import (
     check_version,
     context_refusals,
@@ -71,8 +71,8 @@ def try_layouts(
     sizes = _pipeline_sizes(model, instance, requested, tp)
     if not report_every_layout:
         sizes = sizes[min(_min_pipeline_size(model, instance, options, tp) - 1, len(sizes) - 1) :]
-    options_to_try = sizes_to_try(model, options, requested, least_batch=least_batch)
-    return _fewest_nodes(base, (_answered(base, options_to_try, tp, pp) for pp in sizes))
+    batches = sizes_to_try(model, options, requested, least_batch=least_batch)
+    return _fewest_nodes(base, (_answered(base, options, batches, tp, pp) for pp in sizes))
 
 
 def _fewest_nodes(base: Plan, answers: Iterator[Plan]) -> Plan:
@@ -99,9 +99,9 @@ def _fewest_nodes(base: Plan, answers: Iterator[Plan]) -> Plan:
     return likely or replace(plan, refusals=tuple(refusals))
 
 
-def _answered(base: Plan, options_to_try: tuple[ResolvedOptions, ...], tp: int, pp: int) -> Plan:
+def _answered(base: Plan, options: ResolvedOptions, sizes: tuple[Sizes, ...], tp: int, pp: int) -> Plan:
     """Return the plan of a layout, with its refusals, or with doubts if it fits only by the likely estimates."""
-    tried = _largest_sizes(base.model, base.instance, options_to_try, tp, pp)
+    tried = _largest_sizes(base.model, base.instance, options, sizes, tp, pp)
     plan = replace(base, layout=tried.layout, options=tried.options)
     if tried.refusal:
         return replace(plan, refusals=(tried.refusal,))
@@ -111,7 +111,7 @@ def _answered(base: Plan, options_to_try: tuple[ResolvedOptions, ...], tp: int, 
     return replace(plan, doubts=(*tried.doubts, *_host_refusals(plan, cautious=True)))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _TriedLayout:
     """A layout with one set of sizes, the refusal if it does not fit, and the doubts if it only likely fits."""
 
@@ -126,28 +126,29 @@ class _TriedLayout:
 
 
 def _largest_sizes(
-    model: ModelFacts, instance: InstanceType, options_to_try: tuple[ResolvedOptions, ...], tp: int, pp: int
+    model: ModelFacts, instance: InstanceType, options: ResolvedOptions, sizes: tuple[Sizes, ...], tp: int, pp: int
 ) -> _TriedLayout:
     """Return the layout with the first sizes that surely fit, or with the smallest ones when none do.
 
     If the smallest sizes likely fit with the default context too, it is kept: a shorter one would not make them surely
     fit.
     """
-    first = _try_layout(model, instance, options_to_try[0], tp, pp)
+
+    def tried(chosen: Sizes) -> _TriedLayout:
+        return _try_layout(model, instance, with_sizes(options, chosen), tp, pp)
+
+    first = tried(sizes[0])
     without_smaller = first.refusal and first.refusal.code == "pipeline_unsupported"
-    if first.surely_fits or len(options_to_try) == 1 or without_smaller:
+    if first.surely_fits or len(sizes) == 1 or without_smaller:
         return first
-    least = _try_layout(model, instance, options_to_try[-1], tp, pp)
+    least = tried(sizes[-1])
     if least.refusal:
         # One message per layout is enough: if the smallest sizes do not fit, none do.
-        sizes = ", ".join(f"{flag} {value}" for flag, (value, _) in lowered(least.options, options_to_try[0]).items())
-        return replace(least, refusal=replace(least.refusal, message=f"{least.refusal.message} (even with {sizes})"))
-    between = (_try_layout(model, instance, options, tp, pp) for options in options_to_try[1:-1])
+        lower = ", ".join(f"{flag} {value}" for flag, (value, _) in lowered(least.options, first.options).items())
+        return replace(least, refusal=replace(least.refusal, message=f"{least.refusal.message} (even with {lower})"))
     if least.surely_fits:
-        return next((tried for tried in between if tried.surely_fits), least)
-    context = options_to_try[0].max_model_len
-    with_context = [options for options in options_to_try if options.max_model_len == context][-1]
-    small = _try_layout(model, instance, with_context, tp, pp)
+        return next((one for one in map(tried, sizes[1:-1]) if one.surely_fits), least)
+    small = tried([one for one in sizes if one[2] == first.options.max_model_len][-1])
     return least if small.refusal else small
 
 

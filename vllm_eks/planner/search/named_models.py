@@ -3,13 +3,16 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.planner.engine.rope_scaling import RopeScaling, with_scaling
 from vllm_eks.planner.models.config_json import parse_config
-from vllm_eks.planner.models.known_models import ModelFacts, find_model, locked_model_ids
-from vllm_eks.planner.search.model_folder import read_model_folder
+from vllm_eks.planner.models.known_models import ModelFacts, find_model
+from vllm_eks.planner.models.lock_folders import lock_file
 from vllm_eks.planner.vllm_version import Version
+
+if TYPE_CHECKING:
+    from vllm_eks.planner.engine.rope_scaling import RopeScaling
 
 
 def is_folder(reference: str) -> bool:
@@ -28,8 +31,10 @@ def find_stack_model(reference: str) -> ModelFacts:
 
 
 @cache
-def with_rope_scaling(model: ModelFacts, scaling: RopeScaling, version: Version) -> ModelFacts:
+def with_rope_scaling(model: ModelFacts, scaling: "RopeScaling", version: Version) -> ModelFacts:
     """Return the facts of a model that this version serves with another rope scaling."""
+    from vllm_eks.planner.engine.rope_scaling import with_scaling
+
     config = with_scaling(scaling, model.config, version)
     return replace(model, config=config, architecture=parse_config(config, where=model.id))
 
@@ -37,7 +42,7 @@ def with_rope_scaling(model: ModelFacts, scaling: RopeScaling, version: Version)
 @cache
 def _folder_facts(folder: Path, reference: str) -> ModelFacts:
     _check_config(folder, reference)
-    return replace(read_model_folder(folder), id=folder.name)
+    return replace(_read_folder(folder), id=folder.name)
 
 
 def load_model(reference: str) -> ModelFacts:
@@ -46,13 +51,20 @@ def load_model(reference: str) -> ModelFacts:
     Raises:
         WrongQuestion: Neither exists, or the config.json cannot be planned.
     """
-    if reference in locked_model_ids():
+    if lock_file(reference):
         return find_model(reference)
     folder = Path(reference).parent if Path(reference).name == "config.json" else Path(reference)
     if reference and (_is_dir(folder) or is_folder(reference)):
         _check_config(folder, reference)
-        return read_model_folder(folder)
+        return _read_folder(folder)
     return find_model(reference)
+
+
+def _read_folder(folder: Path) -> ModelFacts:
+    # Imported here, because a locked model needs no table of defaults.
+    from vllm_eks.planner.search.model_folder import read_model_folder
+
+    return read_model_folder(folder)
 
 
 def _is_dir(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """A plan: one model on one instance type, with a layout and its memory, or with the reasons that no layout fits."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from vllm_eks.planner.engine.options import DEFAULT_CONTEXT_TOKENS, ResolvedOptions
@@ -29,7 +30,7 @@ class StatedSizes:
         return f"TP={self.tensor_parallel_size} PP={self.pipeline_parallel_size}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """The plan for one model on one instance type."""
 
@@ -86,7 +87,7 @@ class Plan:
         """The parallel sizes, planned or set by the user."""
         return self.layout or self.stated
 
-    @property
+    @cached_property
     def stages_per_node(self) -> int:
         """Pipeline stages on one node: all of them if the node has enough GPUs, otherwise one."""
         if self.sizes is None:
@@ -154,7 +155,7 @@ class Plan:
             return 0
         return self.layout.cache.printed_tokens(self.layout.blocks[which], self.options)
 
-    @property
+    @cached_property
     def max_concurrency(self) -> float:
         """Requests of the full context length that fit in one replica's KV cache at once."""
         if self.layout is None:
@@ -171,7 +172,7 @@ class Plan:
         needed += self.layout.cache.reserved_blocks(self.options.version)
         return min(stage.kv_cache.low - needed * stage.block_bytes for stage in self.layout.stages)
 
-    @property
+    @cached_property
     def largest_context_tokens(self) -> int:
         """The longest --max-model-len that fits this layout by the low estimate, up to the model's limit."""
         if self.layout is None:
@@ -180,7 +181,7 @@ class Plan:
             self.layout, self.options, limit_tokens=self.model.architecture.context_limit(self.options.version)
         )
 
-    @property
+    @cached_property
     def roofline(self) -> Roofline | None:
         """Estimated decode tokens per second of one replica, or None when a bandwidth is unknown."""
         if self.layout is None:
@@ -203,7 +204,7 @@ class Plan:
         used = self.replicas * self.ranks
         return self.total_nodes * self.instance.gpus - used
 
-    @property
+    @cached_property
     def startup(self) -> StartupBudget:
         """Time allowed for a replica to start and return its first token."""
         return startup_budget(

@@ -9,7 +9,6 @@ from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.notes import notes_on
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.plan_warnings import warnings_on
-from vllm_eks.planner.search.suggest import suggestions_for
 
 
 def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | None = None) -> Plan:
@@ -22,4 +21,7 @@ def plan(model: ModelFacts, instance: InstanceType, options: ServingOptions | No
     result = try_layouts(model, instance, requested, report_every_layout=True)
     if result.fits:
         return replace(result, notes=tuple(notes_on(result, requested)), warnings=tuple(warnings_on(result, requested)))
+    # Imported here, because only a refusal needs it.
+    from vllm_eks.planner.search.suggest import suggestions_for
+
     return replace(result, suggestions=tuple(one.text for one in suggestions_for(result, requested)))

@@ -75,9 +75,8 @@ def weights_read_share(model: ModelFacts, running: int) -> float:
     experts = model.architecture.experts
     if experts is None:
         return 1.0
-    routed = sum(layer.expert_bytes for layer in model.parts.layers) / model.parts.total_bytes
     touched = 1 - (1 - experts.per_token / experts.count) ** running
-    return 1 - routed * (1 - touched)
+    return 1 - model.parts.routed_share * (1 - touched)
 
 
 def usd_per_million_tokens(usd_per_hour: float, tokens_per_second: float) -> float:

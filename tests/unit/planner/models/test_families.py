@@ -11,7 +11,8 @@ from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.stages import build_layout
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.families import FAMILIES
-from vllm_eks.planner.models.known_models import find_model, locked_model_ids
+from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.models.lock_folders import locked_model_ids
 from vllm_eks.planner.units import gib
 
 

@@ -16,8 +16,9 @@ from tests.support.plans import (
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.from_fields.names import UnknownMemory
-from vllm_eks.planner.models.known_models import LOCKED, find_model, locked_model_ids
+from vllm_eks.planner.models.known_models import LOCKED, find_model
 from vllm_eks.planner.models.lock_file import config_facts
+from vllm_eks.planner.models.lock_folders import locked_model_ids
 from vllm_eks.planner.models.unknown_model import UnknownModel
 from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.search.named_models import load_model

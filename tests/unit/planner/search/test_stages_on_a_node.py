@@ -76,7 +76,7 @@ def test_the_chart_makes_one_pod_with_all_gpus_and_vllm_s_own_sizes() -> None:
 def test_the_picture_shows_which_stage_each_gpu_holds() -> None:
     plan = planned(LLAMA_70B, "g6.48xlarge", **HALVES)
     out = console()
-    lines = [line.plain for line in gpu_lines(plan, 0, out)]
+    lines = ["".join(text for text, _ in line) for line in gpu_lines(plan, 0, out)]
     assert [line.split()[3] for line in lines] == ["1"] * 4 + ["2"] * 4
     assert node_contents(plan, 0) == "layers 0-39, embedding; layers 40-79, head"
     assert "PP=2 (all layers on one node)" in summary_lines(plan)[1]
