@@ -12,24 +12,28 @@ TABLE = DATA / "vllm_classes.json"
 
 
 @cache
-def _releases(column: str) -> Mapping[str, Version]:
-    versions = object_or_empty(read_json_object(TABLE).get(column))
-    return {name: parse_version(str(version)) for name, version in versions.items()}
+def _table() -> Mapping[str, object]:
+    return read_json_object(TABLE)
+
+
+def _release(column: str, architecture: str) -> Version | None:
+    version = object_or_empty(_table().get(column)).get(architecture)
+    return None if version is None else parse_version(str(version))
 
 
 def first_release(architecture: str) -> Version:
     """Return the first vLLM version that has the architecture, OLDEST for those of 0.10.2 and for unknown names."""
-    return _releases("first").get(architecture, OLDEST)
+    return _release("first", architecture) or OLDEST
 
 
 def last_release(architecture: str) -> Version | None:
     """Return the last vLLM version that has an architecture which a later one removed, else None."""
-    return _releases("last").get(architecture)
+    return _release("last", architecture)
 
 
 @cache
 def _data_parallel_encoders() -> frozenset[object]:
-    return frozenset(list_or_empty(read_json_object(TABLE).get("data_parallel_encoders")))
+    return frozenset(list_or_empty(_table().get("data_parallel_encoders")))
 
 
 def can_keep_whole_encoder(architecture: str) -> bool:
