@@ -10,7 +10,8 @@ from typing import Any
 from tests.accuracy.question import Question
 from vllm_eks.json_values import is_object
 from vllm_eks.planner.models.architecture import Architecture
-from vllm_eks.planner.models.known_models import find_model, locked_model_ids
+from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.models.lock_folders import locked_model_ids
 
 OTHERS = Path(__file__).parents[1] / "data" / "oracle" / "drawn.json"
 

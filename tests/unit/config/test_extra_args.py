@@ -29,7 +29,7 @@ def test_a_flag_has_one_disposition_for_each_of_its_values() -> None:
     for one in (table.owned, table.secrets):
         assert not one & (rows[0] | rows[1] | table.harmless | table.counted)
     assert not table.harmless & (rows[0] | rows[1] | table.counted)
-    # Connectors that keep the KV cache in host memory are planned, others are refused. Of a backend, blocks are counted.
+    # Connectors that keep the KV cache in host memory are planned, others are refused. Blocks of a backend are counted.
     assert table.counted & rows[0] == {"--kv-transfer-config"}
     assert table.counted & rows[1] == {"--kv-transfer-config", "--attention-backend", "--attention-config"}
     both = rows[0] & rows[1]
