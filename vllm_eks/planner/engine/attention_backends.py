@@ -20,6 +20,8 @@ from vllm_eks.planner.vllm_version import Version
 TURING_LEFT_FLASHINFER: Version = (0, 27, 0)
 """FlashInfer needs compute capability 8.0 since this version at the latest (7.5 in 0.21.0)."""
 FLASHINFER_HEADS = (64, 128, 256)
+LARGE_HEAD = 256
+"""Largest head of FlashAttention before Hopper."""
 LARGE_FLASHINFER_HEAD = 512
 """A further head size of FlashInfer since the same version."""
 
@@ -27,38 +29,53 @@ LARGE_FLASHINFER_HEAD = 512
 NO_END = 999
 
 
+Spans = tuple[int, int]
+"""Compute capabilities as first and end, such as (90, 110) for Hopper and the first Blackwell GPUs."""
+ALL: Spans = (0, NO_END)
+NOWHERE: Spans = (0, 0)
+HOPPER: Spans = (90, 100)
+DATACENTER_BLACKWELL: Spans = (100, 110)
+HOPPER_AND_BLACKWELL: Spans = (90, 110)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """What a backend runs."""
+    """What a backend runs, by compute capability."""
 
     kind: str = "grouped"
     """Grouped-query, latent or sparse attention."""
-    least_sm: int = 0
-    below_sm: int = NO_END
+    runs: Spans = ALL
     float32: bool = False
-    fp8_since_sm: int | None = 0
-    """The first compute capability with an FP8 KV cache, or None without one."""
-    sinks: bool = True
-    prefix_images: bool = True
-    """Whether tokens of an image see each other (Gemma 3)."""
+    fp8: Spans = ALL
+    sinks: Spans = ALL
+    prefix_images: Spans = ALL
+    """Where tokens of an image see each other (Gemma 3)."""
+    large_heads: Spans = ALL
+    """Where heads may have more than 256 values."""
 
 
 BACKENDS: Mapping[str, Backend] = {
-    "FLASH_ATTN": Backend(least_sm=80, fp8_since_sm=90, prefix_images=False),
-    "FLASHINFER": Backend(least_sm=75, sinks=False, prefix_images=False),
+    "FLASH_ATTN": Backend(
+        runs=(80, NO_END),
+        fp8=HOPPER_AND_BLACKWELL,
+        sinks=HOPPER_AND_BLACKWELL,
+        prefix_images=DATACENTER_BLACKWELL,
+        large_heads=HOPPER_AND_BLACKWELL,
+    ),
+    "FLASHINFER": Backend(runs=(75, NO_END), sinks=DATACENTER_BLACKWELL, prefix_images=NOWHERE),
     "TRITON_ATTN": Backend(float32=True),
-    "FLEX_ATTENTION": Backend(float32=True, fp8_since_sm=None, sinks=False),
+    "FLEX_ATTENTION": Backend(float32=True, fp8=NOWHERE, sinks=NOWHERE),
     "TRITON_MLA": Backend(kind="latent"),
-    "FLASHMLA": Backend(kind="latent", least_sm=90, below_sm=110),
-    "FLASH_ATTN_MLA": Backend(kind="latent", least_sm=90, below_sm=100, fp8_since_sm=None),
-    "FLASHINFER_MLA": Backend(kind="latent", least_sm=100, below_sm=110),
-    "CUTLASS_MLA": Backend(kind="latent", least_sm=100, below_sm=110),
-    "FLASHMLA_SPARSE": Backend(kind="sparse", least_sm=90, below_sm=110),
-    "FLASHINFER_MLA_SPARSE": Backend(kind="sparse", least_sm=100, below_sm=110),
-    "FLASHINFER_MLA_SPARSE_SM90": Backend(kind="sparse", least_sm=90, below_sm=100),
-    "FLASHINFER_MLA_SPARSE_SM120": Backend(kind="sparse", least_sm=120, below_sm=130),
+    "FLASHMLA": Backend(kind="latent", runs=HOPPER),
+    "FLASH_ATTN_MLA": Backend(kind="latent", runs=HOPPER, fp8=NOWHERE),
+    "FLASHINFER_MLA": Backend(kind="latent", runs=DATACENTER_BLACKWELL),
+    "CUTLASS_MLA": Backend(kind="latent", runs=DATACENTER_BLACKWELL),
+    "FLASHMLA_SPARSE": Backend(kind="sparse", runs=HOPPER_AND_BLACKWELL),
+    "FLASHINFER_MLA_SPARSE": Backend(kind="sparse", runs=DATACENTER_BLACKWELL),
+    "FLASHINFER_MLA_SPARSE_SM90": Backend(kind="sparse", runs=HOPPER),
+    "FLASHINFER_MLA_SPARSE_SM120": Backend(kind="sparse", runs=(120, 130)),
 }
-"""Backends for NVIDIA GPUs that can be chosen for any model of a kind."""
+"""Backends for NVIDIA GPUs that can be chosen for any model of a kind. In 0.21 FLASH_ATTN has FP8 on Hopper only."""
 
 
 def backend_errors(model: Architecture, instance: InstanceType, options: ResolvedOptions) -> Iterator[str]:
@@ -78,26 +95,36 @@ def backend_errors(model: Architecture, instance: InstanceType, options: Resolve
 def _reason(
     name: str, backend: Backend, model: Architecture, instance: InstanceType, options: ResolvedOptions
 ) -> str | None:
-    sm, kind, dtype = instance.sm, _kind(model), kv_cache_dtype(model, instance.sm, options)
-    least = 80 if name == "FLASHINFER" and options.version >= TURING_LEFT_FLASHINFER else backend.least_sm
+    sm, kind, gpu = instance.sm, _kind(model), f"{instance.gpu} (compute capability {instance.compute_capability})"
+    first, end = backend.runs
+    first = 80 if name == "FLASHINFER" and options.version >= TURING_LEFT_FLASHINFER else first
     if kind != backend.kind:
         return f"it runs {backend.kind} attention, and {model.name} has {kind} attention"
-    if not least <= sm < backend.below_sm:
-        higher = " or higher" if backend.below_sm == NO_END else ""
-        return f"it needs compute capability {_text(least)}{higher}, not {_of(instance)}"
+    if not first <= sm < end:
+        return f"it needs compute capability {first / 10:.1f}{' or higher' if end == NO_END else ''}, not {gpu}"
     if runs_in_32_bits(model, sm, options.flags) and not backend.float32:
         return "it does not run in float32"
-    if is_fp8(dtype) and backend.fp8_since_sm is None:
-        return "it has no FP8 KV cache"
-    if is_fp8(dtype) and sm < (backend.fp8_since_sm or 0):
-        return f"its FP8 KV cache needs compute capability {_text(backend.fp8_since_sm)} or higher, not {_of(instance)}"
-    # The kernels of Blackwell have both.
-    if sm < 100 and model.name == "GptOssForCausalLM" and not backend.sinks:
-        return f"it has no attention sinks, which {model.name} needs"
     text_only = model.vision is None or not options.has_tower(model.vision.kind)
-    if sm < 100 and model.has_prefix_images and not backend.prefix_images and not text_only:
-        return f"its image tokens do not see each other, which {model.name} needs"
-    wrong = [size for size in _head_sizes(model) if not _takes_head(name, size, options)]
+    largest = max((one.head_dim for one in model.attention if isinstance(one, GroupedQuery)), default=0)
+    needs = {
+        "no FP8 KV cache": (is_fp8(kv_cache_dtype(model, sm, options)), backend.fp8),
+        "no attention sinks": (model.name == "GptOssForCausalLM", backend.sinks),
+        "no attention between all tokens of an image": (
+            model.has_prefix_images and not text_only,
+            backend.prefix_images,
+        ),
+        f"no heads of {largest} values": (largest > LARGE_HEAD, backend.large_heads),
+    }
+    lacks = next((what for what, (needed, span) in needs.items() if needed and not span[0] <= sm < span[1]), None)
+    return f"it has {lacks} on {gpu}" if lacks else _head_reason(name, model, options)
+
+
+def _head_reason(name: str, model: Architecture, options: ResolvedOptions) -> str | None:
+    if name != "FLASHINFER":
+        return None
+    large = (LARGE_FLASHINFER_HEAD,) if options.version >= TURING_LEFT_FLASHINFER else ()
+    sizes = sorted({one.head_dim for one in model.attention if isinstance(one, GroupedQuery)})
+    wrong = [size for size in sizes if size not in (*FLASHINFER_HEADS, *large)]
     return f"it has no heads of {wrong[0]} values" if wrong else None
 
 
@@ -105,23 +132,3 @@ def _kind(model: Architecture) -> str:
     if model.latent is None:
         return "grouped"
     return "sparse" if model.latent.index_heads else "latent"
-
-
-def _text(sm: int | None) -> str:
-    return f"{(sm or 0) / 10:.1f}"
-
-
-def _of(instance: InstanceType) -> str:
-    return f"{instance.gpu} (compute capability {instance.compute_capability})"
-
-
-def _head_sizes(model: Architecture) -> list[int]:
-    return sorted({one.head_dim for one in model.attention if isinstance(one, GroupedQuery)})
-
-
-def _takes_head(name: str, size: int, options: ResolvedOptions) -> bool:
-    if name == "FLASH_ATTN":
-        return size % 8 == 0
-    if name == "FLASHINFER":
-        return size in FLASHINFER_HEADS or (size == LARGE_FLASHINFER_HEAD and options.version >= TURING_LEFT_FLASHINFER)
-    return True

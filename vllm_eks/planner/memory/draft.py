@@ -12,12 +12,17 @@ from vllm_eks.planner.memory.cached_layers import draft_layers, whole_context_la
 from vllm_eks.planner.memory.terms import Term
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.layer_weights import LayerWeights, compute_layer
+from vllm_eks.planner.models.quantization import NONE
 from vllm_eks.planner.ranges import Range, exactly
 from vllm_eks.planner.units import gib
 
 BYTES_PER_VALUE = 2
 HEAD_DEVIATION = Range(0.5, 1.0, 2.0)
 """Size of a head over the estimate below. A guess: heads differ in MLP, vocabulary and number of layers."""
+SPLIT_PROJECTION = ("Qwen3_5", "Qwen3Next", "NemotronH", "Exaone")
+"""Architectures whose projection of multi-token prediction is a ColumnParallelLinear. The others keep it whole on every
+rank (models/*_mtp.py of 0.21.0, 0.27.0 and 0.32.0)."""
 HEAD_VOCABULARY = 32_000
 """draft_vocab_size of published EAGLE-3 heads."""
 
@@ -42,7 +47,7 @@ def draft_term(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_s
     size = exactly(_vocabulary_bytes(model.architecture) / tp if stages > 1 else 0.0)
     if speculation.method == "mtp":
         count = draft_layers(model.architecture, speculation)
-        size = size + _own_layer_bytes(model, options, tp=tp) * count
+        size = size + exactly(_own_layer_bytes(model, options, tp=tp) * count)
         rule = f"mtp: {count} more decoder layer{'' if count == 1 else 's'} and a projection"
     else:
         size = size + _head_bytes(model.architecture, tp=tp)
@@ -63,18 +68,46 @@ def _locked_term(speculation: Speculation, draft: ModelFacts, *, tp: int) -> Ter
     )
 
 
-def _own_layer_bytes(model: ModelFacts, options: ResolvedOptions, *, tp: int) -> Range:
-    """Return one of the model's own layers for multi-token prediction: like its last layer, and a projection."""
+def _own_layer_bytes(model: ModelFacts, options: ResolvedOptions, *, tp: int) -> float:
+    """Return one of the model's own layers for multi-token prediction: like its last layers, and a projection.
+
+    Compared with vLLM's own classes for Qwen3.5, DeepSeek V3, GLM 4.5 and 5, and Nemotron 3 (tests/data/oracle).
+    """
     architecture = model.architecture
     experts = architecture.experts.count if architecture.experts else 1
-    layer = model.parts.layers[whole_context_layer(architecture)].rank_bytes(
-        tensor_parallel_size=tp,
-        kv_heads=architecture.num_key_value_heads,
-        expert_share=-(-experts // tp) / experts if options.enable_expert_parallel else 1 / tp,
+    layers = sum(
+        layer.rank_bytes(
+            tensor_parallel_size=tp,
+            kv_heads=architecture.num_key_value_heads,
+            expert_share=-(-experts // tp) / experts if options.enable_expert_parallel else 1 / tp,
+        )
+        for layer in _last_layers(model)
     )
     projection = 2 * architecture.hidden_size**2 * BYTES_PER_VALUE
-    # DeepSeek's projection is whole on every rank, Qwen's is split.
-    return exactly(layer) + Range(projection / tp, projection, projection)
+    return layers + (projection / tp if architecture.name.startswith(SPLIT_PROJECTION) else projection)
+
+
+def _last_layers(model: ModelFacts) -> list[LayerWeights]:
+    """Return the model's last layer with attention over the whole context, and its last experts where these are apart.
+
+    A checkpoint may leave them unquantized.
+    """
+    architecture = model.architecture
+    last = whole_context_layer(architecture)
+    apart = bool(architecture.moe_layers) and last not in architecture.moe_layers
+    indices = [last, *([max(architecture.moe_layers)] if apart else [])]
+    if not _stays_unquantized(architecture):
+        return [model.parts.layers[index] for index in indices]
+    plain = replace(architecture, quantization=NONE)
+    return [compute_layer(plain, index) for index in indices]
+
+
+def _stays_unquantized(model: Architecture) -> bool:
+    """Return whether the checkpoint quantizes its layers but not those for multi-token prediction (NVIDIA's NVFP4)."""
+    module = f"{model.expert_module}.0.down_proj" if model.moe_layers else "mlp.down_proj"
+    own = (f"model.layers.{model.num_hidden_layers}.{module}", f"mtp.layers.0.{module}")
+    covers = model.quantization.covers
+    return covers(f"model.layers.{model.num_hidden_layers - 1}.{module}") and not all(map(covers, own))
 
 
 def _head_bytes(model: Architecture, *, tp: int) -> Range:

@@ -14,7 +14,9 @@ from vllm_eks.planner.models.known_models import find_model
 
 DEEPSEEK, GEMMA, GPT_OSS = "deepseek-ai/DeepSeek-V3", "google/gemma-3-27b-it", "openai/gpt-oss-20b"
 H100, L40S = "H100 (compute capability 9.0)", "L40S (compute capability 8.9)"
+B200 = "B200 (compute capability 10.0)"
 A10G, T4 = "A10G (compute capability 8.6)", "T4 (compute capability 7.5)"
+MIMO, GEMMA_4 = "XiaomiMiMo/MiMo-V2-Flash", "google/gemma-4-26B-A4B"
 FP8 = {"kv_cache_dtype": "fp8"}
 NO_IMAGES = {"limit_mm_per_prompt": {"image": 0, "video": 0}}
 
@@ -52,16 +54,26 @@ def refusal_of(name: str, model: str, instance: str, version: str = "0.27.0", **
             LLAMA_8B,
             "g5.12xlarge",
             FP8,
-            f"its FP8 KV cache needs compute capability 9.0 or higher, not {A10G}",
+            f"it has no FP8 KV cache on {A10G}",
         ),
-        ("FLEX_ATTENTION", LLAMA_8B, "p5.48xlarge", FP8, "it has no FP8 KV cache"),
-        ("FLASHINFER", GPT_OSS, "g6e.xlarge", {}, "it has no attention sinks, which GptOssForCausalLM needs"),
+        ("FLEX_ATTENTION", LLAMA_8B, "p5.48xlarge", FP8, f"it has no FP8 KV cache on {H100}"),
+        (
+            "FLASHMLA",
+            DEEPSEEK,
+            "p6-b200.48xlarge",
+            {},
+            f"it needs compute capability 9.0, not {B200}",
+        ),
+        ("FLASH_ATTN", GPT_OSS, "g6e.xlarge", {}, f"it has no attention sinks on {L40S}"),
+        ("FLASHINFER", MIMO, "p5.48xlarge", {}, "it has no heads of 192 values"),
+        ("FLASH_ATTN", GEMMA_4, "g6e.12xlarge", {}, f"it has no heads of 512 values on {L40S}"),
+        ("FLASHINFER", GPT_OSS, "g6e.xlarge", {}, f"it has no attention sinks on {L40S}"),
         (
             "FLASH_ATTN",
             GEMMA,
             "g6e.12xlarge",
             {},
-            "its image tokens do not see each other, which Gemma3ForConditionalGeneration needs",
+            f"it has no attention between all tokens of an image on {L40S}",
         ),
     ],
 )
@@ -82,6 +94,7 @@ def test_backends_of_other_hardware_are_refused() -> None:
         ("FLASHINFER", LLAMA_8B, "g4dn.12xlarge", "0.21.0", {}),
         ("FLASHINFER", LLAMA_8B, "g6e.xlarge", "0.27.0", FP8),
         ("TRITON_ATTN", GPT_OSS, "g6e.xlarge", "0.27.0", {}),
+        ("FLASH_ATTN", GPT_OSS, "p5.4xlarge", "0.27.0", {}),
         ("FLASH_ATTN", GEMMA, "g6e.12xlarge", "0.27.0", NO_IMAGES),
         ("FLASHMLA", DEEPSEEK, "p5en.48xlarge", "0.27.0", {}),
         ("auto", LLAMA_8B, "g4dn.12xlarge", "0.27.0", {}),

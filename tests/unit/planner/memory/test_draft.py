@@ -1,0 +1,31 @@
+"""Layers for multi-token prediction have the bytes that vLLM's own classes have (tests/data/oracle/drafts.json)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vllm_eks.planner.engine.counted_flags import checked_flags
+from vllm_eks.planner.engine.options import ServingOptions, resolve
+from vllm_eks.planner.hardware.instances import find_instance
+from vllm_eks.planner.memory.draft import draft_term
+from vllm_eks.planner.models.known_models import find_model
+
+ROWS = json.loads((Path(__file__).parents[3] / "data" / "oracle" / "drafts.json").read_text())["rows"]
+MTP = ("--speculative-config", '{"method": "mtp", "num_speculative_tokens": 1}')
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['model']}-tp{row['tensor_parallel_size']}")
+def test_layers_for_multi_token_prediction_have_the_bytes_of_vllm_s_class(row: dict[str, object]) -> None:
+    version, tp = str(row["vllm"]), int(str(row["tensor_parallel_size"]))
+    asked = ServingOptions(flags=checked_flags(MTP, version), vllm_version=version)
+    options = resolve(asked, find_instance("p5.48xlarge"), context_limit_tokens=8192)
+    term = draft_term(find_model(str(row["model"])), options, tensor_parallel_size=tp, stages=1)
+    assert term is not None
+    assert term.bytes.low == term.bytes.high == pytest.approx(row["bytes"], rel=0.005)
+
+
+def test_the_rows_have_unquantized_drafts_of_quantized_models_and_drafts_of_separate_layers() -> None:
+    classes = {(row["model"], row["class"]) for row in ROWS}
+    assert ("nvidia/DeepSeek-V3.1-NVFP4", "DeepSeekMTP") in classes
+    assert ("nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8", "NemotronHMTP") in classes
