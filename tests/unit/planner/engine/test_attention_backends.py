@@ -66,7 +66,7 @@ def refusal_of(name: str, model: str, instance: str, version: str = "0.27.0", **
         ),
         ("FLASH_ATTN", GPT_OSS, "g6e.xlarge", {}, f"it has no attention sinks on {L40S}"),
         ("FLASHINFER", MIMO, "p5.48xlarge", {}, "it has no heads of 192 values"),
-        ("FLASH_ATTN", GEMMA_4, "g6e.12xlarge", {}, f"it has no heads of 512 values on {L40S}"),
+        ("FLASH_ATTN", GEMMA_4, "g6e.12xlarge", NO_IMAGES, f"it has no heads of 512 values on {L40S}"),
         ("FLASHINFER", GPT_OSS, "g6e.xlarge", {}, f"it has no attention sinks on {L40S}"),
         (
             "FLASH_ATTN",
