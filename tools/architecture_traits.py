@@ -15,6 +15,7 @@ from typing import Any
 from vllm_eks.planner.models.counts import count
 from vllm_eks.planner.models.defaults import fill_defaults
 from vllm_eks.planner.models.from_fields.names import decoder_fields
+from vllm_eks.planner.models.from_fields.tower_formulas import tower_row
 from vllm_eks.planner.models.from_fields.towers import read_towers
 from vllm_eks.planner.models.from_fields.traits import PROJECTORS, Projector, Traits
 
@@ -34,7 +35,9 @@ RARE_PROJECTORS: tuple[Projector, ...] = ("gated",)
 SAME_CLASS = {
     "ChatGLMForConditionalGeneration": "ChatGLMModel",
     "InternS1ForConditionalGeneration": "InternVLForConditionalGeneration",
+    "DeepseekV4ForConditionalGeneration": "DeepseekV4ForCausalLM",
     "NemotronHPuzzleForCausalLM": "NemotronHForCausalLM",
+    "NemotronH_Omni_Reasoning_V3": "NemotronH_Nano_Omni_Reasoning_V3",
     "Qwen2_5OmniModel": "Qwen2_5OmniForConditionalGeneration",
     "Qwen4ExpForCausalLM": "Qwen4ExpForConditionalGeneration",
 }
@@ -48,12 +51,17 @@ def tower_names(stage: Mapping[str, Any], prefix: str) -> set[str]:
 
 
 def decoder_prefix(names: Iterable[str]) -> str:
-    """Return what the names of the decoder's tensors begin with."""
-    first = next((name for name in names if EMBEDDING.search(name)), "model.")
+    """Return what the names of the decoder's tensors begin with: the prefix of an embedding that most tensors have."""
+    every = list(names)
+    found = {_prefix(name) for name in every if EMBEDDING.search(name)} or {"model."}
+    return max(sorted(found), key=lambda prefix: sum(name.startswith(prefix) for name in every))
+
+
+def _prefix(embedding: str) -> str:
     outer = re.split(
-        r"(?:model\.|transformer\.|backbone\.)?(?:embed_tokens|word_embeddings|wte|embed_in|embed)", first
+        r"(?:model\.|transformer\.|backbone\.)?(?:embed_tokens|word_embeddings|wte|embed_in|embed)", embedding
     )[0]
-    return outer or first.split(".")[0] + "."
+    return outer or embedding.split(".")[0] + "."
 
 
 def tower_bytes(stage: Mapping[str, Any], prefix: str) -> int:
@@ -73,8 +81,9 @@ def has_gate(tensors: Mapping[str, Any]) -> bool | None:
 
 
 def has_towers(config: Mapping[str, Any]) -> bool:
-    """Return whether a config describes a vision or audio tower."""
-    return read_towers(fill_defaults(config), Traits(), text_hidden=1) is not None
+    """Return whether a config describes a vision or audio tower, or its class has one in any case."""
+    described = read_towers(fill_defaults(config), Traits(), text_hidden=1)
+    return described is not None or tower_row(config["architectures"][0]) is not None
 
 
 def projector(config: Mapping[str, Any], row: Mapping[str, Any], parameters: float) -> dict[str, Any]:
@@ -130,11 +139,12 @@ def traits(answers: Mapping[tuple[int, int], Mapping[str, Any]]) -> dict[str, An
     outputs = [shape[1] for name, (_, shape, _) in decoder.items() if name.endswith("self_attn.o_proj.weight")]
     if gates and outputs and max(gates) >= max(outputs):
         row["has_attention_gate"] = True
-    if towers:
+    by_rule = towers and tower_row(answers[1, 1]["config"]["architectures"][0]) is None
+    if by_rule:
         row["has_gated_towers"] = bool(has_gate(towers))
         row |= projector(answers[1, 1]["config"], row, tower_bytes(whole, prefix) / 2)
     for (tp, pp), answer in answers.items():
-        if towers and tp > 1 and pp == 1:
+        if by_rule and tp > 1 and pp == 1:
             # whole + split / tp = held
             total, held = tower_bytes(whole, prefix), tower_bytes(answer["stages"][0], prefix)
             share = (tp * held - total) / ((tp - 1) * total)

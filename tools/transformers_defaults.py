@@ -6,12 +6,14 @@ reads one of that name, and when its default does not follow from another field:
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 READERS = ROOT / "vllm_eks" / "planner" / "models"
 OUT = ROOT / "vllm_eks" / "data" / "transformers_defaults.json"
+TOWERS = ROOT / "vllm_eks" / "data" / "towers.json"
 CHANGED = {"hidden_size": 2, "num_attention_heads": 2, "num_hidden_layers": 2, "num_key_value_heads": 2, "embed_dim": 2}
 """Fields that are changed by these factors, to find the ones that follow from them."""
 SKIPPED = ("model_type", "dtype")
@@ -21,8 +23,8 @@ OTHER_NAMES = {"n_embd": 2, "n_head": 2, "n_layer": 2, "d_model": 2, "num_heads"
 
 
 def names_read() -> set[str]:
-    """Return every text in the planner's readers, among them the names of all fields that it reads."""
-    texts: set[str] = set()
+    """Return every text in the planner's readers and formulas, among them the names of all fields that it reads."""
+    texts = set(re.findall(r"[a-z_]\w*", TOWERS.read_text()))
     for file in READERS.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

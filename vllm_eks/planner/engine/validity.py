@@ -121,10 +121,13 @@ def _heads(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[R
             message=f"{kv_heads} KV heads cannot be split or replicated evenly over TP={tp}",
         )
     yield from _states(model, tp)
-    if model.vision and model.vision.num_attention_heads % encoder_ranks(model, options, tp):
+    vision = model.vision
+    if not vision or vision.attention_parameters:
+        return  # This attention stays whole where TP does not divide its heads.
+    if vision.num_attention_heads % encoder_ranks(model, options, tp):
         yield Refusal(
             code="heads_not_divisible",
-            message=f"{model.vision.num_attention_heads} vision attention heads cannot be split over TP={tp}",
+            message=f"{vision.num_attention_heads} vision attention heads cannot be split over TP={tp}",
         )
 
 

@@ -98,6 +98,8 @@ def _blocks_needed(
     if cache.state_bytes:
         # Each drafted token has its own state (MambaSpec.num_speculative_blocks).
         return (cache.states if options.caches_prefixes else 1) + options.drafted_tokens
+    if cache.is_cross:
+        return ceil(options.max_num_batched_tokens / block_tokens)  # CrossAttentionSpec, max_admission_blocks
     if cache.window_tokens is None:
         return ceil(ceil(length_tokens / options.decode_context_parallel_size) / block_tokens)
     in_flight = options.max_num_batched_tokens * batches
@@ -166,7 +168,7 @@ def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Vers
     tokens = [0] * model.num_hidden_layers
     for index, one in kept:
         tokens[index] += one.token_bytes
-    if all(not one.state_bytes and one.window_tokens == caches[0].window_tokens for one in caches):
+    if all(not one.state_bytes and _grows_like(one, caches[0]) for one in caches):
         windows = caches[0].window_tokens is not None and not caches[0].is_chunked
         block = form.window_block_tokens if windows else form.block_tokens
         whole = CacheGroup(layers=tuple(index for index, _ in kept), cache=caches[0], block_tokens=block)
@@ -179,6 +181,10 @@ def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Vers
         page_bytes=page,
         layer_token_bytes=tuple(tokens),
     )
+
+
+def _grows_like(one: LayerCache, other: LayerCache) -> bool:
+    return (one.window_tokens, one.is_cross) == (other.window_tokens, other.is_cross)
 
 
 def _hybrid_block_tokens(caches: Sequence[LayerCache], step: int) -> int:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vllm_eks.planner.engine.versions import CHUNKED_ATTENTION_IN_HYBRID, INDICES_SHARED, STATE_CHECKPOINTS
 from vllm_eks.planner.memory.states import state_bytes
@@ -37,6 +37,8 @@ class LayerCache:
     """States that a request keeps with prefix caching: also the previous one, and in some mixers a checkpoint."""
     is_chunked: bool = False
     """Whether the window is one of Llama 4's fixed chunks."""
+    is_cross: bool = False
+    """Whether it keeps an encoder's output, of at most one batch, instead of the request's tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,9 @@ def layer_caches(model: Architecture, index: int, tp: int, form: CacheFormat, ve
             return
         case GroupedQuery() | Latent():
             if not (isinstance(attention, GroupedQuery) and attention.shares_cache):
-                yield _attention_cache(model, attention, index, tp, form, version)
+                yield (own := _attention_cache(model, attention, index, tp, form, version))
+                if isinstance(attention, GroupedQuery) and attention.has_cross:
+                    yield replace(own, is_cross=True)
         case Beside():
             yield _attention_cache(model, attention.attention, index, tp, form, version)
             yield _state_cache(model, attention.state, tp, version)

@@ -30,6 +30,9 @@ def weights_term(
     share = expert_share(architecture.experts.count, tp, options) if architecture.experts else 1 / tp
     shards = 1 if options.enable_expert_parallel else tp
     share *= expert_growth(architecture, gpu.sm, shards, options.version)
+    if blocks := architecture.expert_blocks:
+        # A stage has all sets that its layers use. Each layer counts its share of one.
+        share *= min(len(layers), blocks) / len(layers) * architecture.num_hidden_layers / blocks
     kv_heads = architecture.num_key_value_heads
     layer_bytes = [
         parts.layers[i].rank_bytes(tensor_parallel_size=tp, kv_heads=kv_heads, expert_share=share) for i in layers
@@ -39,7 +42,9 @@ def weights_term(
     if architecture.vision and options.has_tower(architecture.vision.kind):
         # Every stage creates the tower, except with the second model runner of 0.33, where only the first does.
         ranks = encoder_ranks(architecture, options, tp)
-        other_parts["vision tower"] = _tower_bytes(parts.vision_bytes, architecture.vision, ranks=ranks, tp=tp)
+        held = _tower_bytes(parts.vision_bytes, architecture.vision, ranks=ranks, tp=tp)
+        share = len(layers) / architecture.num_hidden_layers if architecture.vision.is_staged else 1
+        other_parts["vision tower"] = held * share
     size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)
     size += parts.position_bytes if "embedding" in other_parts else 0
     size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)
@@ -61,7 +66,8 @@ def _tower_bytes(total_bytes: float, vision: Vision, *, ranks: int, tp: int) -> 
     if ranks == 1:
         split = total_bytes * vision.projector_parameters / vision.parameters if vision.is_sharded else 0.0
         return total_bytes * tp - (tp - 1) * split
-    whole = total_bytes * vision.whole_parameters / vision.parameters if vision.parameters else 0.0
+    kept = vision.whole_parameters + (vision.attention_parameters if vision.num_attention_heads % tp else 0)
+    whole = total_bytes * kept / vision.parameters if vision.parameters else 0.0
     return total_bytes + (tp - 1) * whole
 
 

@@ -27,9 +27,11 @@ def rotary_term(model: Architecture, options: ResolvedOptions, *, layers: range)
     """Return the tables that the layers of a stage use."""
     used = set[Kind]().union(*_kinds(model)[layers.start : layers.stop])
     tables = [table for table in model.rotary_tables if table.layers in used]
-    size = sum(_table_bytes(table, options) for table in tables)
+    size = sum(_table_bytes(table, options) * (len(layers) if table.is_of_each_layer else 1) for table in tables)
     rows = " + ".join(
-        f"{_table_rows(table, options):,} x {table.dim} x {_value_bytes(table, options)} B" for table in tables
+        f"{_table_rows(table, options):,} x {table.dim} x {_value_bytes(table, options)} B"
+        + (f" x {len(layers)} layers" if table.is_of_each_layer else "")
+        for table in tables
     )
     return Term(
         name="rotary tables",

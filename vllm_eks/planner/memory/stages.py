@@ -163,7 +163,7 @@ def build_layout(
 def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: int) -> Layout:
     # Cached: many instance types have the same GPU. Terms that all stages share are computed once.
     architecture = model.architecture
-    counts = stage_layers(architecture.num_hidden_layers, pp)
+    counts = stage_layers(architecture.num_hidden_layers, pp, architecture.layers_of_block)
     cache = cache_layout(architecture, gpu.sm, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
     non_torch = memory.non_torch_term(gpu, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
     activations = {

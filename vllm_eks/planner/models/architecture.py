@@ -50,6 +50,8 @@ class Vision:
     """The part of them that TP does not split, such as the patch embedding and position tables."""
     projector_parameters: int = 0
     """The part of them that TP splits even where each rank has the whole encoder (Llama 4)."""
+    attention_parameters: int = 0
+    """The part of them that TP splits only where it divides the heads (InternVL). Elsewhere each rank has all of it."""
     hidden_size: int
     intermediate_size: int
     num_attention_heads: int
@@ -63,6 +65,8 @@ class Vision:
     """Whether tensor parallelism splits the tower's layers."""
     grid: ImageGrid | None = None
     """The patches of an image of another size, or None if every image has the same number or it is unknown."""
+    is_staged: bool = False
+    """Whether vLLM divides the tower's layers over pipeline stages (its Whisper encoder). Others are on every stage."""
     whole_since: Version | None = None
     """The first vLLM version that no longer splits the tower, or None if every version splits it."""
 
@@ -85,6 +89,8 @@ class RotaryTable:
     """Whether it has 32-bit values with --enforce-eager (DeepSeek's scaled embedding)."""
     repeats_positions: bool = False
     """Whether some vLLM versions repeat each position for videos."""
+    is_of_each_layer: bool = False
+    """Whether each layer has a table of its own (Ernie 4.5 VL)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,6 +135,8 @@ class Architecture:
     """Llama 4's global layers (no_rope_layers)."""
     embedding_everywhere: bool = False
     """Whether vLLM creates the embedding on all pipeline stages, not only on the first (and the last, if tied)."""
+    embedding_is_whole: bool = False
+    """Whether each rank has the complete embedding (Whisper)."""
     head_everywhere: bool = False
     """Whether vLLM creates the head on all pipeline stages, not only on the last."""
     has_prefix_images: bool = False
@@ -140,6 +148,10 @@ class Architecture:
     confidence: Confidence = "known"
     shapes: tuple["LayerShape", ...] = ()
     """Parameters of each layer where they are read from fields, or none for a family."""
+    expert_blocks: int = 0
+    """Sets of experts that the layers share, one for each `index % expert_blocks` (Intern-S2 Mobius), or 0."""
+    layers_of_block: int = 1
+    """Layers that always share a stage: the halves of LongCat's layers."""
     extra_parameters: int = 0
     """Embeddings of each layer (Gemma 3n, Gemma 4), on the stages that have the embedding and split like it."""
     position_parameters: int = 0

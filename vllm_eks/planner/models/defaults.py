@@ -8,7 +8,7 @@ from typing import Any
 from vllm_eks.data import DATA
 from vllm_eks.json_files import read_json_object
 from vllm_eks.json_values import is_object, object_or_empty
-from vllm_eks.planner.models.from_fields.words import ALIASES
+from vllm_eks.planner.models.from_fields.words import ALIASES, INNER_SECTIONS
 
 TABLE = DATA / "transformers_defaults.json"
 """Defaults by model_type, and the model_type of sections (tools/transformers_defaults.py)."""
@@ -36,7 +36,8 @@ def fill_defaults(config: Mapping[str, Any], model_type: str = "") -> dict[str, 
     """
     kind = str(config.get("model_type") or model_type)
     sections = object_or_empty(_table()["sections"].get(kind))
-    stated = {other for name in config for other in SAME_FIELD.get(name, (name,))}
+    inner = (name for part in INNER_SECTIONS for name in object_or_empty(config.get(part)))
+    stated = {other for name in (*config, *inner) for other in SAME_FIELD.get(name, (name,))}
     defaults = object_or_empty(_table()["model_types"].get(kind))
     filled: dict[str, Any] = {**{key: value for key, value in defaults.items() if key not in stated}, **config}
     for name, value in config.items():

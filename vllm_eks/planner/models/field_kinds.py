@@ -73,6 +73,7 @@ LIST = Kind(is_list, "write a list")
 LAYER_NUMBERS = Kind(_are_sizes, "write a list of layer numbers")
 TEXTS = Kind(_are_texts, "write a list of names")
 OBJECT = Kind(is_object, "write a JSON object")
+SIZE_OR_OBJECT = Kind(lambda value: value != 0 and (_is_size(value) or is_object(value)), POSITIVE.advice)
 OBJECTS = Kind(_are_objects, "write a JSON object of objects")
 BITS = Kind(lambda value: _is_size(value) and value in range(1, 17), "write a whole number from 1 to 16")
 GROUP = Kind(_is_group, "write a whole number, -1 for none")
@@ -164,7 +165,7 @@ TOWER: Mapping[str, Kind] = {
         hidden_size image_size img_size in_channels in_chans init_pos_emb_height init_pos_emb_width intermediate_size
         layers merge_kernel_size merge_size mlp_dim n_head n_layers num_attention_heads num_channels num_heads
         num_hidden_layers num_layers patch_size spatial_merge_size spatial_patch_size temporal_patch_size
-        vt_hidden_size vt_intermediate_size vt_num_attention_heads vt_num_hidden_layers width
+        vt_hidden_size vt_intermediate_size vt_num_attention_heads vt_num_hidden_layers
         """,
     ),
     **_kinds(
@@ -174,6 +175,7 @@ TOWER: Mapping[str, Kind] = {
         num_position_embeddings out_hidden_size projector_input_dim projector_output_dim
         """,
     ),
+    **_kinds(SIZE_OR_OBJECT, "width"),
     **_kinds(NUMBER, "mlp_ratio pixel_shuffle_ratio downsample_ratio"),
     **_kinds(LAYER_NUMBERS, "deepstack_visual_indexes"),
 }

@@ -30,11 +30,12 @@ def grouped_query_shape(attention: GroupedQuery, hidden_size: int, *, has_bias: 
             unquantized_whole=rank,
             kv_heads=attention.kv_heads,
         )
+    times = 2 if attention.has_cross else 1
     return LayerShape(
-        split=hidden_size * (query * (2 if attention.has_output_gate else 1) + output + index),
-        key_value=hidden_size * (key_value + attention.index_head_dim),
+        split=times * hidden_size * (query * (2 if attention.has_output_gate else 1) + output + index),
+        key_value=times * hidden_size * (key_value + attention.index_head_dim),
         kv_heads=attention.kv_heads,
-        unquantized=query + key_value if has_bias else 0,
+        unquantized=times * (query + key_value) if has_bias else 0,
     )
 
 

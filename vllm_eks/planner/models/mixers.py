@@ -119,6 +119,8 @@ class GroupedQuery:
     index_head_dim: int = 0
     query_rank: int = 0
     """Size that the query is projected to before its heads, with keys and values whole on every rank (Step 3), or 0."""
+    has_cross: bool = False
+    """Whether the layer also attends to an encoder's output, with weights and a cache of their own (Whisper)."""
     shares_cache: bool = False
     """Whether the layer reads the cache of an earlier one and keeps none (Gemma 3n, Gemma 4)."""
 
@@ -196,6 +198,7 @@ LAYER_WORDS: Mapping[str, LayerKind] = {
     "global": "full",
     "global_attention": "full",
     "hybrid_sliding": "window",
+    "hybrid": "beside",
     "sliding_attention": "window",
     "sliding_window": "window",
     "sliding": "window",

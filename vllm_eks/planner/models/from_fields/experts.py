@@ -66,6 +66,9 @@ def _refuse_unread(fields: Mapping[str, Any], number: int, where: str) -> None:
 def _size_of_each(fields: Mapping[str, Any]) -> int:
     if size := count(fields, "moe_intermediate_size"):
         return size
+    if sizes := _listed_sizes(fields):
+        # Ernie 4.5 VL has as many experts for images as for text, with their own size.
+        return sum(sizes) if is_list(fields.get("moe_num_experts")) else max(sizes)
     sizes = [size for size in list_or_empty(fields.get("intermediate_size")) if is_count(size)]
     return max(sizes, default=0) or count(fields, "intermediate_size")
 
@@ -77,7 +80,11 @@ def _shared_size(fields: Mapping[str, Any], size: int) -> int:
         return total
     if each := count(fields, *SHARED_SIZES_OF_EACH):
         return each * max(1, number)
-    return number * size
+    return number * max(_listed_sizes(fields), default=size)
+
+
+def _listed_sizes(fields: Mapping[str, Any]) -> list[int]:
+    return [one for one in list_or_empty(fields.get("moe_intermediate_size")) if is_count(one)]
 
 
 def moe_layers(fields: Mapping[str, Any], kinds: tuple[LayerKind, ...], *, where: str) -> frozenset[int]:

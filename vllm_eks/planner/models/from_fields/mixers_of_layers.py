@@ -27,6 +27,8 @@ from vllm_eks.planner.models.mixers import (
 
 GEMMA_4_GLOBAL_HEAD_DIM = 512
 """The value that vLLM's class uses if the config does not state it (models/gemma4.py)."""
+MAMBA_HEADS = ("mamba_num_heads", "mamba_n_heads", "n_mamba_heads")
+STATE_TYPES = ("mamba_ssm_cache_dtype", "mamba_ssm_dtype")
 VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -59,6 +61,8 @@ def read_mixer(
         case "beside":
             return Beside(attention=_grouped(fields, kind, index, where), state=_mamba_2(fields, where))
         case "full" | "window" | "chunk":
+            if _block_attention(fields, index).get("no_op"):
+                return NoMixer()
             if ratios := list_or_empty(fields.get("compress_ratios")):
                 return _compressed(fields, ratios[index] if index < len(ratios) else 0, where)
             if is_latent(fields):
@@ -79,8 +83,7 @@ def _needed(fields: Mapping[str, Any], *names: str, where: str) -> int:
 
 
 def _state_value_bytes(fields: Mapping[str, Any]) -> int:
-    names = ("mamba_ssm_cache_dtype", "mamba_ssm_dtype")
-    return next((VALUE_BYTES[str(fields[name])] for name in names if str(fields.get(name)) in VALUE_BYTES), 2)
+    return next((VALUE_BYTES[str(fields[name])] for name in STATE_TYPES if str(fields.get(name)) in VALUE_BYTES), 2)
 
 
 def _latent(fields: Mapping[str, Any], index: int, where: str) -> Latent:
@@ -124,15 +127,14 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
     # In Falcon and GPT-BigCode, a flag says that all heads share one key and value.
     shared = fields.get("multi_query") is True and not fields.get("new_decoder_architecture")
     kv_heads = 1 if shared else count(fields, "num_key_value_heads") or heads
-    head_dim = count(fields, "head_dim") or count(fields, "hidden_size") // heads
+    # DeepSeek V2 without latent attention (DeepSeek-OCR) does not read head_dim, which is that of its latent attention.
+    own_dim = 0 if "qk_nope_head_dim" in fields else count(fields, "head_dim")
+    head_dim = own_dim or count(fields, "hidden_size") // heads
     value_dim = count(fields, "v_head_dim", "v_channels")
     if pair := count(fields, "qk_nope_dim"):
         head_dim = pair + count(fields, "qk_rope_dim")
-    blocks = list_or_empty(fields.get("block_configs"))
-    if blocks and index < len(blocks):
-        kv_heads = heads // (
-            count(object_or_empty(object_or_empty(blocks[index]).get("attention")), "n_heads_in_group") or 1
-        )
+    if shared_by := count(_block_attention(fields, index), "n_heads_in_group"):
+        kv_heads = heads // shared_by
     if slides:
         other = object_or_empty(fields.get("attention_other_setting"))
         heads = count(fields, "swa_num_attention_heads") or count(other, "num_attention_heads") or heads
@@ -159,9 +161,15 @@ def _grouped(fields: Mapping[str, Any], kind: LayerKind, index: int, where: str)
     )
 
 
+def _block_attention(fields: Mapping[str, Any], index: int) -> Mapping[str, Any]:
+    """Return the attention of one of DeciLM's blocks."""
+    blocks = list_or_empty(fields.get("block_configs"))
+    return object_or_empty(object_or_empty(blocks[index]).get("attention")) if index < len(blocks) else {}
+
+
 def _global_head_dim(fields: Mapping[str, Any]) -> int:
     """Return the head size of Gemma 4's layers with full attention, or 0 for other models."""
-    is_gemma = str(fields.get("model_type")).startswith("gemma4")
+    is_gemma = str(fields.get("model_type")).startswith(("gemma4", "diffusion_gemma"))
     return count(fields, "global_head_dim") or (GEMMA_4_GLOBAL_HEAD_DIM if is_gemma else 0)
 
 
@@ -191,7 +199,7 @@ def _linear(fields: Mapping[str, Any], where: str) -> LinearState | KimiDelta | 
             conv_kernel=count(fields, "linear_conv_kernel_dim") or 4,
             state_value_bytes=_state_value_bytes(fields),
         )
-    if count(fields, "mamba_num_heads", "mamba_n_heads"):
+    if count(fields, *MAMBA_HEADS):
         return _mamba_2(fields, where)  # transformers 5 calls Mamba layers "linear_attention"
     heads = _needed(fields, "num_attention_heads", where=where)
     return Lightning(
@@ -217,13 +225,14 @@ def _mamba(fields: Mapping[str, Any], where: str) -> Mamba1 | Mamba2:
 
 def _mamba_2(fields: Mapping[str, Any], where: str) -> Mamba2:
     own = str(fields.get("model_type")) == "mamba2"
-    heads = _needed(fields, "mamba_num_heads", "mamba_n_heads", *(("num_attention_heads",) if own else ()), where=where)
+    of_heads, of_dim = (("num_attention_heads",), ("head_dim",)) if own else ((), ())
+    heads = _needed(fields, *MAMBA_HEADS, *of_heads, where=where)
     size = count(fields, "mamba_d_ssm") or count(fields, "mamba_expand", "expand") * count(fields, "hidden_size")
-    head_dim = count(fields, "mamba_head_dim", "mamba_d_head", *(("head_dim",) if own else ())) or size // heads
+    head_dim = count(fields, "mamba_head_dim", "mamba_d_head", "mamba_headdim", *of_dim) or size // heads
     return Mamba2(
         heads=heads,
         head_dim=head_dim,
-        groups=count(fields, "mamba_n_groups", "n_groups", "mamba_num_groups") or 1,
+        groups=count(fields, "mamba_n_groups", "n_groups", "mamba_num_groups", "mamba_ngroups") or 1,
         state_size=_needed(fields, "ssm_state_size", "mamba_d_state", "mamba_state_dim", "state_size", where=where),
         conv_kernel=count(fields, "conv_kernel", "mamba_d_conv", "mamba_conv_kernel") or 4,
         state_value_bytes=_state_value_bytes(fields),

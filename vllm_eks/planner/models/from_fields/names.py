@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.json_values import is_list, is_object
+from vllm_eks.json_values import is_list, is_object, object_or_empty
 from vllm_eks.planner.models.counts import is_count
-from vllm_eks.planner.models.from_fields.words import ALIASES, TEXT_SECTIONS
+from vllm_eks.planner.models.from_fields.words import ALIASES, INNER_SECTIONS, TEXT_SECTIONS
 from vllm_eks.planner.units import gib
 
 
@@ -55,7 +55,8 @@ def decoder_fields(config: Mapping[str, Any], *, has_rotary: bool = True) -> dic
     own, fields = path[-1], dict[str, Any]()
     for section in path[:-1]:
         fields |= {key: section[key] for key in OUTER_FIELDS if section.get(key) is not None}
-    fields |= {key: value for key, value in own.items() if value is not None}
+    for part in (*(object_or_empty(own.get(name)) for name in INNER_SECTIONS), own):
+        fields |= {key: value for key, value in part.items() if value is not None}
     for name, others in ALIASES.items():
         if chosen := next((other for other in (name, *others) if fields.get(other) is not None), None):
             fields[name] = _largest(fields[chosen]) if name in NUMBERS else fields[chosen]
@@ -68,7 +69,7 @@ def decoder_fields(config: Mapping[str, Any], *, has_rotary: bool = True) -> dic
     return fields
 
 
-NUMBERS = frozenset(ALIASES) - {"mlp_activation", "intermediate_size"}
+NUMBERS = frozenset(ALIASES) - {"mlp_activation", "intermediate_size", "moe_intermediate_size"}
 
 
 def _largest(value: object) -> object:

@@ -6,25 +6,22 @@ from typing import Any
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_object, list_or_empty, object_or_empty
-from vllm_eks.planner.models.architecture import Architecture, Experts
+from vllm_eks.planner.models.architecture import Architecture, Vision
 from vllm_eks.planner.models.config_checks import field_errors
 from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.from_fields.experts import moe_layers, read_experts
 from vllm_eks.planner.models.from_fields.layer_kinds import layer_kinds
 from vllm_eks.planner.models.from_fields.mixers_of_layers import read_mixer
-from vllm_eks.planner.models.from_fields.names import UnknownMemory, decoder_fields, is_attention_free, sections
+from vllm_eks.planner.models.from_fields.names import UnknownMemory, is_attention_free, sections
+from vllm_eks.planner.models.from_fields.prepare import prepared_fields
+from vllm_eks.planner.models.from_fields.repeats import unfold
+from vllm_eks.planner.models.from_fields.shapes import extra_parameters, shape_of_layer
 from vllm_eks.planner.models.from_fields.tables import read_tables
+from vllm_eks.planner.models.from_fields.tower_formulas import tower_row, vision_of_row
 from vllm_eks.planner.models.from_fields.towers import has_prefix_images, read_towers
 from vllm_eks.planner.models.from_fields.traits import Traits, traits_of
 from vllm_eks.planner.models.layer_shape import LayerShape
-from vllm_eks.planner.models.mixer_shapes import (
-    beside,
-    compressed_shape,
-    grouped_query_shape,
-    latent_shape,
-    state_shape,
-)
-from vllm_eks.planner.models.mixers import Attention, Beside, CompressedLatent, GroupedQuery, Latent, LayerKind, NoMixer
+from vllm_eks.planner.models.mixers import Attention, Beside, CompressedLatent, GroupedQuery, Latent, LayerKind
 from vllm_eks.planner.models.quantization_config import parse_quantization
 from vllm_eks.planner.models.rope import context_limits
 
@@ -53,9 +50,7 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         WrongQuestion: Fields are missing, or mention something that the planner does not know.
     """
     traits = traits_of(name)
-    fields = decoder_fields(config, has_rotary=traits.has_rotary)
-    if traits.mlp_ratio and not fields.get("intermediate_size"):
-        fields["intermediate_size"] = traits.mlp_ratio * count(fields, "hidden_size")
+    fields = prepared_fields(config, traits)
     if traits.why_unknown:
         raise UnknownMemory(f"{where}: the planner cannot determine the memory of {name}: {traits.why_unknown}")
     if unread := [key for key in UNREAD if fields.get(key)]:
@@ -63,19 +58,21 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
     errors = list(field_errors(config, fields))
     if errors:
         raise WrongQuestion(f"{where}: config.json {'; it '.join(errors)}")
+    weighted = unfold(fields, traits.repeats, where=where)
     layers, hidden = count(fields, "num_hidden_layers"), count(fields, "hidden_size")
     kinds = layer_kinds(fields, layers, where=where)
     fields["attn_output_gate"] = fields.get("attn_output_gate", traits.has_attention_gate)
     attention = tuple(
-        read_mixer(fields, kind, index, caches_heads=traits.whole_attention, where=where)
+        _with_cross(read_mixer(fields, kind, index, caches_heads=traits.whole_attention, where=where), traits)
         for index, kind in enumerate(kinds)
     )
     matrices = 3 if _is_gated(fields, traits) else 2
-    experts = read_experts(fields, matrices=matrices, where=where)
+    of_experts = matrices if traits.has_gated_experts is None else 2 + traits.has_gated_experts
+    experts = read_experts(fields, matrices=of_experts, where=where)
     sparse = moe_layers(fields, kinds, where=where) if experts else frozenset[int]()
     experts = replace(experts, least_shard=traits.least_expert_shard) if experts and sparse else None
     # Where MLPs are layers of their own (Nemotron-H), the others have none.
-    apart = "mlp" in kinds or "moe" in kinds
+    apart = "mlp" in kinds or "moe" in kinds or traits.repeats == "shared"
     sizes = tuple(
         0 if apart and kind != "mlp" else _dense_size(fields, kind, index, sparse, where)
         for index, kind in enumerate(kinds)
@@ -84,9 +81,9 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         # Gemma 4 has a dense MLP in addition to the experts of each layer.
         experts = replace(experts, shared_intermediate_size=count(fields, "intermediate_size"))
     shapes = tuple(
-        _shape(fields, one, size, experts if index in sparse else None, hidden, matrices)
-        for index, (one, size) in enumerate(zip(attention, sizes, strict=True))
-    )
+        shape_of_layer(fields, one, size, experts if index in sparse else None, traits, matrices=matrices)
+        for index, (one, size) in enumerate(zip(attention[:weighted], sizes[:weighted], strict=True))
+    ) + (LayerShape(),) * (layers - (layers if weighted is None else weighted))
     positions = count(fields, "max_position_embeddings") + traits.unused_positions
     first = _first_attention(attention)
     context, older_context = context_limits(fields, model_type=str(fields.get("model_type") or ""))
@@ -111,20 +108,35 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
         experts=experts,
         moe_layers=sparse,
         rotary_tables=read_tables(fields, attention, traits),
-        vision=read_towers(config, traits, text_hidden=hidden),
+        vision=_vision(config, fields, name, traits, hidden, where),
         quantization=parse_quantization({**fields, **config}),
         has_prefix_images=has_prefix_images(config, fields),
         draft_layers=count(fields, "num_nextn_predict_layers", "mtp_num_hidden_layers"),
         embedding_everywhere=traits.embedding_everywhere,
+        embedding_is_whole=traits.embedding_is_whole,
         head_everywhere=traits.head_everywhere,
         confidence="estimated",
         expert_module=traits.expert_module,
         without_pipeline=_without_pipeline(config, name, traits),
         is_attention_free=is_attention_free(fields),
         shapes=shapes,
-        extra_parameters=_extra_parameters(fields, layers, hidden),
+        expert_blocks=count(fields, "num_blocks") if traits.shares_experts else 0,
+        layers_of_block=2 if traits.repeats == "halves" else 1,
+        extra_parameters=extra_parameters(fields, kinds, traits),
         position_parameters=positions * hidden if traits.has_learned_positions else 0,
     )
+
+
+def _with_cross(mixer: Attention, traits: Traits) -> Attention:
+    return replace(mixer, has_cross=True) if traits.has_encoder and isinstance(mixer, GroupedQuery) else mixer
+
+
+def _vision(
+    config: Mapping[str, Any], fields: Mapping[str, Any], name: str, traits: Traits, hidden: int, where: str
+) -> Vision | None:
+    usual = read_towers(config, traits, text_hidden=hidden)
+    row = tower_row(name)
+    return vision_of_row(row, config, fields, usual, text_hidden=hidden, where=where) if row else usual
 
 
 def _first_attention(attention: tuple[Attention, ...]) -> GroupedQuery | Latent | CompressedLatent | None:
@@ -187,58 +199,3 @@ def _block_size(ffn: Mapping[str, Any], fields: Mapping[str, Any]) -> int:
         return size
     size = int(2 * float(ffn.get("ffn_mult") or 0) * count(fields, "hidden_size") / 3)
     return -(-size // 256) * 256
-
-
-def _shape(
-    fields: Mapping[str, Any], one: Attention, size: int, experts: Experts | None, hidden: int, matrices: int
-) -> LayerShape:
-    """Return the parameters of a layer."""
-    mixer = _mixer_shape(fields, one, hidden)
-    norms = 2 * hidden
-    mlp, routed, router = matrices * hidden * size, 0, 0
-    latent = 0
-    if experts:
-        width = experts.input_size or hidden
-        mlp = matrices * hidden * experts.shared_intermediate_size
-        routed = matrices * width * experts.intermediate_size * experts.count
-        router = hidden * experts.count
-        latent = 2 * hidden * experts.input_size if experts.input_size else 0
-    return replace(
-        mixer,
-        mlp=mlp,
-        experts=routed,
-        whole=mixer.whole + latent + 2 * hidden * count(fields, "hidden_size_per_layer_input"),
-        unquantized_whole=mixer.unquantized_whole + norms + router + _mixed_streams(fields, hidden),
-    )
-
-
-def _mixed_streams(fields: Mapping[str, Any], hidden: int) -> int:
-    """Return the parameters of a layer that mix residual streams through a low rank (Qwen 4), before each half."""
-    streams, rank = count(fields, "hc_count"), count(fields, "hc_lowrank")
-    return 2 * streams * hidden * (2 * rank + streams**2) if rank else 0
-
-
-def _mixer_shape(fields: Mapping[str, Any], one: Attention, hidden: int) -> LayerShape:
-    has_bias = bool(fields.get("attention_bias") or fields.get("qkv_bias") or fields.get("add_qkv_bias"))
-    match one:
-        case NoMixer():
-            return LayerShape()
-        case GroupedQuery():
-            return grouped_query_shape(one, hidden, has_bias=has_bias)
-        case Latent():
-            return latent_shape(one, hidden)
-        case CompressedLatent():
-            return compressed_shape(one, hidden)
-        case Beside():
-            attention = grouped_query_shape(one.attention, hidden, has_bias=has_bias)
-            return beside(attention, state_shape(one.state, hidden))
-        case _:
-            return state_shape(one, hidden)
-
-
-def _extra_parameters(fields: Mapping[str, Any], layers: int, hidden: int) -> int:
-    """Return the parameters of the embeddings of each layer (Gemma 3n, Gemma 4)."""
-    extra = 0
-    if size := count(fields, "hidden_size_per_layer_input"):
-        extra += (count(fields, "vocab_size_per_layer_input", "vocab_size") + hidden) * layers * size
-    return extra

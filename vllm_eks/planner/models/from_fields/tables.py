@@ -62,12 +62,14 @@ def _table(
     traits: Traits,
 ) -> RotaryTable:
     dim = _rotated(fields, parameters, attention, traits.rotary_share)
-    repeated = IMAGE_POSITIONS_FACTOR if "mrope_section" in parameters and not traits.has_positions_once else 1
+    for_images = "mrope_section" in parameters or traits.has_image_positions
+    repeated = IMAGE_POSITIONS_FACTOR if for_images and not traits.has_positions_once else 1
     return RotaryTable(
         positions=table_rows(parameters, limit) * repeated,
         dim=dim,
         value_bytes=2,
         layers=layers,
+        is_of_each_layer=traits.has_tables_by_layer,
     )
 
 

@@ -10,8 +10,15 @@ TEXT_SECTIONS = (
     "lm_config",
     "decoder_config",
     "text_model_config",
+    "decoder",
+    "transf_decoder",
+    "config_dict",
+    "config",
+    "text",
 )
 """Where multimodal models keep the decoder. They may be nested (thinker_config.text_config)."""
+INNER_SECTIONS = ("attn_config", "ffn_config", "moe")
+"""Parts of the decoder's fields that stand in sections of their own (Dbrx, Moondream 3)."""
 TOWER_WORDS = ("vision", "visual", "vit", "audio", "speech", "sound", "encoder_config", "image_encoder")
 """A section whose name has one of these words is a tower, if it has layers and a size."""
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -22,12 +29,13 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "num_kv_heads",
         "n_head_kv",
         "n_kv_heads",
+        "kv_n_heads",
         "multi_query_group_num",
         "num_attention_groups",
         "num_query_groups",
     ),
     "head_dim": ("kv_channels", "attention_head_dim", "head_size", "hidden_size_per_head"),
-    "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim", "decoder_ffn_dim", "d_ff", "inner_size"),
+    "intermediate_size": ("ffn_hidden_size", "n_inner", "ffn_dim", "decoder_ffn_dim", "d_ff", "inner_size", "ff_dim"),
     "vocab_size": ("padded_vocab_size", "n_vocab"),
     "max_position_embeddings": (
         "n_positions",
@@ -37,6 +45,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "n_ctx",
         "max_target_positions",
         "model_max_length",
+        "max_context",
     ),
     "num_experts": (
         "n_routed_experts",
@@ -53,15 +62,23 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "moe_topk",
         "moe_k",
         "num_experts_per_topk",
+        "experts_per_token",
     ),
     "moe_intermediate_size": (
         "expert_ffn_hidden_size",
         "moe_ffn_hidden_size",
         "expert_intermediate_size",
         "expert_ffn_dim",
+        "expert_inner_dim",
     ),
     "n_shared_experts": ("num_shared_experts", "moe_num_shared_experts", "num_shared_expert"),
-    "first_k_dense_replace": ("num_dense_layers", "moe_layer_start_index", "n_dense_layers", "moe_first_k_dense"),
+    "first_k_dense_replace": (
+        "num_dense_layers",
+        "moe_layer_start_index",
+        "n_dense_layers",
+        "moe_first_k_dense",
+        "start_layer",
+    ),
     "mlp_activation": ("mlp_hidden_act", "hidden_act", "hidden_activation", "activation_function", "activation"),
 }
 """Our name for a field -> other names, the most usual first. A field under our name wins."""

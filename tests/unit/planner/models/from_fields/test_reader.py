@@ -149,7 +149,12 @@ def test_hybrids_keep_a_state_in_the_layers_without_attention(fields: dict[str, 
         ({"intermediate_size": None}, "novel: config.json needs a whole number above 0 for intermediate_size"),
         (
             {"architectures": ["HrmTextForCausalLM"]},
-            "novel: the planner cannot determine the memory of HrmTextForCausalLM: it runs its layers in cycles",
+            "novel: config.json needs a whole number above 0 for num_layers_per_stack",
+        ),
+        (
+            {"architectures": ["InklingForCausalLM"]},
+            "novel: the planner cannot determine the memory of InklingForCausalLM: its config does not say how its "
+            "layers mix the tokens",
         ),
     ],
 )
