@@ -20,6 +20,7 @@ UNKNOWN = {
     "asked-InklingMM": "its config does not say how its layers mix the tokens",
     "asked-VoxtralRealtime": "its encoder also keeps caches",
     "asked-Dots3Note": "its caches have not been compared with vLLM's class",
+    "asked-Glm5Next": "no public config has been compared with vLLM's class",
     "asked-Glm5NextMM": "no public config has been compared with vLLM's class",
     "asked-DeepseekV41": "its caches have not been compared with vLLM's class",
     "asked-GPTBigCodeForCausalLM": "TP does not split its layers",

@@ -45,6 +45,8 @@ def weights_term(
         held = _tower_bytes(parts.vision_bytes, architecture.vision, ranks=ranks, tp=tp)
         share = len(layers) / architecture.num_hidden_layers if architecture.vision.is_staged else 1
         other_parts["vision tower"] = held * share
+    if architecture.embedding_is_whole and "embedding" in other_parts:
+        other_parts["embedding"] *= tp
     size += sum(other_parts.values()) / tp + (parts.final_norm_bytes if is_last else 0)
     size += parts.position_bytes if "embedding" in other_parts else 0
     size = size * model.weights_scale + absorbed_bytes(architecture) / tp * len(layers)

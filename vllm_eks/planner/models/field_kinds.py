@@ -107,20 +107,22 @@ DECODER: Mapping[str, Kind] = {
     **_kinds(
         SIZE,
         """
-        attn_layer_offset attn_layer_period attention_chunk_size conv_L_cache conv_kernel decoder_sparse_step
-        dense_intermediate_size expand expert_layer_offset expert_layer_period full_attention_interval
-        global_attn_every_n_layers global_head_dim hc_count hc_lowrank hc_mult hidden_size_per_layer_input
-        index_head_dim index_n_heads index_topk_freq interleave_moe_layer_step intermediate_size_mlp kv_lora_rank
-        layer_group_size linear_conv_kernel_dim linear_key_head_dim linear_num_key_heads linear_num_value_heads
-        linear_value_head_dim mamba_conv_kernel mamba_d_conv mamba_d_head mamba_d_ssm mamba_d_state mamba_expand
-        mamba_head_dim mamba_n_groups mamba_n_heads mamba_num_groups mamba_num_heads mamba_state_dim max_window_layers
-        moe_every_n_layer moe_latent_size moe_layer_interval moe_shared_expert_intermediate_size
-        moe_shared_expert_size mtp_num_hidden_layers n_groups no_rope_layer_interval num_global_key_value_heads
-        num_kv_shared_layers num_nextn_predict_layers o_groups o_lora_rank prefix_dense_intermediate_size q_lora_rank
-        qk_nope_dim qk_nope_head_dim qk_rope_dim qk_rope_head_dim rotary_dim routed_expert_hidden_size
-        share_expert_dim share_q_dim shared_expert_intermediate_size shared_expert_size shared_intermediate_size
-        ssm_state_size state_size swa_head_dim swa_num_attention_heads swa_num_key_value_heads swa_v_head_dim
-        v_channels v_head_dim vocab_size_per_layer_input
+        adapter_rank attention_chunk_size attn_layer_offset attn_layer_period conv_kernel conv_L_cache
+        decoder_sparse_step dense_intermediate_size expand expert_layer_offset expert_layer_period
+        full_attention_interval global_attn_every_n_layers global_head_dim H_cycles hc_count hc_lowrank hc_mult
+        hidden_size_per_layer_input index_head_dim index_n_heads index_topk_freq interleave_moe_layer_step
+        intermediate_size_mlp kv_lora_rank L_cycles layer_group_size linear_conv_kernel_dim linear_key_head_dim
+        linear_num_key_heads linear_num_value_heads linear_value_head_dim loop_num loop_window_size mamba_conv_kernel
+        mamba_d_conv mamba_d_head mamba_d_ssm mamba_d_state mamba_expand mamba_head_dim mamba_headdim mamba_n_groups
+        mamba_n_heads mamba_ngroups mamba_num_groups mamba_num_heads mamba_state_dim max_window_layers moe_every_n_layer
+        moe_latent_size moe_layer_interval moe_shared_expert_intermediate_size moe_shared_expert_size
+        mtp_num_hidden_layers n_groups n_mamba_heads ngram_vocab_size_ratio no_rope_layer_interval num_blocks
+        num_global_key_value_heads num_kv_shared_layers num_layers_per_stack num_mem_blocks num_nextn_predict_layers
+        o_groups o_lora_rank prefix_dense_intermediate_size q_lora_rank qk_nope_dim qk_nope_head_dim qk_rope_dim
+        qk_rope_head_dim rotary_dim routed_expert_hidden_size share_expert_dim share_q_dim
+        shared_expert_intermediate_size shared_expert_size shared_intermediate_size short_conv_kernel_size
+        ssm_state_size state_size swa_head_dim swa_num_attention_heads swa_num_key_value_heads swa_v_head_dim v_channels
+        v_head_dim vocab_size_per_layer_input
         """,
     ),
     **_kinds(SIZES, "sliding_window sliding_window_size"),
@@ -141,16 +143,15 @@ DECODER: Mapping[str, Kind] = {
     **_kinds(
         LIST,
         """
-        attn_type_list block_configs hybrid_layer_pattern is_moe_layer
-        layer_block_types layer_types layers_block_type mixer_types mlp_layer_types
-        moe_layer_pattern no_rope_layers
+        attn_type_list block_configs hybrid_layer_pattern is_moe_layer layer_block_types layer_types layers_block_type
+        mixer_types mlp_layer_types moe_layer_pattern no_rope_layers
         """,
     ),
     **_kinds(
         OBJECT,
         """
-        attention_other_setting compression_config dual_chunk_attention_config hf_quant_config linear_attn_config
-        quantization_config rope_parameters rope_scaling sparse_attention_config vision_config audio_config
+        attention_other_setting audio_config compression_config dual_chunk_attention_config hf_quant_config
+        linear_attn_config quantization_config rope_parameters rope_scaling sparse_attention_config vision_config
         """,
     ),
     **dict.fromkeys(TEXT_SECTIONS, OBJECT),
@@ -164,8 +165,8 @@ TOWER: Mapping[str, Kind] = {
         d_model depth embed_dim encoder_attention_heads encoder_ffn_dim encoder_layers head_dim heads hidden_dim
         hidden_size image_size img_size in_channels in_chans init_pos_emb_height init_pos_emb_width intermediate_size
         layers merge_kernel_size merge_size mlp_dim n_head n_layers num_attention_heads num_channels num_heads
-        num_hidden_layers num_layers patch_size spatial_merge_size spatial_patch_size temporal_patch_size
-        vt_hidden_size vt_intermediate_size vt_num_attention_heads vt_num_hidden_layers
+        num_hidden_layers num_layers patch_size spatial_merge_size spatial_patch_size temporal_patch_size vt_hidden_size
+        vt_intermediate_size vt_num_attention_heads vt_num_hidden_layers
         """,
     ),
     **_kinds(

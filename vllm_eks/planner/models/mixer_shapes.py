@@ -107,10 +107,11 @@ def state_shape(mixer: StateMixer, hidden_size: int) -> LayerShape:
         case KimiDelta():
             size = mixer.heads * mixer.head_dim
             gate = hidden_size * size if mixer.has_full_rank_gate else size * mixer.head_dim
+            decay = hidden_size * size if mixer.has_full_rank_decay else size * mixer.head_dim
             down = hidden_size * mixer.head_dim
             return LayerShape(
-                split=hidden_size * (4 * size + mixer.heads) + size * mixer.head_dim + gate,
-                whole=down if mixer.has_full_rank_gate else 2 * down,
+                split=hidden_size * (4 * size + mixer.heads) + decay + gate,
+                whole=down * (2 - mixer.has_full_rank_gate - mixer.has_full_rank_decay),
                 unquantized=3 * size * mixer.conv_kernel + size,
             )
         case Lightning():

@@ -80,6 +80,8 @@ class KimiDelta:
     head_dim: int
     conv_kernel: int
     has_full_rank_gate: bool = False
+    has_full_rank_decay: bool = False
+    """The same for the projection to the decay (Bailing V3)."""
     saves_checkpoints: bool = False
     """Whether its kernels also save a state in the middle of a prompt (FlashKDA, which needs a bound of the gate)."""
 

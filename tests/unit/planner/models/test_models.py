@@ -228,13 +228,13 @@ def test_experts_are_in_every_second_layer_if_the_config_says_it() -> None:
 
 
 def test_a_model_whose_memory_is_unknown_still_has_the_bytes_of_its_index(tmp_path: Path) -> None:
-    folder = folder_with(tmp_path, {**CONFIG, "architectures": ["Zamba2ForCausalLM"]})
+    folder = folder_with(tmp_path, {**CONFIG, "architectures": ["InklingForCausalLM"]})
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": 3 * 2**30}}))
     with pytest.raises(UnknownMemory) as caught:
         read_model_folder(folder)
     assert str(caught.value) == (
-        f"{folder}: the planner cannot determine the memory of Zamba2ForCausalLM: its attention layers share weights; "
-        "its weights alone take 3.0 GiB"
+        f"{folder}: the planner cannot determine the memory of InklingForCausalLM: its config does not say how its "
+        "layers mix the tokens; its weights alone take 3.0 GiB"
     )
 
 

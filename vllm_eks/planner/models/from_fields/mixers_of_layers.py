@@ -202,9 +202,12 @@ def _linear(fields: Mapping[str, Any], where: str) -> LinearState | KimiDelta | 
     if count(fields, *MAMBA_HEADS):
         return _mamba_2(fields, where)  # transformers 5 calls Mamba layers "linear_attention"
     heads = _needed(fields, "num_attention_heads", where=where)
-    return Lightning(
-        heads=heads, head_dim=count(fields, "head_dim") or count(fields, "hidden_size") // heads, state_value_bytes=4
-    )
+    head_dim = count(fields, "head_dim") or count(fields, "hidden_size") // heads
+    if kernel := count(fields, "short_conv_kernel_size"):
+        return KimiDelta(
+            heads=heads, head_dim=head_dim, conv_kernel=kernel, has_full_rank_gate=True, has_full_rank_decay=True
+        )
+    return Lightning(heads=heads, head_dim=head_dim, state_value_bytes=2)
 
 
 def _mamba(fields: Mapping[str, Any], where: str) -> Mamba1 | Mamba2:

@@ -8,7 +8,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.defaults import fill_defaults
 from vllm_eks.planner.models.layer_shape import LayerShape
-from vllm_eks.planner.models.mixers import Beside, GroupedQuery, Latent, NoMixer
+from vllm_eks.planner.models.mixers import Beside, GroupedQuery, KimiDelta, Latent, Lightning, NoMixer
 
 DENSE = {
     "hidden_size": 1024,
@@ -156,6 +156,16 @@ def test_zamba_2_s_layers_share_attention_of_twice_the_width() -> None:
     assert [shape.whole for shape in found.shapes] == [0, 0, 1024**2, 1024**2]
     block = 7 * 1024 * 8 * 256 + 3 * 1024 * 4096
     assert found.extra_parameters == block + 2 * 16 * (1024 + 2 * 4096)
+
+
+def test_bailing_has_lightning_attention_or_kimi_s_with_projections_of_full_rank() -> None:
+    latent = {"kv_lora_rank": 512, "q_lora_rank": 1536, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64}
+    fields = {**latent, "v_head_dim": 128, "layer_group_size": 4}
+    old = read("BailingMoeV2_5ForCausalLM", **fields).attention[0]
+    assert old == Lightning(heads=8, head_dim=128, state_value_bytes=2)
+    new = read("BailingMoeV3ForCausalLM", **fields, short_conv_kernel_size=4)
+    assert isinstance(new.attention[0], KimiDelta)
+    assert (new.shapes[0].split, new.shapes[0].whole) == (1024 * (6 * 1024 + 8), 0)
 
 
 def test_omni_nemotron_keeps_its_states_in_16_bits() -> None:
