@@ -122,9 +122,8 @@ def _heads(model: Architecture, tp: int, options: ResolvedOptions) -> Iterator[R
         )
     yield from _states(model, tp)
     vision = model.vision
-    if not vision or vision.attention_parameters:
-        return  # This attention stays whole where TP does not divide its heads.
-    if vision.num_attention_heads % encoder_ranks(model, options, tp):
+    # Where TP does not divide the heads, some classes keep the attention whole.
+    if vision and not vision.attention_parameters and vision.num_attention_heads % encoder_ranks(model, options, tp):
         yield Refusal(
             code="heads_not_divisible",
             message=f"{vision.num_attention_heads} vision attention heads cannot be split over TP={tp}",

@@ -176,7 +176,7 @@ TOWER: Mapping[str, Kind] = {
         num_position_embeddings out_hidden_size projector_input_dim projector_output_dim
         """,
     ),
-    **_kinds(SIZE_OR_OBJECT, "width"),
+    "width": SIZE_OR_OBJECT,
     **_kinds(NUMBER, "mlp_ratio pixel_shuffle_ratio downsample_ratio"),
     **_kinds(LAYER_NUMBERS, "deepstack_visual_indexes"),
 }
@@ -204,7 +204,6 @@ QUANTIZATION: Mapping[str, Kind] = {
 }
 ROPE_SECTIONS = ("rope_scaling", "rope_parameters")
 QUANTIZATION_SECTIONS = ("quantization_config", "compression_config", "hf_quant_config")
-LINEAR_SECTIONS = ("linear_attn_config",)
 
 
 def wrong_fields(section: Mapping[str, Any], *, path: str = "", kinds: Mapping[str, Kind] = DECODER) -> Iterator[str]:
@@ -235,7 +234,7 @@ def _kinds_inside(key: str, kinds: Mapping[str, Kind]) -> Mapping[str, Kind]:
         return ROPE
     if key in QUANTIZATION_SECTIONS:
         return QUANTIZATION
-    if key in LINEAR_SECTIONS:
+    if key == "linear_attn_config":
         return LINEAR
     return TOWER if any(word in key for word in TOWER_WORDS) else {}
 

@@ -7,6 +7,7 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import list_or_empty, object_or_empty
 from vllm_eks.planner.models.counts import count
+from vllm_eks.planner.models.from_fields.words import STATE_TYPES
 from vllm_eks.planner.models.indexer import has_indexer
 from vllm_eks.planner.models.mixers import (
     INDEXED_RATIO,
@@ -28,7 +29,6 @@ from vllm_eks.planner.models.mixers import (
 GEMMA_4_GLOBAL_HEAD_DIM = 512
 """The value that vLLM's class uses if the config does not state it (models/gemma4.py)."""
 MAMBA_HEADS = ("mamba_num_heads", "mamba_n_heads", "n_mamba_heads")
-STATE_TYPES = ("mamba_ssm_cache_dtype", "mamba_ssm_dtype")
 VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from vllm_eks.planner.models.counts import count, is_count
-from vllm_eks.planner.models.from_fields.mixers_of_layers import STATE_TYPES
 from vllm_eks.planner.models.from_fields.names import decoder_fields
 from vllm_eks.planner.models.from_fields.traits import Traits
+from vllm_eks.planner.models.from_fields.words import STATE_TYPES
 
 OF_DECODER = {
     "num_hidden_layers": "decoder_layers",

@@ -4,16 +4,12 @@ They are read as that many layers. The runs after the first of a layer have no w
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.counts import count
+from vllm_eks.planner.models.from_fields.words import Repeats
 
-Repeats = Literal["halves", "loops", "cycles", "shared"]
-"""`halves`: a layer has two attentions and two MLPs beside its experts (LongCat). `loops`: all layers run several
-times, and see a window from the second time on (IQuest Loop). `cycles`: two stacks run in turn (HRM). `shared`: some
-layers also run one of a few attention blocks that they share (Zamba 2)."""
-REPEATS: tuple[Repeats, ...] = get_args(Repeats)
 CYCLES = ("num_layers_per_stack", "H_cycles", "L_cycles")
 USUAL_LOOPS = 2
 USUAL_LOOP_WINDOW = 64

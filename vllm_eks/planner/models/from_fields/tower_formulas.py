@@ -11,7 +11,7 @@ from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.architecture import Vision
 from vllm_eks.planner.models.from_fields.formulas import Formulas, MissingFieldError
 from vllm_eks.planner.models.from_fields.names import UnknownMemory, sections
-from vllm_eks.planner.models.from_fields.towers import MOST_TOKENS_PER_IMAGE
+from vllm_eks.planner.models.from_fields.words import MOST_TOKENS_PER_IMAGE
 
 TABLE = DATA / "towers.json"
 

@@ -9,7 +9,7 @@ from vllm_eks.planner.models.architecture import Vision
 from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.from_fields.names import sections
 from vllm_eks.planner.models.from_fields.traits import Projector, Traits
-from vllm_eks.planner.models.from_fields.words import TOWER_WORDS
+from vllm_eks.planner.models.from_fields.words import MOST_TOKENS_PER_IMAGE, TOWER_WORDS
 
 WIDTHS = ("embed_dim", "vt_hidden_size", "hidden_size", "d_model", "width", "hidden_dim")
 """The width of a tower. Qwen2-VL has it in embed_dim, and its hidden_size is that of the output."""
@@ -21,7 +21,6 @@ MERGES = ("spatial_merge_size", "merge_size", "downsample_ratio")
 PREFIX_IMAGE_MODELS = ("bagel", "gemma3", "molmo2", "moondream3", "paligemma")
 """The model_type of models whose images attend in both directions (model_arch_config_convertor.py)."""
 USUAL_PATCH = 14
-MOST_TOKENS_PER_IMAGE = 16_384
 
 
 @dataclass(frozen=True, kw_only=True)

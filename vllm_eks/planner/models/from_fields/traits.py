@@ -12,7 +12,7 @@ from vllm_eks.data import DATA
 from vllm_eks.json_fields import Fields
 from vllm_eks.json_files import read_json_object
 from vllm_eks.json_values import is_object
-from vllm_eks.planner.models.from_fields.repeats import REPEATS, Repeats
+from vllm_eks.planner.models.from_fields.words import REPEATS, Repeats
 
 Projector = Literal["none", "linear", "mlp", "merged mlp", "merged wide", "merged twice", "glm", "gated"]
 """Forms of a projector (towers.py, projector_parameters)."""

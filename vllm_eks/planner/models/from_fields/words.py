@@ -1,6 +1,7 @@
 """The names of sections and fields in config.json files, which name the same thing in many ways."""
 
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 TEXT_SECTIONS = (
     "text_config",
@@ -82,3 +83,11 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "mlp_activation": ("mlp_hidden_act", "hidden_act", "hidden_activation", "activation_function", "activation"),
 }
 """Our name for a field -> other names, the most usual first. A field under our name wins."""
+Repeats = Literal["halves", "loops", "cycles", "shared"]
+"""`halves`: a layer has two attentions and two MLPs beside its experts (LongCat). `loops`: all layers run several
+times, and see a window from the second time on (IQuest Loop). `cycles`: two stacks run in turn (HRM). `shared`: some
+layers also run one of a few attention blocks that they share (Zamba 2)."""
+REPEATS: tuple[Repeats, ...] = get_args(Repeats)
+STATE_TYPES = ("mamba_ssm_cache_dtype", "mamba_ssm_dtype")
+"""Fields with the type of a state."""
+MOST_TOKENS_PER_IMAGE = 16_384
