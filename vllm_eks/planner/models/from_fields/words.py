@@ -19,7 +19,7 @@ TEXT_SECTIONS = (
 )
 """Where multimodal models keep the decoder. They may be nested (thinker_config.text_config)."""
 INNER_SECTIONS = ("attn_config", "ffn_config", "moe")
-"""Parts of the decoder's fields that stand in sections of their own (Dbrx, Moondream 3)."""
+"""Sections with a part of the decoder's fields (Dbrx, Moondream 3)."""
 TOWER_WORDS = ("vision", "visual", "vit", "audio", "speech", "sound", "encoder_config", "image_encoder")
 """A section whose name has one of these words is a tower, if it has layers and a size."""
 ALIASES: Mapping[str, tuple[str, ...]] = {
