@@ -24,32 +24,52 @@ class Constants:
     """Share of the link's bandwidth that a collective reaches."""
     link_microseconds: Mapping[str, float]
     """Latency of one collective, or of one hop between stages."""
+    link_rank_microseconds: Mapping[str, float]
+    """Latency that each further rank adds to it."""
+    routing_evenness: float
+    """Tokens that touch other experts than those before them, over all: routing is not even."""
+    activation_passes: float
+    """How often a layer reads or writes a token's activations between its matrices, in hidden sizes."""
     layer_microseconds: float
     """Time of a layer in which the GPU neither reads weights nor computes: starts and ends of its kernels."""
     mixture_layer_microseconds: float
     """The same, in addition, for the routing of a layer with experts."""
+    prompt_layer_microseconds: float
+    """The same, in addition, in a step with prompt tokens, whose kernels are not in a CUDA graph."""
     step_microseconds: Mapping[Version, float]
     """Time of the engine between two steps, by the first vLLM version of a generation."""
     request_microseconds: Mapping[Version, float]
     """The same for each request of a step: scheduling, sampling, output."""
     answer_microseconds: float
-    """Time of a request outside the engine: HTTP, chat template, tokenizer, first event."""
+    """Time of a request outside the engine: HTTP, first event."""
+    prompt_token_microseconds: float
+    """The same for each token of its prompt: chat template, tokenizer, hashes of its blocks."""
 
 
 @cache
 def known_constants() -> Constants:
     """Return the constants of data/speed.json."""
-    fields = Fields(read_json_object(SPEED), where=str(SPEED))
+    return constants_of(read_json_object(SPEED))
+
+
+def constants_of(document: Mapping[str, object]) -> Constants:
+    """Return the constants of a document of the form of data/speed.json."""
+    fields = Fields(document, where=str(SPEED))
     overhead = Fields(fields.json_object("overhead_microseconds"), where=f"{SPEED}: overhead_microseconds")
     return Constants(
         memory_efficiency=fields.by_name("memory_efficiency", float),
         flops_efficiency=fields.by_name("flops_efficiency", float),
         link_efficiency=fields.by_name("link_efficiency", float),
         link_microseconds=fields.by_name("link_microseconds", float),
+        link_rank_microseconds=fields.by_name("link_rank_microseconds", float),
+        routing_evenness=fields.required("routing_evenness", float),
+        activation_passes=fields.required("activation_passes", float),
         layer_microseconds=overhead.required("layer", float),
         mixture_layer_microseconds=overhead.required("mixture_layer", float),
+        prompt_layer_microseconds=overhead.required("prompt_layer", float),
         step_microseconds=_by_version(overhead.by_name("step", float)),
         request_microseconds=_by_version(overhead.by_name("request", float)),
+        prompt_token_microseconds=overhead.required("prompt_token", float),
         answer_microseconds=overhead.required("answer", float),
     )
 

@@ -5,22 +5,32 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from vllm_eks.data import DATA
+from vllm_eks.json_fields import Fields
 from vllm_eks.json_files import read_json_object
+from vllm_eks.json_values import list_or_empty
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.speed.constants import SPEED
 
+MEASURED = DATA / "measured_speeds.json"
+ENOUGH_ROWS = 10
+"""Rows of a GPU, from which an estimate for another model on it counts as derived."""
+
 Label = Literal["measured", "derived", "estimated"]
 """`measured`: the model, its number format, GPU and parallel sizes have public measurements. `derived`: the GPU has
-measurements of other models. `estimated`: the model has not been checked on such machines or architectures."""
+measurements of other models. `estimated`: it has few, or the layout or architecture has few: pipeline stages, hybrids,
+architectures that are read from their fields alone."""
 
 LABELS: tuple[Label, ...] = ("measured", "derived", "estimated")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """Measured over predicted values: ranges that hold four of five measurements that the constants had not seen."""
+    """Measured over predicted values: ranges that hold about four of five measurements that the constants had not
+    seen."""
 
     output: Range
     """Of output tokens and requests per second."""
@@ -38,24 +48,106 @@ class Evidence:
     spread: Spread
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeasuredMachine:
+    """What identifies the model and the machine of measured rows."""
+
+    gpu: str
+    gbytes_per_second: float
+    """Memory bandwidth, which tells the two kinds of A100 apart."""
+    weights: str
+    """Number format of the weights."""
+    tensor_parallel_size: int
+    pipeline_parallel_size: int
+    layers: int
+    hidden_size: int
+    experts: int
+
+
+def machine(
+    model: ModelFacts, instance: InstanceType, *, tensor_parallel_size: int, pipeline_parallel_size: int
+) -> MeasuredMachine:
+    """Return what measured rows of this model on this machine are found by.
+
+    Models with the same number of layers, hidden size and experts count as the same, such as Llama 3.1 and 3.3.
+    """
+    architecture = model.architecture
+    return MeasuredMachine(
+        gpu=instance.gpu,
+        gbytes_per_second=instance.gpu_memory_bandwidth_gbytes_per_second or 0.0,
+        weights=weights_format(architecture.quantization),
+        tensor_parallel_size=tensor_parallel_size,
+        pipeline_parallel_size=pipeline_parallel_size,
+        layers=architecture.num_hidden_layers,
+        hidden_size=architecture.hidden_size,
+        experts=architecture.experts.count if architecture.experts else 0,
+    )
+
+
+def weights_format(quantization: Quantization) -> str:
+    """Return a short name of a number format: 16-bit, fp8, int4, fp4."""
+    if not quantization.is_quantized:
+        return "16-bit"
+    return f"{'fp' if quantization.is_float else 'int'}{quantization.weight_bits}"
+
+
 @cache
-def spreads() -> Mapping[str, Spread]:
-    """Return the ranges of data/speed.json by label."""
-    by_label = read_json_object(SPEED)["range"]
-    return {label: _spread(by_label[label]) for label in LABELS}
+def measured_rows() -> Mapping[MeasuredMachine, tuple[str, ...]]:
+    """Return the ids of the measured rows of each model and machine."""
+    rows = [Fields(row, where=str(MEASURED)) for row in list_or_empty(read_json_object(MEASURED).get("machines"))]
+    return {_machine(fields): fields.texts("rows") for fields in rows}
 
 
-def _spread(row: Mapping[str, list[float]]) -> Spread:
-    return Spread(output=_range(row["output_tokens_per_second"]), ttft=_range(row["ttft"]), tpot=_range(row["tpot"]))
+def _machine(fields: Fields) -> MeasuredMachine:
+    return MeasuredMachine(
+        gpu=fields.required("gpu", str),
+        gbytes_per_second=fields.required("gbytes_per_second", float),
+        weights=fields.required("weights", str),
+        tensor_parallel_size=fields.required("tensor_parallel_size", int),
+        pipeline_parallel_size=fields.required("pipeline_parallel_size", int),
+        layers=fields.required("layers", int),
+        hidden_size=fields.required("hidden_size", int),
+        experts=fields.required("experts", int),
+    )
 
 
-def _range(ends: list[float]) -> Range:
-    return Range(ends[0], 1.0, ends[1])
+@cache
+def _rows_of_gpu(gpu: str, gbytes_per_second: float) -> int:
+    return sum(
+        len(ids) for one, ids in measured_rows().items() if (one.gpu, one.gbytes_per_second) == (gpu, gbytes_per_second)
+    )
 
 
 def evidence(
     model: ModelFacts, instance: InstanceType, *, tensor_parallel_size: int, pipeline_parallel_size: int
 ) -> Evidence:
     """Return what the speed of this model on this machine rests on."""
-    label: Label = "derived" if pipeline_parallel_size == 1 else "estimated"
-    return Evidence(label=label, row_ids=(), spread=spreads()[label])
+    asked = machine(
+        model, instance, tensor_parallel_size=tensor_parallel_size, pipeline_parallel_size=pipeline_parallel_size
+    )
+    rows = measured_rows().get(asked, ())
+    architecture = model.architecture
+    is_usual = pipeline_parallel_size == 1 and not architecture.has_states and architecture.confidence == "known"
+    label: Label = "estimated"
+    if rows:
+        label = "measured"
+    elif is_usual and _rows_of_gpu(asked.gpu, asked.gbytes_per_second) >= ENOUGH_ROWS:
+        label = "derived"
+    return Evidence(label=label, row_ids=rows, spread=spreads()[label])
+
+
+@cache
+def spreads() -> Mapping[Label, Spread]:
+    """Return the ranges of data/speed.json by label."""
+    fields = Fields(read_json_object(SPEED)["range"], where=f"{SPEED}: range")
+    return {label: _spread(fields.json_object(label), where=f"{SPEED}: range.{label}") for label in LABELS}
+
+
+def _spread(row: object, *, where: str) -> Spread:
+    fields = Fields(row, where=where)
+
+    def ends(name: str) -> Range:
+        inner = Fields(fields.json_object(name), where=f"{where}.{name}")
+        return Range(inner.required("low", float), 1.0, inner.required("high", float))
+
+    return Spread(output=ends("output"), ttft=ends("ttft"), tpot=ends("tpot"))

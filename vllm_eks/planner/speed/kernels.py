@@ -6,11 +6,12 @@ from vllm_eks.planner.hardware.peaks import PeakFlops
 from vllm_eks.planner.models.quantization import Quantization
 
 Kernel = Literal["16-bit", "fp8", "4-bit", "fp4"]
-"""`16-bit`: weights as stored. `fp8`: weights and activations in 8 bits. `4-bit`: weight-only, also FP8 weights on GPUs
-without FP8 arithmetic (Marlin), computed in 16 bits. `fp4`: weights and activations in 4-bit floats."""
+"""`16-bit`: weights as stored. `fp8`: weights and activations in 8 bits. `4-bit`: weight-only, computed in 16 bits,
+also FP8 weights on GPUs without FP8 arithmetic (Marlin). `fp4`: weights and activations in 4-bit floats."""
 
 FP8_SINCE_SM = 89
 FP4_SINCE_SM = 100
+"""gpt-oss's MXFP4 weights run with FP8 activations there (FlashInfer's MXFP4 x MXFP8 kernels)."""
 
 
 def kernel_of(quantization: Quantization | None, sm: int) -> Kernel:
@@ -20,7 +21,9 @@ def kernel_of(quantization: Quantization | None, sm: int) -> Kernel:
     if quantization.weight_bits == 8:
         is_native = sm >= FP8_SINCE_SM if quantization.is_float else quantization.method == "compressed-tensors"
         return "fp8" if is_native else "4-bit"
-    return "fp4" if quantization.is_float and sm >= FP4_SINCE_SM else "4-bit"
+    if quantization.is_float and sm >= FP4_SINCE_SM:
+        return "fp8" if quantization.method == "mxfp4" else "fp4"
+    return "4-bit"
 
 
 def peak_of(kernel: Kernel, peaks: PeakFlops) -> float:

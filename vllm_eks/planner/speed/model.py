@@ -8,15 +8,21 @@ from vllm_eks.planner.engine.startup import GB
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.hardware.peaks import PeakFlops, peak_flops
 from vllm_eks.planner.memory.stages import Layout
+from vllm_eks.planner.memory.terms import captured_graphs, graph_capture_sizes
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.speed.constants import Constants, known_constants, of_version
 from vllm_eks.planner.speed.evidence import Evidence, evidence
-from vllm_eks.planner.speed.stage_time import VALUE_BYTES, Link, StageTime, StepTime, stage_time
+from vllm_eks.planner.speed.stage_time import VALUE_BYTES, Graphs, Link, StageTime, StepTime, stage_time
 from vllm_eks.planner.speed.step_batch import StepBatch
 from vllm_eks.planner.speed.work import StageWork, stage_works
+from vllm_eks.planner.vllm_version import OLDEST
 
 BITS_PER_BYTE = 8
 GIGA = 1e9
+OLD_PCIE_GBYTES = 16.0
+"""PCIe Gen3, for an instance file without a bandwidth."""
+MOST_LINK_GBYTES = 450.0
+"""NVLink4. Prompts on B200 gain no more from its faster link (InferenceX, Llama 70B at TP 2 to 8)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +34,8 @@ class SpeedModel:
     request_overhead_seconds: float
     answer_seconds: float
     """Of a request outside the engine, which its first token waits for."""
+    answer_seconds_per_token: float
+    """The same for each token of its prompt."""
     hop_seconds: float
     """Latency between two pipeline stages, or 0 for one stage."""
     hop_seconds_per_token: float
@@ -68,15 +76,17 @@ class SpeedModel:
         """Return the speed with the work of each stage and these constants."""
         bandwidth = (instance.gpu_memory_bandwidth_gbytes_per_second or 0.0) * GB
         link = _link(instance, layout.tensor_parallel_size, constants)
+        graphs = _graphs(options)
         hops = len(works) - 1
         crosses = layout.tensor_parallel_size * len(works) > instance.gpus
         way = "network" if crosses else _link_name(instance)
         speed = _network_bytes_per_second(instance) if crosses else _link_bytes_per_second(instance)
         return cls(
-            stages=tuple(stage_time(work, constants, peaks, bandwidth, link) for work in works),
+            stages=tuple(stage_time(work, constants, peaks, bandwidth, link, graphs) for work in works),
             step_overhead_seconds=of_version(constants.step_microseconds, options.version) / 1e6,
             request_overhead_seconds=of_version(constants.request_microseconds, options.version) / 1e6,
             answer_seconds=constants.answer_microseconds / 1e6,
+            answer_seconds_per_token=constants.prompt_token_microseconds / 1e6,
             hop_seconds=hops * constants.link_microseconds[way] / 1e6,
             hop_seconds_per_token=hops * works[0].hidden_size * VALUE_BYTES / (speed * constants.link_efficiency[way]),
             evidence=rests_on,
@@ -107,12 +117,18 @@ class SpeedModel:
         )
 
 
+def _graphs(options: ResolvedOptions) -> Graphs:
+    captured = captured_graphs(options) > 0
+    piecewise = captured and options.flags.graphs.has_piecewise and options.version >= OLDEST
+    return Graphs(of_decodes=captured, prompt_tokens=max(graph_capture_sizes(options), default=0) if piecewise else 0)
+
+
 def _link_name(instance: InstanceType) -> str:
     return "nvlink" if instance.has_nvlink else "pcie"
 
 
 def _link_bytes_per_second(instance: InstanceType) -> float:
-    return (instance.gpu_interconnect_gbytes_per_second or 16.0) * GB
+    return min(instance.gpu_interconnect_gbytes_per_second or OLD_PCIE_GBYTES, MOST_LINK_GBYTES) * GB
 
 
 def _network_bytes_per_second(instance: InstanceType) -> float:
@@ -124,7 +140,7 @@ def _link(instance: InstanceType, ranks: int, constants: Constants) -> Link | No
         return None
     name = _link_name(instance)
     return Link(
-        seconds=constants.link_microseconds[name] / 1e6,
+        seconds=(constants.link_microseconds[name] + ranks * constants.link_rank_microseconds[name]) / 1e6,
         bytes_per_second=_link_bytes_per_second(instance) * constants.link_efficiency[name],
         ranks=ranks,
     )

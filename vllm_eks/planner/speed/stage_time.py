@@ -28,6 +28,19 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Graphs:
+    """Which steps run in a CUDA graph, so that the host does not start their kernels one by one."""
+
+    of_decodes: bool
+    prompt_tokens: float
+    """Steps with prompts that have at most this many tokens, or 0 for none."""
+
+    def launches(self, tokens: float, *, has_prompts: bool) -> bool:
+        """Return whether a step with this many tokens runs outside the graphs."""
+        return tokens > self.prompt_tokens if has_prompts else not self.of_decodes
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepTime:
     """Seconds of a step by what they are spent on."""
 
@@ -74,7 +87,13 @@ class StageTime:
     state_seconds: float
     link_seconds: float
     link_seconds_per_token: float
+    pass_seconds_per_token: float
+    """Of the operations between the matrices, which read and write the activations."""
     layers_seconds: float
+    launch_seconds: float
+    """In which the host starts the kernels of a step outside a CUDA graph."""
+    graphs: Graphs
+    evenness: float
 
     def seconds(self, batch: StepBatch) -> StepTime:
         """Return the time of a batch on this rank."""
@@ -82,7 +101,7 @@ class StageTime:
         memory, flops = self.dense.read, self.dense.per_token * tokens
         total = _larger(memory, flops)
         if self.experts and self.routing:
-            read = self.experts.read * _touched(self.routing, tokens)
+            read = self.experts.read * _touched(self.routing, tokens * self.evenness)
             computed = self.experts.per_token * tokens
             memory, flops, total = memory + read, flops + computed, total + _larger(read, computed)
         if self.head:
@@ -99,18 +118,24 @@ class StageTime:
             context = batch.prompt_context_tokens / batch.prompt_tokens
             computed = _seconds(self.prompt_flops, context) * batch.prompt_tokens
             flops, total = flops + computed, total + computed
+        passed = self.pass_seconds_per_token * tokens
         link = self.link_seconds + self.link_seconds_per_token * tokens
-        return StepTime(
-            bandwidth=memory,
-            flops=flops,
-            link=link,
-            overhead=self.layers_seconds,
-            total=total + link + self.layers_seconds,
-        )
+        memory, total = memory + passed, total + passed + link + self.layers_seconds
+        overhead = self.layers_seconds
+        if self.graphs.launches(tokens, has_prompts=batch.prompt_tokens > 0):
+            # The host starts each kernel while the GPU works on those before it.
+            launched = _larger(total, self.launch_seconds)
+            overhead, total = overhead + launched - total, launched
+        return StepTime(bandwidth=memory, flops=flops, link=link, overhead=overhead, total=total)
 
 
 def stage_time(
-    work: StageWork, constants: Constants, peaks: PeakFlops, bandwidth_bytes_per_second: float, link: Link | None
+    work: StageWork,
+    constants: Constants,
+    peaks: PeakFlops,
+    bandwidth_bytes_per_second: float,
+    link: Link | None,
+    graphs: Graphs,
 ) -> StageTime:
     """Return the coefficients of one rank."""
     memory, flops = constants.memory_efficiency, constants.flops_efficiency
@@ -125,10 +150,12 @@ def stage_time(
     attention = flops["attention"] * peaks.of_16_bits
     cached = memory["cache"] * bandwidth_bytes_per_second
     reads = [(one.window_tokens, one.token_bytes / cached) for one in work.caches]
+    passed = constants.activation_passes * work.layers * work.hidden_size * VALUE_BYTES
     collectives = 2 * work.layers if link else 0
     sent = work.hidden_size * VALUE_BYTES * 2 * (link.ranks - 1) / link.ranks if link else 0.0
     overhead = constants.layer_microseconds * work.layers
-    overhead += constants.mixture_layer_microseconds * work.mixture_layers
+    if work.routing:
+        overhead += constants.mixture_layer_microseconds * work.mixture_layers * work.routing.per_token
     return StageTime(
         dense=kernels(work.dense, work.dense.kernel),
         experts=kernels(work.experts, "experts") if work.experts else None,
@@ -140,7 +167,11 @@ def stage_time(
         state_seconds=work.state_bytes_per_request / cached,
         link_seconds=collectives * link.seconds if link else 0.0,
         link_seconds_per_token=collectives * sent / link.bytes_per_second if link else 0.0,
+        pass_seconds_per_token=passed / bandwidth_bytes_per_second,
         layers_seconds=overhead / 1e6,
+        launch_seconds=constants.prompt_layer_microseconds * work.launched_layers / 1e6,
+        graphs=graphs,
+        evenness=constants.routing_evenness,
     )
 
 

@@ -6,7 +6,7 @@ In steady state the number of requests that end in a step equals the number of p
 """
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.speed.model import SpeedModel
@@ -71,6 +71,8 @@ class _Cycle:
     tpot_seconds: float
     seconds: float
     """From its arrival in the engine to its last token."""
+    prompt_seconds: float
+    """By which one prompt delays the others."""
     busy: float
     """Share of the time that prompts take."""
 
@@ -81,12 +83,21 @@ def steady_state(
     concurrency: float,
     lengths: Lengths,
     limits: Limits,
+    rounds: float = inf,
 ) -> Steady:
-    """Return the speed with a constant number of requests, running or waiting."""
+    """Return the speed with a constant number of requests, running or waiting.
+
+    Args:
+        speed: The replica.
+        concurrency: The requests.
+        lengths: Their mean lengths.
+        limits: What bounds the running ones.
+        rounds: Requests of each user, if all begin at once. The first prompts wait for each other.
+    """
     most = _most_running(lengths, limits)
     cycle = _cycle(speed, min(concurrency, most), lengths, limits)
     waiting = max(0.0, concurrency - most)
-    wait = waiting / cycle.running * cycle.seconds
+    wait = waiting / cycle.running * cycle.seconds + cycle.running * cycle.prompt_seconds / 2 / rounds
     return _steady(speed, cycle, lengths, limits, waiting=waiting, wait_seconds=wait, is_saturated=False)
 
 
@@ -138,12 +149,14 @@ def _cycle(speed: SpeedModel, running: float, lengths: Lengths, limits: Limits) 
     own = chunks * step + together * added
     busy = min(0.95, running * added / (own + (output - 1) * tpot))
     # Poisson arrivals: the wait for prompts before one's own, of a queue with constant service (M/D/1).
-    ttft = speed.answer_seconds + step / 2 + own + added * busy / (2 * (1 - busy))
+    ttft = speed.answer_seconds + speed.answer_seconds_per_token * (prompt + lengths.cached_tokens)
+    ttft += step / 2 + own + added * busy / (2 * (1 - busy))
     return _Cycle(
         running=running,
         ttft_seconds=ttft,
         tpot_seconds=tpot,
         seconds=ttft + (output - 1) * tpot,
+        prompt_seconds=added,
         busy=busy,
     )
 

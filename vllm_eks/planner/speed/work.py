@@ -1,6 +1,6 @@
 """The bytes and operations of one rank for a step, without any measured constant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -74,6 +74,8 @@ class StageWork:
     caches: tuple[CacheRead, ...]
     state_bytes_per_request: float
     attention: tuple[AttentionWork, ...]
+    launched_layers: int
+    """Layers by the kernels that the host starts. Latent attention and states have about twice as many."""
 
 
 def stage_works(
@@ -121,7 +123,8 @@ def _stage_work(model: ModelFacts, sm: int, layout: Layout, stage: Stage, option
         head=head,
         caches=tuple(_cache_reads(model, stage)),
         state_bytes_per_request=_state_bytes(stage),
-        attention=tuple(_attention(architecture.attention[index], tp) for index in indices),
+        attention=_by_window([_attention(architecture.attention[index], tp) for index in indices]),
+        launched_layers=sum(1 if isinstance(architecture.attention[i], GroupedQuery) else 2 for i in indices),
     )
 
 
@@ -182,6 +185,19 @@ def _state_bytes(stage: Stage) -> float:
     return sum(
         2 * group.cache.state_bytes * sum(1 for index in group.layers if index in stage.cached_layers)
         for group in stage.cache.groups
+    )
+
+
+def _by_window(layers: Sequence[AttentionWork]) -> tuple[AttentionWork, ...]:
+    """Return the sum of the layers with each window."""
+    windows = dict.fromkeys(one.window_tokens for one in layers if one.prompt_flops)
+    return tuple(
+        AttentionWork(
+            prompt_flops=sum(one.prompt_flops for one in layers if one.window_tokens == window),
+            decode_flops=sum(one.decode_flops for one in layers if one.window_tokens == window),
+            window_tokens=window,
+        )
+        for window in windows
     )
 
 
