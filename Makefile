@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test test-aws wheel accuracy boundary leave-out spared-nodes suggestions oracle draw-questions scale check borders e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test test-aws wheel accuracy bench-accuracy bench-fit boundary leave-out spared-nodes suggestions oracle draw-questions scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -42,6 +42,14 @@ wheel: .venv/.ready
 # Scores the planner on public start-ups: tests/data/vllm_runs, or RUNS=folder of the same form.
 accuracy: .venv/.ready
 	@$(BIN)/python -m tests.accuracy.report $(RUNS)
+
+# Predicts and scores the speed of public benchmarks: tests/data/bench/shared.jsonl, or ROWS=file of the same form.
+bench-accuracy: .venv/.ready
+	@$(BIN)/python -m tests.accuracy.bench $(ROWS)
+
+# Fits the constants of the speed model, scores rows that are held out, and writes data/speed.json. Takes half an hour.
+bench-fit: .venv/.ready
+	@$(BIN)/python -m tests.accuracy.bench.fit
 
 # Scores the ranges on runs whose model or source is left out of the fit.
 leave-out: .venv/.ready

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.accuracy.bench.predict import Prediction, predict_all
+from tests.accuracy.bench.report import print_scores
 from tests.accuracy.bench.rows import SHARED, read_rows, scored_regimes
-from tests.accuracy.bench.score import MEASURES, Cell, score
 from vllm_eks.planner.ranges import Range
 
 PREDICTIONS = "predictions.json"
@@ -27,17 +27,15 @@ def _written(found: Prediction) -> Mapping[str, float | None]:
     return values
 
 
-def _line(name: str, cell: Cell) -> str:
-    texts = [f"{name:26s} {cell.rows:5d} {cell.missing:4d}"]
-    for measure in MEASURES:
-        if not cell.ratios[measure]:
-            texts.append(f"{'-':>37s}")
-            continue
-        texts.append(
-            f"{100 * cell.median(measure):6.1f}% /{100 * cell.ninth_decile(measure):6.1f}% "
-            f"({len(cell.ratios[measure]):4d}) x{cell.bias(measure):5.2f} {100 * cell.held(measure):4.0f}%"
-        )
-    return "  ".join(texts)
+def _write(rows: Path, text: str) -> Path:
+    """Write the predictions beside the rows, or into the current folder if that one is not writable."""
+    beside = rows.with_name(f"{rows.stem}.{PREDICTIONS}")
+    try:
+        beside.write_text(text)
+    except OSError:
+        beside = Path(beside.name)
+        beside.write_text(text)
+    return beside
 
 
 def main(arguments: list[str]) -> None:
@@ -45,13 +43,9 @@ def main(arguments: list[str]) -> None:
     file = Path(arguments[0]) if arguments else SHARED
     rows = read_rows(file)
     predictions = predict_all(rows)
-    out = file.with_name(f"{file.stem}.{PREDICTIONS}") if arguments else Path(PREDICTIONS)
-    out.write_text(json.dumps({key: _written(one) for key, one in predictions.items()}, indent=1) + "\n")
+    out = _write(file, json.dumps({key: _written(one) for key, one in predictions.items()}, indent=1) + "\n")
     scored = scored_regimes(rows)
-    head = "  ".join(f"{measure + ' median/p90 (n) bias in range':>37s}" for measure in MEASURES)
-    print(f"{file}: {len(scored)} rows that are scored, predictions in {out}\n{'':26s} {'rows':>5s} miss  {head}")
-    for name, cell in score(scored, predictions, lambda row: row.gpu).items():
-        print(_line(name, cell))
+    print_scores(f"{file}, predictions in {out}", scored, predictions)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Drawn questions: which machine of H100, H200 and B200 is the cheapest that meets an inter-token latency.
 
-The candidates are the rows of one model, lengths and concurrency. The choice is by predicted values, the judgement by
-measured ones.
+The candidates are the machines with rows of one model, lengths and concurrency, the newest of each. The choice is by
+predicted values, the judgement by measured ones.
 """
 
 import random
@@ -40,12 +40,13 @@ def usd_per_hour(row: BenchRow) -> float:
 
 def choose(rows: Sequence[BenchRow], predictions: Mapping[str, Prediction], *, count: int, seed: int) -> Outcome:
     """Return how the choices of this many drawn questions do."""
-    groups: dict[tuple[object, ...], list[BenchRow]] = defaultdict(list)
-    for row in rows:
+    groups: dict[tuple[object, ...], dict[tuple[object, ...], BenchRow]] = defaultdict(dict)
+    for row in sorted(rows, key=lambda one: one.version):
         if row.gpu in GPUS and row.regime == "closed-loop" and row.tpot_ms and row.dp == 1:
-            groups[(row.base, round(row.input_len, -2), round(row.output_len, -2), row.concurrency)].append(row)
-    asked = [group for group in groups.values() if len(group) >= LEAST_CANDIDATES]
-    draw = random.Random(seed)  # noqa: S311  (no secret)
+            question = row.base, round(row.input_len, -2), round(row.output_len, -2), row.concurrency
+            groups[question][row.gpu, row.weights_dtype, row.tp, row.ep] = row
+    asked = [list(group.values()) for group in groups.values() if len(group) >= LEAST_CANDIDATES]
+    draw = random.Random(seed)
     misses = close = 0
     for _ in range(count):
         group = draw.choice(asked)

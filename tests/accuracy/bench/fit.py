@@ -1,169 +1,118 @@
-"""Fits the constants of the speed model: `make bench-fit` prints the loss with rows held out, and the constants.
+"""`make bench-fit`: fits the constants of the speed model, and writes vllm_eks/data/speed.json.
 
-The search changes one constant at a time by a factor, and keeps what lowers the loss. The loss is the mean of the
-absolute logarithms of predicted over measured values, each at most that of a factor of 3, so that a row that is wrong
-or of another kind of run cannot pull. A sweep over n loads counts as n ** 0.5 rows, and a source of n rows as n ** 0.5.
+First it fits them on the rows of some sources, or of some models, and scores the others. The ranges are those of these
+scores: rows that the constants had not seen.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
-from math import exp, log
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from tests.accuracy.bench.predict import Question, predict, question
+from tests.accuracy.bench import index
+from tests.accuracy.bench.predict import Prediction, Question, predict, question
+from tests.accuracy.bench.report import print_scores
 from tests.accuracy.bench.rows import PROXIES, SHARED, BenchRow, read_rows, scored_regimes
-from tests.accuracy.bench.score import weights_of
-from vllm_eks.planner.speed.constants import Constants, constants_of
+from tests.accuracy.bench.score import measured_over_predicted, quantile, weights_of
+from tests.accuracy.bench.search import Fitted, fit
+from vllm_eks.planner.speed.constants import SPEED, constants_of
+from vllm_eks.planner.speed.evidence import LABELS
 
-Document = dict[str, Any]
-PATHS: tuple[tuple[str, ...], ...] = (
-    *(("memory_efficiency", name) for name in ("16-bit", "fp8", "4-bit", "fp4", "experts", "cache")),
-    *(("flops_efficiency", name) for name in ("16-bit", "fp8", "4-bit", "fp4", "experts", "attention")),
-    *((group, name) for group in ("link_efficiency", "link_microseconds") for name in ("nvlink", "pcie")),
-    *(("link_rank_microseconds", name) for name in ("nvlink", "pcie")),
-    ("routing_evenness",),
-    ("activation_passes",),
-    *(("overhead_microseconds", name) for name in ("layer", "mixture_layer", "prompt_layer", "prompt_token", "answer")),
-    *(("overhead_microseconds", kind, name) for kind in ("step", "request") for name in ("0.0", "0.8", "0.14")),
+FOLDS = 6
+TAIL = 0.1
+"""Share of the held-out rows below a range, and above it."""
+RANGES = {"output": "output tok/s", "tpot": "TPOT", "ttft": "TTFT"}
+ABOUT = (
+    "Constants of the speed model (docs/explanation/speed.md). Written by `make bench-fit` from tests/data/bench. "
+    "`rows`: how many rows of which sources each constant has a part in. `range`: measured over predicted values of "
+    "rows that were held out."
 )
-START: Document = {
-    "memory_efficiency": {"16-bit": 0.8, "fp8": 0.75, "4-bit": 0.6, "fp4": 0.5, "experts": 0.7, "cache": 0.8},
-    "flops_efficiency": {"16-bit": 0.7, "fp8": 0.5, "4-bit": 0.5, "fp4": 0.4, "experts": 0.2, "attention": 0.7},
-    "link_efficiency": {"nvlink": 0.8, "pcie": 0.25, "network": 0.5},
-    "link_microseconds": {"nvlink": 10.0, "pcie": 25.0, "network": 60.0},
-    "link_rank_microseconds": {"nvlink": 1.0, "pcie": 5.0, "network": 0.0},
-    "routing_evenness": 0.85,
-    "activation_passes": 15.0,
-    "overhead_microseconds": {
-        "layer": 10.0,
-        "mixture_layer": 5.0,
-        "prompt_layer": 400.0,
-        "step": {"0.0": 3000.0, "0.8": 1500.0, "0.14": 500.0},
-        "request": {"0.0": 100.0, "0.8": 10.0, "0.14": 10.0},
-        "prompt_token": 5.0,
-        "answer": 15000.0,
-    },
-}
-"""Round numbers that the search begins with and is pulled to. No row crosses a network, so those constants stay."""
-AT_MOST_ONE = ("memory_efficiency", "flops_efficiency", "link_efficiency", "routing_evenness")
-CLIP = log(3)
-TTFT_WEIGHT = 0.5
-PULL = 0.006
-"""Loss for a constant that is a factor of e away from its start, so that few rows move it little."""
-LEAST_GAIN = 1e-5
-FIRST_FACTOR, LAST_FACTOR = 1.25, 1.02
 
 
-def loss(document: Document, asked: Sequence[Question], weights: Mapping[str, float]) -> float:
-    """Return the mean absolute logarithm of predicted over measured values."""
-    constants = constants_of(document)
-    return sum(row_loss(one, constants, weights) for one in asked) / sum(weights[one.row.id] for one in asked)
-
-
-def row_loss(asked: Question, constants: Constants, weights: Mapping[str, float]) -> float:
-    """Return the share of a row in the loss."""
-    row, found, total, count = asked.row, predict(asked, constants), 0.0, 0.0
-    pairs = [
-        (found.output_tokens_per_second, row.output_tps, 1.0, 1.0),
-        (found.tpot_seconds, row.tpot_ms, 1e3, 1.0),
-        (found.ttft_seconds, None if row.saturated else row.ttft_ms, 1e3, TTFT_WEIGHT),
-    ]
-    for predicted, measured, scale, of_measure in pairs:
-        if predicted and measured:
-            total += of_measure * min(CLIP, abs(log(predicted.best * scale / measured)))
-            count += of_measure
-    return weights[row.id] * total / count if count else 0.0
-
-
-def fit(document: Document, asked: Sequence[Question], *, first: float = FIRST_FACTOR) -> Document:
-    """Return the document with the constants that the search finds, from those of the document."""
-    search = _Search(document, asked)
-    factors = dict.fromkeys(PATHS, first)
-    while moving := [path for path in PATHS if factors[path] > LAST_FACTOR]:
-        for path in moving:
-            if not any(search.tries(path, factor) for factor in (factors[path], 1 / factors[path])):
-                factors[path] = exp(log(factors[path]) / 2)
-    return search.found
-
-
-class _Search:
-    """The constants, the loss of each row with them, and the rows that each constant has a part in."""
-
-    def __init__(self, document: Document, asked: Sequence[Question]) -> None:
-        self.found = deepcopy(document)
-        self._asked, self._start = asked, document
-        self._weights = fit_weights([one.row for one in asked])
-        self._total = sum(self._weights.values())
-        self._losses = self._of(range(len(asked)))
-        self._touched = {path: self._rows_of(path) for path in PATHS}
-
-    def tries(self, path: tuple[str, ...], factor: float) -> bool:
-        """Change a constant by a factor if that lowers the loss, and return whether it does."""
-        start = _get(self.found, path)
-        _set(self.found, path, min(1.0, start * factor) if path[0] in AT_MOST_ONE else start * factor)
-        losses = self._of(self._touched[path])
-        gained = sum(self._losses[index] - value for index, value in losses.items()) / self._total
-        if gained > self._pull(path, _get(self.found, path)) - self._pull(path, start) + LEAST_GAIN:
-            self._losses |= losses
-            return True
-        _set(self.found, path, start)
-        return False
-
-    def _of(self, rows: Iterable[int]) -> dict[int, float]:
-        constants = constants_of(self.found)
-        return {index: row_loss(self._asked[index], constants, self._weights) for index in rows}
-
-    def _rows_of(self, path: tuple[str, ...]) -> list[int]:
-        start = _get(self.found, path)
-        _set(self.found, path, start * 0.8)
-        changed = [index for index, value in self._of(self._losses).items() if value != self._losses[index]]
-        _set(self.found, path, start)
-        return changed
-
-    def _pull(self, path: tuple[str, ...], value: float) -> float:
-        """Return what a constant costs that is away from where the search began."""
-        return PULL * log(value / _get(self._start, path)) ** 2
-
-
-def fit_weights(rows: Sequence[BenchRow]) -> Mapping[str, float]:
-    """Return the weight of each row in the fit."""
-    by_cell = weights_of(rows)
-    sources = Counter[str]()
-    for row in rows:
-        sources[row.source] += by_cell[row.id]  # pyright: ignore[reportArgumentType]
-    return {row.id: by_cell[row.id] * sources[row.source] ** -0.5 for row in rows}
-
-
-def _get(document: Document, path: tuple[str, ...]) -> float:
-    return document[path[0]] if len(path) == 1 else _get(document[path[0]], path[1:])
-
-
-def _set(document: Document, path: tuple[str, ...], value: float) -> None:
-    if len(path) == 1:
-        document[path[0]] = float(f"{value:.4g}")
-    else:
-        _set(document[path[0]], path[1:], value)
-
-
-def questions(*, proxies: bool = True) -> list[Question]:
+def questions() -> list[Question]:
     """Return all rows that are scored, with those of near relatives of EC2's GPUs."""
-    rows = scored_regimes(read_rows(SHARED, *((PROXIES,) if proxies else ())))
+    rows = scored_regimes(read_rows(SHARED, PROXIES))
     return [one for one in map(question, rows) if one is not None]
 
 
-def folds(asked: Sequence[Question], part: Callable[[BenchRow], str], count: int) -> list[list[Question]]:
+def folds(asked: Sequence[Question], part: Callable[[BenchRow], str]) -> list[list[Question]]:
     """Return the rows in groups of whole sources or models, each group about as large."""
     sizes = Counter(part(one.row) for one in asked)
-    groups: list[list[Question]] = [[] for _ in range(count)]
+    groups: list[list[Question]] = [[] for _ in range(FOLDS)]
     for name, _ in sizes.most_common():
         smallest = min(groups, key=len)
         smallest += [one for one in asked if part(one.row) == name]
     return groups
 
 
+def held_out(asked: Sequence[Question], part: Callable[[BenchRow], str]) -> Mapping[str, Prediction]:
+    """Return the predictions of all rows, each by constants that were fitted without its group."""
+    found: dict[str, Prediction] = {}
+    for group in folds(asked, part):
+        unseen = {one.row.id for one in group}
+        constants = constants_of(fit([one for one in asked if one.row.id not in unseen]).document)
+        found |= {one.row.id: predict(one, constants) for one in group}
+    return found
+
+
+def ranges(asked: Sequence[Question], by: Mapping[str, Mapping[str, Prediction]]) -> dict[str, Any]:
+    """Return the ranges of measured over predicted values by label, from predictions of rows that were held out.
+
+    A measured model and machine is held out with its source, any other with its model. Each range is at least as wide
+    as that of the label before it.
+    """
+    weights = weights_of([one.row for one in asked])
+    usual = [one.row for one in asked if one.rests_on.label != "estimated"]
+    others = [one.row for one in asked if one.rests_on.label == "estimated"]
+    used = {"measured": (by["source"], usual), "derived": (by["model"], usual), "estimated": (by["model"], others)}
+    found: dict[str, Any] = {}
+    low, high = dict.fromkeys(RANGES, 1.0), dict.fromkeys(RANGES, 1.0)
+    for label in LABELS:
+        predictions, rows = used[label]
+        found[label] = {}
+        for name, measure in RANGES.items():
+            pairs = [
+                (ratio, weights[row.id])
+                for row in rows
+                if (ratio := measured_over_predicted(row, predictions[row.id], measure)) is not None
+            ]
+            low[name] = min(low[name], quantile(pairs, TAIL))
+            high[name] = max(high[name], quantile(pairs, 1 - TAIL))
+            found[label][name] = {"low": round(low[name], 3), "high": round(high[name], 3)}
+    return found
+
+
+def document(fitted: Fitted, of_ranges: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of data/speed.json."""
+    rows = {".".join(path): Counter(row.source for row in of) for path, of in fitted.rows.items()}
+    return {
+        "about": ABOUT,
+        "fitted": datetime.now(UTC).date().isoformat(),
+        **fitted.document,
+        "range": of_ranges,
+        "rows": {name: {"count": sum(of.values()), "sources": dict(of.most_common())} for name, of in rows.items()},
+    }
+
+
+def main() -> None:
+    """Score rows that are held out, fit all, and write the file."""
+    index.write()
+    asked = questions()
+    shared = [row for row in read_rows(SHARED) if row.regime != "burst"]
+    schemes: dict[str, Mapping[str, Prediction]] = {}
+    parts: Mapping[str, Callable[[BenchRow], str]] = {"source": lambda row: row.source, "model": lambda row: row.base}
+    for name, part in parts.items():
+        schemes[name] = held_out(asked, part)
+        print_scores(f"rows held out by {name}", shared, schemes[name], part)
+        print_scores(f"rows held out by {name}, by GPU", shared, schemes[name], lambda row: row.gpu)
+    fitted = fit(asked)
+    SPEED.write_text(json.dumps(document(fitted, ranges(asked, schemes)), indent=1) + "\n")
+    constants = constants_of(fitted.document)
+    print_scores(
+        "all rows, which the constants have seen", shared, {one.row.id: predict(one, constants) for one in asked}
+    )
+
+
 if __name__ == "__main__":
-    everything = questions()
-    fitted = fit(START, everything)
-    print(json.dumps(fitted, indent=1))
+    main()

@@ -1,7 +1,7 @@
 """Writes vllm_eks/data/measured_speeds.json: the ids of the rows of each model and machine that EC2 rents."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from typing import Any
 
@@ -15,13 +15,18 @@ SOURCE = "tests/data/bench/shared.jsonl, which names the place of publication of
 def index() -> dict[str, Any]:
     """Return the content of the file."""
     found: dict[MeasuredMachine, list[str]] = defaultdict(list)
+    gpus: Counter[tuple[str, float]] = Counter()
     for row in scored_regimes(read_rows(SHARED)):
         asked = question(row)
+        if asked is None:
+            continue
+        gpus[(asked.machine.gpu, asked.machine.gbytes_per_second)] += 1
         # A row whose model stands for another one of its size is no measurement of that model.
-        if asked and asked.is_same_model:
+        if asked.is_same_model:
             found[asked.machine].append(row.id)
     ordered = sorted(found.items(), key=lambda item: json.dumps(asdict(item[0])))
-    return {"source": SOURCE, "machines": [asdict(machine) | {"rows": sorted(ids)} for machine, ids in ordered]}
+    counts = [{"gpu": gpu, "gbytes_per_second": speed, "rows": count} for (gpu, speed), count in gpus.most_common()]
+    return {"source": SOURCE, "gpus": counts, "machines": [asdict(one) | {"rows": sorted(ids)} for one, ids in ordered]}
 
 
 def write() -> None:

@@ -1,5 +1,6 @@
 """The instance type of a benchmark row, also for GPUs that EC2 does not rent."""
 
+import re
 from dataclasses import dataclass, replace
 
 from vllm_eks.planner.hardware.instances import InstanceType, find_instance
@@ -68,18 +69,30 @@ OTHERS = {
 PCIE_GBYTES_PER_SECOND = 32.0
 
 
+def known_name(gpu: str) -> str:
+    """Return the known name of a GPU that a source may write in another way: NVIDIA A100-SXM4-40GB is A100-40."""
+    names = (*EC2_TYPES, *OTHERS)
+    if gpu in names:
+        return gpu
+    if "a100" in gpu.lower():
+        return "A100-40" if "40" in gpu else "A100-80"
+    words = f" {re.sub(r'[^a-z0-9]+', ' ', gpu.lower())} "
+    return max((name for name in names if f" {name.lower()} " in words), key=len, default=gpu)
+
+
 def machine_of(gpu: str, gpus: int) -> tuple[InstanceType, PeakFlops] | None:
     """Return a machine with this many of the GPUs on one node and its peak, or None for an unknown GPU."""
-    if gpu in EC2_TYPES:
-        instance = find_instance(EC2_TYPES[gpu])
+    name = known_name(gpu)
+    if name in EC2_TYPES:
+        instance = find_instance(EC2_TYPES[name])
         peak = peak_flops(instance)
         return None if peak is None else (replace(instance, gpus=max(gpus, instance.gpus)), peak)
-    sheet = OTHERS.get(gpu)
+    sheet = OTHERS.get(name)
     if sheet is None:
         return None
     instance = InstanceType(
-        type=gpu,
-        gpu=gpu,
+        type=name,
+        gpu=name,
         gpus=gpus,
         gpu_memory_gib=sheet.memory_gib,
         compute_capability=sheet.sm,

@@ -25,6 +25,17 @@ FORMATS: Mapping[str, Mapping[str, Any] | None] = {
     "mxfp4": {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]},
 }
 """quantization_config of each format. None: 16-bit weights."""
+LIKE = (
+    ("mxfp4", "mxfp4"),
+    ("fp4", "nvfp4"),
+    ("fp8", "fp8"),
+    ("w8a16", "w8a16"),
+    ("8", "w8a8-int8"),
+    ("4", "int4"),
+    ("awq", "int4"),
+    ("gptq", "int4"),
+)
+"""What a source's own word for a format contains, and the format."""
 NAME_WORDS = re.compile(
     r"[-_.](instruct|chat|it|hf|fp8|awq|gptq|int4|int8|nvfp4|fp4|mxfp4|bf16|w4a16|w8a8|dynamic|quantized|base|v0\.\d|\d{4})"
     r"(?=[-_.]|$)"
@@ -51,7 +62,8 @@ def plain_name(name: str) -> str:
 
 def model_of(name: str, dtype: str, params_b: float, experts: int) -> RowModel:
     """Return the locked model with this name, else the one with the nearest size and name, in this number format."""
-    return _model(name, dtype, round(params_b, 2), experts or 0)
+    known = next((form for part, form in LIKE if part in dtype.lower()), "bf16") if dtype not in FORMATS else dtype
+    return _model(name, known, round(params_b, 2), experts)
 
 
 @cache

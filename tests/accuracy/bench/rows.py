@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,24 @@ UNKNOWN_VERSION: Version = (0, 11, 0)
 MONTH_OF_0_11 = 2025 * 12 + 10
 """vLLM 0.11 is of October 2025. Since then there are about 1.4 minor releases a month (0.18 in March 2026)."""
 RELEASES_PER_MONTH = 1.4
+
+DEFAULTS: dict[str, Any] = {
+    "notes": "",
+    "experts": 0,
+    "experts_per_token": 0,
+    "weights_dtype": "bf16",
+    "kv_dtype": "auto",
+    "tp": 1,
+    "pp": 1,
+    "dp": 1,
+    "ep": False,
+    "params_b": 8.0,
+    "regime": "closed-loop",
+    "input_len": 512.0,
+    "output_len": 256.0,
+    "saturated": False,
+}
+"""Values of fields that a row lacks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +91,15 @@ class BenchRow:
 
 def read_rows(*files: Path) -> list[BenchRow]:
     """Return the rows of files of JSON objects, one a line."""
-    return [_row(json.loads(line)) for file in files for line in file.read_text().splitlines() if line.strip()]
+    return [row_of(json.loads(line)) for file in files for line in file.read_text().splitlines() if line.strip()]
 
 
-def _row(found: dict[str, Any]) -> BenchRow:
+def row_of(found: Mapping[str, Any]) -> BenchRow:
+    """Return the row with these fields. Those that it lacks have their defaults."""
     fields: dict[str, Any] = {name: found.get(name) for name in BenchRow.__dataclass_fields__}
-    fields["notes"] = fields["notes"] or ""
+    for name, value in DEFAULTS.items():
+        fields[name] = value if fields[name] is None else fields[name]
+    fields["gpus"] = fields["gpus"] or fields["tp"] * fields["pp"]
     return BenchRow(**fields)
 
 

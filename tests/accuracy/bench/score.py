@@ -80,18 +80,27 @@ def score(
     return {name: _cell(of, predictions, weights) for name, of in [*sorted(groups.items()), ("ALL", list(rows))]}
 
 
+def measured_over_predicted(row: BenchRow, found: Prediction, measure: str) -> float | None:
+    """Return the ratio of one measure, or None where one of the two is not there or the row's is not scored."""
+    predicted, measured = _pair(row, found, measure)
+    return measured / predicted.best if predicted and measured else None
+
+
+def _pair(row: BenchRow, found: Prediction, measure: str) -> tuple[Range | None, float | None]:
+    match measure:
+        case "output tok/s":
+            return found.output_tokens_per_second, row.output_tps
+        case "TPOT":
+            return found.tpot_seconds, row.tpot_ms and row.tpot_ms / 1e3
+        case _:
+            return found.ttft_seconds, None if row.saturated else row.ttft_ms and row.ttft_ms / 1e3
+
+
 def _cell(rows: Sequence[BenchRow], predictions: Mapping[str, Prediction], weights: Mapping[str, float]) -> Cell:
     ratios: dict[str, list[Ratio]] = {measure: [] for measure in MEASURES}
-    for row in rows:
-        found = predictions.get(row.id)
-        if found is None:
-            continue
-        pairs: list[tuple[str, Range | None, float | None]] = [
-            ("output tok/s", found.output_tokens_per_second, row.output_tps),
-            ("TPOT", found.tpot_seconds, row.tpot_ms and row.tpot_ms / 1e3),
-            ("TTFT", found.ttft_seconds, None if row.saturated else row.ttft_ms and row.ttft_ms / 1e3),
-        ]
-        for measure, predicted, measured in pairs:
+    for row in (one for one in rows if one.id in predictions):
+        for measure in MEASURES:
+            predicted, measured = _pair(row, predictions[row.id], measure)
             if predicted and measured:
                 held = predicted.low <= measured <= predicted.high
                 ratios[measure].append(Ratio(value=predicted.best / measured, weight=weights[row.id], is_held=held))

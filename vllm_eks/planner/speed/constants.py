@@ -32,7 +32,7 @@ class Constants:
     """How often a layer reads or writes a token's activations between its matrices, in hidden sizes."""
     layer_microseconds: float
     """Time of a layer in which the GPU neither reads weights nor computes: starts and ends of its kernels."""
-    mixture_layer_microseconds: float
+    mixture_layer_microseconds: Mapping[str, float]
     """The same, in addition, for the routing of a layer with experts."""
     prompt_layer_microseconds: float
     """The same, in addition, in a step with prompt tokens, whose kernels are not in a CUDA graph."""
@@ -65,7 +65,7 @@ def constants_of(document: Mapping[str, object]) -> Constants:
         routing_evenness=fields.required("routing_evenness", float),
         activation_passes=fields.required("activation_passes", float),
         layer_microseconds=overhead.required("layer", float),
-        mixture_layer_microseconds=overhead.required("mixture_layer", float),
+        mixture_layer_microseconds=overhead.by_name("mixture_layer", float),
         prompt_layer_microseconds=overhead.required("prompt_layer", float),
         step_microseconds=_by_version(overhead.by_name("step", float)),
         request_microseconds=_by_version(overhead.by_name("request", float)),

@@ -112,10 +112,11 @@ def _machine(fields: Fields) -> MeasuredMachine:
 
 
 @cache
-def _rows_of_gpu(gpu: str, gbytes_per_second: float) -> int:
-    return sum(
-        len(ids) for one, ids in measured_rows().items() if (one.gpu, one.gbytes_per_second) == (gpu, gbytes_per_second)
-    )
+def _rows_of_gpus() -> Mapping[tuple[str, float], int]:
+    rows = [Fields(row, where=str(MEASURED)) for row in list_or_empty(read_json_object(MEASURED).get("gpus"))]
+    return {
+        (one.required("gpu", str), one.required("gbytes_per_second", float)): one.required("rows", int) for one in rows
+    }
 
 
 def evidence(
@@ -131,7 +132,7 @@ def evidence(
     label: Label = "estimated"
     if rows:
         label = "measured"
-    elif is_usual and _rows_of_gpu(asked.gpu, asked.gbytes_per_second) >= ENOUGH_ROWS:
+    elif is_usual and _rows_of_gpus().get((asked.gpu, asked.gbytes_per_second), 0) >= ENOUGH_ROWS:
         label = "derived"
     return Evidence(label=label, row_ids=rows, spread=spreads()[label])
 

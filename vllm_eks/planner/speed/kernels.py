@@ -9,6 +9,8 @@ Kernel = Literal["16-bit", "fp8", "4-bit", "fp4"]
 """`16-bit`: weights as stored. `fp8`: weights and activations in 8 bits. `4-bit`: weight-only, computed in 16 bits,
 also FP8 weights on GPUs without FP8 arithmetic (Marlin). `fp4`: weights and activations in 4-bit floats."""
 
+MOST_WEIGHT_ONLY_FLOPS, MOST_WEIGHT_ONLY_BYTES_PER_SECOND = 989e12, 4.8e12
+"""Those of an H200. Marlin does not use the tensor cores of B200: Kimi K2.5 in int4 is as fast on both (InferenceX)."""
 FP8_SINCE_SM = 89
 FP4_SINCE_SM = 100
 """gpt-oss's MXFP4 weights run with FP8 activations there (FlashInfer's MXFP4 x MXFP8 kernels)."""
@@ -33,5 +35,12 @@ def peak_of(kernel: Kernel, peaks: PeakFlops) -> float:
             return peaks.of_fp8 or peaks.of_int8 or peaks.of_16_bits
         case "fp4":
             return peaks.of_fp4 or peaks.of_16_bits
-        case "16-bit" | "4-bit":
+        case "4-bit":
+            return min(peaks.of_16_bits, MOST_WEIGHT_ONLY_FLOPS)
+        case "16-bit":
             return peaks.of_16_bits
+
+
+def bandwidth_of(kernel: Kernel, bytes_per_second: float) -> float:
+    """Return the memory bandwidth that kernels of this class can use."""
+    return min(bytes_per_second, MOST_WEIGHT_ONLY_BYTES_PER_SECOND) if kernel == "4-bit" else bytes_per_second

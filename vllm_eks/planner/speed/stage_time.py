@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vllm_eks.planner.hardware.peaks import PeakFlops
 from vllm_eks.planner.speed.constants import Constants
-from vllm_eks.planner.speed.kernels import peak_of
+from vllm_eks.planner.speed.kernels import bandwidth_of, peak_of
 from vllm_eks.planner.speed.step_batch import StepBatch
 from vllm_eks.planner.speed.work import Matrices, Routing, StageWork
 
@@ -143,7 +143,7 @@ def stage_time(
     def kernels(matrices: Matrices, name: str) -> _Kernels:
         peak = peak_of(matrices.kernel, peaks)
         return _Kernels(
-            read=matrices.weight_bytes / (memory[name] * bandwidth_bytes_per_second),
+            read=matrices.weight_bytes / (memory[name] * bandwidth_of(matrices.kernel, bandwidth_bytes_per_second)),
             per_token=matrices.flops_per_token / (flops[name] * peak),
         )
 
@@ -154,11 +154,13 @@ def stage_time(
     collectives = 2 * work.layers if link else 0
     sent = work.hidden_size * VALUE_BYTES * 2 * (link.ranks - 1) / link.ranks if link else 0.0
     overhead = constants.layer_microseconds * work.layers
-    if work.routing:
-        overhead += constants.mixture_layer_microseconds * work.mixture_layers * work.routing.per_token
+    routed = "experts"
+    if work.routing and work.experts:
+        routed = "4-bit experts" if work.experts.kernel == "4-bit" else "experts"
+        overhead += constants.mixture_layer_microseconds[routed] * work.mixture_layers * work.routing.per_token
     return StageTime(
         dense=kernels(work.dense, work.dense.kernel),
-        experts=kernels(work.experts, "experts") if work.experts else None,
+        experts=kernels(work.experts, routed) if work.experts else None,
         routing=work.routing,
         head=kernels(work.head, work.head.kernel) if work.head else None,
         reads=_kinds(reads),
