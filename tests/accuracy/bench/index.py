@@ -21,7 +21,7 @@ def index() -> dict[str, Any]:
         if asked is None:
             continue
         gpus[(asked.machine.gpu, asked.machine.gbytes_per_second)] += 1
-        # A row whose model stands for another one of its size is no measurement of that model.
+        # A row with the facts of another model of its size is no measurement of that model.
         if asked.is_same_model:
             found[asked.machine].append(row.id)
     ordered = sorted(found.items(), key=lambda item: json.dumps(asdict(item[0])))

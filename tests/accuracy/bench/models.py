@@ -46,7 +46,7 @@ SAME_SIZE = 0.12
 
 @dataclass(frozen=True, kw_only=True)
 class RowModel:
-    """A model, and its size over that of the lock file that stands for it."""
+    """A model, and its size over that of the lock file that is taken for it."""
 
     facts: ModelFacts
     scale: float

@@ -53,7 +53,7 @@ def known_constants() -> Constants:
 
 
 def constants_of(document: Mapping[str, object]) -> Constants:
-    """Return the constants of a document of the form of data/speed.json."""
+    """Return the constants in a document like data/speed.json."""
     fields = Fields(document, where=str(SPEED))
     overhead = Fields(fields.json_object("overhead_microseconds"), where=f"{SPEED}: overhead_microseconds")
     return Constants(
