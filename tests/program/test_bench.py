@@ -11,7 +11,8 @@ import pytest
 
 from tests.fakes.bench_cluster import FakeCluster, JobRun, group, node
 from tests.support.previews import ROOT
-from vllm_eks.cli.bench import Access, chosen, run_bench, run_calibration, stopped_by_sigterm
+from vllm_eks.bench.stop_signal import stopped_by_sigterm
+from vllm_eks.cli.bench import Access, chosen, run_bench, run_calibration
 from vllm_eks.cli.main import main
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.load.words import TrafficWords

@@ -2,11 +2,9 @@
 
 import json
 import os
-import signal
 import sys
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vllm_eks.bench.load import load_of, require_sendable
+from vllm_eks.bench.stop_signal import stopped_by_sigterm
 from vllm_eks.cli.options import PATH, as_json, exit_with, stack_folder
 from vllm_eks.cli.views.screen import console
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
@@ -212,20 +211,6 @@ def chosen(fleet: Mapping[str, object], model: str | None, stack: str) -> str:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def stopped_by_sigterm() -> Generator[None]:
-    """Treat SIGTERM as Ctrl-C, so that the Job is deleted."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def run_calibration(folder: Path, stack: str, model: str | None, path: Path, *, json_wanted: bool = False) -> int:

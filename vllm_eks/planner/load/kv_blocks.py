@@ -73,7 +73,7 @@ class BlockPool:
         return max(self._holders, default=0)
 
     def forget(self, owner: int) -> None:
-        """Note that nobody finds the blocks of an owner any more."""
+        """Note that no later request finds the blocks of an owner."""
         for run in self._queue:
             if run[0] == owner:
                 run[0] = NOBODY
