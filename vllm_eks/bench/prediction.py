@@ -85,7 +85,9 @@ def _replica(plan: Plan, load: Load, factor: float) -> Replica | None:
 def _steady(replica: Replica, load: Load, replicas: int) -> Steady:
     lengths, limits, share = replica.lengths, replica.limits, load.traffic.load / replicas
     if load.concurrent_users is not None:
-        return steady_state(replica.speed, concurrency=share, lengths=lengths, limits=limits)
+        # All users begin at once, which makes the first tokens later.
+        rounds = load.requests / load.concurrent_users
+        return steady_state(replica.speed, concurrency=share, lengths=lengths, limits=limits, rounds=rounds)
     return steady_rate(replica.speed, requests_per_second=share, lengths=lengths, limits=limits)
 
 

@@ -18,6 +18,13 @@ def test_replicas_share_the_load_and_their_tokens_add_up() -> None:
     assert two.tpot_seconds.best == pytest.approx(one.tpot_seconds.best)
 
 
+def test_in_a_short_benchmark_the_users_who_begin_at_once_wait_for_each_other() -> None:
+    short, long = (predicted(PLAN, replace(USERS, requests=number)) for number in (32, 3200))
+
+    assert short.ttft_seconds.best > long.ttft_seconds.best
+    assert short.tpot_seconds.best == pytest.approx(long.tpot_seconds.best)
+
+
 def test_a_shared_prefix_is_read_once_unless_the_stack_keeps_no_prefixes() -> None:
     shared = replace(USERS, shared_prefix_tokens=900)
     keeps_none = planned(QWEN_8B, "g6e.xlarge", enable_prefix_caching=False)
