@@ -10,6 +10,7 @@ from vllm_eks.planner.engine.engine_flags import AUTO, FLOAT32, EngineFlags
 from vllm_eks.planner.engine.speculation import Speculation
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.vllm_version import Version
 
 NOT_IN_FLOAT16 = ("Gemma2For", "Gemma3For", "Glm4For")
 """Architectures that vLLM refuses in float16 (_FLOAT16_NOT_SUPPORTED_MODELS: gemma2, gemma3, gemma3_text, glm4)."""
@@ -44,7 +45,20 @@ def dtype_errors(model: Architecture, instance: InstanceType, flags: EngineFlags
         yield f"--dtype {dtype}: {reason}"
 
 
-def drafter_errors(model: Architecture, speculation: Speculation, *, tensor_parallel_size: int) -> Iterator[str]:
+HEADS_OF_HIDDEN_STATES = ("eagle3", "dflash")
+HEADS_FOR_EVERY_MODEL: Version = (0, 22, 0)
+"""Up to 0.21 these heads are for the models below. 0.27 has no list; what is between was not read."""
+MODELS_WITH_HEADS = tuple(
+    """
+    Llama Qwen MiniCPM GptOss HunYuan Afmoe NemotronH DeepseekV2 DeepseekV3 Kimi MiniMaxM2 Gemma4 Laguna
+    """.split()
+)
+"""aux_hidden_states_supported of config/speculative.py in 0.21.0, by the start of the architecture's name."""
+
+
+def drafter_errors(
+    model: Architecture, speculation: Speculation, *, tensor_parallel_size: int, version: Version
+) -> Iterator[str]:
     """Yield why vLLM refuses the drafter of --speculative-config for the model."""
     tp = tensor_parallel_size
     where, draft = "--speculative-config", speculation.draft.architecture if speculation.draft else None
@@ -55,11 +69,15 @@ def drafter_errors(model: Architecture, speculation: Speculation, *, tensor_para
         yield (
             f"{where}: {speculation.tokens} tokens are not a multiple of the {layers} layers for multi-token prediction"
         )
-    if speculation.method == "draft_model" and draft and draft.vocab_size != model.vocab_size:
+    other = bool(draft and draft.vocab_size != model.vocab_size and not speculation.any_vocabulary)
+    if speculation.method == "draft_model" and draft and other:
         yield (
             f"{where}: {speculation.model} has a vocabulary of {draft.vocab_size}, the model one of "
             f"{model.vocab_size}; use a draft model of the same family"
         )
+    heads = speculation.method in HEADS_OF_HIDDEN_STATES and version < HEADS_FOR_EVERY_MODEL
+    if heads and not model.name.startswith(MODELS_WITH_HEADS):
+        yield f"{where}: vLLM before 0.22 has no {speculation.method} for {model.name}; use another method"
     if speculation.draft_tensor_parallel_size not in (None, 1, tp):
         yield (
             f"{where}: draft_tensor_parallel_size {speculation.draft_tensor_parallel_size} must be 1 or {tp}, "

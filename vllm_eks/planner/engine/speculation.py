@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from vllm_eks.planner.models.known_models import ModelFacts, find_model
 from vllm_eks.planner.models.unknown_model import UnknownModel
 
-WITHOUT_WEIGHTS = frozenset({"ngram", "ngram_gpu", "suffix"})
+NGRAMS = ("ngram", "ngram_gpu")
+WITHOUT_WEIGHTS = frozenset({*NGRAMS, "suffix"})
 """Methods that draft from the text alone."""
 WITHOUT_CACHE = frozenset({"medusa", "mlp_speculator"})
 """Methods whose heads keep no KV cache."""
@@ -37,6 +38,8 @@ class Speculation:
     """The facts of `model`, if it is locked."""
     draft_tensor_parallel_size: int | None = None
     """None means that of the model."""
+    any_vocabulary: bool = False
+    """use_heterogeneous_vocab: the draft model may have another vocabulary."""
 
     @property
     def has_weights(self) -> bool:
@@ -55,7 +58,7 @@ def parse_speculation(given: Mapping[str, object]) -> Speculation:
     Raises:
         ValueError: vLLM would refuse them, or the draft's memory is unknown. The message has a fix.
     """
-    config = {key.replace("-", "_"): value for key, value in given.items()}
+    config = {key.replace("-", "_"): value for key, value in given.items() if value is not None}
     model = config.get("model")
     if model is not None and not isinstance(model, str):
         raise ValueError("model is not text: write the draft model's id")
@@ -66,6 +69,7 @@ def parse_speculation(given: Mapping[str, object]) -> Speculation:
         model = None if method in WITHOUT_WEIGHTS else model
     elif model is None:
         raise ValueError(f"method {method} has no model: add model, the id of the draft model")
+    _check_together(config, method)
     draft = _facts(model)
     if method == "draft_model" and draft is None:
         raise ValueError(f"the draft model {model} is not locked, so its memory is unknown: run vllm-eks lock {model}")
@@ -75,7 +79,26 @@ def parse_speculation(given: Mapping[str, object]) -> Speculation:
         model=model,
         draft=draft,
         draft_tensor_parallel_size=_count(config, "draft_tensor_parallel_size"),
+        any_vocabulary=bool(config.get("use_heterogeneous_vocab")),
     )
+
+
+def _check_together(config: Mapping[str, object], method: str) -> None:
+    """Check rules between keys: SpeculativeConfig.__post_init__ and _verify_args.
+
+    Raises:
+        ValueError: vLLM would refuse the keys together.
+    """
+    if "tensor_parallel_size" in config:
+        raise ValueError("tensor_parallel_size is not for a drafter: use draft_tensor_parallel_size")
+    least, most = _count(config, "prompt_lookup_min"), _count(config, "prompt_lookup_max")
+    if method in NGRAMS and least and most and least > most:
+        raise ValueError(f"prompt_lookup_min {least} is above prompt_lookup_max {most}: lower it")
+    synthetic = [key for key in ("synthetic_acceptance_rates", "synthetic_acceptance_length") if key in config]
+    if synthetic and config.get("rejection_sample_method") != "synthetic":
+        raise ValueError(f'{synthetic[0]} needs "rejection_sample_method": "synthetic": add it, or remove the key')
+    if config.get("use_heterogeneous_vocab") and method != "draft_model":
+        raise ValueError(f"use_heterogeneous_vocab is only for draft models, and the method is {method}: remove it")
 
 
 def _method(given: object, model: str | None) -> str:

@@ -91,7 +91,7 @@ def _adapters(options: ResolvedOptions) -> Iterator[Refusal]:
 
 def _drafter(model: Architecture, options: ResolvedOptions, tp: int) -> Iterator[Refusal]:
     if options.flags.speculation:
-        for text in drafter_errors(model, options.flags.speculation, tensor_parallel_size=tp):
+        for text in drafter_errors(model, options.flags.speculation, tensor_parallel_size=tp, version=options.version):
             yield Refusal(code="engine_refuses", message=text)
         if options.flags.async_scheduling and options.drafting in NEVER_AHEAD:
             message = f"--async-scheduling does not go with the method {options.drafting} of --speculative-config"

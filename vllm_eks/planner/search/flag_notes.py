@@ -17,5 +17,7 @@ def notes_on_flags(plan: Plan) -> Iterator[str]:
             f"the memory of {flags.speculation.model} is a guess from the model's own layers: lock it with vllm-eks "
             f"lock {flags.speculation.model} to count it"
         )
+    if flags.speculation and flags.speculation.method == "suffix":
+        yield "the method suffix needs the package arctic-inference in the image: add it to an own image"
     if not flags.offload.is_off:
         yield "weights in host memory are read over PCIe in every step, so there is no estimate of tokens per second"

@@ -74,8 +74,9 @@ class Plan:
 
     @property
     def confidence(self) -> Confidence:
-        """Whether the planner knows the architecture, or estimates it from its config and tensors."""
-        return self.model.architecture.confidence
+        """Whether the planner knows the architecture, or estimates it or a drafter that is not locked."""
+        speculation = self.options.flags.speculation
+        return "estimated" if speculation and speculation.is_estimated else self.model.architecture.confidence
 
     @property
     def default_context_tokens(self) -> int:

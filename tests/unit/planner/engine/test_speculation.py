@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.support.plans import LLAMA_8B, QWEN_8B, QWEN_32B, codes, laid_out, planned
-from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.counted_flags import checked_flags
 from vllm_eks.planner.engine.flag_rules import drafter_errors
 from vllm_eks.planner.engine.speculation import Speculation, parse_speculation
@@ -78,49 +77,6 @@ def test_an_unknown_or_unserved_method_is_an_error(config: dict[str, Any], error
     with pytest.raises(ValueError, match=re.escape(error[:20])) as refused:
         parse_speculation(config)
     assert str(refused.value) == error
-
-
-@pytest.mark.parametrize(
-    ("config", "error"),
-    [
-        ({"method": "mtp"}, "num_speculative_tokens is missing: add it, for example 3"),
-        (
-            {"method": "eagel", "num_speculative_tokens": 1},
-            "method: 'eagel' is not a valid choice: did you mean eagle?",
-        ),
-        ({"method": "ngram", "num_speculative_tokens": 0}, "num_speculative_tokens: 0 must be above 0"),
-        ({"method": 1}, "method: 1 must be text or null"),
-        (
-            {"method": "ngram", "num_speculativ_tokens": 3},
-            "unknown key 'num_speculativ_tokens': did you mean num_speculative_tokens?",
-        ),
-        ({"method": "ngram", "num_speculative_tokens": 3, "wings": 2}, "unknown key 'wings': remove it"),
-        (
-            {"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 0},
-            "prompt_lookup_max: 0 must be 1 or more",
-        ),
-        (
-            {"method": "mtp", "num_speculative_tokens": 1, "moe_backend": "tritn"},
-            "moe_backend: 'tritn' is not a valid choice: did you mean triton?",
-        ),
-    ],
-)
-def test_keys_and_values_that_vllm_refuses_are_errors(config: dict[str, Any], error: str) -> None:
-    with pytest.raises(WrongQuestion) as told:
-        checked_flags(("--speculative-config", json.dumps(config)), "0.27.0")
-    assert str(told.value) == f"--speculative-config: {error}"
-
-
-def test_dashes_in_keys_are_accepted_by_the_versions_that_replace_them() -> None:
-    args = ("--speculative-config", '{"method": "ngram", "num-speculative-tokens": 3}')
-    speculation = checked_flags(args, "0.27.0").speculation
-    assert speculation
-    assert speculation.tokens == 3
-    with pytest.raises(WrongQuestion) as told:
-        checked_flags(args, "0.21.0")
-    assert str(told.value) == (
-        "--speculative-config: unknown key 'num-speculative-tokens': did you mean num_speculative_tokens?"
-    )
 
 
 def test_ngram_loads_nothing() -> None:
@@ -225,11 +181,24 @@ def test_drafters_that_do_not_suit_the_model_are_refused(model: str, config: dic
     assert message in [refusal.message for refusal in refused.refusals]
 
 
+@pytest.mark.parametrize(("version", "refused"), [((0, 21, 0), True), ((0, 27, 0), False)])
+def test_heads_on_hidden_states_are_for_some_models_before_0_22(version: tuple[int, int, int], refused: bool) -> None:
+    head = Speculation(method="eagle3", tokens=3, model="org/eagle3")
+
+    def errors(model: str) -> list[str]:
+        return list(drafter_errors(find_model(model).architecture, head, tensor_parallel_size=1, version=version))
+
+    text = "--speculative-config: vLLM before 0.22 has no eagle3 for Glm4MoeForCausalLM; use another method"
+    assert errors("zai-org/GLM-4.5-Air") == ([text] if refused else [])
+    assert errors(LLAMA_8B) == errors(QWEN_8B) == []
+
+
 def test_drafted_tokens_are_a_multiple_of_the_layers_that_draft_them() -> None:
     three_layers = replace(find_model(DEEPSEEK).architecture, draft_layers=3)
 
     def errors(tokens: int) -> list[str]:
-        return list(drafter_errors(three_layers, Speculation(method="mtp", tokens=tokens), tensor_parallel_size=8))
+        drafting = Speculation(method="mtp", tokens=tokens)
+        return list(drafter_errors(three_layers, drafting, tensor_parallel_size=8, version=(0, 27, 0)))
 
     assert errors(2) == errors(3) == errors(6) == []
     assert errors(4) == ["--speculative-config: 4 tokens are not a multiple of the 3 layers for multi-token prediction"]
