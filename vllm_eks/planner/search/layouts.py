@@ -21,7 +21,7 @@ from vllm_eks.planner.search.fit import (
     memory_refusal,
 )
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.search.start_rules import batch_for_states, batch_refusal, state_refusal
+from vllm_eks.planner.search.start_rules import batch_for_states, batch_refusal, stage_refusals, state_refusal
 from vllm_eks.planner.units import BYTES_PER_GIB
 from vllm_eks.planner.vllm_version import parse_version
 
@@ -96,6 +96,8 @@ def _fewest_nodes(base: Plan, answers: Iterator[Plan]) -> Plan:
             return likely or plan
         else:
             refusals.append(plan.refusals[0])
+            if plan.refusals[0].code == "pipeline_unsupported":
+                break  # so are more stages
     return likely or replace(plan, refusals=tuple(refusals))
 
 
@@ -103,8 +105,9 @@ def _answered(base: Plan, options: ResolvedOptions, sizes: tuple[Sizes, ...], tp
     """Return the plan of a layout, with its refusals, or with doubts if it fits only by the likely estimates."""
     tried = _largest_sizes(base.model, base.instance, options, sizes, tp, pp)
     plan = replace(base, layout=tried.layout, options=tried.options)
-    if tried.refusal:
-        return replace(plan, refusals=(tried.refusal,))
+    rules = stage_refusals(base.model, base.instance, tried.options, tp, pp)
+    if rules or tried.refusal:
+        return replace(plan, refusals=rules[:1] or (tried.refusal,))
     refused = (*_host_refusals(plan, cautious=False), *_group_refusals(plan))
     if refused:
         return replace(plan, refusals=refused)

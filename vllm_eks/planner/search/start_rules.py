@@ -1,15 +1,25 @@
 """Start-up checks that vLLM makes after it has sized the KV cache."""
 
 from vllm_eks.planner.engine.options import ResolvedOptions
-from vllm_eks.planner.engine.validity import Refusal
+from vllm_eks.planner.engine.validity import Refusal, rule_refusals
 from vllm_eks.planner.engine.versions import (
     FULL_GRAPHS_TOO,
     STATE_BLOCK_IN_A_BATCH,
     STATES_COUNTED_BEFORE_GRAPHS,
 )
+from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory.kv_cache import cache_layout
 from vllm_eks.planner.memory.stages import Layout
 from vllm_eks.planner.models.known_models import ModelFacts
+
+
+def stage_refusals(
+    model: ModelFacts, instance: InstanceType, options: ResolvedOptions, tp: int, pp: int
+) -> tuple[Refusal, ...]:
+    """Return the rules that a number of stages breaks. Those of one stage are checked when its TP size is chosen."""
+    if pp == 1:
+        return ()
+    return rule_refusals(model.architecture, instance, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
 
 
 def states_limit_sequences(model: ModelFacts, options: ResolvedOptions) -> bool:

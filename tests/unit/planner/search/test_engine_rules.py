@@ -1,13 +1,16 @@
 """What vLLM refuses once it knows its KV cache, and how the planner's own defaults keep clear of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.accuracy.spared_nodes import multi_node_plans, spared
 from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_32B, codes, laid_out, planned
 from vllm_eks.planner.engine.options import ServingOptions
-from vllm_eks.planner.hardware.instances import catalogue
+from vllm_eks.planner.hardware.instances import catalogue, find_instance
 from vllm_eks.planner.models.known_models import find_model
 from vllm_eks.planner.search.compare import compare
+from vllm_eks.planner.search.layouts import try_layouts
 
 HYBRID = "Qwen/Qwen3.5-27B"
 LARGE_HYBRID = "Qwen/Qwen3.5-122B-A10B"
@@ -126,3 +129,24 @@ def test_no_multi_node_plan_would_have_needed_fewer_nodes_with_a_smaller_batch()
     plans = list(multi_node_plans(models, catalogue().values()))
     assert len(plans) > 20, "otherwise this proves little"
     assert [one.text for one in map(spared, plans) if one] == []
+
+
+@pytest.mark.parametrize(("version", "label"), [("0.21.0", None), ("0.30.0", "TP=4 PP=2")])
+def test_the_search_adds_no_stages_that_the_version_refuses(version: str, label: str | None) -> None:
+    plan = planned("Qwen/Qwen3-VL-30B-A3B-Instruct", "g4dn.12xlarge", vllm_version=version)
+    if label:
+        assert laid_out(plan).label == label
+        return
+    assert codes(plan) == ["weights_do_not_fit", "pipeline_unsupported"]
+    assert plan.refusals[-1].message == (
+        "Qwen3VLMoeForConditionalGeneration with PP=2 does not start in vLLM 0.21.0 (vllm#43271): use 0.30.0 or "
+        "later, or PP=1"
+    )
+
+
+def test_the_search_adds_no_stages_to_a_class_without_pipeline_parallelism() -> None:
+    facts = find_model(LLAMA_70B)
+    whole = replace(facts, architecture=replace(facts.architecture, without_pipeline="the class has none"))
+    plan = try_layouts(whole, find_instance("g6.12xlarge"), ServingOptions())
+    assert [(one.code, one.message) for one in plan.refusals[-1:]] == [("pipeline_unsupported", "the class has none")]
+    assert try_layouts(facts, find_instance("g6.12xlarge"), ServingOptions()).fits
