@@ -20,6 +20,7 @@ from vllm_eks.planner.models.from_fields.tables import read_tables
 from vllm_eks.planner.models.from_fields.tower_formulas import tower_row, vision_of_row
 from vllm_eks.planner.models.from_fields.towers import has_prefix_images, read_towers
 from vllm_eks.planner.models.from_fields.traits import Traits, traits_of
+from vllm_eks.planner.models.from_fields.unread import unread_sizes
 from vllm_eks.planner.models.layer_shape import LayerShape
 from vllm_eks.planner.models.mixers import Attention, Beside, CompressedLatent, GroupedQuery, Latent, LayerKind
 from vllm_eks.planner.models.quantization_config import parse_quantization
@@ -69,6 +70,11 @@ def read_fields(config: Mapping[str, Any], name: str, *, where: str) -> Architec
     matrices = 3 if _is_gated(fields, traits) else 2
     of_experts = matrices if traits.has_gated_experts is None else 2 + traits.has_gated_experts
     experts = read_experts(fields, matrices=of_experts, where=where)
+    if not traits.is_listed and (unread := unread_sizes(fields)):
+        raise UnknownMemory(
+            f"{where}: config.json has {', '.join(unread)}, which the planner does not read, and {name} was not "
+            "compared with vLLM's class"
+        )
     sparse = moe_layers(fields, kinds, where=where) if experts else frozenset[int]()
     experts = replace(experts, least_shard=traits.least_expert_shard) if experts and sparse else None
     # Where MLPs are layers of their own (Nemotron-H), the others have none.

@@ -176,3 +176,13 @@ def test_omni_nemotron_keeps_its_states_in_16_bits() -> None:
         for name in ("NemotronH_Nano_VL_V2", "NemotronH_Nano_Omni_Reasoning_V3")
     }
     assert list(sizes.values()) == [4, 2]
+
+
+def test_a_size_that_nothing_reads_makes_a_class_unknown_that_was_never_compared() -> None:
+    with pytest.raises(WrongQuestion) as caught:
+        read("NovelForCausalLM", memory_slots=64, qk_head_dim=192, norm_eps=1e-5, bos_token_id=128000)
+    assert str(caught.value) == (
+        "novel: config.json has memory_slots, which the planner does not read, and NovelForCausalLM was not compared "
+        "with vLLM's class"
+    )
+    assert read("OlmoForCausalLM", memory_slots=64).num_hidden_layers == 4
