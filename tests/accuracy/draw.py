@@ -52,6 +52,7 @@ ENGINE_ARGS: Mapping[str, tuple[Any, ...]] = {
     "enable_lora": (True,),
     "max_lora_rank": (16, 64),
     "async_scheduling": (True, False),
+    "attention_backend": ("FLASH_ATTN", "FLASHINFER", "TRITON_ATTN"),
     "enable_chunked_prefill": (True, False),
 }
 """Arguments of EngineArgs that the planner counts or accepts."""

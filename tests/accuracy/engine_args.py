@@ -6,7 +6,7 @@ from typing import Any
 
 from vllm_eks.planner.engine.counted_flags import checked_flags, engine_flags
 from vllm_eks.planner.engine.engine_flags import EngineFlags
-from vllm_eks.planner.engine.flag_dispositions import refusals_of, warnings_of
+from vllm_eks.planner.engine.flag_dispositions import dispositions, refusals_of, warnings_of
 from vllm_eks.planner.engine.flag_reading import read_flags
 from vllm_eks.planner.engine.flag_tables import flags_of
 from vllm_eks.planner.engine.options import ResolvedOptions
@@ -39,7 +39,7 @@ def not_planned(arguments: Mapping[str, Any], version: str, checkpoint_quantizat
     for flag in read_flags(list(_words(arguments)), flags_of(version)).flags:
         for row in refusals_of(flag, checkpoint_quantization):
             return f"vllm-eks refuses {flag.flag.name}: {row.reason}"
-        for row in warnings_of(flag, checkpoint_quantization):
+        for row in () if flag.flag.name in dispositions().counted else warnings_of(flag, checkpoint_quantization):
             return f"vllm-eks warns about {flag.flag.name}: {row.reason}"
     flags = engine_flags(list(_words(arguments)), version)
     if flags.speculation and flags.speculation.has_weights:

@@ -55,6 +55,8 @@ class Question:
             quantization = self.facts.architecture.quantization.method
         except WrongQuestion as error:
             return str(error).partition(": ")[2][:200]
+        if self.arguments.get("enable_lora") and quantization == "mxfp4":
+            return "vllm-eks refuses loraModules with experts, and those in MXFP4 run on other kernels with adapters"
         return not_planned(self.arguments, self.row["vllm"], quantization)
 
     @cached_property

@@ -116,10 +116,10 @@ def test_a_refusal_by_a_kernel_cannot_be_asked_and_another_one_can(tmp_path: Pat
     ("arguments", "reason"),
     [
         (
-            {"mamba_cache_mode": "all"},
-            "vllm-eks refuses --mamba-cache-mode: the state cache of hybrid models",
+            {"mamba_block_size": 1024},
+            "vllm-eks refuses --mamba-block-size: ",
         ),
-        ({"attention_backend": "TRITON_ATTN"}, "vllm-eks warns about --attention-backend: the work space of this"),
+        ({"model_impl": "transformers"}, "vllm-eks warns about --model-impl: "),
         ({"speculative_config": {"method": "mtp", "num_speculative_tokens": 1}}, "the oracle builds no drafter"),
         ({"cpu_offload_gb": 4.0}, "the oracle moves no weights to host memory"),
         ({"quantization": "fp8"}, "vllm-eks refuses --quantization: the plan is made from the checkpoint's own"),

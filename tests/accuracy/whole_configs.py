@@ -25,7 +25,11 @@ READ_BY_VLLM: Mapping[str, Mapping[str, Any]] = {
     "index_n_heads": {"index_topk": 2048},
 }
 """Field of a decoder -> fields that vLLM reads with it, with the values of the published models."""
-MINIMAX = {"scoring_func": "sigmoid", "use_routing_bias": True}
+READ_BY_CLASS: Mapping[str, Mapping[str, Any]] = {
+    "MiniMaxM2": {"scoring_func": "sigmoid", "use_routing_bias": True},
+    "GlmMoeDsa": {"indexer_rope_interleave": True},
+}
+"""The same by the start of the architecture's name."""
 NUMBERED_LAYERS = ("moe_layers", "mlp_only_layers", "no_rope_layers", "kda_layers", "full_attn_layers")
 """Lists with numbers of layers."""
 
@@ -70,7 +74,7 @@ def whole_config(config: Mapping[str, Any]) -> dict[str, Any]:
     for field, read in READ_BY_VLLM.items():
         if field in config:
             whole = {**read, **whole}
-    return {**MINIMAX, **whole} if name.startswith("MiniMaxM2") else whole
+    return {**next((read for start, read in READ_BY_CLASS.items() if name.startswith(start)), {}), **whole}
 
 
 def write_model(folder: Path, config: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from vllm_eks.planner.engine.versions import (
     GLM_FP8_KV_ON_BLACKWELL,
     NAMED_KV_DTYPE_WINS,
     PREFIX_IMAGES_CAN_BE_OFF,
+    SPARSE_FLASH_ATTENTION,
     SPARSE_FP8_HAS_ONE_NAME,
     SPARSE_FP8_KV_BY_DEFAULT,
     SPARSE_ON_CONSUMER_BLACKWELL,
@@ -152,6 +153,8 @@ def attention_errors(model: Architecture, sm: int, options: ResolvedOptions) -> 
         consumer = sm >= 120 and version >= SPARSE_ON_CONSUMER_BLACKWELL
         if not (90 <= sm < 120 or consumer):
             yield "sparse attention (DeepSeek V3.2) needs compute capability 9.0 or 10.0"
+        if 90 <= sm < 100:
+            yield from _sparse_float16_errors(dtype, options)
         since, until = SPARSE_FP8_HAS_ONE_NAME
         if 90 <= sm < 100 and dtype == "fp8_e4m3" and since <= version < until:
             yield "sparse attention (DeepSeek V3.2) has no fp8_e4m3 KV cache on Hopper: use --kv-cache-dtype fp8"
@@ -177,6 +180,15 @@ def attention_errors(model: Architecture, sm: int, options: ResolvedOptions) -> 
     checked = BFLOAT16_LATENT_KV_CHECKED if model.latent else BFLOAT16_KV_CHECKED
     if dtype == "bfloat16" and sm < BFLOAT16_SINCE_SM and version >= checked:
         yield "a bfloat16 KV cache needs compute capability 8.0 or higher"
+
+
+def _sparse_float16_errors(dtype: str, options: ResolvedOptions) -> Iterator[str]:
+    """Yield why no kernel of sparse attention on Hopper runs with float16: FlashAttention's does since 0.25."""
+    older = options.version < SPARSE_FLASH_ATTENTION
+    if dtype == "float16" and older:
+        yield "sparse attention (DeepSeek V3.2) has no float16 KV cache on Hopper before vLLM 0.25: use auto"
+    if options.flags.dtype == "float16" and (older or is_fp8(dtype)):
+        yield "sparse attention (DeepSeek V3.2) on Hopper needs bfloat16 values here: use --dtype bfloat16"
 
 
 def _only_triton(model: Architecture, sm: int, options: ResolvedOptions) -> Iterator[str]:

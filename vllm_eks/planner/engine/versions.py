@@ -139,6 +139,9 @@ GLM_FP8_KV_ON_BLACKWELL: Version = (0, 32, 0)
 """GLM 5 has an FP8 KV cache by default on Blackwell (models/config.py; in 0.32.0, not in 0.31.0)."""
 SPARSE_ON_CONSUMER_BLACKWELL: Version = (0, 24, 0)
 """Sparse attention runs on compute capability 12.0, with packed FP8 vectors (in 0.24.0, not in 0.23.0)."""
+SPARSE_FLASH_ATTENTION: Version = (0, 25, 0)
+"""FlashAttention has a kernel for sparse attention on Hopper, for float16 and not FP8 (flashattn_mla_sparse.py; in
+0.25.1, not in 0.24.0)."""
 SPARSE_FP8_HAS_ONE_NAME: tuple[Version, Version] = ((0, 18, 0), (0, 30, 0))
 """In this range sparse attention on Hopper has an FP8 cache under the name fp8 only, which means fp8_ds_mla
 (flashmla_sparse.py; in 0.18.0; 0.17.1 renames every FP8 type). From 0.30, FlashInfer has a kernel for fp8_e4m3

@@ -13,7 +13,6 @@ from vllm_eks.planner.engine.attention import (
     latent_block_tokens,
     latent_token_bytes,
 )
-from vllm_eks.planner.engine.engine_flags import EngineFlags
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.models.architecture import Architecture
@@ -188,45 +187,6 @@ def test_hopper_s_kernel_of_fp8_caches_and_large_heads_has_blocks_of_64(
 ) -> None:
     model = replace(of(LLAMA_8B), attention=(GroupedQuery(heads=8, kv_heads=4, head_dim=head_dim),))
     assert grouped_block_tokens(model, sm, asked(version, dtype)) == tokens
-
-
-@pytest.mark.parametrize(
-    ("version", "flags", "errors"),
-    [
-        ("0.26.0", EngineFlags(language_model_only=True), [BOTH_DIRECTIONS]),
-        ("0.27.0", EngineFlags(language_model_only=True), []),
-        ("0.27.0", EngineFlags(), [BOTH_DIRECTIONS]),
-    ],
-)
-def test_images_that_are_not_served_do_not_attend(version: str, flags: EngineFlags, errors: list[str]) -> None:
-    options = replace(asked(version, "fp8"), flags=flags)
-    assert list(attention_errors(of(GEMMA_3), AMPERE, options)) == errors
-
-
-@pytest.mark.parametrize(
-    ("head_dim", "version", "words"),
-    [(96, "0.32.0", "heads of 96 values"), (512, "0.22.0", None), (512, "0.21.0", "heads of 512 values")],
-)
-def test_an_fp8_cache_on_ampere_needs_heads_that_flashinfer_has(head_dim: int, version: str, words: str | None) -> None:
-    model = replace(of(LLAMA_8B), attention=(GroupedQuery(heads=8, kv_heads=4, head_dim=head_dim),))
-    text = f"{words} with an FP8 KV cache need compute capability 8.9 or higher"
-    assert list(attention_errors(model, AMPERE, asked(version, "fp8"))) == ([text] if words else [])
-    assert list(attention_errors(model, ADA, asked(version, "fp8"))) == []
-
-
-def test_an_fp8_cache_on_ampere_needs_16_bit_values() -> None:
-    wide = replace(asked("0.32.0", "fp8"), flags=EngineFlags(dtype="float32"))
-    assert list(attention_errors(of(LLAMA_8B), AMPERE, wide)) == [
-        "float32 values with an FP8 KV cache need compute capability 8.9 or higher"
-    ]
-
-
-def test_latent_attention_does_not_run_in_32_bits() -> None:
-    wide = replace(asked("0.27.0"), flags=EngineFlags(dtype="float32"))
-    assert list(attention_errors(of("deepseek-ai/DeepSeek-V2-Lite"), HOPPER, wide)) == [
-        "latent attention does not run in float32: use bfloat16 or float16"
-    ]
-    assert list(attention_errors(of(LLAMA_8B), HOPPER, wide)) == []
 
 
 def test_a_refusal_names_the_gpu() -> None:
