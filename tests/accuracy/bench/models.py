@@ -40,6 +40,8 @@ NAME_WORDS = re.compile(
     r"[-_.](instruct|chat|it|hf|fp8|awq|gptq|int4|int8|nvfp4|fp4|mxfp4|bf16|w4a16|w8a8|dynamic|quantized|base|v0\.\d|\d{4})"
     r"(?=[-_.]|$)"
 )
+SAME_SHAPE = 0.002
+"""A model of a lock file's size up to this share has its shape: Llama 3 70B is Llama 3.1 70B."""
 SAME_SIZE = 0.12
 """Two models are about as large within this share."""
 
@@ -85,7 +87,12 @@ def _model(name: str, dtype: str, params_b: float, experts: int) -> RowModel:
     chosen = (native or candidates)[0]
     facts = find_model(chosen)
     scale = params_b / _billions(chosen) if not exact else 1.0
-    return RowModel(facts=facts if native else _in_format(facts, dtype), scale=scale, lock=chosen, is_same=bool(exact))
+    return RowModel(
+        facts=facts if native else _in_format(facts, dtype),
+        scale=scale,
+        lock=chosen,
+        is_same=bool(exact) or abs(scale - 1) < SAME_SHAPE,
+    )
 
 
 def _experts(model_id: str) -> int:

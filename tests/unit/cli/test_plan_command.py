@@ -114,10 +114,10 @@ def test_without_a_type_every_type_is_compared_the_recommended_one_first(ask: As
     assert set(document) == {"model", "recommended", "candidates"}
     assert len(document["candidates"]) == 58
     first = document["candidates"][0]
-    assert (first["instance"]["type"], first["verdict"], first["parallelism"]["nodes"]) == ("p5en.48xlarge", "fits", 1)
-    assert document["recommended"] == "p5en.48xlarge"
+    assert (first["instance"]["type"], first["verdict"], first["parallelism"]["nodes"]) == ("p4d.24xlarge", "fits", 1)
+    assert document["recommended"] == "p4d.24xlarge"
     table = ask(SCOUT).stdout
-    assert "\nrecommended: TP=8 PP=1 on 1 x p5en.48xlarge ($63.30/h), ~ $" in table
+    assert "\nrecommended: TP=8 PP=1 on 1 x p4d.24xlarge ($21.96/h), ~ $" in table
     assert "\nlowest price: TP=4 PP=1 on 1 x g7e.24xlarge ($16.57/h), ~ $" in table
     assert table.index("\ng7e.24xlarge") < table.index("\ng5.48xlarge")
 
@@ -125,7 +125,7 @@ def test_without_a_type_every_type_is_compared_the_recommended_one_first(ask: As
 def test_a_comparison_is_sorted_and_limited_as_asked(ask: Ask) -> None:
     by_price = json.loads(ask(SCOUT, "--sort", "price", "--json").stdout)
     assert by_price["candidates"][0]["instance"]["type"] == "g7e.2xlarge"
-    assert by_price["recommended"] == "p5en.48xlarge"
+    assert by_price["recommended"] == "p4d.24xlarge"
     one_node = json.loads(ask(SCOUT, "--sort", "price", "--max-nodes", "1", "--json").stdout)["candidates"]
     assert one_node[0]["instance"]["type"] == "g7e.24xlarge"
     refused = next(one for one in one_node if one["instance"]["type"] == "g7e.2xlarge")

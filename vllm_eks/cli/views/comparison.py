@@ -9,7 +9,7 @@ from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.compare import lowest_price
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.plan_warnings import machines
-from vllm_eks.planner.search.roofline import FORMULA
+from vllm_eks.planner.search.throughput import INPUT_TOKENS, MOST_REQUESTS, OUTPUT_TOKENS
 
 # (heading, cell)
 COLUMNS: tuple[tuple[str, Callable[[Plan, str], str]], ...] = (
@@ -69,7 +69,11 @@ def show_comparison(
         out,
         "context: the longest that fits by the low estimate; seqs: --max-num-seqs, lowered if the default does not fit",
     )
-    say(out, f"tokens/s, USD/Mtok: roofline estimates: {FORMULA}")
+    say(
+        out,
+        f"tokens/s, USD/Mtok: estimates for full replicas, with at most {MOST_REQUESTS} requests at once of "
+        f"{INPUT_TOKENS:,} tokens in and {OUTPUT_TOKENS} out",
+    )
     say(out, f"zones: known to offer the type in {region}; GDR: GPUDirect RDMA between nodes")
 
 
@@ -104,8 +108,8 @@ def _sizes(plan: Plan) -> str:
 
 
 def _tokens_per_second(plan: Plan) -> str:
-    estimate = plan.roofline
-    return f"{estimate.tokens_per_second * plan.replicas:,.0f}" if estimate else "unknown"
+    estimate = plan.throughput
+    return f"{estimate.tokens_per_second.best * plan.replicas:,.0f}" if estimate else "unknown"
 
 
 def _zones(plan: Plan, region: str) -> str:

@@ -53,8 +53,12 @@ PLAN_KEYS: Mapping[str, str] = {
     "largest_context_tokens": "The longest context that fits in the layout, in tokens, by the low estimate.",
     "max_concurrency": "The number of requests of the maximum length that can run at once.",
     "cost.usd_per_hour": "The on-demand price of the GPU nodes of all replicas, in US dollars per hour.",
-    "cost.usd_per_million_tokens_estimate": "The estimated price of a million output tokens under full load.",
-    "throughput_estimate": "A roofline estimate of one replica: `tokens_per_second`, `running_requests`, `formula`.",
+    "cost.usd_per_million_tokens_estimate": "The estimated price of a million output tokens when full.",
+    "throughput_estimate": (
+        "The speed of one full replica: `tokens_per_second` with `_low` and `_high`, `running_requests`, "
+        "`input_tokens`, `output_tokens`, `ttft_seconds`, `tpot_seconds`, `limit`, `label` (`measured`, `derived` or "
+        "`estimated`), and `row_ids` of public measurements of the same model and machine."
+    ),
     "idle_gpus": "The number of GPUs that the layout does not use.",
     "zone_ids": "The IDs of zones that offer the type, by region.",
     "gpudirect_rdma": "Whether the type has GPUDirect RDMA.",

@@ -10,6 +10,7 @@ from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.search.cost import copy_nat_usd, s3_usd_per_month, start_nat_usd
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.refusal_lines import refusal_lines
+from vllm_eks.planner.search.throughput import Throughput
 from vllm_eks.planner.search.vllm_args import vllm_args
 from vllm_eks.planner.units import gib
 
@@ -90,14 +91,8 @@ def verdict_text(plan: Plan) -> str:
 def advice_lines(plan: Plan, region: str) -> list[str]:
     """Return information for choosing between types: the estimated throughput, the zones, and the steps of a start."""
     lines: list[str] = []
-    estimate = plan.roofline
-    if estimate:
-        rate = (
-            f"{estimate.tokens_per_second:,.0f} tokens/s per replica with {estimate.running_requests} running requests"
-        )
-        cost = plan.usd_per_million_tokens
-        price_text = f", ${cost:.2f} per million" if cost is not None else ""
-        lines.append(f"  roofline     {rate}{price_text} (an estimate from memory bandwidth and interconnect)")
+    if plan.throughput:
+        lines += _speed_lines(plan, plan.throughput)
     zones = plan.instance.zone_ids.get(region)
     if plan.instance.zone_ids:
         known = ", ".join(zones) if zones else "none known"
@@ -112,6 +107,19 @@ def advice_lines(plan: Plan, region: str) -> list[str]:
         f"once and {usd(a_month)} a month ({region})"
     )
     return lines
+
+
+def _speed_lines(plan: Plan, estimate: Throughput) -> list[str]:
+    rate, lengths, steady = estimate.tokens_per_second, estimate.lengths, estimate.steady
+    cost = plan.usd_per_million_tokens
+    price_text = f", ${cost:.2f} per million" if cost is not None else ""
+    return [
+        f"  speed        {rate.best:,.0f} tokens/s ({rate.low:,.0f} to {rate.high:,.0f}) per replica{price_text}: "
+        f"{estimate.running_requests} requests at once, {lengths.input_tokens:,.0f} tokens in, "
+        f"{lengths.output_tokens:,.0f} out",
+        f"               {1e3 * steady.tpot_seconds.best:.0f} ms a token; limited by {steady.limit}; "
+        f"{estimate.evidence.label} (docs/explanation/speed.md)",
+    ]
 
 
 def price(plan: Plan) -> str:

@@ -6,7 +6,6 @@ from vllm_eks.planner.memory.stages import Stage
 from vllm_eks.planner.memory.terms import Term
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.search.roofline import FORMULA
 from vllm_eks.planner.search.vllm_args import vllm_args
 from vllm_eks.planner.units import gib
 
@@ -58,7 +57,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "largest_context_tokens": plan.largest_context_tokens if layout else None,
         "max_concurrency": plan.max_concurrency if layout else None,
         "cost": {"usd_per_hour": plan.usd_per_hour, "usd_per_million_tokens_estimate": plan.usd_per_million_tokens},
-        "throughput_estimate": _roofline(plan),
+        "throughput_estimate": _throughput(plan),
         "idle_gpus": plan.idle_gpus if sizes else None,
         "zone_ids": {region: list(zones) for region, zones in plan.instance.zone_ids.items()},
         "gpudirect_rdma": plan.instance.gpudirect_rdma,
@@ -101,12 +100,21 @@ def _term(term: Term) -> dict[str, Any]:
     }
 
 
-def _roofline(plan: Plan) -> dict[str, Any] | None:
-    estimate = plan.roofline
+def _throughput(plan: Plan) -> dict[str, Any] | None:
+    estimate = plan.throughput
     if estimate is None:
         return None
+    rate, steady = estimate.tokens_per_second, estimate.steady
     return {
-        "tokens_per_second": estimate.tokens_per_second,
+        "tokens_per_second": rate.best,
+        "tokens_per_second_low": rate.low,
+        "tokens_per_second_high": rate.high,
         "running_requests": estimate.running_requests,
-        "formula": FORMULA,
+        "input_tokens": estimate.lengths.input_tokens,
+        "output_tokens": estimate.lengths.output_tokens,
+        "ttft_seconds": steady.ttft_seconds.best,
+        "tpot_seconds": steady.tpot_seconds.best,
+        "limit": steady.limit,
+        "label": estimate.evidence.label,
+        "row_ids": list(estimate.evidence.row_ids),
     }

@@ -99,13 +99,13 @@ def _recommended(plan: Plan, requested: ServingOptions) -> Rank:
 
 
 def _token_price(plan: Plan) -> float:
-    """Return the roofline price of a token for ranking: in the region, or else in the reference region."""
-    estimate = plan.roofline
-    return ranking_usd_per_hour(plan) / (estimate.tokens_per_second * plan.replicas) if estimate else inf
+    """Return the estimated price of a token for ranking: in the region, or else in the reference region."""
+    estimate = plan.throughput
+    return ranking_usd_per_hour(plan) / (estimate.tokens_per_second.best * plan.replicas) if estimate else inf
 
 
 def _throughput(plan: Plan) -> float:
-    return plan.roofline.tokens_per_second * plan.replicas if plan.roofline else 0.0
+    return plan.throughput.tokens_per_second.best * plan.replicas if plan.throughput else 0.0
 
 
 ORDERS: Mapping[Order, Callable[[Plan, ServingOptions], Rank]] = {

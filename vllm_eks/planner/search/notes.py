@@ -17,7 +17,7 @@ from vllm_eks.planner.search.plan_warnings import machines
 from vllm_eks.planner.vllm_version import OLDEST_READ
 
 MIN_GAIN = 1.1
-"""Smallest throughput ratio worth a note. Smaller gains are within the error of the roofline estimate."""
+"""Smallest throughput ratio worth a note. Smaller gains are within the error of the estimate."""
 INDEX_TOLERANCE = 0.05
 
 
@@ -80,9 +80,9 @@ def _lowered_defaults(plan: Plan, requested: ServingOptions) -> Iterator[str]:
 
 def _more_replicas(plan: Plan, layout: Layout, requested: ServingOptions) -> Iterator[str]:
     """Yield the smaller TP whose replicas serve the most tokens on the same nodes."""
-    if plan.replicas > 1 or layout.pipeline_parallel_size > 1 or plan.roofline is None:
+    if plan.replicas > 1 or layout.pipeline_parallel_size > 1 or plan.throughput is None:
         return
-    best, best_rate = None, plan.roofline.tokens_per_second * MIN_GAIN
+    best, best_rate = None, plan.throughput.tokens_per_second.best * MIN_GAIN
     tp = layout.tensor_parallel_size // 2 or layout.tensor_parallel_size
     while tp:
         replicas = plan.instance.gpus // tp
@@ -91,14 +91,14 @@ def _more_replicas(plan: Plan, layout: Layout, requested: ServingOptions) -> Ite
             plan.instance,
             replace(requested, tensor_parallel_size=tp, pipeline_parallel_size=1, replicas=replicas),
         )
-        total = smaller.roofline.tokens_per_second * replicas if smaller.roofline else 0.0
+        total = smaller.throughput.tokens_per_second.best * replicas if smaller.throughput else 0.0
         if smaller.fits and replicas > 1 and total > best_rate:
             best, best_rate = smaller, total
         tp //= 2
     if best and best.layout:
         yield (
             f"TP={best.layout.tensor_parallel_size} with {best.replicas} replicas on the same node could serve more: "
-            f"{best_rate:,.0f} tokens/s instead of {plan.roofline.tokens_per_second:,.0f} by the roofline estimate, "
+            f"about {best_rate:,.0f} tokens/s instead of {plan.throughput.tokens_per_second.best:,.0f}, "
             f"{best.replicas * best.kv_cache_tokens:,} KV tokens instead of {plan.kv_cache_tokens:,}"
         )
 

@@ -12,7 +12,7 @@ from vllm_eks.planner.memory.stages import Layout
 from vllm_eks.planner.models.architecture import Confidence
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.fit import largest_context
-from vllm_eks.planner.search.roofline import Roofline, roofline, usd_per_million_tokens
+from vllm_eks.planner.search.throughput import Throughput, throughput, usd_per_million_tokens
 
 Verdict = Literal["fits", "likely_fits", "refused", "unknown"]
 
@@ -183,19 +183,19 @@ class Plan:
         )
 
     @cached_property
-    def roofline(self) -> Roofline | None:
-        """Estimated decode tokens per second of one replica, or None when a bandwidth is unknown."""
+    def throughput(self) -> Throughput | None:
+        """The speed of one replica that is full, or None when it is unknown."""
         if self.layout is None:
             return None
-        return roofline(self.model, self.instance, self.layout, self.options, concurrency=self.max_concurrency)
+        return throughput(self.model, self.instance, self.layout, self.options)
 
     @property
     def usd_per_million_tokens(self) -> float | None:
-        """Estimated price of a million output tokens: the GPU nodes at the roofline rate."""
-        estimate = self.roofline
+        """Estimated price of a million output tokens: the GPU nodes, with all replicas full."""
+        estimate = self.throughput
         if estimate is None or self.usd_per_hour is None:
             return None
-        return usd_per_million_tokens(self.usd_per_hour, estimate.tokens_per_second * self.replicas)
+        return usd_per_million_tokens(self.usd_per_hour, estimate.tokens_per_second.best * self.replicas)
 
     @property
     def idle_gpus(self) -> int:

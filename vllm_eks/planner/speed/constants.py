@@ -47,9 +47,15 @@ class Constants:
 
 
 @cache
+def speed_document() -> Mapping[str, object]:
+    """Return the content of data/speed.json."""
+    return read_json_object(SPEED)
+
+
+@cache
 def known_constants() -> Constants:
     """Return the constants of data/speed.json."""
-    return constants_of(read_json_object(SPEED))
+    return constants_of(speed_document())
 
 
 def constants_of(document: Mapping[str, object]) -> Constants:

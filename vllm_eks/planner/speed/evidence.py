@@ -13,7 +13,7 @@ from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.models.quantization import Quantization
 from vllm_eks.planner.ranges import Range
-from vllm_eks.planner.speed.constants import SPEED
+from vllm_eks.planner.speed.constants import SPEED, speed_document
 
 MEASURED = DATA / "measured_speeds.json"
 ENOUGH_ROWS = 10
@@ -92,9 +92,14 @@ def weights_format(quantization: Quantization) -> str:
 
 
 @cache
+def _measured() -> Mapping[str, object]:
+    return read_json_object(MEASURED)
+
+
+@cache
 def measured_rows() -> Mapping[MeasuredMachine, tuple[str, ...]]:
     """Return the ids of the measured rows of each model and machine."""
-    rows = [Fields(row, where=str(MEASURED)) for row in list_or_empty(read_json_object(MEASURED).get("machines"))]
+    rows = [Fields(row, where=str(MEASURED)) for row in list_or_empty(_measured().get("machines"))]
     return {_machine(fields): fields.texts("rows") for fields in rows}
 
 
@@ -113,7 +118,7 @@ def _machine(fields: Fields) -> MeasuredMachine:
 
 @cache
 def _rows_of_gpus() -> Mapping[tuple[str, float], int]:
-    rows = [Fields(row, where=str(MEASURED)) for row in list_or_empty(read_json_object(MEASURED).get("gpus"))]
+    rows = [Fields(row, where=str(MEASURED)) for row in list_or_empty(_measured().get("gpus"))]
     return {
         (one.required("gpu", str), one.required("gbytes_per_second", float)): one.required("rows", int) for one in rows
     }
@@ -140,7 +145,7 @@ def evidence(
 @cache
 def spreads() -> Mapping[Label, Spread]:
     """Return the ranges of data/speed.json by label."""
-    fields = Fields(read_json_object(SPEED)["range"], where=f"{SPEED}: range")
+    fields = Fields(speed_document()["range"], where=f"{SPEED}: range")
     return {label: _spread(fields.json_object(label), where=f"{SPEED}: range.{label}") for label in LABELS}
 
 

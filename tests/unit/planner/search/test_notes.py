@@ -90,14 +90,14 @@ def test_a_checkpoint_that_sets_the_kv_cache_type_gets_a_note(tmp_path: Path) ->
 
 def test_more_replicas_of_a_smaller_tp_are_suggested_with_their_throughput() -> None:
     found = planned("Qwen/Qwen3-30B-A3B", "g6e.48xlarge")
-    assert found.roofline is not None
-    four = planned("Qwen/Qwen3-30B-A3B", "g6e.48xlarge", tensor_parallel_size=4, replicas=2)
-    assert four.roofline is not None
+    assert found.throughput is not None
+    two = planned("Qwen/Qwen3-30B-A3B", "g6e.48xlarge", tensor_parallel_size=2, replicas=4)
+    assert two.throughput is not None
     assert (
-        "TP=4 with 2 replicas on the same node could serve more: "
-        f"{2 * four.roofline.tokens_per_second:,.0f} tokens/s instead of "
-        f"{found.roofline.tokens_per_second:,.0f} by the roofline estimate, "
-        f"{2 * four.kv_cache_tokens:,} KV tokens instead of "
+        "TP=2 with 4 replicas on the same node could serve more: "
+        f"about {4 * two.throughput.tokens_per_second.best:,.0f} tokens/s instead of "
+        f"{found.throughput.tokens_per_second.best:,.0f}, "
+        f"{4 * two.kv_cache_tokens:,} KV tokens instead of "
         f"{found.kv_cache_tokens:,}"
     ) in found.notes
     small = "deepseek-ai/DeepSeek-V2-Lite"

@@ -32,7 +32,7 @@ def test_nodes_price_and_start_follow_the_stated_sizes() -> None:
     assert (plan.fits, plan.nodes_per_replica, plan.total_nodes, plan.gpus_per_pod) == (True, 2, 4, 8)
     assert plan.usd_per_hour == 4 * 16.288
     assert plan.startup.budget_seconds > stated(gib=20).startup.budget_seconds
-    assert (plan.kv_cache_tokens, plan.largest_context_tokens, plan.roofline) == (0, 0, None)
+    assert (plan.kv_cache_tokens, plan.largest_context_tokens, plan.throughput) == (0, 0, None)
 
 
 def test_nothing_about_memory_is_known() -> None:
