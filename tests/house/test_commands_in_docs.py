@@ -24,6 +24,7 @@ COMMANDS = sorted(
     {line.split("#")[0].strip() for _, line in LINES if re.match(r"vllm-eks [a-z]", line) and "[OPTIONS]" not in line}
 )
 INLINE = sorted({code for text in TEXT.values() for code in re.findall(r"`(vllm-eks [a-z][^`]*)`", text)})
+SIZES = [command for command in COMMANDS if command.startswith("vllm-eks size ")]
 README_PLANS = re.findall(r"^(vllm-eks plan .*)$", TEXT["README.md"], re.MULTILINE)
 MAKE_TARGETS = sorted({target for text in TEXT.values() for target in re.findall(r"[`\n]make ([a-z][a-z0-9-]*)", text)})
 
@@ -56,6 +57,18 @@ def test_a_plan_of_the_readme_runs(
     shown = capsys.readouterr()
     assert status == (3 if refused else 0), shown.err
     assert shown.err if refused else shown.out
+
+
+@pytest.mark.parametrize("command", SIZES)
+def test_a_size_of_the_how_to_finds_machines(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments_of(command), monkeypatch) == 0
+    assert "recommended: " in capsys.readouterr().out
+
+
+def test_the_how_to_of_sizes_has_three_examples() -> None:
+    assert len(SIZES) == 6
 
 
 def test_the_readme_has_the_set_up_the_main_job_the_tests_and_the_planner_in_this_order() -> None:

@@ -3,6 +3,7 @@
 from components.output_texts import MODEL_OUTPUTS, STACK_OUTPUTS
 from tools.reference.markdown import page, table
 from vllm_eks.cli.views.json_keys import BENCH_KEYS, DOCTOR_KEYS, LEFTOVERS_KEYS, PINS_KEYS, PLAN_KEYS, PREVIEW_KEYS
+from vllm_eks.cli.views.size_json import SIZE_KEYS
 from vllm_eks.planner.engine.refusal_codes import REFUSAL_CODES
 
 
@@ -30,6 +31,7 @@ def json_page() -> str:
         "leftovers": LEFTOVERS_KEYS,
         "pins": PINS_KEYS,
         "bench": BENCH_KEYS,
+        "size": SIZE_KEYS,
     }
     places = {
         name: table(("key", "meaning"), [(f"`{key}`", text) for key, text in keys.items()])

@@ -21,6 +21,7 @@ COMMANDS = {
     "pins": "Show pinned versions and updates.",
     "plan": "Plan a model: does it fit, and at what price?",
     "preview": "Preview a stack offline: can I run pulumi up?",
+    "size": "Find machines for a load and a service level.",
 }
 """The short help of each command. Each has a module with its name in this package."""
 

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import click
 
-from vllm_eks.aws.regions import known_region
-from vllm_eks.cli.options import PATH, as_json, exit_with
+from vllm_eks.cli.options import PATH, as_json, exit_with, known_region_option
 from vllm_eks.cli.plan_answer import PlanRequest, run_plan
 from vllm_eks.cli.vllm_options import counted_flags, given_args, mm_limits
-from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner import bounds
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.mm_limits import mm_counts, mm_sizes
@@ -173,16 +171,9 @@ def command(
         model=model,
         instance_type=instance_type,
         instance_file=instance_file,
-        region=_region(region),
+        region=known_region_option(region),
         options=options,
         order=order,
         max_nodes=max_nodes,
     )
     exit_with(run_plan(request, as_json=as_json))
-
-
-def _region(name: str) -> str:
-    try:
-        return known_region(name)
-    except ValueError as error:
-        raise WrongQuestion(f"--region: {error}") from None

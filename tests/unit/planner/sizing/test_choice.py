@@ -1,0 +1,142 @@
+"""The choice of machines: what a larger load or a looser service level changes, and how much is computed."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.load.lengths import fixed
+from vllm_eks.planner.load.service_level import Limit, ServiceLevel
+from vllm_eks.planner.load.traffic import Traffic
+from vllm_eks.planner.load.workloads import WORKLOADS
+from vllm_eks.planner.search.named_models import load_model
+from vllm_eks.planner.sizing.choice import SizeAnswer, size
+from vllm_eks.planner.sizing.curves import load_plot
+from vllm_eks.planner.sizing.question import SizeQuestion
+
+MODEL = load_model("Qwen/Qwen3-8B")
+LEVEL = ServiceLevel(ttft=Limit(seconds=1.0, percentile=90), itl=Limit(seconds=0.05, percentile=50))
+CHAT = SizeQuestion(
+    model=MODEL,
+    options=ServingOptions(),
+    traffic=Traffic(lengths=WORKLOADS["chat"].lengths, requests_per_second=4.0),
+    level=LEVEL,
+    family="g6e",
+)
+
+
+def price(answer: SizeAnswer) -> float:
+    """The price of the recommended machines, or infinity."""
+    if not answer.is_met:
+        return float("inf")
+    return answer.rows[0].rank[1]
+
+
+def asked(load: float, level: ServiceLevel, *, users: bool = False, family: str = "gr6") -> SizeAnswer:
+    traffic = Traffic(
+        lengths=WORKLOADS["chat"].lengths,
+        requests_per_second=None if users else load,
+        concurrent_users=float(round(load * 20)) if users else None,
+        think_seconds=5.0 if users else 0.0,
+    )
+    return size(replace(CHAT, traffic=traffic, level=level, family=family))
+
+
+def test_more_load_and_a_stricter_level_never_need_less_among_several_sizes() -> None:
+    strict = ServiceLevel(ttft=Limit(seconds=0.5, percentile=90), itl=Limit(seconds=0.02, percentile=50))
+    prices = [price(asked(load, LEVEL, family="g6e")) for load in (4.0, 20.0)]
+
+    assert prices == sorted(prices)
+    assert prices[0] <= price(asked(4.0, strict, family="g6e"))
+
+
+# The same examples each time: each takes seconds on a busy machine.
+@settings(max_examples=6, derandomize=True)
+@given(load=st.floats(0.5, 30.0), more=st.floats(1.0, 5.0), users=st.booleans())
+def test_more_load_never_needs_less(load: float, more: float, users: bool) -> None:
+    assert price(asked(load, LEVEL, users=users)) <= price(asked(load * more, LEVEL, users=users))
+
+
+@settings(max_examples=6, derandomize=True)
+@given(
+    ttft=st.floats(0.2, 3.0),
+    itl=st.floats(0.015, 0.1),
+    looser=st.floats(1.0, 4.0),
+    percentile=st.sampled_from((50, 90, 99)),
+)
+def test_a_looser_service_level_never_costs_more(ttft: float, itl: float, looser: float, percentile: int) -> None:
+    def level(factor: float) -> ServiceLevel:
+        return ServiceLevel(
+            ttft=Limit(seconds=ttft * factor, percentile=percentile), itl=Limit(seconds=itl * factor, percentile=50)
+        )
+
+    assert price(asked(6.0, level(looser))) <= price(asked(6.0, level(1.0)))
+
+
+def test_headroom_never_makes_it_cheaper() -> None:
+    assert price(size(CHAT)) <= price(size(replace(CHAT, headroom=0.5)))
+
+
+def test_the_rows_meet_the_level_at_the_load_and_the_first_is_the_cheapest_of_its_group() -> None:
+    answer = size(CHAT)
+
+    assert answer.is_met
+    assert list(answer.rows) == sorted(answer.rows, key=lambda row: row.rank)
+    for row in answer.rows:
+        assert row.load_per_replica <= row.largest_load
+        assert not row.replica.broken(row.at_load, LEVEL)
+        assert row.plan.replicas * row.load_per_replica == pytest.approx(4.0)
+
+
+def test_closed_form_spares_most_replays() -> None:
+    """Steps that are computed, not seconds: a busy machine must not break this."""
+    answer = size(replace(CHAT, family=None))
+    replicas = {id(row.replica): row.replica for row in answer.rows}
+    steps = sum(seen.scheduled for replica in replicas.values() for seen in replica.replays.values())
+
+    assert steps < 150_000
+    assert len(answer.rows) == 6
+
+
+def test_the_nearest_level_is_one_that_its_machine_meets() -> None:
+    answer = size(replace(CHAT, level=ServiceLevel(ttft=Limit(seconds=0.001, percentile=90))))
+
+    assert not answer.is_met
+    assert answer.level.ttft is not None
+    assert answer.rows[0].at_load.percentile("ttft", 90) <= answer.level.ttft.seconds < 1.0
+    again = size(replace(CHAT, level=answer.level))
+    assert again.is_met
+
+
+def test_a_load_above_the_allowed_nodes_says_how_many_are_needed() -> None:
+    traffic = replace(CHAT.traffic, requests_per_second=500.0)
+    answer = size(replace(CHAT, traffic=traffic, max_nodes=1))
+
+    assert answer.rows == ()
+    assert answer.too_many_nodes is not None
+    assert answer.too_many_nodes.nodes > 1
+
+
+def test_a_context_holds_the_longest_request() -> None:
+    long = replace(CHAT, traffic=Traffic(lengths=fixed(10_000, 500), requests_per_second=0.2), level=ServiceLevel())
+
+    assert {row.plan.options.max_model_len for row in size(long).rows} == {11_264}
+
+
+def test_a_shared_prefix_never_needs_more() -> None:
+    rag = Traffic(lengths=fixed(3000, 200), requests_per_second=6.0)
+    shared = replace(rag, shared_prefix_tokens=2000)
+
+    assert price(size(replace(CHAT, traffic=shared))) <= price(size(replace(CHAT, traffic=rag)))
+
+
+def test_a_plot_has_the_first_limit_and_points_around_the_load() -> None:
+    answer = size(CHAT)
+    plot = load_plot(answer.rows, LEVEL, fine=True)
+
+    assert (plot.title, plot.load, plot.limit) == ("TTFT p90", 4.0, LEVEL.ttft)
+    for curve in plot.curves:
+        assert curve.seconds_at(4.0) is not None
+        assert [load for load, _ in curve.points] == sorted(load for load, _ in curve.points)
