@@ -7,7 +7,7 @@ there is one stage), model_executor/models/deepseek_mtp.py, qwen3_5_mtp.py and l
 from dataclasses import replace
 
 from vllm_eks.planner.engine.options import ResolvedOptions
-from vllm_eks.planner.engine.speculation import Speculation
+from vllm_eks.planner.engine.speculation import HEADS, Speculation
 from vllm_eks.planner.memory.cached_layers import draft_layers, whole_context_layer
 from vllm_eks.planner.memory.terms import Term
 from vllm_eks.planner.models.architecture import Architecture
@@ -42,15 +42,23 @@ def draft_term(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_s
     speculation, tp = options.flags.speculation, tensor_parallel_size
     if speculation is None or not speculation.has_weights:
         return None
-    if speculation.draft is not None:
-        return _locked_term(speculation, speculation.draft, tp=speculation.draft_tensor_parallel_size or tp)
+    own_tp = speculation.draft_tensor_parallel_size or tp
+    if speculation.draft is not None and speculation.method not in HEADS:
+        return _locked_term(speculation, speculation.draft, tp=own_tp)
     size = exactly(_vocabulary_bytes(model.architecture) / tp if stages > 1 else 0.0)
     if speculation.method == "mtp":
         count = draft_layers(model.architecture, speculation)
         size = size + exactly(_own_layer_bytes(model, options, tp=tp) * count)
         rule = f"mtp: {count} more decoder layer{'' if count == 1 else 's'} and a projection"
+    elif speculation.draft is not None:
+        vocabulary = speculation.draft.config.get("draft_vocab_size") or speculation.draft.architecture.vocab_size
+        head = speculation.draft.architecture
+        size = size + exactly(_head_bytes(speculation, head, model.architecture, vocabulary=vocabulary, tp=own_tp))
+        rule = f"{speculation.method}: {speculation.draft.id}, a layer and a projection over TP={own_tp}"
     else:
-        size = size + _head_bytes(model.architecture, tp=tp)
+        head = model.architecture
+        guess = _head_bytes(speculation, head, head, vocabulary=HEAD_VOCABULARY, tp=own_tp)
+        size = size + HEAD_DEVIATION * guess
         rule = f"{speculation.method}: one dense layer, a guess, because {speculation.model} is not locked"
     return Term(name="draft model", bytes=size, rule=rule)
 
@@ -110,13 +118,21 @@ def _stays_unquantized(model: Architecture) -> bool:
     return covers(f"model.layers.{model.num_hidden_layers - 1}.{module}") and not all(map(covers, own))
 
 
-def _head_bytes(model: Architecture, *, tp: int) -> Range:
-    """Return a head that is not locked: one dense layer with twice the input, a projection, and a small vocabulary."""
-    hidden, query = model.hidden_size, model.num_attention_heads * model.head_dim
-    key_value = 2 * model.num_key_value_heads * model.head_dim
-    mlp = 3 * hidden * (model.intermediate_size or 4 * hidden)
-    split = 2 * hidden * (query + key_value) + query * hidden + mlp + HEAD_VOCABULARY * hidden
-    return HEAD_DEVIATION * ((split / tp + 3 * hidden**2) * BYTES_PER_VALUE)
+def _head_bytes(
+    speculation: Speculation, head: Architecture, target: Architecture, *, vocabulary: int, tp: int
+) -> float:
+    """Return the bytes of a head on one rank: its dense layers and the projection, which is whole on every rank.
+
+    EAGLE-3 reads an embedding and a hidden state in its first layer, three of the model's layers in its projection, and
+    has a head of its own. The first EAGLE has the model's head (models/llama_eagle.py, llama_eagle3.py).
+    """
+    first = speculation.method == "eagle"
+    hidden, query = head.hidden_size, head.num_attention_heads * head.head_dim
+    inputs = hidden * (query + 2 * head.num_key_value_heads * head.head_dim) * (1 if first else 2)
+    layer = inputs + query * hidden + 3 * hidden * (head.intermediate_size or 4 * hidden)
+    layers = head.num_hidden_layers if speculation.draft else 1
+    projection = 2 * hidden * hidden if first else 3 * target.hidden_size * hidden
+    return ((layers * layer + (0 if first else vocabulary * hidden)) / tp + projection) * BYTES_PER_VALUE
 
 
 def _vocabulary_bytes(model: Architecture) -> float:
