@@ -4,7 +4,9 @@ Source: v1/spec_decode of 0.21.0, 0.27.0 and 0.32.0 (the drafter runs on the las
 there is one stage), model_executor/models/deepseek_mtp.py, qwen3_5_mtp.py and llama_eagle3.py.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.speculation import HEADS, Speculation
@@ -50,16 +52,11 @@ def draft_term(model: ModelFacts, options: ResolvedOptions, *, tensor_parallel_s
         count = draft_layers(model.architecture, speculation)
         size = size + exactly(_own_layer_bytes(model, options, tp=tp) * count)
         rule = f"mtp: {count} more decoder layer{'' if count == 1 else 's'} and a projection"
-    elif speculation.draft is not None:
-        vocabulary = speculation.draft.config.get("draft_vocab_size") or speculation.draft.architecture.vocab_size
-        head = speculation.draft.architecture
-        size = size + exactly(_head_bytes(speculation, head, model.architecture, vocabulary=vocabulary, tp=own_tp))
-        rule = f"{speculation.method}: {speculation.draft.id}, a layer and a projection over TP={own_tp}"
     else:
-        head = model.architecture
-        guess = _head_bytes(speculation, head, head, vocabulary=HEAD_VOCABULARY, tp=own_tp)
-        size = size + HEAD_DEVIATION * guess
-        rule = f"{speculation.method}: one dense layer, a guess, because {speculation.model} is not locked"
+        size = size + _head_bytes(speculation, model.architecture, tp=own_tp)
+        what = f"{speculation.draft.id}, a layer and a projection" if speculation.draft else "one dense layer, a guess"
+        why = "" if speculation.draft else f", because {speculation.model} is not locked"
+        rule = f"{speculation.method}: {what}{why}"
     return Term(name="draft model", bytes=size, rule=rule)
 
 
@@ -118,21 +115,23 @@ def _stays_unquantized(model: Architecture) -> bool:
     return covers(f"model.layers.{model.num_hidden_layers - 1}.{module}") and not all(map(covers, own))
 
 
-def _head_bytes(
-    speculation: Speculation, head: Architecture, target: Architecture, *, vocabulary: int, tp: int
-) -> float:
-    """Return the bytes of a head on one rank: its dense layers and the projection, which is whole on every rank.
+def _head_bytes(speculation: Speculation, target: Architecture, *, tp: int) -> Range:
+    """Return the bytes of a head on one rank: its dense layers, and the projection, which is whole on every rank.
 
     EAGLE-3 reads an embedding and a hidden state in its first layer, three of the model's layers in its projection, and
     has a head of its own. The first EAGLE has the model's head (models/llama_eagle.py, llama_eagle3.py).
     """
-    first = speculation.method == "eagle"
+    draft, first = speculation.draft, speculation.method == "eagle"
+    head = draft.architecture if draft else target
+    config: Mapping[str, Any] = draft.config if draft else {"draft_vocab_size": HEAD_VOCABULARY}
     hidden, query = head.hidden_size, head.num_attention_heads * head.head_dim
     inputs = hidden * (query + 2 * head.num_key_value_heads * head.head_dim) * (1 if first else 2)
     layer = inputs + query * hidden + 3 * hidden * (head.intermediate_size or 4 * hidden)
-    layers = head.num_hidden_layers if speculation.draft else 1
-    projection = 2 * hidden * hidden if first else 3 * target.hidden_size * hidden
-    return ((layers * layer + (0 if first else vocabulary * hidden)) / tp + projection) * BYTES_PER_VALUE
+    vocabulary = 0 if first else config.get("draft_vocab_size") or head.vocab_size
+    projection = 2 * hidden * hidden if first else 3 * (config.get("target_hidden_size") or hidden) * hidden
+    layers = head.num_hidden_layers if draft else 1
+    size = ((layers * layer + vocabulary * hidden) / tp + projection) * BYTES_PER_VALUE
+    return exactly(size) if draft else HEAD_DEVIATION * size
 
 
 def _vocabulary_bytes(model: Architecture) -> float:

@@ -108,7 +108,7 @@ DECODER: Mapping[str, Kind] = {
         SIZE,
         """
         adapter_rank attention_chunk_size attn_layer_offset attn_layer_period conv_kernel conv_L_cache
-        decoder_sparse_step dense_intermediate_size expand expert_layer_offset expert_layer_period
+        decoder_sparse_step dense_intermediate_size draft_vocab_size expand expert_layer_offset expert_layer_period
         full_attention_interval global_attn_every_n_layers global_head_dim H_cycles hc_count hc_lowrank hc_mult
         hidden_size_per_layer_input index_head_dim index_n_heads index_topk_freq interleave_moe_layer_step
         intermediate_size_mlp kv_lora_rank L_cycles layer_group_size linear_conv_kernel_dim linear_key_head_dim
@@ -119,7 +119,7 @@ DECODER: Mapping[str, Kind] = {
         mtp_num_hidden_layers n_groups n_mamba_heads ngram_vocab_size_ratio no_rope_layer_interval num_blocks
         num_global_key_value_heads num_kv_shared_layers num_layers_per_stack num_mem_blocks num_nextn_predict_layers
         o_groups o_lora_rank prefix_dense_intermediate_size q_lora_rank qk_nope_dim qk_nope_head_dim qk_rope_dim
-        qk_rope_head_dim rotary_dim routed_expert_hidden_size share_expert_dim share_q_dim
+        qk_rope_head_dim rotary_dim routed_expert_hidden_size share_expert_dim share_q_dim target_hidden_size
         shared_expert_intermediate_size shared_expert_size shared_intermediate_size short_conv_kernel_size
         ssm_state_size state_size swa_head_dim swa_num_attention_heads swa_num_key_value_heads swa_v_head_dim v_channels
         v_head_dim vocab_size_per_layer_input
