@@ -26,7 +26,7 @@ READ_BY_VLLM: Mapping[str, Mapping[str, Any]] = {
 }
 """Field of a decoder -> fields that vLLM reads with it, with the values of the published models."""
 READ_BY_CLASS: Mapping[str, Mapping[str, Any]] = {
-    "MiniMaxM2": {"scoring_func": "sigmoid", "use_routing_bias": True},
+    "MiniMaxM2": {"scoring_func": "sigmoid", "use_routing_bias": True, "rotary_dim": 64},
     "GlmMoeDsa": {"indexer_rope_interleave": True},
 }
 """The same by the start of the architecture's name."""

@@ -192,18 +192,19 @@ def _sparse_float16_errors(dtype: str, options: ResolvedOptions) -> Iterator[str
 
 
 def _only_triton(model: Architecture, sm: int, options: ResolvedOptions) -> Iterator[str]:
-    """Yield why FlashInfer does not run the model, so that Triton would, whose FP8 needs newer GPUs."""
+    """Yield why Triton would run the model and not FlashInfer: Triton's FP8 needs newer GPUs."""
     taken = FLASHINFER_HEADS if options.version >= FLASHINFER_LARGE_HEADS else FLASHINFER_HEADS - {LARGE_HEAD}
     grouped = (one.attention if isinstance(one, Beside) else one for one in model.attention)
     others = sorted({one.head_dim for one in grouped if isinstance(one, GroupedQuery)} - taken)
     reasons = {
         f"heads of {', '.join(map(str, others))} values": bool(others),
+        "--attention-backend TRITON_ATTN": options.flags.attention_backend == "TRITON_ATTN",
         "float32 values": runs_in_32_bits(model, sm, options.flags),
         "images that attend in both directions": model.has_prefix_images and _takes_images(model, options),
     }
     for reason, applies in reasons.items():
         if applies:
-            yield f"{reason} with an FP8 KV cache need compute capability 8.9 or higher"
+            yield f"an FP8 KV cache with {reason} needs compute capability 8.9 or higher"
 
 
 def _takes_images(model: Architecture, options: ResolvedOptions) -> bool:

@@ -157,7 +157,7 @@ def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Vers
         from vllm_eks.planner.memory.packed_cache import PACKED_BLOCK_TOKENS, packed_groups, packed_token_bytes
 
         return CacheLayout(
-            groups=packed_groups(compressed),
+            groups=packed_groups(compressed, version),
             block_tokens=PACKED_BLOCK_TOKENS,
             page_bytes=0,
             layer_token_bytes=tuple(packed_token_bytes(one) for one in compressed),

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from vllm_eks.planner.engine.versions import PACKED_GROUPS_FOLLOW_MIXED
 from vllm_eks.planner.memory.layer_caches import INDEXER_BYTES_PER_TOKEN, CacheGroup, LayerCache
 from vllm_eks.planner.models.mixers import CompressedLatent
+from vllm_eks.planner.vllm_version import Version
 
 PACKED_BLOCK_TOKENS = 256
 WINDOW_BLOCK_TOKENS = 64
@@ -54,11 +56,12 @@ def packed_token_bytes(attention: CompressedLatent) -> float:
     return sum(one.page_bytes / one.block_tokens for one in packed_caches(attention))
 
 
-def packed_groups(attention: Sequence[CompressedLatent]) -> tuple[CacheGroup, ...]:
+def packed_groups(attention: Sequence[CompressedLatent], version: Version) -> tuple[CacheGroup, ...]:
     """Return the groups of all layers: caches with one window and block share block numbers.
 
     Kinds of caches with as many layers of every page size are split so that their groups are about as large as the
-    smallest that mixes sizes.
+    smallest that mixes sizes. Before 0.29, windows are split so that their groups are about as large as the most layers
+    with one page size that keep the whole context (_get_kv_cache_groups_uniform_groups).
     """
     buckets: dict[tuple[int | None, int], dict[int, list[int]]] = {}
     for index, one in enumerate(attention):
@@ -67,7 +70,13 @@ def packed_groups(attention: Sequence[CompressedLatent]) -> tuple[CacheGroup, ..
             sizes.setdefault(cache.page_bytes, []).append(index)
     even = {key: len(next(iter(sizes.values()))) for key, sizes in buckets.items() if _is_even(sizes)}
     least = max((layers for key, layers in even.items() if len(buckets[key]) > 1), default=0)
-    size = _least_padding(list(even.values()), least) if least else 0
+    if version < PACKED_GROUPS_FOLLOW_MIXED:
+        tuples = {key: max(map(len, sizes.values())) for key, sizes in buckets.items()}
+        least = max((layers for key, layers in tuples.items() if key[0] is None), default=0)
+        even = {key: layers for key, layers in tuples.items() if key[0] is not None}
+        size = _least_padding(list(tuples.values()), least) if least else 0
+    else:
+        size = _least_padding(list(even.values()), least) if least else 0
     groups: list[CacheGroup] = []
     for key, sizes in buckets.items():
         count = ceil(even[key] / size) if size and key in even else 1

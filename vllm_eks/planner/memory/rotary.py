@@ -8,7 +8,7 @@ buffers: they are not in the checkpoint, and vLLM logs them as part of the weigh
 from functools import lru_cache
 from typing import Literal
 
-from vllm_eks.planner.engine.engine_flags import FLOAT32
+from vllm_eks.planner.engine.flag_rules import runs_in_32_bits
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import IMAGE_POSITIONS_NOT_REPEATED
 from vllm_eks.planner.memory.terms import Term
@@ -23,20 +23,23 @@ Kind = Literal["all", "full", "sliding"]
 """The layers that use a table."""
 
 
-def rotary_term(model: Architecture, options: ResolvedOptions, *, layers: range) -> Term:
-    """Return the tables that the layers of a stage use."""
+def rotary_term(model: Architecture, options: ResolvedOptions, sm: int, *, layers: range) -> Term:
+    """Return the tables that the layers of a stage use on GPUs of this capability."""
     used = set[Kind]().union(*_kinds(model)[layers.start : layers.stop])
     tables = [table for table in model.rotary_tables if table.layers in used]
-    size = sum(_table_bytes(table, options) * (len(layers) if table.is_of_each_layer else 1) for table in tables)
-    rows = " + ".join(
-        f"{_table_rows(table, options):,} x {table.dim} x {_value_bytes(table, options)} B"
-        + (f" x {len(layers)} layers" if table.is_of_each_layer else "")
-        for table in tables
-    )
+    wide = runs_in_32_bits(model, sm, options.flags)
+    size, texts = 0, list[str]()
+    for table in tables:
+        rows, value_bytes = _table_rows(table, options), _value_bytes(table, options, wide=wide)
+        size += rows * table.dim * value_bytes * (len(layers) if table.is_of_each_layer else 1)
+        each = f" x {len(layers)} layers" if table.is_of_each_layer else ""
+        texts.append(f"{rows:,} x {table.dim} x {value_bytes} B{each}")
     return Term(
         name="rotary tables",
         bytes=exactly(size),
-        rule=f"{rows}: all positions of the model, on each GPU" if tables else "no layer of the stage uses one",
+        rule=f"{' + '.join(texts)}: all positions of the model, on each GPU"
+        if tables
+        else "no layer of the stage uses one",
     )
 
 
@@ -45,14 +48,9 @@ def _table_rows(table: RotaryTable, options: ResolvedOptions) -> int:
     return table.positions * (IMAGE_POSITIONS_FACTOR if repeats else 1)
 
 
-def _table_bytes(table: RotaryTable, options: ResolvedOptions) -> int:
-    return _table_rows(table, options) * table.dim * _value_bytes(table, options)
-
-
-def _value_bytes(table: RotaryTable, options: ResolvedOptions) -> int:
+def _value_bytes(table: RotaryTable, options: ResolvedOptions, *, wide: bool) -> int:
     # Without compilation FlashInfer rotates, from 32-bit values (deepseek_scaling_rope.py).
-    is_wide = table.is_wide_in_eager and options.enforce_eager
-    return 4 if is_wide or options.flags.dtype == FLOAT32 else table.value_bytes
+    return 4 if wide or (table.is_wide_in_eager and options.enforce_eager) else table.value_bytes
 
 
 @lru_cache(maxsize=64)

@@ -196,7 +196,7 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
         adapters = (lora_term(architecture, options, layers=count),) if options.max_loras else ()
         # With adapters vLLM captures each graph twice, with and without them.
         graphs = memory.cuda_graph_term(architecture, captured * (2 if adapters else 1), layers=count + drafted)
-        tables = rotary_term(architecture, options, layers=range(first, first + count))
+        tables = rotary_term(architecture, options, gpu.sm, layers=range(first, first + count))
         kept = (non_torch, buffers[index == 0], sampler if index == pp - 1 else None, compiling)
         terms = _Terms(
             weights=weights,

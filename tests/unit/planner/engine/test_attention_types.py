@@ -40,7 +40,7 @@ def test_images_that_are_not_served_do_not_attend(version: str, flags: EngineFla
 )
 def test_an_fp8_cache_on_ampere_needs_heads_that_flashinfer_has(head_dim: int, version: str, words: str | None) -> None:
     model = replace(of(LLAMA_8B), attention=(GroupedQuery(heads=8, kv_heads=4, head_dim=head_dim),))
-    text = f"{words} with an FP8 KV cache need compute capability 8.9 or higher"
+    text = f"an FP8 KV cache with {words} needs compute capability 8.9 or higher"
     assert list(attention_errors(model, AMPERE, asked(version, "fp8"))) == ([text] if words else [])
     assert list(attention_errors(model, ADA, asked(version, "fp8"))) == []
 
@@ -48,7 +48,7 @@ def test_an_fp8_cache_on_ampere_needs_heads_that_flashinfer_has(head_dim: int, v
 def test_an_fp8_cache_on_ampere_needs_16_bit_values() -> None:
     wide = replace(asked("0.32.0", "fp8"), flags=EngineFlags(dtype="float32"))
     assert list(attention_errors(of(LLAMA_8B), AMPERE, wide)) == [
-        "float32 values with an FP8 KV cache need compute capability 8.9 or higher"
+        "an FP8 KV cache with float32 values needs compute capability 8.9 or higher"
     ]
 
 
@@ -78,3 +78,11 @@ def test_latent_attention_does_not_run_in_32_bits() -> None:
         "latent attention does not run in float32: use bfloat16 or float16"
     ]
     assert list(attention_errors(of(LLAMA_8B), HOPPER, wide)) == []
+
+
+def test_an_fp8_cache_on_ampere_excludes_triton_by_name() -> None:
+    triton = replace(asked("0.32.0", "fp8"), flags=EngineFlags(attention_backend="TRITON_ATTN"))
+    assert list(attention_errors(of(LLAMA_8B), AMPERE, triton)) == [
+        "an FP8 KV cache with --attention-backend TRITON_ATTN needs compute capability 8.9 or higher"
+    ]
+    assert list(attention_errors(of(LLAMA_8B), ADA, triton)) == []

@@ -70,7 +70,7 @@ def test_a_layer_keeps_a_window_and_the_tokens_of_its_compressors() -> None:
 
 
 def test_caches_of_one_window_and_block_share_block_numbers() -> None:
-    groups = packed_groups(kinds(flash()))
+    groups = packed_groups(kinds(flash()), (0, 29, 0))
     assert [(len(group.layers), group.block_tokens, sum(group.pages)) for group in groups] == [
         (22, 64, 823680),
         (21, 64, 786240),
@@ -78,6 +78,13 @@ def test_caches_of_one_window_and_block_share_block_numbers() -> None:
         (42, 4, 870912),
         (20, 8, 656640),
     ]
+
+
+def test_before_0_29_windows_are_as_large_as_the_most_layers_with_one_page_size() -> None:
+    """Of an answer of 0.27.0 to a drawn question: V4 Pro, cut to its first four layers."""
+    pro = [kinds(flash())[index] for index in (3, 3, 2, 3)]
+    sizes = [[len(group.layers) for group in packed_groups(pro, version)] for version in ((0, 28, 0), (0, 29, 0))]
+    assert sizes == [[2, 2, 5, 3, 2], [1, 1, 1, 1, 5, 1, 1, 1, 2]]
 
 
 def test_the_largest_group_of_a_stage_is_its_block() -> None:

@@ -23,7 +23,7 @@ ROWS = json.loads((Path(__file__).parents[3] / "data" / "rotary_tables.json").re
 def table_bytes(config: dict[str, Any], version: str, layers: range) -> float:
     model = parse_config(config, where="test")
     options = resolve(ServingOptions(vllm_version=version), find_instance("g5.48xlarge"), context_limit_tokens=8192)
-    return rotary_term(model, options, layers=layers).size_bytes
+    return rotary_term(model, options, 86, layers=layers).size_bytes
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['model']}-{row['vllm']}")
@@ -122,4 +122,13 @@ def test_deepseek_s_scaled_table_is_wide_without_compilation(
     requested = ServingOptions(vllm_version="0.27.0", enforce_eager=eager)
     options = resolve(requested, find_instance("g5.48xlarge"), context_limit_tokens=8192)
     rows = 1024 * (64 if rope else 1)
-    assert rotary_term(model, options, layers=range(2)).size_bytes == rows * 64 * value_bytes
+    assert rotary_term(model, options, 86, layers=range(2)).size_bytes == rows * 64 * value_bytes
+
+
+@pytest.mark.parametrize(("sm", "value_bytes"), [(75, 4), (80, 2)])
+def test_a_model_that_runs_in_float32_has_wide_tables(sm: int, value_bytes: int) -> None:
+    """Gemma 2 is not stable in float16, and GPUs before Ampere have no bfloat16."""
+    model = find_model("google/gemma-2-9b-it").architecture
+    options = resolve(ServingOptions(), find_instance("g5.48xlarge"), context_limit_tokens=8192)
+    found = rotary_term(model, options, sm, layers=range(2))
+    assert found.size_bytes == 8192 * 256 * value_bytes
