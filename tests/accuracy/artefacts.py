@@ -3,7 +3,9 @@
 MADE_BY_THE_ORACLE = {
     "cannot be called on meta tensors": "the class reads values of tensors, and the oracle's have none",
     "failed to be inspected": "the class does not import beside the oracle's packages",
+    "Config' object has no attribute": "the config.json lacks a field that the class reads, and the planner does not",
     "No module named": "the class imports a package that the oracle lacks",
+    "is not installed. Install it with": "the class imports a package that the oracle lacks",
     "'_ProcessGroup' object has no attribute": "the oracle's process groups are not real ones",
     "not supported by the Triton attention backend on NVIDIA A": "the oracle has no FlashInfer, and images do",
     "is a per-layer attribute and may vary": "the oracle's transformers is too new for this vLLM to read its "

@@ -5,7 +5,9 @@ Source: config/vllm.py, use_v2_model_runner and DEFAULT_V2_MODEL_RUNNER_ARCHITEC
 """
 
 from vllm_eks.planner.engine.engine_flags import EngineFlags
+from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
+    BATCHES_IN_FLIGHT,
     CUDA_GRAPHS_IN_BUDGET,
     DRAFT_MODELS_AHEAD,
     SECOND_RUNNER_COUNTS_GRAPHS,
@@ -72,3 +74,17 @@ def counts_graphs(model: Architecture, version: Version, drafting: str | None = 
     if uses_second_runner(model, version, drafting):
         return version >= SECOND_RUNNER_COUNTS_GRAPHS
     return version >= CUDA_GRAPHS_IN_BUDGET
+
+
+def batches_in_flight(model: Architecture, options: ResolvedOptions, pipeline_parallel_size: int) -> int:
+    """Return the number of batches in flight at once (config/vllm.py, max_concurrent_batches).
+
+    Async scheduling overlaps two batches. A pipeline has one per stage, and one more with the second model runner.
+    """
+    if options.version < BATCHES_IN_FLIGHT:
+        return 1
+    if not schedules_ahead(options.version, options.flags):
+        return pipeline_parallel_size
+    if uses_second_runner(model, options.version, options.drafting):
+        return pipeline_parallel_size + 1
+    return 2 if pipeline_parallel_size == 1 else pipeline_parallel_size

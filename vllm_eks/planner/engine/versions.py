@@ -148,6 +148,9 @@ SPARSE_FP8_HAS_ONE_NAME: tuple[Version, Version] = ((0, 18, 0), (0, 30, 0))
 there, without the packed format (flashinfer_mla_sparse_sm90.py; in 0.30.0, not in 0.29.0)."""
 COMPRESSED_DEFAULT_IS_FP8: Version = (0, 30, 0)
 """DeepSeek V4 takes --kv-cache-dtype auto for fp8 (models/deepseek_v4/attention.py; in 0.30.0; 0.29.0 refuses auto)."""
+PACKED_PAGES_OVERLAP: Version = (0, 27, 0)
+"""Groups of DeepSeek V4 share blocks without padding. Before it, a block has a page of each size that layers with
+the whole context have, as often as the longest group needs (kv_cache_utils.py; in 0.27.0, not in 0.26.0)."""
 PACKED_GROUPS_FOLLOW_MIXED: Version = (0, 29, 0)
 """Groups of DeepSeek V4's windows follow the kinds of caches with several page sizes (_get_packed_kv_cache_groups; in
 0.29.0, not in 0.28.0)."""

@@ -17,19 +17,20 @@ from vllm_eks.planner.engine.attention import (
     latent_block_tokens,
     latent_token_bytes,
 )
-from vllm_eks.planner.engine.model_runner import schedules_ahead, uses_second_runner
+from vllm_eks.planner.engine.model_runner import batches_in_flight
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
-    BATCHES_IN_FLIGHT,
     BLOCKS_OF_HYBRIDS_FOLLOW_FLAG,
     CONCURRENCY_IS_CAPACITY,
     GROUPS_OF_LARGER_SIZE,
     GROUPS_OF_MUCH_LARGER_SIZE,
     NULL_BLOCK_RESERVED,
+    PACKED_PAGES_OVERLAP,
     WINDOWS_IGNORE_BLOCK_SIZE,
 )
 from vllm_eks.planner.memory.cached_layers import cached_layers
 from vllm_eks.planner.memory.layer_caches import CacheFormat, CacheGroup, LayerCache, layer_caches
+from vllm_eks.planner.memory.stage_layers import stage_layers
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.mixers import CompressedLatent, GroupedQuery
 from vllm_eks.planner.vllm_version import Version
@@ -49,6 +50,10 @@ class CacheLayout:
     page_bytes: int | None
     """Bytes per block and layer, 0 when groups state them, or None when the layers of the only group differ."""
     layer_token_bytes: tuple[float, ...]
+    has_tuples: bool = False
+    """Whether a block is made of tuples of pages (DeepSeek V4 before 0.27)."""
+    first_stage: range = range(0)
+    """The layers of the first pipeline stage."""
     batches_in_flight: int = 1
     """Batches whose tokens a window still holds, because of async scheduling and pipeline stages."""
 
@@ -61,6 +66,10 @@ class CacheLayout:
         """Return the bytes of one block on the rank that holds these layers."""
         if self.page_bytes is None:
             return round(self.block_tokens * sum(self.layer_token_bytes[layers.start : layers.stop]))
+        if self.has_tuples:
+            from vllm_eks.planner.memory.packed_cache import tuple_bytes
+
+            return tuple_bytes(self.groups, layers)
         # Groups share the same memory, so the largest one decides.
         return max(group.page_bytes_within(layers, self.page_bytes) for group in self.groups)
 
@@ -75,6 +84,15 @@ class CacheLayout:
             for group in self.groups
         )
 
+    def _printed_blocks(self, length_tokens: int, options: ResolvedOptions) -> int:
+        """Return the blocks of a request by which vLLM prints its concurrency: with tuples, in blocks of one group."""
+        if not self.has_tuples:
+            return self.blocks_per_request(length_tokens, options)
+        sizes = [group.page_bytes_within(self.first_stage, 0) for group in self.groups]
+        whole = next(i for i, group in enumerate(self.groups) if group.cache.window_tokens is None)
+        needed = [_blocks_needed(group.cache, length_tokens, group.block_tokens, 1, options) for group in self.groups]
+        return ceil(sum(size * count for size, count in zip(sizes, needed, strict=True)) / sizes[whole])
+
     def reserved_blocks(self, version: Version) -> int:
         """Return the number of blocks that the start-up check reserves: the null block, since 0.29."""
         return 1 if version >= NULL_BLOCK_RESERVED else 0
@@ -88,7 +106,7 @@ class CacheLayout:
         length = options.max_model_len
         ranks = options.decode_context_parallel_size
         if options.version >= CONCURRENCY_IS_CAPACITY:
-            return int(blocks / self.blocks_per_request(length, options) * length)
+            return int(blocks / self._printed_blocks(length, options) * length)
         return blocks // len(self.groups) * self.block_tokens * ranks
 
 
@@ -132,21 +150,11 @@ def cache_layout(
         step_tokens=max(step, asked) if options.version >= BLOCKS_OF_HYBRIDS_FOLLOW_FLAG else step,
     )
     layout = _cache_layout(cached, tensor_parallel_size, form, options.version)
-    return replace(layout, batches_in_flight=batches_in_flight(model, options, pipeline_parallel_size))
-
-
-def batches_in_flight(model: Architecture, options: ResolvedOptions, pipeline_parallel_size: int) -> int:
-    """Return the number of batches in flight at once (config/vllm.py, max_concurrent_batches).
-
-    Async scheduling overlaps two batches. A pipeline has one per stage, and one more with the second model runner.
-    """
-    if options.version < BATCHES_IN_FLIGHT:
-        return 1
-    if not schedules_ahead(options.version, options.flags):
-        return pipeline_parallel_size
-    if uses_second_runner(model, options.version, options.drafting):
-        return pipeline_parallel_size + 1
-    return 2 if pipeline_parallel_size == 1 else pipeline_parallel_size
+    return replace(
+        layout,
+        batches_in_flight=batches_in_flight(model, options, pipeline_parallel_size),
+        first_stage=range(stage_layers(model.num_hidden_layers, pipeline_parallel_size)[0]),
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -156,11 +164,13 @@ def _cache_layout(model: Architecture, tp: int, form: CacheFormat, version: Vers
         # Imported here, because one family needs it.
         from vllm_eks.planner.memory.packed_cache import PACKED_BLOCK_TOKENS, packed_groups, packed_token_bytes
 
+        groups = packed_groups(compressed, version)
         return CacheLayout(
-            groups=packed_groups(compressed, version),
+            groups=groups,
             block_tokens=PACKED_BLOCK_TOKENS,
             page_bytes=0,
-            layer_token_bytes=tuple(packed_token_bytes(one) for one in compressed),
+            layer_token_bytes=packed_token_bytes(groups, len(compressed)),
+            has_tuples=version < PACKED_PAGES_OVERLAP,
         )
     layers = range(model.num_hidden_layers)
     kept = [(index, one) for index in layers for one in layer_caches(model, index, tp, form, version)]
@@ -189,8 +199,7 @@ def _grows_like(one: LayerCache, other: LayerCache) -> bool:
 
 def _hybrid_block_tokens(caches: Sequence[LayerCache], step: int) -> int:
     """Return the smallest multiple of the kernels' block whose attention page is at least as large as a state."""
-    state = max(one.state_bytes for one in caches)
-    token = max(one.token_bytes for one in caches)
+    state, token = max(one.state_bytes for one in caches), max(one.token_bytes for one in caches)
     if not token:
         return BLOCK_TOKENS  # only states, which do not grow with the length
     return step * max(1, ceil(state / (step * token)))

@@ -1,4 +1,4 @@
-"""MXFP4 experts (gpt-oss) take more memory than their files, because kernels round sizes up.
+"""MXFP4 experts (gpt-oss, DeepSeek V4) take more memory than their files, because kernels round sizes up.
 
 vLLM layers/quantization/mxfp4.py, create_weights: Marlin (compute capability 8.x, 9.0 before 0.12, and 12.0) rounds the
 expert size per rank up to a multiple of 128 and the hidden size to 256. The kernels of 10.0 round both up to 256, and
@@ -25,13 +25,20 @@ def expert_growth(model: Architecture, sm: int, shards: int, version: Version) -
     """Return loaded bytes over stored bytes of the routed experts, when each is split into `shards`."""
     if not model.experts:
         return 1.0
-    if model.quantization.method != "mxfp4":
+    datacenter = 100 <= sm < 120
+    if model.quantization.method != "mxfp4" and not (model.compressed and _has_mxfp4(model) and datacenter):
         return max(1.0, model.experts.least_shard * shards / model.experts.intermediate_size)
     if sm == 90 and version >= TRITON_EXPERTS:
         return _triton_bytes(model, model.experts, shards, version) * shards / _stored_bytes(model, model.experts)
-    blackwell = 100 <= sm < 120 and version < LESS_ROUNDED_ON_BLACKWELL
-    rounded = (BLACKWELL_ROUND, BLACKWELL_ROUND) if blackwell else (MARLIN_INTERMEDIATE, MARLIN_HIDDEN)
+    more = datacenter and version < LESS_ROUNDED_ON_BLACKWELL
+    rounded = (BLACKWELL_ROUND, BLACKWELL_ROUND) if more else (MARLIN_INTERMEDIATE, MARLIN_HIDDEN)
     return _growth(model, model.experts, shards, *rounded)
+
+
+def _has_mxfp4(model: Architecture) -> bool:
+    """Return whether the experts of a checkpoint with other formats are in MXFP4 (DeepSeek V4)."""
+    scheme = model.quantization.of(f"model.layers.0.{model.expert_module}.0.w1")
+    return scheme is not None and (scheme.weight_bits, scheme.group_size) == (4, MXFP4_GROUP)
 
 
 def triton_growth(model: Architecture, shards: int) -> float:

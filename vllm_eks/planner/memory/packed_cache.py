@@ -4,11 +4,12 @@ Follows models/deepseek_v4 (get_kv_cache_spec of its attention, indexer and comp
 _get_packed_kv_cache_groups of v1/core/kv_cache_utils.py in 0.32.0.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from vllm_eks.planner.engine.versions import PACKED_GROUPS_FOLLOW_MIXED
+from vllm_eks.planner.engine.versions import PACKED_GROUPS_FOLLOW_MIXED, PACKED_PAGES_OVERLAP
 from vllm_eks.planner.memory.layer_caches import INDEXER_BYTES_PER_TOKEN, CacheGroup, LayerCache
 from vllm_eks.planner.models.mixers import CompressedLatent
 from vllm_eks.planner.vllm_version import Version
@@ -20,6 +21,8 @@ PACKED_LATENT_BYTES = 584
 PAGE_STEP_BYTES = 576
 """Pages are multiples of this."""
 COMPRESSOR_VALUE_BYTES = 4
+Buckets = dict[tuple[int | None, int], dict[int, list[int]]]
+"""Window and tokens of a block -> page bytes -> layers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +54,13 @@ def _cache(window_tokens: int | None, block_tokens: int, size_bytes: int) -> Pac
     return PackedCache(window_tokens=window_tokens, block_tokens=block_tokens, page_bytes=page)
 
 
-def packed_token_bytes(attention: CompressedLatent) -> float:
-    """Return the bytes of one token in a layer, as long as it is inside every window."""
-    return sum(one.page_bytes / one.block_tokens for one in packed_caches(attention))
+def packed_token_bytes(groups: Sequence[CacheGroup], layers: int) -> tuple[float, ...]:
+    """Return the bytes of one token in each layer, as long as it is inside every window."""
+    found = [0.0] * layers
+    for group in groups:
+        for index, page in zip(group.layers, group.pages, strict=True):
+            found[index] += page / group.block_tokens
+    return tuple(found)
 
 
 def packed_groups(attention: Sequence[CompressedLatent], version: Version) -> tuple[CacheGroup, ...]:
@@ -63,7 +70,7 @@ def packed_groups(attention: Sequence[CompressedLatent], version: Version) -> tu
     smallest that mixes sizes. Before 0.29, windows are split so that their groups are about as large as the most layers
     with one page size that keep the whole context (_get_kv_cache_groups_uniform_groups).
     """
-    buckets: dict[tuple[int | None, int], dict[int, list[int]]] = {}
+    buckets: Buckets = {}
     for index, one in enumerate(attention):
         for cache in packed_caches(one):
             sizes = buckets.setdefault((cache.window_tokens, cache.block_tokens), {})
@@ -77,11 +84,35 @@ def packed_groups(attention: Sequence[CompressedLatent], version: Version) -> tu
         size = _least_padding(list(tuples.values()), least) if least else 0
     else:
         size = _least_padding(list(even.values()), least) if least else 0
+    if version < PACKED_PAGES_OVERLAP:
+        buckets = _padded(buckets)
     groups: list[CacheGroup] = []
     for key, sizes in buckets.items():
         count = ceil(even[key] / size) if size and key in even else 1
         groups += [_group(key, sizes, start, count) for start in range(count)]
     return tuple(groups)
+
+
+def tuple_bytes(groups: Sequence[CacheGroup], layers: range) -> int:
+    """Return the bytes of a block over these layers before 0.27: tuples of one page of each size."""
+    counts = [
+        Counter(page for index, page in zip(group.layers, group.pages, strict=True) if index in layers)
+        for group in groups
+    ]
+    windows = [group.cache.window_tokens for group in groups]
+    sizes = {page for pages, window in zip(counts, windows, strict=True) if window is None for page in pages}
+    return sum(sizes) * max(max(pages.values(), default=0) for pages in counts)
+
+
+def _padded(buckets: Buckets) -> Buckets:
+    """Return the windows with pages that are as large as the next page of the whole context."""
+    wholes = sorted({page for key, sizes in buckets.items() if key[0] is None for page in sizes})
+    padded: Buckets = {}
+    for key, sizes in buckets.items():
+        padded[key] = {}
+        for page, layers in sizes.items():
+            padded[key][next((whole for whole in wholes if whole >= page), page)] = layers
+    return padded
 
 
 def _is_even(sizes: Mapping[int, Sequence[int]]) -> bool:

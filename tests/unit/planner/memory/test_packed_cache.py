@@ -7,15 +7,17 @@ import pytest
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.attention import attention_errors
-from vllm_eks.planner.engine.options import ServingOptions, resolve
+from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.kv_cache import CacheLayout, cache_layout
+from vllm_eks.planner.memory.mxfp4 import expert_growth
 from vllm_eks.planner.memory.packed_cache import packed_caches, packed_groups
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.layer_weights import compute_layer
 from vllm_eks.planner.models.mixers import CompressedLatent
 from vllm_eks.planner.models.quantization import Quantization
+from vllm_eks.planner.vllm_version import Version
 
 FLASH: dict[str, Any] = {
     "architectures": ["DeepseekV4ForCausalLM"],
@@ -52,13 +54,13 @@ def kinds(model: Architecture) -> list[CompressedLatent]:
     return [one for one in model.attention if isinstance(one, CompressedLatent)]
 
 
+def asked(version: str = "0.32.0", length: int = 8192) -> ResolvedOptions:
+    requested = ServingOptions(vllm_version=version, max_model_len=length, max_num_batched_tokens=2048)
+    return resolve(requested, find_instance("p5.48xlarge"), context_limit_tokens=1048576)
+
+
 def layout(pp: int = 1) -> CacheLayout:
-    options = resolve(
-        ServingOptions(vllm_version="0.32.0", max_model_len=8192, max_num_batched_tokens=2048),
-        find_instance("p5.48xlarge"),
-        context_limit_tokens=1048576,
-    )
-    return cache_layout(flash(), 90, options, tensor_parallel_size=8, pipeline_parallel_size=pp)
+    return cache_layout(flash(), 90, asked(), tensor_parallel_size=8, pipeline_parallel_size=pp)
 
 
 def test_a_layer_keeps_a_window_and_the_tokens_of_its_compressors() -> None:
@@ -85,6 +87,18 @@ def test_before_0_29_windows_are_as_large_as_the_most_layers_with_one_page_size(
     pro = [kinds(flash())[index] for index in (3, 3, 2, 3)]
     sizes = [[len(group.layers) for group in packed_groups(pro, version)] for version in ((0, 28, 0), (0, 29, 0))]
     assert sizes == [[2, 2, 5, 3, 2], [1, 1, 1, 1, 5, 1, 1, 1, 2]]
+
+
+def test_before_0_27_blocks_are_tuples_of_pages() -> None:
+    """Answers of 0.21.0: V4 Flash on H100, 8 GiB (with tilelang replaced by an empty module)."""
+    options, short = asked("0.21.0", 32768), asked("0.21.0")
+    found = cache_layout(flash(), 90, options, tensor_parallel_size=8, pipeline_parallel_size=1)
+    blocks = 8 * 2**30 // found.block_bytes(range(43))
+    assert (blocks, found.printed_tokens(blocks, options)) == (8167, 302049)
+    assert found.token_bytes(range(43)) == 364590
+    cut = replace(flash(), num_hidden_layers=12, attention=flash().attention[:12])
+    stages = cache_layout(cut, 90, short, tensor_parallel_size=4, pipeline_parallel_size=2)
+    assert stages.printed_tokens(59891, short) == 594699, "vLLM prints it by the first stage"
 
 
 def test_the_largest_group_of_a_stage_is_its_block() -> None:
@@ -133,3 +147,11 @@ def test_compressed_attention_has_one_fp8_format_under_every_name() -> None:
     options = resolve(ServingOptions(vllm_version="0.32.0"), find_instance("p5.48xlarge"), context_limit_tokens=8192)
     quantized = replace(flash(), quantization=Quantization(method="fp8", weight_bits=8, stores_kv_scales=True))
     assert list(attention_errors(quantized, 90, replace(options, kv_cache_dtype="fp8_e5m2"))) == []
+
+
+@pytest.mark.parametrize(
+    ("sm", "version", "growth"), [(100, (0, 26, 0), 2.0), (100, (0, 27, 0), 1.0), (90, (0, 26, 0), 1.0)]
+)
+def test_mxfp4_experts_are_rounded_up_on_blackwell(sm: int, version: Version, growth: float) -> None:
+    assert expert_growth(flash(), sm, 16, version) == growth
+    assert expert_growth(flash(expert_dtype=None), sm, 16, version) == 1.0

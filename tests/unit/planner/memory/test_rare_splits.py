@@ -119,7 +119,7 @@ def test_layers_that_stay_together_are_counted_together() -> None:
 def test_a_table_of_each_layer_is_counted_for_each_layer(model: ModelFacts) -> None:
     (table,) = model.architecture.rotary_tables
     one = replace(model.architecture, rotary_tables=(replace(table, is_of_each_layer=True),))
-    once, often = (rotary_term(each, options(), layers=range(3)) for each in (model.architecture, one))
+    once, often = (rotary_term(each, options(), 90, layers=range(3)) for each in (model.architecture, one))
     assert (once.size_bytes, often.size_bytes) == (8192 * 128 * 2, 3 * 8192 * 128 * 2)
     assert often.rule == "8,192 x 128 x 2 B x 3 layers: all positions of the model, on each GPU"
 
