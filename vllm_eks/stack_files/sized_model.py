@@ -1,4 +1,4 @@
-"""Writes the machines that `vllm-eks size` recommends to a stack file, without changing what is there."""
+"""Writes the machines that `vllm-eks size` recommends to a stack file, without changing other values."""
 
 import re
 from pathlib import Path
