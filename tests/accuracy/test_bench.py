@@ -11,7 +11,9 @@ from tests.accuracy.bench.models import model_of
 from tests.accuracy.bench.predict import predict_all
 from tests.accuracy.bench.rows import SHARED, read_rows, row_of, scored_regimes
 from tests.accuracy.bench.score import quantile, score
+from tests.support.speed import speed_of
 from vllm_eks.planner.speed.evidence import MEASURED
+from vllm_eks.planner.speed.steady import Lengths, Limits, steady_state
 
 ROWS = scored_regimes(read_rows(SHARED))
 PREDICTIONS = predict_all(ROWS)
@@ -96,3 +98,28 @@ def test_a_row_with_few_fields_is_predicted() -> None:
 
 def test_the_ids_of_measured_machines_are_those_of_the_rows() -> None:
     assert json.loads(MEASURED.read_text()) == index.index()
+
+
+@pytest.mark.parametrize(
+    ("instance", "requests", "kv_tokens", "batch", "measured"),
+    [("g6.xlarge", 32, 32_480, 2048, 365), ("p5.4xlarge", 64, 454_192, 8192, 5118)],
+)
+def test_llama_3_1_8b_is_inside_its_range_where_the_roofline_was_not(
+    instance: str, requests: int, kv_tokens: int, batch: int, measured: float
+) -> None:
+    # The sources do not say the load. Chats of 512 tokens in and 256 out are assumed.
+    limits = Limits(max_num_seqs=256, max_num_batched_tokens=batch, kv_tokens=kv_tokens)
+    lengths = Lengths(input_tokens=512, output_tokens=256)
+    speed = speed_of("meta-llama/Llama-3.1-8B-Instruct", instance)
+    found = steady_state(speed, concurrency=requests, lengths=lengths, limits=limits).output_tokens_per_second
+
+    assert found.low <= measured <= found.high
+
+
+@pytest.mark.parametrize("gpu", ["L40S", "H100"])
+def test_mlperf_s_machines_are_inside_their_range(gpu: str) -> None:
+    (row,) = (one for one in read_rows(SHARED) if one.source == "redhat-mlperf-5.1" and one.gpu == gpu)
+    found = predict_all([row])[row.id].output_tokens_per_second
+
+    assert row.output_tps is not None
+    assert found.low <= row.output_tps <= found.high
