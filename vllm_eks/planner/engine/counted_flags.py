@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import object_or_empty
-from vllm_eks.planner.engine.engine_flags import OFFLOADING_CONNECTORS, EngineFlags
+from vllm_eks.planner.engine.engine_flags import NO_FLAGS, OFFLOADING_CONNECTORS, EngineFlags
 from vllm_eks.planner.engine.flag_reading import GivenFlag, Misread, read_flags
 from vllm_eks.planner.engine.flag_tables import flags_of
 from vllm_eks.planner.engine.flag_values import human_integer
@@ -58,6 +58,8 @@ def checked_flags(args: Sequence[str], version: str) -> EngineFlags:
     Raises:
         WrongQuestion: vLLM would refuse an argument. The message lists all errors.
     """
+    if not args:
+        return NO_FLAGS  # without reading the table of flags
     reading = read_flags(args, flags_of(version))
     wrong = {error.index for error in reading.errors}
     counted = read_counted([flag for flag in reading.flags if flag.index not in wrong])
