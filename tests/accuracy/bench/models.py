@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from functools import cache
 from typing import Any
 
+from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.models.config_json import parse_config
 from vllm_eks.planner.models.known_models import ModelFacts, find_model, locked_model_ids
 
@@ -120,11 +121,15 @@ def _in_format(facts: ModelFacts, dtype: str) -> ModelFacts:
     section = FORMATS[dtype]
     if section is not None:
         config["quantization_config"] = dict(section)
+    try:
+        architecture = parse_config(config, where=facts.id)
+    except WrongQuestion:
+        return facts  # a model of several formats, which another one cannot replace
     return ModelFacts(
         id=facts.id,
         revision=None,
         gated=False,
-        architecture=parse_config(config, where=facts.id),
+        architecture=architecture,
         weights_source="computed",
         known_weights_bytes=None,
         config=config,

@@ -19,7 +19,7 @@ from vllm_eks.planner.speed.model import SpeedModel
 from vllm_eks.planner.speed.steady import Lengths, Limits, Steady, steady_rate, steady_state
 from vllm_eks.planner.speed.step_batch import StepBatch
 from vllm_eks.planner.speed.work import Matrices, StageWork, stage_works
-from vllm_eks.planner.vllm_version import OLDEST_READ
+from vllm_eks.planner.vllm_version import NEWEST_READ, OLDEST_READ
 
 OLD_MAX_NUM_SEQS = 256
 UNSAID_ROUNDS = 10
@@ -141,7 +141,7 @@ def _machine(
         enforce_eager=eager,
         max_num_batched_tokens=batch,
         max_num_seqs=min(seqs, batch) if seqs and batch else seqs,
-        vllm_version=".".join(map(str, max(version, OLDEST_READ))),
+        vllm_version=".".join(map(str, min(max(version, OLDEST_READ), NEWEST_READ))),
     )
     options = resolve(requested, instance, context_limit_tokens=1 << 24)
     layout = build_layout(model.facts, instance, options, tensor_parallel_size=tp, pipeline_parallel_size=pp)
@@ -177,7 +177,7 @@ def predict(asked: Question, constants: Constants) -> Prediction:
     if row.rate and not row.concurrency:
         found = steady_rate(speed, requests_per_second=row.rate / asked.replicas, lengths=lengths, limits=asked.limits)
         return _prediction(found, asked.replicas, ends=_tail(row, found))
-    concurrency = (row.concurrency or 1) / asked.replicas
+    concurrency = (row.concurrency or row.num_prompts or 1) / asked.replicas
     rounds = row.num_prompts / row.concurrency if row.num_prompts and row.concurrency else UNSAID_ROUNDS
     found = steady_state(speed, concurrency=concurrency, lengths=lengths, limits=asked.limits, rounds=max(1.0, rounds))
     return _prediction(found, asked.replicas, ends=1.0)
