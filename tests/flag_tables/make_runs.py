@@ -13,10 +13,12 @@ import json
 import sys
 from typing import NoReturn
 
-from tests.flag_tables.make_table import parser_module
+from tests.flag_tables.make_table import keys_of, parser_module
 
 SAMPLES = ("", "x", "12", "-1", "1.5", "32k", "32K", "1.5K", "auto", "None", "{}", '{"zzz": 1}', "[1]", "true", "x y")
 """One value for each flag. The first means no value."""
+JSON_SAMPLES = (True, False, 0, 1, 2, -1, 1.5, "x", "4", "true", "auto", [], [1], {}, {"zzz": 1}, None, "NONE")
+"""One value for each key of each JSON object that the parser checks."""
 PASSED_OVER = ("--config", "--help", "-h")
 """Flags that open a file or end the program."""
 
@@ -83,11 +85,22 @@ def main() -> None:
         "samples": SAMPLES,
         "flags": {flag: "".join(str(int(takes(parser, args))) for args in trials(flag)) for flag in sorted(flags)},
         "lists": [[args, takes(parser, args)] for args in LISTS],
+        "json": {
+            f"{flag} {key}": "".join(str(int(takes(parser, args))) for args in json_trials(flag, key))
+            for flag in sorted(flags)
+            for key in keys_of(parser._option_string_actions[flag].type)
+            if flag.startswith("--")
+        },
     }
     heads = [f"{json.dumps(key)}: {json.dumps(document[key])}" for key in ("vllm", "samples")]
+    json_rows = [f" {json.dumps(key)}: {json.dumps(found)}" for key, found in document["json"].items()]
     flag_rows = [f" {json.dumps(flag)}: {json.dumps(found)}" for flag, found in document["flags"].items()]
     list_rows = [f" {json.dumps(one)}" for one in document["lists"]]
-    rows = ['"flags": {\n' + ",\n".join(flag_rows) + "\n}", '"lists": [\n' + ",\n".join(list_rows) + "\n]"]
+    rows = [
+        '"flags": {\n' + ",\n".join(flag_rows) + "\n}",
+        '"lists": [\n' + ",\n".join(list_rows) + "\n]",
+        '"json": {\n' + ",\n".join(json_rows) + "\n}",
+    ]
     print("{" + ",\n".join([*heads, *rows]) + "}")
 
 
@@ -100,6 +113,11 @@ def trials(flag: str) -> list[list[str]]:
     """Return the lists of arguments to try for a flag."""
     alone = [[flag, sample] if sample else [flag] for sample in SAMPLES]
     return [*alone, [f"{flag}.a", "1"], [f"{flag}=x"], [flag[:-1]], [flag[:-1], "12"]]
+
+
+def json_trials(flag: str, key: str) -> list[list[str]]:
+    """Return the lists of arguments to try for a key of a JSON object."""
+    return [[flag, json.dumps({key: sample})] for sample in JSON_SAMPLES]
 
 
 def takes(parser: argparse.ArgumentParser, args: list[str]) -> bool:

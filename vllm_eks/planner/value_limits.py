@@ -103,12 +103,20 @@ class KeyLimits:
         kinds = tuple(_kinds_of(value))
         if self.kinds and not any(kind in self.kinds for kind in kinds):
             return f"{value!r} must be {_either([KINDS[kind] for kind in self.kinds])}"
-        if self.choices and not is_object(value) and value is not None and not isinstance(value, bool):
-            return choice_error(str(value), tuple(map(str, self.choices)), folds_case=self._folds_case)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if self.choices and not is_object(value) and value is not None:
+            return self._choice_error(value)
+        if isinstance(value, int | float):
             wrong = self.bounds.error(value)
             return f"{value!r} {wrong}" if wrong else None
         return None
+
+    def _choice_error(self, value: object) -> str | None:
+        numbers = all(isinstance(choice, int) for choice in self.choices)
+        if numbers and type(value) is not int:
+            return f"{value!r} must be one of {', '.join(map(str, self.choices))}"
+        if isinstance(value, bool):
+            return None
+        return choice_error(str(value), tuple(map(str, self.choices)), folds_case=self._folds_case)
 
     @property
     def _folds_case(self) -> bool:

@@ -45,7 +45,7 @@ def test_harmless_flags_and_values_pass(args: list[str], version: str) -> None:
         (["--kv-cache-dtype-skip-layers", "0"], "pages of the KV cache"),
         (["--speculative-config", '{"model": "org/draft", "num_speculative_tokens": 3}'], "vllm-eks lock org/draft"),
         (["--speculative-config", '{"method": "eagle3", "num_speculative_tokens": 3}'], "the id of the draft model"),
-        (["--kv-transfer-config", '{"kv_connector": "OffloadingConnector"}'], "cpu_bytes_to_use"),
+        (["--kv-transfer-config", '{"kv_connector": "OffloadingConnector", "kv_role": "kv_both"}'], "cpu_bytes_to_use"),
         (["--block-size", "20"], "multiple of 16"),
         (["--hf-overrides", '{"rope_parameters": {}}'], "config.json"),
         (["--load-format", "dummy"], "not the ones that are planned"),
@@ -113,7 +113,7 @@ def test_planned_flags_reach_the_plan() -> None:
 
 def test_the_space_of_a_secondary_tier_is_warned_of() -> None:
     config = (
-        '{"kv_connector": "OffloadingConnector", "kv_connector_extra_config": '
+        '{"kv_connector": "OffloadingConnector", "kv_role": "kv_both", "kv_connector_extra_config": '
         '{"cpu_bytes_to_use": 8g, "secondary_tiers": [{"type": "fs"}]}}'
     )
     assert said("--kv-transfer-config", config) == (

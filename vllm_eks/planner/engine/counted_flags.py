@@ -129,6 +129,8 @@ def _connector(flags: EngineFlags, given: GivenFlag) -> EngineFlags:
     name = config.get("kv_connector")
     if not isinstance(name, str) or name not in OFFLOADING_CONNECTORS:
         return flags  # dispositions.json refuses other connectors
+    if not config.get("kv_role"):
+        raise ValueError(f'{name} has no role: add "kv_role": "kv_both"')
     extra = object_or_empty(config.get("kv_connector_extra_config"))
     size: object = extra.get("cpu_bytes_to_use", OFFLOADING_CONNECTORS[name])
     if isinstance(size, bool) or not isinstance(size, int | float) or size <= 0:

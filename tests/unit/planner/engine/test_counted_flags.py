@@ -22,7 +22,10 @@ from vllm_eks.planner.vllm_version import parse_version
 VERSIONS = [".".join(map(str, version)) for version in table_versions()]
 HYBRID = "Qwen/Qwen3.5-27B"
 NGRAM = '{"method": "ngram", "num_speculative_tokens": 4}'
-CONNECTOR = '{"kv_connector": "OffloadingConnector", "kv_connector_extra_config": {"cpu_bytes_to_use": 8g}}'
+CONNECTOR = (
+    '{"kv_connector": "OffloadingConnector", "kv_role": "kv_both", '
+    '"kv_connector_extra_config": {"cpu_bytes_to_use": 8g}}'
+)
 DEEPSEEK = "deepseek-ai/DeepSeek-V3"
 CHANGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "--dtype": (QWEN_8B, ("--dtype", "float32")),
@@ -139,6 +142,10 @@ def test_other_keys_of_the_compiler_and_a_default_change_nothing() -> None:
         (("--cpu-offload-gb", "-1"), "--cpu-offload-gb: -1 must be 0 or more"),
         (
             ("--kv-transfer-config", '{"kv_connector": "OffloadingConnector"}'),
+            '--kv-transfer-config: OffloadingConnector has no role: add "kv_role": "kv_both"',
+        ),
+        (
+            ("--kv-transfer-config", '{"kv_connector": "OffloadingConnector", "kv_role": "kv_both"}'),
             "--kv-transfer-config: OffloadingConnector has no size: add kv_connector_extra_config.cpu_bytes_to_use, in "
             "bytes",
         ),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flag_tables.make_runs import trials
+from tests.flag_tables.make_runs import json_trials, trials
 from vllm_eks.planner.engine.flag_reading import read_flags
 from vllm_eks.planner.engine.flag_tables import Flag, flag_table, nearest_table, table_versions
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
@@ -69,3 +69,22 @@ def test_arguments_are_accepted_and_refused_as_by_the_live_parser(version: str) 
     # Older versions do not take the word None for a choice that may be absent.
     assert [args for args in differ if args[1:] != ["None"] or version >= "0.32"] == []
     assert len(tried) > 6000
+
+
+@pytest.mark.parametrize("version", ["0.21.0", "0.27.0", "0.32.0", "0.33.0"])
+def test_values_of_json_objects_are_refused_only_where_the_live_parser_refuses_them(version: str) -> None:
+    runs = json.loads((RUNS / f"{version}.json").read_text())["json"]
+    flags = nearest_table(version).by_spelling
+    refused, missed, wrong = 0, 0, []
+    for name, outcomes in runs.items():
+        flag, key = name.split()
+        for args, outcome in zip(json_trials(flag, key), outcomes, strict=True):
+            ours = bool(read_flags(args, flags).errors)
+            refused += outcome == "0"
+            missed += outcome == "0" and not ours
+            if outcome == "1" and ours:
+                wrong.append(args)
+    assert wrong == []
+    # Rules between keys, and what lists and objects hold, are not in the tables.
+    assert missed < 0.06 * refused
+    assert refused > 1000
