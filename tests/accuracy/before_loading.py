@@ -26,7 +26,7 @@ def bytes_of_loading(facts: ModelFacts, stage: Stage, options: ResolvedOptions, 
     if experts is None:
         return added
     share = expert_share(experts.count, tp, options)
-    if sm == HOPPER:
+    if sm == HOPPER and facts.architecture.quantization.method == "mxfp4":
         # Marlin pads MXFP4 experts beyond Triton's kernels, which the oracle's vLLM runs.
         growth = expert_growth(facts.architecture, HOPPER, shards, options.version)
         growth -= triton_growth(facts.architecture, shards)

@@ -13,7 +13,7 @@ from tests.accuracy.question import Question
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.from_fields.traits import traits_of
 
-TABLES = ("public", "drawn", "options")
+TABLES = ("public", "drawn", "options", "more")
 ASKED = [question for name in TABLES for question in questions(TESTED / f"{name}.json")]
 UNKNOWN = {
     "default-InklingForConditionalGeneration": "its config does not say how its layers mix the tokens",
@@ -28,10 +28,8 @@ UNKNOWN = {
 """Models that the planner calls unknown, with the reason."""
 STILL_WRONG: dict[str, set[str]] = {
     "hand-BloomForCausalLM sm9.0 0.32.0": {"start"},
-    "gemma-2-9b-it#21-18 sm7.5 0.21.0": {"start"},
 }
-"""Rows that the planner answers differently: vLLM starts a stage without layers, which has no use (Bloom, PP=3); its
-classes accept an FP8 cache on a T4 before 0.24, where Triton has no such values and the first request fails."""
+"""Rows that the planner answers differently: vLLM starts a stage without layers, which has no use (Bloom, PP=3)."""
 
 
 @cache

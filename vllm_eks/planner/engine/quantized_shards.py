@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from math import gcd
 
 from vllm_eks.planner.engine.options import ResolvedOptions
-from vllm_eks.planner.engine.versions import FP8_BLOCK_OF_MERGED_LAYERS, FP8_BLOCK_REFINED, MARLIN_PADS
+from vllm_eks.planner.engine.versions import (
+    COMPRESSED_PADS_SHARED_EXPERTS,
+    FP8_BLOCK_OF_MERGED_LAYERS,
+    FP8_BLOCK_REFINED,
+    MARLIN_PADS,
+)
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.quantization import MARLIN_INPUT_TILE, MARLIN_OUTPUT_TILE, Quantization
@@ -40,14 +45,18 @@ def _quantized_sizes(model: Architecture, tp: int, options: ResolvedOptions) -> 
     prefix = f"model.layers.{model.num_hidden_layers - 1}"
     module = model.expert_module.removesuffix(".experts")
     head = model.latent.v_head_dim if model.latent else model.head_dim
-    yield "attention output size", model.num_attention_heads * head, f"{prefix}.self_attn.o_proj"
-    if not model.latent:
+    output = model.num_attention_heads * head
+    if model.compressed:
+        output = model.compressed.output_groups * model.compressed.output_rank
+    yield "attention output size", output, f"{prefix}.self_attn.o_proj"
+    if not model.latent and not model.compressed:
         # With fewer KV heads than ranks, each rank has a copy of one head.
         yield "key size", max(model.num_key_value_heads, tp) * head, f"{prefix}.self_attn.o_proj"
     experts = model.experts
     if experts and not options.enable_expert_parallel:
         yield "expert intermediate size", experts.intermediate_size, f"{prefix}.{model.expert_module}.0"
-    if experts and experts.shared_intermediate_size:
+    pads = model.compressed and options.version >= COMPRESSED_PADS_SHARED_EXPERTS
+    if experts and experts.shared_intermediate_size and not pads:
         shared = f"{prefix}.{module}.shared_experts.down_proj"
         yield "shared expert intermediate size", experts.shared_intermediate_size, shared
     if model.dense_layers:

@@ -148,6 +148,9 @@ SPARSE_FP8_HAS_ONE_NAME: tuple[Version, Version] = ((0, 18, 0), (0, 30, 0))
 there, without the packed format (flashinfer_mla_sparse_sm90.py; in 0.30.0, not in 0.29.0)."""
 COMPRESSED_DEFAULT_IS_FP8: Version = (0, 30, 0)
 """DeepSeek V4 takes --kv-cache-dtype auto for fp8 (models/deepseek_v4/attention.py; in 0.30.0; 0.29.0 refuses auto)."""
+COMPRESSED_PADS_SHARED_EXPERTS: Version = (0, 24, 0)
+"""DeepSeek V4 pads its shared experts to whole FP8 blocks (models/deepseek_v4/nvidia/model.py; in 0.24.0, not in
+0.23.0)."""
 PACKED_PAGES_OVERLAP: Version = (0, 27, 0)
 """Groups of DeepSeek V4 share blocks without padding. Before it, a block has a page of each size that layers with
 the whole context have, as often as the longest group needs (kv_cache_utils.py; in 0.27.0, not in 0.26.0)."""

@@ -26,9 +26,10 @@ def expert_growth(model: Architecture, sm: int, shards: int, version: Version) -
     if not model.experts:
         return 1.0
     datacenter = 100 <= sm < 120
-    if model.quantization.method != "mxfp4" and not (model.compressed and _has_mxfp4(model) and datacenter):
+    alone = model.quantization.method == "mxfp4"
+    if not alone and not (model.compressed and _has_mxfp4(model)):
         return max(1.0, model.experts.least_shard * shards / model.experts.intermediate_size)
-    if sm == 90 and version >= TRITON_EXPERTS:
+    if alone and sm == 90 and version >= TRITON_EXPERTS:
         return _triton_bytes(model, model.experts, shards, version) * shards / _stored_bytes(model, model.experts)
     more = datacenter and version < LESS_ROUNDED_ON_BLACKWELL
     rounded = (BLACKWELL_ROUND, BLACKWELL_ROUND) if more else (MARLIN_INTERMEDIATE, MARLIN_HIDDEN)

@@ -8,6 +8,7 @@ import pytest
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.attention import attention_errors
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
+from vllm_eks.planner.engine.quantized_shards import quantized_shard_errors
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.kv_cache import CacheLayout, cache_layout
 from vllm_eks.planner.memory.mxfp4 import expert_growth
@@ -152,6 +153,21 @@ def test_compressed_attention_has_one_fp8_format_under_every_name() -> None:
 @pytest.mark.parametrize(
     ("sm", "version", "growth"), [(100, (0, 26, 0), 2.0), (100, (0, 27, 0), 1.0), (90, (0, 26, 0), 1.0)]
 )
-def test_mxfp4_experts_are_rounded_up_on_blackwell(sm: int, version: Version, growth: float) -> None:
+def test_mxfp4_experts_are_rounded_up_to_128_or_on_blackwell_to_256(sm: int, version: Version, growth: float) -> None:
     assert expert_growth(flash(), sm, 16, version) == growth
+    assert expert_growth(flash(moe_intermediate_size=3072), 90, 16, version) == 256 / 192
     assert expert_growth(flash(expert_dtype=None), sm, 16, version) == 1.0
+
+
+SHARED_192 = (
+    "shared expert intermediate size 3072 over TP=16 gives 192 per rank, which is not a multiple of the FP8 block 128"
+)
+
+
+@pytest.mark.parametrize(("version", "messages"), [("0.23.0", [SHARED_192]), ("0.24.0", [])])
+def test_shards_of_the_output_are_those_of_its_groups_and_shared_experts_are_padded(
+    version: str, messages: list[str]
+) -> None:
+    pro = flash(moe_intermediate_size=3072, num_attention_heads=128, o_groups=16)
+    found = quantized_shard_errors(pro, find_instance("p5.48xlarge"), 16, asked(version))
+    assert list(found) == messages
