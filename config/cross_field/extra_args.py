@@ -8,7 +8,7 @@ from config.errors import ConfigError
 from config.settings.model import ModelSettings
 from vllm_eks.errors import closest_name
 from vllm_eks.planner.engine.counted_flags import read_counted
-from vllm_eks.planner.engine.flag_dispositions import dispositions, refusals_of, warnings_of
+from vllm_eks.planner.engine.flag_dispositions import Need, dispositions, missing_needs, refusals_of, warnings_of
 from vllm_eks.planner.engine.flag_reading import GivenFlag, Misread, name_of, read_flags
 from vllm_eks.planner.engine.flag_tables import flag_table, flags_of, nearest_table
 from vllm_eks.planner.engine.startup import S3
@@ -61,10 +61,18 @@ def _verdicts(model: ModelSettings, facts: ModelFacts | None) -> list[ArgumentFi
     misread = [_misread(error, model) for error in errors]
     counted = read_counted([one for one in given if one.index not in {error.index for error in errors}])
     values = [ArgumentFinding(index=error.index, text=error.text, refuses=True) for error in counted.errors]
+    values += [
+        ArgumentFinding(index=one.index, text=_need_text(one, need), refuses=True) for one, need in missing_needs(given)
+    ]
     # One result per argument: an unknown flag before its value, and an error before a warning.
     order = [*(one for one in judged if not one.refuses), *values, *misread, *(one for one in judged if one.refuses)]
     last = {one.index: one for one in order}
     return [last[index] for index in sorted(last)]
+
+
+def _need_text(given: GivenFlag, need: Need) -> str:
+    other = f"{need.other} {need.value}".rstrip()
+    return f"{_shown(given)}: vLLM refuses it without {other}: add {other}, or remove it"
 
 
 def _read(model: ModelSettings) -> tuple[list[GivenFlag], list[Misread]]:

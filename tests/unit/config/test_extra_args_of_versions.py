@@ -163,3 +163,48 @@ def test_warnings_reach_pulumi_s_log(folder: Path, monkeypatch: pytest.MonkeyPat
     assert logged == [
         "vllm-eks:models.qwen3.extraArgs[0]: --moe-backend triton: the work space of this backend is not in the plan"
     ]
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        (
+            ["--collect-detailed-traces", "all"],
+            "without --otlp-traces-endpoint: add --otlp-traces-endpoint, or remove it",
+        ),
+        (["--numa-bind-nodes", "0"], "without --numa-bind: add --numa-bind, or remove it"),
+        (["--offload-backend", "prefetch"], "without --offload-group-size: add --offload-group-size, or remove it"),
+        (
+            ["--mamba-ssu-algorithm", "simple", "--mamba-backend", "triton"],
+            "without --mamba-backend flashinfer: add --mamba-backend flashinfer, or remove it",
+        ),
+        (
+            ["--enable-mamba-cache-stochastic-rounding"],
+            "without --mamba-ssm-cache-dtype float16: add --mamba-ssm-cache-dtype float16, or remove it",
+        ),
+    ],
+)
+def test_flags_that_vllm_refuses_without_another_one_are_refused(args: list[str], error: str) -> None:
+    shown = " ".join(args[:2])
+    assert said(*args, version="0.32.0")[0] == [f"m.extraArgs[0]: {shown}: vLLM refuses it {error}"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--collect-detailed-traces", "all", "--otlp-traces-endpoint", "http://traces:4317"],
+        ["--numa-bind", "--numa-bind-nodes", "0"],
+        ["--offload-backend", "prefetch", "--offload-group-size", "4"],
+        ["--offload-backend", "uva"],
+        ["--mamba-ssu-algorithm", "simple", "--mamba-backend", "FLASHINFER"],
+        ["--no-enable-mamba-cache-stochastic-rounding"],
+    ],
+)
+def test_they_pass_beside_it(args: list[str]) -> None:
+    assert said(*args, version="0.32.0") == ([], [])
+
+
+@pytest.mark.parametrize("args", [["--enable-fault-tolerance"], ["--ubatch-size", "2"], ["--dcp-comm-backend", "a2a"]])
+def test_flags_of_layouts_that_the_stack_has_not_are_refused(args: list[str]) -> None:
+    (error,) = said(*args, version="0.32.0")[0]
+    assert error.endswith(": remove it")

@@ -1,7 +1,7 @@
 """How each `vllm serve` flag in `extraArgs` is handled, from data/vllm_flags/dispositions.json."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Self
@@ -50,6 +50,44 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Need:
+    """Flags that vLLM refuses without another one."""
+
+    flags: tuple[str, ...]
+    other: str
+    value: str = ""
+    """The value that the other flag must have, if not any."""
+    only: tuple[str, ...] = ()
+    """The values of the flags that need it. Empty means all."""
+
+    @classmethod
+    def from_json(cls, row: object, *, where: str) -> Self:
+        """Return a row of the table.
+
+        Raises:
+            WrongField: It lacks a field, or has one of another name or type.
+        """
+        fields = Fields(row, where=where)
+        read = cls(
+            flags=fields.texts("flags"),
+            other=fields.required("other", str),
+            value=fields.optional("value", str, cls.value),
+            only=fields.texts("only"),
+        )
+        fields.end()
+        return read
+
+    def lacks(self, given: GivenFlag, all_given: Iterable[GivenFlag]) -> bool:
+        """Return whether a flag is one of these and the other one is missing."""
+        if given.flag.name not in self.flags or given.is_off or given.values in (("",), ("None",)):
+            return False
+        if self.only and not any(value in self.only for value in given.values):
+            return False
+        others = [one for one in all_given if one.flag.name == self.other and not one.is_off]
+        return not any(not self.value or self.value in map(str.lower, one.values) for one in others)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dispositions:
     """How all flags are handled, by main spelling."""
 
@@ -62,6 +100,7 @@ class Dispositions:
     """Flags whose memory is in the plan (planner.engine.counted_flags)."""
     refused: tuple[Row, ...]
     warned: tuple[Row, ...]
+    needs: tuple[Need, ...]
     harmless: frozenset[str]
     gone: Mapping[str, str]
     """Flags that vLLM removed, each with its replacement."""
@@ -91,6 +130,10 @@ def dispositions() -> Dispositions:
         counted=frozenset(document["counted"]),
         refused=_rows("refused", document["refused"]),
         warned=_rows("warned", document["warned"]),
+        needs=tuple(
+            Need.from_json(row, where=f"{TABLES.name}/dispositions.json: needs {at}")
+            for at, row in enumerate(document["needs"])
+        ),
         harmless=frozenset(document["harmless"]),
         gone=document["gone"],
     )
@@ -104,6 +147,11 @@ def refusals_of(given: GivenFlag, checkpoint_quantization: str) -> Iterator[Row]
 def warnings_of(given: GivenFlag, checkpoint_quantization: str) -> Iterator[Row]:
     """Yield the rows that warn about a flag with its given value."""
     return (row for row in dispositions().warned if _applies(row, given, checkpoint_quantization))
+
+
+def missing_needs(given: Sequence[GivenFlag]) -> Iterator[tuple[GivenFlag, Need]]:
+    """Yield each flag that vLLM refuses because another one is missing."""
+    return ((one, need) for one in given for need in dispositions().needs if need.lacks(one, given))
 
 
 def _rows(name: str, rows: Iterable[object]) -> tuple[Row, ...]:
