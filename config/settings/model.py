@@ -9,6 +9,7 @@ from config.settings.model_keys.endpoint import EndpointKeys
 from config.settings.model_keys.engine import EngineKeys
 from config.settings.model_keys.nodes import NodeKeys
 from config.settings.model_keys.source import SourceKeys
+from config.settings.model_keys.traffic import TrafficKeys
 from config.settings.model_keys.unplanned import UnplannedKeys
 from vllm_eks.planner.engine.counted_flags import engine_flags
 from vllm_eks.planner.engine.engine_flags import NO_FLAGS
@@ -26,12 +27,13 @@ from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.search.plan_model import plan
 from vllm_eks.planner.search.serving import ServingSpec
 from vllm_eks.planner.search.stated import stated_plan
+from vllm_eks.planner.sizing.load_warnings import with_load_warnings
 from vllm_eks.planner.units import BYTES_PER_GIB
 from vllm_eks.planner.vllm_version import parse_version
 from vllm_eks.specs.weights import WeightsSpec
 
 
-class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKeys):
+class ModelSettings(TrafficKeys, EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKeys):
     """One served model and its GPU nodes. The bases are in reverse order, because errors follow the order of fields."""
 
     # `config.cross_field` checks what the schema states here, with better texts.
@@ -101,12 +103,15 @@ class ModelSettings(EndpointKeys, UnplannedKeys, SourceKeys, EngineKeys, NodeKey
         return ("--hf-overrides", json.dumps(overrides))
 
     def plan(self, *, region: str) -> Plan:
-        """Return the plan of the model on its instance type, at the prices of a region.
+        """Return the plan of the model on its instance type, at the prices of a region, with warnings about its load.
 
         Without a plan of its memory it is what the stack states.
         """
         if self.planned:
-            return plan(self.facts(), find_instance(self.instance_type, region), self.serving_options())
+            planned = plan(self.facts(), find_instance(self.instance_type, region), self.serving_options())
+            if self.traffic is None:
+                return planned
+            return with_load_warnings(planned, self.traffic.traffic(), self.traffic.level())
         return stated_plan(
             self.model,
             find_instance(self.instance_type, region),

@@ -213,7 +213,8 @@ def test_the_same_question_has_the_same_answer(size: Ask) -> None:
         ),
         (
             ("--concurrent-users", "5", "--workload", "chat", "--write", "dev"),
-            "--write dev: Pulumi.dev.yaml is for us-west-2, and the prices are those of us-east-1: add --region us-west-2",
+            "--write dev: Pulumi.dev.yaml is for us-west-2, and the prices are those of us-east-1: add --region "
+            "us-west-2",
         ),
         (
             ("--concurrent-users", "5", "--workload", "chat", "--write", "nowhere"),

@@ -13,6 +13,7 @@ from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
 from config.settings.model_keys.source import WeightsSettings
+from config.settings.model_keys.traffic import TrafficSettings
 from config.settings.network import NetworkSettings
 from vllm_eks.aws.regions import REGIONS
 from vllm_eks.pins.eks import ADDON_VERSIONS, COPY_IMAGE, SYSTEM_INSTANCE_TYPE
@@ -55,6 +56,12 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "efaDevicePlugin": None,
     },
     WeightsSettings: {"source": "huggingFace", "s3Uri": None},
+    TrafficSettings: dict.fromkeys(
+        (
+            *("requestsPerSecond", "concurrentUsers", "thinkTime", "workload", "input", "output", "dataset"),
+            *("sharedPrefix", "ttft", "itl", "e2e"),
+        )
+    ),
     ModelSettings: {
         "model": "m",
         "instanceType": "t",
@@ -74,7 +81,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
                     "capacityReservationGroupArn",
                     "placementGroup",
                     "revision",
-                    *("weightsGib", "ropeScaling", "measuredStepFactor"),
+                    *("weightsGib", "ropeScaling", "measuredStepFactor", "traffic"),
                 ),
                 *("tensorParallelSize", "pipelineParallelSize", "maxModelLen", "gpuMemoryUtilization", "maxNumSeqs"),
                 *("maxNumBatchedTokens", "kvCacheDtype", "limitMmPerPrompt", "image", "vllmVersion", "toolCallParser"),

@@ -62,6 +62,15 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1000:.3g}ms" if seconds < 1 else f"{seconds:.4g}s"
 
 
+def duration_in_words(seconds: float) -> str:
+    """Return a time with its unit, as in a sentence.
+
+    >>> duration_in_words(0.178), duration_in_words(1.84)
+    ('180 ms', '1.8 s')
+    """
+    return f"{float(f'{seconds * 1000:.2g}'):g} ms" if seconds < 1 else f"{float(f'{seconds:.2g}'):g} s"
+
+
 def parse_limit(text: str, *, key: str) -> Limit:
     """Return the limit that an option or a key of the stack file states, such as `1s@p90`.
 
