@@ -14,7 +14,7 @@ WorkloadName = Literal["chat", "rag", "code", "summary", "agent"]
 
 
 def _as_text(value: object) -> object:
-    """Return a whole number as text, as it stands in an option of `vllm-eks size`."""
+    """Return a whole number as text, as in an option of `vllm-eks size`."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
