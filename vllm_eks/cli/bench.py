@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vllm_eks.bench.load import load_of, require_sendable
+from vllm_eks.bench.stack_traffic import combined, stated_words
 from vllm_eks.bench.stop_signal import stopped_by_sigterm
 from vllm_eks.cli.options import PATH, as_json, exit_with, stack_folder
 from vllm_eks.cli.views.screen import console
@@ -38,9 +39,11 @@ class Access:
     "bench",
     epilog="""\b
 Examples:
+  vllm-eks bench --stack prod
   vllm-eks bench --stack prod --concurrent-users 32 --input 1024 --output 256
   vllm-eks bench --stack prod --requests-per-second 4 --input 512 --output 256
   vllm-eks bench --stack prod --calibrate bench-prod-scout-20261126-2123.json
+Without options for the load, it is the model's `traffic` in the stack file.
 The benchmark sends real requests to the endpoint, which slow other clients.
 Exit status:
   0  the endpoint was measured, or the stack file has the new factor
@@ -117,11 +120,11 @@ def run_bench(
     """
     _require_writable(access.save or Path("bench.json"))
     file = _checked_file(folder, stack)
+    name = chosen(file.section("models"), model, file.stack)
+    traffic = combined(given, stated_words(file, name)).traffic()
     # A new seed each time, or the prompts of the last run would be in the prefix cache.
-    load = load_of(given.traffic(), requests=requests, seed=int(time.time()))
-    fleet = _plans(folder, file)
-    name = chosen(fleet, model, file.stack)
-    plan = fleet[name].plan
+    load = load_of(traffic, requests=requests, seed=int(time.time()))
+    plan = _plans(folder, file)[name].plan
     require_sendable(load, max_model_len=plan.options.max_model_len, model=name)
     from vllm_eks.bench.measure import measure
     from vllm_eks.bench.prediction import predict, predict_percentiles
@@ -187,24 +190,24 @@ def _plans(folder: Path, file: StackFile) -> Mapping[str, "GpuNodes"]:
     return recording.fleet
 
 
-def chosen(fleet: Mapping[str, object], model: str | None, stack: str) -> str:
+def chosen(models: Mapping[str, object], model: str | None, stack: str) -> str:
     """Return the name of the model to measure.
 
     Raises:
         WrongQuestion: There is none with that name, or there are several and none is named.
     """
-    if model is None and len(fleet) == 1:
-        return next(iter(fleet))
-    names = ", ".join(fleet)
+    if model is None and len(models) == 1:
+        return next(iter(models))
+    names = ", ".join(models)
     if model is None:
         raise WrongQuestion(
-            f"Pulumi.{stack}.yaml has {len(fleet)} models: use --model with one of {names}"
-            if fleet
+            f"Pulumi.{stack}.yaml has {len(models)} models: use --model with one of {names}"
+            if models
             else f"Pulumi.{stack}.yaml has no models"
         )
-    if model not in fleet:
+    if model not in models:
         raise WrongQuestion(
-            f"Pulumi.{stack}.yaml has no model {model}, only {names}{did_you_mean(nearest_names(model, fleet))}"
+            f"Pulumi.{stack}.yaml has no model {model}, only {names}{did_you_mean(nearest_names(model, models))}"
         )
     return model
 
@@ -226,9 +229,8 @@ def run_calibration(folder: Path, stack: str, model: str | None, path: Path, *, 
 
     file = _checked_file(folder, stack)
     benchmark = read_benchmark(path)
-    fleet = _plans(folder, file)
-    name = chosen(fleet, model or benchmark.name, file.stack)
-    found = calibrate(fleet[name].plan, benchmark, where=str(path))
+    name = chosen(file.section("models"), model or benchmark.name, file.stack)
+    found = calibrate(_plans(folder, file)[name].plan, benchmark, where=str(path))
     write_values(folder, stack, {f"models.{name}.{KEY}": found.factor}, read_stack_file(folder, stack))
     if json_wanted:
         print(json.dumps(calibration_json(found, name), indent=2))
