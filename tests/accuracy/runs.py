@@ -14,12 +14,14 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.engine.options import ResolvedOptions, ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory.stages import Layout, build_layout
-from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.known_models import ModelFacts, find_model
+from vllm_eks.planner.models.lock_folders import lock_file
+from vllm_eks.planner.models.vllm_classes import first_release
 from vllm_eks.planner.search.fit import check_version
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.model_folder import read_model_folder
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.vllm_version import Version
+from vllm_eks.planner.vllm_version import Version, parse_version
 
 RUNS = Path(__file__).parents[1] / "data" / "vllm_runs"
 UNKNOWN_VERSION: Version = (0, 11, 0)
@@ -72,20 +74,31 @@ class Run:
         if row["not_a_sizing_question"]:
             return f"not a sizing question: {row['not_a_sizing_question']}"
         if row["speculative"]:
-            return f"speculative decoding ({row['speculative']}) adds a draft layer, which the planner does not plan"
+            return f"speculative decoding ({row['speculative']}): the draft model and its tokens are not in the report"
         if row["tp"] > row["gpus"] // row["nodes"]:
             return f"TP={row['tp']} over {row['nodes']} nodes: the planner keeps tensor parallelism in one"
         if row["dp"] > 1 or row["cpu_offload_gb"] or row["online_quantization"]:
             return "data parallelism, CPU offload or quantization while loading, which the planner does not plan"
+        if self.has_name_only and not lock_file(row["model"]):
+            return "its config has only the name of the architecture"
         try:
             check_version(self.model, self.options)
         except WrongQuestion as error:
             return str(error).partition(": ")[2] or str(error)
         return None
 
+    @property
+    def config_folder(self) -> Path:
+        return self.folder / self.row["config_dir"]
+
+    @cached_property
+    def has_name_only(self) -> bool:
+        """Whether the table has no facts of the model. If the model is locked, its lock file has them."""
+        return json.loads((self.config_folder / "config.json").read_text()).keys() <= {"architectures"}
+
     @cached_property
     def model(self) -> ModelFacts:
-        return read_model_folder(self.folder / self.row["config_dir"])
+        return find_model(self.row["model"]) if self.has_name_only else read_model_folder(self.config_folder)
 
     @property
     def machine(self) -> InstanceType:
@@ -102,7 +115,14 @@ class Run:
     def version(self) -> str:
         if self.before_0_8:
             return "0.8.0"
-        return self.row["vllm_version"] or ".".join(map(str, max(UNKNOWN_VERSION, self.model.architecture.since)))
+        since = self.model.architecture.since
+        printed = self.row["vllm_version"]
+        if not printed:
+            return ".".join(map(str, max(UNKNOWN_VERSION, since)))
+        since = max(since, first_release(self.model.architecture.name))
+        # A build between two releases, such as 0.18.2rc1.dev73, has architectures of the next one.
+        is_development = ".dev" in (self.truth["note"] or "")
+        return ".".join(map(str, max(parse_version(printed), since))) if is_development else printed
 
     @property
     def requested(self) -> ServingOptions:

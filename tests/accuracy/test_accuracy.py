@@ -60,7 +60,8 @@ def test_a_wrong_report_fails_the_reading() -> None:
     assert run.unmapped is None
     assert Run({**run.row, "speculative": "eagle"}).unmapped
     assert Run({**run.row, "nodes": 2, "gpus": 16, "tp": 16}).unmapped
-    assert Run({**run.row, "config_dir": "cases/N51"}).unmapped
+    name_only = next(run for run in read_runs() if run.id == "N53")
+    assert name_only.unmapped == "its config has only the name of the architecture"
     assert Run({**run.row, "vllm_version": "0.7.3"}).before_0_8 == "vLLM 0.7.3"
     assert run.before_0_8 is None
 
@@ -98,11 +99,11 @@ def test_a_run_without_a_logged_cache_cannot_be_moved_and_has_a_reason() -> None
 def test_each_report_accepts_another_table_and_names_every_row_that_it_cannot_map(tool: str, tmp_path: Path) -> None:
     shutil.copytree(RUNS, tmp_path / "runs")
     rows = (RUNS / "cases.jsonl").read_text().splitlines()
-    chosen = [row for row in rows if any(f'"id": "{of}"' in row for of in ("S22", "N41", "N51"))]
+    chosen = [row for row in rows if any(f'"id": "{of}"' in row for of in ("S22", "N41", "N53"))]
     (tmp_path / "runs" / "cases.jsonl").write_text("\n".join(chosen))
     program = [sys.executable, "-m", f"tests.accuracy.{tool}", str(tmp_path / "runs")]
     found = subprocess.run(program, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
-    assert "N51 nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8: " in found.stdout
+    assert "N53 sarvamai/sarvam-105b: " in found.stdout
     assert {"report": "3 runs: 2 counted", "boundary": "2 runs moved"}[tool] in found.stdout
     assert "1 not mapped" in found.stdout
 
@@ -112,8 +113,7 @@ def test_ranges_hold_on_runs_whose_model_or_source_was_left_out(group: Callable[
     found = left_out(rows(), group)
     assert len(found) > 8
     held, total = sum(one.held for one in found.values()), sum(one.rows for one in found.values())
-    # The config of one row (N67) is a guess.
-    assert held >= 0.9 * (total - 1)
+    assert held >= 0.9 * total
     assert middle([error for one in found.values() for error in one.errors]) <= 0.02
 
 
@@ -121,8 +121,7 @@ def test_with_1_gib_too_little_a_run_is_refused_and_with_1_gib_to_spare_accepted
     by_margin: dict[int, list[str]] = {}
     for run in read_runs():
         found = edges(run)
-        # 0.8 and 0.9 are planned by the rules of 0.10: an estimate, and off by 16 GiB on one row (S21).
-        if isinstance(found, list) and run.options.version >= (0, 10, 0):
+        if isinstance(found, list):
             for edge in found:
                 by_margin.setdefault(edge.margin_gib, []).append(edge.verdict)
     assert set(by_margin[-2]) == set(by_margin[-1]) == {"refused"}
@@ -132,4 +131,4 @@ def test_with_1_gib_too_little_a_run_is_refused_and_with_1_gib_to_spare_accepted
 
 
 def test_ranges_are_under_a_gib_and_a_half_wide_at_the_median() -> None:
-    assert middle([one.width_gib for one in SCORES.new]) <= 1.5
+    assert middle([one.width_gib for one in SCORES.new]) < 1.5

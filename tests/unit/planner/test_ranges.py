@@ -16,6 +16,6 @@ def test_a_difference_swaps_low_and_high() -> None:
     assert (found.low, found.best, found.high) == (pytest.approx(-10 - 18**0.5), -10, pytest.approx(-10 + 32**0.5))
 
 
-def test_the_likely_value_is_a_fifth_of_the_way_to_the_low_end() -> None:
-    assert Range(5, 10, 30).likely == 9
+def test_the_likely_value_is_a_small_part_of_the_way_to_the_low_end() -> None:
+    assert Range(5, 10, 30).likely == 9.25
     assert exactly(4).likely == 4

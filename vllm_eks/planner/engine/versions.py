@@ -68,6 +68,9 @@ module, and 0.14.0 runs 16-bit and FP8 experts through it)."""
 BLACKWELL_RUNS_EXPERTS_WITHOUT_WORKSPACE: Version = (0, 20, 0)
 """16-bit experts run on FlashInfer's kernels on Blackwell by default (fused_moe/oracle/unquantized.py; in 0.20.0, not
 in 0.19.1)."""
+HOPPER_RUNS_STATIC_FP8_WITHOUT_WORKSPACE: Version = (0, 18, 0)
+"""Experts in FP8 with static scales run on FlashInfer's CUTLASS kernel on Hopper, whose workspace is one row per token
+(fused_moe/oracle/fp8.py and experts/flashinfer_cutlass_moe.py in 0.21.0; the log of row N51 shows it in 0.18.0)."""
 MOE_CHUNKS_REMOVED: Version = (0, 18, 0)
 """Experts run over the whole batch, not over chunks of 16,384 tokens (VLLM_FUSED_MOE_CHUNK_SIZE is in 0.17.1, not in
 0.18.0)."""

@@ -64,7 +64,8 @@ def forward_bytes(model: Architecture, gpu: Gpu, options: ResolvedOptions, *, te
     if model.experts:
         split = 1 if options.enable_expert_parallel else tp
         experts = model.experts
-        routed = experts.per_token * (3 * experts.intermediate_size / split + model.hidden_size)
+        width = experts.input_size or model.hidden_size
+        routed = experts.per_token * (experts.matrices * experts.intermediate_size / split + width)
         if keeps_workspace(model, gpu, options):
             routed = 0.0
         mlp = max(mlp, routed + 3 * experts.shared_intermediate_size / tp)

@@ -62,6 +62,11 @@ class CacheLayout:
         """Layers of the model and its drafter."""
         return len(self.layer_token_bytes)
 
+    @property
+    def groups_with_tokens(self) -> int:
+        """Groups whose cache grows with the tokens. A state has few blocks for each request."""
+        return sum(not group.cache.state_bytes for group in self.groups)
+
     def block_bytes(self, layers: range) -> int:
         """Return the bytes of one block on the rank that holds these layers."""
         if self.page_bytes is None:
@@ -100,14 +105,17 @@ class CacheLayout:
     def printed_tokens(self, blocks: int, options: ResolvedOptions) -> int:
         """Return the "GPU KV cache size" that vLLM logs, in tokens.
 
-        Since 0.20 this is concurrency x max_model_len. Earlier versions log blocks // groups x block size, which is too
-        low for models with windows or states.
+        Since 0.20 this is concurrency x max_model_len. Earlier versions log blocks // groups x the smallest block size,
+        which is too low for models with windows or states (v1/core/kv_cache_utils.py, _report_kv_cache_config). Without
+        prefix caching, the block of a state is --max-model-len (models/config.py, mamba_block_size; row N51).
         """
         length = options.max_model_len
         ranks = options.decode_context_parallel_size
         if options.version >= CONCURRENCY_IS_CAPACITY:
             return int(blocks / self._printed_blocks(length, options) * length)
-        return blocks // len(self.groups) * self.block_tokens * ranks
+        has_states = self.groups_with_tokens < len(self.groups)
+        smallest = min(self.block_tokens, length) if has_states and not options.caches_prefixes else self.block_tokens
+        return blocks // len(self.groups) * smallest * ranks
 
 
 def _blocks_needed(

@@ -9,6 +9,7 @@ agrees with logs of Qwen3-VL-30B on one H200: 6.16 GiB in addition to weights an
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.versions import (
     BLACKWELL_RUNS_EXPERTS_WITHOUT_WORKSPACE,
+    HOPPER_RUNS_STATIC_FP8_WITHOUT_WORKSPACE,
     MOE_CHUNKS_REMOVED,
     MOE_WORKSPACES_KEPT,
 )
@@ -29,8 +30,12 @@ def keeps_workspace(model: Architecture, gpu: Gpu, options: ResolvedOptions) -> 
         # FlashInfer's kernels for Blackwell need none.
         small = quantization.is_quantized and quantization.is_float
         return not small and options.version < BLACKWELL_RUNS_EXPERTS_WITHOUT_WORKSPACE
+    if gpu.sm != 90 or not quantization.is_fp8:
+        return True
+    if quantization.has_static_scales:
+        return options.version < HOPPER_RUNS_STATIC_FP8_WITHOUT_WORKSPACE
     # On Hopper, FP8 blocks run with Triton under tensor parallelism, and with FlashInfer under expert parallelism.
-    return not (gpu.sm == 90 and quantization.block and quantization.is_fp8 and options.enable_expert_parallel)
+    return not (quantization.block and options.enable_expert_parallel)
 
 
 def workspace_bytes(model: Architecture, gpu: Gpu, options: ResolvedOptions, *, tensor_parallel_size: int) -> int:
@@ -42,5 +47,6 @@ def workspace_bytes(model: Architecture, gpu: Gpu, options: ResolvedOptions, *, 
     if options.version < MOE_CHUNKS_REMOVED:
         tokens = min(tokens, CHUNK_TOKENS)
     split = 1 if options.enable_expert_parallel else tensor_parallel_size
-    size, hidden = -(-experts.intermediate_size // split), model.hidden_size
-    return tokens * experts.per_token * (max(size, hidden) + max(2 * size, hidden)) * BYTES_PER_VALUE
+    size, width = -(-experts.intermediate_size // split), experts.input_size or model.hidden_size
+    first = (experts.matrices - 1) * size  # gate and up, or up alone
+    return tokens * experts.per_token * (max(size, width) + max(first, width)) * BYTES_PER_VALUE

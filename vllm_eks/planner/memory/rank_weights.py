@@ -103,7 +103,8 @@ def expert_share(experts: int, tensor_parallel_size: int, options: ResolvedOptio
 def weights_deviation(model: ModelFacts) -> Range:
     """Return the range of loaded bytes over computed bytes."""
     if model.architecture.confidence == "estimated":
-        return constants.WEIGHTS_ESTIMATED
+        known = model.weights_source != "computed"
+        return constants.WEIGHTS_ESTIMATED_OF_KNOWN_TOTAL if known else constants.WEIGHTS_ESTIMATED
     if model.weights_source == "headers":
         return constants.WEIGHTS_FROM_HEADERS
     if model.weights_source == "index":

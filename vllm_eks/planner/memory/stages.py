@@ -171,7 +171,7 @@ def _layout(model: ModelFacts, gpu: Gpu, options: ResolvedOptions, tp: int, pp: 
         for is_last in {pp == 1, True}
     }
     buffers = {
-        is_first: memory.buffers_term(architecture, options, groups=len(cache.groups), is_first=is_first)
+        is_first: memory.buffers_term(architecture, options, groups=cache.groups_with_tokens, is_first=is_first)
         for is_first in {pp == 1, True}
     }
     sampler, compiling = sampler_state_term(architecture, options), memory.compiling_term(options)

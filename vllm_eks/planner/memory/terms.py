@@ -19,6 +19,7 @@ from vllm_eks.planner.engine.versions import (
 from vllm_eks.planner.hardware.instances import Gpu
 from vllm_eks.planner.memory import constants
 from vllm_eks.planner.models.architecture import Architecture
+from vllm_eks.planner.models.mixers import NoMixer
 from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.units import BYTES_PER_GIB, BYTES_PER_MIB
 
@@ -135,6 +136,8 @@ def _decode_rows(options: ResolvedOptions) -> int:
 
 def graph_bytes_per_layer(model: Architecture) -> Range:
     """Return the bytes of one CUDA graph and layer for this kind of model."""
+    if any(isinstance(one, NoMixer) for one in model.mixers):
+        return constants.GRAPH_BYTES_PER_DENSE_LAYER  # each layer is a mixer or an MLP, half of a usual layer
     if model.linear:
         return constants.GRAPH_BYTES_PER_HYBRID_LAYER
     if model.latent:

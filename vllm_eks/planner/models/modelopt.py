@@ -76,7 +76,7 @@ def parse_modelopt(section: Mapping[str, Any]) -> Quantization:
 
 def _scheme(algorithm: str) -> Quantization:
     schemes = {
-        "FP8": Quantization(method="modelopt", weight_bits=8),
+        "FP8": Quantization(method="modelopt", weight_bits=8, has_static_scales=True),
         "FP8_PER_CHANNEL_PER_TOKEN": Quantization(method="modelopt", weight_bits=8),
         "FP8_PB_WO": Quantization(method="modelopt", weight_bits=8, block=FP8_BLOCK),
         "FP8_BLOCK_SCALES": Quantization(method="modelopt", weight_bits=8, block=FP8_BLOCK),

@@ -39,6 +39,8 @@ class Quantization:
     """Formats of other modules in the same checkpoint, each with its targets. The first that matches wins."""
     kv_cache_dtype: str = "auto"
     """The KV cache dtype that the checkpoint sets, or `auto` if it sets none."""
+    has_static_scales: bool = False
+    """Whether weights and inputs have one scale each per matrix, which is in the checkpoint (ModelOpt's FP8)."""
     stores_kv_scales: bool = False
     """Whether vLLM creates scales of the KV cache, which exclude fp8_e5m2."""
 

@@ -181,7 +181,7 @@ def test_in_some_versions_each_stage_needs_cache_for_all_layers(version: str, fi
         assert found.verdict == "likely_fits"
         assert found.doubts[0].code == "kv_cache_too_small"
         assert found.doubts[0].message.endswith(
-            "vLLM 0.15.1 requires KV cache for all layers on each rank, 5.00 GiB, and 4.63 GiB are free: "
+            "vLLM 0.15.1 requires KV cache for all layers on each rank, 5.00 GiB, and 4.65 GiB are free: "
             "use 0.17 or later, which counts only the layers of the rank"
         )
 

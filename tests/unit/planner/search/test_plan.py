@@ -27,10 +27,10 @@ def test_the_guide_s_second_stack_full_scout_takes_two_nodes() -> None:
     assert plan.layout is not None
     assert (plan.layout.label, plan.total_nodes, plan.usd_per_hour) == ("TP=8 PP=2", 2, 32.576)
     assert plan.kv_cache_tokens == 302_375
-    assert plan.kv_cache_tokens_range == (203_121, 372_455)
+    assert plan.kv_cache_tokens_range == (204_893, 369_924)
     assert plan.max_concurrency == 18.46
     assert plan.options.max_num_seqs == 256
-    assert plan.largest_context_tokens == 623_280, "three layers of four keep 8,192 tokens and two batches at most"
+    assert plan.largest_context_tokens == 629_040, "three layers of four keep 8,192 tokens and two batches at most"
 
 
 @pytest.mark.parametrize(
@@ -88,18 +88,18 @@ def test_a_context_that_does_not_fit_gets_the_longest_one_that_does() -> None:
     assert [(r.code, r.message) for r in plan.refusals] == [
         (
             "kv_cache_too_small",
-            "TP=4 PP=1: stage 1 of 1 has 6.70 GiB left for the KV cache, 5.89 by the low estimate (32.89 GiB weights "
-            "and tables + 0.40 activations + 0.77 overhead = 34.06 of 40.77 GiB a GPU): 85,712 of the 131,072 tokens "
+            "TP=4 PP=1: stage 1 of 1 has 6.70 GiB left for the KV cache, 5.91 by the low estimate (32.89 GiB weights "
+            "and tables + 0.40 activations + 0.77 overhead = 34.06 of 40.77 GiB a GPU): 86,288 of the 131,072 tokens "
             "of one request (even with --max-num-seqs 32, --max-num-batched-tokens 512)",
         )
     ]
-    assert plan.suggestions[0] == "--max-model-len 77152 fits 1 x g6e.12xlarge ($10.49/h)"
-    verdicts = {length: planned(LLAMA_70B, "g6e.12xlarge", max_model_len=length, **kept) for length in (77152, 85712)}
+    assert plan.suggestions[0] == "--max-model-len 77392 fits 1 x g6e.12xlarge ($10.49/h)"
+    verdicts = {length: planned(LLAMA_70B, "g6e.12xlarge", max_model_len=length, **kept) for length in (77392, 86288)}
     assert [found.verdict for found in verdicts.values()] == ["fits", "likely_fits"]
-    assert verdicts[85712].warnings == (
-        "likely fits, not surely: kv_cache_too_small: TP=4 PP=1: stage 1 of 1 has 6.70 GiB left for the KV cache, 5.89 "
+    assert verdicts[86288].warnings == (
+        "likely fits, not surely: kv_cache_too_small: TP=4 PP=1: stage 1 of 1 has 6.70 GiB left for the KV cache, 5.91 "
         "by the low estimate (32.89 GiB weights and tables + 0.40 activations + 0.77 overhead = 34.06 of 40.77 GiB a "
-        "GPU): 77,152 of the 85,712 tokens of one request; --max-model-len 77152 surely fits",
+        "GPU): 77,408 of the 86,288 tokens of one request; --max-model-len 77408 surely fits",
     )
     assert planned(LLAMA_70B, "g6e.12xlarge", max_model_len=88500, **kept).verdict == "refused"
 
