@@ -34,7 +34,7 @@ def test_a_flag_has_one_disposition_for_each_of_its_values() -> None:
     assert table.counted & rows[1] == {"--kv-transfer-config", "--attention-backend", "--attention-config"}
     both = rows[0] & rows[1]
     # These are refused with some values, and warned of with others.
-    assert both == {"--load-format", "--kv-transfer-config"}
+    assert both == {"--load-format", "--kv-transfer-config", "--moe-backend", "--linear-backend"}
     assert {row.judge for row in (*table.refused, *table.warned)} - {""} == set(VALUE_RULES)
 
 

@@ -196,12 +196,25 @@ def test_flags_that_vllm_refuses_without_another_one_are_refused(args: list[str]
         ["--numa-bind", "--numa-bind-nodes", "0"],
         ["--offload-backend", "prefetch", "--offload-group-size", "4"],
         ["--offload-backend", "uva"],
+        ["--return-sampling-mask", "--logprobs-mode", "processed_logprobs"],
+        [
+            *("--per-request-spec-decode-metrics", "summary"),
+            *("--spec-method", "ngram", "--spec-tokens", "2"),
+        ],
         ["--mamba-ssu-algorithm", "simple", "--mamba-backend", "FLASHINFER"],
         ["--no-enable-mamba-cache-stochastic-rounding"],
     ],
 )
 def test_they_pass_beside_it(args: list[str]) -> None:
     assert said(*args, version="0.32.0") == ([], [])
+
+
+@pytest.mark.parametrize(
+    "args", [["--moe-backend", "aiter"], ["--linear-backend", "xpu"], ["--kda-prefill-backend", "fused"]]
+)
+def test_backends_of_other_makers_are_refused(args: list[str]) -> None:
+    text = f"{' '.join(args)}: it is for GPUs of other makers: remove it, and vLLM chooses one"
+    assert said(*args, version="0.32.0")[0] == [f"m.extraArgs[0]: {text}"]
 
 
 @pytest.mark.parametrize("args", [["--enable-fault-tolerance"], ["--ubatch-size", "2"], ["--dcp-comm-backend", "a2a"]])

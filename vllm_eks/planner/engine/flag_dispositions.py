@@ -57,6 +57,8 @@ class Need:
     other: str
     value: str = ""
     """The value that the other flag must have, if not any."""
+    instead: tuple[str, ...] = ()
+    """Flags that do as well."""
     only: tuple[str, ...] = ()
     """The values of the flags that need it. Empty means all."""
 
@@ -72,6 +74,7 @@ class Need:
             flags=fields.texts("flags"),
             other=fields.required("other", str),
             value=fields.optional("value", str, cls.value),
+            instead=fields.texts("instead"),
             only=fields.texts("only"),
         )
         fields.end()
@@ -83,7 +86,7 @@ class Need:
             return False
         if self.only and not any(value in self.only for value in given.values):
             return False
-        others = [one for one in all_given if one.flag.name == self.other and not one.is_off]
+        others = [one for one in all_given if one.flag.name in (self.other, *self.instead) and not one.is_off]
         return not any(not self.value or self.value in map(str.lower, one.values) for one in others)
 
 
