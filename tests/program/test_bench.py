@@ -114,6 +114,25 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_benchmark(cluster: 
     assert cluster.created == []
 
 
+def test_without_options_the_load_is_the_traffic_of_the_stack_file(
+    cluster: FakeCluster, project: Path, tmp_path: Path
+) -> None:
+    stack = project / "Pulumi.dev.yaml"
+    traffic = "      traffic: {requestsPerSecond: 2, workload: agent, ttft: 1s@p90}\n"
+    stack.write_text(stack.read_text().replace("      zone: us-west-2a\n", f"      zone: us-west-2a\n{traffic}"))
+    saved = tmp_path / "bench.json"
+
+    run_bench(project, "dev", None, TrafficWords(), Access(save=saved))
+    load = json.loads(saved.read_text())["load"]
+    assert (load["requests_per_second"], load["requests"], load["shared_prefix_tokens"]) == (2.0, 240, 5072)
+    assert (load["input_tokens"], load["output_tokens"], load["input_varies"]) == (8596, 182, True)
+
+    run_bench(project, "dev", None, TrafficWords(concurrent_users=4), Access(save=saved), requests=60)
+    load = json.loads(saved.read_text())["load"]
+    assert (load["concurrent_users"], load["requests_per_second"], load["requests"]) == (4, None, 60)
+    assert load["input_tokens"] == 8596
+
+
 def test_each_run_has_other_prompts(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
     for now in (1000.0, 2000.0):
@@ -197,7 +216,8 @@ def test_a_model_that_is_not_clear_is_asked_for(fleet: dict[str, int], model: st
         (["--calibrate", "gone.json"], "vllm-eks: gone.json: No such file or directory\n"),
         (
             [],
-            "vllm-eks: how much load? Use --requests-per-second or --concurrent-users\n",
+            "vllm-eks: how much load? Use --requests-per-second or --concurrent-users, with --input and --output, or "
+            "set models.llama-4-scout.traffic in Pulumi.dev.yaml\n",
         ),
     ],
 )

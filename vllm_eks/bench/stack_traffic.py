@@ -1,8 +1,25 @@
 """The load of a benchmark in words: the options, and for the rest the model's `traffic` in the stack file."""
 
+from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import object_or_empty
+from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.load.words import TrafficWords
 from vllm_eks.stack_files.stack_file import StackFile
+
+
+def traffic_of(given: TrafficWords, file: StackFile, name: str) -> Traffic:
+    """Return the traffic of the options, completed by the one of the stack file.
+
+    Raises:
+        WrongQuestion: Neither has a load, or a value is wrong.
+    """
+    words = combined(given, stated_words(file, name))
+    if words == TrafficWords():
+        raise WrongQuestion(
+            f"how much load? Use --requests-per-second or --concurrent-users, with --input and --output, or set "
+            f"models.{name}.traffic in Pulumi.{file.stack}.yaml"
+        )
+    return words.traffic()
 
 
 def stated_words(file: StackFile, name: str) -> TrafficWords:

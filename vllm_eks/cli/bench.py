@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vllm_eks.bench.load import load_of, require_sendable
-from vllm_eks.bench.stack_traffic import combined, stated_words
+from vllm_eks.bench.stack_traffic import traffic_of
 from vllm_eks.bench.stop_signal import stopped_by_sigterm
 from vllm_eks.cli.options import PATH, as_json, exit_with, stack_folder
 from vllm_eks.cli.views.screen import console
@@ -121,7 +121,7 @@ def run_bench(
     _require_writable(access.save or Path("bench.json"))
     file = _checked_file(folder, stack)
     name = chosen(file.section("models"), model, file.stack)
-    traffic = combined(given, stated_words(file, name)).traffic()
+    traffic = traffic_of(given, file, name)
     # A new seed each time, or the prompts of the last run would be in the prefix cache.
     load = load_of(traffic, requests=requests, seed=int(time.time()))
     plan = _plans(folder, file)[name].plan
