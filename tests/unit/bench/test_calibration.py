@@ -11,6 +11,8 @@ from vllm_eks.bench.calibration import calibrate
 from vllm_eks.bench.load import Load
 from vllm_eks.bench.saved import Benchmark
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.load.words import TrafficWords
+from vllm_eks.planner.sizing.load_warnings import load_warnings
 
 PLAN = planned(QWEN_8B, "g6e.xlarge")
 
@@ -93,3 +95,12 @@ def test_a_speed_that_is_not_predicted_is_not_corrected() -> None:
         "the speed of Qwen/Qwen3-8B on g6e.xlarge, TP=1 PP=1, vLLM 0.27.0 is not predicted, so there is nothing to "
         "correct"
     )
+
+
+def test_the_preview_s_check_of_the_traffic_uses_the_factor() -> None:
+    words = TrafficWords(concurrent_users=32, input="1024", output="256", e2e="10s@p50")
+    fast, slow = (planned(QWEN_8B, "g6e.xlarge", measured_step_factor=factor) for factor in (0.5, 2.0))
+
+    assert list(load_warnings(fast, words.traffic(), words.level())) == []
+    (warning,) = load_warnings(slow, words.traffic(), words.level())
+    assert "over your 10 s" in warning
