@@ -119,10 +119,10 @@ DECODER: Mapping[str, Kind] = {
         mtp_num_hidden_layers n_groups n_mamba_heads ngram_vocab_size_ratio no_rope_layer_interval num_blocks
         num_global_key_value_heads num_kv_shared_layers num_layers_per_stack num_mem_blocks num_nextn_predict_layers
         o_groups o_lora_rank prefix_dense_intermediate_size q_lora_rank qk_nope_dim qk_nope_head_dim qk_rope_dim
-        qk_rope_head_dim rotary_dim routed_expert_hidden_size share_expert_dim share_q_dim target_hidden_size
+        qk_rope_head_dim rope_head_dim rotary_dim routed_expert_hidden_size share_expert_dim share_q_dim
         shared_expert_intermediate_size shared_expert_size shared_intermediate_size short_conv_kernel_size
-        ssm_state_size state_size swa_head_dim swa_num_attention_heads swa_num_key_value_heads swa_v_head_dim v_channels
-        v_head_dim vocab_size_per_layer_input
+        ssm_state_size state_size swa_head_dim swa_num_attention_heads swa_num_key_value_heads swa_v_head_dim
+        target_hidden_size v_channels v_head_dim vocab_size_per_layer_input
         """,
     ),
     **_kinds(SIZES, "sliding_window sliding_window_size"),

@@ -209,6 +209,7 @@ LAYER_WORDS: Mapping[str, LayerKind] = {
     "swa": "window",
     "chunked_attention": "chunk",
     "indexed_attention": "full",
+    "deepseek_sparse_attention": "full",
     "linear_attention": "linear",
     "gated_deltanet": "linear",
     "kda": "linear",

@@ -7,6 +7,7 @@ from typing import Any
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import list_or_empty, object_or_empty
 from vllm_eks.planner.models.counts import count
+from vllm_eks.planner.models.from_fields.names import is_attention_free
 from vllm_eks.planner.models.from_fields.words import STATE_TYPES
 from vllm_eks.planner.models.indexer import has_indexer
 from vllm_eks.planner.models.mixers import (
@@ -217,6 +218,8 @@ def _mamba(fields: Mapping[str, Any], where: str) -> Mamba1 | Mamba2:
         return _mamba_2(fields, where)
     hidden = count(fields, "hidden_size")
     size = count(fields, "mamba_expand", "expand") * hidden or count(fields, "intermediate_size")
+    if is_attention_free(fields):
+        size = count(fields, "intermediate_size") or size
     return Mamba1(
         size=size,
         state_size=_needed(fields, "mamba_d_state", "state_size", where=where),

@@ -162,6 +162,8 @@ def _is_tied(config: Mapping[str, Any], traits: Traits) -> bool:
 
     For models that also generate speech, the decoder's own section counts.
     """
+    if traits.ties_always is not None:
+        return traits.ties_always
     path = list(sections(config))
     path = path[-1:] if is_object(config.get("thinker_config")) else path
     stated = [section["tie_word_embeddings"] for section in path if "tie_word_embeddings" in section]

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from vllm_eks.json_values import is_list, is_object
 from vllm_eks.planner.models.architecture import RotaryTable
+from vllm_eks.planner.models.counts import count
 from vllm_eks.planner.models.from_fields.traits import Traits
 from vllm_eks.planner.models.mixers import Attention, Beside, CompressedLatent, GroupedQuery, Latent
 from vllm_eks.planner.models.rope import rope_parameters, table_rows
@@ -80,7 +81,7 @@ def _rotated(
         return attention.qk_rope_head_dim
     if parameters.get("rope_type") == "proportional":
         return attention.head_dim
-    if isinstance(size := fields.get("rotary_dim"), int) and size > 0:
+    if size := count(fields, "rotary_dim", "qk_rope_dim", "rope_head_dim"):
         return size
     stated = [section.get(name) for section in (parameters, fields) for name in SHARES]
     shares = [float(value) for value in stated if isinstance(value, int | float) and 0 < value <= 1]

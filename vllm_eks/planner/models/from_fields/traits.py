@@ -60,6 +60,8 @@ class Traits:
     has_gated_towers: bool | None = None
     """Whether a tower's MLP has three matrices. None means that it follows from the activation."""
     ties_by_default: bool | None = None
+    ties_always: bool | None = None
+    """Whether the class ties embedding and head whatever the config says: always, never, or as it says (None)."""
     whole_attention: bool = False
     """Whether the latent attention keeps keys and values of each head in the cache (MiniCPM3)."""
     rotary_share: float = 1.0
@@ -124,6 +126,7 @@ def traits_of(name: str) -> Traits:
         has_halved_mlp=fields.optional("has_halved_mlp", bool, False),
         has_gated_towers=fields.optional("has_gated_towers", bool, None),
         ties_by_default=ties,
+        ties_always=fields.optional("ties_always", bool, None),
         whole_attention=fields.optional("whole_attention", bool, False),
         rotary_share=fields.optional("rotary_share", float, 1.0),
         has_rotary=fields.optional("has_rotary", bool, True),

@@ -18,7 +18,7 @@ HARMLESS = frozenset(
     embedding_size encoder_no_repeat_ngram_size expert_hidden_dim image_size index_block_size index_topk_blocks
     mamba_chunk_size moe_layer_end_index n_group no_repeat_ngram_size num_beam_groups num_beams num_hash_layers
     num_image_tokens num_key_value_groups num_labels num_logits_to_keep num_mtp_modules num_return_sequences qk_head_dim
-    rope_head_dim topk_group
+    topk_group
     """.split()
 )
 """Fields of compared architectures that decide no size."""

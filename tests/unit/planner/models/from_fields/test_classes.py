@@ -186,3 +186,24 @@ def test_a_size_that_nothing_reads_makes_a_class_unknown_that_was_never_compared
         "with vLLM's class"
     )
     assert read("OlmoForCausalLM", memory_slots=64).num_hidden_layers == 4
+
+
+@pytest.mark.parametrize(("name", "tied"), [("CohereForCausalLM", True), ("AfmoeForCausalLM", False)])
+@pytest.mark.parametrize("stated", [True, False])
+def test_some_classes_tie_always_or_never(name: str, tied: bool, stated: bool) -> None:
+    assert read(name, tie_word_embeddings=stated).tie_word_embeddings is tied
+
+
+@pytest.mark.parametrize("field", ["rope_head_dim", "qk_rope_dim", "rotary_dim"])
+def test_a_table_has_the_rotated_part_of_a_head_that_the_config_states(field: str) -> None:
+    assert read("NovelForCausalLM", **{field: 32}).rotary_tables[0].dim == 32
+
+
+def test_a_mamba_without_attention_has_the_width_that_its_config_states() -> None:
+    mamba = {"model_type": "falcon_mamba", "state_size": 16, "conv_kernel": 4, "expand": 2, "intermediate_size": 1536}
+    assert read("FalconMambaForCausalLM", **mamba).attention[0].size == 1536
+
+
+def test_a_word_of_a_class_that_reads_no_layer_types_is_full_attention() -> None:
+    kinds = ["deepseek_sparse_attention"] * 4
+    assert read("NovelForCausalLM", layer_types=kinds).attention[0].window_tokens is None
