@@ -16,7 +16,6 @@ from vllm_eks.planner.search.compare import (
     compare,
     nothing_fits_lines,
     recommended,
-    within_nodes,
     without_driver,
 )
 from vllm_eks.planner.search.named_models import load_model
@@ -58,7 +57,7 @@ def run_plan(request: PlanRequest, *, as_json: bool) -> int:
 
 
 def _plan_one(model: ModelFacts, instance: InstanceType, request: PlanRequest, *, as_json: bool) -> int:
-    result = within_nodes(without_driver(plan(model, instance, request.options)), request.max_nodes)
+    result = without_driver(plan(model, instance, request.options, max_nodes=request.max_nodes))
     if as_json:
         print(json.dumps(plan_json(result), indent=2))
     if result.fits and as_json:
@@ -90,6 +89,6 @@ def _compare(model: ModelFacts, request: PlanRequest, *, as_json: bool) -> int:
     if any(p.fits for p in plans):
         return FITS
     print(f"{model.id} fits no instance type in the catalogue:", file=sys.stderr)
-    for line in nothing_fits_lines(plans, request.options):
+    for line in nothing_fits_lines(plans, request.options, max_nodes=request.max_nodes):
         print(f"  {line}", file=sys.stderr)
     return DOES_NOT_FIT

@@ -1,9 +1,11 @@
 """The cheapest instance type that a model fits: first on one node and with measured GPU memory."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 from vllm_eks.planner.engine.options import ServingOptions
+from vllm_eks.planner.engine.validity import Refusal
 from vllm_eks.planner.hardware.drivers import lacks_driver
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, catalogue
 from vllm_eks.planner.memory.rank_weights import weights_deviation
@@ -13,7 +15,9 @@ from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.units import BYTES_PER_GIB
 
 
-def cheapest(model: ModelFacts, requested: ServingOptions, region: str | None) -> Plan | None:
+def cheapest(
+    model: ModelFacts, requested: ServingOptions, region: str | None, *, max_nodes: int | None = None
+) -> Plan | None:
     """Return the plan with the lowest price, or None when no type of the catalogue fits.
 
     A type that the region offers comes before others, one node for a replica before several, and measured GPU memory
@@ -22,20 +26,30 @@ def cheapest(model: ModelFacts, requested: ServingOptions, region: str | None) -
     types = [one for one in catalogue(region or REFERENCE_REGION).values() if lacks_driver(one.type) is None]
     offered = [one for one in types if one.is_offered]
     others = [one for one in types if not one.is_offered]
-    return _cheapest_of(offered, model, requested) or _cheapest_of(others, model, requested)
+    return _cheapest_of(offered, model, requested, max_nodes) or _cheapest_of(others, model, requested, max_nodes)
 
 
-def _cheapest_of(types: Sequence[InstanceType], model: ModelFacts, requested: ServingOptions) -> Plan | None:
+def _cheapest_of(
+    types: Sequence[InstanceType], model: ModelFacts, requested: ServingOptions, max_nodes: int | None
+) -> Plan | None:
     best: Plan | None = None
     for instance in sorted(types, key=lambda one: _least_usd_per_hour(model, one, requested)):
         nodes, usd = _least_nodes(model, instance, requested), _least_usd_per_hour(model, instance, requested)
         lowest = (nodes > 1, is_estimated(instance), usd)
         if best and lowest > _rank(best)[:3]:
             continue
-        candidate = try_layouts(model, instance, requested)
+        candidate = within_nodes(try_layouts(model, instance, requested), max_nodes)
         if candidate.fits and (best is None or _rank(candidate) < _rank(best)):
             best = candidate
     return best
+
+
+def within_nodes(plan: Plan, max_nodes: int | None) -> Plan:
+    """Return the plan, refused if it needs more nodes than allowed."""
+    if max_nodes is None or not plan.fits or plan.total_nodes <= max_nodes:
+        return plan
+    message = f"{plan.total_nodes} x {plan.instance.type} are needed, and --max-nodes is {max_nodes}"
+    return replace(plan, refusals=(Refusal(code="not_enough_gpus", message=message),))
 
 
 def is_estimated(instance: InstanceType) -> bool:

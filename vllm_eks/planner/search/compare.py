@@ -10,7 +10,7 @@ from vllm_eks.planner.engine.validity import Refusal
 from vllm_eks.planner.hardware.drivers import lacks_driver
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION, catalogue
 from vllm_eks.planner.models.known_models import ModelFacts
-from vllm_eks.planner.search.cheapest import is_estimated, ranking_usd_per_hour
+from vllm_eks.planner.search.cheapest import is_estimated, ranking_usd_per_hour, within_nodes
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
 
@@ -69,15 +69,9 @@ def without_driver(plan: Plan) -> Plan:
     lacking = lacks_driver(plan.instance.type)
     if lacking is None:
         return plan
-    return replace(plan, refusals=(Refusal(code="dtype_unsupported", message=lacking), *plan.refusals))
-
-
-def within_nodes(plan: Plan, max_nodes: int | None) -> Plan:
-    """Return the plan, refused if it needs more nodes than allowed."""
-    if max_nodes is None or not plan.fits or plan.total_nodes <= max_nodes:
-        return plan
-    message = f"{plan.total_nodes} x {plan.instance.type} are needed, and --max-nodes is {max_nodes}"
-    return replace(plan, refusals=(Refusal(code="not_enough_gpus", message=message),))
+    refusals = (Refusal(code="dtype_unsupported", message=lacking), *plan.refusals)
+    others = tuple(line for line in plan.suggestions if plan.instance.type not in line)
+    return replace(plan, refusals=refusals, suggestions=others)
 
 
 def shortens_context(plan: Plan, requested: ServingOptions) -> bool:
@@ -116,7 +110,9 @@ ORDERS: Mapping[Order, Callable[[Plan, ServingOptions], Rank]] = {
 }
 
 
-def nothing_fits_lines(refused: Sequence[Plan], requested: ServingOptions) -> Iterator[str]:
+def nothing_fits_lines(
+    refused: Sequence[Plan], requested: ServingOptions, *, max_nodes: int | None = None
+) -> Iterator[str]:
     """Yield each reason that no type fits, with the largest type it applies to, then suggestions for that type."""
     # Imported here, because only a refusal needs it.
     from vllm_eks.planner.search.suggest import suggestions_for
@@ -131,7 +127,7 @@ def nothing_fits_lines(refused: Sequence[Plan], requested: ServingOptions) -> It
         shown = "" if same or len(plans) == 1 else f"the largest, {largest.instance.type}: "
         yield f"{which}: {code}: {shown}{largest.refusals[-1].message}"
     largest = max(refused, key=_gpu_memory)
-    for suggestion in suggestions_for(largest, requested):
+    for suggestion in suggestions_for(largest, requested, max_nodes=max_nodes):
         of_type = "" if suggestion.instance != largest.instance else f" on {largest.instance.type}"
         yield f"would work{of_type}: {suggestion.text}"
 

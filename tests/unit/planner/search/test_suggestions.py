@@ -11,6 +11,8 @@ from tests.support.plans import LLAMA_8B, LLAMA_70B, QWEN_8B, QWEN_32B, planned
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.search.compare import without_driver
+from vllm_eks.planner.search.plan_model import plan
 
 
 def test_each_suggestion_of_a_random_refusal_works_alone() -> None:
@@ -70,3 +72,23 @@ def test_the_text_of_a_suggestion_can_be_followed() -> None:
     wanted = replace(question.options, tensor_parallel_size=2, pipeline_parallel_size=3, max_model_len=8192)
     assert (other.options, other.instance.type) == (wanted, "g7e.2xlarge")
     assert not works(question, "--max-num-seqs 64 and --pipeline-parallel-size 99")
+
+
+def test_suggestions_stay_within_the_largest_number_of_nodes() -> None:
+    facts, instance = find_model(LLAMA_70B), find_instance("g6.12xlarge")
+    one_stage, free = ServingOptions(pipeline_parallel_size=1), ServingOptions()
+    other = "the cheapest that fits: TP=2 PP=1 on 1 x g7e.12xlarge ($8.29/h)"
+    assert plan(facts, instance, one_stage).suggestions[0] == "--pipeline-parallel-size 2: 2 x g6.12xlarge ($9.20/h)"
+    assert plan(facts, instance, one_stage, max_nodes=1).suggestions == (other,)
+    too_many = plan(facts, instance, free, max_nodes=1)
+    assert [one.message for one in too_many.refusals] == ["2 x g6.12xlarge are needed, and --max-nodes is 1"]
+    assert too_many.suggestions == (other,)
+    assert plan(facts, instance, free, max_nodes=2).fits
+
+
+def test_no_suggestion_keeps_a_type_without_a_driver() -> None:
+    refused = without_driver(
+        plan(find_model(QWEN_8B), find_instance("g7.2xlarge"), ServingOptions(max_model_len=99_999))
+    )
+    assert len(refused.suggestions) == 1
+    assert refused.suggestions[0].startswith("the cheapest that fits: ")
