@@ -3,6 +3,7 @@
 from vllm_eks.planner.engine.encoder_ranks import encoder_ranks
 from vllm_eks.planner.engine.flag_rules import runs_in_32_bits
 from vllm_eks.planner.engine.options import ResolvedOptions
+from vllm_eks.planner.engine.versions import PIXTRAL_WITHOUT_TABLES
 from vllm_eks.planner.hardware.instances import Gpu
 from vllm_eks.planner.memory import constants
 from vllm_eks.planner.memory.mxfp4 import expert_growth
@@ -13,6 +14,7 @@ from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.models.layer_weights import absorbed_bytes
 from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.units import gib
+from vllm_eks.planner.vllm_version import Version
 
 
 def weights_term(
@@ -43,6 +45,7 @@ def weights_term(
         # Every stage creates the tower, except with the second model runner of 0.33, where only the first does.
         ranks = encoder_ranks(architecture, options, tp)
         held = _tower_bytes(parts.vision_bytes, architecture.vision, ranks=ranks, tp=tp)
+        held += tp * _position_bytes(architecture.vision, options.version)
         share = len(layers) / architecture.num_hidden_layers if architecture.vision.is_staged else 1
         other_parts["vision tower"] = held * share
     if architecture.embedding_is_whole and "embedding" in other_parts:
@@ -71,6 +74,13 @@ def _tower_bytes(total_bytes: float, vision: Vision, *, ranks: int, tp: int) -> 
     kept = vision.whole_parameters + (vision.attention_parameters if vision.num_attention_heads % tp else 0)
     whole = total_bytes * kept / vision.parameters if vision.parameters else 0.0
     return total_bytes + (tp - 1) * whole
+
+
+def _position_bytes(vision: Vision, version: Version) -> int:
+    """Return the bytes of Pixtral's two tables of 32-bit positions, which each rank has, or 0 for other towers."""
+    if vision.kind != "pixtral" or version >= PIXTRAL_WITHOUT_TABLES:
+        return 0
+    return 2 * 4 * vision.profile_patches * (vision.hidden_size // vision.num_attention_heads)
 
 
 def _other_parts_layers(model: ModelFacts, *, is_first: bool, is_last: bool) -> dict[str, float]:

@@ -194,3 +194,13 @@ def test_mxfp4_experts_on_hopper_have_the_size_of_triton_s_layout() -> None:
             model, H100, resolved(vllm_version=version), tensor_parallel_size=tp, pipeline_parallel_size=1
         )
         assert layout.tightest.loaded_bytes / 2**30 == pytest.approx(logged, abs=0.1)
+
+
+@pytest.mark.parametrize(("version", "tables"), [("0.27.0", 6_195_200), ("0.28.0", 0)])
+def test_older_towers_of_pixtral_have_tables_of_positions(version: str, tables: int) -> None:
+    model = find_model("mistralai/Mistral-Small-3.2-24B-Instruct-2506")
+    sizes = [
+        build_layout(model, A10G, resolved(vllm_version=one), tensor_parallel_size=8, pipeline_parallel_size=1)
+        for one in (version, "0.32.0")
+    ]
+    assert sizes[0].stages[0].weights.size_bytes - sizes[1].stages[0].weights.size_bytes == pytest.approx(tables)
