@@ -2,6 +2,9 @@
 
 MADE_BY_THE_ORACLE = {
     "cannot be called on meta tensors": "the class reads values of tensors, and the oracle's have none",
+    "Cannot copy out of meta tensor": "the class reads values of tensors, and the oracle's have none",
+    "Missing required keys in `rope_parameters`": "the config.json lacks a field that the class reads, and the planner "
+    "does not",
     "failed to be inspected": "the class does not import beside the oracle's packages",
     "Config' object has no attribute": "the config.json lacks a field that the class reads, and the planner does not",
     "No module named": "the class imports a package that the oracle lacks",

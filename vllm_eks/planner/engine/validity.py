@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from vllm_eks.planner.engine.attention import attention_errors, is_fp8, kv_cache_dtype
 from vllm_eks.planner.engine.attention_backends import backend_errors
+from vllm_eks.planner.engine.drafting_rules import drafting_errors
 from vllm_eks.planner.engine.encoder_ranks import encoder_ranks
-from vllm_eks.planner.engine.flag_rules import drafter_errors, dtype_errors
-from vllm_eks.planner.engine.model_runner import NEVER_AHEAD
+from vllm_eks.planner.engine.flag_rules import dtype_errors
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.engine.quantized_gpus import scheme_errors
 from vllm_eks.planner.engine.quantized_shards import quantized_shard_errors
@@ -74,7 +74,7 @@ def rule_refusals(
         *_generation(model, instance, options),
         *_context_parallel(model, tp, options),
         *(Refusal(code="dtype_unsupported", message=text) for text in dtype_errors(model, instance, options.flags)),
-        *_drafter(model, options, tp),
+        *(Refusal(code="engine_refuses", message=text) for text in drafting_errors(model, options, tp)),
         *_adapters(options),
     )
 
@@ -87,15 +87,6 @@ def _adapters(options: ResolvedOptions) -> Iterator[Refusal]:
             message=f"--max-cpu-loras {kept} is below the {options.max_loras} adapters of a batch: set it to "
             f"{options.max_loras} or more, or remove it",
         )
-
-
-def _drafter(model: Architecture, options: ResolvedOptions, tp: int) -> Iterator[Refusal]:
-    if options.flags.speculation:
-        for text in drafter_errors(model, options.flags.speculation, tensor_parallel_size=tp, version=options.version):
-            yield Refusal(code="engine_refuses", message=text)
-        if options.flags.async_scheduling and options.drafting in NEVER_AHEAD:
-            message = f"--async-scheduling does not go with the method {options.drafting} of --speculative-config"
-            yield Refusal(code="engine_refuses", message=f"{message}: remove one of the two")
 
 
 def _gpus(instance: InstanceType, tp: int) -> Iterator[Refusal]:
