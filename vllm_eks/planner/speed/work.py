@@ -82,7 +82,13 @@ def stage_works(
     model: ModelFacts, instance: InstanceType, layout: Layout, options: ResolvedOptions
 ) -> tuple[StageWork, ...]:
     """Return the work of one rank of each stage."""
-    return tuple(_stage_work(model, instance.sm, layout, stage, options) for stage in layout.stages)
+    return _stage_works(model, instance.sm, layout, options)
+
+
+@lru_cache(maxsize=1024)
+def _stage_works(model: ModelFacts, sm: int, layout: Layout, options: ResolvedOptions) -> tuple[StageWork, ...]:
+    # Cached: types with the same GPU have the same layout.
+    return tuple(_stage_work(model, sm, layout, stage, options) for stage in layout.stages)
 
 
 def _stage_work(model: ModelFacts, sm: int, layout: Layout, stage: Stage, options: ResolvedOptions) -> StageWork:
