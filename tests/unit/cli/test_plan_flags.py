@@ -42,8 +42,8 @@ def test_the_encoder_may_be_left_out_and_weights_may_stay_in_host_memory(ask: As
             "--limit-mm-per-prompt: 'images' is not a modality in vLLM: did you mean image?",
         ),
         (
-            ("--limit-mm-per-prompt", '{"image": {"widht": 512}}'),
-            "--limit-mm-per-prompt: image: 'widht' is not one of its sizes: use count, width, height",
+            ("--limit-mm-per-prompt", '{"image": {"breadth": 512}}'),
+            "--limit-mm-per-prompt: image: 'breadth' is not one of its sizes: use count, width, height",
         ),
         (
             ("--speculative-config", "mtp"),
