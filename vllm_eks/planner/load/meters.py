@@ -9,6 +9,10 @@ LEAST_WARM_UP = 20
 WARM_UP_ROUNDS = 2
 """The measurement begins when this many requests, or this many times the running ones, have finished."""
 
+MOST_SCHEDULED = 30_000
+MOST_WAITING = 2_000
+"""Steps, equal ones counted once, and waiting requests, after which a replay ends: the load is far above capacity."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Meters:
@@ -40,6 +44,10 @@ class Meters:
     def is_complete(self) -> bool:
         """Whether all requests to measure have their answers."""
         return len(self.members) == self.measured and not self.left
+
+    def is_over(self, *, waiting: int) -> bool:
+        """Return whether all is measured, or the load is so far above capacity that there is no end."""
+        return self.is_complete or self.scheduled >= MOST_SCHEDULED or waiting >= MOST_WAITING
 
     def arrived(self, request: Request, *, running: int) -> None:
         """Count a request among the measured ones if the warm-up is over."""
@@ -124,6 +132,7 @@ class Meters:
             preemptions=self.preemptions,
             waits_seconds=self.waits_seconds,
             growth=1 - self.finished_in_time / max(1, self.arrived_in_time),
+            is_cut=not self.is_complete,
             arrivals=self.arrived_in_time,
             measured_seconds=seconds,
             steps=self.steps,

@@ -9,13 +9,10 @@ import math
 from collections import deque
 
 from vllm_eks.planner.load.arrivals import Arrivals
-from vllm_eks.planner.load.meters import Meters
+from vllm_eks.planner.load.meters import MOST_WAITING, Meters
 from vllm_eks.planner.load.replayed import Replay, Request
 from vllm_eks.planner.load.scheduler import Chunk, EngineSizes, Scheduler
 from vllm_eks.planner.load.step_times import StepSeconds, Trace, steps_before
-
-MOST_SCHEDULED = 30_000
-"""Steps, equal ones counted once, after which a replay ends with what it has: the load is far above capacity."""
 
 
 def replay(
@@ -44,7 +41,7 @@ def replay(
     """
     scheduler = Scheduler(sizes, shared_prefix_tokens=shared_prefix_tokens)
     run = _Run(arrivals, scheduler, step_seconds, Meters(measured=measured), trace)
-    while not run.meters.is_complete and run.meters.scheduled < MOST_SCHEDULED and run.advance():
+    while not run.meters.is_over(waiting=len(scheduler.waiting)) and run.advance():
         pass
     return run.meters.result(sizes.blocks, answer_seconds)
 
@@ -103,7 +100,7 @@ class _Run:
             self.scheduler.release(request)
 
     def _arrive(self) -> None:
-        while self.arrivals.next_seconds <= self.now:
+        while self.arrivals.next_seconds <= self.now and len(self.scheduler.waiting) < MOST_WAITING:
             request = self.arrivals.take()
             self.scheduler.waiting.append(request)
             self.meters.arrived(request, running=len(self.scheduler.running))

@@ -63,6 +63,8 @@ class Replay:
     """For how long the first waiting request waited for what."""
     growth: float
     """Requests that arrived and were not answered, as a share of all that arrived."""
+    is_cut: bool
+    """Whether the replay ended early, because the load is far above capacity."""
     arrivals: int
     """All requests that arrived in the measured time."""
     measured_seconds: float

@@ -12,7 +12,7 @@ from math import ceil, inf
 from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
 from vllm_eks.planner.sizing.candidates import Candidate, candidates
-from vllm_eks.planner.sizing.nearest import level_of, nearest
+from vllm_eks.planner.sizing.nearest import nearest
 from vllm_eks.planner.sizing.question import SizeQuestion
 from vllm_eks.planner.sizing.replica import Replica
 from vllm_eks.planner.sizing.sized import SizedPlan, sized_plan
@@ -80,8 +80,8 @@ def size(question: SizeQuestion) -> SizeAnswer:
     closest = nearest(question, found)
     return SizeAnswer(
         question=question,
-        rows=(closest,) if closest else (),
-        level=level_of(closest, question.level) if closest else question.level,
+        rows=(closest[0],) if closest else (),
+        level=closest[1] if closest else question.level,
         fits_anywhere=True,
         too_many_nodes=min(over, key=lambda one: (one.nodes, one.usd_per_hour), default=None),
     )

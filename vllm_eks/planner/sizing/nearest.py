@@ -1,14 +1,16 @@
 """The nearest service level that a machine meets, if none meets the one that was asked for."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil, floor, inf, log10
 
+from vllm_eks.planner.load.replayed import Replay
 from vllm_eks.planner.load.service_level import Latency, Limit, ServiceLevel
 from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
-from vllm_eks.planner.sizing.candidates import Candidate
+from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.sizing.candidates import Candidate, Class
 from vllm_eks.planner.sizing.question import SizeQuestion
-from vllm_eks.planner.sizing.replica import Replica
+from vllm_eks.planner.sizing.replica import MEASURED_AT_LOAD, Replica
 from vllm_eks.planner.sizing.sized import SizedPlan, sized_plan
 
 MOST_NEAREST = 6
@@ -17,33 +19,51 @@ QUIET = 0.2
 """Share of a full replica's load at which a service level is as good as it gets."""
 
 
-def nearest(question: SizeQuestion, found: Sequence[Candidate]) -> SizedPlan | None:
-    """Return the machines that come nearest to the level, as many as are allowed."""
+@dataclass(frozen=True, kw_only=True)
+class _Quiet:
+    """A candidate with so many replicas that each has little to do, or as many as are allowed."""
+
+    candidate: Candidate
+    plan: Plan
+    seen: Replay
+
+
+def nearest(question: SizeQuestion, found: Sequence[Candidate]) -> tuple[SizedPlan, ServiceLevel] | None:
+    """Return the machines that come nearest to the level, and the level that they meet, or None if none can."""
     by_key = {one.speed_key: one for one in reversed(found)}
     closest = sorted(by_key.values(), key=lambda one: (_excess_alone(one, question.level), one.group))
-    rows = (row for one in closest[:MOST_NEAREST] for row in _without_level(question, one))
-    return min(rows, key=lambda row: (_excess(row, question.level), row.rank), default=None)
+    quiet = [one for candidate in closest[:MOST_NEAREST] for one in _quiet(question, candidate)]
+    best = min(quiet, key=lambda one: (_excess(one.seen, question.level), *_order(one)), default=None)
+    if best is None:
+        return None
+    level, replica = _level_of(best.seen, question.level), best.candidate.replica
+    share = question.traffic.load / best.plan.replicas
+    return sized_plan(
+        best.plan,
+        replica,
+        question.traffic,
+        level,
+        best.candidate.group,
+        largest_load=max(share, replica.largest_load(level)),
+    ), level
 
 
-def _without_level(question: SizeQuestion, candidate: Candidate) -> Iterator[SizedPlan]:
-    """Yield the machines with so many replicas that each has little to do, or as many as are allowed."""
+def _order(one: _Quiet) -> tuple[Class, float, str]:
+    return one.candidate.group, one.candidate.usd_per_hour(one.plan.replicas), one.plan.instance.type
+
+
+def _quiet(question: SizeQuestion, candidate: Candidate) -> Iterator[_Quiet]:
+    """Yield the candidate if it can serve the load at all."""
     replica = candidate.replica
-    quiet = QUIET * replica.most_load if question.traffic.is_open else max(1.0, QUIET * replica.most_load)
+    load = QUIET * replica.most_load if question.traffic.is_open else max(1.0, QUIET * replica.most_load)
     most_nodes = int(min(question.max_nodes or inf, MAX_NODES_PER_GROUP))
     most = most_nodes // max(1, candidate.plan.nodes_per_replica) * candidate.plan.replicas_per_node
-    replicas = min(ceil(question.needed_load / quiet), most)
+    replicas = min(ceil(question.needed_load / load), most)
     if replicas < 1:
         return
-    largest = replica.largest_load(ServiceLevel())
-    if question.traffic.load / replicas <= largest:
-        yield sized_plan(
-            candidate.sized(replicas),
-            replica,
-            question.traffic,
-            ServiceLevel(),
-            candidate.group,
-            largest_load=largest,
-        )
+    seen = replica.at(question.traffic.load / replicas, measured=MEASURED_AT_LOAD)
+    if not replica.broken(seen, ServiceLevel()):
+        yield _Quiet(candidate=candidate, plan=candidate.sized(replicas), seen=seen)
 
 
 def _excess_alone(candidate: Candidate, level: ServiceLevel) -> float:
@@ -56,17 +76,17 @@ def _excess_alone(candidate: Candidate, level: ServiceLevel) -> float:
     return max((seconds[name] / limit.seconds for name, limit in level.limits.items()), default=0.0)
 
 
-def _excess(row: SizedPlan, level: ServiceLevel) -> float:
-    return max((Replica.over(row.at_load, name, level) for name in level.limits), default=0.0)
+def _excess(seen: Replay, level: ServiceLevel) -> float:
+    return max((Replica.over(seen, name, level) for name in level.limits), default=0.0)
 
 
-def level_of(row: SizedPlan, level: ServiceLevel) -> ServiceLevel:
-    """Return the level with each broken limit raised to what the row reaches, rounded up to two digits."""
+def _level_of(seen: Replay, level: ServiceLevel) -> ServiceLevel:
+    """Return the level with each broken limit raised to what a replay reaches, rounded up to two digits."""
 
     def raised(name: Latency, limit: Limit | None) -> Limit | None:
         if limit is None:
             return None
-        reached = row.at_load.percentile(name, limit.percentile)
+        reached = seen.percentile(name, limit.percentile)
         return limit if reached <= limit.seconds else replace(limit, seconds=_rounded_up(reached))
 
     return ServiceLevel(ttft=raised("ttft", level.ttft), itl=raised("itl", level.itl), e2e=raised("e2e", level.e2e))

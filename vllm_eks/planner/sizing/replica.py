@@ -171,6 +171,8 @@ class Replica:
 
     def broken(self, seen: Replay, level: ServiceLevel) -> str:
         """Return the limit that a replay breaks, such as `TTFT p90`, or `load` if its queue grows, or nothing."""
+        if seen.is_cut:
+            return LOAD
         growth = seen.growth - CHANCE * seen.mean_running**0.5 / max(1.0, seen.arrivals)
         if growth > MOST_GROWTH or percentile_of(seen.queue_seconds, 90) > MOST_WAIT * seen.mean_e2e_seconds:
             return LOAD

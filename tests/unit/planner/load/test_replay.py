@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from vllm_eks.planner.load.arrivals import arrivals_of
 from vllm_eks.planner.load.kv_blocks import NOBODY, BlockPool
 from vllm_eks.planner.load.lengths import fixed
-from vllm_eks.planner.load.replay import MOST_SCHEDULED, replay
+from vllm_eks.planner.load.meters import MOST_SCHEDULED
+from vllm_eks.planner.load.replay import replay
 from vllm_eks.planner.load.replayed import Replay, percentile_of
 from vllm_eks.planner.load.scheduler import EngineSizes, Scheduler
 from vllm_eks.planner.load.traffic import Traffic
@@ -79,6 +80,15 @@ def test_far_above_capacity_requests_wait_for_the_kv_cache_and_the_rate_stays_be
     assert flooded.kv_use > 0.95
     assert flooded.preemptions > 0
     assert flooded.scheduled < MOST_SCHEDULED
+
+
+def test_a_load_without_end_is_cut() -> None:
+    for traffic in (chat(100_000), Traffic(lengths=fixed(500, 100), concurrent_users=50_000)):
+        cut = replayed(traffic)
+
+        assert cut.is_cut
+        assert cut.scheduled < 100
+    assert not replayed(chat(20)).is_cut
 
 
 def test_max_num_seqs_makes_requests_wait_too() -> None:
