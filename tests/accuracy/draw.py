@@ -15,9 +15,9 @@ from typing import Any
 from tests.accuracy.drawn_models import locked_models, other_models
 from tests.accuracy.question import GPU_MEMORY_GIB
 from tests.accuracy.whole_configs import cut_config, whole_config, write_model
-from vllm_eks.planner.memory.stage_layers import stage_layers
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.mixers import Beside, GroupedQuery, Latent
+from vllm_eks.planner.models.stage_layers import stage_layers
 
 LEAST_LAYERS = 4
 """Layers of a stage of a cut model. A stage of a hybrid has as many as it needs to have attention, as it really has."""

@@ -22,6 +22,7 @@ from vllm_eks.planner.engine.versions import (
     FLASHINFER_SPARSE_FP8,
     FP8_KV_OF_LARGE_HEADS,
     GLM_FP8_KV_ON_BLACKWELL,
+    IMAGES_ON_BLACKWELL,
     NAMED_KV_DTYPE_WINS,
     PREFIX_IMAGES_CAN_BE_OFF,
     SPARSE_FLASH_ATTENTION,
@@ -111,12 +112,17 @@ def latent_block_tokens(model: Architecture, sm: int, options: ResolvedOptions) 
 
 
 def grouped_block_tokens(model: Architecture, sm: int, options: ResolvedOptions) -> int:
-    """Return the tokens of a block of grouped-query attention: 64 for Hopper's kernel of FP8 caches and large heads.
+    """Return the tokens of a block of grouped-query attention: 64 for some kernels of large heads.
 
-    Source: flash_attn.py, _get_sm90_fa4_fp8_kv_block_size.
+    Sources: flash_attn.py (_get_sm90_fa4_fp8_kv_block_size) for FP8 caches on Hopper; triton_flashinfer.py for images
+    that attend in both directions on Blackwell.
     """
+    sizes = {one.head_dim for one in model.attention if isinstance(one, GroupedQuery)}
+    both_ways = model.has_prefix_images and _takes_images(model, options)
+    wide = runs_in_32_bits(model, sm, options.flags)
+    if 100 <= sm < 110 and options.version >= IMAGES_ON_BLACKWELL and both_ways and not wide:
+        return 64 if sizes <= {256, LARGE_HEAD} else BLOCK_TOKENS
     of_kernel = sm == 90 and is_fp8(kv_cache_dtype(model, sm, options)) and options.version >= FP8_KV_OF_LARGE_HEADS
-    sizes = (one.head_dim for one in model.attention if isinstance(one, GroupedQuery))
     return 64 if of_kernel and max(sizes, default=0) == LARGE_HEAD else BLOCK_TOKENS
 
 

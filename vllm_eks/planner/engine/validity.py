@@ -7,6 +7,7 @@ config/parallel.py, layers/linear.py, layers/vocab_parallel_embedding.py and lay
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from vllm_eks.planner.engine.attention import attention_errors, is_fp8, kv_cache_dtype
 from vllm_eks.planner.engine.attention_backends import backend_errors
@@ -36,12 +37,15 @@ from vllm_eks.planner.models.mixers import (
     Mamba2,
     ShortConv,
 )
+from vllm_eks.planner.models.stage_layers import stage_layers
 from vllm_eks.planner.models.weights import padded_vocab_size
 
 EXPERTS_BOUND_TP = ("Qwen2Moe", "Qwen3Moe", "Qwen3VLMoe", "Qwen3Next", "Qwen3_5Moe", "MiniMaxM2")
 """Architectures whose class refuses more ranks than experts (such as models/qwen3_moe.py)."""
-EXPERTS_ON_EVERY_STAGE = ("NemotronH",)
-"""Architectures whose class refuses a stage without experts (models/nemotron_h.py)."""
+EXPERTS_ON_EVERY_STAGE = tuple(
+    "NemotronH Glm4MoeFor HYV3 Sarvam Qwen3 InternS1Pro Afmoe PanguProMoE PanguUltra".split()
+)
+"""Starts of architectures whose class refuses a stage without experts ("No ... layer found in model.layers")."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +177,7 @@ def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_no
             code="too_few_layers",
             message=f"{model.num_hidden_layers} layers cannot fill PP={pp} stages",
         )
-    if pp > len(model.moe_layers) > 0 and model.name.startswith(EXPERTS_ON_EVERY_STAGE):
+    if model.moe_layers and model.name.startswith(EXPERTS_ON_EVERY_STAGE) and _has_stage_without_experts(model, pp):
         yield Refusal(
             code="too_few_layers",
             message=f"each of PP={pp} stages needs experts, and {len(model.moe_layers)} layers have them",
@@ -198,6 +202,11 @@ def _stages(model: Architecture, pp: int, options: ResolvedOptions, *, in_one_no
             message=f"PP={pp} across nodes does not work in vLLM {'.'.join(map(str, options.version))} (vllm#37933, "
             "vllm#41864): use another release",
         )
+
+
+def _has_stage_without_experts(model: Architecture, pp: int) -> bool:
+    ends = list(accumulate(stage_layers(model.num_hidden_layers, pp), initial=0))
+    return any(model.moe_layers.isdisjoint(range(first, end)) for first, end in pairwise(ends))
 
 
 def _generation(model: Architecture, instance: InstanceType, options: ResolvedOptions) -> Iterator[Refusal]:

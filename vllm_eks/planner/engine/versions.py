@@ -157,6 +157,9 @@ COMPRESSED_PADS_SHARED_EXPERTS: Version = (0, 24, 0)
 PIXTRAL_WITHOUT_TABLES: Version = (0, 28, 0)
 """Pixtral's towers compute their positions (transformers, modeling_pixtral.py; in 5.19, not in 5.12, the one of 0.21.0;
 0.27.0 does not import the class with 5.19)."""
+IMAGES_ON_BLACKWELL: Version = (0, 30, 0)
+"""Images that attend in both directions run on Triton and FlashInfer together, in blocks of 64 (triton_flashinfer.py;
+in 0.30.0, not in 0.29.0)."""
 PACKED_PAGES_OVERLAP: Version = (0, 27, 0)
 """Groups of DeepSeek V4 share blocks without padding. Before it, a block has a page of each size that layers with
 the whole context have, as often as the longest group needs (kv_cache_utils.py; in 0.27.0, not in 0.26.0)."""

@@ -30,9 +30,9 @@ from vllm_eks.planner.engine.versions import (
 )
 from vllm_eks.planner.memory.cached_layers import cached_layers
 from vllm_eks.planner.memory.layer_caches import CacheFormat, CacheGroup, LayerCache, layer_caches
-from vllm_eks.planner.memory.stage_layers import stage_layers
 from vllm_eks.planner.models.architecture import Architecture
 from vllm_eks.planner.models.mixers import CompressedLatent, GroupedQuery
+from vllm_eks.planner.models.stage_layers import stage_layers
 from vllm_eks.planner.vllm_version import Version
 
 LATENT_STEP_TOKENS = 128

@@ -16,9 +16,9 @@ from vllm_eks.planner.memory.kv_cache import CacheLayout, cache_layout
 from vllm_eks.planner.memory.lora import lora_term
 from vllm_eks.planner.memory.rank_weights import weights_term
 from vllm_eks.planner.memory.rotary import rotary_term
-from vllm_eks.planner.memory.stage_layers import stage_layers
 from vllm_eks.planner.memory.terms import Term
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.stage_layers import stage_layers
 from vllm_eks.planner.ranges import Range, exactly
 from vllm_eks.planner.units import BYTES_PER_GIB
 

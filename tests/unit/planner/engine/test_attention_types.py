@@ -16,7 +16,7 @@ from tests.unit.planner.engine.test_attention import (
     asked,
     of,
 )
-from vllm_eks.planner.engine.attention import attention_errors
+from vllm_eks.planner.engine.attention import attention_errors, grouped_block_tokens
 from vllm_eks.planner.engine.engine_flags import NO_FLAGS, EngineFlags
 from vllm_eks.planner.models.mixers import GroupedQuery
 
@@ -78,6 +78,24 @@ def test_latent_attention_does_not_run_in_32_bits() -> None:
         "latent attention does not run in float32: use bfloat16 or float16"
     ]
     assert list(attention_errors(of(LLAMA_8B), HOPPER, wide)) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "flags", "tokens"),
+    [
+        ("google/gemma-3-12b-it", "0.30.0", NO_FLAGS, 64),
+        ("google/gemma-3-12b-it", "0.29.0", NO_FLAGS, 16),
+        ("google/gemma-3-12b-it", "0.30.0", EngineFlags(language_model_only=True), 16),
+        (GEMMA_3, "0.30.0", NO_FLAGS, 16),
+        (LLAMA_8B, "0.30.0", NO_FLAGS, 16),
+    ],
+)
+def test_images_that_attend_in_both_directions_have_larger_blocks_on_blackwell(
+    model: str, version: str, flags: EngineFlags, tokens: int
+) -> None:
+    """Gemma 3 27B has heads of 128 values, which the kernels lack."""
+    options = replace(asked(version), flags=flags)
+    assert grouped_block_tokens(of(model), BLACKWELL, options) == tokens
 
 
 def test_an_fp8_cache_on_ampere_excludes_triton_by_name() -> None:

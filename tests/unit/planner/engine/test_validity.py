@@ -145,6 +145,8 @@ def test_each_stage_of_nemotron_h_needs_experts() -> None:
         Refusal(code="too_few_layers", message="each of PP=2 stages needs experts, and 1 layers have them"),
     )
     assert asked(changed(QWEN_235B, **sparse), pp=1) == ()
+    late = {"name": "Glm4MoeForCausalLM", "moe_layers": frozenset(range(60, 94))}
+    assert [r.code for r in asked(changed(QWEN_235B, **late), pp=2)] == ["too_few_layers"], "the first stage has none"
     assert asked(changed(LLAMA_8B, name="NemotronHForCausalLM"), pp=2) == (), "a dense one has none"
 
 

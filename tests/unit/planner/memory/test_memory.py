@@ -6,9 +6,9 @@ from tests.support.plans import LLAMA_8B, QWEN_235B, planned
 from vllm_eks.planner.engine.options import ServingOptions, resolve
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory import terms as memory
-from vllm_eks.planner.memory.stage_layers import stage_layers
 from vllm_eks.planner.memory.stages import build_layout
 from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.models.stage_layers import stage_layers
 from vllm_eks.planner.units import BYTES_PER_GIB, gib
 
 A10G = find_instance("g5.48xlarge")

@@ -12,10 +12,10 @@ from vllm_eks.planner.engine.validity import rule_refusals
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.memory.kv_cache import cache_layout
 from vllm_eks.planner.memory.rotary import rotary_term
-from vllm_eks.planner.memory.stage_layers import stage_layers
 from vllm_eks.planner.memory.stages import build_layout
 from vllm_eks.planner.models.architecture import Vision
 from vllm_eks.planner.models.known_models import ModelFacts
+from vllm_eks.planner.models.stage_layers import stage_layers
 from vllm_eks.planner.search.model_folder import read_model_folder
 
 H100 = find_instance("p5.48xlarge")
