@@ -1,7 +1,7 @@
 """`make bench-fit`: fits the constants of the speed model, and writes vllm_eks/data/speed.json.
 
-First it fits them on the rows of some sources, or of some models, and scores the others. The ranges are those of these
-scores: rows that the constants had not seen.
+First it fits them on the rows of some sources, or of some models, and scores the others. The ranges are those of rows
+whose source the constants had not seen.
 """
 
 import json
@@ -14,13 +14,13 @@ from tests.accuracy.bench import index
 from tests.accuracy.bench.predict import Prediction, Question, predict, question
 from tests.accuracy.bench.report import print_scores
 from tests.accuracy.bench.rows import PROXIES, SHARED, BenchRow, read_rows, scored_regimes
-from tests.accuracy.bench.score import measured_over_predicted, quantile, weights_of
-from tests.accuracy.bench.search import Fitted, fit
+from tests.accuracy.bench.score import measured_over_predicted, quantile
+from tests.accuracy.bench.search import Fitted, fit, fit_weights
 from vllm_eks.planner.speed.constants import SPEED, constants_of
 from vllm_eks.planner.speed.evidence import LABELS
 
 FOLDS = 6
-TAIL = 0.1
+TAIL = 0.08
 """Share of the held-out rows below a range, and above it."""
 RANGES = {"output": "output tok/s", "tpot": "TPOT", "ttft": "TTFT"}
 ABOUT = (
@@ -56,25 +56,25 @@ def held_out(asked: Sequence[Question], part: Callable[[BenchRow], str]) -> Mapp
     return found
 
 
-def ranges(asked: Sequence[Question], by: Mapping[str, Mapping[str, Prediction]]) -> dict[str, Any]:
-    """Return the ranges of measured over predicted values by label, from predictions of rows that were held out.
+def ranges(asked: Sequence[Question], predictions: Mapping[str, Prediction]) -> dict[str, Any]:
+    """Return the ranges of measured over predicted values by label, from predictions of rows of unseen sources.
 
-    A measured model and machine is held out with its source, any other with its model. Each range is at least as wide
-    as that of the label before it.
+    A source of n rows counts as n ** 0.5, so that the largest does not decide how far a new one may be away. Each range
+    is at least as wide as that of the label before it.
     """
-    weights = weights_of([one.row for one in asked])
+    weights = fit_weights([one.row for one in asked])
     usual = [one.row for one in asked if one.rests_on.label != "estimated"]
     others = [one.row for one in asked if one.rests_on.label == "estimated"]
-    used = {"measured": (by["source"], usual), "derived": (by["model"], usual), "estimated": (by["model"], others)}
+    measured = [one.row for one in asked if one.rests_on.label == "measured"]
+    rows_of = {"measured": measured, "derived": usual, "estimated": others}
     found: dict[str, Any] = {}
     low, high = dict.fromkeys(RANGES, 1.0), dict.fromkeys(RANGES, 1.0)
     for label in LABELS:
-        predictions, rows = used[label]
         found[label] = {}
         for name, measure in RANGES.items():
             pairs = [
                 (ratio, weights[row.id])
-                for row in rows
+                for row in rows_of[label]
                 if (ratio := measured_over_predicted(row, predictions[row.id], measure)) is not None
             ]
             low[name] = min(low[name], quantile(pairs, TAIL))
@@ -107,7 +107,7 @@ def main() -> None:
         print_scores(f"rows held out by {name}", shared, schemes[name], part)
         print_scores(f"rows held out by {name}, by GPU", shared, schemes[name], lambda row: row.gpu)
     fitted = fit(asked)
-    SPEED.write_text(json.dumps(document(fitted, ranges(asked, schemes)), indent=1) + "\n")
+    SPEED.write_text(json.dumps(document(fitted, ranges(asked, schemes["source"])), indent=1) + "\n")
     constants = constants_of(fitted.document)
     print_scores(
         "all rows, which the constants have seen", shared, {one.row.id: predict(one, constants) for one in asked}
