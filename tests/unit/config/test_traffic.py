@@ -20,7 +20,7 @@ def test_a_stated_load_that_is_not_kept_is_a_warning_of_the_plan() -> None:
 
     assert kept.plan(region="us-west-2").warnings == ()
     (warning,) = broken.plan(region="us-west-2").warnings
-    assert warning.startswith("at 1 requests/s TTFT p90 is ")
+    assert warning.startswith("at 1 request/s TTFT p90 is ")
     assert ", over your 1 ms (" in warning
 
 

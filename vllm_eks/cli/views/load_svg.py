@@ -50,7 +50,7 @@ def _axes(plot: LoadPlot, *, is_open: bool) -> Iterator[str]:
     yield f'<path d="M{left} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="black"/>'
     for tick in range(TICKS + 1):
         load, seconds = plot.most_load * tick / TICKS, plot.most_seconds * tick / TICKS
-        name = load_label(float(f"{load:.3g}"), is_open=is_open)
+        name = load_label(load, is_open=is_open)
         yield f'<text x="{_x(plot, load)}" y="{bottom + 18}" text-anchor="middle">{escape(name)}</text>'
         yield f'<text x="{left - 8}" y="{_y(plot, seconds) + 4}" text-anchor="end">{duration(seconds)}</text>'
 

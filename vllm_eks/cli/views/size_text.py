@@ -1,9 +1,11 @@
 """Sentences about an answer of `vllm-eks size`, for the screen and for errors."""
 
 from collections.abc import Iterator
+from math import inf
 
+from vllm_eks.planner.hardware.instances import REFERENCE_REGION
 from vllm_eks.planner.load.service_level import NAMES, duration
-from vllm_eks.planner.load.traffic import Traffic, load_label
+from vllm_eks.planner.load.traffic import Traffic, load_label, significant
 from vllm_eks.planner.sizing.choice import SizeAnswer
 from vllm_eks.planner.sizing.replica import Pressed
 from vllm_eks.planner.sizing.sized import LoadLimit, SizedPlan
@@ -39,7 +41,10 @@ def traffic_text(traffic: Traffic) -> str:
 def machines_text(row: SizedPlan) -> str:
     """Return the machines and how replicas use them."""
     plan = row.plan
-    price = "price unknown" if plan.usd_per_hour is None else f"${plan.usd_per_hour:.2f}/h"
+    price = "price unknown" if plan.usd_per_hour is None else f"${plan.usd_per_hour:,.2f}/h"
+    elsewhere = plan.total_nodes * plan.instance.ranking_usd_per_hour
+    if plan.usd_per_hour is None and elsewhere < inf:
+        price = f"price unknown, ${elsewhere:,.2f}/h in {REFERENCE_REGION}"
     sizes = plan.sizes.label if plan.sizes else ""
     replicas = "1 replica" if plan.replicas == 1 else f"{plan.replicas} replicas"
     return f"{plan.total_nodes} x {plan.instance.type} ({price}), {sizes}, {replicas}"
@@ -77,4 +82,4 @@ def most_text(row: SizedPlan) -> str:
     spread = row.replica.speed.evidence.spread.output
     best, is_open = row.total_largest_load, row.replica.traffic.is_open
     low, high = best * spread.low, best * spread.high
-    return f"{load_label(best, is_open=is_open)} ({low:,.3g} to {high:,.3g})"
+    return f"{load_label(best, is_open=is_open)} ({significant(low, 3)} to {significant(high, 3)})"

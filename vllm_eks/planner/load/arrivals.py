@@ -59,16 +59,18 @@ class PoissonArrivals:
 class UserArrivals:
     """Users who each send a request, read the answer, and think before the next request.
 
-    The first answer of a user ends at a random token, so that users with requests of one length do not march in step.
+    Answers that begin before any has ended are cut at a random token: a replay starts in the midst of the traffic, and
+    users with requests of one length do not march in step.
     """
 
     def __init__(self, traffic: Traffic, seed: int) -> None:
         self._random = Random(seed)
+        self._cuts = Random(seed + 1)
         self._lengths = traffic.lengths
         self._think_seconds = traffic.think_seconds
         self._number = 0
-        self._users = math.ceil(traffic.load)
-        self._due = [self._think() for _ in range(self._users)]
+        self._is_beginning = True
+        self._due = [self._think() for _ in range(math.ceil(traffic.load))]
         heapq.heapify(self._due)
 
     def _think(self) -> float:
@@ -82,8 +84,8 @@ class UserArrivals:
     def take(self) -> Request:
         """Return the next request."""
         read, written = self._lengths.draw(self._random)
-        if self._number < self._users:
-            written = max(1, math.ceil(written * self._random.random()))
+        if self._is_beginning:
+            written = max(1, math.ceil(written * self._cuts.random()))
         request = Request(
             number=self._number, arrival=heapq.heappop(self._due), prompt_tokens=read, output_tokens=written
         )
@@ -92,4 +94,5 @@ class UserArrivals:
 
     def finished(self, seconds: float) -> None:
         """Let the user of a request send the next one after some time."""
+        self._is_beginning = False
         heapq.heappush(self._due, seconds + self._think())

@@ -125,7 +125,7 @@ def _replayed(
         largest = min(replica.largest_load(question.level), one.most_load)
         if not largest:
             continue
-        plan = candidate.sized(ceil(question.needed_load / largest - 1e-9))
+        plan = candidate.sized(max(1, ceil(question.needed_load / largest - 1e-9)))
         if plan.total_nodes > most_nodes:
             over.append(Possible(candidate=candidate, most_load=largest, replicas=plan.replicas))
             continue

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import ceil, inf
+from math import ceil, floor, inf
 from typing import Literal
 
 from vllm_eks.planner.load.arrivals import arrivals_of
@@ -28,6 +28,8 @@ ABOVE_CLOSED_FORM = 1.3
 """The search goes this far above the load that a full replica serves by the closed form."""
 PRECISION = 0.05
 """The search ends when the largest load is known this well."""
+CONFIRMED_STEP = 0.97
+"""Loads at which the result of the search is confirmed: each is this share of the one above."""
 MOST_GROWTH = 0.1
 MOST_WAIT = 0.25
 """Share of its whole time that one request in ten may wait before it begins. A longer wait is that of a full queue."""
@@ -150,8 +152,9 @@ class Replica:
     def largest_load(self, level: ServiceLevel) -> float:
         """Return the largest load that meets a service level and does not grow a queue, or 0.
 
-        The search halves the range, and where it goes depends on each result alone. So a looser level never gives a
-        smaller load.
+        The search halves the range, and where it goes depends on each result alone. A replay with more requests then
+        confirms the result, or a smaller load. The loads that may be confirmed are the same for all levels. So a looser
+        level never gives a smaller load.
         """
         low, high = 0.0, self.most_load
         alone = self.most_load / 1000 if self.traffic.is_open else 1.0
@@ -167,7 +170,17 @@ class Replica:
                 high = middle
             else:
                 low = middle
-        return low
+        return self._confirmed(low, level)
+
+    def _confirmed(self, found: float, level: ServiceLevel) -> float:
+        """Return the largest load up to that of a search at which as many requests as an answer has meet the level."""
+        load, least = self.most_load, self.most_load / 1000 if self.traffic.is_open else 1.0
+        while found and load >= least:
+            whole = load if self.traffic.is_open else float(floor(load))
+            if whole <= found and not self.broken(self.at(whole, measured=MEASURED_AT_LOAD), level):
+                return whole
+            load *= CONFIRMED_STEP
+        return 0.0
 
     def broken(self, seen: Replay, level: ServiceLevel) -> str:
         """Return the limit that a replay breaks, such as `TTFT p90`, or `load` if its queue grows, or nothing."""

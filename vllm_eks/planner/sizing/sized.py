@@ -8,8 +8,9 @@ from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.sizing.candidates import Class
 from vllm_eks.planner.sizing.replica import LOAD, MEASURED_AT_LOAD, Pressed, Replica
+from vllm_eks.planner.speed.evidence import LABELS
 
-Rank = tuple[Class, float, int, str, int]
+Rank = tuple[Class, float, int, int, float, str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +35,22 @@ class SizedPlan:
     largest_load: float
     """Of one replica, within the service level."""
     at_load: Replay
-    """One replica at its share of the load."""
+    """One replica at its share of the load, or at a larger load if that has better latencies by chance."""
     limit: LoadLimit
     group: Class
 
     @property
     def rank(self) -> Rank:
-        """The order of the answer: sure, one node for each replica and measured memory first, then the price."""
+        """The order of the answer: sure, one node for each replica and measured memory first, then the price.
+
+        At the same price, fewer nodes, the better known speed, and the larger load are first.
+        """
         return (
             self.group,
             self.plan.total_nodes * self.plan.instance.ranking_usd_per_hour,
             self.plan.total_nodes,
+            LABELS.index(self.replica.speed.evidence.label),
+            -self.total_largest_load,
             self.plan.instance.type,
             self.plan.ranks,
         )
@@ -60,21 +66,24 @@ class SizedPlan:
         if self.replica.traffic.is_open:
             per_request = self.replica.traffic.lengths.output.tokens
             return self.load_per_replica * self.plan.replicas * per_request
-        return self.at_load.output_tokens_per_second * self.plan.replicas
+        seen = self.replica.at(self.load_per_replica, measured=MEASURED_AT_LOAD)
+        return seen.output_tokens_per_second * self.plan.replicas
 
     @property
     def full_output_tokens_per_second(self) -> float:
         """Output tokens of all replicas at the largest load."""
         if self.replica.traffic.is_open:
             return self.total_largest_load * self.replica.traffic.lengths.output.tokens
-        return self.replica.at(self.largest_load).output_tokens_per_second * self.plan.replicas
+        return (
+            self.replica.at(self.largest_load, measured=MEASURED_AT_LOAD).output_tokens_per_second * self.plan.replicas
+        )
 
     @property
     def full_requests_per_second(self) -> float:
         """Requests of all replicas at the largest load."""
         if self.replica.traffic.is_open:
             return self.total_largest_load
-        return self.replica.at(self.largest_load).requests_per_second * self.plan.replicas
+        return self.replica.at(self.largest_load, measured=MEASURED_AT_LOAD).requests_per_second * self.plan.replicas
 
     def usd_per_million_tokens(self, tokens_per_second: float) -> float | None:
         """Return the price of a million output tokens at a rate, or None when the price is unknown."""
@@ -98,7 +107,7 @@ def sized_plan(
     share = traffic.load / plan.replicas
     seen = replica.at(share, measured=MEASURED_AT_LOAD)
     if share <= largest_load and replica.broken(seen, level):
-        # Another number of requests, another draw: show the load above it, which is known to meet the level.
+        # By chance, a smaller load has a few slow requests more: show a load above it, which meets the level.
         kept = (one for load, one in replica.replays.items() if load >= share and not replica.broken(one, level))
         seen = next(kept, seen)
     return SizedPlan(
@@ -116,6 +125,6 @@ def _limit(replica: Replica, largest_load: float, level: ServiceLevel) -> LoadLi
     above = (one for load, one in replica.replays.items() if load > largest_load and replica.broken(one, level))
     first = next(above, None)
     if first is None:
-        return LoadLimit(broken=None, pressed=replica.pressed(replica.at(largest_load)))
+        return LoadLimit(broken=None, pressed=replica.pressed(replica.at(largest_load, measured=MEASURED_AT_LOAD)))
     broken = replica.broken(first, level)
     return LoadLimit(broken=None if broken == LOAD else broken, pressed=replica.pressed(first))

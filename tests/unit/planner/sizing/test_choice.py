@@ -15,6 +15,7 @@ from vllm_eks.planner.search.named_models import load_model
 from vllm_eks.planner.sizing.choice import SizeAnswer, size
 from vllm_eks.planner.sizing.curves import load_plot
 from vllm_eks.planner.sizing.question import SizeQuestion
+from vllm_eks.planner.sizing.replica import MEASURED_AT_LOAD
 
 MODEL = load_model("Qwen/Qwen3-8B")
 LEVEL = ServiceLevel(ttft=Limit(seconds=1.0, percentile=90), itl=Limit(seconds=0.05, percentile=50))
@@ -88,6 +89,44 @@ def test_the_rows_meet_the_level_at_the_load_and_the_first_is_the_cheapest_of_it
         assert row.load_per_replica <= row.largest_load
         assert not row.replica.broken(row.at_load, LEVEL)
         assert row.plan.replicas * row.load_per_replica == pytest.approx(4.0)
+
+
+def test_the_recommended_row_meets_the_level_where_the_load_is_its_largest() -> None:
+    """With 200 requests a replica keeps 3 s with 30 users, and with 400 it does not."""
+    traffic = Traffic(lengths=WORKLOADS["summary"].lengths, concurrent_users=60.0)
+    level = ServiceLevel(ttft=Limit(seconds=3.0, percentile=90))
+    answer = size(replace(CHAT, traffic=traffic, level=level, family="g6"))
+
+    assert answer.is_met
+    for row in answer.rows:
+        assert row.at_load.percentile("ttft", 90) <= 3.0
+        whole = row.replica.at(row.largest_load, measured=MEASURED_AT_LOAD)
+        assert not row.replica.broken(whole, level)
+
+
+def test_thinking_users_and_their_rate_of_requests_see_the_same_machine() -> None:
+    thinking = Traffic(lengths=WORKLOADS["chat"].lengths, concurrent_users=1000.0, think_seconds=120.0)
+    users = size(replace(CHAT, traffic=thinking, level=ServiceLevel())).rows[0]
+    rate = users.at_load.requests_per_second * users.plan.replicas
+    at_rate = replace(CHAT, traffic=replace(CHAT.traffic, requests_per_second=rate), level=ServiceLevel())
+    requests = size(at_rate).rows[0]
+
+    assert users.output_tokens_per_second == pytest.approx(rate * 256, rel=0.15)
+    assert users.output_tokens_per_second == pytest.approx(requests.output_tokens_per_second, rel=0.15)
+
+
+def test_of_layouts_at_one_price_the_better_known_and_faster_is_first() -> None:
+    answer = size(replace(CHAT, traffic=replace(CHAT.traffic, requests_per_second=0.1), family="p5en"))
+    same = [row for row in answer.rows if row.rank[1] == answer.rows[0].rank[1]]
+
+    assert len({row.plan.ranks for row in same}) > 1
+    assert answer.rows[0].total_largest_load == max(row.total_largest_load for row in same)
+
+
+def test_a_tiny_load_needs_one_replica() -> None:
+    answer = size(replace(CHAT, traffic=replace(CHAT.traffic, requests_per_second=1e-9), family="gr6"))
+
+    assert answer.rows[0].plan.replicas == 1
 
 
 def test_closed_form_spares_most_replays() -> None:
