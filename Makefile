@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test test-aws wheel accuracy bench-accuracy bench-fit boundary leave-out spared-nodes suggestions oracle draw-questions scale check borders e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test search test-aws wheel accuracy bench-accuracy bench-fit boundary leave-out spared-nodes suggestions oracle draw-questions scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -30,6 +30,10 @@ preview: .venv/.ready
 # tests is kept for the next run.
 test: .venv/.ready
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal -m "not emulated_aws" --ignore=tests/e2e --ignore=tests/house --ignore=tests/wheel
+
+# The property tests with other examples, and more of them. Takes some minutes.
+search: .venv/.ready
+	$(BIN)/pytest -q -n 2 --hypothesis-profile=search $$(grep -rl "from hypothesis" --include='test_*.py' tests/unit tests/program)
 
 # Tests that fill an emulated AWS account with resources: leftovers, the catalogue, copies to S3.
 test-aws: .venv/.ready

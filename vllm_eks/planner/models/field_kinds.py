@@ -40,10 +40,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST_NUMBER
 
 
-def _is_group(value: object) -> bool:
-    return value == -1 or _is_size(value)
-
-
 def _is_block(value: object) -> bool:
     return is_list(value) and len(value) == 2 and all(_is_size(item) and item != 0 for item in value)
 
@@ -76,10 +72,12 @@ OBJECT = Kind(is_object, "write a JSON object")
 SIZE_OR_OBJECT = Kind(lambda value: value != 0 and (_is_size(value) or is_object(value)), POSITIVE.advice)
 OBJECTS = Kind(_are_objects, "write a JSON object of objects")
 BITS = Kind(lambda value: _is_size(value) and value in range(1, 17), "write a whole number from 1 to 16")
-GROUP = Kind(_is_group, "write a whole number, -1 for none")
+GROUP = Kind(lambda value: value == -1 or _is_size(value), "write a whole number, -1 for none")
 BLOCK = Kind(_is_block, "write a list of two whole numbers above 0")
 PATTERN = Kind(lambda one: not str(one).strip("LG") or is_list(one) or _is_size(one), f"{FROM_0}, or L or G by layer")
 RANK = Kind(lambda value: value == "auto" or _is_size(value), f"{FROM_0}, or auto")
+LIMIT = Kind(lambda value: isinstance(value, int | float) and 0 < value < 1e31, NUMBER.advice)
+REPEATS = Kind(lambda value: _is_size(value) and value in range(1, 1001), "write a whole number from 1 to 1,000")
 SIZE_OR_LIST = Kind(lambda value: _is_size(value) or is_list(value), FROM_0)
 
 ONE_NUMBER = {
@@ -101,28 +99,28 @@ DECODER: Mapping[str, Kind] = {
         for ours, others in ALIASES.items()
         if ours != "mlp_activation"
         for name in (ours, *others)
-        # The name of a tokenizer's limit, which may be 1e30.
-        if name != "model_max_length"
     },
+    **_kinds(LIMIT, "model_max_length"),  # the name of a tokenizer's limit too, which may be 1e30
+    **_kinds(REPEATS, "H_cycles L_cycles loop_num num_layers_per_stack"),
     **_kinds(
         SIZE,
         """
         adapter_rank attention_chunk_size attn_layer_offset attn_layer_period conv_kernel conv_L_cache
         decoder_sparse_step dense_intermediate_size draft_vocab_size expand expert_layer_offset expert_layer_period
-        full_attention_interval global_attn_every_n_layers global_head_dim H_cycles hc_count hc_lowrank hc_mult
+        full_attention_interval global_attn_every_n_layers global_head_dim hc_count hc_lowrank hc_mult
         hidden_size_per_layer_input index_head_dim index_n_heads index_topk_freq interleave_moe_layer_step
-        intermediate_size_mlp kv_lora_rank L_cycles layer_group_size linear_conv_kernel_dim linear_key_head_dim
-        linear_num_key_heads linear_num_value_heads linear_value_head_dim loop_num loop_window_size mamba_conv_kernel
+        intermediate_size_mlp kv_lora_rank layer_group_size linear_conv_kernel_dim linear_key_head_dim
+        linear_num_key_heads linear_num_value_heads linear_value_head_dim loop_window_size mamba_conv_kernel
         mamba_d_conv mamba_d_head mamba_d_ssm mamba_d_state mamba_expand mamba_head_dim mamba_headdim mamba_n_groups
         mamba_n_heads mamba_ngroups mamba_num_groups mamba_num_heads mamba_state_dim max_window_layers moe_every_n_layer
         moe_latent_size moe_layer_interval moe_shared_expert_intermediate_size moe_shared_expert_size
         mtp_num_hidden_layers n_groups n_mamba_heads ngram_vocab_size_ratio no_rope_layer_interval num_blocks
-        num_global_key_value_heads num_kv_shared_layers num_layers_per_stack num_mem_blocks num_nextn_predict_layers
-        o_groups o_lora_rank prefix_dense_intermediate_size q_lora_rank qk_nope_dim qk_nope_head_dim qk_rope_dim
-        qk_rope_head_dim rope_head_dim rotary_dim routed_expert_hidden_size share_expert_dim share_q_dim
-        shared_expert_intermediate_size shared_expert_size shared_intermediate_size short_conv_kernel_size
-        ssm_state_size state_size swa_head_dim swa_num_attention_heads swa_num_key_value_heads swa_v_head_dim
-        target_hidden_size v_channels v_head_dim vocab_size_per_layer_input
+        num_global_key_value_heads num_kv_shared_layers num_mem_blocks num_nextn_predict_layers o_groups o_lora_rank
+        prefix_dense_intermediate_size q_lora_rank qk_nope_dim qk_nope_head_dim qk_rope_dim qk_rope_head_dim
+        rope_head_dim rotary_dim routed_expert_hidden_size share_expert_dim share_q_dim shared_expert_intermediate_size
+        shared_expert_size shared_intermediate_size short_conv_kernel_size ssm_state_size state_size swa_head_dim
+        swa_num_attention_heads swa_num_key_value_heads swa_v_head_dim target_hidden_size v_channels v_head_dim
+        vocab_size_per_layer_input
         """,
     ),
     **_kinds(SIZES, "sliding_window sliding_window_size"),
@@ -228,7 +226,7 @@ def _kinds_inside(key: str, kinds: Mapping[str, Kind]) -> Mapping[str, Kind]:
         return kinds  # by the type of the layer; by group
     if kinds is not DECODER:
         return {}
-    if key in TEXT_SECTIONS:
+    if key in TEXT_SECTIONS or key == "attention_other_setting":
         return DECODER
     if key in ROPE_SECTIONS:
         return ROPE

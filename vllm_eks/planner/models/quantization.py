@@ -89,7 +89,7 @@ class Quantization:
         stored = self.weight_bits / 8
         if self.block:
             return stored + 4 / (self.block[0] * self.block[1])
-        if self.group_size:
+        if self.group_size and self.group_size > 0:  # -1: a scale for each channel
             zero_point_bytes = self.weight_bits / 8 if self.has_zero_points else 0
             return stored + (self.scale_bytes + zero_point_bytes) / self.group_size
         return stored

@@ -72,7 +72,7 @@ def context_limits(text: Mapping[str, Any], *, model_type: str) -> tuple[int, in
         model_type: The model's type. Gemma 3's length is already scaled.
     """
     named = [length for key in CONTEXT_FIELDS if (length := number(text.get(key)))]
-    base = number(text.get("model_max_length")) or min(named)
+    base = number(text.get("model_max_length")) or min(named, default=float(LARGEST_NUMBER))
     newer, older, factor = base, base, 1.0
     if "gemma3" in model_type:
         return int(base), int(base)

@@ -30,6 +30,12 @@ PUBLISHED = [
     [
         ({"n_embd": "4096"}, 'has n_embd "4096": write a whole number above 0, without quotes'),
         ({"hidden_size": [1]}, "has hidden_size [1]: write a whole number above 0"),
+        ({"loop_num": 10**8}, "has loop_num 100000000: write a whole number from 1 to 1,000"),
+        ({"model_max_length": 10**31}, f"has model_max_length 1{'0' * 31}: write a number above 0"),
+        (
+            {"attention_other_setting": {"head_dim": -1}},
+            "has attention_other_setting.head_dim -1: write a whole number from 0 to 1,000,000,000",
+        ),
         ({"num_layers": 0}, "has num_layers 0: write a whole number above 0"),
         ({"head_dim": -1}, "has head_dim -1: write a whole number from 0 to 1,000,000,000"),
         ({"n_head": float("nan")}, "has n_head NaN: write a whole number from 0 to 1,000,000,000"),

@@ -200,3 +200,7 @@ def test_a_missing_field_is_named() -> None:
         parsed(quant_method="auto-round")
     with pytest.raises(WrongQuestion, match=r"^quantization_config needs a quant_method, such as fp8$"):
         parsed(bits=4)
+
+
+def test_a_group_size_of_minus_1_is_a_scale_for_each_channel() -> None:
+    assert Quantization(method="compressed-tensors", weight_bits=4, group_size=-1).bytes_per_parameter() == 0.5

@@ -5,6 +5,7 @@ names, `+ - * // /`, `or` for a field that may be absent, `a if b else c`, `>`, 
 """
 
 import ast
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +13,20 @@ from typing import Any
 from vllm_eks.json_values import is_list, is_object
 
 Number = int | float
+LARGEST = 10**9
+"""No size of a published model is above it."""
+MOST_DIGITS = 60
+"""Of a value in a message."""
 LENGTH = "length"
 """The function that counts the entries of a list."""
 
 
 class MissingFieldError(Exception):
     """A formula names a field that the config.json does not have."""
+
+
+class WrongValueError(Exception):
+    """A field of a formula has a value that is no size, or the sizes together give no number."""
 
 
 class WrongFormulaError(Exception):
@@ -46,9 +55,13 @@ class Formulas:
 
         Raises:
             MissingFieldError: The config.json lacks a field.
+            WrongValueError: A field is no size, or the formula divides by one that is 0.
             WrongFormulaError: The formula is not arithmetic.
         """
-        return round(self._number(_parsed(formula), {}))
+        try:
+            return round(self._number(_parsed(formula), {}))
+        except (OverflowError, ZeroDivisionError) as error:
+            raise WrongValueError("fields whose sizes give no number") from error
 
     def _number(self, node: ast.expr, names: Mapping[str, Number]) -> Number:
         match node:
@@ -97,6 +110,11 @@ class Formulas:
             found = next((item for item in found if isinstance(item, int)), None)
         if found is None or not isinstance(found, int | float):
             raise MissingFieldError(ast.unparse(node))
+        if not 0 <= found <= LARGEST:
+            text = json.dumps(found)
+            raise WrongValueError(
+                f"{ast.unparse(node)} {text if len(text) <= MOST_DIGITS else text[:MOST_DIGITS] + '...'}"
+            )
         return found
 
     def _raw(self, node: ast.expr) -> object:

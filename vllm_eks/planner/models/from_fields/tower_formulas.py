@@ -9,7 +9,7 @@ from vllm_eks.data import DATA
 from vllm_eks.json_fields import Fields
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.architecture import Vision
-from vllm_eks.planner.models.from_fields.formulas import Formulas, MissingFieldError
+from vllm_eks.planner.models.from_fields.formulas import LARGEST, Formulas, MissingFieldError, WrongValueError
 from vllm_eks.planner.models.from_fields.names import UnknownMemory, sections
 from vllm_eks.planner.models.from_fields.words import MOST_TOKENS_PER_IMAGE
 
@@ -83,7 +83,7 @@ def vision_of_row(
         where: The model id or folder, for messages.
 
     Raises:
-        UnknownMemory: The config.json lacks a field of a formula.
+        UnknownMemory: The config.json lacks a field of a formula, or has a value that is no size.
     """
     functions = Fields(_table(), where=TABLE.name).by_name("functions", str)
     formulas = Formulas(functions, sections(config), text)
@@ -95,6 +95,8 @@ def vision_of_row(
             raise UnknownMemory(
                 f"{where}: config.json has no {error}, so the planner cannot determine its encoder's memory"
             ) from error
+        except WrongValueError as error:
+            raise UnknownMemory(f"{where}: config.json has {error}: write numbers from 0 to {LARGEST:,}") from error
 
     split, whole, attention = value(row.split), value(row.whole), value(row.attention)
     width = value(row.width, usual.hidden_size if usual else 0)

@@ -1,6 +1,7 @@
 """Formulas of data/towers.json."""
 
 import ast
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -9,7 +10,12 @@ import pytest
 
 from vllm_eks.data import DATA
 from vllm_eks.json_files import read_json_object
-from vllm_eks.planner.models.from_fields.formulas import Formulas, MissingFieldError, WrongFormulaError
+from vllm_eks.planner.models.from_fields.formulas import (
+    Formulas,
+    MissingFieldError,
+    WrongFormulaError,
+    WrongValueError,
+)
 from vllm_eks.planner.models.from_fields.tower_formulas import TABLE, tower_row
 from vllm_eks.planner.models.from_fields.traits import traits_of
 
@@ -49,6 +55,21 @@ def test_a_function_has_its_own_names() -> None:
 def test_an_absent_field_is_an_error_that_names_it(formula: str) -> None:
     with pytest.raises(MissingFieldError, match=f"^{formula}$"):
         value(formula)
+
+
+@pytest.mark.parametrize(
+    ("config", "formula", "message"),
+    [
+        ({"width": float("inf")}, "2 * width", "width Infinity"),
+        ({"width": float("nan")}, "2 * width", "width NaN"),
+        ({"width": -8}, "2 * width", "width -8"),
+        ({"width": 10**400}, "width / 2", f"width 1{'0' * 59}..."),
+        ({"width": 8, "patch": 0}, "width // patch", "fields whose sizes give no number"),
+    ],
+)
+def test_a_value_that_is_no_size_is_an_error(config: dict[str, Any], formula: str, message: str) -> None:
+    with pytest.raises(WrongValueError, match=f"^{re.escape(message)}$"):
+        Formulas({}, [config], {}).value(formula)
 
 
 @pytest.mark.parametrize("formula", ["none(1)", "'text'", "[1]", "1 % 2", "not 1"])
