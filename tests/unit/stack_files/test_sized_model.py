@@ -21,7 +21,7 @@ QUESTION = (
     "dev",
     "--json",
     "--family",
-    "g6e",
+    "gr6",
 )
 
 
