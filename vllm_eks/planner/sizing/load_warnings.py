@@ -40,12 +40,14 @@ def load_warnings(plan: Plan, traffic: Traffic, level: ServiceLevel) -> Iterator
     if seen is None or replica.broken(seen, ServiceLevel()) == LOAD:
         yield f"{at} requests wait for each other: the load is above what {_machines(plan)} can serve{_fix(plan)}"
         return
+    alone = replica.alone_seen
+    helped = {name for name in level.limits if replica.over(alone, name, level) <= 1}
     for name, limit in level.limits.items():
         reached, most = seen.percentile(name, limit.percentile), limit.seconds
         if reached > most:
             yield (
                 f"{at} {NAMES[name]} p{limit.percentile} is {duration_in_words(reached)}, over your "
-                f"{duration_in_words(most)} ({speed.evidence.label}){_fix(plan)}"
+                f"{duration_in_words(most)} ({speed.evidence.label}){_fix(plan, replicas_help=name in helped)}"
             )
 
 
@@ -53,5 +55,7 @@ def _machines(plan: Plan) -> str:
     return f"{plan.total_nodes} x {plan.instance.type}"
 
 
-def _fix(plan: Plan) -> str:
-    return f": raise replicas, or see vllm-eks size {plan.model.id}"
+def _fix(plan: Plan, *, replicas_help: bool = True) -> str:
+    if replicas_help:
+        return f": raise replicas, or see vllm-eks size {plan.model.id}"
+    return f": more replicas do not help, one request at a time is as slow: see vllm-eks size {plan.model.id}"

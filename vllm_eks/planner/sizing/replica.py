@@ -145,6 +145,11 @@ class Replica:
         return self._replays[key]
 
     @property
+    def alone_seen(self) -> Replay:
+        """The replay of one request at a time."""
+        return self.at(self.most_load / 1000 if self.traffic.is_open else 1.0, measured=MEASURED_ALONE)
+
+    @property
     def replays(self) -> dict[float, Replay]:
         """The replays so far, by load in ascending order."""
         return {load: one for (load, _), one in sorted(self._replays.items(), key=lambda item: item[0])}
@@ -157,8 +162,7 @@ class Replica:
         level never gives a smaller load.
         """
         low, high = 0.0, self.most_load
-        alone = self.most_load / 1000 if self.traffic.is_open else 1.0
-        if self.broken(self.at(alone, measured=MEASURED_ALONE), level):
+        if self.broken(self.alone_seen, level):
             return 0.0
         while high - low > PRECISION * high and high > self.most_load / 1000:
             middle = (low + high) / 2

@@ -25,11 +25,25 @@ def test_a_load_within_the_service_level_has_no_warning() -> None:
 def test_each_limit_that_is_not_kept_has_a_warning_with_both_values() -> None:
     level = ServiceLevel(ttft=Limit(seconds=0.001, percentile=90), itl=Limit(seconds=0.002, percentile=50))
     first, second = load_warnings(PLAN, CHAT, level)
-    fix = r" \((measured|derived|estimated)\): raise replicas, or see vllm-eks size Qwen/Qwen3-8B"
+    fix = (
+        r" \((measured|derived|estimated)\): more replicas do not help, one request at a time is as slow: see "
+        "vllm-eks size Qwen/Qwen3-8B"
+    )
 
     assert re.fullmatch(r"at 4 requests/s TTFT p90 is \d+ ms, over your 1 ms" + fix, first)
     assert re.fullmatch(r"at 4 requests/s ITL p50 is \d+ ms, over your 2 ms" + fix, second)
     assert with_load_warnings(PLAN, CHAT, level).warnings == (*PLAN.warnings, first, second)
+
+
+def test_replicas_are_the_fix_where_a_smaller_share_keeps_the_limit() -> None:
+    busy = replace(CHAT, requests_per_second=20.0)
+    (warning,) = load_warnings(PLAN, busy, ServiceLevel(itl=Limit(seconds=0.026, percentile=50)))
+
+    assert re.fullmatch(
+        r"at 20 requests/s ITL p50 is \d+ ms, over your 26 ms \(\w+\): raise replicas, or see "
+        "vllm-eks size Qwen/Qwen3-8B",
+        warning,
+    )
 
 
 def test_a_load_above_capacity_is_said_once() -> None:
