@@ -3,6 +3,9 @@
 import json
 from typing import TypeGuard
 
+LONGEST_VALUE = 60
+"""Longest part of a value shown in a message, in characters."""
+
 
 def parse_json(text: str) -> object:
     """Return the JSON value of a text from a user.
@@ -34,3 +37,9 @@ def object_or_empty(value: object) -> dict[str, object]:
 def list_or_empty(value: object) -> list[object]:
     """Return a JSON value if it is a list, or else an empty one."""
     return value if is_list(value) else []
+
+
+def shown(value: object) -> str:
+    """Return a value as JSON for a message, cut if it is long."""
+    text = json.dumps(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

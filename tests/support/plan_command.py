@@ -1,8 +1,13 @@
-"""Runs `vllm-eks plan` and returns its result."""
+"""Runs a command of `vllm-eks` in this process and returns its result."""
 
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+
+from vllm_eks.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,3 +19,17 @@ class Answer(NamedTuple):
 
 
 Ask = Callable[..., Answer]
+
+
+def runner_of(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Return a function that runs a command with arguments."""
+
+    def run(*arguments: str, cwd: Path = ROOT) -> Answer:
+        monkeypatch.setattr("sys.argv", ["vllm-eks", command, *arguments])
+        with chdir(cwd), pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code is None or isinstance(ended.value.code, int)
+        captured = capsys.readouterr()
+        return Answer(ended.value.code or 0, captured.out, captured.err)
+
+    return run

@@ -9,7 +9,7 @@ from vllm_eks.planner.load.replayed import Replay
 from vllm_eks.planner.load.service_level import Latency
 from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.sizing.replica import MEASURED_AT_LOAD, Replica
+from vllm_eks.planner.sizing.replica import Replica
 from vllm_eks.planner.speed.evidence import Label
 from vllm_eks.planner.speed.model import SpeedModel
 from vllm_eks.planner.speed.steady import Steady, steady_rate, steady_state
@@ -70,7 +70,7 @@ def predict_percentiles(plan: Plan, load: Load, *, replicas: int) -> Percentiles
     replica = _replica(plan, load, plan.options.measured_step_factor)
     if replica is None:
         return None
-    seen: Replay = replica.at(load.traffic.load / replicas, measured=MEASURED_AT_LOAD)
+    seen: Replay = replica.at(load.traffic.load / replicas)
     return {latency: {one: seen.percentile(latency, one) for one in PERCENTILES} for latency in REPLAYED}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from contextlib import chdir
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -10,8 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.support.json_paths import json_paths
-from tests.support.plan_command import ROOT, Answer, Ask
-from vllm_eks.cli.main import main
+from tests.support.plan_command import ROOT, Ask, runner_of
 from vllm_eks.cli.views.size_json import SIZE_KEYS
 
 MODEL = "Qwen/Qwen3-8B"
@@ -21,16 +19,7 @@ CHAT = (MODEL, "--requests-per-second", "4", "--workload", "chat", "--family", "
 @pytest.fixture
 def size(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Run the command in this process."""
-
-    def run(*arguments: str, cwd: Path = ROOT) -> Answer:
-        monkeypatch.setattr("sys.argv", ["vllm-eks", "size", *arguments])
-        with chdir(cwd), pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code is None or isinstance(ended.value.code, int)
-        captured = capsys.readouterr()
-        return Answer(ended.value.code or 0, captured.out, captured.err)
-
-    return run
+    return runner_of("size", capsys, monkeypatch)
 
 
 def answered(size: Ask, *arguments: str) -> dict[str, Any]:

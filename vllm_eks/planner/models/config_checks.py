@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vllm_eks.json_values import is_list, list_or_empty
+from vllm_eks.json_values import is_list, list_or_empty, shown
 from vllm_eks.planner.models.counts import count, is_count
 from vllm_eks.planner.models.families import Family
-from vllm_eks.planner.models.field_kinds import DECODER, POSITIVE, SIZE, shown, wrong_fields
+from vllm_eks.planner.models.field_kinds import DECODER, POSITIVE, SIZE, wrong_fields
 from vllm_eks.planner.models.mixers import LAYER_WORDS
 
 REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")

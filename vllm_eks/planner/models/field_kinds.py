@@ -4,17 +4,14 @@ A value of another kind is an error of the file. Without this check it would cou
 replace it.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_eks.json_values import is_list, is_object
+from vllm_eks.json_values import is_list, is_object, shown
 from vllm_eks.planner.models.counts import LARGEST_NUMBER
 from vllm_eks.planner.models.from_fields.words import ALIASES, TEXT_SECTIONS, TOWER_WORDS
 
-LONGEST_VALUE = 60
-"""Longest part of a value shown in a message, in characters."""
 FROM_0 = f"write a whole number from 0 to {LARGEST_NUMBER:,}"
 
 
@@ -235,12 +232,6 @@ def _kinds_inside(key: str, kinds: Mapping[str, Kind]) -> Mapping[str, Kind]:
     if key == "linear_attn_config":
         return LINEAR
     return TOWER if any(word in key for word in TOWER_WORDS) else {}
-
-
-def shown(value: object) -> str:
-    """Return a value as JSON, cut if it is long."""
-    text = json.dumps(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 
 def without_quotes(value: object) -> str:

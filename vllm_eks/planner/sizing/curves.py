@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vllm_eks.planner.load.service_level import NAMES, Latency, Limit, ServiceLevel
+from vllm_eks.planner.sizing.replica import MEASURED
 from vllm_eks.planner.sizing.sized import SizedPlan
 
 MOST_CURVES = 3
@@ -83,6 +84,7 @@ def _curve(row: SizedPlan, latency: Latency, percentile: int, most_load: float, 
     if fine:
         for number in range(1, PLOTTED_LOADS + 1):
             share = min(most_load / replicas, row.replica.most_load) * number / PLOTTED_LOADS
-            row.replica.at(share if row.replica.traffic.is_open else max(1.0, float(round(share))))
+            load = share if row.replica.traffic.is_open else max(1.0, float(round(share)))
+            row.replica.at(load, measured=MEASURED)
     points = {load * replicas: seen.percentile(latency, percentile) for load, seen in row.replica.replays.items()}
     return Curve(row=row, points=tuple(sorted(points.items())))

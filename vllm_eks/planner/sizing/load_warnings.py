@@ -6,7 +6,7 @@ from dataclasses import replace
 from vllm_eks.planner.load.service_level import NAMES, ServiceLevel, duration_in_words
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.sizing.replica import LOAD, MEASURED_AT_LOAD, Replica
+from vllm_eks.planner.sizing.replica import LOAD, Replica
 from vllm_eks.planner.speed.model import SpeedModel
 
 
@@ -36,18 +36,17 @@ def load_warnings(plan: Plan, traffic: Traffic, level: ServiceLevel) -> Iterator
     replica = Replica(plan=replace(plan, replicas=1), speed=speed, traffic=traffic)
     load, at = traffic.load / plan.replicas, f"at {traffic.load_label}"
     # Far above capacity the queue grows without end, and its replay takes very long.
-    seen = replica.at(load, measured=MEASURED_AT_LOAD) if load <= replica.most_load else None
+    seen = replica.at(load) if load <= replica.most_load else None
     if seen is None or replica.broken(seen, ServiceLevel()) == LOAD:
         yield f"{at} requests wait for each other: the load is above what {_machines(plan)} can serve{_fix(plan)}"
         return
-    alone = replica.alone_seen
-    helped = {name for name in level.limits if replica.over(alone, name, level) <= 1}
     for name, limit in level.limits.items():
         reached, most = seen.percentile(name, limit.percentile), limit.seconds
         if reached > most:
+            replicas_help = replica.over(replica.alone_seen, name, level) <= 1
             yield (
                 f"{at} {NAMES[name]} p{limit.percentile} is {duration_in_words(reached)}, over your "
-                f"{duration_in_words(most)} ({speed.evidence.label}){_fix(plan, replicas_help=name in helped)}"
+                f"{duration_in_words(most)} ({speed.evidence.label}){_fix(plan, replicas_help=replicas_help)}"
             )
 
 

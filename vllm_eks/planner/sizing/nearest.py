@@ -10,7 +10,7 @@ from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.sizing.candidates import Candidate, Class
 from vllm_eks.planner.sizing.question import SizeQuestion
-from vllm_eks.planner.sizing.replica import MEASURED_AT_LOAD, Replica
+from vllm_eks.planner.sizing.replica import Replica
 from vllm_eks.planner.sizing.sized import SizedPlan, sized_plan
 
 MOST_NEAREST = 6
@@ -61,7 +61,7 @@ def _quiet(question: SizeQuestion, candidate: Candidate) -> Iterator[_Quiet]:
     replicas = min(ceil(question.needed_load / load), most)
     if replicas < 1:
         return
-    seen = replica.at(question.traffic.load / replicas, measured=MEASURED_AT_LOAD)
+    seen = replica.at(question.traffic.load / replicas)
     if not replica.broken(seen, ServiceLevel()):
         yield _Quiet(candidate=candidate, plan=candidate.sized(replicas), seen=seen)
 

@@ -130,7 +130,7 @@ class Replica:
         seconds = self.full.running_requests / self.full.requests_per_second.best
         return ceil(rate * (seconds + self.traffic.think_seconds)) + 1
 
-    def at(self, load: float, *, measured: int = MEASURED) -> Replay:
+    def at(self, load: float, *, measured: int = MEASURED_AT_LOAD) -> Replay:
         """Return the replay at a load."""
         key = (load, measured)
         if key not in self._replays:
@@ -170,7 +170,7 @@ class Replica:
                 middle = float(round(middle))
                 if middle in (low, high):
                     break
-            if self.broken(self.at(middle), level):
+            if self.broken(self.at(middle, measured=MEASURED), level):
                 high = middle
             else:
                 low = middle
@@ -181,7 +181,7 @@ class Replica:
         load, least = self.most_load, self.most_load / 1000 if self.traffic.is_open else 1.0
         while found and load >= least:
             whole = load if self.traffic.is_open else float(floor(load))
-            if whole <= found and not self.broken(self.at(whole, measured=MEASURED_AT_LOAD), level):
+            if whole <= found and not self.broken(self.at(whole), level):
                 return whole
             load *= CONFIRMED_STEP
         return 0.0

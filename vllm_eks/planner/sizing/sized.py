@@ -6,8 +6,9 @@ from vllm_eks.planner.load.replayed import Replay
 from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.search.throughput import usd_per_million_tokens
 from vllm_eks.planner.sizing.candidates import Class
-from vllm_eks.planner.sizing.replica import LOAD, MEASURED_AT_LOAD, Pressed, Replica
+from vllm_eks.planner.sizing.replica import LOAD, Pressed, Replica
 from vllm_eks.planner.speed.evidence import LABELS
 
 Rank = tuple[Class, float, int, int, float, str, int]
@@ -66,7 +67,7 @@ class SizedPlan:
         if self.replica.traffic.is_open:
             per_request = self.replica.traffic.lengths.output.tokens
             return self.load_per_replica * self.plan.replicas * per_request
-        seen = self.replica.at(self.load_per_replica, measured=MEASURED_AT_LOAD)
+        seen = self.replica.at(self.load_per_replica)
         return seen.output_tokens_per_second * self.plan.replicas
 
     @property
@@ -74,21 +75,19 @@ class SizedPlan:
         """Output tokens of all replicas at the largest load."""
         if self.replica.traffic.is_open:
             return self.total_largest_load * self.replica.traffic.lengths.output.tokens
-        return (
-            self.replica.at(self.largest_load, measured=MEASURED_AT_LOAD).output_tokens_per_second * self.plan.replicas
-        )
+        return self.replica.at(self.largest_load).output_tokens_per_second * self.plan.replicas
 
     @property
     def full_requests_per_second(self) -> float:
         """Requests of all replicas at the largest load."""
         if self.replica.traffic.is_open:
             return self.total_largest_load
-        return self.replica.at(self.largest_load, measured=MEASURED_AT_LOAD).requests_per_second * self.plan.replicas
+        return self.replica.at(self.largest_load).requests_per_second * self.plan.replicas
 
     def usd_per_million_tokens(self, tokens_per_second: float) -> float | None:
         """Return the price of a million output tokens at a rate, or None when the price is unknown."""
         usd = self.plan.usd_per_hour
-        return usd / 3600 / tokens_per_second * 1e6 if usd is not None and tokens_per_second else None
+        return usd_per_million_tokens(usd, tokens_per_second) if usd is not None and tokens_per_second else None
 
 
 def sized_plan(
@@ -105,7 +104,7 @@ def sized_plan(
         largest_load: The largest load of one replica within the service level.
     """
     share = traffic.load / plan.replicas
-    seen = replica.at(share, measured=MEASURED_AT_LOAD)
+    seen = replica.at(share)
     if share <= largest_load and replica.broken(seen, level):
         # By chance, a smaller load has a few slow requests more: show a load above it, which meets the level.
         kept = (one for load, one in replica.replays.items() if load >= share and not replica.broken(one, level))
@@ -125,6 +124,6 @@ def _limit(replica: Replica, largest_load: float, level: ServiceLevel) -> LoadLi
     above = (one for load, one in replica.replays.items() if load > largest_load and replica.broken(one, level))
     first = next(above, None)
     if first is None:
-        return LoadLimit(broken=None, pressed=replica.pressed(replica.at(largest_load, measured=MEASURED_AT_LOAD)))
+        return LoadLimit(broken=None, pressed=replica.pressed(replica.at(largest_load)))
     broken = replica.broken(first, level)
     return LoadLimit(broken=None if broken == LOAD else broken, pressed=replica.pressed(first))

@@ -5,18 +5,14 @@ names, `+ - * // /`, `or` for a field that may be absent, `a if b else c`, `>`, 
 """
 
 import ast
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_eks.json_values import is_list, is_object
+from vllm_eks.json_values import is_list, is_object, shown
+from vllm_eks.planner.models.counts import LARGEST_NUMBER
 
 Number = int | float
-LARGEST = 10**9
-"""No size of a published model is above it."""
-MOST_DIGITS = 60
-"""Of a value in a message."""
 LENGTH = "length"
 """The function that counts the entries of a list."""
 
@@ -110,11 +106,8 @@ class Formulas:
             found = next((item for item in found if isinstance(item, int)), None)
         if found is None or not isinstance(found, int | float):
             raise MissingFieldError(ast.unparse(node))
-        if not 0 <= found <= LARGEST:
-            text = json.dumps(found)
-            raise WrongValueError(
-                f"{ast.unparse(node)} {text if len(text) <= MOST_DIGITS else text[:MOST_DIGITS] + '...'}"
-            )
+        if not 0 <= found <= LARGEST_NUMBER:
+            raise WrongValueError(f"{ast.unparse(node)} {shown(found)}")
         return found
 
     def _raw(self, node: ast.expr) -> object:

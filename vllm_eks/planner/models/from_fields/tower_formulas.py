@@ -9,7 +9,8 @@ from vllm_eks.data import DATA
 from vllm_eks.json_fields import Fields
 from vllm_eks.json_files import read_json_object
 from vllm_eks.planner.models.architecture import Vision
-from vllm_eks.planner.models.from_fields.formulas import LARGEST, Formulas, MissingFieldError, WrongValueError
+from vllm_eks.planner.models.counts import LARGEST_NUMBER
+from vllm_eks.planner.models.from_fields.formulas import Formulas, MissingFieldError, WrongValueError
 from vllm_eks.planner.models.from_fields.names import UnknownMemory, sections
 from vllm_eks.planner.models.from_fields.words import MOST_TOKENS_PER_IMAGE
 
@@ -96,7 +97,9 @@ def vision_of_row(
                 f"{where}: config.json has no {error}, so the planner cannot determine its encoder's memory"
             ) from error
         except WrongValueError as error:
-            raise UnknownMemory(f"{where}: config.json has {error}: write numbers from 0 to {LARGEST:,}") from error
+            raise UnknownMemory(
+                f"{where}: config.json has {error}: write numbers from 0 to {LARGEST_NUMBER:,}"
+            ) from error
 
     split, whole, attention = value(row.split), value(row.whole), value(row.attention)
     width = value(row.width, usual.hidden_size if usual else 0)
