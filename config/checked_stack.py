@@ -19,6 +19,7 @@ from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
+from config.settings.observability import ObservabilitySettings
 from config.settings.stack import StackSettings
 from config.stack_keys import SECRETS, SECTIONS
 from config.stray_keys import is_explained, unknown_keys
@@ -65,6 +66,7 @@ def check_stack(given: StackFile) -> CheckedStack:
     tags = reader.collect(parse_tags, "tags")
     charts = reader.section(ChartsSettings, "charts")
     images, iam = reader.section(ImagesSettings, "images"), reader.section(IamSettings, "iam")
+    observability = reader.section(ObservabilitySettings, "observability")
     token_text = reader.text(f"{reader.project}:huggingFaceToken")
     draft = Draft(
         project=reader.project,
@@ -74,6 +76,7 @@ def check_stack(given: StackFile) -> CheckedStack:
         cluster=cluster,
         models=models,
         charts=charts,
+        observability=observability,
         tags=tags,
         default_tags=reader.default_tags(),
     )
@@ -85,12 +88,19 @@ def check_stack(given: StackFile) -> CheckedStack:
     ]
     strays = unknown_keys(config, given.secret_keys, given.project, sections=SECTIONS, secrets=SECRETS)
     errors = [*unexplained, *strays, *reader.cluster_name_errors()]
-    if errors or not (network and cluster and charts and images and iam and region):
+    if errors or not (network and cluster and charts and images and iam and observability and region):
         raise WrongStack(report(given.stack, sorted(errors, key=_place_in_the_file), given.environments))
     open_questions = _open_questions(models) if token_text == NOT_SET_PLACEHOLDER else ()
     return CheckedStack(
         settings=StackSettings(
-            network=network, cluster=cluster, models=models, tags=tags, charts=charts, images=images, iam=iam
+            network=network,
+            cluster=cluster,
+            models=models,
+            tags=tags,
+            charts=charts,
+            images=images,
+            iam=iam,
+            observability=observability,
         ),
         deployer=Deployer(region=region, profile=profile, role_arn=role),
         # A placeholder token that no model needs is left out, as in a real deployment.

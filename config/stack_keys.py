@@ -11,6 +11,7 @@ from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
+from config.settings.observability import ObservabilitySettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,11 @@ SECTION_KEYS = (
         settings=ImagesSettings,
     ),
     SectionKey(name="iam", description="Settings of every IAM role of the stack.", settings=IamSettings),
+    SectionKey(
+        name="observability",
+        description="Metrics, alerts and logs. Without this section there are none, and they cost nothing.",
+        settings=ObservabilitySettings,
+    ),
 )
 
 SECRET_KEYS = (

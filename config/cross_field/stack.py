@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from config.cross_field.capacity import capacity_errors
 from config.cross_field.limits import node_group_errors, tag_errors
 from config.cross_field.models import gated_models, model_errors
+from config.cross_field.observability import observability_errors
 from config.cross_field.places import cluster_errors, network_errors
 from config.errors import ConfigError, nearest
 from config.settings.charts import ChartsSettings
 from config.settings.cluster import ClusterSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
-from vllm_eks.pins.eks import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
+from config.settings.observability import ObservabilitySettings
+from vllm_eks.pins.eks import ADDON_VERSIONS, DEFAULT_KUBERNETES_VERSION, EBS_CSI_DRIVER, NODE_RELEASE_VERSION
 from vllm_eks.stack_files.wording import key_path
 
 
@@ -31,6 +33,7 @@ class Draft:
     cluster: ClusterSettings | None
     models: Mapping[str, ModelSettings]
     charts: ChartsSettings | None
+    observability: ObservabilitySettings | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """The tags in aws:defaultTags, which the provider adds."""
@@ -43,7 +46,8 @@ def cross_field_errors(draft: Draft) -> Iterator[ConfigError]:
         yield from _zones_are_of_the_region(draft.network, draft)
     if draft.cluster:
         yield from cluster_errors(draft.cluster, draft.network, f"{draft.project}:cluster")
-        yield from _versions_go_together(draft.cluster, f"{draft.project}:cluster")
+        installs = draft.observability is not None and draft.observability.prometheus == "install"
+        yield from _versions_go_together(draft.cluster, f"{draft.project}:cluster", needs_volumes=installs)
     for name, model in draft.models.items():
         zones = draft.network.zones if draft.network else None
         key = key_path(f"{draft.project}:models", name)
@@ -53,6 +57,10 @@ def cross_field_errors(draft: Draft) -> Iterator[ConfigError]:
     yield from tag_errors(draft.tags, draft.default_tags, f"{draft.project}:tags")
     if draft.charts:
         yield from _chart_is_local_or_not(draft.charts, f"{draft.project}:charts")
+    if draft.observability:
+        yield from observability_errors(
+            draft.observability, draft.cluster, draft.charts, draft.region, f"{draft.project}:observability"
+        )
     if not draft.has_hugging_face_token:
         yield from _gated_models_have_a_token(draft)
 
@@ -71,7 +79,7 @@ def _zones_are_of_the_region(network: NetworkSettings, draft: Draft) -> Iterator
             )
 
 
-def _versions_go_together(cluster: ClusterSettings, key: str) -> Iterator[ConfigError]:
+def _versions_go_together(cluster: ClusterSettings, key: str, *, needs_volumes: bool) -> Iterator[ConfigError]:
     """Check that node versions match the cluster's minor version, and that every version is pinned."""
     given = cluster.addon_overrides or {}
     for addon in given:
@@ -94,12 +102,13 @@ def _versions_go_together(cluster: ClusterSettings, key: str) -> Iterator[Config
             text=f"{release!r} does not match kubernetesVersion {version}: set a release that begins with {version}.",
         )
     if version != DEFAULT_KUBERNETES_VERSION:
-        yield from _every_pin_is_given(cluster, key)
+        yield from _every_pin_is_given(cluster, key, needs_volumes=needs_volumes)
 
 
-def _every_pin_is_given(cluster: ClusterSettings, key: str) -> Iterator[ConfigError]:
+def _every_pin_is_given(cluster: ClusterSettings, key: str, *, needs_volumes: bool) -> Iterator[ConfigError]:
     why = f"only {DEFAULT_KUBERNETES_VERSION} has pinned versions, not {cluster.kubernetes_version}"
-    missing = [addon for addon in ADDON_VERSIONS if addon not in (cluster.addon_overrides or {})]
+    needed = [addon for addon in ADDON_VERSIONS if needs_volumes or addon != EBS_CSI_DRIVER]
+    missing = [addon for addon in needed if addon not in (cluster.addon_overrides or {})]
     # An existing cluster already has its add-ons.
     is_good = cluster.addon_overrides is not None  # pyright: ignore[reportUnnecessaryComparison]  (a key with an error holds None)
     if missing and is_good and "existing" not in cluster.model_fields_set:

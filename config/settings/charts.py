@@ -7,11 +7,15 @@ from pydantic import AfterValidator, Field
 from config.settings.base import InSchema, Settings, absent
 from config.values import rules
 from vllm_eks.pins.charts import (
+    BLACKBOX_EXPORTER,
+    DCGM_EXPORTER,
     EFA_DEVICE_PLUGIN,
+    KUBE_PROMETHEUS_STACK,
     LEADER_WORKER_SET,
     NVIDIA_DEVICE_PLUGIN,
     ChartSource,
     ControllerCharts,
+    MonitoringCharts,
 )
 
 
@@ -87,6 +91,30 @@ class ChartsSettings(Settings):
         examples=[{"repository": "https://charts.example.com", "version": "0.7.0"}],
         json_schema_extra=PUBLISHERS_CHART,
     )
+    kube_prometheus_stack: ChartOverride = Field(
+        default=ChartOverride(),
+        description=(
+            "The chart of Prometheus, its operator, Alertmanager and Grafana, installed if `observability.prometheus` "
+            "is `install` or `amazonManaged`."
+        ),
+        examples=[{"repository": "oci://registry.example.com/charts"}],
+        json_schema_extra=PUBLISHERS_CHART,
+    )
+    dcgm_exporter: ChartOverride = Field(
+        default=ChartOverride(),
+        description="The chart of the exporter of GPU metrics, installed if `observability.prometheus` is set.",
+        examples=[{"install": False}],
+        json_schema_extra=PUBLISHERS_CHART,
+    )
+    blackbox_exporter: ChartOverride = Field(
+        default=ChartOverride(),
+        description=(
+            "The chart of the exporter that checks the endpoint's certificate, installed if `observability.prometheus` "
+            "and `endpoint.certificateArn` are set."
+        ),
+        examples=[{"repository": "oci://registry.example.com/charts"}],
+        json_schema_extra=PUBLISHERS_CHART,
+    )
 
     @property
     def sources(self) -> ControllerCharts:
@@ -95,4 +123,13 @@ class ChartsSettings(Settings):
             nvidia_device_plugin=self.nvidia_device_plugin.over(NVIDIA_DEVICE_PLUGIN),
             leader_worker_set=self.leader_worker_set.over(LEADER_WORKER_SET),
             efa_device_plugin=self.efa_device_plugin.over(EFA_DEVICE_PLUGIN),
+        )
+
+    @property
+    def monitoring_sources(self) -> MonitoringCharts:
+        """The source of each chart for metrics."""
+        return MonitoringCharts(
+            kube_prometheus_stack=self.kube_prometheus_stack.over(KUBE_PROMETHEUS_STACK),
+            dcgm_exporter=self.dcgm_exporter.over(DCGM_EXPORTER),
+            blackbox_exporter=self.blackbox_exporter.over(BLACKBOX_EXPORTER),
         )

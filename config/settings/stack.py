@@ -14,6 +14,7 @@ from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
+from config.settings.observability import ObservabilitySettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class StackSettings:
     charts: ChartsSettings
     images: ImagesSettings
     iam: IamSettings
+    observability: ObservabilitySettings
 
     @property
     def any_copied_weights(self) -> bool:

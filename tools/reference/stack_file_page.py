@@ -48,11 +48,13 @@ def stack_file_page() -> str:
         "charts": _keys(charts),
         "images": _keys(schemas["images"]),
         "iam": _keys(schemas["iam"]),
+        "observability": _keys(schemas["observability"]),
     }
-    described = ("models", "tags", "charts", "images", "iam")
+    described = ("models", "tags", "charts", "images", "iam", "observability")
     return page(
         "stack-file.md",
         {
+            "chart_names": ", ".join(f"`{name}`" for name in schemas["charts"]["properties"]),
             "limits": table(("limit", "value"), LIMITS),
             "provider": table(
                 ("key", "default", "example", "meaning"),

@@ -15,6 +15,8 @@ ROLE_PATH = re.compile(r"/([\x21-\x2e\x30-\x7e]+/){0,50}")
 MAX_ROLE_PATH_CHARACTERS = 512
 SYSTEM_INSTANCE_TYPE = re.compile(r"[a-z]+[0-9][a-z0-9-]*\.(medium|(\d*x)?large|metal(-\d+xl)?)")
 ARM_FAMILY = re.compile(r"a1|[a-z]+\d+g[a-z]*")
+WORKSPACE = re.compile(r"arn:aws[a-z-]*:aps:[a-z0-9-]+:\d{12}:workspace/ws-[0-9a-f-]{36}")
+TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}")
 SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")
 
 
@@ -41,6 +43,26 @@ def reservation_group(value: str) -> str:
         raise ValueError(
             f"{value!r} is not the ARN of a capacity reservation group: use one such as "
             "arn:aws:resource-groups:us-west-2:123456789012:group/gpu-reservations"
+        )
+    return value
+
+
+def workspace_arn(value: str) -> str:
+    """Accept the ARN of a workspace of Amazon Managed Service for Prometheus."""
+    if not WORKSPACE.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not the ARN of a Prometheus workspace: use one such as "
+            "arn:aws:aps:us-west-2:123456789012:workspace/ws-0123abcd-4567-89ab-cdef-0123456789ab"
+        )
+    return value
+
+
+def topic_arn(value: str) -> str:
+    """Accept the ARN of a standard SNS topic."""
+    if not TOPIC.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not the ARN of a standard SNS topic: use one such as "
+            "arn:aws:sns:us-west-2:123456789012:alerts"
         )
     return value
 

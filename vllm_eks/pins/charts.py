@@ -25,6 +25,21 @@ EFA_DEVICE_PLUGIN = ChartSource(
 LEADER_WORKER_SET = ChartSource(chart="oci://registry.k8s.io/lws/charts/lws", version="0.10.0")
 """Not below 0.8, because the upgrade deletes the CRD, and with it every LeaderWorkerSet."""
 
+KUBE_PROMETHEUS_STACK = ChartSource(
+    chart="kube-prometheus-stack", repository="https://prometheus-community.github.io/helm-charts", version="88.5.3"
+)
+"""With Prometheus operator 0.93.1."""
+
+DCGM_EXPORTER = ChartSource(
+    chart="dcgm-exporter", repository="https://nvidia.github.io/dcgm-exporter/helm-charts", version="4.8.2"
+)
+
+BLACKBOX_EXPORTER = ChartSource(
+    chart="prometheus-blackbox-exporter",
+    repository="https://prometheus-community.github.io/helm-charts",
+    version="11.17.2",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ControllerCharts:
@@ -42,3 +57,12 @@ class ControllerImages:
     nvidia_device_plugin: str | None = None
     leader_worker_set: str | None = None
     efa_device_plugin: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringCharts:
+    """The sources of the charts for metrics, or None if the cluster has them already."""
+
+    kube_prometheus_stack: ChartSource | None = KUBE_PROMETHEUS_STACK
+    dcgm_exporter: ChartSource | None = DCGM_EXPORTER
+    blackbox_exporter: ChartSource | None = BLACKBOX_EXPORTER

@@ -22,9 +22,13 @@ ADDON_VERSIONS: Mapping[str, str] = MappingProxyType(
         "coredns": "v1.14.3-eksbuild.3",
         "eks-pod-identity-agent": "v1.4.0-eksbuild.1",
         "eks-node-monitoring-agent": "v1.7.0-eksbuild.1",
+        "aws-ebs-csi-driver": "v1.63.1-eksbuild.1",
     }
 )
 """Only for DEFAULT_KUBERNETES_VERSION."""
+
+EBS_CSI_DRIVER = "aws-ebs-csi-driver"
+"""Installed only for the volume of the stack's own Prometheus. Other stacks do not need its version."""
 
 SYSTEM_INSTANCE_TYPE = "m7i.large"
 """For system nodes: 2 vCPUs and 8 GiB for CoreDNS, the controllers and the Jobs. Not available in every region."""

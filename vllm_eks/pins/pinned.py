@@ -6,8 +6,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from vllm_eks.json_values import is_object, object_or_empty
-from vllm_eks.pins.charts import EFA_DEVICE_PLUGIN, LEADER_WORKER_SET, NVIDIA_DEVICE_PLUGIN, ChartSource
-from vllm_eks.pins.eks import ADDON_VERSIONS, COPY_IMAGE, DEFAULT_KUBERNETES_VERSION, NODE_RELEASE_VERSION
+from vllm_eks.pins.charts import (
+    BLACKBOX_EXPORTER,
+    DCGM_EXPORTER,
+    EFA_DEVICE_PLUGIN,
+    KUBE_PROMETHEUS_STACK,
+    LEADER_WORKER_SET,
+    NVIDIA_DEVICE_PLUGIN,
+    ChartSource,
+)
+from vllm_eks.pins.eks import (
+    ADDON_VERSIONS,
+    COPY_IMAGE,
+    DEFAULT_KUBERNETES_VERSION,
+    EBS_CSI_DRIVER,
+    NODE_RELEASE_VERSION,
+)
 from vllm_eks.planner.engine.images import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION, READINESS_IMAGE
 from vllm_eks.stack_files.stack_file import StackFile
 
@@ -82,7 +96,10 @@ def cluster_pins(file: StackFile, kubernetes_version: str) -> Iterator[Pin]:
     )
     if stated(file, "cluster.existing"):
         return
+    needs_volumes = stated(file, "observability.prometheus") == "install"
     for addon, version in ADDON_VERSIONS.items():
+        if addon == EBS_CSI_DRIVER and not (needs_volumes or _text(file, f"{ADDONS}.{addon}")):
+            continue
         yield Pin(
             key=f"{ADDONS}.{addon}",
             released=version if is_default else None,
@@ -96,11 +113,21 @@ def other_pins(file: StackFile) -> Iterator[Pin]:
         "nvidiaDevicePlugin": NVIDIA_DEVICE_PLUGIN,
         "efaDevicePlugin": EFA_DEVICE_PLUGIN,
         "leaderWorkerSet": LEADER_WORKER_SET,
+        **_monitoring_charts(file),
     }
     for name, source in sources.items():
         key = f"charts.{name}.version"
         yield Pin(key=key, released=source.version, in_stack=_text(file, key), remark=_where_to_look(source))
     yield from _images(file)
+
+
+def _monitoring_charts(file: StackFile) -> Mapping[str, ChartSource]:
+    """Return the charts for metrics that the stack may install."""
+    prometheus = stated(file, "observability.prometheus")
+    if prometheus is None:
+        return {}
+    own = {} if prometheus == "existing" else {"kubePrometheusStack": KUBE_PROMETHEUS_STACK}
+    return {**own, "dcgmExporter": DCGM_EXPORTER, "blackboxExporter": BLACKBOX_EXPORTER}
 
 
 def _images(file: StackFile) -> Iterator[Pin]:

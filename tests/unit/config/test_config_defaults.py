@@ -15,6 +15,8 @@ from config.settings.model import ModelSettings
 from config.settings.model_keys.source import WeightsSettings
 from config.settings.model_keys.traffic import TrafficSettings
 from config.settings.network import NetworkSettings
+from config.settings.observability import ObservabilitySettings
+from config.settings.observability_keys.alerts import AlertsSettings
 from vllm_eks.aws.regions import REGIONS
 from vllm_eks.pins.eks import ADDON_VERSIONS, COPY_IMAGE, SYSTEM_INSTANCE_TYPE
 from vllm_eks.planner.engine.images import DEFAULT_IMAGE, READINESS_IMAGE
@@ -46,6 +48,18 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "nvidiaDevicePlugin": ChartOverride(),
         "efaDevicePlugin": ChartOverride(),
         "leaderWorkerSet": ChartOverride(),
+        "kubePrometheusStack": ChartOverride(),
+        "dcgmExporter": ChartOverride(),
+        "blackboxExporter": ChartOverride(),
+    },
+    AlertsSettings: {"monthlyBudgetUsd": None},
+    ObservabilitySettings: {
+        "prometheus": None,
+        "retentionDays": 15,
+        "storageGib": 50,
+        **dict.fromkeys(("storageClass", "alertmanagerConfigSecret", "prometheusNamespace", "workspaceArn")),
+        **{"prometheusLabels": {}, "alertTopicArn": None, "logs": None, "logRetentionDays": 30},
+        "alerts": AlertsSettings(),
     },
     ImagesSettings: {
         "vllm": DEFAULT_IMAGE,

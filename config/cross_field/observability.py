@@ -1,0 +1,104 @@
+"""Checks that the keys of the observability section go together."""
+
+from collections.abc import Iterator
+
+from config.errors import ConfigError
+from config.settings.charts import ChartsSettings
+from config.settings.cluster import ClusterSettings
+from config.settings.observability import ObservabilitySettings
+from vllm_eks.stack_files.wording import key_path
+
+KEYS_OF = {
+    "retention_days": "install",
+    "storage_gib": "install",
+    "storage_class": "install",
+    "alertmanager_config_secret": "install",
+    "prometheus_namespace": "existing",
+    "prometheus_labels": "existing",
+    "workspace_arn": "amazonManaged",
+    "alert_topic_arn": "amazonManaged",
+}
+"""Each key that only one kind of Prometheus has."""
+
+
+def observability_errors(
+    given: ObservabilitySettings,
+    cluster: ClusterSettings | None,
+    charts: ChartsSettings | None,
+    region: str | None,
+    key: str,
+) -> Iterator[ConfigError]:
+    """Yield the errors of the observability section that involve more than one value."""
+    yield from _keys_of_another_kind(given, key)
+    if given.prometheus == "install":
+        yield from _volume_errors(given, cluster, key)
+    if given.prometheus == "existing" and "prometheus_namespace" not in given.model_fields_set:
+        yield ConfigError(
+            key=key_path(key, "prometheusNamespace"),
+            text="is missing: set the namespace of the existing Prometheus, such as monitoring, because the models "
+            "accept only its requests for metrics",
+        )
+    if given.prometheus in ("install", "amazonManaged"):
+        yield from _chart_errors(given, charts, key)
+    if given.prometheus == "amazonManaged":
+        yield from _workspace_errors(given, region, key)
+
+
+def _keys_of_another_kind(given: ObservabilitySettings, key: str) -> Iterator[ConfigError]:
+    if "prometheus" in given.model_fields_set and given.prometheus is None:
+        return  # it has its own error
+    for name, kind in KEYS_OF.items():
+        if name in given.model_fields_set and given.prometheus != kind:
+            now = f"prometheus is {given.prometheus}" if given.prometheus else "prometheus is not set"
+            alias = ObservabilitySettings.model_fields[name].alias
+            yield ConfigError(
+                key=key_path(key, str(alias)),
+                text=f"is only for prometheus: {kind}, and {now}: remove it, or set prometheus: {kind}",
+            )
+    if "alerts" in given.model_fields_set and given.prometheus is None:
+        yield ConfigError(
+            key=key_path(key, "alerts"),
+            text="needs metrics, and prometheus is not set: remove it, or set prometheus: install",
+        )
+
+
+def _volume_errors(given: ObservabilitySettings, cluster: ClusterSettings | None, key: str) -> Iterator[ConfigError]:
+    if cluster is None:
+        return
+    place = key_path(key, "storageClass")
+    is_existing = "existing" in cluster.model_fields_set
+    if is_existing and "storage_class" not in given.model_fields_set:
+        yield ConfigError(
+            key=place,
+            text="is missing: the stack does not install a volume driver in an existing cluster, so set a StorageClass "
+            "that the cluster has (kubectl get storageclass lists them)",
+        )
+    if not is_existing and given.storage_class:
+        yield ConfigError(
+            key=place,
+            text="is only for an existing cluster: remove it, because the stack creates the volume in a new cluster",
+        )
+
+
+def _chart_errors(given: ObservabilitySettings, charts: ChartsSettings | None, key: str) -> Iterator[ConfigError]:
+    override = charts.kube_prometheus_stack if charts else None
+    if override and not override.install:
+        yield ConfigError(
+            key=key_path(key.rpartition(":")[0] + ":charts", "kubePrometheusStack", "install"),
+            text=f"false conflicts with observability.prometheus: {given.prometheus}, which installs the chart: set "
+            "observability.prometheus: existing, or remove install",
+        )
+
+
+def _workspace_errors(given: ObservabilitySettings, region: str | None, key: str) -> Iterator[ConfigError]:
+    for alias, arn in (("workspaceArn", given.workspace_arn), ("alertTopicArn", given.alert_topic_arn)):
+        if arn and region and (of := arn.split(":")[3]) != region:
+            yield ConfigError(
+                key=key_path(key, alias),
+                text=f"{arn!r} is in {of}, and aws:region is {region}: use one in {region}",
+            )
+    if given.workspace_arn and given.alert_topic_arn:
+        yield ConfigError(
+            key=key_path(key, "alertTopicArn"),
+            text="conflicts with workspaceArn: an existing workspace keeps its own alert manager, so remove it",
+        )
