@@ -15,6 +15,7 @@ from config.errors import ConfigError, report
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
 from config.settings.charts import ChartsSettings
 from config.settings.cluster import ClusterSettings
+from config.settings.endpoint import EndpointSettings
 from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
@@ -67,6 +68,7 @@ def check_stack(given: StackFile) -> CheckedStack:
     charts = reader.section(ChartsSettings, "charts")
     images, iam = reader.section(ImagesSettings, "images"), reader.section(IamSettings, "iam")
     observability = reader.section(ObservabilitySettings, "observability")
+    endpoint = reader.optional_section(EndpointSettings, "endpoint")
     token_text = reader.text(f"{reader.project}:huggingFaceToken")
     draft = Draft(
         project=reader.project,
@@ -79,6 +81,7 @@ def check_stack(given: StackFile) -> CheckedStack:
         observability=observability,
         tags=tags,
         default_tags=reader.default_tags(),
+        endpoint=endpoint,
     )
     config = given.config
     unexplained = [
@@ -101,6 +104,7 @@ def check_stack(given: StackFile) -> CheckedStack:
             images=images,
             iam=iam,
             observability=observability,
+            endpoint=endpoint,
         ),
         deployer=Deployer(region=region, profile=profile, role_arn=role),
         # A placeholder token that no model needs is left out, as in a real deployment.
@@ -130,6 +134,10 @@ class _Reader:
         parsed = parse_section(model, self._value(key), key)
         self.errors += parsed.errors
         return parsed.settings
+
+    def optional_section(self, model: type[Section], name: str) -> Section | None:
+        """Return the valid part of a section, or None if the file does not have it. Pulumi.yaml's default is empty."""
+        return self.section(model, name) if self._value(f"{self.project}:{name}") != {} else None
 
     def collect(
         self, parse: Callable[[object, str], tuple[dict[str, Item], list[ConfigError]]], name: str

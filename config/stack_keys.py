@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from config.settings.charts import ChartsSettings
 from config.settings.cluster import ClusterSettings
+from config.settings.endpoint import EndpointSettings
 from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
@@ -90,6 +91,11 @@ SECTION_KEYS = (
         name="observability",
         description="Metrics, alerts and logs. Without this section there are none, and they cost nothing.",
         settings=ObservabilitySettings,
+    ),
+    SectionKey(
+        name="endpoint",
+        description="The load balancer in front of the models. Without it, they answer inside the cluster only.",
+        settings=EndpointSettings,
     ),
 )
 

@@ -14,11 +14,11 @@ from components.cluster.cni_role import CniRole, CniRoleArgs
 from components.cluster.system_node_group import SystemNodeGroup, SystemNodeGroupArgs
 from components.edges import known_after
 from components.iam.iam_roles import IamArgs, role_transforms
-from components.iam.partitions import aws_partition
 from components.network.cluster_subnets import ClusterSubnets
 from components.nodes.cluster_connection import ClusterConnection
 from components.nodes.gpu_taint import ADDON_CONFIGURATION
 from components.nodes.node_role import NodeRole, NodeRoleArgs
+from vllm_eks.aws.partitions import aws_partition
 from vllm_eks.specs.access import ClusterAccess
 from vllm_eks.specs.cluster import ClusterSpec
 

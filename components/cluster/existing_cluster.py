@@ -10,9 +10,9 @@ from components.cluster.access import cluster_kubeconfig, kubernetes_provider
 from components.cluster.cluster import Cluster, ClusterArgs
 from components.cluster.cni_role import CNI_POLICY
 from components.iam.iam_roles import IamArgs
-from components.iam.partitions import aws_partition
 from components.nodes.cluster_connection import ClusterConnection
 from components.nodes.node_role import NODE_POLICIES, NodeRole, NodeRoleArgs
+from vllm_eks.aws.partitions import aws_partition
 from vllm_eks.specs.access import ClusterAccess
 from vllm_eks.specs.cluster import ClusterSpec, FoundControlPlane
 

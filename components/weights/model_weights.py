@@ -8,9 +8,9 @@ import pulumi_aws as aws
 
 from components.cluster.cni_role import pod_identity_trust
 from components.iam.iam_roles import IamArgs, make_role
-from components.iam.partitions import aws_partition
 from components.serving.namespaces import model_namespace
 from components.weights.copy_job import CopyJob, CopyJobArgs
+from vllm_eks.aws.partitions import aws_partition
 from vllm_eks.pods import PODS
 from vllm_eks.specs.weights import WeightsSpec
 

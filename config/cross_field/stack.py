@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from config.cross_field.capacity import capacity_errors
+from config.cross_field.endpoint import endpoint_errors
 from config.cross_field.limits import node_group_errors, tag_errors
 from config.cross_field.models import gated_models, model_errors
 from config.cross_field.observability import observability_errors
@@ -15,6 +16,7 @@ from config.cross_field.places import cluster_errors, network_errors
 from config.errors import ConfigError, nearest
 from config.settings.charts import ChartsSettings
 from config.settings.cluster import ClusterSettings
+from config.settings.endpoint import EndpointSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from config.settings.observability import ObservabilitySettings
@@ -37,6 +39,8 @@ class Draft:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """The tags in aws:defaultTags, which the provider adds."""
+    endpoint: EndpointSettings | None = None
+    """None if the file does not have the section."""
 
 
 def cross_field_errors(draft: Draft) -> Iterator[ConfigError]:
@@ -61,6 +65,11 @@ def cross_field_errors(draft: Draft) -> Iterator[ConfigError]:
         yield from observability_errors(
             draft.observability, draft.cluster, draft.charts, draft.region, f"{draft.project}:observability"
         )
+    yield from endpoint_errors(
+        draft.endpoint, models=draft.models, network=draft.network, region=draft.region, project=draft.project
+    )
+    if draft.charts and draft.endpoint:
+        yield from _a_controller_binds_pods(draft.charts, draft.cluster, f"{draft.project}:charts")
     if not draft.has_hugging_face_token:
         yield from _gated_models_have_a_token(draft)
 
@@ -133,6 +142,18 @@ def _chart_is_local_or_not(charts: ChartsSettings, key: str) -> Iterator[ConfigE
                 key=key_path(key, str(info.alias), "path"),
                 text="conflicts with repository or version, which a local folder does not use: remove one",
             )
+
+
+def _a_controller_binds_pods(
+    charts: ChartsSettings, cluster: ClusterSettings | None, key: str
+) -> Iterator[ConfigError]:
+    controller = charts.aws_load_balancer_controller
+    if cluster and "existing" not in cluster.model_fields_set and controller and not controller.install:
+        yield ConfigError(
+            key=key_path(key, "awsLoadBalancerController", "install"),
+            text="false is for an existing cluster that already runs the controller, and this cluster is new: remove "
+            "it, because without the controller no model gets requests",
+        )
 
 
 def _gated_models_have_a_token(draft: Draft) -> Iterator[ConfigError]:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from config.settings.base import InSchema, Settings, absent
 from config.values import rules
 from vllm_eks.pins.charts import (
+    AWS_LOAD_BALANCER_CONTROLLER,
     BLACKBOX_EXPORTER,
     DCGM_EXPORTER,
     EFA_DEVICE_PLUGIN,
@@ -115,6 +116,15 @@ class ChartsSettings(Settings):
         examples=[{"repository": "oci://registry.example.com/charts"}],
         json_schema_extra=PUBLISHERS_CHART,
     )
+    aws_load_balancer_controller: ChartOverride = Field(
+        default=ChartOverride(),
+        description=(
+            "The chart of the AWS Load Balancer Controller, installed if `endpoint` is set. Set `install: false` if "
+            "an existing cluster already runs it."
+        ),
+        examples=[{"install": False}],
+        json_schema_extra=PUBLISHERS_CHART,
+    )
 
     @property
     def sources(self) -> ControllerCharts:
@@ -123,6 +133,7 @@ class ChartsSettings(Settings):
             nvidia_device_plugin=self.nvidia_device_plugin.over(NVIDIA_DEVICE_PLUGIN),
             leader_worker_set=self.leader_worker_set.over(LEADER_WORKER_SET),
             efa_device_plugin=self.efa_device_plugin.over(EFA_DEVICE_PLUGIN),
+            aws_load_balancer_controller=self.aws_load_balancer_controller.over(AWS_LOAD_BALANCER_CONTROLLER),
         )
 
     @property

@@ -49,6 +49,12 @@ class ImagesSettings(Settings):
         examples=["registry.example.com/aws-efa-k8s-device-plugin:v0.5.7"],
         json_schema_extra=CHARTS_OWN,
     )
+    aws_load_balancer_controller: Image | None = Field(
+        default=None,
+        description="The image of the AWS Load Balancer Controller.",
+        examples=["registry.example.com/aws-load-balancer-controller:v3.5.0"],
+        json_schema_extra=CHARTS_OWN,
+    )
 
     @property
     def controller_images(self) -> ControllerImages:
@@ -57,4 +63,5 @@ class ImagesSettings(Settings):
             nvidia_device_plugin=self.nvidia_device_plugin,
             leader_worker_set=self.leader_worker_set,
             efa_device_plugin=self.efa_device_plugin,
+            aws_load_balancer_controller=self.aws_load_balancer_controller,
         )

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from config.settings.charts import ChartsSettings
 from config.settings.cluster import ClusterSettings
+from config.settings.endpoint import EndpointSettings
 from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from config.settings.observability import ObservabilitySettings
+from vllm_eks.specs.endpoint import EndpointSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,15 @@ class StackSettings:
     images: ImagesSettings
     iam: IamSettings
     observability: ObservabilitySettings
+    endpoint: EndpointSettings | None = None
+    """None if the models answer inside the cluster only."""
+
+    @property
+    def endpoint_spec(self) -> EndpointSpec | None:
+        """The load balancer in front of the models, or None."""
+        return (
+            self.endpoint.spec({name: model.hostname for name, model in self.models.items()}) if self.endpoint else None
+        )
 
     @property
     def any_copied_weights(self) -> bool:

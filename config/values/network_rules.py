@@ -48,7 +48,7 @@ def node_zones(value: tuple[str, ...]) -> tuple[str, ...]:
 
 def network_cidr(value: str) -> str:
     """Accept the VPC's range: private, and /16 to /20, so that eight zones fit."""
-    network = _ipv4_network(value, example="10.0.0.0/16")
+    network = ipv4_network(value, example="10.0.0.0/16")
     if not any(network.subnet_of(private) for private in VPC_RANGES):
         ranges = ", ".join(map(str, VPC_RANGES))
         raise ValueError(f"{value!r} is not private: use a range inside one of {ranges}")
@@ -69,7 +69,7 @@ def public_access_cidrs(value: tuple[str, ...]) -> tuple[str, ...]:
 
 def public_access_cidr(value: str) -> str:
     """Accept one public range that may call the API endpoint. EKS refuses private ranges there."""
-    network = _ipv4_network(value, example="203.0.113.0/24")
+    network = ipv4_network(value, example="203.0.113.0/24")
     if any(network.subnet_of(private) for private in VPC_RANGES):
         raise ValueError(
             f"{value!r} is a private range, which never reaches the public endpoint: use the public addresses of your "
@@ -78,7 +78,8 @@ def public_access_cidr(value: str) -> str:
     return value
 
 
-def _ipv4_network(value: str, *, example: str) -> IPv4Network:
+def ipv4_network(value: str, *, example: str) -> IPv4Network:
+    """Return an IPv4 range, written with its prefix length and no bits after it."""
     try:
         network = ip_network(value, strict=False)
     except ValueError:

@@ -7,6 +7,7 @@ from typing import Any
 from config.cross_field.limits import DEFAULT_NODE_GROUPS, MAX_NODE_GROUPS, MAX_TAGS, OWN_TAGS
 from config.settings.base import ABSENT
 from config.stack_keys import PROVIDER_KEYS, SECRET_KEYS, SECTION_KEYS
+from config.values.endpoint_rules import MAX_SOURCE_RANGES
 from config.values.network_rules import MAX_PUBLIC_CIDRS
 from tools.reference.markdown import page, table
 from tools.reference.settings_schema import Schema
@@ -23,6 +24,7 @@ LIMITS = (
     ),
     ("replicas of a model", f"{MOST_REPLICAS:,}"),
     ("ranges in `publicAccessCidrs`", f"{MAX_PUBLIC_CIDRS} (EKS)"),
+    ("ranges in `endpoint.sourceRanges`", f"{MAX_SOURCE_RANGES} (rules of a security group)"),
     (
         "tags on a resource",
         f"{MAX_TAGS} (AWS): the stack's own, those of `aws:defaultTags`, and {len(OWN_TAGS)} that vllm-eks sets",
@@ -49,8 +51,9 @@ def stack_file_page() -> str:
         "images": _keys(schemas["images"]),
         "iam": _keys(schemas["iam"]),
         "observability": _keys(schemas["observability"]),
+        "endpoint": _keys(schemas["endpoint"]),
     }
-    described = ("models", "tags", "charts", "images", "iam", "observability")
+    described = ("models", "tags", "charts", "images", "iam", "observability", "endpoint")
     return page(
         "stack-file.md",
         {

@@ -40,6 +40,12 @@ BLACKBOX_EXPORTER = ChartSource(
     version="11.17.2",
 )
 
+AWS_LOAD_BALANCER_CONTROLLER = ChartSource(
+    chart="aws-load-balancer-controller", repository="https://aws.github.io/eks-charts", version="3.5.0"
+)
+"""Controller v3.5.0, which supports Kubernetes 1.22 and later. Helm installs the chart's CRDs once and never updates
+them, so an update of this pin that needs a new field of TargetGroupBinding has an upgrade note."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ControllerCharts:
@@ -48,6 +54,7 @@ class ControllerCharts:
     nvidia_device_plugin: ChartSource | None = NVIDIA_DEVICE_PLUGIN
     leader_worker_set: ChartSource | None = LEADER_WORKER_SET
     efa_device_plugin: ChartSource | None = EFA_DEVICE_PLUGIN
+    aws_load_balancer_controller: ChartSource | None = AWS_LOAD_BALANCER_CONTROLLER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +64,7 @@ class ControllerImages:
     nvidia_device_plugin: str | None = None
     leader_worker_set: str | None = None
     efa_device_plugin: str | None = None
+    aws_load_balancer_controller: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vllm_eks.json_values import is_object, object_or_empty
 from vllm_eks.pins.charts import (
+    AWS_LOAD_BALANCER_CONTROLLER,
     BLACKBOX_EXPORTER,
     DCGM_EXPORTER,
     EFA_DEVICE_PLUGIN,
@@ -109,12 +110,14 @@ def cluster_pins(file: StackFile, kubernetes_version: str) -> Iterator[Pin]:
 
 def other_pins(file: StackFile) -> Iterator[Pin]:
     """Yield the pins of charts and images, which AWS does not list. Each has a command to look them up."""
-    sources: Mapping[str, ChartSource] = {
+    sources: dict[str, ChartSource] = {
         "nvidiaDevicePlugin": NVIDIA_DEVICE_PLUGIN,
         "efaDevicePlugin": EFA_DEVICE_PLUGIN,
         "leaderWorkerSet": LEADER_WORKER_SET,
         **_monitoring_charts(file),
     }
+    if stated(file, "endpoint"):
+        sources |= {"awsLoadBalancerController": AWS_LOAD_BALANCER_CONTROLLER}
     for name, source in sources.items():
         key = f"charts.{name}.version"
         yield Pin(key=key, released=source.version, in_stack=_text(file, key), remark=_where_to_look(source))

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from config.settings.base import InSchema, Settings, absent
 from config.settings.bounds import Adapters
+from config.settings.endpoint import DnsName
 from config.values import option_rules, rules
 
 
@@ -113,4 +114,10 @@ class EndpointKeys(Settings):
         description="The namespaces whose pods may call the model.",
         examples=[["chat", "batch"]],
         json_schema_extra=absent("every namespace of the cluster"),
+    )
+    hostname: DnsName | None = Field(
+        default=None,
+        description="The DNS name of the model at the load balancer of `endpoint`.",
+        examples=["chat.example.com"],
+        json_schema_extra=absent("`<model>.<domain>`"),
     )

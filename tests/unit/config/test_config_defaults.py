@@ -8,6 +8,7 @@ import pytest
 from config.settings.base import Settings
 from config.settings.charts import ChartOverride, ChartsSettings
 from config.settings.cluster import ClusterSettings
+from config.settings.endpoint import AccessLogsSettings, EndpointSettings
 from config.settings.existing import ExistingClusterSettings, ExistingNetworkSettings
 from config.settings.iam import IamSettings
 from config.settings.images import ImagesSettings
@@ -25,6 +26,8 @@ MUST = {
     ModelSettings: {"model": "m", "instanceType": "t"},
     ExistingNetworkSettings: {"vpcId": "vpc-0123456789abcdef0"},
     ExistingClusterSettings: {"name": "eks"},
+    EndpointSettings: {"scheme": "internal", "domain": "models.example.com"},
+    AccessLogsSettings: {"bucket": "acme-logs"},
 }
 DEFAULTS: dict[type[Settings], dict[str, Any]] = {
     NetworkSettings: {"zones": (), "cidr": "10.0.0.0/16", "natGateways": "single", "existing": None},
@@ -43,6 +46,14 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "deletionProtection": False,
         "keepLogs": False,
     },
+    EndpointSettings: {
+        "scheme": "internal",
+        "domain": "models.example.com",
+        "sourceRanges": (),
+        "publicSubnets": {},
+        **dict.fromkeys(("certificateArn", "hostedZoneId", "webAclArn", "accessLogs")),
+    },
+    AccessLogsSettings: {"bucket": "acme-logs", "prefix": None},
     ChartOverride: {"install": True, "repository": None, "version": None, "path": None},
     ChartsSettings: {
         "nvidiaDevicePlugin": ChartOverride(),
@@ -51,6 +62,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "kubePrometheusStack": ChartOverride(),
         "dcgmExporter": ChartOverride(),
         "blackboxExporter": ChartOverride(),
+        "awsLoadBalancerController": ChartOverride(),
     },
     AlertsSettings: {"monthlyBudgetUsd": None},
     ObservabilitySettings: {
@@ -68,6 +80,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "leaderWorkerSet": None,
         "nvidiaDevicePlugin": None,
         "efaDevicePlugin": None,
+        "awsLoadBalancerController": None,
     },
     WeightsSettings: {"source": "huggingFace", "s3Uri": None},
     TrafficSettings: dict.fromkeys(
@@ -99,7 +112,14 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
                 ),
                 *("tensorParallelSize", "pipelineParallelSize", "maxModelLen", "gpuMemoryUtilization", "maxNumSeqs"),
                 *("maxNumBatchedTokens", "kvCacheDtype", "limitMmPerPrompt", "image", "vllmVersion", "toolCallParser"),
-                *("reasoningParser", "enablePrefixCaching", "enableChunkedPrefill", "maxLoras", "maxLoraRank"),
+                *(
+                    "reasoningParser",
+                    "enablePrefixCaching",
+                    "enableChunkedPrefill",
+                    "maxLoras",
+                    "maxLoraRank",
+                    "hostname",
+                ),
             ),
             None,
         ),

@@ -1,4 +1,4 @@
-"""The AWS partition of a region, for ARNs of resources that AWS owns."""
+"""The AWS partition of a region, for ARNs."""
 
 _PARTITION_BY_PREFIX = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
 

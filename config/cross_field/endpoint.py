@@ -1,0 +1,152 @@
+"""Checks the endpoint section, and the names of the models there."""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+
+from config.errors import ConfigError
+from config.settings.endpoint import EndpointSettings
+from config.settings.model import ModelSettings
+from config.settings.network import NetworkSettings
+from config.values import rules
+from config.values.endpoint_rules import DOMAIN, MAX_DOMAIN_CHARACTERS
+from config.values.network_rules import VPC_RANGES
+from vllm_eks.aws.partitions import aws_partition
+from vllm_eks.stack_files.wording import key_path
+
+INTERNET_FACING = "internetFacing"
+
+
+def endpoint_errors(
+    endpoint: EndpointSettings | None,
+    *,
+    models: Mapping[str, ModelSettings],
+    network: NetworkSettings | None,
+    region: str | None,
+    project: str,
+) -> Iterator[ConfigError]:
+    """Yield the errors of the endpoint section. Invalid values of it are None."""
+    if endpoint is None:
+        yield from _hostnames_need_an_endpoint(models, project)
+        return
+    key = f"{project}:endpoint"
+    if endpoint.scheme == INTERNET_FACING:
+        yield from _internet_facing(endpoint, key)
+    if region:
+        yield from _arns_are_of_the_region(endpoint, region, key)
+    if network:
+        yield from _public_subnets(endpoint, network, key)
+    if endpoint.domain:
+        yield from _names(endpoint, models, project)
+
+
+def _hostnames_need_an_endpoint(models: Mapping[str, ModelSettings], project: str) -> Iterator[ConfigError]:
+    for name, model in models.items():
+        if model.hostname:
+            yield ConfigError(
+                key=key_path(f"{project}:models", name, "hostname"),
+                text=f"{model.hostname!r} needs the section endpoint, whose load balancer answers there: add "
+                f"{project}:endpoint, or remove the key",
+            )
+
+
+def _internet_facing(endpoint: EndpointSettings, key: str) -> Iterator[ConfigError]:
+    given = endpoint.model_fields_set
+    if "certificate_arn" not in given:
+        yield ConfigError(
+            key=key_path(key, "certificateArn"),
+            text="is missing: internetFacing needs a certificate, because keys and prompts cross the internet; set the "
+            "ARN of one in ACM (aws acm request-certificate)",
+        )
+    if "source_ranges" not in given:
+        yield ConfigError(
+            key=key_path(key, "sourceRanges"),
+            text="is missing: set the IPv4 ranges of your clients, such as [203.0.113.0/24], or [0.0.0.0/0] to open "
+            "the load balancer to the internet",
+        )
+    for index, one in enumerate(endpoint.source_ranges or ()):
+        if any(IPv4Network(one).subnet_of(private) for private in VPC_RANGES):
+            yield ConfigError(
+                key=key_path(key, "sourceRanges", index),
+                text=f"{one!r} is a private range, which never reaches an internet-facing load balancer: use public "
+                "addresses, or set scheme: internal",
+            )
+
+
+def _arns_are_of_the_region(endpoint: EndpointSettings, region: str, key: str) -> Iterator[ConfigError]:
+    for name, arn, what in (
+        ("certificateArn", endpoint.certificate_arn, "certificate"),
+        ("webAclArn", endpoint.web_acl_arn, "web ACL"),
+    ):
+        if not arn:
+            continue
+        _, partition, _, arn_region, *_ = arn.split(":")
+        if arn_region != region:
+            yield ConfigError(
+                key=key_path(key, name),
+                text=f"the {what} is in {arn_region}, and the load balancer is in aws:region {region}: use one in "
+                f"{region}",
+            )
+        elif partition != aws_partition(region):
+            yield ConfigError(
+                key=key_path(key, name),
+                text=f"{region} is in the partition {aws_partition(region)}, not {partition}: correct the ARN",
+            )
+
+
+def _public_subnets(endpoint: EndpointSettings, network: NetworkSettings, key: str) -> Iterator[ConfigError]:
+    """Check that an internet-facing load balancer has public subnets. A new network has its own."""
+    place = key_path(key, "publicSubnets")
+    is_existing = "existing" in network.model_fields_set
+    if "public_subnets" not in endpoint.model_fields_set:
+        if is_existing and endpoint.scheme == INTERNET_FACING:
+            yield ConfigError(
+                key=place,
+                text="is missing: internetFacing with network.existing needs the public subnets of the load balancer, "
+                "by zone, such as {us-west-2a: subnet-0123456789abcdef0, us-west-2b: subnet-0123456789abcdef1}",
+            )
+        return
+    if not is_existing:
+        yield ConfigError(key=place, text="is only for network.existing, and this network is new: remove it")
+    elif endpoint.scheme == "internal":
+        text = "is only for internetFacing: remove it, because an internal load balancer uses the private subnets"
+        yield ConfigError(key=place, text=text)
+    subnets = endpoint.public_subnets
+    if subnets is None:  # pyright: ignore[reportUnnecessaryComparison]  (a key with an error holds None)
+        return
+    if len(subnets) < 2:
+        text = f"{rules.list_of(list(subnets))} has too few zones: a load balancer needs two or more, so add a subnet"
+        yield ConfigError(key=place, text=f"{text} in another zone")
+    ids = list(subnets.values())
+    for index, (zone, subnet) in enumerate(subnets.items()):
+        if subnet in ids[:index]:
+            text = f"{subnet!r} is listed twice, but a subnet is in one zone"
+            yield ConfigError(key=key_path(place, zone), text=text)
+        elif zone not in network.zones:
+            text = f"is not a zone of the network, which has {rules.list_of(network.zones)}: remove it"
+            yield ConfigError(key=key_path(place, zone), text=text)
+
+
+def _names(endpoint: EndpointSettings, models: Mapping[str, ModelSettings], project: str) -> Iterator[ConfigError]:
+    """Check that each model has its own DNS name, in the hosted zone if there is one."""
+    taken: dict[str, str] = {}
+    for name, model in models.items():
+        place = key_path(f"{project}:models", name, "hostname")
+        if "hostname" in model.model_fields_set and not model.hostname:
+            continue
+        hostname = endpoint.hostname(name, model.hostname)
+        if not DOMAIN.fullmatch(hostname) or len(hostname) > MAX_DOMAIN_CHARACTERS:
+            if rules.MODEL_NAME.fullmatch(name):
+                text = f"is missing: {hostname!r} has {len(hostname)} characters, and a DNS name at most "
+                yield ConfigError(key=place, text=f"{text}{MAX_DOMAIN_CHARACTERS}; set a shorter one")
+            continue
+        other = taken.setdefault(hostname, name)
+        if other != name:
+            text = f"{hostname!r} is also the name of model {other}, and each needs its own: change one"
+            yield ConfigError(key=place, text=text)
+        inside = hostname == endpoint.domain or hostname.endswith(f".{endpoint.domain}")
+        if endpoint.hosted_zone_id and not inside:
+            yield ConfigError(
+                key=place,
+                text=f"{hostname!r} is not in the domain {endpoint.domain}, whose hosted zone gets the records: use "
+                f"{name}.{endpoint.domain}, or remove hostedZoneId and create the records yourself",
+            )

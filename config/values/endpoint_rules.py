@@ -1,0 +1,135 @@
+"""Checks names, ARNs and ranges of the front door, like `config.values.rules`."""
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+
+from config.values import rules
+from config.values.network_rules import ipv4_network
+from vllm_eks.stack_files.wording import shown
+
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = re.compile(rf"({LABEL}\.)+{LABEL}")
+MAX_DOMAIN_CHARACTERS = 253
+"""RFC 1035 allows 255 bytes in a message, which are 253 characters of text."""
+MAX_SOURCE_RANGES = 30
+"""A security group has 60 inbound rules by default (VPC quotas). Each range needs one for port 443 and one for 80."""
+CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}")
+WEB_ACL = re.compile(r"arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[\w-]{1,128}/[0-9a-f-]{36}")
+HOSTED_ZONE = re.compile(r"Z[0-9A-Z]{1,31}")
+BUCKET = re.compile(r"(?!xn--|\d+\.\d+\.\d+\.\d+$)[a-z0-9]([a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
+LOG_PREFIX = re.compile(r"(?!.*AWSLogs)[\w!.*'()-]+(/[\w!.*'()-]+)*")
+EXAMPLE = "models.example.com"
+
+
+def domain(value: str) -> str:
+    """Accept a full DNS name in lower case."""
+    if DOMAIN.fullmatch(value) and len(value) <= MAX_DOMAIN_CHARACTERS and not _is_address(value):
+        return value
+    raise ValueError(_why_no_domain(value))
+
+
+def _is_address(value: str) -> bool:
+    try:
+        IPv4Address(value)
+    except AddressValueError:
+        return False
+    return True
+
+
+def _why_no_domain(value: str) -> str:
+    """Return the error of a name that is not a DNS name, with the right one where it is clear."""
+    lowered = value.lower()
+    if "://" in value or "/" in value:
+        host = lowered.partition("://")[2].partition("/")[0] or lowered.partition("/")[0]
+        return f"{value!r} is a URL, not a DNS name: use {host if DOMAIN.fullmatch(host) else EXAMPLE}"
+    if _is_address(value):
+        return f"{value!r} is an address, and requests are routed by name: use a DNS name such as {EXAMPLE}"
+    if value.startswith("*."):
+        below = value[2:]
+        return f"{value!r} is a wildcard, and each model has its own name: use {below}"
+    if value.endswith(".") and DOMAIN.fullmatch(lowered[:-1]):
+        return f"{value!r} ends with a dot: use {lowered[:-1]}"
+    if lowered != value and DOMAIN.fullmatch(lowered):
+        return f"{value!r} has upper-case letters: use {lowered}"
+    if len(value) > MAX_DOMAIN_CHARACTERS:
+        return f"the name has {len(value)} characters: use at most {MAX_DOMAIN_CHARACTERS}"
+    long = next((label for label in value.split(".") if len(label) > 63), None)
+    if long:
+        return f"the part {shown(long)} of the name has {len(long)} characters: use at most 63"
+    if "." not in value:
+        return f"{value!r} is not a full DNS name: use one with a domain, such as {EXAMPLE}"
+    return f"{value!r} is not a DNS name: use lower-case letters, digits, - and dots, such as {EXAMPLE}"
+
+
+def certificate_arn(value: str) -> str:
+    """Accept the ARN of a certificate in ACM."""
+    if CERTIFICATE.fullmatch(value):
+        return value
+    if ":server-certificate/" in value:
+        raise ValueError(f"{value!r} is a certificate of IAM: import it into ACM, and use that ARN")
+    raise ValueError(
+        f"{value!r} is not the ARN of a certificate in ACM: use one such as "
+        "arn:aws:acm:us-west-2:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+    )
+
+
+def web_acl_arn(value: str) -> str:
+    """Accept the ARN of a regional web ACL of WAFv2."""
+    if WEB_ACL.fullmatch(value):
+        return value
+    if ":global/webacl/" in value:
+        raise ValueError(f"{value!r} is a web ACL for CloudFront: use a regional one, with :regional/webacl/")
+    raise ValueError(
+        f"{value!r} is not the ARN of a regional web ACL: use one such as "
+        "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/models/01234567-89ab-cdef-0123-456789abcdef"
+    )
+
+
+def hosted_zone_id(value: str) -> str:
+    """Accept the ID of a Route 53 zone."""
+    if HOSTED_ZONE.fullmatch(value):
+        return value
+    bare = value.removeprefix("/hostedzone/")
+    advice = f"use {bare}" if HOSTED_ZONE.fullmatch(bare) else "use one such as Z0123456789ABC"
+    raise ValueError(f"{value!r} is not the ID of a Route 53 hosted zone: {advice}")
+
+
+def source_range(value: str) -> str:
+    """Accept one IPv4 range that may connect."""
+    ipv4_network(value, example="203.0.113.0/24")
+    return value
+
+
+def source_ranges(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept at most as many ranges as a security group has rules for, none inside another."""
+    if not value:
+        raise ValueError("has no range, so no client could connect: add one, or remove the key for the default")
+    if len(value) > MAX_SOURCE_RANGES:
+        raise ValueError(
+            f"{len(value)} ranges are too many: a security group has room for {MAX_SOURCE_RANGES}, so merge "
+            "neighbouring ranges"
+        )
+    rules.distinct(value)
+    for one in value:
+        for other in value:
+            if one != other and IPv4Network(one).subnet_of(IPv4Network(other)):
+                raise ValueError(f"{one!r} is inside {other!r}: remove it")
+    return value
+
+
+def bucket(value: str) -> str:
+    """Accept the name of an S3 bucket."""
+    if value.startswith("s3://"):
+        raise ValueError(f"{value!r} is a location, not a bucket: use its name {value[5:].partition('/')[0]}")
+    if not BUCKET.fullmatch(value):
+        raise ValueError(f"{value!r} is not the name of a bucket: use 3 to 63 lower-case letters, digits, - and dots")
+    return value
+
+
+def log_prefix(value: str) -> str:
+    """Accept the prefix of access logs in their bucket. AWS adds AWSLogs/ to it."""
+    if "AWSLogs" in value:
+        raise ValueError(f"{value!r} contains AWSLogs, which AWS adds itself: remove it")
+    if not LOG_PREFIX.fullmatch(value):
+        raise ValueError(f"{value!r} is not a prefix: use one such as front-door, without / at either end")
+    return value

@@ -1,0 +1,47 @@
+"""The front door of a stack: one load balancer for all models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Scheme = Literal["internal", "internetFacing"]
+"""`internal`: reachable in the VPC and in networks that are connected to it. `internetFacing`: reachable from the
+internet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessLogsSpec:
+    """An existing bucket for the load balancer's access logs."""
+
+    bucket: str
+    prefix: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointSpec:
+    """The load balancer, the names of the models, and who may connect."""
+
+    scheme: Scheme
+    domain: str
+    """The domain of the models' names, such as models.example.com."""
+    hostnames: Mapping[str, str]
+    """The full DNS name of each model, by its name in the stack file."""
+    certificate_arn: str | None = None
+    """A certificate in ACM. If None, the load balancer answers plain HTTP, which only an internal one may do."""
+    hosted_zone_id: str | None = None
+    """The Route 53 zone for the alias records. If None, the user makes the records."""
+    source_ranges: Sequence[str] = ()
+    """IPv4 ranges that may connect. Empty: the VPC's ranges."""
+    web_acl_arn: str | None = None
+    access_logs: AccessLogsSpec | None = None
+    public_subnets: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Zone -> public subnet of an existing VPC, for an internet-facing load balancer."""
+
+    @property
+    def internet_facing(self) -> bool:
+        """Whether the load balancer is reachable from the internet."""
+        return self.scheme == "internetFacing"
+
+    def url(self, model: str) -> str:
+        """Return the base URL of a model, without a path."""
+        return f"{'https' if self.certificate_arn else 'http'}://{self.hostnames[model]}"
