@@ -96,7 +96,8 @@ def written(text: str) -> str:
     text = re.sub(r" +$", "", text, flags=re.MULTILINE)
     for pattern in (
         r"(?<=[a-z]-)[0-9a-f]{17}\b",
-        r"(?<=k8s-vllm-scout/)[0-9a-f]+|(?<=k8s-vllm-scout-tg/)[0-9a-f]+",
+        r"(?<=k8s-vllm-scout/)[0-9a-f]+|(?<=k8s-vllm-scout-tg/)[0-9a-f]+"
+        r"|(?<=dev-endpoint/)[0-9a-f]+|(?<=dev-scout/)[0-9a-f]+",
         r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
     ):
         numbers: dict[str, str] = {}

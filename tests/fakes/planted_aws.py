@@ -3,6 +3,7 @@
 The region decides what is created: each test that needs another account uses another region.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,13 @@ def owned(cluster: str, value: str = "owned") -> dict[str, str]:
     return {f"kubernetes.io/cluster/{cluster}": value}
 
 
+CLAIM = {
+    "CSIVolumeName": "pvc-a3ab0567-3a48-4608-8cb6-4e3b1485c808",
+    "kubernetes.io/created-for/pvc/name": "prometheus-db-prometheus-0",
+    "kubernetes.io/created-for/pvc/namespace": "monitoring",
+}
+"""Tags of the EBS driver on a claim's volume."""
+
 STRANGE_TAGS: dict[str, dict[str, str]] = {
     "no tag": {},
     "the neighbour's mark": {"vllm-eks/stack": NEIGHBOUR},
@@ -34,7 +42,7 @@ STRANGE_TAGS: dict[str, dict[str, str]] = {
     "owned by two": {**owned(OURS), **owned("another")},
     "the neighbour's interface": {"cluster.k8s.amazonaws.com/name": NEIGHBOUR},
     "the neighbour's load balancer": {"elbv2.k8s.aws/cluster": NEIGHBOUR},
-    "the neighbour's volume": {"ebs.csi.aws.com/cluster-name": NEIGHBOUR, **owned(NEIGHBOUR)},
+    "the neighbour's volume": {"ebs.csi.aws.com/cluster-name": NEIGHBOUR, **owned(NEIGHBOUR), **CLAIM},
     "the neighbour's node": {"eks:cluster-name": NEIGHBOUR, "aws:eks:cluster-name": NEIGHBOUR},
 }
 
@@ -72,6 +80,16 @@ class Gardener:
         return self.client("ec2").create_security_group(
             GroupName=name, Description=name, VpcId=self.vpc, **self._spec("security-group", tags)
         )["GroupId"]
+
+    def group_rule(self, tags: dict[str, str], group: str, referred: str) -> str:
+        made = self.client("ec2").authorize_security_group_ingress(
+            GroupId=group,
+            IpPermissions=[
+                {"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000, "UserIdGroupPairs": [{"GroupId": referred}]}
+            ],
+            **self._spec("security-group-rule", tags),
+        )
+        return made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
 
     def instance(self, tags: dict[str, str], type_: str = "g5.xlarge") -> str:
         made = self.client("ec2").run_instances(
@@ -133,6 +151,27 @@ class Gardener:
         self.client("elbv2").create_load_balancer(Name=name, Type=type_, Subnets=[self.subnet], **self._tags(tags))
         return name
 
+    def load_balancers(self) -> list[dict[str, Any]]:
+        return self.client("elbv2").describe_load_balancers()["LoadBalancers"]
+
+    def zone(self, name: str) -> str:
+        made = self.client("route53").create_hosted_zone(Name=name, CallerReference=name)
+        return made["HostedZone"]["Id"].rpartition("/")[2]
+
+    def alias(self, zone: str, name: str, target: str, type_: str = "A") -> None:
+        alias = {"HostedZoneId": "Z1H1FL5HABSF5", "DNSName": f"{target}.", "EvaluateTargetHealth": True}
+        self._upsert(zone, {"Name": name, "Type": type_, "AliasTarget": alias})
+
+    def address_record(self, zone: str, name: str) -> None:
+        values = [{"Value": "192.0.2.1"}]
+        self._upsert(zone, {"Name": name, "Type": "A", "TTL": 60, "ResourceRecords": values})
+
+    def _upsert(self, zone: str, record: dict[str, Any]) -> None:
+        self.change_records(zone, json.dumps({"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}))
+
+    def change_records(self, zone: str, batch: str) -> None:
+        self.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=json.loads(batch))
+
     def target_group(self, tags: dict[str, str], name: str) -> str:
         self.client("elbv2").create_target_group(Name=name, Protocol="TCP", Port=80, VpcId=self.vpc, **self._tags(tags))
         return name
@@ -152,6 +191,24 @@ class Gardener:
 
     def log_group(self, tags: dict[str, str], name: str) -> str:
         self.client("logs").create_log_group(logGroupName=name, **({"tags": tags} if tags else {}))
+        return name
+
+    def workspace(self, tags: dict[str, str], alias: str) -> str:
+        return self.client("amp").create_workspace(alias=alias, tags=tags)["workspaceId"]
+
+    def rule_namespace(self, tags: dict[str, str], workspace: str, name: str) -> None:
+        self.client("amp").create_rule_groups_namespace(workspaceId=workspace, name=name, data=b"groups: []", tags=tags)
+
+    def pod_role(self, tags: dict[str, str], name: str, service: str = "pods.eks.amazonaws.com") -> str:
+        iam = self.client("iam")
+        # IAM has no regions, so each account of a test needs its own names.
+        name = f"{name}-{self.client('ec2').meta.region_name}"
+        statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": ["sts:AssumeRole"]}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **self._tags(tags))
+        allowed = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_role_policy(RoleName=name, PolicyName="writes", PolicyDocument=policy)
         return name
 
     def key(self, tags: dict[str, str], *, alias: str = "", dying: bool = False) -> str:

@@ -15,7 +15,7 @@ POLICY: dict[str, Any] = json.loads(PAGE.split("```json\n")[1].split("```")[0])
 STATEMENTS = {one["Sid"]: one for one in POLICY["Statement"]}
 FACTS = json.loads((ROOT / "tests" / "data" / "iam_actions.json").read_text())
 ACTIONS = [action for one in POLICY["Statement"] for action in one["Action"]]
-MODELS = {"elasticloadbalancing": "elbv2", "servicequotas": "service-quotas"}
+MODELS = {"aps": "amp", "elasticloadbalancing": "elbv2", "servicequotas": "service-quotas"}
 """Services whose botocore name differs from their IAM prefix."""
 HELD_BY_ANOTHER_PAGE = {"sts:AssumeRole", "pricing:GetProducts"}
 
@@ -51,10 +51,10 @@ def test_the_policy_allows_the_actions_of_checks_and_leftovers() -> None:
     pages = [ROOT / "docs" / f"{name}.md" for name in named]
     asked = {action for page in pages for action in re.findall(r"`([a-z0-9-]+:[A-Z]\w+)`", page.read_text())}
     calls = re.findall(
-        r'"(ec2|eks|elb|elbv2|autoscaling|logs|kms|iam|s3)", "([a-z_]+)"',
+        r'"(amp|ec2|eks|elb|elbv2|autoscaling|logs|kms|iam|route53|s3)",\s+"([a-z_]+)"',
         "".join(path.read_text() for folder in ("checks", "vllm_eks") for path in (ROOT / folder).rglob("*.py")),
     )
-    names = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
+    names = {"amp": "aps", "elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
     asked |= {
         f"{names.get(service, service)}:{''.join(map(str.capitalize, call.split('_')))}" for service, call in calls
     }

@@ -17,6 +17,7 @@ from tests.fakes.planted_aws import Gardener
 from tests.fakes.planted_stacks import plant_ours, plant_strange_network, plant_strangers
 
 PLACEMENT_GROUPS = "ec2.DescribePlacementGroups"
+ROLES = "iam.ListRoles"
 FULL = "us-west-2"
 """The region of all resources. Each test that needs another account uses another region."""
 
@@ -31,17 +32,20 @@ KINDS = (
     "network interface",
     "address",
     "volume",
+    "security group rule",
     "security group",
     "launch template",
     "placement group",
     "log group",
+    "workspace",
     "subnet",
     "route table",
     "internet gateway",
     "VPC",
+    "IAM role",
     "KMS key",
 )
-"""All kinds except the cluster and its node groups, in the order of removal."""
+"""All kinds, in the order of removal, except the cluster and what depends on the stack file."""
 
 Gardens = Callable[[str], Gardener]
 Planted = tuple[list[dict[str, Any]], set[str]]
@@ -111,7 +115,8 @@ def ours(garden: Gardens) -> Planted:
 
 @pytest.fixture
 def wire() -> Wire:
-    return Wire(pages={PLACEMENT_GROUPS: [{"PlacementGroups": []}]})
+    # IAM has no regions, so only the full account shows its roles.
+    return Wire(pages={PLACEMENT_GROUPS: [{"PlacementGroups": []}], ROLES: [{"Roles": []}]})
 
 
 @pytest.fixture
@@ -139,5 +144,6 @@ def ask(
 
 
 def full_account(wire: Wire, full: Planted) -> None:
-    """Make the account answer for placement groups, which moto lacks."""
+    """Make the account answer for placement groups, which moto lacks, and show its roles."""
+    del wire.pages[ROLES]
     wire.pages[PLACEMENT_GROUPS] = [{"PlacementGroups": full[0]}]

@@ -16,7 +16,7 @@ SESSION_NAME = "vllm-eks-leftovers"
 LIMITS = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
 """With three attempts, an unreachable service takes half a minute."""
 
-IAM_PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
+IAM_PREFIXES = {"amp": "aps", "elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
 """Services whose IAM prefix differs from their boto3 name."""
 
 PAGE_SIZES = {"ec2": 200}

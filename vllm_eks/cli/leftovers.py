@@ -1,6 +1,7 @@
 """`vllm-eks leftovers`: lists resources that remain in AWS after `pulumi destroy`. Read-only."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -69,7 +70,25 @@ def owner_of(file: StackFile) -> Owner:
         # Either the name alone, or {name, securityGroupIds}.
         existing_cluster=_text(cluster.get("name") if is_object(cluster) else cluster),
         existing_vpc=_text(network.get("vpcId")) if is_object(network) else None,
+        hosted_zone=_text(file.section("endpoint").get("hostedZoneId")),
+        hostnames=frozenset(_hostnames(file)),
+        existing_workspace=_workspace(file),
     )
+
+
+def _hostnames(file: StackFile) -> Iterator[str]:
+    domain = _text(file.section("endpoint").get("domain"))
+    for name, model in file.section("models").items():
+        own = _text(model.get("hostname")) if is_object(model) else None
+        if own or domain:
+            yield (own or f"{name}.{domain}").lower()
+
+
+def _workspace(file: StackFile) -> str | None:
+    """Return the id of the existing workspace, which is also the last part of its ARN."""
+    section = file.section("observability")
+    given = _text(section.get("workspaceArn")) or _text(section.get("workspaceId"))
+    return given.rpartition("/")[2] if given else None
 
 
 def _text(value: object) -> str | None:

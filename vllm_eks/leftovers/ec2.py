@@ -18,6 +18,9 @@ from vllm_eks.leftovers.prices import (
     volume_cost,
 )
 
+CLAIM_TAG, CLAIM_NAMESPACE_TAG = "kubernetes.io/created-for/pvc/name", "kubernetes.io/created-for/pvc/namespace"
+"""Tags of the EBS driver on the volume of a claim (the page on tags of kubernetes-sigs/aws-ebs-csi-driver)."""
+
 GONE = {"deleted", "terminated"}
 """States of deleted resources, which EC2 still lists for an hour."""
 
@@ -204,6 +207,9 @@ def _remark(record: Record, state: str) -> str:
     instance = record.get("Attachment", {}).get("InstanceId")
     if instance:
         return f"attached to {instance}"
+    tags = tags_of(record.get("Tags"))
+    if CLAIM_TAG in tags:
+        return f"of the claim {tags.get(CLAIM_NAMESPACE_TAG, '?')}/{tags[CLAIM_TAG]}"
     if "VpcEndpointType" in record:
         return f"{record['VpcEndpointType']} endpoint"
     return state if state in ("in-use", "deleting", "shutting-down", "failed") else ""

@@ -10,6 +10,8 @@ from vllm_eks.leftovers.prices import Cost, UnitPrice
 REMOVAL_ORDER = (
     "node group",
     "cluster",
+    "pod identity association",
+    "record",
     "classic load balancer",
     "load balancer",
     "target group",
@@ -20,14 +22,18 @@ REMOVAL_ORDER = (
     "network interface",
     "address",
     "volume",
+    "security group rule",
     "security group",
     "launch template",
     "placement group",
     "log group",
+    "rule namespace",
+    "workspace",
     "subnet",
     "route table",
     "internet gateway",
     "VPC",
+    "IAM role",
     "KMS key",
 )
 """All kinds of resources. A kind comes after those that depend on it."""

@@ -36,6 +36,12 @@ class Owner:
     """The existing cluster that has the stack's nodes."""
     existing_vpc: str | None = None
     """The existing VPC that the stack uses."""
+    hosted_zone: str | None = None
+    """The zone of the endpoint's records."""
+    hostnames: frozenset[str] = frozenset()
+    """The models' host names."""
+    existing_workspace: str | None = None
+    """The existing Prometheus workspace that the stack writes to."""
 
     def why(self, tags: Mapping[str, str], *, named: str | None = None) -> str | None:
         """Return the tag or name that makes a resource this stack's, or None.

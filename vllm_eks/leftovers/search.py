@@ -6,7 +6,7 @@ from typing import TypeVar
 from vllm_eks.aws.account import Account
 from vllm_eks.aws.errors import PermissionDeniedError
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.leftovers import ec2, services
+from vllm_eks.leftovers import ec2, front_door, identity, monitoring, services
 from vllm_eks.leftovers.blockers import KINDS, Blocker, blockers
 from vllm_eks.leftovers.found import Found, Leftovers
 from vllm_eks.leftovers.owner import Owner
@@ -41,11 +41,19 @@ def search(account: Account, owner: Owner, *, profile: str | None = None, logs_a
     )
     for listing in ec2.LISTINGS:
         asked.collect(listing.kind, lambda listing=listing: ec2.listed(account, owner, listing))
+    own_groups = {one.id for one in asked.found if one.kind == "security group"}
+    asked.collect("security group rule", lambda: front_door.group_rules(account, owner, own_groups=own_groups))
+    asked.collect("record", lambda: front_door.records(account, owner))
     asked.collect("classic load balancer", lambda: services.classic_load_balancers(account, owner))
     asked.collect("load balancer", lambda: services.load_balancers(account, owner))
     asked.collect("target group", lambda: services.target_groups(account, owner))
     asked.collect("auto scaling group", lambda: services.auto_scaling_groups(account, owner))
     asked.collect("log group", lambda: services.log_groups(account, owner, kept=logs_are_kept))
+    workspaces = asked.collect("workspace", lambda: monitoring.workspaces(account, owner))
+    own_workspaces = {one.id for one in workspaces}
+    asked.collect("rule namespace", lambda: monitoring.rule_namespaces(account, owner, own_workspaces=own_workspaces))
+    asked.collect("pod identity association", lambda: identity.associations(account, owner))
+    asked.collect("IAM role", lambda: identity.pod_roles(account, owner))
     asked.collect("KMS key", lambda: services.keys(account, owner))
     in_use = _in_use(owner, clusters, groups)
     return Leftovers(

@@ -16,6 +16,7 @@ from vllm_eks.leftovers.prices import (
     Cost,
     cost,
 )
+from vllm_eks.specs.logs import log_group_of
 
 BATCH_SIZE = 20
 """Load balancers or target groups per request for tags."""
@@ -65,6 +66,12 @@ def classic_load_balancers(account: Account, owner: Owner) -> Iterator[Found]:
                 yield _paid("classic load balancer", name, why, removal, cost(CLASSIC_LOAD_BALANCER))
 
 
+def load_balancer_reasons(account: Account, owner: Owner) -> Iterator[tuple[str, str]]:
+    """Yield the ARN of each of the stack's load balancers, with the reason that it is the stack's."""
+    for record, why in _tagged(account, owner, "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"):
+        yield record["LoadBalancerArn"], why
+
+
 def load_balancers(account: Account, owner: Owner) -> Iterator[Found]:
     """Yield the application and network load balancers."""
     for record, why in _tagged(account, owner, "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"):
@@ -92,21 +99,21 @@ def auto_scaling_groups(account: Account, owner: Owner) -> Iterator[Found]:
 
 
 def log_groups(account: Account, owner: Owner, *, kept: bool) -> Iterator[Found]:
-    """Yield the control plane's log group, by its exact name, and that of the flow logs, by its tag.
+    """Yield the log groups of the control plane and of the models, by exact name, and of the flow logs, by its tag.
 
     Args:
         account: The account.
         owner: The stack.
         kept: Whether the stack file keeps them after the stack.
     """
-    control_plane = f"/aws/eks/{owner.name}/cluster"
+    named = (f"/aws/eks/{owner.name}/cluster", log_group_of(owner.name))
     # Pulumi adds random letters to the name of the flow logs' group. The prefix only saves requests.
-    for prefix in (control_plane, f"{owner.name}-flow-logs-log-group"):
+    for prefix in (*named, f"{owner.name}-flow-logs-log-group"):
         for record in account.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
             name = record["logGroupName"]
             arn = record["arn"].removesuffix(":*")
             tags = account.answer("logs", "list_tags_for_resource", resourceArn=arn).get("tags", {})
-            if why := owner.why(tags, named=f"name {name}" if name == control_plane else None):
+            if why := owner.why(tags, named=f"name {name}" if name in named else None):
                 removal = ("logs", "delete-log-group", "--log-group-name", name)
                 remark = "kept by cluster.keepLogs" if kept else ""
                 paid = cost(LOGS, record.get("storedBytes", 0) / GB)

@@ -99,7 +99,9 @@ def test_every_call_only_reads(ask: Ask, wire: Wire, ours: Any) -> None:
     services = {call.partition(".")[0] for call in wire.calls}
     assert services == {
         "sts",
+        "amp",
         "ec2",
+        "iam",
         "eks",
         "kms",
         "auto-scaling",
