@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 UV ?= $(or $(shell command -v uv),.tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: setup generate preview test search test-aws wheel accuracy bench-accuracy bench-fit boundary leave-out spared-nodes suggestions oracle draw-questions scale check borders e2e e2e-vllm e2e-vllm-short clean
+.PHONY: setup generate preview test search test-aws test-rules wheel accuracy bench-accuracy bench-fit boundary leave-out spared-nodes suggestions oracle draw-questions scale check borders e2e e2e-vllm e2e-vllm-short clean
 
 setup: .venv/.ready
 
@@ -29,7 +29,7 @@ preview: .venv/.ready
 # worksteal: each process takes consecutive files, so that a module's fixtures are created once. pytest's bytecode of the
 # tests is kept for the next run.
 test: .venv/.ready
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal -m "not emulated_aws" --ignore=tests/e2e --ignore=tests/house --ignore=tests/wheel
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal -m "not emulated_aws and not promtool" --ignore=tests/e2e --ignore=tests/house --ignore=tests/wheel
 
 # The property tests with other examples, and more of them. Takes some minutes.
 search: .venv/.ready
@@ -38,6 +38,10 @@ search: .venv/.ready
 # Tests that fill an emulated AWS account with resources: leftovers, the catalogue, copies to S3.
 test-aws: .venv/.ready
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal -m emulated_aws $$(grep -rl emulated_aws --include='test_*.py' tests/unit)
+
+# Alerts of each fault in Prometheus's own promtool. Skipped without it.
+test-rules: .venv/.ready
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist worksteal -m promtool tests/unit/monitoring
 
 # Builds the wheel, and runs each of its commands in an otherwise empty environment.
 wheel: .venv/.ready

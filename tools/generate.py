@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tools.dashboards.pages import DASHBOARD_FILES
 from tools.reference.chart_values_page import chart_values_page
 from tools.reference.command_line_page import command_line_page
 from tools.reference.planner_pages import json_page, outputs_page, refusal_codes_page
@@ -27,6 +28,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/reference/refusal-codes.md": refusal_codes_page,
     "docs/reference/outputs.md": outputs_page,
     "docs/reference/json.md": json_page,
+    **DASHBOARD_FILES,
 }
 """Each file by its path in the repository, with the function that returns its text."""
 

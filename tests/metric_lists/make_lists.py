@@ -67,9 +67,13 @@ def of_dcgm(counters: str) -> Metrics:
 
 
 def of_docs(pages: list[str]) -> Metrics:
-    """Return the metrics of kube-state-metrics's own pages."""
-    rows = [re.split(r"(?<!\\)\|", line) for page in pages for line in page.splitlines() if line.startswith("| kube_")]
-    return {row[1].strip(): sorted(set(re.findall(r"`([a-z_]+)`=", row[5]))) for row in sorted(rows)}
+    """Return the metrics of kube-state-metrics's own pages. Labels are in the last column that has any."""
+    found: dict[str, list[str]] = {}
+    for line in sorted(line for page in pages for line in page.splitlines() if line.startswith("| kube_")):
+        cells = re.split(r"(?<!\\)\|", line)
+        labels = [names for cell in cells if (names := re.findall(r"`([a-z_]+)`=", cell))]
+        found[cells[1].strip()] = sorted(set(labels[-1])) if labels else []
+    return found
 
 
 def of_go(sources: str) -> Metrics:
@@ -100,7 +104,7 @@ def main() -> None:
         for name, labels in of_text(show(node, "collector/fixtures/e2e-output.txt")).items()
         if re.match("node_(dmi|infiniband|memory_Mem|load|time|boot)", name)
     }
-    sources = "".join(show(blackbox, f"prober/{name}.go") for name in ("handler", "http"))
+    sources = "".join(show(blackbox, f"prober/{name}.go") for name in ("handler", "http", "prober"))
     lists[f"blackbox exporter {TAGS[blackbox]}"] = of_go(sources)
     lists |= OTHERS
     OUT.parent.mkdir(parents=True, exist_ok=True)

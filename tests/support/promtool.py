@@ -86,14 +86,21 @@ class RuleTest:
 
 
 def samples(segments: Sequence[Segment]) -> str:
-    """Return the values in promtool's notation.
+    """Return the values in promtool's notation. A series that disappears is stale at once, as after a real scrape.
 
-    >>> samples([(3, 1), (2, None), (4, 0, 60)])
-    '1+0x2 _x2 0+60x3'
+    >>> samples([(3, 1), (2, None), (4, 0, -60), (1, None)])
+    '1+0x2 stale _x1 0-60x3 stale'
     """
-    parts = []
+    parts: list[str] = []
     for count, value, *step in segments:
-        parts.append(f"_x{count}" if value is None else f"{value:.15g}+{step[0] if step else 0}x{count - 1}")
+        if not count:
+            continue
+        if value is not None:
+            parts.append(f"{value:.15g}{step[0] if step else 0:+.15g}x{count - 1}")
+        elif not parts:
+            parts.append(f"_x{count}")
+        else:
+            parts.append("stale" if count == 1 else f"stale _x{count - 1}")
     return " ".join(parts)
 
 

@@ -20,7 +20,7 @@ HISTOGRAMS: dict[Latency, str] = {
 """vLLM's histogram of each latency. Before 0.12, the time between tokens was vllm:time_per_output_token_seconds."""
 LEAST_ABOVE = 2
 """Requests above a percentile, below which the percentile says nothing: p90 needs 20 requests, p99 200."""
-REFUSALS_PER_SECOND = 0.2
+REFUSALS_PER_MINUTE = 12
 """60 in 5 minutes. A person who mistypes a key sends a few, a program that retries sends more."""
 
 
@@ -40,10 +40,10 @@ def _queue(of: str) -> AlertRule:
     waiting = "vllm:num_requests_waiting"
     return AlertRule(
         name="VllmEksQueueGrowing",
-        # More than a whole batch waits, and it has not become less (by a tenth, for noise) in 10 minutes.
+        # More than a whole batch waits, and it has not become a tenth less in 5 minutes, as a burst does.
         expr=one_line(
             f"""{mean(waiting)} > {mean("vllm:num_requests_running")}
-                and {mean(waiting)} >= 0.9 * {mean(waiting, " offset 10m")}"""
+                and {mean(waiting)} >= 0.9 * {mean(waiting, " offset 5m")}"""
         ),
         for_seconds=MINUTES_10,
         severity="warning",
@@ -96,14 +96,14 @@ def _refusals(of: str) -> AlertRule:
     return AlertRule(
         name="VllmEksKeyRefusals",
         expr=one_line(
-            f"""sum by (model, namespace, client, reason) (rate(vllm_eks_client_refusals_total{{{of}}}[5m]))
-                > {REFUSALS_PER_SECOND}"""
+            f"""60 * sum by (model, namespace, client, reason) (rate(vllm_eks_client_refusals_total{{{of}}}[5m]))
+                > {REFUSALS_PER_MINUTE}"""
         ),
         for_seconds=300,
         severity="warning",
         summary="{{ $labels.model }}: requests of {{ $labels.client }} are refused ({{ $labels.reason }})",
         description=(
-            "{{ $labels.model }} refuses {{ $value | humanize }} requests per second of the client "
+            "{{ $labels.model }} refuses {{ $value | humanize }} requests per minute of the client "
             "{{ $labels.client }}. Reason unknown_key: the key is wrong or was revoked. Reason model: the client may "
             "not use this model."
         ),

@@ -123,7 +123,11 @@ def _blind(stack: WatchedStack) -> Iterator[AlertRule]:
         "{{ $labels.pod }} in {{ $labels.namespace }}, which is ready",
     )
     yield rule("absent(kube_pod_status_ready)", "kube-state-metrics", "pods (kube-state-metrics)")
-    wanted = f"sum({series.GROUPS_PLANNED}) > 0"
-    yield rule(f"absent(DCGM_FI_DEV_FB_USED) and on () {wanted}", "dcgm-exporter", "GPUs (DCGM exporter)")
+    yield rule(
+        f"""max by (node) (kube_node_status_capacity{{resource="nvidia_com_gpu"}}) > 0
+            unless on (node) {series.GPUS_SEEN}""",
+        "dcgm-exporter",
+        "the GPUs of {{ $labels.node }} (DCGM exporter)",
+    )
     if stack.alerts.monthly_budget_usd is not None:
         yield rule("absent(node_dmi_info)", "node-exporter", "nodes (node exporter)")

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from tests.support.promtool import RuleTest, Segment
 from tests.support.watched_stacks import MINUTES, PODS, WELL, healthy, pod_series
 
 QUIET = {minute: {} for minute in (20, 28, 35, 45, 60, 75)}
+
+pytestmark = pytest.mark.promtool
 
 
 def series_of(changes: dict[str, Sequence[Segment]], *, without: Sequence[str] = ()) -> dict[str, Sequence[Segment]]:
@@ -46,7 +50,7 @@ def update() -> RuleTest:
     for group, at in ((0, 10), (1, 32)):
         for pod in (f"scout-{group}", f"scout-{group}-1"):
             changes |= {
-                name: [(at, WELL[what]), (2, 0 if what == "ready" else WELL[what])]
+                name: [(at, WELL[what]), (2, 0 if what == "ready" else WELL[what]), (1, None)]
                 for what, name in pod_series(pod, f"uid-{pod}").items()
             }
             changes |= a_pod_that_starts(pod, "new", at=at + 2, ready_at=at + 20)
@@ -54,14 +58,14 @@ def update() -> RuleTest:
 
 
 def parking() -> RuleTest:
-    pods = {name: [(30, WELL[what])] for pod in PODS for what, name in pod_series(pod, f"uid-{pod}").items()}
+    pods = {name: [(30, WELL[what]), (1, None)] for pod in PODS for what, name in pod_series(pod, f"uid-{pod}").items()}
     sets = {
         'kube_statefulset_replicas{namespace="vllm-scout",statefulset="scout"}': [(30, 2), (MINUTES - 30, 0)],
-        'kube_statefulset_replicas{namespace="vllm-scout",statefulset="scout-0"}': [(30, 1)],
-        'kube_statefulset_replicas{namespace="vllm-scout",statefulset="scout-1"}': [(30, 1)],
+        'kube_statefulset_replicas{namespace="vllm-scout",statefulset="scout-0"}': [(30, 1), (1, None)],
+        'kube_statefulset_replicas{namespace="vllm-scout",statefulset="scout-1"}': [(30, 1), (1, None)],
     }
     gone = {
-        name: [(30, *value[0][1:])]
+        name: [(30, *value[0][1:]), (1, None)]
         for name, value in healthy().items()
         if name.startswith(("vllm:", "vllm_eks_", "kubelet_", "kube_node")) or "g5.48xlarge" in name
     }
@@ -76,9 +80,9 @@ def test_nothing_fires_while_all_is_well_or_a_model_is_parked_or_starts_or_is_up
             "sum without (model, namespace) (vllm_eks:groups_ready{model='scout'})": 2,
             "sum without (model, namespace) (vllm_eks:pods_running{model='scout'})": 4,
             "sum without (model, namespace) (vllm_eks:groups_wanted{model='idle'})": 0,
-            "sum without (model, namespace) (vllm_eks:output_tokens_per_second)": 1000,
-            "sum without (model, namespace) (vllm_eks:usd_per_million_output_tokens)": 65.152 / 3600 / 1000 * 1e6,
-            "vllm_eks:running_usd_per_hour": 4 * 16.288,
+            "round(sum(vllm_eks:output_tokens_per_second))": 1000,
+            "round(1000 * sum(vllm_eks:usd_per_million_output_tokens))": 18_098,
+            "round(1000 * sum(vllm_eks:running_usd_per_hour))": 65_152,
         }
     }
     well = RuleTest(name="healthy", series=healthy(), firing=QUIET, values=values)

@@ -1,0 +1,127 @@
+"""Every metric and label that a rule or a panel names exists in the pinned exporters, so that an update breaks no panel
+unseen."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.promql import Query, dashboard_queries, named_in
+from tests.support.watched_stacks import watched_stack
+from vllm_eks.data import DATA
+from vllm_eks.monitoring import series
+from vllm_eks.monitoring.rules import stack_rules
+from vllm_eks.pins import charts
+from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
+
+LISTS: Mapping[str, Mapping[str, str]] = json.loads(
+    (Path(__file__).parents[2] / "data" / "monitoring" / "metrics.json").read_text()
+)
+VLLM_VERSIONS = [name for name in LISTS if name.startswith("vLLM ")]
+MONITOR = "model namespace pod group node instance job container endpoint"
+"""Labels that the scrape adds: the model's PodMonitor, and Prometheus itself."""
+ADDED = {
+    "vLLM": MONITOR,
+    "DCGM": "node instance job",
+    "kube-state-metrics": "instance job",
+    "node exporter": "instance job",
+    "blackbox": "model namespace instance job",
+    "kubelet": "node instance job",
+    "LeaderWorkerSet": "instance job",
+    "Prometheus": "",
+    "own": MONITOR,
+}
+OWN = {
+    "vllm_eks_client_requests_total": "client status",
+    "vllm_eks_client_tokens_total": "client kind",
+    "vllm_eks_client_refusals_total": "client reason",
+    "vllm_eks_startup_phase": "phase",
+    "vllm_eks_start_time_seconds": "",
+    "vllm_eks_startup_budget_seconds": "",
+    "vllm_eks_engine_up": "",
+}
+"""What the chart's scripts serve on port 8001."""
+OF_MODEL = "model namespace"
+RECORDED = {
+    series.USD_PER_HOUR: OF_MODEL,
+    series.NODE_USD_PER_HOUR: "instance_type",
+    series.MONTH_BUDGET_USD: "",
+    series.GROUPS_PLANNED: OF_MODEL,
+    series.PODS_PER_GROUP: OF_MODEL,
+    series.GPUS_PER_GROUP: OF_MODEL,
+    series.STARTUP_BUDGET_SECONDS: OF_MODEL,
+    series.KV_CACHE_TOKENS: f"{OF_MODEL} bound",
+    series.TOKENS_PER_SECOND_PLANNED: f"{OF_MODEL} bound",
+    series.LATENCY_LIMIT_SECONDS: f"{OF_MODEL} latency percentile",
+    series.BLOCK_END_SECONDS: OF_MODEL,
+    series.GROUPS_WANTED: OF_MODEL,
+    series.GROUPS_READY: OF_MODEL,
+    series.PODS_WANTED: OF_MODEL,
+    series.PODS_RUNNING: OF_MODEL,
+    series.LEADER_POD: f"{OF_MODEL} pod",
+    series.GPUS_SEEN: "node",
+    series.OUTPUT_TOKENS_PER_SECOND: OF_MODEL,
+    series.USD_PER_MILLION_TOKENS: OF_MODEL,
+    series.RUNNING_USD_PER_HOUR: "",
+}
+
+
+def known(vllm: str) -> dict[str, set[str]]:
+    """Return the labels of every metric, with one version of vLLM."""
+    found = {name: set(labels.split()) for name, labels in RECORDED.items()}
+    for exporter, metrics in {**LISTS, "own": OWN}.items():
+        if exporter in VLLM_VERSIONS and exporter != vllm:
+            continue
+        added = next(labels for prefix, labels in ADDED.items() if exporter.startswith(prefix))
+        found |= {name: {*labels.split(), *added.split()} for name, labels in metrics.items()}
+    return found
+
+
+def all_queries() -> Iterator[Query]:
+    for group in stack_rules(watched_stack()):
+        for rule in group.rules:
+            yield Query(place=f"{group.name}, {getattr(rule, 'record', getattr(rule, 'name', ''))}", expr=rule.expr)
+    for file in sorted((DATA / "dashboards").glob("*.json")):
+        yield from dashboard_queries(file.read_text())
+
+
+def problems(query: Query, metrics: Mapping[str, set[str]]) -> Iterator[str]:
+    """Yield what an expression names and no exporter has."""
+    named = named_in(query.expr)
+    has: set[str] = set(named.made)
+    for metric, labels in named.matched.items():
+        if metric not in metrics:
+            yield f"{query.place}: no metric {metric}"
+            continue
+        has |= metrics[metric]
+        yield from (f"{query.place}: {metric} has no label {label}" for label in sorted(labels - metrics[metric]))
+    yield from (f"{query.place}: nothing in it has a label {label}" for label in sorted(named.grouped - has))
+
+
+@pytest.mark.parametrize("vllm", VLLM_VERSIONS)
+def test_every_metric_and_label_of_rules_and_panels_exists(vllm: str) -> None:
+    metrics, queries = known(vllm), list(all_queries())
+    assert len(queries) > 80
+    assert [problem for query in queries for problem in problems(query, metrics)] == []
+
+
+def test_a_renamed_metric_or_label_is_found() -> None:
+    """vLLM 0.10 had vllm:gpu_cache_usage_perc."""
+    queries = [
+        Query(place="p", expr="vllm:gpu_cache_usage_perc"),
+        Query(place="p", expr='sum by (modle) (rate(vllm:num_preemptions_total{modl=~"$model"}[$__rate_interval]))'),
+    ]
+    assert [problem for query in queries for problem in problems(query, known(VLLM_VERSIONS[0]))] == [
+        "p: no metric vllm:gpu_cache_usage_perc",
+        "p: vllm:num_preemptions_total has no label modl",
+        "p: nothing in it has a label modle",
+    ]
+
+
+def test_the_lists_are_those_of_the_pinned_exporters() -> None:
+    """A new chart or image needs new lists (tests/metric_lists/make_lists.py) of the exporters that it brings."""
+    pinned = {source.chart: source.version for source in (charts.DCGM_EXPORTER, charts.KUBE_PROMETHEUS_STACK)}
+    assert pinned == {"dcgm-exporter": "4.8.2", "kube-prometheus-stack": "88.5.3"}
+    assert (charts.BLACKBOX_EXPORTER.version, charts.LEADER_WORKER_SET.version) == ("11.17.2", "0.10.0")
+    assert f"vLLM {DEFAULT_VLLM_VERSION}" in VLLM_VERSIONS
