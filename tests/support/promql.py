@@ -40,7 +40,7 @@ def named_in(expr: str) -> Named:
         if isinstance(node, promql_parser.MatrixSelector):
             node = node.vector_selector
         if isinstance(node, promql_parser.VectorSelector):
-            named.matched[node.name].update(matcher.name for matcher in node.matchers.matchers)
+            named.matched[node.name or ""].update(matcher.name for matcher in node.matchers.matchers)
         elif isinstance(node, promql_parser.AggregateExpr) and node.modifier:
             named.grouped.update(node.modifier.labels)
         elif isinstance(node, promql_parser.BinaryExpr) and node.modifier:

@@ -85,6 +85,11 @@ class RuleTest:
         }
 
 
+def lasting(segment: Segment, minutes: int) -> Segment:
+    """Return the same values for another time."""
+    return (minutes, segment[1], segment[2]) if len(segment) == 3 else (minutes, segment[1])
+
+
 def samples(segments: Sequence[Segment]) -> str:
     """Return the values in promtool's notation. A series that disappears is stale at once, as after a real scrape.
 

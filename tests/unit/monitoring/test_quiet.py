@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.support.promtool import RuleTest, Segment
+from tests.support.promtool import RuleTest, Segment, lasting
 from tests.support.watched_stacks import MINUTES, PODS, WELL, healthy, pod_series
 
 QUIET = {minute: {} for minute in (20, 28, 35, 45, 60, 75)}
@@ -37,7 +37,7 @@ def first_start() -> RuleTest:
         starts |= a_pod_that_starts(pod, "first", at=10, ready_at=29)
     # vLLM's metrics begin with its server.
     engines = {
-        name: [(28, None), (MINUTES - 28, *value[0][1:])]
+        name: [(28, None), lasting(value[0], MINUTES - 28)]
         for name, value in healthy().items()
         if name.startswith(("vllm:", "vllm_eks_"))
     }
@@ -65,7 +65,7 @@ def parking() -> RuleTest:
         'kube_statefulset_replicas{namespace="vllm-scout",statefulset="scout-1"}': [(30, 1), (1, None)],
     }
     gone = {
-        name: [(30, *value[0][1:]), (1, None)]
+        name: [lasting(value[0], 30), (1, None)]
         for name, value in healthy().items()
         if name.startswith(("vllm:", "vllm_eks_", "kubelet_", "kube_node")) or "g5.48xlarge" in name
     }

@@ -158,12 +158,7 @@ def test_latencies(promtool) -> None:
         resolved=0,
     )
     # Two slow requests of ten in 10 minutes say nothing about p90.
-    few = {
-        name: counter(value[0][2] / 120)
-        for name, value in {
-            **healthy(),
-            **slow("vllm:time_to_first_token_seconds", {"0.25": 40, "0.5": 45, "1.0": 48, "2.5": 60, "+Inf": 60}),
-        }.items()
-        if name.startswith("vllm:time_to_first")
-    }
+    ttft_buckets = {"0.25": 40, "0.5": 45, "1.0": 48, "2.5": 60, "+Inf": 60}
+    few = slow("vllm:time_to_first_token_seconds", {le: number / 120 for le, number in ttft_buckets.items()})
+    few |= {engine("vllm:time_to_first_token_seconds_count", pod): counter(0.5) for pod in ("scout-0", "scout-1")}
     promtool([ttft, itl, e2e, RuleTest(name="few requests", series={**healthy(), **few}, firing={25: {}, 40: {}})])

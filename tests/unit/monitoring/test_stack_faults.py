@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.chart_rendering import tool
 from tests.support.faults import AT, OF_LEADER, OF_SCOUT, OF_STACK, between, fault
-from tests.support.promtool import MISSING, Alert, RuleTest, Segment, run_promtool
+from tests.support.promtool import MISSING, Alert, RuleTest, Segment, lasting, run_promtool
 from tests.support.watched_stacks import DOOR, MINUTES, constant, dmi, engine, gpu, healthy, watched_stack
 from vllm_eks.monitoring.rule import groups_as_yaml
 from vllm_eks.monitoring.rules import stack_rules
@@ -129,7 +129,7 @@ def missing(source: str, silent: str, **labels: str) -> Alert:
 def silence(alert: Alert, *beginnings: str) -> RuleTest:
     """Return a test in which all series with these beginnings are missing for half an hour."""
     gaps: dict[str, list[Segment]] = {
-        name: [(AT, *value[0][1:]), (25, None), (MINUTES - AT - 25, *value[0][1:])]
+        name: [lasting(value[0], AT), (25, None), lasting(value[0], MINUTES - AT - 25)]
         for name, value in healthy().items()
         if name.startswith(beginnings)
     }
