@@ -97,8 +97,9 @@ def main() -> None:
 
     dcgm, state, node, blackbox = TAGS
     lists[f"DCGM exporter {TAGS[dcgm]}"] = of_dcgm(show(dcgm, "etc/default-counters.csv"))
+    docs = "/".join(("docs", "metrics"))
     pages = ("workload/statefulset", "workload/pod", "cluster/node")
-    lists[f"kube-state-metrics {TAGS[state]}"] = of_docs([show(state, f"docs/metrics/{p}-metrics.md") for p in pages])
+    lists[f"kube-state-metrics {TAGS[state]}"] = of_docs([show(state, f"{docs}/{p}-metrics.md") for p in pages])
     lists[f"node exporter {TAGS[node]}"] = {
         name: labels
         for name, labels in of_text(show(node, "collector/fixtures/e2e-output.txt")).items()

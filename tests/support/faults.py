@@ -38,7 +38,7 @@ def between(start: int, end: int, usual: float, wrong: float | None) -> list[Seg
 
 
 def stopped(start: int, end: int, per_minute: float) -> list[Segment]:
-    """Return a counter that stands still from one minute to another."""
+    """Return a counter that does not grow from one minute to another."""
     return [
         (start, 0, per_minute),
         (end - start, per_minute * (start - 1)),

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Severity = Literal["critical", "warning"]
-"""critical: wake somebody, because requests fail or GPUs are paid for nothing, and a person can mend it. warning: look
-at it in working hours."""
+"""critical: wake the on-call engineer, because requests fail or GPUs are paid for nothing, and a person can fix it.
+warning: look at it in working hours."""
 Yaml: TypeAlias = "str | Mapping[str, Yaml] | Sequence[Yaml]"
 
 INTERVAL_SECONDS = 60
@@ -32,7 +32,7 @@ class RecordingRule:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertRule:
-    """A condition that somebody should know of."""
+    """A condition that the stack's operators should know of."""
 
     name: str
     expr: str
@@ -73,7 +73,7 @@ class AlertRule:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleGroup:
-    """Rules that are evaluated one after the other, at the same time."""
+    """Rules that Prometheus evaluates in this order."""
 
     name: str
     rules: Sequence[RecordingRule | AlertRule]

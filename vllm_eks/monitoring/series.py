@@ -1,7 +1,7 @@
 """The names of the series that the stack itself records, and pieces of their expressions.
 
 Facts come from the plan, so that dashboards are the same for every stack. Without an exporter, the series made from its
-own are missing too, and VllmEksMetricsMissing says so.
+own are missing too, and VllmEksMetricsMissing fires.
 """
 
 USD_PER_HOUR = "vllm_eks:usd_per_hour"
@@ -15,7 +15,7 @@ KV_CACHE_TOKENS = "vllm_eks:kv_cache_tokens_planned"
 TOKENS_PER_SECOND_PLANNED = "vllm_eks:output_tokens_per_second_planned"
 LATENCY_LIMIT_SECONDS = "vllm_eks:latency_limit_seconds"
 BLOCK_END_SECONDS = "vllm_eks:capacity_block_end_timestamp_seconds"
-"""Facts of the plan. They have the labels `model` and `namespace`, but for the prices of nodes and the budget."""
+"""Facts of the plan. They have the labels `model` and `namespace`, except the prices of nodes and the budget."""
 
 GROUPS_WANTED = "vllm_eks:groups_wanted"
 GROUPS_READY = "vllm_eks:groups_ready"

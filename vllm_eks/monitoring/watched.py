@@ -38,7 +38,7 @@ class WatchedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedStack:
-    """A stack whose metrics somebody collects."""
+    """A stack whose metrics Prometheus collects."""
 
     name: str
     models: Sequence[WatchedModel]
@@ -82,7 +82,7 @@ def watched_model(
 
 
 def with_levels(models: Sequence[WatchedModel], level: ServiceLevel) -> list[WatchedModel]:
-    """Return the models with the limits of the stack in place of their own ones."""
+    """Return the models with the limits of the stack instead of their own ones."""
     return [
         replace(
             model,

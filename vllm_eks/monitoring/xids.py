@@ -29,7 +29,7 @@ XIDS: Mapping[int, str] = {
 WellKnownXidCodes, with NVIDIA's advice for each): it sets AcceleratedHardwareReady to False, and EKS repairs the node
 after 10 minutes. NVIDIA's catalogue asks for a reset of the GPU or more for each, except for 63, which EC2 treats as
 the sign of a GPU to replace. The others (13, 31, 43, 45, 94 and so on) come from the program or end with it; the
-supervisor restarts the group, and nobody has to mend anything. Dashboards show all of them."""
+supervisor restarts the group, and no person has to do anything. Dashboards show all of them."""
 
 PATTERN = "|".join(map(str, XIDS))
 """A regular expression of the codes."""

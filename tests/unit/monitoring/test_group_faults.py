@@ -41,7 +41,7 @@ def test_groups(promtool) -> None:
         },
         firing={AT + 9: {}, AT + 12: {"VllmEksGroupNotWhole": 1}, 48: {}},
     )
-    # The pod is replaced twice: its name has no series for a while, and the budget goes on.
+    # The pod is replaced twice: its name has no series for a while, and its time continues.
     second = pod_series("scout-0", "uid-2")
     late = fault(
         Alert(
