@@ -3,11 +3,12 @@
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +32,10 @@ class Kubernetes:
     status: int = 200
     """The answer to every request, if set."""
     engine_port: int = 0
+    guards_metrics: bool = True
+    """Whether the API's port wants a key for /metrics."""
+    proxied: list[tuple[str, str]] = field(default_factory=list)
+    """Port and path of each request to a pod."""
     methods: set[str] = field(default_factory=set)
     port: int = 0
 
@@ -59,7 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
         if world.status != 200:
             self._say(world.status, b"{}")
         elif "/proxy/" in asked.path:
-            self._proxy(asked.path.partition("/proxy")[2])
+            to, _, path = asked.path.partition("/proxy")
+            self._proxy(to.rpartition(":")[2], path)
         elif asked.path.endswith("/log"):
             name = asked.path.split("/")[-2]
             self._say(200 if name in world.logs else 400, world.logs.get(name, "").encode())
@@ -67,7 +73,11 @@ class _Handler(BaseHTTPRequestHandler):
             found = world.found(asked.path, asked.query)
             self._say(404 if found is None else 200, json.dumps(found or {}).encode())
 
-    def _proxy(self, path: str) -> None:
+    def _proxy(self, port: str, path: str) -> None:
+        self.world.proxied.append((port, path))
+        if path == "/metrics" and port == "8000" and self.world.guards_metrics:
+            self._say(401, b'{"error": "Unauthorized"}')
+            return
         connection = http.client.HTTPConnection("127.0.0.1", self.world.engine_port, timeout=5)
         try:
             connection.request("GET", path)
@@ -125,6 +135,7 @@ def pod(
     state: dict[str, Any] | None = None,
     last_state: dict[str, Any] | None = None,
     unscheduled: str = "",
+    ports: Mapping[str, int] = MappingProxyType({"http": 8000, "metrics": 8001}),
 ) -> dict[str, Any]:
     """Return a pod of group 0."""
     labels = {
@@ -140,6 +151,11 @@ def pod(
         containers = []
     return {
         "metadata": {"name": name, "namespace": "vllm-scout", "uid": f"uid of {name}", "labels": labels},
+        "spec": {
+            "containers": [
+                {"name": "vllm", "ports": [{"name": port, "containerPort": number} for port, number in ports.items()]}
+            ]
+        },
         "status": {"phase": "Running", "conditions": conditions, "containerStatuses": containers},
     }
 

@@ -130,15 +130,20 @@ def no_public_endpoint(stack: Stack) -> None:
     for chart in stack.charts:
         if chart.one("LeaderWorkerSet")["spec"]["leaderWorkerTemplate"]["size"] > 1:
             assert "--headless" in chart.container("worker")["args"]
-    assert open_paths() == set(re.findall("`(/[a-z]+)`", ROWS[40][2]))
-
-
-def open_paths() -> set[str]:
-    """Return the paths that the chart's middleware serves without a key."""
-    tree = ast.parse((ROOT / "charts" / "vllm" / "files" / "vllm_eks_keys.py").read_text())
-    (value,) = [
-        one.value for one in tree.body if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "OPEN_PATHS"
+    assert open_paths("OPEN_PATHS") | open_paths("OWN_PATHS") == set(re.findall("`(/[a-z]+)`", ROWS[40][2]))
+    opened = [
+        port["port"]
+        for one in stack.kind("NetworkPolicy")
+        for rule in one["spec"].get("ingress", [])
+        for port in rule.get("ports", [])
     ]
+    assert 8001 not in opened
+
+
+def open_paths(name: str) -> set[str]:
+    """Return the paths that the chart's middleware serves without a key: to everybody, or to the pod itself."""
+    tree = ast.parse((ROOT / "charts" / "vllm" / "files" / "vllm_eks_keys.py").read_text())
+    (value,) = [one.value for one in tree.body if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == name]
     assert isinstance(value, ast.Call)
     return set(ast.literal_eval(value.args[0]))
 

@@ -99,21 +99,28 @@ def _engines(
     cluster: KubernetesApi, core: str, leaders: list[Object], *, port: int, seconds: float
 ) -> Mapping[str, EngineLooks]:
     """Read the state of each leader's engine twice, through the API server."""
-    paths = {pod["metadata"]["name"]: f"{core}/pods/{pod['metadata']['name']}:{port}/proxy" for pod in leaders}
-    first = {name: _engine(cluster, path) for name, path in paths.items()}
+    first = {pod["metadata"]["name"]: _engine(cluster, core, pod, port) for pod in leaders}
     if any(state.running for state in first.values()):
         time.sleep(seconds)
     return {
-        name: EngineLooks(before=first[name], after=_engine(cluster, path), seconds=seconds)
-        for name, path in paths.items()
+        name: EngineLooks(before=first[name], after=_engine(cluster, core, pod, port), seconds=seconds)
+        for pod in leaders
+        if (name := pod["metadata"]["name"])
     }
 
 
-def _engine(cluster: KubernetesApi, path: str) -> EngineState:
+def _engine(cluster: KubernetesApi, core: str, pod: Object, port: int) -> EngineState:
+    path = f"{core}/pods/{pod['metadata']['name']}"
     try:
-        cluster.text(f"{path}/health")
-        return state_of(cluster.text(f"{path}/metrics"))
+        cluster.text(f"{path}:{port}/proxy/health")
+        return state_of(cluster.text(f"{path}:{_metrics_port(pod, port)}/proxy/metrics"))
     except UnreadableAnswerError as error:
         if error.status == 503:
             return EngineState(trouble="/health says 503: the engine is dead", dead=True)
         return EngineState(trouble=str(error))
+
+
+def _metrics_port(pod: Object, port: int) -> int:
+    """Return the port of a leader's metrics. Pods of earlier versions serve them without a key on the API's port."""
+    ports = [one for container in pod["spec"]["containers"] for one in container.get("ports") or ()]
+    return next((one["containerPort"] for one in ports if one.get("name") == "metrics"), port)

@@ -24,6 +24,7 @@ if __name__ == "__main__":
     # Run as a script: the package is two folders up, both here and in the pod.
     sys.path[0] = str(Path(__file__).absolute().parents[2])
 
+from vllm_eks.pods.client_keys import is_named, key_files
 from vllm_eks.pods.engine import EngineState, answers_request, read_engine, read_health
 
 
@@ -112,9 +113,9 @@ def supervisor_error(process: Path) -> str:
 
 
 def first_key(folder: Path) -> str:
-    """Return the first API key, or an empty string."""
+    """Return the first API key that is stored as text, or an empty string."""
     try:
-        files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        files = [path for path in key_files(folder) if not is_named(path.name)]
         return next((key for path in files if (key := path.read_text().strip())), "")
     except OSError:
         return ""

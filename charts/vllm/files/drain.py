@@ -61,13 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="localhost")
     parser.add_argument("--host-from", help="environment variable with the leader's address, instead of --host")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--metrics-port", type=int, help="the leader's port for /metrics and /load, from another pod")
     for name, seconds in (("--settle-seconds", 5), ("--limit-seconds", LIMIT_SECONDS), ("--stall-seconds", 20)):
         parser.add_argument(name, type=float, default=seconds)
     options = parser.parse_args(arguments)
     # Kubernetes expands environment variables in a container's command, but not in a hook's.
     host = os.environ.get(options.host_from, options.host) if options.host_from else options.host
+    metrics_url = f"http://{host}:{options.metrics_port}" if options.metrics_port else ""
     why = drain(
-        lambda: read_engine(f"http://{host}:{options.port}", timeout_seconds=5),
+        lambda: read_engine(f"http://{host}:{options.port}", timeout_seconds=5, metrics_url=metrics_url),
         settle_seconds=options.settle_seconds,
         limit_seconds=options.limit_seconds,
         stall_seconds=options.stall_seconds,

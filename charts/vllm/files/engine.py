@@ -56,14 +56,18 @@ class EngineState:
         return max(counts) if counts else None
 
 
-def read_engine(base_url: str, *, timeout_seconds: float) -> EngineState:
-    """Read /health, /metrics and /load, none of which needs the API key. Never raises."""
+def read_engine(base_url: str, *, timeout_seconds: float, metrics_url: str = "") -> EngineState:
+    """Read /health, /metrics and /load. Never raises.
+
+    The last two need no API key in the leader's own pod. From another pod, read them at `metrics_url`.
+    """
     health = read_health(base_url, timeout_seconds=timeout_seconds)
     if health.trouble:
         return health
-    status, text = _get(f"{base_url}/metrics", timeout_seconds)
+    metrics_url = metrics_url or base_url
+    status, text = _get(f"{metrics_url}/metrics", timeout_seconds)
     state = state_of(text) if status == 200 else EngineState()
-    status, text = _get(f"{base_url}/load", timeout_seconds)
+    status, text = _get(f"{metrics_url}/load", timeout_seconds)
     return replace(state, in_flight=load_of(text) if status == 200 else None)
 
 

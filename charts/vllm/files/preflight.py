@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from vllm_eks.pods.client_keys import key_files
+
 FOLDERS = (
     "HOME",
     "HF_HOME",
@@ -72,7 +74,7 @@ def _key_errors(environ: Mapping[str, str]) -> Iterator[str]:
     if not (folder := environ.get(KEYS_FOLDER)):
         return
     try:
-        files = [path for path in Path(folder).iterdir() if not path.name.startswith(".")]
+        files = key_files(Path(folder))
     except OSError as error:
         yield f"{folder} cannot be read ({error.strerror or error}): check the Secret with the API keys"
         return

@@ -9,32 +9,43 @@ import re
 from dataclasses import dataclass
 
 PERCENT = r"(?P<percent>\d+)%"
+WAITS_FOR_GROUP, SERVING = "group", "serving"
+PHASES = (WAITS_FOR_GROUP, "engine", "download", "load", "compile", "memory", "graphs", "server", SERVING)
+"""Phases of a start, in order: label values of the metric vllm_eks_startup_phase."""
 STAGES = (
-    (r"Initializing a V\d LLM engine", "the engine starts"),
+    (r"Initializing a V\d LLM engine", "the engine starts", "engine"),
     (
         r"world_size=(?!1 )\d+ rank=|vllm-eks: waiting for (?:worker|the leader)",
         "waits for the other pods of its group",
+        "engine",
     ),
-    (r"Starting to load model", "looks for the model's files"),
-    (rf"(?:Downloading|Fetching \d+ files|\.safetensors):\s+{PERCENT}", "downloads weights"),
+    (r"Starting to load model", "looks for the model's files", "download"),
+    (rf"(?:Downloading|Fetching \d+ files|\.safetensors):\s+{PERCENT}", "downloads weights", "download"),
     (
         rf"Loading \w+ checkpoint shards:\s+{PERCENT} Completed \| (?P<done>\d+)/(?P<all>\d+)",
         "loads weights",
+        "load",
     ),
-    (rf"Loading safetensors using \w[\w ]*:\s+{PERCENT}", "streams weights"),
-    (r"Loading weights took", "weights are loaded"),
-    (r"Model loading took", "weights are loaded"),
+    (rf"Loading safetensors using \w[\w ]*:\s+{PERCENT}", "streams weights", "load"),
+    (r"Loading weights took", "weights are loaded", "load"),
+    (r"Model loading took", "weights are loaded", "load"),
     (
         r"Dynamo bytecode transform|Compiling a graph|torch\.compile takes|Warming up model|saved AOT compiled",
         "compiles",
+        "compile",
     ),
-    (r"Initial profiling/warmup run took|Available KV cache memory", "measures memory"),
-    (r"KV cache size: [\d,]+ tokens", "allocates the KV cache"),
-    (rf"Capturing CUDA graphs?[^:]*:\s+{PERCENT}", "captures CUDA graphs"),
-    (r"Graph capturing finished|init engine \(profile", "the engine is ready, the server starts"),
-    (r"Application startup complete", "serves"),
+    (r"Initial profiling/warmup run took|Available KV cache memory", "measures memory", "memory"),
+    (r"KV cache size: [\d,]+ tokens", "allocates the KV cache", "memory"),
+    (rf"Capturing CUDA graphs?[^:]*:\s+{PERCENT}", "captures CUDA graphs", "graphs"),
+    (
+        r"Graph capturing finished|init engine \(profile",
+        "the engine is ready, the server starts",
+        "server",
+    ),
+    (r"Application startup complete", "serves", SERVING),
 )
-_STAGES = [(re.compile(signs), said) for signs, said in STAGES]
+"""Pattern of a log line, the stage in words, and its phase."""
+_STAGES = [(re.compile(signs), said, phase) for signs, said, phase in STAGES]
 WEIGHTS = re.compile(r"Model loading took (?P<gib>[\d.]+) ?Gi?B")
 ROUNDING = 1.02
 """Tolerance over the plan, because torch's allocator takes whole blocks."""
@@ -61,6 +72,16 @@ def stage_of(log: str) -> str:
                 best, said = at, _STAGES[at][1] + _amount(found)
                 break
     return said
+
+
+def phase_of(log: str, before: str) -> str:
+    """Return the latest phase of a start in the end of its log. `before` is the phase so far: none is left twice."""
+    latest = PHASES.index(before)
+    for pattern, _, phase in _STAGES:
+        at = PHASES.index(phase)
+        if at > latest and pattern.search(log):
+            latest = at
+    return PHASES[latest]
 
 
 def _amount(found: re.Match[str]) -> str:

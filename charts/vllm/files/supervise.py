@@ -2,6 +2,8 @@
 
     supervise.py --index 0 --size 2 --leader ADDRESS --port 8000 --start-seconds 2400 -- vllm serve MODEL ...
 
+With --metrics-port it also serves the metrics of the group (metrics_server.py).
+
 vLLM alone does not end as Kubernetes requires. Its exit code is 0 when its engine dies, it ignores SIGTERM while it
 starts (the default for PID 1), and it waits for a lost rank for minutes or forever. Exit codes of this script:
 
@@ -32,6 +34,8 @@ if __name__ == "__main__":
 from vllm_eks.pods.container_log import ContainerLog
 from vllm_eks.pods.group import Alone, Group, Leader, Worker
 from vllm_eks.pods.lifecycle import Supervisor
+from vllm_eks.pods.metrics_server import MetricsServer
+from vllm_eks.pods.start_metrics import StartMetrics
 
 
 def group_of(options: argparse.Namespace) -> Group:
@@ -52,6 +56,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--group-port", type=int, default=29500)
     parser.add_argument("--port", type=int, required=True, help="the port of the leader's vLLM server")
     parser.add_argument("--start-seconds", type=float, required=True, help="limit for the group, and again for vLLM")
+    parser.add_argument("--metrics-port", type=int, help="serve the metrics on this port, too")
     parser.add_argument("--quick-seconds", type=float, default=5, help="limit for a stop without requests")
     parser.add_argument("--termination-log", type=Path, default=Path("/dev/termination-log"))
     parser.add_argument("command", nargs="+")
@@ -61,13 +66,25 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _wake(_number: int, _frame: object) -> None: ...
 
 
+def serve_metrics(options: argparse.Namespace, group: Group, log: ContainerLog) -> None:
+    """Serve the metrics. Errors are only logged, because a model can run without a monitor."""
+    own = StartMetrics(group, log, budget_seconds=options.start_seconds)
+    try:
+        MetricsServer(("0.0.0.0", options.metrics_port), f"http://127.0.0.1:{options.port}", own.text).start()
+    except OSError as error:
+        log.say(f"the metrics port {options.metrics_port} cannot be opened ({error})")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, and return the exit code."""
     options = parse_arguments(arguments)
     options.wakeup, wake = os.pipe()
     for end in (options.wakeup, wake):
         os.set_blocking(end, False)
-    supervisor = Supervisor(options, group_of(options), ContainerLog())
+    group, log = group_of(options), ContainerLog()
+    supervisor = Supervisor(options, group, log)
+    if options.metrics_port:
+        serve_metrics(options, group, log)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, supervisor.stop)

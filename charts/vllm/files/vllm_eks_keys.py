@@ -1,70 +1,153 @@
-"""Checks API keys: an ASGI middleware for vLLM's --middleware, with keys from mounted files.
+"""Checks API keys and counts by client: an ASGI middleware for vLLM's --middleware, with keys from mounted files.
 
 vLLM's own check takes one key from its environment, or several on its command line, which it also logs. This one reads
-each file in the folder as a key, and reads them again when they change, so that keys rotate while the model runs. All
+them from a mounted Secret (client_keys.py), and again when it changes, so that keys change while the model runs. All
 paths except OPEN_PATHS need a key. vLLM's own check leaves all paths outside /v1 open, even /invocations and /tokenize.
 """
 
 from __future__ import annotations
 
-import hmac
+import json
+import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
-OPEN_PATHS = frozenset({"/health", "/load", "/metrics", "/ping", "/version"})
-"""The paths that probes and monitoring use. They return numbers and never prompts."""
+if __name__ == "vllm_eks_keys":
+    # Loaded by vLLM from its own folder. The other scripts are a package in the same pod.
+    sys.path.append("/scripts")
+
+from vllm_eks.pods.client_counts import CLIENT_LEFT, NO_KEY, UNKNOWN_KEY, WRONG_MODEL, RequestUsage, refuse
+from vllm_eks.pods.client_keys import UNKNOWN_CLIENT, Client, ClientKeys
+from vllm_eks.pods.engine_tokens import CURRENT, count_tokens
+
+OPEN_PATHS = frozenset({"/health"})
+"""The paths that anybody may read: probes and load balancers have no key."""
+OWN_PATHS = frozenset({"/load", "/metrics"})
+"""The paths that the pod itself may read without a key. They show how much a model is used, and by whom."""
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
+"""Headers of proxies. A proxy in the pod forwards requests of others, and uvicorn can take the address from them."""
 KEYS_FOLDER = "API_KEYS_FOLDER"
 """Has no VLLM_ prefix, because vLLM warns about unknown variables with that prefix."""
 
+Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_log = logging.getLogger("vllm.vllm_eks_keys")
 
 
 class ApiKeys:
-    """Passes requests with a valid key, and answers 401 to others."""
+    """Passes requests of known clients. Others get 401, and 403 on a model that they may not use."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._app = app
-        self._folder = Path(os.environ[KEYS_FOLDER])
-        self._seen: object = None
-        self._keys: list[bytes] = []
+        self._keys = ClientKeys(Path(os.environ[KEYS_FOLDER]))
+        self._engine: object = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Messages other than HTTP and websocket (server start and stop) pass."""
-        if scope["type"] not in ("http", "websocket") or self._may_pass(scope):
+        if scope["type"] not in ("http", "websocket") or _is_open(scope):
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-        else:
-            headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
-            await send({"type": "http.response.start", "status": 401, "headers": headers})
-            await send({"type": "http.response.body", "body": b'{"error": "Unauthorized"}'})
-
-    def _may_pass(self, scope: Scope) -> bool:
-        path = str(scope["path"]).removeprefix(scope.get("root_path", "") or "")
-        # A browser sends a preflight request without the key.
-        if scope.get("method") == "OPTIONS" or path in OPEN_PATHS:
-            return True
-        # Compare all keys, so that the response time reveals nothing.
+            return
         key = shown_key(scope["headers"])
-        matches = [hmac.compare_digest(key, known) for known in self._known_keys()]
-        return any(matches)
+        client = self._keys.find(key)
+        if client is None:
+            refuse(scope, client=UNKNOWN_CLIENT, status=401, reason=UNKNOWN_KEY if key else NO_KEY)
+            await _answer(scope, send, 401, "Unauthorized")
+        elif not client.may_use_model:
+            refuse(scope, client=client.name, status=403, reason=WRONG_MODEL)
+            await _answer(scope, send, 403, f"The client {client.name} may not use this model")
+        else:
+            self._count_tokens(scope)
+            await self._serve(client, scope, receive, send)
 
-    def _known_keys(self) -> list[bytes]:
-        """Return the keys, read again when the kubelet has replaced the folder. Without keys, all requests fail."""
+    async def _serve(self, client: Client, scope: Scope, receive: Receive, send: Send) -> None:
+        usage = RequestUsage(client.name, scope)
+        response = Response(receive, send)
+        CURRENT.set(usage)
         try:
-            files = sorted(path for path in self._folder.iterdir() if not path.name.startswith("."))
-            seen = [(path.name, (stat := path.stat()).st_mtime_ns, stat.st_ino) for path in files]
-            if seen != self._seen:
-                self._keys = [key for path in files if (key := path.read_bytes().strip())]
-                self._seen = seen
-        except FileNotFoundError:
-            # The kubelet is replacing the folder: use the previous keys for this request.
-            pass
-        return self._keys
+            await self._app(scope, response.receive, response.send)
+        finally:
+            CURRENT.set(None)
+            usage.end(response.status)
+
+    def _count_tokens(self, scope: Scope) -> None:
+        """Make the engine client count, at the first request. Starlette puts itself into the scope."""
+        engine: Any = getattr(getattr(scope.get("app"), "state", None), "engine_client", None)
+        if engine is self._engine:
+            return
+        self._engine = engine
+        try:
+            count_tokens(engine)
+        except AttributeError as error:
+            _log.warning("tokens are not counted by client, because this vLLM is unknown: %s", error)
+
+
+class Response:
+    """The end of a response, as seen by the server and by its client."""
+
+    __slots__ = ("_ended", "_left", "_receive", "_send", "_status")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._status = 500
+        self._ended = self._left = False
+
+    async def receive(self) -> Message:
+        """Pass on a message of the client, and notice when it leaves."""
+        message = await self._receive()
+        # uvicorn also says this after the end of a response.
+        if message["type"] in ("http.disconnect", "websocket.disconnect") and not self._ended:
+            self._left = message["type"] == "http.disconnect"
+        return message
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass on a message to the client. Not a coroutine of its own, because streams have a message per token."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            self._ended = not message.get("more_body")
+        elif kind == "http.response.start":
+            self._status = message["status"]
+        elif kind == "websocket.accept":
+            self._status = 101
+        elif kind == "websocket.close" and self._status != 101:
+            self._status = 403
+        return self._send(message)
+
+    @property
+    def status(self) -> int:
+        """The status for the metrics: 499 when the client left, and 500 without a response."""
+        return CLIENT_LEFT if self._left else self._status
+
+
+def _is_open(scope: Scope) -> bool:
+    # Only exact paths. Other spellings (//metrics, /metrics/) need a key, even if vLLM answers them.
+    path = str(scope["path"]).removeprefix(scope.get("root_path", "") or "")
+    # A browser sends a preflight request without the key.
+    if scope.get("method") == "OPTIONS" or path in OPEN_PATHS:
+        return True
+    return path in OWN_PATHS and _is_from_this_pod(scope)
+
+
+def _is_from_this_pod(scope: Scope) -> bool:
+    peer = scope.get("client")
+    return bool(peer) and peer[0] in LOOPBACK and not any(name.lower() in FORWARDED for name, _ in scope["headers"])
+
+
+async def _answer(scope: Scope, send: Send, status: int, error: str) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"application/json")]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})
 
 
 def shown_key(headers: Sequence[tuple[bytes, bytes]]) -> bytes:

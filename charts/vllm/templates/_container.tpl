@@ -16,14 +16,15 @@
 - "0.0.0.0"
 - "--port"
 - {{ int $values.port | quote }}
-# Reads the API keys from mounted files, so that several keys can be valid at once (files/vllm_eks_keys.py).
+# Reads the API keys from mounted files, counts by client, and logs each request with its client (files/vllm_eks_keys.py).
 - "--middleware"
 - "vllm_eks_keys.ApiKeys"
+- "--disable-uvicorn-access-log"
 # Adds /load, which shows the probe requests that a hung engine has not yet counted (files/alive.py).
 - "--enable-server-load-tracking"
 {{- if semverCompare ">=0.21.0" $values.vllmVersion }}
-# Lets requests that arrive after the drain finish, and keeps the probes' 20 lines a minute out of the log. vLLM 0.11.2
-# lacks both flags and 0.21.0 has them. The versions in between were not checked.
+# Lets requests that arrive after the drain finish, and keeps the probes' 20 lines a minute out of an access log that vllmArgs
+# turn on again. vLLM 0.11.2 lacks both flags and 0.21.0 has them. The versions in between were not checked.
 - "--shutdown-timeout"
 - "15"
 - "--disable-access-log-for-endpoints"
@@ -186,7 +187,11 @@ readinessProbe:
 {{/* All pods of a group stop at once, but the leader's requests need every pod, so each waits until they are done. */}}
 {{- define "vllm.drain" -}}
 {{- $where := ternary "--host=localhost" "--host-from=LWS_LEADER_ADDRESS" (eq .role "leader") -}}
-{{- list "python3" "-E" "-S" "/scripts/vllm_eks/pods/drain.py" $where (printf "--port=%d" (int .root.Values.port)) | toJson -}}
+{{- $drain := list "python3" "-E" "-S" "/scripts/vllm_eks/pods/drain.py" $where (printf "--port=%d" (int .root.Values.port)) -}}
+{{- if eq .role "worker" -}}
+{{- $drain = append $drain (printf "--metrics-port=%d" (int .root.Values.metricsPort)) -}}
+{{- end -}}
+{{- toJson $drain -}}
 {{- end -}}
 
 {{/* Runs vLLM under a supervisor (files/supervise.py explains why). LeaderWorkerSet sets the LWS_ variables. */}}
@@ -200,6 +205,9 @@ readinessProbe:
 - {{ printf "--size=%s" (ternary "1" "$(LWS_GROUP_SIZE)" $alone) | quote }}
 - {{ printf "--leader=%s" (ternary "localhost" "$(LWS_LEADER_ADDRESS)" $alone) | quote }}
 - {{ printf "--port=%d" (int .root.Values.port) | quote }}
+{{- if eq .role "leader" }}
+- {{ printf "--metrics-port=%d" (int .root.Values.metricsPort) | quote }}
+{{- end }}
 - {{ printf "--start-seconds=%d" (int .root.Values.startup.budgetSeconds) | quote }}
 - "--"
 - "vllm"

@@ -14,6 +14,9 @@ spec:
 
 {{- define "vllm.podSpec" -}}
 {{- $values := .root.Values -}}
+{{- if eq (int $values.port) (int $values.metricsPort) -}}
+{{- fail (printf "metricsPort and port are both %d: use two ports" (int $values.port)) -}}
+{{- end -}}
 serviceAccountName: {{ include "vllm.name" .root }}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -47,6 +50,8 @@ containers:
     ports:
       - name: http
         containerPort: {{ int $values.port }}
+      - name: metrics
+        containerPort: {{ int $values.metricsPort }}
     {{- include "vllm.leaderProbes" . | nindent 4 }}
     {{- else }}
     {{- include "vllm.workerProbes" . | nindent 4 }}
@@ -117,7 +122,7 @@ volumes:
       items:
         - key: vllm_eks_keys.py
           path: vllm_eks_keys.py
-  # Clients may use any key of the Secret.
+  # The keys of clients, and digests of the keys of named clients (files/client_keys.py).
   - name: api-key
     secret:
       secretName: {{ $values.secrets.apiKey | quote }}

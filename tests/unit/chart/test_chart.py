@@ -54,7 +54,8 @@ def test_all_pods_run_the_one_image(two_nodes: Rendered, role: str) -> None:
 
 
 LEADERS_OWN = (
-    *("--middleware", "vllm_eks_keys.ApiKeys", "--enable-server-load-tracking", "--shutdown-timeout", "15"),
+    *("--middleware", "vllm_eks_keys.ApiKeys", "--disable-uvicorn-access-log"),
+    *("--enable-server-load-tracking", "--shutdown-timeout", "15"),
     *("--disable-access-log-for-endpoints", "/health,/load,/metrics,/ping"),
 )
 
@@ -72,7 +73,7 @@ def test_one_node_is_started_without_any_multi_node_flag(one_node: Rendered) -> 
             "--leader=localhost",
             "--port=8000",
         ),
-        *("--start-seconds=2400", "--", "vllm", "serve"),
+        *("--metrics-port=8001", "--start-seconds=2400", "--", "vllm", "serve"),
     ]
     assert leader["args"] == [
         *("org/model", "--served-model-name", "scout", "--host", "0.0.0.0", "--port", "8000", *LEADERS_OWN),
@@ -110,9 +111,27 @@ def test_a_supervisor_knows_its_group(two_nodes: Rendered, role: str) -> None:
             "--index=$(LWS_WORKER_INDEX)",
             "--size=$(LWS_GROUP_SIZE)",
         ),
-        *("--leader=$(LWS_LEADER_ADDRESS)", "--port=8000", "--start-seconds=2400", "--", "vllm", "serve"),
+        *("--leader=$(LWS_LEADER_ADDRESS)", "--port=8000"),
+        # Only the leader has metrics.
+        *(["--metrics-port=8001"] if role == "leader" else []),
+        *("--start-seconds=2400", "--", "vllm", "serve"),
     ]
     assert "initContainers" not in two_nodes.template(role)["spec"]
+
+
+def test_a_worker_reads_the_leaders_requests_at_the_metrics_port(two_nodes: Rendered) -> None:
+    def drain(role: str) -> list[str]:
+        return two_nodes.container(role)["lifecycle"]["preStop"]["exec"]["command"][4:]
+
+    assert drain("leader") == ["--host=localhost", "--port=8000"]
+    assert drain("worker") == ["--host-from=LWS_LEADER_ADDRESS", "--port=8000", "--metrics-port=8001"]
+    assert [one["name"] for one in two_nodes.container("leader")["ports"]] == ["http", "metrics"]
+    assert "ports" not in two_nodes.container("worker")
+
+
+def test_the_metrics_have_a_port_of_their_own() -> None:
+    with pytest.raises(AssertionError, match="metricsPort and port are both 8001: use two ports"):
+        render_text(with_value(ONE_NODE, "port", 8001))
 
 
 def test_a_worker_is_headless_and_joins_the_leader(two_nodes: Rendered) -> None:

@@ -131,7 +131,10 @@ def test_the_service_selects_leaders_and_has_another_name_than_the_group(two_cop
     assert service["spec"]["type"] == "ClusterIP"
     assert service["spec"]["selector"] == {LWS_NAME: "scout", "leaderworkerset.sigs.k8s.io/worker-index": "0"}
     assert service["spec"]["ports"] == [{"name": "http", "port": 9000, "targetPort": "http"}]
-    assert two_copies.container("leader")["ports"] == [{"name": "http", "containerPort": 9000}]
+    assert two_copies.container("leader")["ports"] == [
+        {"name": "http", "containerPort": 9000},
+        {"name": "metrics", "containerPort": 8001},
+    ]
     assert two_copies.container("leader")["args"][5:7] == ["--port", "9000"]
 
 

@@ -46,6 +46,24 @@ def test_a_stuck_engine_is_only_suspected_after_a_short_time(doctor: Doctor, kub
     assert "after 300 s" in found["remedy"]
 
 
+def test_metrics_are_read_at_the_port_that_needs_no_key(doctor: Doctor, kubernetes: Kubernetes) -> None:
+    with vllm_double() as double:
+        kubernetes.engine_port = double.port
+        assert doctor()[0] == 0
+    assert set(kubernetes.proxied) == {("8000", "/health"), ("8001", "/metrics")}
+
+
+def test_metrics_of_pods_of_an_earlier_version_are_read_at_the_apis_port(
+    doctor: Doctor, kubernetes: Kubernetes
+) -> None:
+    kubernetes.pods = [pod(ports={"http": 8000})]
+    kubernetes.guards_metrics = False
+    with vllm_double() as double:
+        kubernetes.engine_port = double.port
+        assert doctor()[0] == 0
+    assert set(kubernetes.proxied) == {("8000", "/health"), ("8000", "/metrics")}
+
+
 def test_a_dead_engine_is_reported(doctor: Doctor, kubernetes: Kubernetes) -> None:
     with vllm_double(health=503) as double:
         kubernetes.engine_port = double.port

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fakes.vllm_server import Double
+from tests.fakes.vllm_server import Double, vllm_double
 from tests.support.engine_scripts import script
 from vllm_eks.pods.drain import drain
 from vllm_eks.pods.engine import EngineState, read_engine
@@ -102,3 +102,11 @@ def test_leader_and_worker_ask_the_leaders_engine(vllm: Double, how: tuple[str, 
     )
     assert (done.returncode, done.stdout) == (0, "drained: all requests are done\n")
     assert [path for _, path, _ in vllm.asked] == ["/health", "/metrics", "/load"]
+
+
+def test_a_worker_reads_the_metrics_at_another_port(vllm: Double) -> None:
+    with vllm_double(running=0) as metrics:
+        state = read_engine(vllm.url, timeout_seconds=30, metrics_url=metrics.url)
+    assert state.requests == 0
+    assert [path for _, path, _ in vllm.asked] == ["/health"]
+    assert [path for _, path, _ in metrics.asked] == ["/metrics", "/load"]

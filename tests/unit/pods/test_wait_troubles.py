@@ -191,3 +191,18 @@ def test_a_real_log_has_its_stages(version: str) -> None:
     assert reported[-1] == "serves"
     wanted = ["the engine starts", "looks for the model's files", "weights are loaded", "allocates the KV cache"]
     assert [stage for stage in reported if stage in wanted] == wanted
+
+
+@pytest.mark.parametrize("version", ["0.21.0", "0.32.0"])
+def test_a_real_log_has_its_phases_and_none_is_left_twice(version: str) -> None:
+    from vllm_eks.pods.progress import PHASES, phase_of
+
+    lines = read(version, "stopped").splitlines()
+    phase, reported = "group", ["group"]
+    for at in range(len(lines)):
+        # A scrape sees only the end of the log.
+        phase = phase_of("\n".join(lines[max(0, at - 3) : at + 1]), phase)
+        reported.append(phase)
+    found = list(dict.fromkeys(reported))
+    assert found == [one for one in PHASES if one in found]
+    assert {"group", "engine", "load", "memory", "serving"} <= set(found)

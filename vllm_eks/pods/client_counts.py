@@ -1,0 +1,1 @@
+../../charts/vllm/files/client_counts.py

@@ -1,0 +1,1 @@
+../../charts/vllm/files/engine_tokens.py

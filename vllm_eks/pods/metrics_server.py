@@ -1,0 +1,1 @@
+../../charts/vllm/files/metrics_server.py

@@ -1,0 +1,1 @@
+../../charts/vllm/files/start_metrics.py
