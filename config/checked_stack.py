@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from config.client_keys import given_keys, parse_clients
 from config.cross_field.limits import offering_warnings
 from config.cross_field.models import gated_models, model_warnings
 from config.cross_field.stack import Draft, cross_field_errors
@@ -22,7 +23,7 @@ from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from config.settings.observability import ObservabilitySettings
 from config.settings.stack import StackSettings
-from config.stack_keys import SECRETS, SECTIONS
+from config.stack_keys import SECRET_MAPS, SECRETS, SECTIONS
 from config.stray_keys import is_explained, unknown_keys
 from vllm_eks.aws import names as aws_names
 from vllm_eks.aws.regions import known_region
@@ -46,6 +47,8 @@ class CheckedStack:
     settings: StackSettings
     deployer: Deployer
     """Region, profile and role from `aws:region`, `aws:profile` and `aws:assumeRoles`."""
+    client_names: tuple[str, ...]
+    """The named clients, all of which have a key."""
     needs_no_token: bool
     """Whether the token is only a preview's placeholder that no model needs."""
     open_questions: tuple[str, ...]
@@ -69,6 +72,8 @@ def check_stack(given: StackFile) -> CheckedStack:
     images, iam = reader.section(ImagesSettings, "images"), reader.section(IamSettings, "iam")
     observability = reader.section(ObservabilitySettings, "observability")
     endpoint = reader.optional_section(EndpointSettings, "endpoint")
+    clients, client_keys = reader.collect(parse_clients, "clients"), given_keys(given)
+    reader.errors += client_keys.errors
     token_text = reader.text(f"{reader.project}:huggingFaceToken")
     draft = Draft(
         project=reader.project,
@@ -82,6 +87,8 @@ def check_stack(given: StackFile) -> CheckedStack:
         tags=tags,
         default_tags=reader.default_tags(),
         endpoint=endpoint,
+        clients=clients,
+        clients_with_keys=client_keys.names,
     )
     config = given.config
     unexplained = [
@@ -89,7 +96,9 @@ def check_stack(given: StackFile) -> CheckedStack:
         for error in (*reader.errors, *cross_field_errors(draft))
         if not is_explained(error, config, given.project)
     ]
-    strays = unknown_keys(config, given.secret_keys, given.project, sections=SECTIONS, secrets=SECRETS)
+    strays = unknown_keys(
+        config, given.secret_keys, given.project, sections=SECTIONS, secrets=SECRETS, secret_maps=SECRET_MAPS
+    )
     errors = [*unexplained, *strays, *reader.cluster_name_errors()]
     if errors or not (network and cluster and charts and images and iam and observability and region):
         raise WrongStack(report(given.stack, sorted(errors, key=_place_in_the_file), given.environments))
@@ -105,7 +114,9 @@ def check_stack(given: StackFile) -> CheckedStack:
             iam=iam,
             observability=observability,
             endpoint=endpoint,
+            clients=clients,
         ),
+        client_names=client_keys.names,
         deployer=Deployer(region=region, profile=profile, role_arn=role),
         # A placeholder token that no model needs is left out, as in a real deployment.
         needs_no_token=token_text == NOT_SET_PLACEHOLDER and not open_questions,

@@ -40,11 +40,16 @@ def report(stack: str, errors: Sequence[ConfigError], environments: Sequence[str
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return advice for an unknown name: the nearest known name, or else all of them."""
+    """Return advice for an unknown key: the nearest known one, or else all of them."""
+    return nearest_of(name, known, "valid keys")
+
+
+def nearest_of(name: str, known: Iterable[str], what: str) -> str:
+    """Return advice for an unknown name: the nearest known name, or else all of them, which are `what`."""
     known = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)
-    return f"did you mean {lowered[close[0]]}?" if close else f"valid keys are {', '.join(known)}"
+    return f"did you mean {lowered[close[0]]}?" if close else f"{what} are {', '.join(known)}"
 
 
 def from_pydantic(error: ErrorDetails, section: type[BaseModel], start: str) -> ConfigError:

@@ -3,15 +3,19 @@
 All errors of the stack file are in one report, which ends the program with a `pulumi.RunError`, without a traceback.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 
-from config.checked_stack import WrongStack, check_stack
+from config.checked_stack import CheckedStack, WrongStack, check_stack
+from config.client_keys import CLIENT_KEYS
 from config.settings.stack import StackSettings
 from vllm_eks.specs.access import ClusterAccess, Deployer
-from vllm_eks.specs.secrets import Secrets
+from vllm_eks.specs.secrets import NamedKey, Secrets
+from vllm_eks.stack_files.read import StackFileError, read_stack_file
 from vllm_eks.stack_files.stack_file import StackFile
 
 STACK_TAG = "vllm-eks/stack"
@@ -77,6 +81,7 @@ def load() -> StackConfig:
             hugging_face_token=None if checked.needs_no_token else _secret(given, "huggingFaceToken"),
             api_key=_secret(given, "apiKey"),
             second_api_key=_secret(given, "secondApiKey"),
+            named_keys=_named_keys(given, checked),
         ),
         open_questions=checked.open_questions,
     )
@@ -84,11 +89,42 @@ def load() -> StackConfig:
 
 def _given() -> StackFile:
     config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
-    return StackFile(
+    given = StackFile(
         project=pulumi.get_project(),
         stack=pulumi.get_stack(),
         config=config,
         secret_keys=[key for key in config if runtime_config.is_config_secret(key)],
+    )
+    return replace(given, plain_beside_secrets=_plain_beside_secrets(given))
+
+
+def _plain_beside_secrets(given: StackFile) -> Mapping[str, Sequence[str]]:
+    """Return the names with values in plain text beside secrets, which only the file shows."""
+    key = f"{given.project}:{CLIENT_KEYS}"
+    if key not in given.secret_keys:
+        return {}
+    try:
+        file = read_stack_file(Path(), given.stack)
+    except StackFileError:
+        return {}  # the settings come from another file (--config-file), or from Pulumi ESC
+    # Pulumi runs the program in the project's folder. In any other folder the values differ.
+    there, here = file.section(CLIENT_KEYS), given.section(CLIENT_KEYS)
+    return {key: tuple(name for name in file.plain_beside_secrets.get(key, ()) if there[name] == here.get(name))}
+
+
+def _named_keys(given: StackFile, checked: CheckedStack) -> tuple[NamedKey, ...]:
+    """Return the keys of named clients, each in an Output of its own."""
+    if not checked.client_names:
+        return ()
+    keys: pulumi.Output[dict[str, str]] = pulumi.Config(given.project).require_secret_object(CLIENT_KEYS)
+    limits = checked.settings.clients
+    return tuple(
+        NamedKey(
+            client=name,
+            key=keys.apply(lambda all_keys, name=name: all_keys[name]),
+            models=limits[name].models if name in limits else None,
+        )
+        for name in checked.client_names
     )
 
 

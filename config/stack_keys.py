@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from config.settings.charts import ChartsSettings
+from config.settings.client import ClientSettings
 from config.settings.cluster import ClusterSettings
 from config.settings.endpoint import EndpointSettings
 from config.settings.iam import IamSettings
@@ -35,6 +36,8 @@ class SecretKey:
     description: str
     absent: str
     """The meaning of a missing key."""
+    is_map: bool = False
+    """Whether it has a secret for each name, set with --path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +100,12 @@ SECTION_KEYS = (
         description="The load balancer in front of the models. Without it, they answer inside the cluster only.",
         settings=EndpointSettings,
     ),
+    SectionKey(
+        name="clients",
+        description="Limits of named clients, by the name in `clientKeys`. A client without an entry has none.",
+        settings=ClientSettings,
+        is_map=True,
+    ),
 )
 
 SECRET_KEYS = (
@@ -114,6 +123,15 @@ SECRET_KEYS = (
         name="secondApiKey",
         description="A second valid API key, for the time when clients change from one key to the next.",
         absent="only `apiKey` is accepted",
+    ),
+    SecretKey(
+        name="clientKeys",
+        description=(
+            "A key for each named client. Metrics and the log have the client's name. Names: lower-case letters, "
+            "digits and -, at most 40 characters. Keys: at least 16 characters."
+        ),
+        absent="no named clients",
+        is_map=True,
     ),
 )
 
@@ -144,3 +162,4 @@ PROVIDER_KEYS = (
 
 SECTIONS = tuple(key.name for key in SECTION_KEYS)
 SECRETS = tuple(key.name for key in SECRET_KEYS)
+SECRET_MAPS = tuple(key.name for key in SECRET_KEYS if key.is_map)

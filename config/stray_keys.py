@@ -19,6 +19,7 @@ def unknown_keys(
     *,
     sections: Sequence[str],
     secrets: Sequence[str],
+    secret_maps: Sequence[str] = (),
 ) -> Iterator[ConfigError]:
     """Yield an error for each unused key under the project's name, or under another project's."""
     known = (*sections, *secrets)
@@ -28,6 +29,8 @@ def unknown_keys(
         if namespace == project and name not in known:
             if section != name and section in sections:
                 yield _flat_key(key, "" if key in secret_keys else config[key])
+            elif section != name and section in secret_maps:
+                yield _flat_key(key, "", options="--secret --path")
             else:
                 yield ConfigError(key=key, text=f"is not a setting: {nearest(name, known)}")
         elif namespace != project and namespace not in PROVIDERS and section in known:
@@ -47,7 +50,7 @@ def is_explained(error: ConfigError, config: Mapping[str, str], project: str) ->
     return namespace == project and any(re.split(r"[.\[]", name)[0] == section for _, _, name in strays)
 
 
-def _flat_key(key: str, value: str) -> ConfigError:
+def _flat_key(key: str, value: str, options: str = "--path") -> ConfigError:
     """Explain a key that `pulumi config set` without --path created, and how to set the right one."""
     decoded = decode(value)
     if is_list(decoded):
@@ -56,7 +59,7 @@ def _flat_key(key: str, value: str) -> ConfigError:
     else:
         commands, more = [f"'{key}' {value or '...'}"], ""
     commands = [command if len(command) < MAX_EXAMPLE_CHARACTERS + len(key) else f"'{key}' ..." for command in commands]
-    right = "; ".join(f"pulumi config set --path {command}" for command in commands) + more
+    right = "; ".join(f"pulumi config set {options} {command}" for command in commands) + more
     return ConfigError(
         key=key,
         text="is one flat key, created by pulumi config set without --path: run pulumi config rm "

@@ -13,6 +13,7 @@ from components.serving.chart_folder import LocalChart
 from components.serving.helm_values import ModelRelease, SecretNames, complete_values
 from components.serving.namespaces import model_namespace
 from components.weights.model_weights import ModelWeights
+from vllm_eks.pods.client_keys import ALLOWED, DENIED, stored_digest
 from vllm_eks.specs.secrets import Secrets
 
 PULUMI_MARGIN_SECONDS = 120
@@ -83,11 +84,16 @@ class ModelServer(pulumi.ComponentResource):
     def _api_keys(
         self, name: str, args: ModelServerArgs, namespace: kubernetes.core.v1.Namespace
     ) -> pulumi.Output[str]:
-        """Create the Secret with the API keys. Each value is a valid key. It changes in place, and pods read it
-        again."""
+        """Create the Secret with the API keys. It changes in place, and pods read it again.
+
+        Named clients have a digest of their key there, so that a pod holds no key that it could use on other models.
+        """
         keys = {"apiKey": self._generated_key(name) if args.secrets.api_key is None else args.secrets.api_key}
         if args.secrets.second_api_key is not None:
             keys["secondApiKey"] = args.secrets.second_api_key
+        for named in args.secrets.named_keys:
+            entry = (ALLOWED if named.may_use(name) else DENIED) + named.client
+            keys[entry] = named.key.apply(lambda key: stored_digest(model_namespace(name), key))
         return self._secret(f"{name}-api-key", keys, namespace, pulumi.ResourceOptions(parent=self), immutable=False)
 
     def _generated_key(self, name: str) -> pulumi.Output[str]:

@@ -4,10 +4,11 @@ Each check reads only values that are valid on their own (others are None in a p
 the schema's errors and these together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from config.cross_field.capacity import capacity_errors
+from config.cross_field.clients import client_errors
 from config.cross_field.endpoint import endpoint_errors
 from config.cross_field.limits import node_group_errors, tag_errors
 from config.cross_field.models import gated_models, model_errors
@@ -15,6 +16,7 @@ from config.cross_field.observability import observability_errors
 from config.cross_field.places import cluster_errors, network_errors
 from config.errors import ConfigError, nearest
 from config.settings.charts import ChartsSettings
+from config.settings.client import ClientSettings
 from config.settings.cluster import ClusterSettings
 from config.settings.endpoint import EndpointSettings
 from config.settings.model import ModelSettings
@@ -41,6 +43,8 @@ class Draft:
     """The tags in aws:defaultTags, which the provider adds."""
     endpoint: EndpointSettings | None = None
     """None if the file does not have the section."""
+    clients: Mapping[str, ClientSettings] = field(default_factory=dict[str, ClientSettings])
+    clients_with_keys: Sequence[str] = ()
 
 
 def cross_field_errors(draft: Draft) -> Iterator[ConfigError]:
@@ -68,6 +72,7 @@ def cross_field_errors(draft: Draft) -> Iterator[ConfigError]:
     yield from endpoint_errors(
         draft.endpoint, models=draft.models, network=draft.network, region=draft.region, project=draft.project
     )
+    yield from client_errors(draft.clients, draft.models, with_keys=draft.clients_with_keys, project=draft.project)
     if draft.charts and draft.endpoint:
         yield from _a_controller_binds_pods(draft.charts, draft.cluster, f"{draft.project}:charts")
     if not draft.has_hugging_face_token:

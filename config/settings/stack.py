@@ -6,9 +6,10 @@ pages are generated from the fields' descriptions, examples and constraints (`ma
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config.settings.charts import ChartsSettings
+from config.settings.client import ClientSettings
 from config.settings.cluster import ClusterSettings
 from config.settings.endpoint import EndpointSettings
 from config.settings.iam import IamSettings
@@ -33,6 +34,8 @@ class StackSettings:
     observability: ObservabilitySettings
     endpoint: EndpointSettings | None = None
     """None if the models answer inside the cluster only."""
+    clients: Mapping[str, ClientSettings] = field(default_factory=dict[str, ClientSettings])
+    """The limits of named clients. A client without an entry may use every model."""
 
     @property
     def endpoint_spec(self) -> EndpointSpec | None:

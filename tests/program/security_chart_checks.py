@@ -141,7 +141,7 @@ def no_public_endpoint(stack: Stack) -> None:
 
 
 def open_paths(name: str) -> set[str]:
-    """Return the paths that the chart's middleware serves without a key: to everybody, or to the pod itself."""
+    """Return the paths that the chart's middleware serves without a key."""
     tree = ast.parse((ROOT / "charts" / "vllm" / "files" / "vllm_eks_keys.py").read_text())
     (value,) = [one.value for one in tree.body if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == name]
     assert isinstance(value, ast.Call)

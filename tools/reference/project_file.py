@@ -19,7 +19,10 @@ def project_file(present: str) -> str:
     if not found:
         raise ValueError(f"Pulumi.yaml has no line {MARKER!r}")
     sections = [(key.name, _section_text(key), "{}") for key in SECTION_KEYS]
-    secrets = [(key.name, f"Secret. {key.description} Default: {key.absent}.", '""') for key in SECRET_KEYS]
+    secrets = [
+        (key.name, f"Secret. {key.description} Default: {key.absent}.", "{}" if key.is_map else '""')
+        for key in SECRET_KEYS
+    ]
     lines = [line for name, text, default in (*sections, *secrets) for line in _declared(name, text, default)]
     return "\n".join([f"{above}{MARKER}", "config:", *lines]) + "\n"
 

@@ -52,8 +52,9 @@ def stack_file_page() -> str:
         "iam": _keys(schemas["iam"]),
         "observability": _keys(schemas["observability"]),
         "endpoint": _keys(schemas["endpoint"]),
+        "clients": _keys(schemas["clients"]["additionalProperties"]),
     }
-    described = ("models", "tags", "charts", "images", "iam", "observability", "endpoint")
+    described = ("models", "tags", "charts", "images", "iam", "observability", "endpoint", "clients")
     return page(
         "stack-file.md",
         {
@@ -69,7 +70,7 @@ def stack_file_page() -> str:
                     (
                         f"`vllm-eks:{key.name}`",
                         key.absent,
-                        f"`pulumi config set --secret {key.name}`",
+                        f"`pulumi config set --secret {f'--path {key.name}.team-a' if key.is_map else key.name}`",
                         key.description,
                     )
                     for key in SECRET_KEYS

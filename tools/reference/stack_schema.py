@@ -6,13 +6,13 @@ form: a number or `true` for a secret, and an empty value in a nested section. C
 catalogue or the account are in the program.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from config.settings.base import ABSENT
-from config.stack_keys import PROVIDER_KEYS, SECRET_KEYS, SECRETS, SECTION_KEYS, SECTIONS, SectionKey
+from config.stack_keys import PROVIDER_KEYS, SECRET_KEYS, SECRETS, SECTION_KEYS, SECTIONS, SecretKey, SectionKey
 from config.stray_keys import PROVIDERS
-from config.values import rules
+from config.values import client_rules, rules
 from tools.reference.settings_schema import Schema, settings_schema
 from vllm_eks.aws.regions import REGIONS
 
@@ -39,7 +39,7 @@ def section_schema(section: SectionKey) -> Schema:
     if section.settings and not section.is_map:
         return {**settings_schema(section.settings), "description": section.description}
     values = settings_schema(section.settings) if section.settings else _tag_values()
-    names = _model_names() if section.settings else _tag_names()
+    names = NAMES[section.name]()
     required = {"minProperties": 1} if section.required else {}
     return {
         "type": "object",
@@ -53,7 +53,7 @@ def section_schema(section: SectionKey) -> Schema:
 def stack_schema() -> Schema:
     """Return the whole schema."""
     sections = {section.name: _as_in_the_file(section) for section in SECTION_KEYS}
-    secrets = {key.name: _secret(f"{key.description} Default: {key.absent}.") for key in SECRET_KEYS}
+    secrets = {key.name: _secret_map(key) if key.is_map else _secret(key) for key in SECRET_KEYS}
     ours = sections | secrets
     known = "|".join((*SECTIONS, *SECRETS))
     required = ["aws:region", *(f"{PROJECT}:{section.name}" for section in SECTION_KEYS if section.required)]
@@ -130,13 +130,35 @@ def _plain_text(text: str) -> str:
     return text.replace("`", "")
 
 
-def _secret(description: str) -> Schema:
+def _secret(key: SecretKey) -> Schema:
     return {
-        "description": _plain_text(f"{description} Set it with pulumi config set --secret."),
+        "description": _plain_text(f"{key.description} Default: {key.absent}. Set it with pulumi config set --secret."),
         "type": ["object", "string", "null"],
         "required": ["secure"],
         "additionalProperties": False,
         "properties": {"secure": {"type": "string"}},
+    }
+
+
+def _secret_map(key: SecretKey) -> Schema:
+    one = {"type": "object", "required": ["secure"], "additionalProperties": False}
+    return {
+        "description": _plain_text(
+            f"{key.description} Default: {key.absent}. Set each with pulumi config set --secret --path {key.name}.NAME."
+        ),
+        "type": ["object", "string", "null"],
+        "additionalProperties": {**one, "properties": {"secure": {"type": "string"}}},
+        "propertyNames": _client_names(),
+        "pattern": JSON_OBJECT,
+    }
+
+
+def _client_names() -> Schema:
+    reserved = "|".join((*client_rules.RESERVED_NAMES, "secure"))
+    return {
+        "pattern": f"^(?!({reserved})$){client_rules.CLIENT_NAME.pattern}$",
+        "maxLength": client_rules.MAX_NAME_LENGTH,
+        PATTERN_ERROR: "A client's name has only lower-case letters, digits and -, and begins with a letter.",
     }
 
 
@@ -159,3 +181,7 @@ def _tag_names() -> Schema:
 
 def _tag_values() -> dict[str, Any]:
     return {"type": "string", "maxLength": 256}
+
+
+NAMES: Mapping[str, Callable[[], Schema]] = {"models": _model_names, "tags": _tag_names, "clients": _client_names}
+"""The names below each section that is a map."""

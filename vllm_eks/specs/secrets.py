@@ -1,10 +1,25 @@
 """The secrets of a stack, each in an Output that Pulumi keeps encrypted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pulumi
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedKey:
+    """The key of a named client."""
+
+    client: str
+    key: "pulumi.Output[str]"
+    models: Sequence[str] | None = None
+    """The models that the client may use. None: all."""
+
+    def may_use(self, model: str) -> bool:
+        """Return whether the client may use a model."""
+        return self.models is None or model in self.models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,3 +31,5 @@ class Secrets:
     """The key that clients must send. If None, the stack generates one."""
     second_api_key: "pulumi.Output[str] | None" = None
     """A second valid key, for key rotation."""
+    named_keys: "Sequence[NamedKey]" = ()
+    """Keys of named clients, sorted by name."""

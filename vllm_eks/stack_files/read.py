@@ -56,6 +56,7 @@ def read_stack_file(folder: Path, stack: str) -> StackFile:
         stack=stack,
         config={key: _encode(_without_secrets(value)) for key, value in values.items()},
         secret_keys=sorted(key for key, value in values.items() if _has_secret(value)),
+        plain_beside_secrets={key: plain for key, value in values.items() if (plain := _plain_beside_secrets(value))},
         environments=environments,
     )
 
@@ -189,6 +190,12 @@ def _has_secret(value: object) -> bool:
         return True
     below = value.values() if is_object(value) else list_or_empty(value)
     return any(_has_secret(item) for item in below)
+
+
+def _plain_beside_secrets(value: object) -> tuple[str, ...]:
+    if _is_secret(value) or not is_object(value) or not _has_secret(value):
+        return ()
+    return tuple(name for name, item in value.items() if not _has_secret(item))
 
 
 def _without_secrets(value: object) -> object:

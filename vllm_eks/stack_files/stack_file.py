@@ -1,8 +1,8 @@
 """A stack's configuration as Pulumi passes it to a program: text by full key."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from vllm_eks.json_values import object_or_empty
 
@@ -22,6 +22,9 @@ class StackFile:
     config: dict[str, str]
     """Full keys (`vllm-eks:network`) to values as Pulumi passes them to a program: text, with objects as JSON."""
     secret_keys: list[str]
+    plain_beside_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """By full key: the names below it whose values are in plain text, although others are secret. Pulumi passes the
+    whole object as a secret then."""
     environments: Sequence[str] = ()
     """Pulumi ESC environments that the file imports. Their values are unknown offline."""
 

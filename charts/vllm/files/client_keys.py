@@ -16,7 +16,7 @@ from pathlib import Path
 
 DEFAULT_CLIENT = "default"
 UNKNOWN_CLIENT = "unknown"
-"""The name in metrics and logs of whoever sends no valid key."""
+"""The name in metrics and logs for requests without a valid key."""
 ALLOWED, DENIED = "client.", "denied."
 """Prefixes of the entries for named clients."""
 FORM = "sha256"

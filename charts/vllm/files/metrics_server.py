@@ -14,6 +14,7 @@ import urllib.error
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
+from typing import cast
 
 from vllm_eks.pods.engine import WITHOUT_PROXY
 
@@ -64,16 +65,16 @@ class MetricsServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: MetricsServer  # pyright: ignore[reportIncompatibleVariableOverride]
     timeout = CLIENT_SECONDS
 
     def do_GET(self) -> None:
+        server = cast(MetricsServer, self.server)
         if self.path not in ("/metrics", "/load"):
             self.send_error(404)
             return
-        status, body = read_engine_path(self.server.engine_url + self.path, seconds=ENGINE_SECONDS)
+        status, body = read_engine_path(server.engine_url + self.path, seconds=ENGINE_SECONDS)
         if self.path == "/metrics":
-            own = self.server.own(status == 200).encode()
+            own = server.own(status == 200).encode()
             status, body = 200, (body if status == 200 else b"") + own
         self.send_response(status)
         self.send_header("Content-Type", FORMAT if self.path == "/metrics" else "application/json")

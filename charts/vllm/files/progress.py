@@ -9,15 +9,15 @@ import re
 from dataclasses import dataclass
 
 PERCENT = r"(?P<percent>\d+)%"
-WAITS_FOR_GROUP, SERVING = "group", "serving"
-PHASES = (WAITS_FOR_GROUP, "engine", "download", "load", "compile", "memory", "graphs", "server", SERVING)
+WAITS_FOR_GROUP, ENGINE_STARTS, SERVING = "group", "engine", "serving"
+PHASES = (WAITS_FOR_GROUP, ENGINE_STARTS, "download", "load", "compile", "memory", "graphs", "server", SERVING)
 """Phases of a start, in order: label values of the metric vllm_eks_startup_phase."""
 STAGES = (
-    (r"Initializing a V\d LLM engine", "the engine starts", "engine"),
+    (r"Initializing a V\d LLM engine", "the engine starts", ENGINE_STARTS),
     (
         r"world_size=(?!1 )\d+ rank=|vllm-eks: waiting for (?:worker|the leader)",
         "waits for the other pods of its group",
-        "engine",
+        ENGINE_STARTS,
     ),
     (r"Starting to load model", "looks for the model's files", "download"),
     (rf"(?:Downloading|Fetching \d+ files|\.safetensors):\s+{PERCENT}", "downloads weights", "download"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from vllm_eks.pods.container_log import ContainerLog
 from vllm_eks.pods.group import Group
-from vllm_eks.pods.progress import PHASES, SERVING, WAITS_FOR_GROUP, phase_of
+from vllm_eks.pods.progress import ENGINE_STARTS, PHASES, SERVING, WAITS_FOR_GROUP, phase_of
 
 
 class StartMetrics:
@@ -40,7 +40,8 @@ class StartMetrics:
             self._phase = SERVING
         elif self._group.whole and self._phase != SERVING:
             # The log has only its last lines, so a phase is kept until there is a later one.
-            self._phase = phase_of(self._log.tail(), self._phase)
+            before = ENGINE_STARTS if self._phase == WAITS_FOR_GROUP else self._phase
+            self._phase = phase_of(self._log.tail(), before)
         return self._phase
 
 

@@ -24,7 +24,7 @@ from vllm_eks.pods.client_keys import UNKNOWN_CLIENT, Client, ClientKeys
 from vllm_eks.pods.engine_tokens import CURRENT, count_tokens
 
 OPEN_PATHS = frozenset({"/health"})
-"""The paths that anybody may read: probes and load balancers have no key."""
+"""The paths that are open to all: probes and load balancers have no key."""
 OWN_PATHS = frozenset({"/load", "/metrics"})
 """The paths that the pod itself may read without a key. They show how much a model is used, and by whom."""
 LOOPBACK = frozenset({"127.0.0.1", "::1"})

@@ -7,6 +7,7 @@ import pytest
 
 from config.settings.base import Settings
 from config.settings.charts import ChartOverride, ChartsSettings
+from config.settings.client import ClientSettings
 from config.settings.cluster import ClusterSettings
 from config.settings.endpoint import AccessLogsSettings, EndpointSettings
 from config.settings.existing import ExistingClusterSettings, ExistingNetworkSettings
@@ -46,6 +47,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "deletionProtection": False,
         "keepLogs": False,
     },
+    ClientSettings: {"models": None},
     EndpointSettings: {
         "scheme": "internal",
         "domain": "models.example.com",
