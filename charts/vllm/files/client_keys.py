@@ -110,7 +110,7 @@ def _client_of(entry: str) -> Client | None:
 
 
 def _parsed(text: bytes) -> tuple[str, bytes]:
-    """Return the salt and the digest of an entry, or nothing if it is not one: a wrong entry admits nobody."""
+    """Return the salt and the digest of an entry, or nothing if it is not one: a wrong entry is no key."""
     form, salt, digest = ([*text.decode(errors="replace").split(":"), "", ""])[:3]
     try:
         return (salt, bytes.fromhex(digest)) if form == FORM else ("", b"")

@@ -67,7 +67,7 @@ def test_the_digest_of_one_model_is_not_valid_on_another() -> None:
 
 
 @pytest.mark.parametrize("entry", ["", "\n", KEY, "sha256:salt", "sha256:salt:xyz", "md5:salt:00", "::"])
-def test_a_wrong_entry_of_a_named_client_admits_nobody(keys: Path, entry: str) -> None:
+def test_a_wrong_entry_of_a_named_client_is_no_key(keys: Path, entry: str) -> None:
     replace(keys, {"apiKey": "first", "client.team-a": entry})
     guard = ApiKeys(application)
     assert [answer(guard, key=f"Bearer {key}") for key in ("first", entry or "x", KEY)] == [200, 401, 401]
