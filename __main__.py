@@ -10,6 +10,7 @@ from components.cluster.cluster import ClusterArgs
 from components.cluster.existing_cluster import stack_cluster
 from components.controllers.accelerators import Accelerators, AcceleratorsArgs
 from components.iam.iam_roles import IamArgs
+from components.logs.container_logs import ContainerLogs, ContainerLogsArgs
 from components.network.cluster_subnets import cluster_subnets
 from components.network.existing_network import stack_network
 from components.network.network import NetworkArgs
@@ -38,6 +39,7 @@ facts = StackFacts(
     cluster=cluster_spec,
     permissions_boundary=iam.permissions_boundary,
     copies_weights=settings.any_copied_weights,
+    logs=settings.observability.logs_spec is not None,
     open_questions=config.open_questions,
 )
 found = run_checks(facts, open_account(config.deployer))
@@ -60,6 +62,20 @@ accelerators_args = AcceleratorsArgs(
     charts=settings.charts.sources, images=settings.images.controller_images, efa=settings.any_efa
 )
 accelerators = Accelerators(stack, accelerators_args, in_cluster)
+if logs := settings.observability.logs_spec:
+    logs_args = ContainerLogsArgs(
+        stack=stack,
+        logs=logs,
+        models=list(settings.models),
+        cluster_name=cluster.connection.cluster_name,
+        region=region,
+        charts=settings.charts.sources,
+        image=settings.images.fluent_bit,
+        keep_logs=cluster_spec.keep_logs,
+        iam=iam,
+        tags=tags,
+    )
+    ContainerLogs(f"{stack}-logs", logs_args, in_cluster)
 bucket = weights_bucket_name(stack, WeightsBucketArgs(tags=tags), wanted=settings.any_copied_weights)
 chart = local_chart(VLLM_CHART)
 

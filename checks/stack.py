@@ -22,6 +22,7 @@ from vllm_eks.check import OPEN_QUESTION, Check
 from vllm_eks.pins.eks import SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.specs.cluster import ClusterSpec, ExistingClusterSpec, FoundControlPlane
+from vllm_eks.specs.logs import log_group_of
 from vllm_eks.specs.network import ExistingVpcSpec, FoundVpc, NetworkSpec
 
 Answer: TypeAlias = FoundNetwork | FoundCluster | FoundGroups | Check | Sequence[Check] | None
@@ -42,6 +43,8 @@ class StackFacts:
     permissions_boundary: str | None = None
     copies_weights: bool = False
     """Whether pods need AWS credentials for the weights."""
+    logs: bool = False
+    """Whether the stack creates a log group for the models' pods."""
     open_questions: Sequence[str] = ()
     """Questions that the stack file leaves open for an offline preview."""
 
@@ -125,11 +128,17 @@ def _of_a_new_cluster(stack: StackFacts, site: Site) -> dict[str, Callable[[], A
     cluster, network = stack.cluster, stack.network
     return {
         "cluster.kubernetesVersion": lambda: version_check(cluster.kubernetes_version, site),
-        "log group": lambda: log_group_check(site, new_network=network.existing is None),
+        "log groups": lambda: list(_log_group_checks(stack, site)),
         "cluster.admins": lambda: list(admin_checks(cluster.admins, site)),
         "cluster quota": lambda: cluster_limit_check(site),
         "system nodes": lambda: list(system_type_checks(cluster.system_instance_type, network.system_zones, site)),
     }
+
+
+def _log_group_checks(stack: StackFacts, site: Site) -> Iterator[Check]:
+    names = [f"/aws/eks/{stack.stack}/cluster", *([log_group_of(stack.stack)] if stack.logs else [])]
+    found = (log_group_check(site, name, new_network=stack.network.existing is None) for name in names)
+    yield from (check for check in found if check)
 
 
 def _reservation_groups(fleet: Mapping[str, GpuNodes]) -> dict[str, str]:

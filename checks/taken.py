@@ -13,12 +13,11 @@ ASSUMED_ROLE = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d{12}):a
 ROLE = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/(?:.+/)?(?P<role>[^/]+)")
 
 
-def log_group_check(site: Site, *, new_network: bool) -> Check | None:
-    """Return the check that no earlier cluster left the control plane's log group, or None when it is the stack's own.
+def log_group_check(site: Site, name: str, *, new_network: bool) -> Check | None:
+    """Return the check that no earlier cluster left a log group, or None when it is the stack's own.
 
-    EKS writes to the group after its deletion, which creates it again, and `keepLogs` keeps it on purpose.
+    EKS writes to the control plane's group after its deletion, which creates it again, and `keepLogs` keeps the groups.
     """
-    name = f"/aws/eks/{site.stack}/cluster"
     question = Question(
         subject=f"log group {name} is free",
         actions="logs:DescribeLogGroups, eks:ListClusters and ec2:DescribeVpcs",

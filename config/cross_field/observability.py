@@ -30,6 +30,11 @@ def observability_errors(
 ) -> Iterator[ConfigError]:
     """Yield the errors of the observability section that involve more than one value."""
     yield from _keys_of_another_kind(given, key)
+    if "log_retention_days" in given.model_fields_set and "logs" not in given.model_fields_set:
+        yield ConfigError(
+            key=key_path(key, "logRetentionDays"),
+            text="is only for logs: cloudWatch, and logs is not set: remove it, or set logs: cloudWatch",
+        )
     if given.prometheus == "install":
         yield from _volume_errors(given, cluster, key)
     if given.prometheus == "existing" and "prometheus_namespace" not in given.model_fields_set:

@@ -11,6 +11,7 @@ from vllm_eks.pins.charts import (
     BLACKBOX_EXPORTER,
     DCGM_EXPORTER,
     EFA_DEVICE_PLUGIN,
+    FLUENT_BIT,
     KUBE_PROMETHEUS_STACK,
     LEADER_WORKER_SET,
     NVIDIA_DEVICE_PLUGIN,
@@ -126,6 +127,16 @@ class ChartsSettings(Settings):
         json_schema_extra=PUBLISHERS_CHART,
     )
 
+    fluent_bit: ChartOverride = Field(
+        default=ChartOverride(),
+        description=(
+            "The chart of Fluent Bit, installed if `observability.logs` is set. Set `install: false` if another agent "
+            "of the cluster writes to the stack's log group."
+        ),
+        examples=[{"repository": "oci://registry.example.com/charts"}],
+        json_schema_extra=PUBLISHERS_CHART,
+    )
+
     @property
     def sources(self) -> ControllerCharts:
         """The source of each chart: the stack's own, or else the publisher's."""
@@ -134,6 +145,7 @@ class ChartsSettings(Settings):
             leader_worker_set=self.leader_worker_set.over(LEADER_WORKER_SET),
             efa_device_plugin=self.efa_device_plugin.over(EFA_DEVICE_PLUGIN),
             aws_load_balancer_controller=self.aws_load_balancer_controller.over(AWS_LOAD_BALANCER_CONTROLLER),
+            fluent_bit=self.fluent_bit.over(FLUENT_BIT),
         )
 
     @property

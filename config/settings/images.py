@@ -56,6 +56,13 @@ class ImagesSettings(Settings):
         json_schema_extra=CHARTS_OWN,
     )
 
+    fluent_bit: Image | None = Field(
+        default=None,
+        description="The image of Fluent Bit, for `observability.logs`.",
+        examples=["registry.example.com/fluent-bit:5.1.1"],
+        json_schema_extra=CHARTS_OWN,
+    )
+
     @property
     def controller_images(self) -> ControllerImages:
         """The images of the third-party charts."""
@@ -63,5 +70,6 @@ class ImagesSettings(Settings):
             nvidia_device_plugin=self.nvidia_device_plugin,
             leader_worker_set=self.leader_worker_set,
             efa_device_plugin=self.efa_device_plugin,
+            fluent_bit=self.fluent_bit,
             aws_load_balancer_controller=self.aws_load_balancer_controller,
         )

@@ -8,6 +8,10 @@ LEAST_STORAGE_GIB = 10
 """Our own limit: room for two-hour blocks, their compaction, and the write-ahead log."""
 MOST_STORAGE_GIB = 16384
 """The largest gp3 volume (EBS user guide, volume types), with a file system of 4 KiB blocks."""
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""The values that CloudWatch accepts (API reference of PutRetentionPolicy)."""
 OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """A DNS subdomain, the form of names of StorageClasses and Secrets."""
 LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -18,6 +22,15 @@ def retention_days(value: int) -> int:
     """Accept the days that metrics are kept."""
     if value > MOST_RETENTION_DAYS:
         raise ValueError(f"{value} is too large: the volume is full long before, so set {MOST_RETENTION_DAYS} or less")
+    return value
+
+
+def log_retention_days(value: int) -> int:
+    """Accept the days that logs are kept."""
+    if value not in LOG_RETENTION_DAYS:
+        nearest = min(LOG_RETENTION_DAYS, key=lambda days: (abs(days - value), -days))
+        accepted = ", ".join(map(str, LOG_RETENTION_DAYS))
+        raise ValueError(f"{value} is not accepted by CloudWatch: use {nearest}, or one of {accepted}")
     return value
 
 

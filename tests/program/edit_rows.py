@@ -87,6 +87,7 @@ EDITS: dict[str, Change] = {
     "the order of `network.zones`": of("network", zones=["us-west-2b", "us-west-2a"]),
     "`cidr`": of("network", cidr="10.1.0.0/16"),
     "`charts`": of("charts", leaderWorkerSet={"version": "0.10.1"}),
+    "`observability.logs`": of("observability", logs="cloudWatch"),
     "`apiKey`, `secondApiKey`": lambda config: config.update({"vllm-eks:secondApiKey": "another"}),
     "`huggingFaceToken`": lambda config: config.update({"vllm-eks:huggingFaceToken": "another"}),
     "`weights.source` to `s3`": of_model(weights={"source": "s3"}, revision="0123456789abcdef0123456789abcdef01234567"),

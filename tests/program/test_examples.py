@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.resource_graph import Graph
 from vllm_eks.cli.preview import run_preview
+from vllm_eks.cli.views.cost import show_costs
+from vllm_eks.cli.views.screen import console
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -46,6 +48,7 @@ def test_the_expected_examples_exist() -> None:
     assert EXAMPLES == [
         "existing-cluster",
         "existing-network",
+        "logs",
         "parked",
         "reservation",
         "s3",
@@ -70,6 +73,20 @@ def test_an_example_passes_its_preview(
     assert shown.err == ""
     checks = shown.out.split("== Checks")[1]
     assert not re.findall("^failed", checks, re.MULTILINE)
+
+
+def test_logs_are_billed_by_usage_and_kept(
+    recorded: Callable[[str], Recording], capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = recorded("logs")
+    groups = {one.inputs.get("name"): one for one in recording.of_type("aws:cloudwatch/logGroup:LogGroup")}
+    assert groups["/aws/eks/vllm-eks-logs/models"].inputs["retentionInDays"] == 90
+    assert [one.request.retainOnDelete for one in groups.values()] == [True] * 3
+    show_costs(recording, console())
+    assert (
+        "logs of the models' pods: $0.5 a GB, us-west-2, 2026-11, not looked up; stored, a month: $0.03 a GB, "
+        "us-west-2, 2026-11, not looked up; a million requests are about 0.28 GB\n"
+    ) in capsys.readouterr().out
 
 
 def test_two_models_share_all_but_their_nodes(recorded: Callable[[str], Recording]) -> None:

@@ -85,10 +85,9 @@ def _hostnames(file: StackFile) -> Iterator[str]:
 
 
 def _workspace(file: StackFile) -> str | None:
-    """Return the id of the existing workspace, which is also the last part of its ARN."""
-    section = file.section("observability")
-    given = _text(section.get("workspaceArn")) or _text(section.get("workspaceId"))
-    return given.rpartition("/")[2] if given else None
+    """Return the ID of the existing workspace, from its ARN."""
+    arn = _text(file.section("observability").get("workspaceArn"))
+    return arn.rpartition("/")[2] if arn else None
 
 
 def _text(value: object) -> str | None:

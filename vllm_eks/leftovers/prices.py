@@ -45,7 +45,7 @@ ADDRESS = UnitPrice(of="public IPv4 address", usd=0.005, per="hour", source="clo
 CONTROL_PLANE = UnitPrice(of="EKS control plane", usd=0.10, per="hour", source="cloudburn.io, 2026-04-01")
 ENDPOINT = UnitPrice(of="interface endpoint, each zone,", usd=0.01, per="hour", source="cloudcostkit.com, 2026-01-29")
 KEY = UnitPrice(of="KMS key", usd=1.0, per="month", source="cloudburn.io, 2026-03-14")
-LOGS = UnitPrice(of="stored logs", usd=0.03, per="GB-month", source=NOT_READ)
+LOGS = UnitPrice(of="stored logs", usd=0.03, per="GB-month", source="c3x.dev, 2026-06")
 LOAD_BALANCER = UnitPrice(of="ALB or NLB, without LCUs and addresses,", usd=0.0225, per="hour", source=NOT_READ)
 CLASSIC_LOAD_BALANCER = UnitPrice(of="classic load balancer", usd=0.025, per="hour", source=NOT_READ)
 VOLUMES = {

@@ -47,6 +47,10 @@ AWS_LOAD_BALANCER_CONTROLLER = ChartSource(
 them, so an update of this pin that needs a new field of TargetGroupBinding has an upgrade note."""
 
 
+FLUENT_BIT = ChartSource(chart="fluent-bit", repository="https://fluent.github.io/helm-charts", version="0.58.1")
+"""With Fluent Bit 5.1.1. `components.logs.fluent_bit` writes its whole configuration."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ControllerCharts:
     """The sources of the controllers' charts, or None if a controller exists already, because two would conflict."""
@@ -55,6 +59,7 @@ class ControllerCharts:
     leader_worker_set: ChartSource | None = LEADER_WORKER_SET
     efa_device_plugin: ChartSource | None = EFA_DEVICE_PLUGIN
     aws_load_balancer_controller: ChartSource | None = AWS_LOAD_BALANCER_CONTROLLER
+    fluent_bit: ChartSource | None = FLUENT_BIT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,7 @@ class ControllerImages:
     leader_worker_set: str | None = None
     efa_device_plugin: str | None = None
     aws_load_balancer_controller: str | None = None
+    fluent_bit: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from vllm_eks.pins.charts import (
     BLACKBOX_EXPORTER,
     DCGM_EXPORTER,
     EFA_DEVICE_PLUGIN,
+    FLUENT_BIT,
     KUBE_PROMETHEUS_STACK,
     LEADER_WORKER_SET,
     NVIDIA_DEVICE_PLUGIN,
@@ -118,6 +119,8 @@ def other_pins(file: StackFile) -> Iterator[Pin]:
     }
     if stated(file, "endpoint"):
         sources |= {"awsLoadBalancerController": AWS_LOAD_BALANCER_CONTROLLER}
+    if stated(file, "observability.logs"):
+        sources |= {"fluentBit": FLUENT_BIT}
     for name, source in sources.items():
         key = f"charts.{name}.version"
         yield Pin(key=key, released=source.version, in_stack=_text(file, key), remark=_where_to_look(source))

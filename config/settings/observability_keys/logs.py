@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from config.settings.base import Settings, absent
+from config.settings.base import InSchema, Settings, absent
+from config.values import monitoring_rules
+from vllm_eks.specs.logs import LogsSpec
 
 Logs = Literal["cloudWatch"]
 
@@ -14,12 +16,24 @@ class LogKeys(Settings):
 
     logs: Logs | None = Field(
         default=None,
-        description="Where the logs of all containers are kept. `cloudWatch`: in a log group of the stack.",
+        description=(
+            "Where the logs of the models' pods and Jobs, and of the LeaderWorkerSet controller, are kept. "
+            "`cloudWatch`: Fluent Bit on every node writes them to a log group of the stack."
+        ),
         examples=["cloudWatch"],
         json_schema_extra=absent("logs end with their pods"),
     )
-    log_retention_days: Annotated[int, Field(ge=1)] = Field(
+    log_retention_days: Annotated[
+        int,
+        AfterValidator(monitoring_rules.log_retention_days),
+        InSchema(enum=list(monitoring_rules.LOG_RETENTION_DAYS)),
+    ] = Field(
         default=30,
         description="For `logs`: the days that logs are kept.",
         examples=[90],
     )
+
+    @property
+    def logs_spec(self) -> LogsSpec | None:
+        """The logs in CloudWatch, or None if logs end with their pods."""
+        return LogsSpec(retention_days=self.log_retention_days) if self.logs else None

@@ -25,7 +25,7 @@ def log_group(*names: str, clusters: list[str] | None = None, vpcs: Any = (), ne
             "DescribeVpcs": {"Vpcs": list(vpcs)},
         }
     )
-    return log_group_check(account.site, new_network=new_network)
+    return log_group_check(account.site, LOG_GROUP, new_network=new_network)
 
 
 def test_a_name_without_a_log_group_is_free() -> None:

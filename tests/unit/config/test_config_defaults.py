@@ -65,6 +65,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "dcgmExporter": ChartOverride(),
         "blackboxExporter": ChartOverride(),
         "awsLoadBalancerController": ChartOverride(),
+        "fluentBit": ChartOverride(),
     },
     AlertsSettings: {"monthlyBudgetUsd": None},
     ObservabilitySettings: {
@@ -83,6 +84,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "nvidiaDevicePlugin": None,
         "efaDevicePlugin": None,
         "awsLoadBalancerController": None,
+        "fluentBit": None,
     },
     WeightsSettings: {"source": "huggingFace", "s3Uri": None},
     TrafficSettings: dict.fromkeys(

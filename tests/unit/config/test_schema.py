@@ -37,6 +37,7 @@ NEED_MORE_THAN_THE_FILE = {
 }
 """Errors that need the catalogue, the models' facts or vLLM's tables."""
 NEED_TWO_KEYS = {
+    "log-retention-alone",
     "block-and-placement-group",
     "block-of-a-g-type",
     "block-without-id",

@@ -11,6 +11,7 @@ from vllm_eks.cli.views.screen import say, table
 from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
 from vllm_eks.planner.hardware.prices import Price, list_prices
 from vllm_eks.planner.search.cost import (
+    BYTES_PER_GB,
     HOURS_PER_MONTH,
     CostPart,
     Infrastructure,
@@ -27,6 +28,10 @@ from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.preview.recording import Recording
 
+CONTAINER_LOGS = "vllm-eks:index:ContainerLogs"
+REQUEST_LOG_BYTES = 280
+"""vLLM's access log has one line a request of about 90 bytes. Its event has the fields of the pod too, and CloudWatch
+bills 26 bytes more for each event (API reference of PutLogEvents)."""
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 
 
@@ -113,6 +118,8 @@ def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterat
             yield from _weights_lines(name, nodes, recording.region)
         if nodes.parked:
             yield _saving(name, saved_usd_per_hour(nodes))
+    if recording.of_type(CONTAINER_LOGS):
+        yield _logs_line(recording.region)
     yield (
         "not in the total (billed by usage): logs, and traffic between zones and to the internet. The S3 endpoint is "
         "free."
@@ -149,6 +156,16 @@ def _weights_lines(name: str, nodes: GpuNodes, region: str) -> list[str]:
     ]
     ways.sort(key=lambda way: way[0] != plan.options.weights_source)
     return [f"weights of {name} {text}" for _, text in ways]
+
+
+def _logs_line(region: str) -> str:
+    """Return the rates of the models' logs, whose amount depends on the requests."""
+    prices = list_prices(region)
+    received, stored = prices.get("logs_gb"), prices.get("logs_gb_month")
+    return (
+        f"logs of the models' pods: {_rate(received, region)}; stored, a month: {_rate(stored, region)}; a million "
+        f"requests are about {REQUEST_LOG_BYTES * 1e6 / BYTES_PER_GB:.2f} GB"
+    )
 
 
 def _rate(price: Price | None, region: str) -> str:

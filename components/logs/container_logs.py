@@ -1,0 +1,114 @@
+"""The logs of the models' pods, in CloudWatch, where they outlive the pods."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
+
+from components.cluster.cni_role import pod_identity_trust
+from components.controllers.accelerators import TIMEOUT_SECONDS
+from components.helm_releases import RELEASE_HISTORY
+from components.iam.iam_roles import IamArgs, make_role
+from components.logs.fluent_bit import FluentBitConfig, fluent_bit_values, release_name
+from vllm_eks.pins.charts import ChartSource, ControllerCharts
+from vllm_eks.specs.logs import LogsSpec, log_group_of
+
+NAMESPACE = "kube-system"
+"""It admits pods that read the node's files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerLogsArgs:
+    """The arguments of ContainerLogs."""
+
+    stack: str
+    """`<project>-<stack>`."""
+    logs: LogsSpec
+    models: Sequence[str]
+    cluster_name: pulumi.Input[str]
+    region: str
+    charts: ControllerCharts
+    """Without Fluent Bit's chart, another agent of the cluster writes to the log group."""
+    image: str | None = None
+    keep_logs: bool = False
+    """Whether the logs are kept when the stack is destroyed."""
+    iam: IamArgs = field(default_factory=IamArgs)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class ContainerLogs(pulumi.ComponentResource):
+    """A log group, and Fluent Bit on every node, which writes to this group only."""
+
+    log_group_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ContainerLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("vllm-eks:index:ContainerLogs", name, {}, opts)
+        self._name, self._args = name, args
+        # Otherwise Fluent Bit would need to create the group, without retention, and `destroy` would leave it.
+        group = aws.cloudwatch.LogGroup(
+            f"{name}-group",
+            name=log_group_of(args.stack),
+            retention_in_days=args.logs.retention_days,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep_logs),
+        )
+        if args.charts.fluent_bit:
+            release = release_name(args.stack)
+            self._release(args.charts.fluent_bit, release, group, self._may_write(group, release))
+        self.log_group_name = group.name
+        self.register_outputs({"log_group_name": self.log_group_name})
+
+    def _may_write(self, group: aws.cloudwatch.LogGroup, service_account: str) -> aws.eks.PodIdentityAssociation:
+        name, args, child = self._name, self._args, pulumi.ResourceOptions(parent=self)
+        role = make_role(f"{name}-role", trust=pod_identity_trust(), iam=args.iam, tags=args.tags, opts=child)
+        policy = aws.iam.RolePolicy(
+            f"{name}-policy", role=role.name, policy=pulumi.Output.json_dumps(_may_write_to(group.arn)), opts=child
+        )
+        return aws.eks.PodIdentityAssociation(
+            f"{name}-association",
+            cluster_name=args.cluster_name,
+            namespace=NAMESPACE,
+            service_account=service_account,
+            role_arn=role.arn,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+    def _release(
+        self,
+        source: ChartSource,
+        release: str,
+        group: aws.cloudwatch.LogGroup,
+        association: aws.eks.PodIdentityAssociation,
+    ) -> None:
+        args = self._args
+        config = FluentBitConfig(
+            release=release,
+            models=args.models,
+            log_group=group.name,
+            region=args.region,
+            with_controller=args.charts.leader_worker_set is not None,
+        )
+        kubernetes.helm.v3.Release(
+            f"{self._name}-fluent-bit",
+            name=release,
+            namespace=NAMESPACE,
+            chart=source.chart,
+            version=source.version,
+            repository_opts={"repo": source.repository} if source.repository else None,
+            values=fluent_bit_values(config, args.image),
+            timeout=TIMEOUT_SECONDS,
+            max_history=RELEASE_HISTORY,
+            # A pod gets its credentials when it starts, so the association must exist before. Two releases with the
+            # same name cannot exist together.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[association], delete_before_replace=True),
+        )
+
+
+def _may_write_to(log_group_arn: pulumi.Output[str]) -> dict[str, object]:
+    # Fluent Bit's plugin calls nothing else when it does not create the group (out_cloudwatch_logs of 5.1.1).
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": pulumi.Output.format("{0}:*", log_group_arn)}
+    return {"Version": "2012-10-17", "Statement": [statement]}
