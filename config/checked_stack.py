@@ -82,6 +82,7 @@ def check_stack(given: StackFile) -> CheckedStack:
         network=network,
         cluster=cluster,
         models=models,
+        written_models=given.section("models"),
         charts=charts,
         observability=observability,
         tags=tags,

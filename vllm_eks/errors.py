@@ -1,7 +1,7 @@
 """Errors in the user's input, as opposed to plans that do not fit."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MAX_WORD_LENGTH = re.compile(r"(\S{120})\S{10,}")
 MAX_LINE_LENGTH = 1200
@@ -14,6 +14,18 @@ class WrongQuestion(ValueError):  # noqa: N818  (it is the question that is wron
 
     def __str__(self) -> str:
         return "\n".join(bounded(line) for line in super().__str__().split("\n"))
+
+
+def raise_together(errors: Sequence[str]) -> None:
+    """Raise the errors of one question together, if there are any.
+
+    Raises:
+        WrongQuestion: Its message is the only error, or has a line for each.
+    """
+    if len(errors) > 1:
+        raise WrongQuestion("\n  ".join((f"{len(errors)} errors:", *errors)))
+    if errors:
+        raise WrongQuestion(errors[0])
 
 
 def bounded(line: str) -> str:

@@ -9,7 +9,6 @@ from config.cross_field.env import env_errors, env_warnings
 from config.cross_field.extra_args import extra_args_errors, extra_args_warnings
 from config.cross_field.options import lora_errors, name_errors, option_errors, prefill_errors
 from config.cross_field.rope import rope_errors
-from config.cross_field.traffic import traffic_errors
 from config.cross_field.unplanned import unplanned_errors
 from config.cross_field.versions import version_errors, version_warnings
 from config.errors import ConfigError
@@ -38,7 +37,6 @@ def model_errors(model: ModelSettings, name: str, key: str) -> Iterator[ConfigEr
     yield from extra_args_errors(model, _facts(model), key)
     yield from env_errors(model, key)
     yield from version_errors(model, _facts(model), key)
-    yield from traffic_errors(model, key)
 
 
 def model_warnings(model: ModelSettings, key: str) -> Iterator[ConfigError]:

@@ -14,6 +14,7 @@ from config.cross_field.limits import node_group_errors, tag_errors
 from config.cross_field.models import gated_models, model_errors
 from config.cross_field.observability import observability_errors
 from config.cross_field.places import cluster_errors, network_errors
+from config.cross_field.traffic import traffic_errors
 from config.errors import ConfigError, nearest
 from config.settings.charts import ChartsSettings
 from config.settings.client import ClientSettings
@@ -38,6 +39,8 @@ class Draft:
     models: Mapping[str, ModelSettings]
     charts: ChartsSettings | None
     observability: ObservabilitySettings | None = None
+    written_models: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The models as they are in the file, for checks of sections with invalid values."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """The tags in aws:defaultTags, which the provider adds."""
@@ -61,6 +64,7 @@ def cross_field_errors(draft: Draft) -> Iterator[ConfigError]:
         key = key_path(f"{draft.project}:models", name)
         yield from model_errors(model, name, key)
         yield from capacity_errors(model, zones or (), key)
+        yield from traffic_errors(draft.written_models.get(name), key)
     yield from node_group_errors(draft.models, f"{draft.project}:models")
     yield from tag_errors(draft.tags, draft.default_tags, f"{draft.project}:tags")
     if draft.charts:

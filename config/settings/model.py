@@ -111,7 +111,7 @@ class ModelSettings(TrafficKeys, EndpointKeys, UnplannedKeys, SourceKeys, Engine
             planned = plan(self.facts(), find_instance(self.instance_type, region), self.serving_options())
             if self.traffic is None:
                 return planned
-            return with_load_warnings(planned, self.traffic.traffic(), self.traffic.level())
+            return with_load_warnings(planned, *self.traffic.read())
         return stated_plan(
             self.model,
             find_instance(self.instance_type, region),

@@ -33,3 +33,18 @@ def runner_of(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
         return Answer(ended.value.code or 0, captured.out, captured.err)
 
     return run
+
+
+_ANSWERS: dict[tuple[str, ...], Answer] = {}
+
+
+def remembered(command: str, run: Ask) -> Ask:
+    """Return a function that runs a command once for each set of arguments, for commands that write nothing."""
+
+    def answer(*arguments: str) -> Answer:
+        key = (command, *arguments)
+        if key not in _ANSWERS:
+            _ANSWERS[key] = run(*arguments)
+        return _ANSWERS[key]
+
+    return answer

@@ -1,40 +1,36 @@
 """The load of a benchmark in words: the options, and for the rest the model's `traffic` in the stack file."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import object_or_empty
+from vllm_eks.planner.load.reading import traffic_and_level
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.load.words import TrafficWords
 from vllm_eks.stack_files.stack_file import StackFile
+from vllm_eks.stack_files.stated_traffic import words_of
 
 
-def traffic_of(given: TrafficWords, file: StackFile, name: str) -> Traffic:
-    """Return the traffic of the options, completed by the one of the stack file.
+def traffic_of(given: TrafficWords, file: StackFile, name: str, folder: Path) -> Traffic:
+    """Return the traffic of the options, completed by the one of the stack file in a folder.
 
     Raises:
-        WrongQuestion: Neither has a load, or a value is wrong.
+        WrongQuestion: Neither has a load, or values are wrong.
     """
-    words = combined(given, stated_words(file, name))
+    words = combined(given, stated_words(file, name, folder))
     if words == TrafficWords():
         raise WrongQuestion(
             f"how much load? Use --requests-per-second or --concurrent-users, with --input and --output, or set "
             f"models.{name}.traffic in Pulumi.{file.stack}.yaml"
         )
-    return words.traffic()
+    return traffic_and_level(words)[0]
 
 
-def stated_words(file: StackFile, name: str) -> TrafficWords:
-    """Return the `traffic` of a model in a checked stack file. Without one, all is left out."""
-    stated = object_or_empty(object_or_empty(file.section("models").get(name)).get("traffic"))
-    rate, users, shared = (stated.get(key) for key in ("requestsPerSecond", "concurrentUsers", "sharedPrefix"))
-    return TrafficWords(
-        requests_per_second=float(rate) if isinstance(rate, int | float) else None,
-        concurrent_users=users if isinstance(users, int) else None,
-        think_time=_text(stated.get("thinkTime")),
-        input=_text(stated.get("input")),
-        output=_text(stated.get("output")),
-        workload=_text(stated.get("workload")),
-        shared_prefix=shared if isinstance(shared, int) else None,
-    )
+def stated_words(file: StackFile, name: str, folder: Path) -> TrafficWords:
+    """Return the load in the `traffic` of a model in a checked stack file. Without one, all is left out."""
+    words = words_of(object_or_empty(file.section("models").get(name)).get("traffic"), folder)
+    return replace(words, ttft=None, itl=None, e2e=None)
 
 
 def combined(given: TrafficWords, stated: TrafficWords) -> TrafficWords:
@@ -51,9 +47,6 @@ def combined(given: TrafficWords, stated: TrafficWords) -> TrafficWords:
         input=lengths.input,
         output=lengths.output,
         workload=lengths.workload,
+        dataset=lengths.dataset,
         shared_prefix=lengths.shared_prefix if given.shared_prefix is None else given.shared_prefix,
     )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

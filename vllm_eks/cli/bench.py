@@ -54,11 +54,11 @@ Exit status:
 @click.option("--stack", metavar="STACK", required=True, help="The deployed stack.")
 @stack_folder
 @click.option("--model", metavar="NAME", help="The model's name in the stack file. Default: the only one.")
-@click.option("--requests-per-second", metavar="RATE", type=float, help="Requests arrive at this mean rate.")
-@click.option("--concurrent-users", metavar="NUMBER", type=int, help="Users who each send one request after the other.")
+@click.option("--requests-per-second", metavar="RATE", help="Requests arrive at this mean rate.")
+@click.option("--concurrent-users", metavar="NUMBER", help="Users who each send one request after the other.")
 @click.option("--input", metavar="TOKENS", help="Tokens of each prompt, or mean:TOKENS if they vary.")
 @click.option("--output", metavar="TOKENS", help="Tokens of each answer, or mean:TOKENS if they vary.")
-@click.option("--shared-prefix", metavar="TOKENS", type=int, help="Tokens at the start of all prompts.")
+@click.option("--shared-prefix", metavar="TOKENS", help="Tokens at the start of all prompts.")
 @click.option("--requests", metavar="NUMBER", type=int, help="Requests to send. Default: about two minutes of them.")
 @click.option(
     "--save", metavar="FILE", type=PATH, help="Where the result is saved. Default: bench-STACK-MODEL-DATE.json."
@@ -73,11 +73,11 @@ def command(
     stack: str,
     folder: Path,
     model: str | None,
-    requests_per_second: float | None,
-    concurrent_users: int | None,
+    requests_per_second: str | None,
+    concurrent_users: str | None,
     input: str | None,
     output: str | None,
-    shared_prefix: int | None,
+    shared_prefix: str | None,
     requests: int | None,
     save: Path | None,
     calibrate: Path | None,
@@ -121,7 +121,7 @@ def run_bench(
     _require_writable(access.save or Path("bench.json"))
     file = _checked_file(folder, stack)
     name = chosen(file.section("models"), model, file.stack)
-    traffic = traffic_of(given, file, name)
+    traffic = traffic_of(given, file, name, folder)
     # A new seed each time, or the prompts of the last run would be in the prefix cache.
     load = load_of(traffic, requests=requests, seed=int(time.time()))
     plan = _plans(folder, file)[name].plan

@@ -4,18 +4,13 @@ from pathlib import Path
 
 import click
 
-from vllm_eks.cli.options import PATH, as_json, exit_with, known_region_option, stack_folder
-from vllm_eks.cli.size_answer import SizeOutput, run_size
-from vllm_eks.errors import WrongQuestion
+from vllm_eks.cli.options import PATH, as_json, exit_with, stack_folder
+from vllm_eks.cli.size_answer import run_size
+from vllm_eks.cli.size_question import SizeOptions
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
-from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION
 from vllm_eks.planner.load.words import TrafficWords
 from vllm_eks.planner.load.workloads import WORKLOADS
-from vllm_eks.planner.search.named_models import load_model
-from vllm_eks.planner.sizing.question import SizeQuestion
-
-MOST_HEADROOM_PERCENT = 900
 
 
 @click.command(
@@ -31,21 +26,20 @@ Exit status: 0 machines meet the service level, 3 none do, 2 invalid input.
 """,
 )
 @click.argument("model", help="The ID of a locked model, or a folder with a config.json.")
-@click.option("--requests-per-second", type=float, metavar="RATE", help="Requests arrive at this mean rate.")
-@click.option("--concurrent-users", type=int, metavar="NUMBER", help="Users who each send one request after the other.")
+@click.option("--requests-per-second", metavar="RATE", help="Requests arrive at this mean rate.")
+@click.option("--concurrent-users", metavar="NUMBER", help="Users who each send one request after the other.")
 @click.option("--think-time", metavar="TIME", help="Mean time between an answer and a user's next request: 20s.")
 @click.option("--input", metavar="TOKENS", help="Tokens of each prompt, or mean:TOKENS if they vary.")
 @click.option("--output", metavar="TOKENS", help="Tokens of each answer, or mean:TOKENS if they vary.")
 @click.option(
     "--workload",
-    type=click.Choice(list(WORKLOADS)),
     metavar="NAME",
     help=f"Typical lengths instead of --input and --output: {', '.join(WORKLOADS)}.",
 )
 @click.option(
     "--dataset", type=PATH, metavar="FILE", help='Lengths from a file with one {"input": 900, "output": 200} a line.'
 )
-@click.option("--shared-prefix", type=int, metavar="TOKENS", help="Tokens at the start of all prompts.")
+@click.option("--shared-prefix", metavar="TOKENS", help="Tokens at the start of all prompts.")
 @click.option("--ttft", metavar="LIMIT", help="Limit of the time to first token: 1s@p90.")
 @click.option("--itl", metavar="LIMIT", help="Limit of the time between two tokens of a request: 40ms@p50.")
 @click.option("--e2e", metavar="LIMIT", help="Limit of the time of a whole request: 20s@p99.")
@@ -53,7 +47,7 @@ Exit status: 0 machines meet the service level, 3 none do, 2 invalid input.
 @click.option("--family", metavar="FAMILY", help="Only instance types of a family: g6e.")
 @click.option("--spot", is_flag=True, help="Use spot capacity. Prices are on demand: spot is lower and varies.")
 @click.option("--region", metavar="REGION", default=REFERENCE_REGION, help="The region of the prices.")
-@click.option("--max-nodes", type=click.IntRange(1), metavar="N", help="Maximum number of nodes of all replicas.")
+@click.option("--max-nodes", metavar="N", help="Maximum number of nodes of all replicas.")
 @click.option("--vllm-version", metavar="VERSION", default=DEFAULT_VLLM_VERSION, help="The vLLM version to plan for.")
 @click.option("--plot", type=PATH, metavar="FILE", help="Also write latency against load as an SVG file.")
 @click.option("--write", metavar="STACK", help="Also write the recommended machines to Pulumi.<stack>.yaml.")
@@ -61,14 +55,14 @@ Exit status: 0 machines meet the service level, 3 none do, 2 invalid input.
 @as_json
 def command(
     model: str,
-    requests_per_second: float | None,
-    concurrent_users: int | None,
+    requests_per_second: str | None,
+    concurrent_users: str | None,
     think_time: str | None,
     input: str | None,
     output: str | None,
     workload: str | None,
     dataset: Path | None,
-    shared_prefix: int | None,
+    shared_prefix: str | None,
     ttft: str | None,
     itl: str | None,
     e2e: str | None,
@@ -76,7 +70,7 @@ def command(
     family: str | None,
     spot: bool,
     region: str,
-    max_nodes: int | None,
+    max_nodes: str | None,
     vllm_version: str,
     plot: Path | None,
     write: str | None,
@@ -97,26 +91,18 @@ def command(
         itl=itl,
         e2e=e2e,
     )
-    question = SizeQuestion(
-        model=load_model(model),
-        options=ServingOptions(vllm_version=vllm_version),
-        traffic=words.traffic(),
-        level=words.level(),
-        headroom=_headroom(headroom),
-        region=known_region_option(region),
+    given = SizeOptions(
+        model=model,
+        words=words,
+        headroom=headroom,
         family=family,
+        region=region,
         max_nodes=max_nodes,
+        vllm_version=vllm_version,
+        spot=spot,
+        as_json=as_json,
+        plot=plot,
+        write=write,
+        folder=folder,
     )
-    shown = SizeOutput(spot=spot, as_json=as_json, plot=plot, write=write, folder=folder)
-    exit_with(run_size(question, shown))
-
-
-def _headroom(text: str) -> float:
-    number = text.strip().removesuffix("%")
-    try:
-        percent = float(number)
-    except ValueError:
-        raise WrongQuestion(f"--headroom {text!r} is not a percentage: write it like 20%") from None
-    if not 0 <= percent <= MOST_HEADROOM_PERCENT:
-        raise WrongQuestion(f"--headroom {text} must be from 0% to {MOST_HEADROOM_PERCENT}%")
-    return percent / 100
+    exit_with(run_size(given))

@@ -29,17 +29,18 @@ class StackFileError(WrongQuestion):
     """The stack file cannot be read. The message has a line for each error, with a fix."""
 
 
-def read_stack_file(folder: Path, stack: str) -> StackFile:
+def read_stack_file(folder: Path, stack: str, *, option: str = "--stack") -> StackFile:
     """Read `Pulumi.yaml` and `Pulumi.<stack>.yaml` of a project folder.
 
     Args:
         folder: The project's folder.
         stack: The stack's name, alone or as `pulumi stack ls` prints it (`acme/vllm-eks/dev`).
+        option: The option that has the name, for errors.
 
     Raises:
         StackFileError: A file is missing, is not YAML or has no `config:`, or the stack's name is invalid.
     """
-    stack = _short_name(stack)
+    stack = _short_name(stack, option)
     project_file = _read_project(folder)
     project = str(project_file["name"])
     path = folder / f"Pulumi.{stack}.yaml"
@@ -61,13 +62,14 @@ def read_stack_file(folder: Path, stack: str) -> StackFile:
     )
 
 
-def _short_name(stack: str) -> str:
+def _short_name(stack: str, option: str) -> str:
     """Return the stack's name as in the file name, without the organization and the project."""
-    name = stack.rpartition("/")[2]
-    if stack.count("/") > 2 or not STACK_NAME.fullmatch(name):
+    parts = stack.split("/")
+    name = parts[-1]
+    if len(parts) > 3 or not all(STACK_NAME.fullmatch(part) and set(part) != {"."} for part in parts):
         short = stack if len(stack) <= 60 else f"{stack[:60]}... ({len(stack)} characters)"
         raise StackFileError(
-            f"--stack {short!r} is not a valid stack name: use letters, digits, -, _ and ., at most 100"
+            f"{option} {short!r} is not a valid stack name: use letters, digits, -, _ and ., at most 100"
         )
     return name
 

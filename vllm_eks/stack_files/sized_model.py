@@ -1,71 +1,116 @@
 """Writes the machines that `vllm-eks size` recommends to a stack file, without changing other values."""
 
+import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from vllm_eks.errors import WrongQuestion
-from vllm_eks.json_values import is_object, list_or_empty
+from vllm_eks.json_values import list_or_empty, object_or_empty
+from vllm_eks.planner.hardware.instances import InstanceType, catalogue
+from vllm_eks.planner.load.words import TrafficWords
 from vllm_eks.planner.search.gpu_nodes import ON_DEMAND, SPOT
 from vllm_eks.planner.sizing.sized import SizedPlan
 from vllm_eks.stack_files.edited import Value, write_values
 from vllm_eks.stack_files.read import read_stack_file
 from vllm_eks.stack_files.stack_file import StackFile
+from vllm_eks.stack_files.stated_traffic import traffic_values
 
 MOST_NAME_LENGTH = 40
 DEFAULTS: dict[str, object] = {"replicas": 1, "capacityType": ON_DEMAND}
 """Values that a model has if its keys are left out."""
 
 
-def stack_to_write(folder: Path, stack: str, region: str) -> StackFile:
+@dataclass(frozen=True, kw_only=True)
+class PlaceToWrite:
+    """A stack file that has no such model yet."""
+
+    folder: Path
+    stack: str
+    """As it was written, such as `acme/vllm-eks/dev`."""
+    file: StackFile
+    name: str
+    """Of the new model."""
+    zones: tuple[str, ...]
+    """Of the network."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / f"Pulumi.{self.file.stack}.yaml"
+
+
+def place_to_write(folder: Path, stack: str, *, model: str, region: str) -> PlaceToWrite:
     """Return the stack file that machines with the prices of a region can be written to.
 
     Raises:
-        WrongQuestion: It cannot be read, is for another region, or has no zones.
+        WrongQuestion: It cannot be read or written, is for another region, has no zones, or has the model already.
     """
-    file = read_stack_file(folder, stack)
-    path, other = f"Pulumi.{file.stack}.yaml", file.config.get("aws:region")
+    file = read_stack_file(folder, stack, option="--write")
+    network = file.section("network")
+    subnets = object_or_empty(object_or_empty(network.get("existing")).get("subnets"))
+    zones = list_or_empty(network.get("zones")) or list(subnets)
+    place = PlaceToWrite(
+        folder=folder, stack=stack, file=file, name=model_name(model), zones=tuple(sorted(map(str, zones)))
+    )
+    errors = list(_errors(place, region))
+    if errors:
+        raise WrongQuestion(f"--write {stack}: {'; '.join(errors)}")
+    return place
+
+
+def _errors(place: PlaceToWrite, region: str) -> Iterator[str]:
+    name, other = place.path.name, place.file.config.get("aws:region")
     if other and other != region:
-        raise WrongQuestion(
-            f"--write {stack}: {path} is for {other}, and the prices are those of {region}: add --region {other}"
+        yield f"{name} is for {other}, and the prices are those of {region}: add --region {other}"
+    if not place.zones:
+        yield f"{name} has no network.zones: add them first"
+    if place.name in place.file.section("models"):
+        present = object_or_empty(place.file.section("models")[place.name])
+        yield (
+            f"{name} already has the model {place.name} on {present.get('instanceType', 'no instanceType')}, and its "
+            "values are not changed: remove the model first, or leave out --write to compare"
         )
-    if not list_or_empty(file.section("network").get("zones")):
-        raise WrongQuestion(f"--write {stack}: {path} has no network.zones: add them first")
-    return file
+    if not os.access(place.path, os.W_OK):
+        yield f"{name} is read-only: change its permissions first"
 
 
-def write_sized(folder: Path, file: StackFile, row: SizedPlan, *, spot: bool) -> str:
-    """Write the machines under a name made from the model's ID, and return what was written in one line.
+def write_sized(place: PlaceToWrite, row: SizedPlan, words: TrafficWords, *, spot: bool) -> Iterator[str]:
+    """Write the machines and their load, and yield what was written.
 
     Raises:
-        WrongQuestion: The stack has the model with other values, or would be refused.
+        WrongQuestion: The stack would be refused. The file is unchanged.
     """
-    stack, path = file.stack, f"Pulumi.{file.stack}.yaml"
-    name = model_name(row.plan.model.id)
-    known = file.section("models").get(name)
-    present = known if is_object(known) else {}
-    wanted = _values(row, spot=spot)
-    effective = {**DEFAULTS, **present} if present else {}
-    other = [
-        f"{key} {effective[key]!s}, not {value!s}"
-        for key, value in wanted.items()
-        if key in effective and effective[key] != value
-    ]
-    if other:
-        raise WrongQuestion(
-            f"--write {stack}: {path} already has the model {name} with other values ({'; '.join(other)}): nothing was "
-            "written. Edit it, or remove the model first"
-        )
-    if not present:
-        wanted |= {"zone": str(list_or_empty(file.section("network").get("zones"))[0])}
-    new = {
-        f"models.{name}.{key}": value
-        for key, value in wanted.items()
-        if key not in present and DEFAULTS.get(key) != value
+    zone, about_zone = zone_of(place.zones, row.plan.instance)
+    wanted = {key: value for key, value in _values(row, spot=spot).items() if DEFAULTS.get(key) != value}
+    below = {f"traffic.{key}": value for key, value in traffic_values(words, place.folder).items()}
+    new: dict[str, Value] = {
+        f"models.{place.name}.{key}": value for key, value in {**wanted, "zone": zone, **below}.items()
     }
-    if not new:
-        return f"{path} already has the model {name} with these values"
-    write_values(folder, stack, new, file)
-    return f"{path}: wrote {', '.join(new)}"
+    write_values(place.folder, place.stack, new, place.file)
+    yield f"{place.path.name}: wrote {', '.join(new)}"
+    if about_zone:
+        yield about_zone
+
+
+def zone_of(zones: tuple[str, ...], instance: InstanceType) -> tuple[str, str]:
+    """Return the zone of a model, and what is not known about it.
+
+    The catalogue has the IDs of zones that offer a type. Which ID a zone such as us-west-2a has differs by account.
+    """
+    zone, region = zones[0], instance.price_region or ""
+    of_type = instance.zone_ids.get(region, ())
+    of_region = {one for other in catalogue(region).values() for one in other.zone_ids.get(region, ())}
+    if of_type and set(of_type) == of_region:
+        return zone, ""
+    first = f"zone {zone} is the first of network.zones"
+    if not of_type:
+        return zone, f"{first}: the catalogue knows no zone of {region} that offers {instance.type}; pulumi up asks AWS"
+    return zone, (
+        f"{first}: {instance.type} is offered in {', '.join(of_type)}, and which names these zones have differs by "
+        "account; pulumi up checks it"
+    )
 
 
 def model_name(model_id: str) -> str:

@@ -6,9 +6,14 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from config.settings.base import InSchema, Settings, absent
+from vllm_eks.planner.load.reading import (
+    MOST_REQUESTS_PER_SECOND,
+    MOST_USERS,
+    traffic_and_level,
+)
 from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.load.traffic import Traffic
-from vllm_eks.planner.load.words import MOST_REQUESTS_PER_SECOND, MOST_USERS, TrafficWords, key_name
+from vllm_eks.planner.load.words import TrafficWords, key_name
 
 WorkloadName = Literal["chat", "rag", "code", "summary", "agent"]
 
@@ -18,7 +23,14 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Tokens = Annotated[str, BeforeValidator(_as_text), InSchema(type=["string", "integer"])]
+Tokens = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    InSchema(type=["string", "integer"], pattern=r"(mean:)?\d+"),
+]
+TIME = r"\d+(\.\d+)?(ms|s|min)"
+LIMIT = rf"^{TIME}@p[1-9]\d?$"
+"""What an editor shows as wrong at once. `config.cross_field` checks these with better texts."""
 
 
 class TrafficSettings(Settings):
@@ -28,7 +40,11 @@ class TrafficSettings(Settings):
         default=None,
         description="The mean rate of requests to all replicas, with Poisson arrivals.",
         examples=[4],
-        json_schema_extra={"minimum": 0, "maximum": int(MOST_REQUESTS_PER_SECOND), **absent("see concurrentUsers")},
+        json_schema_extra={
+            "minimum": 0,
+            "maximum": int(MOST_REQUESTS_PER_SECOND),
+            **absent("see concurrentUsers"),
+        },
     )
     concurrent_users: int | None = Field(
         default=None,
@@ -40,7 +56,7 @@ class TrafficSettings(Settings):
         default=None,
         description="The mean time between an answer and the next request of a user.",
         examples=["20s"],
-        json_schema_extra=absent("users do not wait"),
+        json_schema_extra={"pattern": f"^{TIME}$", **absent("users do not wait")},
     )
     workload: WorkloadName | None = Field(
         default=None,
@@ -73,26 +89,26 @@ class TrafficSettings(Settings):
         default=None,
         description="Tokens at the start of all prompts that are equal.",
         examples=[300],
-        json_schema_extra=absent("that of the workload, or 0"),
+        json_schema_extra={"minimum": 0, **absent("that of the workload, or 0")},
     )
     ttft: str | None = Field(
         default=None,
         description="The limit of the time to first token, at a percentile of the requests.",
         examples=["1s@p90"],
-        json_schema_extra=absent("no limit"),
+        json_schema_extra={"pattern": LIMIT, **absent("no limit")},
     )
     itl: str | None = Field(
         default=None,
         description="The limit of the time between two tokens of a request, at a percentile of the tokens.",
         examples=["40ms@p50"],
-        json_schema_extra=absent("no limit"),
+        json_schema_extra={"pattern": LIMIT, **absent("no limit")},
     )
     e2e: str | None = Field(
         alias="e2e",
         default=None,
         description="The limit of the time of a whole request, at a percentile of the requests.",
         examples=["20s@p99"],
-        json_schema_extra=absent("no limit"),
+        json_schema_extra={"pattern": LIMIT, **absent("no limit")},
     )
 
     def _words(self) -> TrafficWords:
@@ -110,21 +126,13 @@ class TrafficSettings(Settings):
             e2e=self.e2e,
         )
 
-    def traffic(self) -> Traffic:
-        """Return the load.
+    def read(self) -> tuple[Traffic, ServiceLevel]:
+        """Return the load and the service level.
 
         Raises:
-            WrongQuestion: It is incomplete, or contradicts itself (`config.cross_field` reports that).
+            WrongQuestion: They are incomplete, or contradict themselves (`config.cross_field` reports that).
         """
-        return self._words().traffic(key_name)
-
-    def level(self) -> ServiceLevel:
-        """Return the service level.
-
-        Raises:
-            WrongQuestion: A limit has no unit or percentile (`config.cross_field` reports that).
-        """
-        return self._words().level(key_name)
+        return traffic_and_level(self._words(), key_name)
 
 
 class TrafficKeys(Settings):

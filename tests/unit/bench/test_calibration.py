@@ -11,6 +11,7 @@ from vllm_eks.bench.calibration import calibrate
 from vllm_eks.bench.load import Load
 from vllm_eks.bench.saved import Benchmark
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.load.reading import traffic_and_level
 from vllm_eks.planner.load.words import TrafficWords
 from vllm_eks.planner.sizing.load_warnings import load_warnings
 
@@ -101,6 +102,6 @@ def test_the_preview_s_check_of_the_traffic_uses_the_factor() -> None:
     words = TrafficWords(concurrent_users=32, input="1024", output="256", e2e="10s@p50")
     fast, slow = (planned(QWEN_8B, "g6e.xlarge", measured_step_factor=factor) for factor in (0.5, 2.0))
 
-    assert list(load_warnings(fast, words.traffic(), words.level())) == []
-    (warning,) = load_warnings(slow, words.traffic(), words.level())
+    assert list(load_warnings(fast, *traffic_and_level(words))) == []
+    (warning,) = load_warnings(slow, *traffic_and_level(words))
     assert "over your 10 s" in warning

@@ -7,6 +7,7 @@ import pytest
 from vllm_eks.bench.load import Load, load_of, require_sendable
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.load.lengths import Lengths, TokenCount, fixed
+from vllm_eks.planner.load.reading import traffic_and_level
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.load.words import TrafficWords
 
@@ -15,9 +16,9 @@ LOAD = Load(requests_per_second=None, concurrent_users=32, input_tokens=1024, ou
 
 
 def test_the_options_are_the_load_and_two_minutes_of_requests_by_default() -> None:
-    assert load_of(GIVEN.traffic(), requests=None, seed=1) == LOAD
+    assert load_of(traffic_and_level(GIVEN)[0], requests=None, seed=1) == LOAD
     rate = TrafficWords(requests_per_second=4, input="512", output="mean:128", shared_prefix=100)
-    assert load_of(rate.traffic(), requests=None, seed=2) == Load(
+    assert load_of(traffic_and_level(rate)[0], requests=None, seed=2) == Load(
         requests_per_second=4,
         concurrent_users=None,
         input_tokens=512,
@@ -27,7 +28,7 @@ def test_the_options_are_the_load_and_two_minutes_of_requests_by_default() -> No
         requests=480,
         seed=2,
     )
-    assert load_of(GIVEN.traffic(), requests=40, seed=1).requests == 40
+    assert load_of(traffic_and_level(GIVEN)[0], requests=40, seed=1).requests == 40
 
 
 def test_a_load_is_said_in_one_line() -> None:
@@ -38,7 +39,7 @@ def test_a_load_is_said_in_one_line() -> None:
 
 @pytest.mark.parametrize("given", [GIVEN, replace(GIVEN, output="mean:99", shared_prefix=24)])
 def test_the_planner_gets_the_same_traffic(given: TrafficWords) -> None:
-    assert load_of(given.traffic(), requests=None, seed=1).traffic == given.traffic()
+    assert load_of(traffic_and_level(given)[0], requests=None, seed=1).traffic == traffic_and_level(given)[0]
 
 
 def test_the_traffic_of_a_dataset_has_lengths_around_its_means() -> None:

@@ -46,6 +46,7 @@ def test_the_factor_of_the_stack_is_in_the_prediction() -> None:
 
     assert predicted(calibrated).tpot_seconds.best == pytest.approx(1.5 * predicted(PLAN).tpot_seconds.best)
     assert predicted(calibrated).step_factor == 1.5
+    assert (predicted(calibrated).label, predicted(PLAN).label) == ("calibrated", "estimated")
     assert predicted(calibrated, step_factor=1.0) == predicted(PLAN)
 
 

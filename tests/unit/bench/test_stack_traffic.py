@@ -1,6 +1,7 @@
 """The options of a benchmark, completed by the stack's own traffic."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,13 +28,17 @@ def file(traffic: dict[str, Any] | None) -> StackFile:
             {"concurrentUsers": 200, "thinkTime": "20s", "input": 500, "output": "mean:200"},
             TrafficWords(concurrent_users=200, think_time="20s", input="500", output="mean:200"),
         ),
+        (
+            {"concurrentUsers": 8, "dataset": "lengths.jsonl"},
+            TrafficWords(concurrent_users=8, dataset=Path("lengths.jsonl")),
+        ),
     ],
 )
 def test_the_traffic_of_a_stack_is_read_in_the_words_of_size(
     traffic: dict[str, Any] | None, words: TrafficWords
 ) -> None:
-    assert stated_words(file(traffic), "scout") == words
-    assert stated_words(file(traffic), "other") == TrafficWords()
+    assert stated_words(file(traffic), "scout", Path()) == words
+    assert stated_words(file(traffic), "other", Path()) == TrafficWords()
 
 
 @pytest.mark.parametrize(

@@ -9,43 +9,94 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.support.json_paths import json_paths
-from tests.support.plan_command import ROOT, Ask, runner_of
+from tests.support.plan_command import Ask, remembered, runner_of
 from vllm_eks.cli.views.size_json import SIZE_KEYS
 
 MODEL = "Qwen/Qwen3-8B"
 CHAT = (MODEL, "--requests-per-second", "4", "--workload", "chat", "--family", "gr6")
+ASKED = (*CHAT, "--ttft", "1s@p90", "--itl", "100ms@p50", "--headroom", "10%")
 
 
 @pytest.fixture
 def size(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Run the command in this process."""
-    return runner_of("size", capsys, monkeypatch)
+    return remembered("size", runner_of("size", capsys, monkeypatch))
 
 
 def answered(size: Ask, *arguments: str) -> dict[str, Any]:
     return json.loads(size(*arguments, "--json").stdout)
 
 
-def test_the_answer_has_the_machines_a_row_for_each_candidate_and_a_plot(size: Ask) -> None:
-    answer = size(*CHAT, "--ttft", "1s@p90", "--itl", "100ms@p50")
+def test_the_answer_is_one_line_then_tables_with_a_line_for_each_candidate_and_a_plot(size: Ask) -> None:
+    answer = size(*ASKED)
     lines = answer.stdout.splitlines()
+    tables = [number for number, line in enumerate(lines) if line.startswith("a  ")]
+    rows = sum(bool(re.match("[a-f]  ", line)) for line in lines) // 3
 
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert lines[0] == f"{MODEL}: 4 requests/s, about 512 input and 256 output tokens"
-    assert lines[1] == "service level: TTFT 1s@p90, ITL 100ms@p50"
-    assert re.fullmatch(r"recommended: \d+ x \S+ \(\$[\d.]+/h\), TP=\d PP=1, \d+ replicas?", lines[2])
-    assert re.fullmatch(r"most load: [\d.]+ requests/s \([\d.]+ to [\d.]+\), then .+", lines[3])
-    assert (
-        lines[4].split()
-        == (
-            "machines TP x PP replicas seqs context TTFT p50/p90/p99 ITL p50/p90/p99 KV tokens/s most load limit USD/h "
-            "USD/Mtok when full label"
-        ).split()
-    )
+    assert re.fullmatch(r"recommended: \d+ x \S+ \(\$[\d.,]+/h\), TP=\d PP=1, \d+ replicas?", lines[0])
+    assert lines[1] == f"for {MODEL}: 4 requests/s, about 512 input and 256 output tokens"
+    assert lines[2] == "service level: TTFT 1s@p90, ITL 100ms@p50, headroom 10%"
+    assert lines[4].split() == "machines TP x PP replicas seqs context USD/h label".split()
+    assert lines[tables[1] - 2] == "at 4 requests/s:"
+    assert lines[tables[1] - 1].split() == "TTFT p50/p90/p99 ITL p50/p90/p99 KV tokens/s USD/Mtok".split()
+    assert lines[tables[2] - 2] == "largest load within the service level:"
+    assert lines[tables[2] - 1].split() == "requests/s (range) tokens/s (range) USD/Mtok then limited by".split()
+    assert len(tables) == 3
+    assert 1 <= rows <= 6
     assert "TTFT p90 against load" in lines
-    assert "-: service level, TTFT p90 1s" in lines
-    assert "^: 4 requests/s" in lines
-    assert sum(line.startswith("        0 +") for line in lines) == 1
+    assert any(
+        re.fullmatch(r"a(, [bc])*: the machines above; \^: 4 requests/s; -: limit of 1s", line) for line in lines
+    )
+    assert lines[-1] == "USD: us-east-1, on demand, Linux, list prices of 2026-07-20"
+
+
+def test_no_line_of_a_table_or_the_plot_is_wider_than_80_columns(size: Ask) -> None:
+    for question in (ASKED, (*CHAT, "--region", "eu-central-2")):
+        lines = size(*question).stdout.splitlines()
+        end = next(number for number, line in enumerate(lines) if line.startswith("label: "))
+
+        assert max(map(len, lines[3 : end - 1])) <= 80
+
+
+def test_spot_says_that_the_price_is_on_demand(size: Ask) -> None:
+    lines = size(*CHAT, "--spot").stdout.splitlines()
+
+    assert re.match(r"recommended: \d+ x \S+ \(\$[\d.,]+/h on demand\), ", lines[0])
+    assert lines[-1] == (
+        "USD: us-east-1, on demand, Linux, list prices of 2026-07-20; spot capacity costs less, and its price varies"
+    )
+
+
+def test_an_unknown_price_is_unknown_everywhere_and_the_price_for_ranking_is_named_once(size: Ask) -> None:
+    asked = (*CHAT, "--region", "eu-central-2")
+    lines, answer = size(*asked).stdout.splitlines(), answered(size, *asked)
+    costs = [row["cost"] for row in answer["candidates"]]
+    listed = ", ".join(
+        f"{letter} {cost['reference_usd_per_hour']:,.2f}" for letter, cost in zip("abcdef", costs, strict=False)
+    )
+
+    assert re.match(r"recommended: \d+ x \S+ \(price unknown\), ", lines[0])
+    assert all(cost["usd_per_hour"] is cost["usd_per_million_tokens"] is None for cost in costs)
+    assert [line.count("unknown") for line in lines if line.startswith("a  ")] == [1, 1, 1]
+    assert lines[-1] == (
+        f"USD: unknown in eu-central-2; ranked by USD/h in us-east-1: {listed}; "
+        "vllm-eks catalog refresh --region eu-central-2 asks AWS"
+    )
+    assert answer["price_date"] is None
+
+
+def test_answers_of_one_token_have_no_time_between_tokens(size: Ask) -> None:
+    asked = (MODEL, "--requests-per-second", "4", "--input", "500", "--output", "1", "--family", "gr6")
+    rows = [line for line in size(*asked).stdout.splitlines() if line.startswith("a  ")]
+
+    assert rows[1].split()[2] == "none"
+    assert answered(size, *asked)["candidates"][0]["itl_seconds"] == {
+        "p50": None,
+        "p90": None,
+        "p99": None,
+        "p50_range": None,
+    }
 
 
 def test_every_key_of_an_answer_is_described_and_no_other(size: Ask) -> None:
@@ -61,7 +112,7 @@ def test_every_key_of_an_answer_is_described_and_no_other(size: Ask) -> None:
 
 
 def test_the_recommended_row_is_first_and_within_the_service_level(size: Ask) -> None:
-    answer = answered(size, *CHAT, "--ttft", "1s@p90", "--itl", "100ms@p50")
+    answer = answered(size, *ASKED)
     first = answer["candidates"][0]
 
     assert answer["met"] is True
@@ -98,25 +149,58 @@ def test_headroom_is_load_that_must_fit_too(size: Ask) -> None:
 def test_no_machine_meets_it_so_the_nearest_service_level_is_named(size: Ask) -> None:
     answer = size(*CHAT, "--ttft", "1ms@p90", "--itl", "500ms@p50")
     lines = answer.stderr.splitlines()
+    asked, shown = "TTFT 1ms@p90, ITL 500ms@p50", answer.stdout.splitlines()
 
     assert answer.returncode == 3
     assert lines[0] == (
-        "no machine serves 4 requests/s, about 512 input and 256 output tokens within TTFT 1ms@p90, ITL 500ms@p50, "
-        "with any number of replicas"
+        f"no machine serves 4 requests/s, about 512 input and 256 output tokens within {asked}, with any number of "
+        "replicas"
     )
-    assert re.fullmatch(r"nearest service level: TTFT [\d.]+m?s@p90 on \d+ x \S+ \(.+\), TP=.+", lines[1])
+    found = re.fullmatch(r"nearest service level: (TTFT [\d.]+m?s@p90 on \d+ x \S+ \(.+\), TP=.+)", lines[1])
+    assert found
+    assert shown[0] == f"no machine meets {asked}; nearest: {found[1]}"
+    nearest = found[1].partition(" on ")[0]
+    assert shown[2] == f"service level: {asked}; the machines below meet {nearest}, ITL 500ms@p50"
     assert answered(size, *CHAT, "--ttft", "1ms@p90")["nearest_service_level"]["ttft"]["seconds"] > 0.001
 
 
-def test_too_few_nodes_are_named_with_how_many_are_needed(size: Ask) -> None:
-    answer = size(MODEL, "--requests-per-second", "5000", *CHAT[3:], "--max-nodes", "1")
+def test_too_few_nodes_are_named_with_how_many_are_needed_and_what_they_serve(size: Ask) -> None:
+    asked = (MODEL, "--requests-per-second", "5000", *CHAT[3:], "--max-nodes", "1")
+    text = "5,000 requests/s, about 512 input and 256 output tokens"
+    free, limited = size(*asked), size(*asked, "--ttft", "900ms@p90")
+    impossible = size(*asked, "--ttft", "1ms@p90")
+    largest = r"[\d.]+ requests/s \([\d.]+ to [\d.]+\) on 1 x gr6\.\S+ \(\$[\d.]+/h\), TP=1 PP=1, 1 replica"
+
+    assert {free.returncode, limited.returncode, impossible.returncode} == {3}
+    assert re.fullmatch(
+        rf"no machines serve {text}: at least [\d,]+ x \S+ are needed, and --max-nodes is 1\n"
+        rf"largest load on the allowed nodes: {largest}\n",
+        free.stderr,
+    )
+    assert re.fullmatch(
+        rf"no machines serve {text} within TTFT 900ms@p90: at least [\d,]+ x \S+ are needed, and --max-nodes is 1\n"
+        rf"largest load on the allowed nodes within TTFT 900ms@p90: {largest}\n",
+        limited.stderr,
+    )
+    assert re.fullmatch(
+        rf"no machine serves {text} within TTFT 1ms@p90, with any number of replicas\n"
+        rf"largest load on the allowed nodes: {largest}, without TTFT 1ms@p90\n",
+        impossible.stderr,
+    )
+    answer = answered(size, *asked, "--ttft", "900ms@p90")
+    assert answer["least_nodes"] > 1
+    assert answer["least_nodes_instance_type"].startswith("gr6.")
+    assert answer["largest_load"]["within_service_level"] is True
+    assert answer["largest_load"]["machines"]["ttft_seconds"]["p90"] <= 0.9
+    assert answer["largest_load"]["machines"]["nodes"] == 1
+
+
+def test_a_load_that_few_nodes_hold_at_a_nearer_level_names_it(size: Ask) -> None:
+    asked = (MODEL, "--requests-per-second", "0.5", *CHAT[3:], "--max-nodes", "1", "--itl", "10ms@p50")
+    answer = size(*asked)
 
     assert answer.returncode == 3
-    assert re.fullmatch(
-        r"no machines serve 5,000 requests/s, about 512 input and 256 output tokens: at least [\d,]+ x \S+ are needed, "
-        r"and --max-nodes is 1\n",
-        answer.stderr,
-    )
+    assert answer.stderr.splitlines()[1].startswith("nearest service level: ITL ")
 
 
 def test_a_model_that_fits_nothing_names_the_command_that_shows_why(size: Ask) -> None:
@@ -132,7 +216,7 @@ def test_a_model_that_fits_nothing_names_the_command_that_shows_why(size: Ask) -
 
 def test_the_plot_is_svg_with_a_curve_for_each_candidate(size: Ask, tmp_path: Path) -> None:
     file = tmp_path / "load.svg"
-    answer = size(*CHAT[:-1], "g6e", "--ttft", "1s@p90", "--plot", str(file), "--json")
+    answer = size(*CHAT, "--ttft", "1s@p90", "--plot", str(file), "--json")
     curves = min(3, len(json.loads(answer.stdout)["candidates"]))
     drawn = ElementTree.fromstring(file.read_text())
 
@@ -140,84 +224,8 @@ def test_the_plot_is_svg_with_a_curve_for_each_candidate(size: Ask, tmp_path: Pa
     assert "service level 1s" in [text.text for text in drawn.findall("{*}text")]
 
 
-def test_the_same_question_has_the_same_answer(size: Ask) -> None:
-    users = (
-        MODEL,
-        "--concurrent-users",
-        "50",
-        "--think-time",
-        "5s",
-        "--workload",
-        "rag",
-        "--shared-prefix",
-        "400",
-        *CHAT[-2:],
-    )
+def test_the_same_question_has_the_same_answer_whatever_the_order_of_its_options(size: Ask) -> None:
+    load = ("--concurrent-users", "50", "--think-time", "5s", *CHAT[-2:])
+    lengths = ("--workload", "rag", "--shared-prefix", "400")
 
-    assert size(*users).stdout == size(*users).stdout
-
-
-@pytest.mark.parametrize(
-    ("args", "error"),
-    [
-        (("--workload", "chat"), "how much load? Use --requests-per-second or --concurrent-users"),
-        (("--concurrent-users", "5"), "how long are requests? Use --input and --output, or --workload, or --dataset"),
-        (
-            ("--concurrent-users", "5", "--workload", "chat", "--headroom", "much"),
-            "--headroom 'much' is not a percentage: write it like 20%",
-        ),
-        (
-            ("--concurrent-users", "5", "--workload", "chat", "--headroom", "-5%"),
-            "--headroom -5% must be from 0% to 900%",
-        ),
-        (
-            ("--concurrent-users", "5", "--workload", "chat", "--family", "g6x"),
-            "--family 'g6x' is not in the catalogue; did you mean g6 or gr6 or g6f?",
-        ),
-        (
-            ("--concurrent-users", "5", "--workload", "chat", "--region", "mars"),
-            "--region: 'mars' is not a region: use one such as us-west-2",
-        ),
-        (
-            ("--concurrent-users", "5", "--workload", "chat", "--plot", "load.png"),
-            "--plot load.png: the file is written as SVG: use a name that ends in .svg",
-        ),
-        (
-            ("--concurrent-users", "5", "--workload", "chat", "--family", "gr6", "--plot", "/no/where.svg"),
-            "--plot /no/where.svg: No such file or directory",
-        ),
-        (
-            ("--concurrent-users", "5", "--input", "40000", "--output", "2000"),
-            "Qwen/Qwen3-8B takes at most 40,960 tokens, and the longest request has 42,000 input and output tokens: "
-            "use shorter requests",
-        ),
-        (
-            ("--concurrent-users", "5", "--input", "mean:20000", "--output", "10"),
-            "Qwen/Qwen3-8B takes at most 40,960 tokens, and the longest request has 86,462 input and output tokens: "
-            "use lower mean lengths",
-        ),
-        (
-            ("--concurrent-users", "5", "--workload", "chat", "--vllm-version", "x"),
-            "vLLM version 'x' must look like \"0.21.0\"",
-        ),
-        (
-            ("--concurrent-users", "5", "--workload", "chat", "--write", "dev"),
-            "--write dev: Pulumi.dev.yaml is for us-west-2, and the prices are those of us-east-1: add --region "
-            "us-west-2",
-        ),
-        (
-            ("--concurrent-users", "5", "--workload", "chat", "--write", "nowhere"),
-            "there is no Pulumi.nowhere.yaml in {root}: the stacks here are dev, prod",
-        ),
-    ],
-)
-def test_a_wrong_question_is_one_line_with_the_fix(size: Ask, args: tuple[str, ...], error: str) -> None:
-    answer = size(MODEL, *args)
-
-    assert (answer.returncode, answer.stderr.rstrip("\n")) == (2, f"vllm-eks: {error.format(root=ROOT)}")
-
-
-def test_values_of_another_kind_are_refused_by_name(size: Ask) -> None:
-    assert "'--requests-per-second': 'fast' is not a valid float" in size(MODEL, "--requests-per-second", "fast").stderr
-    assert "'--workload': 'talk' is not one of 'chat', 'rag'" in size(MODEL, "--workload", "talk").stderr
-    assert "'--max-nodes': 0 is not in the range x>=1" in size(*CHAT, "--max-nodes", "0").stderr
+    assert size(MODEL, *load, *lengths).stdout == size(MODEL, *lengths, *load).stdout

@@ -28,7 +28,7 @@ def test_lengths_are_numbers_or_means() -> None:
     model = settings({"concurrentUsers": 5, "thinkTime": "10s", "input": 500, "output": "mean:100"})
 
     assert model.traffic is not None
-    traffic = model.traffic.traffic()
+    traffic, _ = model.traffic.read()
     assert traffic.lengths.input == TokenCount(tokens=500)
     assert traffic.lengths.output == TokenCount(tokens=100, varies=True)
     assert (traffic.concurrent_users, traffic.think_seconds) == (5, 10.0)

@@ -12,6 +12,7 @@ from vllm_eks.bench.measured import Latency
 from vllm_eks.bench.prediction import Percentiles, Prediction
 from vllm_eks.bench.saved import Benchmark
 from vllm_eks.cli.views.screen import say, table
+from vllm_eks.cli.views.speed_labels import label_text
 from vllm_eks.planner.ranges import Range
 
 NOT_KNOWN = "not known"
@@ -55,7 +56,7 @@ def remarks(benchmark: Benchmark, predicted: Prediction | None) -> list[str]:
     if predicted is None:
         found.append("the speed of this model on this machine is not predicted")
     else:
-        found.append(f"predicted: {predicted.label}, limited by {predicted.limit}{_corrected(predicted)}")
+        found.append(f"predicted: {label_text(predicted.label)}, limited by {predicted.limit}{_corrected(predicted)}")
         if predicted.is_saturated:
             found.append("requests arrive faster than the endpoint is predicted to answer them: the wait grows")
     if benchmark.beside_the_model:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from vllm_eks.cli.views.size_text import machines_text
+from vllm_eks.cli.views.size_text import LETTERS
 from vllm_eks.planner.load.service_level import duration
 from vllm_eks.planner.load.traffic import load_label
 from vllm_eks.planner.sizing.choice import SizeAnswer
 from vllm_eks.planner.sizing.curves import LoadPlot, load_plot
 
 COLUMNS, LINES = 64, 12
-LETTERS = "abc"
 AXIS = 9
 """Columns of the labels on the left."""
 
@@ -31,11 +30,11 @@ def plot_lines(answer: SizeAnswer) -> Iterator[str]:
     right = load_label(plot.most_load, is_open=is_open)
     yield f"{'0':>{AXIS}} +{'-' * COLUMNS}"
     yield f"{'':>{AXIS}}  0{right:>{COLUMNS - 1}}"
-    for letter, curve in zip(LETTERS, plot.curves, strict=False):
-        yield f"{letter}: {machines_text(curve.row)}"
+    legend = [f"^: {load_label(plot.load, is_open=is_open)}"]
     if plot.limit:
-        yield f"-: service level, {plot.title} {duration(plot.limit.seconds)}"
-    yield f"^: {load_label(plot.load, is_open=is_open)}"
+        legend.append(f"-: limit of {duration(plot.limit.seconds)}")
+    letters = ", ".join(LETTERS[: len(plot.curves)])
+    yield f"{letters}: the machines above; {'; '.join(legend)}"
 
 
 def _grid(plot: LoadPlot) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from typing import TextIO
 
 from vllm_eks.cli.views.screen import Line, Screen, Table, say, screen, show_table, table
+from vllm_eks.cli.views.speed_labels import label_text
 from vllm_eks.cli.views.stated import stated_lines
 from vllm_eks.planner.hardware.prices import instance_price_source
 from vllm_eks.planner.memory.stages import Layout, Stage
@@ -90,9 +91,7 @@ def verdict_text(plan: Plan) -> str:
 
 def advice_lines(plan: Plan, region: str) -> list[str]:
     """Return information for choosing between types: the estimated throughput, the zones, and the steps of a start."""
-    lines: list[str] = []
-    if plan.throughput:
-        lines += _speed_lines(plan, plan.throughput)
+    lines = _speed_lines(plan, plan.throughput) if plan.throughput else []
     zones = plan.instance.zone_ids.get(region)
     if plan.instance.zone_ids:
         known = ", ".join(zones) if zones else "none known"
@@ -118,7 +117,7 @@ def _speed_lines(plan: Plan, estimate: Throughput) -> list[str]:
         f"{estimate.running_requests} requests at once, {lengths.input_tokens:,.0f} tokens in, "
         f"{lengths.output_tokens:,.0f} out",
         f"               {1e3 * steady.tpot_seconds.best:.0f} ms a token; limited by {steady.limit}; "
-        f"{estimate.evidence.label} (docs/explanation/speed.md)",
+        f"{label_text(estimate.evidence.label)} (docs/explanation/speed.md)",
     ]
 
 

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from vllm_eks.cli.views.plan_json import model_json
+from vllm_eks.cli.views.size_text import reference_usd_per_hour
+from vllm_eks.planner.hardware.prices import price_dates
 from vllm_eks.planner.load.service_level import NAMES, Latency, ServiceLevel
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.sizing.choice import SizeAnswer
+from vllm_eks.planner.sizing.largest import Largest
 from vllm_eks.planner.sizing.sized import SizedPlan
 
 PERCENTILES = (50, 90, 99)
@@ -27,6 +30,9 @@ def size_json(answer: SizeAnswer, *, spot: bool) -> dict[str, Any]:
         "recommended": answer.rows[0].plan.instance.type if answer.is_met else None,
         "nearest_service_level": None if answer.is_met or not answer.rows else _level(answer.level),
         "least_nodes": more.nodes if more else None,
+        "least_nodes_instance_type": more.candidate.plan.instance.type if more else None,
+        "largest_load": _largest(answer.largest) if answer.largest else None,
+        "price_date": price_dates().get(question.region),
         "candidates": [_row(row) for row in answer.rows],
     }
 
@@ -56,6 +62,7 @@ def _level(level: ServiceLevel) -> dict[str, Any]:
 def _row(row: SizedPlan) -> dict[str, Any]:
     plan, evidence = row.plan, row.replica.speed.evidence
     full = evidence.spread.output * row.full_output_tokens_per_second
+    largest = evidence.spread.output * row.total_largest_load
     return {
         "instance": {"type": plan.instance.type, "gpu": plan.instance.gpu, "gpus": plan.instance.gpus},
         "nodes": plan.total_nodes,
@@ -70,6 +77,7 @@ def _row(row: SizedPlan) -> dict[str, Any]:
         "output_tokens_per_second_when_full": _range(full),
         "requests_per_second_when_full": _range(evidence.spread.output * row.full_requests_per_second),
         "users_when_full": None if row.replica.traffic.is_open else row.total_largest_load,
+        "users_when_full_range": None if row.replica.traffic.is_open else _range(largest),
         "ttft_seconds": _latency(row, "ttft", evidence.spread.ttft),
         "itl_seconds": _latency(row, "itl", evidence.spread.tpot),
         "e2e_seconds": _latency(row, "e2e", evidence.spread.tpot),
@@ -78,6 +86,7 @@ def _row(row: SizedPlan) -> dict[str, Any]:
         "limit": {"service_level": row.limit.broken, "resource": row.limit.pressed},
         "cost": {
             "usd_per_hour": plan.usd_per_hour,
+            "reference_usd_per_hour": reference_usd_per_hour(row),
             "usd_per_million_tokens": row.usd_per_million_tokens(row.output_tokens_per_second),
             "usd_per_million_tokens_when_full": row.usd_per_million_tokens(row.full_output_tokens_per_second),
         },
@@ -90,7 +99,13 @@ def _range(values: Range) -> dict[str, float]:
     return {"low": values.low, "best": values.best, "high": values.high}
 
 
+def _largest(largest: Largest) -> dict[str, Any]:
+    return {"within_service_level": bool(largest.level.limits), "machines": _row(largest.row)}
+
+
 def _latency(row: SizedPlan, name: Latency, spread: Range) -> dict[str, Any]:
+    if name == "itl" and not row.at_load.mean_step_seconds:
+        return {**{f"p{percentile}": None for percentile in PERCENTILES}, "p50_range": None}
     values = {f"p{percentile}": row.at_load.percentile(name, percentile) for percentile in PERCENTILES}
     return {**values, "p50_range": _range(spread * values["p50"])}
 
@@ -113,6 +128,12 @@ SIZE_KEYS: Mapping[str, str] = {
     "recommended": "The recommended instance type, or null if no machines meet the service level.",
     "nearest_service_level": "If no machines meet the service level: the nearest one that the only candidate meets.",
     "least_nodes": "If the load needs more nodes than allowed: how many at least.",
+    "least_nodes_instance_type": "The type of these nodes, or null.",
+    "largest_load": (
+        "If the load needs more nodes than allowed: `machines`, those with the largest load on the allowed nodes, with "
+        "the keys of a candidate at this load, and `within_service_level`, false if they meet it at no load. Or null."
+    ),
+    "price_date": "The date of the region's prices, or null if they are unknown.",
     "candidates": "The machines, the recommended ones first. The keys below.",
     "candidates.instance": "`type`, `gpu` and `gpus`.",
     "candidates.nodes": "The nodes of all replicas.",
@@ -129,8 +150,11 @@ SIZE_KEYS: Mapping[str, str] = {
         "Requests per second of all replicas at the largest load within the service level: `low`, `best` and `high`."
     ),
     "candidates.users_when_full": "The users at the largest load, or null for a rate.",
+    "candidates.users_when_full_range": "The same users as `low`, `best` and `high`, or null for a rate.",
     "candidates.ttft_seconds": "The time to first token at `p50`, `p90` and `p99`, and the range of `p50`.",
-    "candidates.itl_seconds": "The time between two tokens of a request, with the same keys.",
+    "candidates.itl_seconds": (
+        "The time between two tokens of a request, with the same keys. Null values if answers have one token."
+    ),
     "candidates.e2e_seconds": "The time of a whole request, with the same keys.",
     "candidates.kv_use": "The share of the KV cache in use, on average.",
     "candidates.preemptions": "Preemptions in the replay of one replica.",
@@ -140,7 +164,7 @@ SIZE_KEYS: Mapping[str, str] = {
     ),
     "candidates.cost": (
         "`usd_per_hour`, `usd_per_million_tokens` (output tokens at the load) and `usd_per_million_tokens_when_full`. "
-        "Null if the price is unknown."
+        "Null if the price is unknown. `reference_usd_per_hour`: in us-east-1, which ranks types of unknown price."
     ),
     "candidates.label": (
         "What the speed rests on: `measured` (the same model, number format, GPU and parallel sizes), `derived` or "

@@ -1,15 +1,11 @@
 """Tokens of the requests: fixed lengths, means, a named workload, or the rows of a file."""
 
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
-from vllm_eks.errors import WrongQuestion, closest_name
-from vllm_eks.json_values import is_object
+from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.bounds import MOST_TOKENS
-from vllm_eks.text_files import read_text_file
 
 MEAN = "mean:"
 LONGEST_OF_MEAN = 4.0
@@ -17,7 +13,8 @@ LONGEST_OF_MEAN = 4.0
 short requests and a few long ones (Splitwise, ISCA 2024, figure 3)."""
 MEAN_OF_SCALE = 1 - LONGEST_OF_MEAN * math.exp(-LONGEST_OF_MEAN) / (1 - math.exp(-LONGEST_OF_MEAN))
 """The mean of such a distribution with scale 1."""
-MAX_DATASET_BYTES = 64 * 1024 * 1024
+MOST_DIGITS = 30
+"""Of a number of tokens. Python refuses to read thousands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +39,7 @@ class TokenCount:
     @property
     def label(self) -> str:
         """As it is written on the command line."""
-        return f"{MEAN}{self.tokens:g}" if self.varies else f"{self.tokens:g}"
+        return f"{MEAN if self.varies else ''}{self.tokens:.0f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +59,13 @@ class Lengths:
         return self.input.longest + self.output.longest
 
     @property
+    def longest_output(self) -> int:
+        """The output tokens of the longest answer."""
+        return max(written for _, written in self.rows) if self.rows else self.output.longest
+
+    @property
     def shortest_input(self) -> int:
-        """The smallest number of input tokens that every request is meant to have."""
+        """The smallest input of a dataset, or else the input tokens or their mean."""
         return min(read for read, _ in self.rows) if self.rows else int(self.input.tokens)
 
     def draw(self, random: Random) -> tuple[int, int]:
@@ -79,54 +81,15 @@ def fixed(input_tokens: int, output_tokens: int) -> Lengths:
     return Lengths(input=TokenCount(tokens=input_tokens), output=TokenCount(tokens=output_tokens))
 
 
-def parse_count(text: str, *, key: str) -> TokenCount:
+def parse_count(text: str) -> TokenCount:
     """Return the tokens that an option or a key of the stack file states: `1000` or `mean:1000`.
 
     Raises:
-        WrongQuestion: It is neither.
+        WrongQuestion: It is neither. The message begins with the text, for a key before it.
     """
     number = text.removeprefix(MEAN)
     if not (number.isascii() and number.isdecimal()):
-        raise WrongQuestion(f"{key} {text!r} is not a number of tokens: write 500, or mean:500 if lengths vary")
-    if not 1 <= int(number) <= MOST_TOKENS:
-        raise WrongQuestion(f"{key} {text} must be between 1 and {MOST_TOKENS:,} tokens")
+        raise WrongQuestion(f"{text!r} is not a number of tokens: write 500, or mean:500 if lengths vary")
+    if len(number) > MOST_DIGITS or not 1 <= int(number) <= MOST_TOKENS:
+        raise WrongQuestion(f"{text} must be between 1 and {MOST_TOKENS:,} tokens")
     return TokenCount(tokens=int(number), varies=text.startswith(MEAN))
-
-
-def read_dataset(file: Path, *, key: str = "--dataset") -> Lengths:
-    """Return the lengths in a file with one {"input": tokens, "output": tokens} a line.
-
-    Raises:
-        WrongQuestion: The file cannot be read, or a line is not such an object.
-    """
-    lines = read_text_file(file, called=f"{key} {file}", most_bytes=MAX_DATASET_BYTES).splitlines()
-    rows = tuple(
-        _row(line, where=f"{key} {file}: line {number}") for number, line in enumerate(lines, 1) if line.strip()
-    )
-    if not rows:
-        raise WrongQuestion(f'{key} {file} is empty: write one {{"input": 900, "output": 200}} a line')
-    inputs, outputs = (sum(row[side] for row in rows) / len(rows) for side in (0, 1))
-    return Lengths(
-        input=TokenCount(tokens=inputs, varies=True), output=TokenCount(tokens=outputs, varies=True), rows=rows
-    )
-
-
-def _row(line: str, *, where: str) -> tuple[int, int]:
-    try:
-        row: object = json.loads(line)
-    except (ValueError, RecursionError):
-        raise WrongQuestion(f'{where} is not JSON: write {{"input": 900, "output": 200}}') from None
-    if not is_object(row):
-        raise WrongQuestion(f'{where} is not an object: write {{"input": 900, "output": 200}}')
-    return _tokens(row, "input", where), _tokens(row, "output", where)
-
-
-def _tokens(row: dict[str, object], side: str, where: str) -> int:
-    value = row.get(side)
-    if value is None:
-        near = closest_name(side, row)
-        hint = f", not {near!r}" if near else ""
-        raise WrongQuestion(f"{where} has no {side!r}: name the number of tokens {side!r}{hint}")
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_TOKENS:
-        raise WrongQuestion(f"{where}: {side} {json.dumps(value)} is not a number of tokens from 1 to {MOST_TOKENS:,}")
-    return value

@@ -1,9 +1,9 @@
 """Traffic: how often requests arrive, their lengths, and what they share."""
 
 from dataclasses import dataclass, replace
-from math import floor, log10
 
 from vllm_eks.planner.load.lengths import Lengths
+from vllm_eks.planner.load.numbers import significant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +50,3 @@ def load_label(load: float, *, is_open: bool) -> str:
     number = significant(load, 4) if is_open else f"{load:,.0f}"
     plural = "" if number == "1" else "s"
     return f"{number} request{plural}/s" if is_open else f"{number} user{plural}"
-
-
-def significant(value: float, digits: int) -> str:
-    """Return a number with some significant digits, never in scientific notation.
-
-    >>> significant(1_234_567, 3), significant(0.01234, 3), significant(0, 3)
-    ('1,230,000', '0.0123', '0')
-    """
-    if not value:
-        return "0"
-    places = digits - 1 - floor(log10(abs(value)))
-    number = f"{round(value, places):,.{max(0, places)}f}"
-    return number.rstrip("0").rstrip(".") if "." in number else number

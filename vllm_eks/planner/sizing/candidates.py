@@ -150,6 +150,9 @@ def types_of(family: str | None, region: str) -> list[InstanceType]:
     if family is None:
         return types
     families = sorted({one.type.partition(".")[0] for one in types})
+    start, dot, _ = family.partition(".")
+    if dot and start in families:
+        raise WrongQuestion(f"--family {family!r} is an instance type, not a family: use {start}")
     if family not in families:
         names = did_you_mean(nearest_names(family, families)) if re.fullmatch(r"[\w.-]+", family) else ""
         raise WrongQuestion(

@@ -12,6 +12,7 @@ from math import ceil, inf
 from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
 from vllm_eks.planner.sizing.candidates import Candidate, candidates
+from vllm_eks.planner.sizing.largest import Largest, largest_load
 from vllm_eks.planner.sizing.nearest import nearest
 from vllm_eks.planner.sizing.question import SizeQuestion
 from vllm_eks.planner.sizing.replica import Replica
@@ -53,6 +54,8 @@ class SizeAnswer:
     fits_anywhere: bool
     too_many_nodes: Possible | None = None
     """The machines with the fewest nodes that may meet the level, if these are more than allowed."""
+    largest: Largest | None = None
+    """The largest load of the allowed nodes, if the load needs more."""
 
     @property
     def is_met(self) -> bool:
@@ -78,12 +81,14 @@ def size(question: SizeQuestion) -> SizeAnswer:
         return SizeAnswer(question=question, rows=rows, level=question.level, fits_anywhere=True)
     over += [one for one in possible if one.nodes > most_nodes]
     closest = nearest(question, found)
+    largest = largest_load(question, found) if over or not closest else None
     return SizeAnswer(
         question=question,
         rows=(closest[0],) if closest else (),
         level=closest[1] if closest else question.level,
         fits_anywhere=True,
         too_many_nodes=min(over, key=lambda one: (one.nodes, one.usd_per_hour), default=None),
+        largest=largest,
     )
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, floor, inf, log10
+from math import ceil, floor, log10
 
 from vllm_eks.planner.load.replayed import Replay
 from vllm_eks.planner.load.service_level import Latency, Limit, ServiceLevel
-from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.sizing.candidates import Candidate, Class
+from vllm_eks.planner.sizing.largest import allowed_replicas
 from vllm_eks.planner.sizing.question import SizeQuestion
 from vllm_eks.planner.sizing.replica import Replica
 from vllm_eks.planner.sizing.sized import SizedPlan, sized_plan
@@ -30,7 +30,8 @@ class _Quiet:
 
 def nearest(question: SizeQuestion, found: Sequence[Candidate]) -> tuple[SizedPlan, ServiceLevel] | None:
     """Return the machines that come nearest to the level, and the level that they meet, or None if none can."""
-    by_key = {one.speed_key: one for one in reversed(found)}
+    able = [one for one in found if allowed_replicas(question, one) * one.replica.most_load > question.needed_load]
+    by_key = {one.speed_key: one for one in reversed(able)}
     closest = sorted(by_key.values(), key=lambda one: (_excess_alone(one, question.level), one.group))
     quiet = [one for candidate in closest[:MOST_NEAREST] for one in _quiet(question, candidate)]
     best = min(quiet, key=lambda one: (_excess(one.seen, question.level), *_order(one)), default=None)
@@ -56,9 +57,7 @@ def _quiet(question: SizeQuestion, candidate: Candidate) -> Iterator[_Quiet]:
     """Yield the candidate if it can serve the load at all."""
     replica = candidate.replica
     load = QUIET * replica.most_load if question.traffic.is_open else max(1.0, QUIET * replica.most_load)
-    most_nodes = int(min(question.max_nodes or inf, MAX_NODES_PER_GROUP))
-    most = most_nodes // max(1, candidate.plan.nodes_per_replica) * candidate.plan.replicas_per_node
-    replicas = min(ceil(question.needed_load / load), most)
+    replicas = min(ceil(question.needed_load / load), allowed_replicas(question, candidate))
     if replicas < 1:
         return
     seen = replica.at(question.traffic.load / replicas)

@@ -19,12 +19,14 @@ MEASURED = DATA / "measured_speeds.json"
 ENOUGH_ROWS = 10
 """Rows of a GPU, from which an estimate for another model on it counts as derived."""
 
-Label = Literal["measured", "derived", "estimated"]
-"""`measured`: the model, its number format, GPU and parallel sizes have public measurements. `derived`: the GPU has
-measurements of other models. `estimated`: it has few, or the layout or architecture has few: pipeline stages, hybrids,
-architectures that are read from their fields alone."""
+Label = Literal["calibrated", "measured", "derived", "estimated"]
+"""`calibrated`: a benchmark of this stack corrects the speed (`measuredStepFactor`). `measured`: the model, its number
+format, GPU and parallel sizes have public measurements. `derived`: the GPU has measurements of other models.
+`estimated`: it has few, or the layout or architecture has few: pipeline stages, hybrids, architectures that are read
+from their fields alone."""
 
 LABELS: tuple[Label, ...] = ("measured", "derived", "estimated")
+"""Those that rest on public measurements."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,11 @@ class SpeedModel:
             tensor_parallel_size=layout.tensor_parallel_size,
             pipeline_parallel_size=layout.pipeline_parallel_size,
         )
+        if options.measured_step_factor != 1:
+            # Imported here, because only a measured stack needs it.
+            from vllm_eks.planner.speed.calibrated import calibrated
+
+            rests_on = calibrated(rests_on)
         return cls.of_works(works, instance, peaks, layout, options, known_constants(), rests_on)
 
     @classmethod

@@ -4,8 +4,10 @@ from itertools import pairwise
 
 import pytest
 
+from tests.support.speed import speed_of
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.models.known_models import find_model
+from vllm_eks.planner.speed.calibrated import CALIBRATED
 from vllm_eks.planner.speed.evidence import LABELS, evidence, spreads
 
 
@@ -52,3 +54,21 @@ def test_less_evidence_never_has_a_narrower_range() -> None:
     for better, worse in pairwise(found):
         for one, other in ((better.output, worse.output), (better.ttft, worse.ttft), (better.tpot, worse.tpot)):
             assert other.low <= one.low < 1 < one.high <= other.high
+
+
+@pytest.mark.parametrize(
+    ("model", "instance", "tensor"),
+    [("Qwen/Qwen3-8B", "g6e.xlarge", 1), ("nvidia/Llama-3.1-70B-Instruct-FP8", "p5.48xlarge", 4)],
+)
+def test_a_calibrated_stack_has_its_own_label_and_no_wider_range(model: str, instance: str, tensor: int) -> None:
+    before = speed_of(model, instance, tensor=tensor).evidence
+    after = speed_of(model, instance, tensor=tensor, measured_step_factor=1.2).evidence
+
+    assert (after.label, after.row_ids) == ("calibrated", before.row_ids)
+    for of_before, of_after in (
+        (before.spread.output, after.spread.output),
+        (before.spread.ttft, after.spread.ttft),
+        (before.spread.tpot, after.spread.tpot),
+    ):
+        assert of_before.low <= of_after.low < 1 < of_after.high <= of_before.high
+    assert after.spread.output.high <= CALIBRATED.output.high
