@@ -1,0 +1,67 @@
+"""Checks single values of `observability.alerts`, like `config.values.rules`."""
+
+import re
+
+from config.errors import nearest
+from vllm_eks.errors import WrongQuestion
+from vllm_eks.monitoring.rules import ALERT_NAMES
+from vllm_eks.planner.load.service_level import parse_limit
+
+RUNBOOK_BASE_URL = re.compile(r"https://[^/\s?#]+[^\s?#]*")
+MOST_CERTIFICATE_DAYS = 60
+"""ACM renews 60 days before the end. An earlier alert would fire for every certificate."""
+MOST_CAPACITY_BLOCK_HOURS = 336
+"""Two weeks. Our own limit."""
+
+
+def latency_limit(value: str) -> str:
+    """Accept a time at a percentile."""
+    try:
+        parse_limit(value, key="")
+    except WrongQuestion as error:
+        raise ValueError(str(error).strip()) from None
+    return value
+
+
+def certificate_days(value: int) -> int:
+    """Accept the days before the end of a certificate."""
+    if not 1 <= value <= MOST_CERTIFICATE_DAYS:
+        raise ValueError(
+            f"{value} is not from 1 to {MOST_CERTIFICATE_DAYS}: ACM renews a certificate {MOST_CERTIFICATE_DAYS} days "
+            "before its end, so set a number such as 21"
+        )
+    return value
+
+
+def capacity_block_hours(value: int) -> int:
+    """Accept the hours before the end of a Capacity Block."""
+    if not 1 <= value <= MOST_CAPACITY_BLOCK_HOURS:
+        raise ValueError(f"{value} is not from 1 to {MOST_CAPACITY_BLOCK_HOURS}: set hours such as 24")
+    return value
+
+
+def monthly_budget_usd(value: float) -> float:
+    """Accept the dollars of a month."""
+    if value <= 0:
+        raise ValueError(f"{value:g} is not a budget: set dollars such as 40000, or remove it for no alert")
+    return value
+
+
+def runbook_base_url(value: str) -> str:
+    """Accept the address of a folder of pages."""
+    if not RUNBOOK_BASE_URL.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not the address of a folder: set one such as https://git.example.com/docs/runbooks"
+        )
+    return value
+
+
+def alert_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept names of alerts."""
+    for name in value:
+        if name not in ALERT_NAMES:
+            raise ValueError(f"{name!r} is not an alert of the stack: {nearest(name, ALERT_NAMES)}")
+    if len(set(value)) < len(value):
+        twice = next(name for name in value if value.count(name) > 1)
+        raise ValueError(f"{twice!r} is named twice: remove one")
+    return value
