@@ -1,6 +1,9 @@
 """Checks that each capacity reservation has room for the nodes of its models."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 from checks.asking import Question, ask, error_code
 from checks.site import Site, own_instances
@@ -11,27 +14,43 @@ from vllm_eks.planner.search.gpu_nodes import CAPACITY_BLOCK, GpuNodes
 UNKNOWN_ID = "InvalidCapacityReservationId"
 
 
-def reservation_checks(fleet: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
-    """Yield the checks of each reservation in the stack. Models may share a reservation."""
+@dataclass(frozen=True, kw_only=True)
+class FoundReservations:
+    """The checks of all reservations, and the ends of Capacity Blocks."""
+
+    checks: tuple[Check, ...]
+    block_ends: Mapping[str, datetime]
+    """By model. Without the models whose reservation has no end or is unknown."""
+
+
+def find_reservations(fleet: Mapping[str, GpuNodes], site: Site) -> FoundReservations:
+    """Return the checks of each reservation in the stack. Models may share a reservation."""
     by_id: dict[str, dict[str, GpuNodes]] = {}
     for name, nodes in fleet.items():
         if nodes.capacity_reservation_id:
             by_id.setdefault(nodes.capacity_reservation_id, {})[name] = nodes
+    checks: list[Check] = []
+    block_ends: dict[str, datetime] = {}
     for reservation_id, models in by_id.items():
-        yield from _reservation(reservation_id, models, site)
+        question = Question(
+            subject=f"capacity reservation {reservation_id} holds the nodes of {' and '.join(models)}",
+            actions="ec2:DescribeCapacityReservations",
+            command="aws ec2 describe-capacity-reservations "
+            f"--capacity-reservation-ids {reservation_id} --region {site.region}",
+        )
+        found = ask(question, partial(_look_up, reservation_id, site))
+        if isinstance(found, Check):
+            checks.append(found)
+            continue
+        checks += _reservation(reservation_id, found, models, question, site)
+        if found and found.get("ReservationType") == "capacity-block" and "EndDate" in found:
+            block_ends.update((name, found["EndDate"]) for name in models)
+    return FoundReservations(checks=tuple(checks), block_ends=block_ends)
 
 
-def _reservation(reservation_id: str, models: Mapping[str, GpuNodes], site: Site) -> Iterator[Check]:
-    question = Question(
-        subject=f"capacity reservation {reservation_id} holds the nodes of {' and '.join(models)}",
-        actions="ec2:DescribeCapacityReservations",
-        command="aws ec2 describe-capacity-reservations "
-        f"--capacity-reservation-ids {reservation_id} --region {site.region}",
-    )
-    found = ask(question, lambda: _look_up(reservation_id, site))
-    if isinstance(found, Check):
-        yield found
-        return
+def _reservation(
+    reservation_id: str, found: Record | None, models: Mapping[str, GpuNodes], question: Question, site: Site
+) -> Iterator[Check]:
     seen = Question(
         subject=question.subject,
         actions="ec2:DescribeInstances",

@@ -1,7 +1,8 @@
 """All checks of a stack, in display order, with the results of their lookups."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeAlias
 
 from checks.account import offering_checks, system_type_checks, version_check, zone_checks
@@ -15,7 +16,7 @@ from checks.plans import capacity_warnings, fleet_warnings, plan_check, plan_war
 from checks.quotas import vcpu_checks
 from checks.release import release_checks
 from checks.reservation_groups import reservation_group_checks
-from checks.reservations import reservation_checks
+from checks.reservations import FoundReservations, find_reservations
 from checks.site import Site
 from checks.taken import admin_checks, boundary_check, log_group_check
 from vllm_eks.check import OPEN_QUESTION, Check
@@ -25,7 +26,7 @@ from vllm_eks.specs.cluster import ClusterSpec, ExistingClusterSpec, FoundContro
 from vllm_eks.specs.logs import log_group_of
 from vllm_eks.specs.network import ExistingVpcSpec, FoundVpc, NetworkSpec
 
-Answer: TypeAlias = FoundNetwork | FoundCluster | FoundGroups | Check | Sequence[Check] | None
+Answer: TypeAlias = FoundNetwork | FoundCluster | FoundGroups | FoundReservations | Check | Sequence[Check] | None
 """Of one of the parts that run in parallel."""
 
 
@@ -58,6 +59,8 @@ class Findings:
     """Set for an existing network."""
     control_plane: FoundControlPlane | None = None
     """Set for an existing cluster."""
+    block_ends: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    """When the Capacity Block of each model ends, if it has one and the account tells."""
 
 
 def run_checks(stack: StackFacts, account: Api) -> Findings:
@@ -66,7 +69,7 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
     answers = in_parallel(_parts(stack, site))
     existing_vpc = stack.network.existing
     network, cluster = answers.pop(NETWORK, None), answers.pop(CLUSTER, None)
-    groups = answers.pop(GROUPS)
+    groups, reservations = answers.pop(GROUPS), answers.get(RESERVATIONS)
     found = groups if isinstance(groups, FoundGroups) else FoundGroups(checks=tuple(_checks_of(groups)))
     return Findings(
         checks=(
@@ -91,10 +94,12 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
         ),
         vpc=_found_vpc(existing_vpc, network) if existing_vpc else None,
         control_plane=cluster.control_plane if isinstance(cluster, FoundCluster) else None,
+        block_ends=reservations.block_ends if isinstance(reservations, FoundReservations) else {},
     )
 
 
 NETWORK, CLUSTER, GROUPS = "network.existing", "cluster.existing", "node groups"
+RESERVATIONS = "capacity reservations"
 
 
 def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Answer]]:
@@ -112,7 +117,7 @@ def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Answer]]:
     else:
         parts |= _of_a_new_cluster(stack, site)
     parts["instance types"] = lambda: list(offering_checks(fleet, site))
-    parts["capacity reservations"] = lambda: list(reservation_checks(fleet, site))
+    parts[RESERVATIONS] = lambda: find_reservations(fleet, site)
     parts["reservation groups"] = lambda: list(reservation_group_checks(_reservation_groups(fleet), fleet, site))
     parts["vCPU quotas"] = lambda: list(vcpu_checks(fleet, site))
     if existing_vpc is None:
@@ -186,7 +191,7 @@ def _checks_of_lookup(found: Answer, *, has_ids: bool = False) -> Sequence[Check
 
 
 def _checks_of(answer: Answer) -> Sequence[Check]:
-    if isinstance(answer, FoundNetwork | FoundCluster | FoundGroups):
+    if isinstance(answer, FoundNetwork | FoundCluster | FoundGroups | FoundReservations):
         return answer.checks
     return (answer,) if isinstance(answer, Check) else answer or ()
 

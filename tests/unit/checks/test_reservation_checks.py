@@ -3,12 +3,13 @@
 Moto has none, so their answers are given and checked against botocore's model of EC2.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from checks.reservations import reservation_checks
+from checks.reservations import find_reservations
 from tests.fakes.aws_account import Account, instance
 from tests.support.plans import QWEN_8B, SCOUT, planned
 from vllm_eks.check import Check
@@ -37,7 +38,7 @@ def nodes(model: str = SCOUT, instance: str = "g5.48xlarge", **how: Any) -> GpuN
 
 def checked(reservation: dict[str, Any] | None, own: int = 0, /, **fleet: GpuNodes) -> list[Check]:
     account = Account(reservations={ID: reservation} if reservation else {}, instances=[IN_IT] * own)
-    return list(reservation_checks(fleet or {"scout": nodes()}, account.site))
+    return list(find_reservations(fleet or {"scout": nodes()}, account.site).checks)
 
 
 def refusals(reservation: dict[str, Any] | None, **fleet: GpuNodes) -> list[str]:
@@ -92,7 +93,7 @@ def test_a_parked_model_may_have_a_deleted_reservation() -> None:
 def test_where_instances_cannot_be_read_the_whole_reservation_counts() -> None:
     full = {**GOOD, "AvailableInstanceCount": 0}
     account = Account(reservations={ID: full}, denied=frozenset({"DescribeInstances"}))
-    (check,) = reservation_checks({"scout": nodes()}, account.site)
+    (check,) = find_reservations({"scout": nodes()}, account.site).checks
     assert (check.status, check.text.split(":")[0]) == (
         "unknown",
         f"{ID} has 0 of 2 free, and it is unknown who uses the rest",
@@ -186,10 +187,24 @@ def test_a_reservation_that_does_not_exist_is_refused() -> None:
 
 def test_without_permission_it_is_unknown_and_the_action_named() -> None:
     account = Account(denied=frozenset({"DescribeCapacityReservations"}))
-    (check,) = reservation_checks({"scout": nodes()}, account.site)
+    (check,) = find_reservations({"scout": nodes()}, account.site).checks
     assert check == Check(
         subject=f"capacity reservation {ID} holds the nodes of scout",
         status="unknown",
         text="no permission: allow ec2:DescribeCapacityReservations, or run aws ec2 "
         f"describe-capacity-reservations --capacity-reservation-ids {ID} --region us-west-2",
     )
+
+
+def test_the_end_of_a_capacity_block_is_kept_for_alerts_and_no_other_end() -> None:
+    end = datetime(2026, 12, 8, 11, 30, tzinfo=UTC)
+
+    def ends(reservation: dict[str, Any]) -> Mapping[str, datetime]:
+        fleet = {"scout": nodes(instance="p5.48xlarge", capacity_type="capacityBlock")}
+        return find_reservations(fleet, Account(reservations={ID: reservation}).site).block_ends
+
+    assert ends({**BLOCK, "EndDate": end}) == {"scout": end}
+    assert ends({**GOOD, "EndDate": end}) == {}
+    assert ends(BLOCK) == {}
+    nothing = find_reservations({"scout": nodes()}, Account(reservations={}).site)
+    assert nothing.block_ends == {}
