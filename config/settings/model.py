@@ -20,6 +20,7 @@ from vllm_eks.planner.engine.rope_scaling import RopeScaling, hf_overrides, pars
 from vllm_eks.planner.engine.serving_flags import ServingFlags
 from vllm_eks.planner.engine.startup import S3
 from vllm_eks.planner.hardware.instances import find_instance
+from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.named_models import find_stack_model, with_rope_scaling
@@ -118,6 +119,11 @@ class ModelSettings(TrafficKeys, EndpointKeys, UnplannedKeys, SourceKeys, Engine
             self.serving_options(),
             weights_bytes=round((self.weights_gib or 0) * BYTES_PER_GIB),
         )
+
+    @property
+    def level(self) -> ServiceLevel:
+        """The limits of latencies that the stack file states with its traffic."""
+        return self.traffic.level() if self.traffic else ServiceLevel()
 
     def gpu_nodes(self, plan: Plan) -> GpuNodes:
         """Return the placement and the capacity type of the plan's nodes."""

@@ -104,8 +104,7 @@ def _refusals(of: str) -> AlertRule:
         summary="{{ $labels.model }}: requests of {{ $labels.client }} are refused ({{ $labels.reason }})",
         description=(
             "{{ $labels.model }} refuses {{ $value | humanize }} requests per minute of the client "
-            "{{ $labels.client }}. Reason unknown_key: the key is wrong or was revoked. Reason model: the client may "
-            "not use this model."
+            "{{ $labels.client }}. Reasons: no_key, unknown_key (wrong or revoked), model (not for this client)."
         ),
     )
 

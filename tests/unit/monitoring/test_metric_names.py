@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.metric_lists.make_lists import of_text
 from tests.support.promql import Query, dashboard_queries, named_in
 from tests.support.watched_stacks import watched_stack
 from vllm_eks.data import DATA
@@ -14,6 +15,9 @@ from vllm_eks.monitoring import series
 from vllm_eks.monitoring.rules import stack_rules
 from vllm_eks.pins import charts
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
+from vllm_eks.pods import client_counts
+from vllm_eks.pods.group import Alone
+from vllm_eks.pods.start_metrics import StartMetrics
 
 LISTS: Mapping[str, Mapping[str, str]] = json.loads(
     (Path(__file__).parents[2] / "data" / "monitoring" / "metrics.json").read_text()
@@ -32,16 +36,21 @@ ADDED = {
     "Prometheus": "",
     "own": MONITOR,
 }
-OWN = {
-    "vllm_eks_client_requests_total": "client status",
-    "vllm_eks_client_tokens_total": "client kind",
-    "vllm_eks_client_refusals_total": "client reason",
-    "vllm_eks_startup_phase": "phase",
-    "vllm_eks_start_time_seconds": "",
-    "vllm_eks_startup_budget_seconds": "",
-    "vllm_eks_engine_up": "",
-}
-"""What the chart's scripts serve on port 8001."""
+
+
+def own() -> dict[str, str]:
+    """Return what the chart's scripts serve on the leaders' port for metrics."""
+
+    class NoLog:
+        def tail(self) -> str:
+            return ""
+
+    starting = StartMetrics(Alone(), NoLog(), budget_seconds=1200).text(engine_answers=False)  # pyright: ignore[reportArgumentType] (a double)
+    of_start = {name: " ".join(labels) for name, labels in of_text(starting).items()}
+    counters = (client_counts.REQUESTS, client_counts.TOKENS, client_counts.REFUSALS)
+    return of_start | {f"{counter._name}_total": " ".join(counter._labelnames) for counter in counters}
+
+
 OF_MODEL = "model namespace"
 RECORDED = {
     series.USD_PER_HOUR: OF_MODEL,
@@ -70,7 +79,7 @@ RECORDED = {
 def known(vllm: str) -> dict[str, set[str]]:
     """Return the labels of every metric, with one version of vLLM."""
     found = {name: set(labels.split()) for name, labels in RECORDED.items()}
-    for exporter, metrics in {**LISTS, "own": OWN}.items():
+    for exporter, metrics in {**LISTS, "own": own()}.items():
         if exporter in VLLM_VERSIONS and exporter != vllm:
             continue
         added = next(labels for prefix, labels in ADDED.items() if exporter.startswith(prefix))

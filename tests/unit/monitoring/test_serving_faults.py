@@ -81,8 +81,8 @@ def test_engines(promtool) -> None:
             labels={**OF_SCOUT, "severity": "warning", "client": "team-a", "reason": "unknown_key"},
             summary="scout: requests of team-a are refused (unknown_key)",
             description=(
-                "scout refuses 30 requests per minute of the client team-a. Reason unknown_key: the key is wrong or "
-                "was revoked. Reason model: the client may not use this model."
+                "scout refuses 30 requests per minute of the client team-a. Reasons: no_key, unknown_key (wrong or "
+                "revoked), model (not for this client)."
             ),
             page="key-refusals.md",
         ),
