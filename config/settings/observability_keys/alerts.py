@@ -32,7 +32,7 @@ class AlertsSettings(Settings):
     e2e: Limit | None = Field(
         alias="e2e",
         default=None,
-        description="The limit of the time of a whole request of every model, at a percentile of the requests.",
+        description="The limit for whole requests to every model, at a percentile of the requests.",
         examples=["20s@p99"],
         json_schema_extra=ITS_TRAFFIC,
     )

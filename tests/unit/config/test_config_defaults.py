@@ -67,7 +67,16 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "awsLoadBalancerController": ChartOverride(),
         "fluentBit": ChartOverride(),
     },
-    AlertsSettings: {"monthlyBudgetUsd": None},
+    AlertsSettings: {
+        "ttft": None,
+        "itl": None,
+        "e2e": None,
+        "monthlyBudgetUsd": None,
+        "certificateDays": 21,
+        "capacityBlockHours": 24,
+        "runbookBaseUrl": None,
+        "off": (),
+    },
     ObservabilitySettings: {
         "prometheus": None,
         "retentionDays": 15,
