@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Protocol, cast
+from typing import Protocol, TypeVar
 
 CHUNK_TOKENS = 100
 """Generated tokens are added to the metrics in steps, so that long streams are visible before they end."""
+
+
+T = TypeVar("T")
 
 
 class Usage(Protocol):
@@ -31,17 +34,21 @@ class Answer(Protocol):
 
 
 class Output(Protocol):
-    """What the engine client yields (vllm.outputs: RequestOutput, PoolingRequestOutput)."""
+    """What `encode` yields (vllm.outputs.PoolingRequestOutput)."""
 
     prompt_token_ids: Sequence[int] | None
-    outputs: object
-    """A list of answers, or the result of a pooling model."""
+
+
+class Answers(Output, Protocol):
+    """What `generate` yields (vllm.outputs.RequestOutput)."""
+
+    outputs: Sequence[Answer]
 
 
 class Engine(Protocol):
     """The part of vLLM's EngineClient that is used here."""
 
-    generate: Callable[..., AsyncGenerator[Output, None]]
+    generate: Callable[..., AsyncGenerator[Answers, None]]
     encode: Callable[..., AsyncGenerator[Output, None]]
     abort: Callable[..., Awaitable[None]]
 
@@ -63,26 +70,32 @@ class Tally:
         self._generated: dict[int, int] = {}
         self._pending = 0
 
-    def see(self, output: Output) -> None:
-        """Count an output."""
+    def see_prompt(self, output: Output) -> None:
+        """Count the prompt of an output, once."""
         if not self._prompt:
             encoder: Sequence[int] = getattr(output, "encoder_prompt_token_ids", None) or ()
             self._count_prompt(len(output.prompt_token_ids or ()) + len(encoder))
-        if isinstance(output.outputs, list):
-            for answer in cast("list[Answer]", output.outputs):
-                before = self._generated.get(answer.index, 0) if self._adds else 0
-                self.reach(answer.index, before + len(answer.token_ids))
 
-    def reach(self, index: int, tokens: int, prompt: int = 0) -> None:
+    def see(self, output: Answers) -> None:
+        """Count an output. This runs for each token of a stream."""
+        if not self._prompt:
+            self.see_prompt(output)
+        generated = self._generated
+        for answer in output.outputs:
+            before, new = generated.get(answer.index, 0), len(answer.token_ids)
+            if not self._adds:
+                new -= before
+            generated[answer.index] = before + new
+            self._pending += new
+        if self._pending >= CHUNK_TOKENS:
+            self.flush()
+
+    def reach(self, index: int, tokens: int, prompt: int) -> None:
         """Record that an answer has some tokens so far. The engine has processed the prompt if there are any."""
         if tokens and not self._prompt:
             self._count_prompt(prompt)
-        new = tokens - self._generated.get(index, 0)
-        if new > 0:
-            self._generated[index] = tokens
-            self._pending += new
-            if self._pending >= CHUNK_TOKENS:
-                self.flush()
+        self._pending += max(0, tokens - self._generated.get(index, 0))
+        self._generated[index] = tokens
 
     def flush(self) -> None:
         """Add the generated tokens that are not added yet."""
@@ -107,17 +120,23 @@ def count_tokens(engine: Engine) -> None:
 
     def counted_generate(
         prompt: object, sampling_params: object, request_id: str, *args: object, **keywords: object
-    ) -> AsyncGenerator[Output, None]:
+    ) -> AsyncGenerator[Answers, None]:
         outputs = generate(prompt, sampling_params, request_id, *args, **keywords)
+        if (usage := CURRENT.get()) is None:
+            return outputs
         # RequestOutputKind: DELTA (streams), CUMULATIVE or FINAL_ONLY.
         kind = getattr(getattr(sampling_params, "output_kind", None), "name", "")
-        return _counted(outputs, request_id, tallies, adds=kind == "DELTA")
+        tally = Tally(usage, adds=kind == "DELTA")
+        return _pass_on(outputs, tally, tally.see, request_id, tallies)
 
     def counted_encode(
         prompt: object, pooling_params: object, request_id: str, *args: object, **keywords: object
     ) -> AsyncGenerator[Output, None]:
         outputs = encode(prompt, pooling_params, request_id, *args, **keywords)
-        return _counted(outputs, request_id, tallies, adds=False)
+        if (usage := CURRENT.get()) is None:
+            return outputs
+        tally = Tally(usage, adds=False)
+        return _pass_on(outputs, tally, tally.see_prompt, request_id, tallies)
 
     async def counted_abort(request_id: str | Iterable[str], *args: object, **keywords: object) -> None:
         ids = [request_id] if isinstance(request_id, str) else list(request_id)
@@ -130,18 +149,14 @@ def count_tokens(engine: Engine) -> None:
     engine.generate, engine.encode, engine.abort = counted_generate, counted_encode, counted_abort
 
 
-def _counted(
-    outputs: AsyncGenerator[Output, None], request_id: str, tallies: dict[str, Tally], *, adds: bool
-) -> AsyncGenerator[Output, None]:
-    usage = CURRENT.get()
-    return outputs if usage is None else _pass_on(outputs, Tally(usage, adds=adds), request_id, tallies)
-
-
 async def _pass_on(
-    outputs: AsyncGenerator[Output, None], tally: Tally, request_id: str, tallies: dict[str, Tally]
-) -> AsyncGenerator[Output, None]:
+    outputs: AsyncGenerator[T, None],
+    tally: Tally,
+    see: Callable[[T], None],
+    request_id: str,
+    tallies: dict[str, Tally],
+) -> AsyncGenerator[T, None]:
     tallies[request_id] = tally
-    see = tally.see
     try:
         async for output in outputs:
             see(output)
