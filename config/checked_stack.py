@@ -121,7 +121,7 @@ def check_stack(given: StackFile) -> CheckedStack:
         deployer=Deployer(region=region, profile=profile, role_arn=role),
         # A placeholder token that no model needs is left out, as in a real deployment.
         needs_no_token=token_text == NOT_SET_PLACEHOLDER and not open_questions,
-        open_questions=open_questions,
+        open_questions=(*open_questions, *client_keys.open_questions),
         warnings=tuple(str(warning) for warning in _warnings(models, f"{reader.project}:models", region)),
     )
 

@@ -11,10 +11,11 @@ from config.sections import decode, parse_section
 from config.settings.client import ClientSettings
 from config.values import client_rules
 from vllm_eks.json_values import is_object
-from vllm_eks.stack_files.stack_file import SECRET_PLACEHOLDER, StackFile
+from vllm_eks.stack_files.stack_file import NOT_SET_PLACEHOLDER, SECRET_PLACEHOLDER, StackFile
 from vllm_eks.stack_files.wording import key_path, kind_of, shown
 
 CLIENT_KEYS = "clientKeys"
+PLACEHOLDERS = (SECRET_PLACEHOLDER, NOT_SET_PLACEHOLDER)
 OTHER_KEYS = ("apiKey", "secondApiKey")
 
 
@@ -24,6 +25,8 @@ class GivenKeys:
 
     names: tuple[str, ...]
     errors: tuple[ConfigError, ...]
+    open_questions: tuple[str, ...] = ()
+    """Missing keys that an offline preview ignores and `pulumi up` refuses."""
 
 
 def how_to_set(name: str) -> str:
@@ -41,7 +44,15 @@ def given_keys(given: StackFile) -> GivenKeys:
             f"{how_to_set('NAME')} for each client"
         )
         return GivenKeys(names=(), errors=(ConfigError(key=key, text=text),))
-    return GivenKeys(names=tuple(sorted(value)), errors=tuple(_errors(value, key, given)))
+    unset = [name for name, one in sorted(value.items()) if one == NOT_SET_PLACEHOLDER]
+    return GivenKeys(
+        names=tuple(sorted(value)),
+        errors=tuple(_errors(value, key, given)),
+        open_questions=tuple(
+            f"{key_path(CLIENT_KEYS, name)} is not set: pulumi up will fail until you run: {how_to_set(name)}"
+            for name in unset
+        ),
+    )
 
 
 def _errors(keys: Mapping[str, object], path: str, given: StackFile) -> Iterator[ConfigError]:
@@ -58,7 +69,7 @@ def _errors(keys: Mapping[str, object], path: str, given: StackFile) -> Iterator
             yield ConfigError(key=place, text=text)
         elif text := _key_error(name, key):
             yield ConfigError(key=place, text=text)
-        elif key != SECRET_PLACEHOLDER:
+        elif key not in PLACEHOLDERS:
             if key in taken:
                 yield ConfigError(
                     key=place,
@@ -71,7 +82,7 @@ def _errors(keys: Mapping[str, object], path: str, given: StackFile) -> Iterator
 def _keys_of_all_clients(given: StackFile) -> dict[object, str]:
     """Return where each key is used that belongs to no named client."""
     held = {given.config.get(f"{given.project}:{name}"): name for name in reversed(OTHER_KEYS)}
-    return {key: name for key, name in held.items() if key and key != SECRET_PLACEHOLDER}
+    return {key: name for key, name in held.items() if key and key not in PLACEHOLDERS}
 
 
 def _key_error(name: str, key: object) -> str:
@@ -79,7 +90,7 @@ def _key_error(name: str, key: object) -> str:
         key = ""
     if not isinstance(key, str):
         return f"is {kind_of(key)}, not a key: a client has one key, and its name has no dots. Run {how_to_set(name)}"
-    if key == SECRET_PLACEHOLDER:
+    if key in PLACEHOLDERS:
         return ""
     try:
         client_rules.client_key(key)

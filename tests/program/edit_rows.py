@@ -89,6 +89,9 @@ EDITS: dict[str, Change] = {
     "`charts`": of("charts", leaderWorkerSet={"version": "0.10.1"}),
     "`observability.logs`": of("observability", logs="cloudWatch"),
     "`apiKey`, `secondApiKey`": lambda config: config.update({"vllm-eks:secondApiKey": "another"}),
+    "`clientKeys`, `clients`": lambda config: config.update(
+        {"vllm-eks:clientKeys": {"team-a": {"secure": "v1:abc"}}, "vllm-eks:clients": {"team-a": {"models": ["scout"]}}}
+    ),
     "`huggingFaceToken`": lambda config: config.update({"vllm-eks:huggingFaceToken": "another"}),
     "`weights.source` to `s3`": of_model(weights={"source": "s3"}, revision="0123456789abcdef0123456789abcdef01234567"),
 }

@@ -54,6 +54,7 @@ def test_the_expected_examples_exist() -> None:
         "s3",
         "three-zones",
         "two-models",
+        "two-teams",
         "two-zones",
     ]
 
@@ -98,6 +99,14 @@ def test_two_models_share_all_but_their_nodes(recorded: Callable[[str], Recordin
     }
     assert len(recording.of_type("eks:index:Cluster")) == 1
     assert groups["vllm-eks-two-models-qwen3-8b-nodes"]["scalingConfig"]["desiredSize"] == 1, "two replicas a node"
+
+
+def test_each_team_has_a_key_and_one_may_use_a_single_model(recorded: Callable[[str], Recording]) -> None:
+    secrets = [one for one in recorded("two-teams").of_type("kubernetes:core/v1:Secret") if "api-key" in one.name]
+    assert {one.name: set(one.inputs["stringData"]) - {"apiKey"} for one in secrets} == {
+        "llama-4-scout-api-key": {"client.chat", "client.research"},
+        "qwen3-8b-api-key": {"denied.chat", "client.research"},
+    }
 
 
 def test_in_an_existing_network_no_network_is_made(recorded: Callable[[str], Recording]) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from tests.support.chart_rendering import render_text, tool
 from vllm_eks.cli.preview import run_preview
+from vllm_eks.pods.client_keys import stored_digest
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import StackFile, read_stack_file
 
@@ -19,6 +20,8 @@ PLANTED = {
     "apiKey": "sk-planted-first-key",
     "secondApiKey": "sk-planted-second-key",
 }
+CLIENTS = {"team-a": "sk-planted-key-of-team-a", "team-b": "sk-planted-key-of-team-b"}
+"""Named keys: not even a Secret has them, only digests."""
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SECRET = "kubernetes:core/v1:Secret"
 
@@ -31,11 +34,15 @@ def planted_stack() -> StackFile:
     models["copied"] = {**scout, "weights": {"source": "s3"}, "revision": COMMIT, "zone": "us-west-2b"}
     config = {**file.config, "vllm-eks:models": json.dumps(models)}
     config |= {f"vllm-eks:{name}": value for name, value in PLANTED.items()}
+    config |= {
+        "vllm-eks:clientKeys": json.dumps(CLIENTS),
+        "vllm-eks:clients": json.dumps({"team-b": {"models": ["copied"]}}),
+    }
     return StackFile(
         project=file.project,
         stack=file.stack,
         config=config,
-        secret_keys=[f"vllm-eks:{name}" for name in PLANTED],
+        secret_keys=[f"vllm-eks:{name}" for name in (*PLANTED, "clientKeys")],
     )
 
 
@@ -52,7 +59,8 @@ def forms(secret: str) -> set[str]:
 
 def holds(text: str) -> list[str]:
     """Return the names of the secrets in a text."""
-    return [name for name, secret in PLANTED.items() if any(form in text for form in forms(secret))]
+    planted = {**PLANTED, **CLIENTS}
+    return [name for name, secret in planted.items() if any(form in text for form in forms(secret))]
 
 
 def test_only_kubernetes_secrets_hold_them_and_as_secrets(recording: Recording) -> None:
@@ -68,6 +76,20 @@ def test_only_kubernetes_secrets_hold_them_and_as_secrets(recording: Recording) 
     }
     # The engine stores values in plain text unless they are marked as secret.
     assert all(one.secret_paths == {"stringData"} for one in recording.registrations if one.name in holders)
+
+
+def test_named_keys_are_digests_and_each_model_has_its_own(recording: Recording) -> None:
+    held = {
+        name: next(one for one in recording.registrations if one.name == f"{name}-api-key").inputs["stringData"]
+        for name in ("llama-4-scout", "copied")
+    }
+    assert {name: sorted(content) for name, content in held.items()} == {
+        "llama-4-scout": ["apiKey", "client.team-a", "denied.team-b", "secondApiKey"],
+        "copied": ["apiKey", "client.team-a", "client.team-b", "secondApiKey"],
+    }
+    digests = [content["client.team-a"] for content in held.values()]
+    assert digests == [stored_digest(f"vllm-{name}", CLIENTS["team-a"]) for name in held]
+    assert not any(digest.rpartition(":")[2] in str(recording.outputs) for digest in digests)
 
 
 def test_no_output_shows_them(recording: Recording) -> None:
@@ -95,7 +117,9 @@ def test_no_command_line_holds_them(recording: Recording) -> None:
 def test_the_preview_prints_none_of_them(
     folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack: dict[str, Any] = {"config": dict(planted_stack().config)}
+    # Keys of clients in plain text are refused (tests/unit/config/test_client_keys.py).
+    keys = {name: {"secure": "v1:abc"} for name in CLIENTS}
+    stack: dict[str, Any] = {"config": {**planted_stack().config, "vllm-eks:clientKeys": json.dumps(keys)}}
     stack["config"] = {key: _decoded(value) for key, value in stack["config"].items()}
     (folder / "Pulumi.planted.yaml").write_text(yaml.safe_dump(stack))
     monkeypatch.chdir(ROOT)

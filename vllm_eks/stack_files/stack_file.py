@@ -37,15 +37,23 @@ class StackFile:
         return object_or_empty(section)
 
     def for_offline_preview(self) -> "StackFile":
-        """Fill in a missing huggingFaceToken, so that a fresh clone can preview a gated model.
+        """Fill in a missing huggingFaceToken and missing keys of clients, so that a fresh clone can be previewed.
 
-        `config.load` then reports an open question instead of refusing.
+        `config.load` then reports open questions instead of refusing.
         """
-        key = f"{self.project}:huggingFaceToken"
-        if self.config.get(key):
+        config = {**self.config, **self._placeholders()}
+        if config == self.config:
             return self
-        return replace(
-            self,
-            config={**self.config, key: NOT_SET_PLACEHOLDER},
-            secret_keys=sorted({*self.secret_keys, key}),
-        )
+        return replace(self, config=config, secret_keys=sorted({*self.secret_keys, *self._placeholders()}))
+
+    def _placeholders(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        token, keys = f"{self.project}:huggingFaceToken", f"{self.project}:clientKeys"
+        if not self.config.get(token):
+            found[token] = NOT_SET_PLACEHOLDER
+        given = self.section("clientKeys")
+        missing = [name for name in self.section("clients") if name not in given]
+        # Keys in plain text are refused, and would pass as secrets beside a placeholder.
+        if missing and (keys in self.secret_keys or not given):
+            found[keys] = json.dumps({**given, **dict.fromkeys(missing, NOT_SET_PLACEHOLDER)})
+        return found

@@ -196,6 +196,21 @@ def test_offline_encrypted_keys_are_not_compared(folder: Path) -> None:
     ]
 
 
+def test_an_offline_preview_asks_for_the_keys_of_limited_clients(folder: Path) -> None:
+    write_stack(folder, clientKeys={"team-a": SECURE}, clients={"team-a": {}, "team-b": {"models": ["qwen3"]}})
+    stack = load_stack_file(read_stack_file(folder, "test").for_offline_preview())
+    assert stack.open_questions == (
+        f"clientKeys.team-b is not set: pulumi up will fail until you run: {SET[4:]}.team-b",
+    )
+    assert [one.client for one in stack.secrets.named_keys] == ["team-a", "team-b"]
+
+
+def test_an_offline_preview_still_refuses_keys_in_plain_text(folder: Path) -> None:
+    write_stack(folder, clientKeys={"team-a": KEY}, clients={"team-b": {}})
+    said = report(read_stack_file(folder, "test").for_offline_preview())
+    assert f"clientKeys.team-a: {PLAIN}" in lines(said)
+
+
 def test_without_clients_there_are_none(folder: Path) -> None:
     write_stack(folder)
     assert load_stack_file(read_stack_file(folder, "test")).secrets.named_keys == ()
