@@ -15,6 +15,8 @@ from components.network.cluster_subnets import cluster_subnets
 from components.network.existing_network import stack_network
 from components.network.network import NetworkArgs
 from components.nodes.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs, model_label
+from components.observability.model_monitors import ModelMonitors, ModelMonitorsArgs
+from components.observability.monitoring import MonitoringArgs, stack_monitoring
 from components.serving.chart_folder import VLLM_CHART, local_chart
 from components.serving.helm_values import model_release
 from components.serving.model_server import ModelServer, ModelServerArgs
@@ -37,6 +39,7 @@ facts = StackFacts(
     region=region,
     network=network_spec,
     cluster=cluster_spec,
+    prometheus=settings.observability.spec.prometheus,
     permissions_boundary=iam.permissions_boundary,
     copies_weights=settings.any_copied_weights,
     logs=settings.observability.logs_spec is not None,
@@ -76,10 +79,25 @@ if logs := settings.observability.logs_spec:
         tags=tags,
     )
     ContainerLogs(f"{stack}-logs", logs_args, in_cluster)
+monitoring_args = MonitoringArgs(
+    prometheus=settings.observability.spec.prometheus,
+    cluster_name=cluster.connection.cluster_name,
+    cluster_label=stack,
+    region=region,
+    cluster=cluster_spec,
+    system_zones=network_spec.system_zones,
+    charts=settings.charts.monitoring_sources,
+    images=settings.images.monitoring_images,
+    endpoint=settings.endpoint_spec,
+    iam=iam,
+    tags=tags,
+)
+monitoring = stack_monitoring(stack, monitoring_args, in_cluster)
 bucket = weights_bucket_name(stack, WeightsBucketArgs(tags=tags), wanted=settings.any_copied_weights)
 chart = local_chart(VLLM_CHART)
 
 outputs = {}
+servers: dict[str, ModelServer] = {}
 for name, model in settings.models.items():
     weights_args = ModelWeightsArgs(
         weights=model.weights_spec(fleet[name].plan),
@@ -114,7 +132,14 @@ for name, model in settings.models.items():
         protect=cluster_spec.deletion_protection,
     )
     after_nodes = ResourceOptions(providers=[cluster.kubernetes], depends_on=[accelerators, *groups])
-    outputs[name] = model_outputs(fleet[name], ModelServer(name, server_args, after_nodes))
+    servers[name] = ModelServer(name, server_args, after_nodes)
+    outputs[name] = model_outputs(fleet[name], servers[name])
+
+if monitoring:
+    monitors_args = ModelMonitorsArgs(monitoring=monitoring, servers=servers, charts=settings.charts.sources)
+    after_operator = ResourceOptions(providers=[cluster.kubernetes], depends_on=[monitoring, accelerators])
+    ModelMonitors(stack, monitors_args, after_operator)
+    pulumi.export("monitoring", monitoring.outputs)
 
 pulumi.export("models", outputs)
 pulumi.export("usdPerHour", total_usd_per_hour(fleet.values()))

@@ -10,6 +10,7 @@ from checks.api import Api
 from checks.existing_cluster import ClusterRequest, FoundCluster, find_cluster
 from checks.existing_network import FoundNetwork, NetworkRequest, find_network
 from checks.limits import cluster_limit_check, network_limit_checks, node_group_limit_checks
+from checks.monitoring import room_check, workspace_check
 from checks.node_groups import FoundGroups, find_node_groups
 from checks.parallel import in_parallel
 from checks.plans import capacity_warnings, fleet_warnings, plan_check, plan_warnings
@@ -25,6 +26,7 @@ from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.specs.cluster import ClusterSpec, ExistingClusterSpec, FoundControlPlane
 from vllm_eks.specs.logs import log_group_of
 from vllm_eks.specs.network import ExistingVpcSpec, FoundVpc, NetworkSpec
+from vllm_eks.specs.observability import InstalledPrometheus, ManagedPrometheus, PrometheusSpec
 
 Answer: TypeAlias = FoundNetwork | FoundCluster | FoundGroups | FoundReservations | Check | Sequence[Check] | None
 """Of one of the parts that run in parallel."""
@@ -41,6 +43,8 @@ class StackFacts:
     region: str
     network: NetworkSpec
     cluster: ClusterSpec
+    prometheus: PrometheusSpec | None = None
+    """What collects metrics, or None."""
     permissions_boundary: str | None = None
     copies_weights: bool = False
     """Whether pods need AWS credentials for the weights."""
@@ -125,19 +129,25 @@ def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Answer]]:
     if stack.permissions_boundary:
         boundary = stack.permissions_boundary
         parts["permissions boundary"] = lambda: boundary_check(boundary, site)
+    if isinstance(stack.prometheus, ManagedPrometheus):
+        managed = stack.prometheus
+        parts["Prometheus workspace"] = lambda: workspace_check(managed, site)
     parts[GROUPS] = lambda: find_node_groups(existing_cluster.name if existing_cluster else stack.stack, site)
     return parts
 
 
 def _of_a_new_cluster(stack: StackFacts, site: Site) -> dict[str, Callable[[], Answer]]:
     cluster, network = stack.cluster, stack.network
-    return {
+    parts: dict[str, Callable[[], Answer]] = {
         "cluster.kubernetesVersion": lambda: version_check(cluster.kubernetes_version, site),
         "log groups": lambda: list(_log_group_checks(stack, site)),
         "cluster.admins": lambda: list(admin_checks(cluster.admins, site)),
         "cluster quota": lambda: cluster_limit_check(site),
         "system nodes": lambda: list(system_type_checks(cluster.system_instance_type, network.system_zones, site)),
     }
+    if isinstance(stack.prometheus, InstalledPrometheus | ManagedPrometheus):
+        parts["room for Prometheus"] = lambda: room_check(cluster.system_instance_type, site)
+    return parts
 
 
 def _log_group_checks(stack: StackFacts, site: Site) -> Iterator[Check]:

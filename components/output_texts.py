@@ -12,6 +12,10 @@ STACK_OUTPUTS: Mapping[str, str] = {
         "A kubeconfig for the cluster, which is a secret: `pulumi stack output kubeconfig --show-secrets > "
         "kubeconfig`. It gets tokens from `aws` with the stack's profile and role."
     ),
+    "monitoring": (
+        "With `observability.prometheus`: commands that open Grafana, Prometheus and Alertmanager and that print "
+        "Grafana's password, or the workspace of Amazon Managed Service for Prometheus."
+    ),
 }
 
 MODEL_OUTPUTS: Mapping[str, str] = {

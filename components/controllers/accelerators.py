@@ -8,11 +8,10 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.controllers.images import split_image
-from components.helm_releases import RELEASE_HISTORY
+from components.helm_releases import third_party_release
 from components.nodes.gpu_taint import GPU_TOLERATION
 from vllm_eks.pins.charts import ChartSource, ControllerCharts, ControllerImages
 
-TIMEOUT_SECONDS = 600
 LEADER_WORKER_SET_NAMESPACE = "lws-system"
 
 
@@ -63,19 +62,13 @@ class Accelerators(pulumi.ComponentResource):
         namespace: pulumi.Input[str],
         values: Mapping[str, Any],
     ) -> None:
-        kubernetes.helm.v3.Release(
+        third_party_release(
             f"{self._name}-{release_name}",
-            # Fixed, because charts name their resources after the release.
-            name=release_name,
+            release_name=release_name,
+            source=source,
             namespace=namespace,
-            chart=source.chart,
-            version=source.version,
-            repository_opts={"repo": source.repository} if source.repository else None,
-            values=values or None,
-            timeout=TIMEOUT_SECONDS,
-            max_history=RELEASE_HISTORY,
-            # Two releases with the same name cannot exist together.
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            values=values,
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
 

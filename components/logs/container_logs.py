@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_kubernetes as kubernetes
 
 from components.cluster.cni_role import pod_identity_trust
-from components.controllers.accelerators import TIMEOUT_SECONDS
-from components.helm_releases import RELEASE_HISTORY
+from components.helm_releases import third_party_release
 from components.iam.iam_roles import IamArgs, make_role
 from components.logs.fluent_bit import FluentBitConfig, fluent_bit_values, release_name
 from vllm_eks.pins.charts import ChartSource, ControllerCharts
@@ -91,19 +89,14 @@ class ContainerLogs(pulumi.ComponentResource):
             region=args.region,
             with_controller=args.charts.leader_worker_set is not None,
         )
-        kubernetes.helm.v3.Release(
+        third_party_release(
             f"{self._name}-fluent-bit",
-            name=release,
+            release_name=release,
+            source=source,
             namespace=NAMESPACE,
-            chart=source.chart,
-            version=source.version,
-            repository_opts={"repo": source.repository} if source.repository else None,
             values=fluent_bit_values(config, args.image),
-            timeout=TIMEOUT_SECONDS,
-            max_history=RELEASE_HISTORY,
-            # A pod gets its credentials when it starts, so the association must exist before. Two releases with the
-            # same name cannot exist together.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[association], delete_before_replace=True),
+            # A pod gets its credentials when it starts, so the association must exist before.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[association]),
         )
 
 

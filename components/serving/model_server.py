@@ -38,6 +38,8 @@ class ModelServerArgs:
 class ModelServer(pulumi.ComponentResource):
     """An OpenAI-compatible endpoint inside the cluster. It is created when the model has answered a request."""
 
+    namespace: pulumi.Output[str]
+    """Known after it exists, and before the model answers."""
     endpoint: pulumi.Output[str]
     outputs: dict[str, pulumi.Output[str]]
     """The endpoint and how to use it, with the names of stack outputs."""
@@ -57,6 +59,7 @@ class ModelServer(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.namespace = namespace.metadata["name"]
         api_key_secret = self._api_keys(name, args, namespace)
         token_secret = None
         # Pods that read from S3 do not need the token.

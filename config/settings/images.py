@@ -1,9 +1,12 @@
 """The container images of a stack, for mirrors and clusters without internet access."""
 
-from pydantic import Field
+from typing import Annotated
 
-from config.settings.base import Image, Settings, absent
-from vllm_eks.pins.charts import ControllerImages
+from pydantic import AfterValidator, Field
+
+from config.settings.base import Image, InSchema, Settings, absent
+from config.values import monitoring_rules
+from vllm_eks.pins.charts import ControllerImages, MonitoringImages
 from vllm_eks.pins.eks import COPY_IMAGE
 from vllm_eks.planner.engine.images import DEFAULT_IMAGE, DEFAULT_VLLM_VERSION, READINESS_IMAGE
 
@@ -62,6 +65,26 @@ class ImagesSettings(Settings):
         examples=["registry.example.com/fluent-bit:5.1.1"],
         json_schema_extra=CHARTS_OWN,
     )
+    dcgm_exporter: Image | None = Field(
+        default=None,
+        description="The image of the exporter of GPU metrics.",
+        examples=["registry.example.com/dcgm-exporter:4.5.3-4.8.2-distroless"],
+        json_schema_extra=CHARTS_OWN,
+    )
+    monitoring_registry: (
+        Annotated[
+            str, AfterValidator(monitoring_rules.image_registry), InSchema(pattern=monitoring_rules.IMAGE_REGISTRY)
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description=(
+            "A mirror with the images of the other charts for metrics, with the same repositories and tags as in "
+            "docker.io, quay.io and registry.k8s.io."
+        ),
+        examples=["registry.example.com/mirror"],
+        json_schema_extra=absent("the charts' own registries"),
+    )
 
     @property
     def controller_images(self) -> ControllerImages:
@@ -73,3 +96,8 @@ class ImagesSettings(Settings):
             fluent_bit=self.fluent_bit,
             aws_load_balancer_controller=self.aws_load_balancer_controller,
         )
+
+    @property
+    def monitoring_images(self) -> MonitoringImages:
+        """The images of the charts for metrics."""
+        return MonitoringImages(registry=self.monitoring_registry, dcgm_exporter=self.dcgm_exporter)

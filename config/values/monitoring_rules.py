@@ -14,6 +14,8 @@ LOG_RETENTION_DAYS = (
 """The values that CloudWatch accepts (API reference of PutRetentionPolicy)."""
 OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """A DNS subdomain, the form of names of StorageClasses and Secrets."""
+IMAGE_REGISTRY = re.compile(r"(localhost|[\w-]*[.:][\w.:-]*)(/[a-z0-9._-]+)*")
+"""A host, and a folder in it."""
 LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 
@@ -51,6 +53,15 @@ def object_name(value: str) -> str:
         raise ValueError(
             f"{value!r} is not a valid name of a Kubernetes object: use lower-case letters, digits, - and ., at most "
             f"253 characters"
+        )
+    return value
+
+
+def image_registry(value: str) -> str:
+    """Accept a registry, or a folder in one."""
+    if not IMAGE_REGISTRY.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not an image registry: use a host and a folder, such as registry.example.com/mirror"
         )
     return value
 

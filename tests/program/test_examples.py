@@ -1,9 +1,7 @@
 """Every example, previewed by the real program, with its characteristic properties."""
 
 import re
-import shutil
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,20 +21,13 @@ PLACEMENT = "aws:ec2/placementGroup:PlacementGroup"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with the examples next to its own stack files, as the documents say to copy them."""
-    tmp_path = tmp_path_factory.mktemp("examples")
-    for name in ("Pulumi.yaml", "__main__.py"):
-        shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "charts", tmp_path / "charts")
-    for path in (ROOT / "examples").glob("Pulumi.*.yaml"):
-        shutil.copy(path, tmp_path)
-    return tmp_path
+def folder(example_folder: Path) -> Path:
+    return example_folder
 
 
 @pytest.fixture(scope="module")
-def recorded(folder: Path) -> Callable[[str], Recording]:
-    return cache(lambda stack: record(folder, read_stack_file(folder, stack).for_offline_preview()))
+def recorded(recorded_example: Callable[[str], Recording]) -> Callable[[str], Recording]:
+    return recorded_example
 
 
 def gpu_groups(recording: Recording) -> dict[str, dict]:
@@ -49,6 +40,8 @@ def test_the_expected_examples_exist() -> None:
         "existing-cluster",
         "existing-network",
         "logs",
+        "observability-existing",
+        "observability-install",
         "parked",
         "reservation",
         "s3",

@@ -80,3 +80,13 @@ class MonitoringCharts:
     kube_prometheus_stack: ChartSource | None = KUBE_PROMETHEUS_STACK
     dcgm_exporter: ChartSource | None = DCGM_EXPORTER
     blackbox_exporter: ChartSource | None = BLACKBOX_EXPORTER
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringImages:
+    """The images of the charts for metrics."""
+
+    registry: str | None = None
+    """A mirror of docker.io, quay.io and registry.k8s.io, with the same repositories, or None for these."""
+    dcgm_exporter: str | None = None
+    """A full reference, or None for the chart's default."""

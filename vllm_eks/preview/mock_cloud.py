@@ -20,6 +20,7 @@ CLUSTER_COMPONENT = "eks:index:Cluster"
 CLUSTER_RESOURCE = "aws:eks/cluster:Cluster"
 
 STASH = "pulumi:index:Stash"
+WORKSPACE = "aws:amp/workspace:Workspace"
 
 COMPUTED_OUTPUTS: Mapping[str, Mapping[str, Any]] = {
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
@@ -83,6 +84,8 @@ class OfflineMocks(Mocks):
         inputs = cast("dict[str, Any]", args.inputs)  # pyright: ignore[reportUnknownMemberType]  (a bare dict)
         arn = f"arn:aws:offline:::{args.name}"
         computed = dict(COMPUTED_OUTPUTS.get(args.typ, {}))
+        if args.typ == WORKSPACE:
+            computed["prometheusEndpoint"] = f"https://aps-workspaces.offline/workspaces/{args.name}/"
         if args.typ == STASH:
             computed["output"] = inputs["input"]
         if args.typ.startswith("kubernetes:core/"):

@@ -92,6 +92,7 @@ DEFAULTS: dict[type[Settings], dict[str, Any]] = {
         "leaderWorkerSet": None,
         "nvidiaDevicePlugin": None,
         "efaDevicePlugin": None,
+        **dict.fromkeys(("dcgmExporter", "monitoringRegistry")),
         "awsLoadBalancerController": None,
         "fluentBit": None,
     },

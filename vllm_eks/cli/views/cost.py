@@ -8,6 +8,7 @@ from rich.console import Console
 from vllm_eks.cli.views.models import MAX_IN_FULL
 from vllm_eks.cli.views.plan import usd
 from vllm_eks.cli.views.screen import say, table
+from vllm_eks.json_values import object_or_empty
 from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
 from vllm_eks.planner.hardware.prices import Price, list_prices
 from vllm_eks.planner.search.cost import (
@@ -33,6 +34,8 @@ REQUEST_LOG_BYTES = 280
 """vLLM's access log has one line a request of about 90 bytes. Its event has the fields of the pod too, and CloudWatch
 bills 26 bytes more for each event (API reference of PutLogEvents)."""
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+VOLUME = "aws:ebs/volume:Volume"
+RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 def infrastructure(recording: Recording) -> Infrastructure:
@@ -54,6 +57,7 @@ def infrastructure(recording: Recording) -> Infrastructure:
         system_nodes=system,
         system_instance_type=system_type,
         root_volumes_gib=gib,
+        prometheus_volume_gib=sum(one.inputs["size"] for one in recording.of_type(VOLUME)),
     )
 
 
@@ -120,10 +124,33 @@ def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterat
             yield _saving(name, saved_usd_per_hour(nodes))
     if recording.of_type(CONTAINER_LOGS):
         yield _logs_line(recording.region)
+    yield from _prometheus_lines(recording)
     yield (
         "not in the total (billed by usage): logs, and traffic between zones and to the internet. The S3 endpoint is "
         "free."
     )
+
+
+def _prometheus_lines(recording: Recording) -> Iterator[str]:
+    """Yield what metrics cost besides the volume that the stack creates."""
+    for release in recording.of_type(RELEASE):
+        prometheus = _inner(release.inputs, "values", "prometheus", "prometheusSpec")
+        if "remoteWrite" in prometheus:
+            yield "Amazon Managed Service for Prometheus bills samples, their storage and queries: not in the total"
+        claim = _inner(prometheus, "storageSpec", "volumeClaimTemplate", "spec")
+        if claim and not recording.of_type(VOLUME):
+            size = _inner(claim, "resources", "requests").get("storage")
+            yield (
+                f"the cluster creates a volume of {size} for Prometheus with StorageClass "
+                f"{claim.get('storageClassName')}: not in the total"
+            )
+
+
+def _inner(value: Mapping[str, Any], *steps: str) -> Mapping[str, Any]:
+    """Return the object at the end of the steps, or an empty one."""
+    for step in steps:
+        value = object_or_empty(value.get(step))
+    return value
 
 
 def _all_weights(recording: Recording) -> str:

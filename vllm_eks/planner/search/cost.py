@@ -26,6 +26,7 @@ class Infrastructure:
     public_addresses: int = 0
     root_volumes_gib: int = 0
     """Total over all running nodes, GPU nodes included."""
+    prometheus_volume_gib: int = 0
     kms_keys: int = 0
 
 
@@ -82,6 +83,7 @@ def _infrastructure(made: Infrastructure, region: str) -> Iterator[CostPart]:
         ("NAT gateways", made.nat_gateways, "NAT gateway", "nat_gateway_hour", 1.0),
         ("public addresses", made.public_addresses, "IPv4 address", "public_ipv4_hour", 1.0),
         ("root volumes", made.root_volumes_gib, "GiB of gp3", "gp3_gib_month", a_month),
+        ("Prometheus volume", made.prometheus_volume_gib, "GiB of gp3", "gp3_gib_month", a_month),
         ("keys", made.kms_keys, "KMS key", "kms_key_month", a_month),
     ):
         if number:

@@ -149,6 +149,12 @@ def test_the_program_s_registrations_are_counted(recorded_stack: Callable[[str],
     )
 
 
+def test_the_volume_of_prometheus_has_its_own_line() -> None:
+    found = {part.part: part for part in cost_parts({}, Infrastructure(prometheus_volume_gib=50), REGION)}
+    assert list(found) == ["Prometheus volume"]
+    assert found["Prometheus volume"].usd_per_month == pytest.approx(50 * 0.08)
+
+
 def test_the_bill_is_printed_with_its_sum_and_its_omissions(
     recorded_stack: Callable[[str], Recording], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,72 @@
+"""The rules and dashboards of a stack, as objects of the cluster or of the workspace."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
+
+OPERATOR_API = "monitoring.coreos.com/v1"
+DASHBOARD_LABEL = "grafana_dashboard"
+"""The label that Grafana's sidecar looks for (kube-prometheus-stack 88.5.3, grafana.sidecar.dashboards.label)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What Prometheus evaluates and what Grafana shows."""
+
+    rule_file: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The content of a rule file, `{groups: [...]}`. Empty for no rules."""
+    dashboards: Mapping[str, str] = field(default_factory=dict[str, str])
+    """File name -> JSON."""
+
+
+def rule_object(
+    name: str, rules: Rules, *, namespace: pulumi.Input[str], labels: Mapping[str, str], opts: pulumi.ResourceOptions
+) -> None:
+    """Create the PrometheusRule of a stack, if it has rules."""
+    if rules.rule_file:
+        kubernetes.apiextensions.CustomResource(
+            f"{name}-rules",
+            api_version=OPERATOR_API,
+            kind="PrometheusRule",
+            metadata={"name": name, "namespace": namespace, "labels": labels},
+            spec=rules.rule_file,
+            opts=opts,
+        )
+
+
+def rule_namespace(
+    name: str,
+    rules: Rules,
+    *,
+    workspace_id: pulumi.Input[str],
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create the rules of a workspace. The agent evaluates none."""
+    if rules.rule_file:
+        # The service takes YAML. JSON is YAML too.
+        aws.amp.RuleGroupNamespace(
+            f"{name}-rules",
+            name=name,
+            workspace_id=workspace_id,
+            data=json.dumps(rules.rule_file),
+            tags=tags,
+            opts=opts,
+        )
+
+
+def dashboard_objects(name: str, rules: Rules, *, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions) -> None:
+    """Create a ConfigMap for each dashboard, which Grafana's sidecar loads."""
+    for file_name, content in rules.dashboards.items():
+        stem = file_name.removesuffix(".json")
+        kubernetes.core.v1.ConfigMap(
+            f"{name}-dashboard-{stem}",
+            metadata={"name": f"{name}-{stem}", "namespace": namespace, "labels": {DASHBOARD_LABEL: "1"}},
+            data={file_name: content},
+            opts=opts,
+        )

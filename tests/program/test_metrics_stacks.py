@@ -1,0 +1,84 @@
+"""Stacks with metrics: what a destroy leaves, what the models notice, and the bill."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.resource_graph import Graph
+from vllm_eks.cli.views.cost import bill
+from vllm_eks.preview.recording import Recording, record
+from vllm_eks.stack_files.read import read_stack_file
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+
+
+def test_metrics_in_the_cluster_leave_nothing_behind_that_costs_money(
+    recorded_example: Callable[[str], Recording],
+) -> None:
+    graph = Graph(recorded_example("observability-install"))
+    prometheus, driver = "Release kube-prometheus-stack", "Addon aws-ebs-csi-driver"
+    order = [
+        # Monitors before the operator, and Prometheus before what it stores.
+        ("PodMonitor vllm-qwen3-8b-podmonitor", prometheus),
+        (prometheus, "PersistentVolumeClaim prometheus-claim"),
+        ("PersistentVolumeClaim prometheus-claim", "PersistentVolume prometheus-persistent-volume"),
+        ("PersistentVolume prometheus-persistent-volume", "Volume prometheus-volume"),
+        # The driver detaches the volume, with its role and on a system node.
+        ("Volume prometheus-volume", driver),
+        (driver, "PodIdentityAssociation prometheus-driver-association"),
+        (driver, "RolePolicyAttachment prometheus-driver-policy"),
+        (driver, "NodeGroup system-nodes"),
+        (prometheus, "NodeGroup system-nodes"),
+        ("NetworkPolicy qwen3-8b-metrics", "Namespace qwen3-8b-namespace"),
+        ("ServiceMonitor lws-controller-servicemonitor", "Service lws-metrics"),
+        ("Service lws-metrics", "Release lws"),
+    ]
+    for first, second in order:
+        assert graph.goes_before(first, second), f"{first} must go before {second}"
+        assert not graph.goes_before(second, first)
+
+
+def test_metrics_hold_up_no_model_and_no_model_holds_up_metrics(recorded_example: Callable[[str], Recording]) -> None:
+    graph = Graph(recorded_example("observability-install"))
+    for model, metrics in (
+        ("Release qwen3-8b-release", "Release kube-prometheus-stack"),
+        ("NodeGroup qwen3-8b-nodes", "Release kube-prometheus-stack"),
+        # The policy is there while the model starts.
+        ("Release qwen3-8b-release", "NetworkPolicy qwen3-8b-metrics"),
+    ):
+        assert not graph.goes_before(model, metrics)
+        assert not graph.goes_before(metrics, model)
+
+
+def test_turning_metrics_on_changes_no_resource(
+    recorded_example: Callable[[str], Recording], example_folder: Path
+) -> None:
+    with_metrics = (example_folder / "Pulumi.observability-install.yaml").read_text()
+    before, _, rest = with_metrics.partition("  vllm-eks:observability:\n")
+    without = before + rest[rest.index("  vllm-eks:cluster:") :]
+    # The stack's name is part of every name, so the file is read under the same one.
+    (example_folder / "Pulumi.observability-install.yaml").write_text(without)
+    try:
+        plain = record(example_folder, read_stack_file(example_folder, "observability-install").for_offline_preview())
+    finally:
+        (example_folder / "Pulumi.observability-install.yaml").write_text(with_metrics)
+    later = {one.urn: one.inputs for one in recorded_example("observability-install").registrations}
+    changed = [one for one in plain.registrations if later[one.urn] != one.inputs]
+    # Each run generates another key, and the state keeps the first.
+    assert {one.name for one in changed} == {"qwen3-8b-api-key", "qwen3-8b-made-api-key"}
+
+
+def test_the_bill_has_the_volume_of_prometheus(recorded_example: Callable[[str], Recording]) -> None:
+    parts = {part.part: part for part in bill(recorded_example("observability-install"))}
+    assert parts["Prometheus volume"].what == "100 x GiB of gp3"
+    assert "Prometheus volume" not in {part.part for part in bill(recorded_example("observability-existing"))}
+
+
+def test_an_existing_prometheus_gets_monitors_with_its_labels_and_nothing_else(
+    recorded_example: Callable[[str], Recording],
+) -> None:
+    recording = recorded_example("observability-existing")
+    releases = {one.name.removeprefix("vllm-eks-observability-existing-") for one in recording.of_type(RELEASE)}
+    assert releases == {"lws", "dcgm-exporter", "qwen3-8b-release"}
+    (monitor,) = [one for one in recording.registrations if one.name.endswith("vllm-qwen3-8b-podmonitor")]
+    assert monitor.inputs["metadata"]["labels"] == {"release": "kube-prometheus-stack"}
+    assert recording.of_type("aws:ebs/volume:Volume") == []

@@ -1,0 +1,199 @@
+"""What scrapes the models, against the pods that the chart renders, and who else reaches their metrics."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from components.observability.model_monitors import ModelMonitors, ModelMonitorsArgs
+from components.observability.monitoring import Monitoring
+from components.serving.model_server import ModelServer
+from tests.support.chart_rendering import Rendered, model_values, render_text, tool
+from tests.support.monitoring import ARGS, EXISTING, FRONT_DOOR
+from tests.unit.components.test_model_server import ARGS as SERVER
+from vllm_eks.pins.charts import ControllerCharts, MonitoringCharts
+from vllm_eks.preview.mock_cloud import Registration
+
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+MONITORS = "kubernetes:monitoring.coreos.com/v1:"
+LWS_PODS = {
+    "control-plane": "controller-manager",
+    "app.kubernetes.io/name": "lws",
+    "app.kubernetes.io/instance": "lws",
+}
+"""The labels of the controllers' pods (kubernetes-sigs/lws 060ab4d, charts/lws, release `lws`)."""
+
+
+def build(controllers: ControllerCharts | None = None, **changes: Any) -> None:
+    args = replace(ARGS, prometheus=EXISTING, endpoint=FRONT_DOOR, **changes)
+    monitoring = Monitoring("main", EXISTING, args)
+    servers = {"scout": ModelServer("scout", SERVER)}
+    ModelMonitors(
+        "main", ModelMonitorsArgs(monitoring=monitoring, servers=servers, charts=controllers or ControllerCharts())
+    )
+
+
+def spec_of(one: Registration) -> Mapping[str, Any]:
+    return one.inputs["spec"]
+
+
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """As in Kubernetes."""
+    matches = selector.get("matchLabels", {})
+    expressions = selector.get("matchExpressions", ())
+    return all(labels.get(key) == value for key, value in matches.items()) and all(
+        labels.get(one["key"]) in one["values"] for one in expressions
+    )
+
+
+def pod_labels(rendered: Rendered, role: str) -> dict[str, str]:
+    """The labels of a pod: those of its template, and those that LeaderWorkerSet adds (pkg/webhooks/pod_webhook.go)."""
+    index = "0" if role == "leader" else "1"
+    added = {"name": "scout", "worker-index": index, "group-index": "0"}
+    own = rendered.template(role)["metadata"]["labels"]
+    return {**own, **{f"leaderworkerset.sigs.k8s.io/{key}": value for key, value in added.items()}}
+
+
+def test_there_is_a_monitor_a_policy_and_a_probe_for_each_model(engine) -> None:
+    engine.run(build)
+
+    children = {one for one in engine.children()["main"] if "Monitor" in one or "Probe" in one or "metrics" in one}
+    assert children == {
+        "NetworkPolicy main-scout-metrics",
+        "PodMonitor main-vllm-scout-podmonitor",
+        "Probe main-vllm-scout-probe",
+        "PodMonitor main-dcgm-exporter-podmonitor",
+        "Service main-lws-metrics",
+        "ServiceMonitor main-lws-controller-servicemonitor",
+    }
+
+
+def test_what_is_not_installed_is_not_scraped(engine) -> None:
+    charts = MonitoringCharts(dcgm_exporter=None, blackbox_exporter=None)
+    engine.run(lambda: build(ControllerCharts(leader_worker_set=None), charts=charts))
+
+    assert {one for one in engine.children()["main"] if "Monitor" in one or "Probe" in one or "metrics" in one} == {
+        "NetworkPolicy main-scout-metrics",
+        "PodMonitor main-vllm-scout-podmonitor",
+    }
+
+
+def test_the_monitor_of_a_model_has_exactly_this_spec_and_the_labels_that_prometheus_selects(engine) -> None:
+    engine.run(build)
+
+    monitor = engine.named("main-vllm-scout-podmonitor", f"{MONITORS}PodMonitor")
+    assert monitor.inputs["metadata"] == {
+        "name": "vllm-scout",
+        "namespace": "monitoring-system",
+        "labels": {"release": "prom"},
+    }
+    assert spec_of(monitor) == {
+        "namespaceSelector": {"matchNames": ["vllm-scout"]},
+        "selector": {
+            "matchLabels": {
+                "leaderworkerset.sigs.k8s.io/name": "scout",
+                "leaderworkerset.sigs.k8s.io/worker-index": "0",
+            }
+        },
+        "podMetricsEndpoints": [
+            {
+                "port": "metrics",
+                "interval": "15s",
+                "relabelings": [
+                    {"targetLabel": "model", "replacement": "scout"},
+                    {
+                        "sourceLabels": ["__meta_kubernetes_pod_label_leaderworkerset_sigs_k8s_io_group_index"],
+                        "targetLabel": "group",
+                    },
+                    {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"},
+                ],
+            }
+        ],
+    }
+
+
+@pytest.mark.skipif(tool("helm") is None, reason="helm is neither on PATH nor in $KUBE_LAB/bin")
+def test_the_monitor_and_the_policy_select_the_leaders_of_the_chart_and_not_their_workers(engine) -> None:
+    engine.run(build)
+    rendered = Rendered(render_text(model_values(pipeline=2)))
+
+    for selector in (
+        spec_of(engine.named("main-vllm-scout-podmonitor", f"{MONITORS}PodMonitor"))["selector"],
+        spec_of(engine.named("main-scout-metrics", POLICY))["podSelector"],
+    ):
+        assert [selects(selector, pod_labels(rendered, role)) for role in ("leader", "worker")] == [True, False]
+        assert not selects(selector, {"leaderworkerset.sigs.k8s.io/name": "other"})
+
+
+def test_only_prometheus_s_pods_reach_the_metrics_of_a_model(engine) -> None:
+    engine.run(build)
+
+    policy = engine.named("main-scout-metrics", POLICY)
+    assert policy.inputs["metadata"] == {"name": "scout-metrics", "namespace": "vllm-scout"}
+    spec = spec_of(policy)
+    assert spec["policyTypes"] == ["Ingress"]
+    (rule,) = spec["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 8001}]
+    (peer,) = rule["from"]
+    assert selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": "monitoring"})
+    assert not selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": "default"})
+    assert selects(peer["podSelector"], {"app.kubernetes.io/name": "prometheus"})
+    assert not selects(peer["podSelector"], {"app.kubernetes.io/name": "grafana"})
+
+
+def test_the_policy_waits_for_the_namespace_but_not_for_the_model(engine) -> None:
+    engine.run(build)
+
+    depends = engine.named("main-scout-metrics", POLICY).depends_on
+    assert "scout-namespace" in depends
+    assert "scout-release" not in depends
+
+
+def test_the_controllers_are_scraped_with_prometheus_s_token_by_a_service_of_the_stack(engine) -> None:
+    engine.run(build)
+
+    service = engine.named("main-lws-metrics", "kubernetes:core/v1:Service").inputs
+    monitor = spec_of(engine.named("main-lws-controller-servicemonitor", f"{MONITORS}ServiceMonitor"))
+    assert service["metadata"]["namespace"] == "lws-system"
+    assert selects({"matchLabels": service["spec"]["selector"]}, LWS_PODS)
+    assert selects(monitor["selector"], service["metadata"]["labels"])
+    assert monitor["namespaceSelector"] == {"matchNames": ["lws-system"]}
+    (port,) = service["spec"]["ports"]
+    # cmd/main.go: `--metrics-bind-address`, ":8443", SecureServing, WithAuthenticationAndAuthorization.
+    assert port["port"] == 8443
+    assert monitor["endpoints"] == [
+        {
+            "port": port["name"],
+            "scheme": "https",
+            "bearerTokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token",
+            "tlsConfig": {"insecureSkipVerify": True},
+        }
+    ]
+
+
+def test_series_of_gpus_keep_the_pod_that_uses_them(engine) -> None:
+    engine.run(build)
+
+    (endpoint,) = spec_of(engine.named("main-dcgm-exporter-podmonitor", f"{MONITORS}PodMonitor"))["podMetricsEndpoints"]
+    assert endpoint["relabelings"] == [
+        {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"},
+        {"action": "labeldrop", "regex": "namespace|pod|container"},
+    ]
+
+
+def test_the_probe_asks_for_a_model_s_health_at_its_own_name(engine) -> None:
+    engine.run(build)
+
+    assert spec_of(engine.named("main-vllm-scout-probe", f"{MONITORS}Probe")) == {
+        "jobName": "front-door",
+        "interval": "60s",
+        "module": "front_door",
+        "prober": {"url": "prometheus-blackbox-exporter.monitoring-system.svc:9115"},
+        "targets": {
+            "staticConfig": {
+                "static": ["https://scout.models.example.com/health"],
+                "labels": {"model": "scout", "namespace": "vllm-scout"},
+            }
+        },
+    }
