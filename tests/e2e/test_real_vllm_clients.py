@@ -138,14 +138,16 @@ def test_what_a_client_that_leaves_has_used_is_counted(pod: Any, is_stream: bool
     body = {**TEXT, "max_tokens": 3000, "stream": is_stream}
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
     connection.request("POST", "/v1/completions", json.dumps(body), headers)
-    if is_stream:
-        answer = connection.getresponse()
+    answer = connection.getresponse() if is_stream else None
+    if answer:
         for _ in range(40):
             assert answer.readline()
     else:
         # The engine has made some tokens when its own counter moves.
         start = generated(pod)
         until(LATE_SECONDS, lambda: generated(pod) > start + 20)
+    if answer:
+        answer.close()
     connection.close()
     left = ("requests", "team-a", "499")
     until(LATE_SECONDS, lambda: gained(pod, before).get(left) == 1)
@@ -163,6 +165,7 @@ def test_a_revoked_key_ends_no_stream_and_is_refused_afterwards(pod: Any) -> Non
     pod.rotate_keys({"apiKey": "key-one", "client.team-b": stored_digest("vllm-llama-4-scout", OTHER)})
     until(LATE_SECONDS, lambda: pod.request("/v1/models", key=KEY)[0] == 401)
     assert answer.read().endswith(b"data: [DONE]\n\n"), "the stream ends normally"
+    connection.close()
     assert pod.request("/v1/models", key=OTHER)[0] == 200, "a client that got the model meanwhile"
     pod.rotate_keys(SECRET)
     until(LATE_SECONDS, lambda: pod.request("/v1/models", key=KEY)[0] == 200)

@@ -47,6 +47,8 @@ def test_a_named_key_is_valid_until_it_is_revoked_and_its_digest_never_is(keys: 
         *(200, 200),
         *(401, 401, 401),
     ]
+    raw = b"Bearer " + bytes.fromhex(digest.rpartition(":")[2])
+    assert answer(guard, headers=[(b"authorization", raw)]) == 401
     replace(keys, {"apiKey": "first"})
     assert [answer(guard, key=f"Bearer {key}") for key in ("first", KEY)] == [200, 401]
 
@@ -66,7 +68,10 @@ def test_the_digest_of_one_model_is_not_valid_on_another() -> None:
     assert KEY not in one
 
 
-@pytest.mark.parametrize("entry", ["", "\n", KEY, "sha256:salt", "sha256:salt:xyz", "md5:salt:00", "::"])
+OF_ANOTHER_FORM = stored_digest("salt", KEY).replace("sha256", "sha512")
+
+
+@pytest.mark.parametrize("entry", ["", "\n", KEY, "sha256:salt", "sha256:salt:xyz", OF_ANOTHER_FORM, "::"])
 def test_a_wrong_entry_of_a_named_client_is_no_key(keys: Path, entry: str) -> None:
     replace(keys, {"apiKey": "first", "client.team-a": entry})
     guard = ApiKeys(application)

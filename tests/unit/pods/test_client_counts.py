@@ -196,6 +196,22 @@ def test_what_an_aborted_request_generated_is_counted(counts: Counts, kind: Kind
     assert engine.aborted == ["request-1-internal"]
 
 
+def test_a_caller_that_gives_up_ends_the_engines_request_at_once(counts: Counts) -> None:
+    engine = FakeEngine()
+    seen: list[list[str]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        outputs = engine.generate(7, SimpleNamespace(output_kind=Kind.DELTA, tokens=5, n=1), "request-1")
+        await outputs.__anext__()
+        await outputs.aclose()
+        seen.append([*engine.aborted])
+        await application(scope, receive, send)
+
+    serve(ApiKeys(app), Seen(), key=f"Bearer {KEY}", **scope_of(engine))
+    assert seen == [["request-1-internal"]]
+    assert counts.new()["tokens", "team-a", "generation"] == 1
+
+
 def test_a_client_that_leaves_is_counted_as_499(counts: Counts) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})

@@ -14,7 +14,8 @@ import pytest
 from tests.fakes.vllm_server import Double, real_metrics, vllm_double
 from tests.support.engine_scripts import script
 from vllm_eks.pods import alive
-from vllm_eks.pods.alive import Memory, check_progress
+from vllm_eks.pods.alive import Memory, check_progress, first_key
+from vllm_eks.pods.client_keys import stored_digest
 from vllm_eks.pods.engine import PROGRESS_METRICS, EngineState, answers_request, load_of, state_of
 
 
@@ -88,6 +89,13 @@ def test_a_hang_while_idle_is_detected_by_requests_in_flight(vllm: Double, tmp_p
     assert second[0] == 1
     assert second[1].startswith("stuck: 2 requests running and no token for ")
     assert vllm.asked[-1] == ("POST", "/v1/completions", "Bearer key-one")
+
+
+def test_a_digest_is_not_used_as_a_key(vllm: Double, tmp_path: Path) -> None:
+    (tmp_path / "client.team-a").write_text(stored_digest("salt", "a-key-of-team-a-1"))
+    assert first_key(tmp_path) == ""
+    (tmp_path / "secondApiKey").write_text("second\n")
+    assert first_key(tmp_path) == "second"
 
 
 def test_a_token_that_does_not_come_in_time_is_none(vllm: Double) -> None:
