@@ -9,6 +9,8 @@ from checks.stack import StackFacts, run_checks
 from components.cluster.cluster import ClusterArgs
 from components.cluster.existing_cluster import stack_cluster
 from components.controllers.accelerators import Accelerators, AcceleratorsArgs
+from components.endpoint.model_door import model_door
+from components.endpoint.stack_door import DoorSite, stack_door
 from components.iam.iam_roles import IamArgs
 from components.logs.container_logs import ContainerLogs, ContainerLogsArgs
 from components.network.cluster_subnets import cluster_subnets
@@ -43,6 +45,7 @@ facts = StackFacts(
     permissions_boundary=iam.permissions_boundary,
     copies_weights=settings.any_copied_weights,
     logs=settings.observability.logs_spec is not None,
+    endpoint=settings.endpoint_spec,
     open_questions=config.open_questions,
 )
 found = run_checks(facts, open_account(config.deployer))
@@ -95,6 +98,8 @@ monitoring_args = MonitoringArgs(
 monitoring = stack_monitoring(stack, monitoring_args, in_cluster)
 bucket = weights_bucket_name(stack, WeightsBucketArgs(tags=tags), wanted=settings.any_copied_weights)
 chart = local_chart(VLLM_CHART)
+door_site = DoorSite(network=network, made_with=network_args, found_vpc=found.vpc, cluster=cluster.connection)
+door = stack_door(stack, settings.endpoint_spec, door_site, accelerators_args, in_cluster)
 
 outputs = {}
 servers: dict[str, ModelServer] = {}
@@ -129,11 +134,13 @@ for name, model in settings.models.items():
         nodes=[group.nodes for group in groups],
         secrets=config.secrets,
         weights=weights,
+        url=settings.url(name),
         protect=cluster_spec.deletion_protection,
     )
     after_nodes = ResourceOptions(providers=[cluster.kubernetes], depends_on=[accelerators, *groups])
     servers[name] = ModelServer(name, server_args, after_nodes)
-    outputs[name] = model_outputs(fleet[name], servers[name])
+    behind = model_door(name, door, servers[name], parked=fleet[name].parked, offline=found.offline, opts=in_cluster)
+    outputs[name] = model_outputs(fleet[name], servers[name], behind)
 
 if monitoring:
     monitors_args = ModelMonitorsArgs(monitoring=monitoring, servers=servers, charts=settings.charts.sources)

@@ -67,6 +67,11 @@ class NoAccount:
         raise NoAccountError(self.reason)
 
 
+def is_offline(account: Api) -> bool:
+    """Return whether this is an offline preview, which contacts nothing."""
+    return isinstance(account, NoAccount) and account.reason == OFFLINE_REASON
+
+
 class CachedAccount:
     """Makes each call once and caches the response. Safe from several threads."""
 

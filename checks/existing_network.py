@@ -40,6 +40,8 @@ class FoundNetwork:
     private_subnets: Mapping[str, str]
     """Zone -> subnet id. In an offline preview an id may be a placeholder."""
     checks: Sequence[Check]
+    ranges: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Subnet ID -> IPv4 range, of the subnets that were found."""
 
 
 def find_network(requested: NetworkRequest, site: Site) -> FoundNetwork:
@@ -55,7 +57,8 @@ def find_network(requested: NetworkRequest, site: Site) -> FoundNetwork:
         zone: requested.vpc.subnets.get(zone, f"subnet-of-{zone}") if isinstance(found, Check) else found["SubnetId"]
         for zone, found in subnets.items()
     }
-    return FoundNetwork(private_subnets=ids, checks=checks)
+    ranges = {found["SubnetId"]: found["CidrBlock"] for found in subnets.values() if not isinstance(found, Check)}
+    return FoundNetwork(private_subnets=ids, checks=checks, ranges=ranges)
 
 
 def _subnet(requested: NetworkRequest, zone: str, site: Site) -> Record | Check:
@@ -181,7 +184,7 @@ def _route(subnet: Record, key: str, site: Site) -> Check:
         command=f"aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={id_} "
         f"--region {site.region}",
     )
-    table = ask(question, lambda: _route_table(subnet, site))
+    table = ask(question, lambda: route_table(subnet, site))
     if isinstance(table, Check):
         return table
     defaults = [route for route in table["Routes"] if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
@@ -210,7 +213,9 @@ ROUTE_TARGETS = (
 )
 
 
-def _route_table(subnet: Record, site: Site) -> Record:
+def route_table(subnet: Record, site: Site) -> Record:
+    """Return the route table of a subnet. Raises boto3's errors."""
+
     def tables(by: Mapping[str, str]) -> list[Record]:
         filters = [{"Name": name, "Values": [text]} for name, text in by.items()]
         return site.api.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters)

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import TypeAlias
 
 from checks.account import offering_checks, system_type_checks, version_check, zone_checks
-from checks.api import Api
+from checks.api import Api, is_offline
 from checks.existing_cluster import ClusterRequest, FoundCluster, find_cluster
 from checks.existing_network import FoundNetwork, NetworkRequest, find_network
+from checks.front_door_network import UNKNOWN_RANGE, FoundRanges
+from checks.front_door_parts import RANGES, front_door_parts
 from checks.limits import cluster_limit_check, network_limit_checks, node_group_limit_checks
 from checks.monitoring import room_check, workspace_check
 from checks.node_groups import FoundGroups, find_node_groups
@@ -20,15 +22,18 @@ from checks.reservation_groups import reservation_group_checks
 from checks.reservations import FoundReservations, find_reservations
 from checks.site import Site
 from checks.taken import admin_checks, boundary_check, log_group_check
-from vllm_eks.check import OPEN_QUESTION, Check
+from vllm_eks.check import NOT_QUERIED, OPEN_QUESTION, Check
 from vllm_eks.pins.eks import SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.specs.cluster import ClusterSpec, ExistingClusterSpec, FoundControlPlane
+from vllm_eks.specs.endpoint import EndpointSpec
 from vllm_eks.specs.logs import log_group_of
 from vllm_eks.specs.network import ExistingVpcSpec, FoundVpc, NetworkSpec
 from vllm_eks.specs.observability import InstalledPrometheus, ManagedPrometheus, PrometheusSpec
 
-Answer: TypeAlias = FoundNetwork | FoundCluster | FoundGroups | FoundReservations | Check | Sequence[Check] | None
+Answer: TypeAlias = (
+    FoundNetwork | FoundRanges | FoundCluster | FoundGroups | FoundReservations | Check | Sequence[Check] | None
+)
 """Of one of the parts that run in parallel."""
 
 
@@ -50,6 +55,8 @@ class StackFacts:
     """Whether pods need AWS credentials for the weights."""
     logs: bool = False
     """Whether the stack creates a log group for the models' pods."""
+    endpoint: EndpointSpec | None = None
+    """The load balancer, or None."""
     open_questions: Sequence[str] = ()
     """Questions that the stack file leaves open for an offline preview."""
 
@@ -65,6 +72,8 @@ class Findings:
     """Set for an existing cluster."""
     block_ends: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     """When the Capacity Block of each model ends, if it has one and the account tells."""
+    offline: bool = False
+    """Whether this is an offline preview, which contacts nothing."""
 
 
 def run_checks(stack: StackFacts, account: Api) -> Findings:
@@ -74,6 +83,7 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
     existing_vpc = stack.network.existing
     network, cluster = answers.pop(NETWORK, None), answers.pop(CLUSTER, None)
     groups, reservations = answers.pop(GROUPS), answers.get(RESERVATIONS)
+    ranges = answers.pop(RANGES, None)
     found = groups if isinstance(groups, FoundGroups) else FoundGroups(checks=tuple(_checks_of(groups)))
     return Findings(
         checks=(
@@ -85,6 +95,8 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
             *_open_to_all(stack.cluster.public_access_cidrs),
             *(Check(subject=OPEN_QUESTION, status="unknown", text=question) for question in stack.open_questions),
             *_checks_of_lookup(network, has_ids=bool(existing_vpc and existing_vpc.subnets)),
+            *_checks_of(ranges),
+            *_ranges_are_known(stack.endpoint, network),
             *_checks_of_lookup(cluster),
             *(check for answer in answers.values() for check in _checks_of(answer)),
             *found.checks,
@@ -96,9 +108,10 @@ def run_checks(stack: StackFacts, account: Api) -> Findings:
                 system_groups=0 if stack.cluster.existing else 1,
             ),
         ),
-        vpc=_found_vpc(existing_vpc, network) if existing_vpc else None,
+        vpc=_found_vpc(existing_vpc, network, ranges) if existing_vpc else None,
         control_plane=cluster.control_plane if isinstance(cluster, FoundCluster) else None,
         block_ends=reservations.block_ends if isinstance(reservations, FoundReservations) else {},
+        offline=is_offline(account),
     )
 
 
@@ -132,6 +145,9 @@ def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Answer]]:
     if isinstance(stack.prometheus, ManagedPrometheus):
         managed = stack.prometheus
         parts["Prometheus workspace"] = lambda: workspace_check(managed, site)
+    if stack.endpoint:
+        vpc_id = existing_vpc.vpc_id if existing_vpc else None
+        parts |= front_door_parts(stack.endpoint, vpc_id, existing_cluster.name if existing_cluster else None, site)
     parts[GROUPS] = lambda: find_node_groups(existing_cluster.name if existing_cluster else stack.stack, site)
     return parts
 
@@ -189,7 +205,7 @@ def _cluster_request(stack: StackFacts, cluster: ExistingClusterSpec) -> Cluster
         kubernetes_version=stack.cluster.kubernetes_version,
         known_versions=SUPPORTED_KUBERNETES_VERSIONS,
         vpc_id=stack.network.existing.vpc_id if stack.network.existing else "",
-        copies_weights=stack.copies_weights,
+        copies_weights=stack.copies_weights or bool(stack.endpoint and stack.endpoint.installs_controller),
     )
 
 
@@ -201,11 +217,32 @@ def _checks_of_lookup(found: Answer, *, has_ids: bool = False) -> Sequence[Check
 
 
 def _checks_of(answer: Answer) -> Sequence[Check]:
-    if isinstance(answer, FoundNetwork | FoundCluster | FoundGroups | FoundReservations):
+    if isinstance(answer, FoundNetwork | FoundRanges | FoundCluster | FoundGroups | FoundReservations):
         return answer.checks
     return (answer,) if isinstance(answer, Check) else answer or ()
 
 
-def _found_vpc(vpc: ExistingVpcSpec, network: Answer) -> FoundVpc:
+def _ranges_are_known(endpoint: EndpointSpec | None, network: Answer) -> Iterator[Check]:
+    """Yield an error if an internal load balancer's subnets are unknown, without which no NetworkPolicy lets it in."""
+    if endpoint is None or endpoint.internet_facing or not isinstance(network, FoundNetwork):
+        return
+    offline = any(check.text.startswith(NOT_QUERIED) for check in network.checks)
+    missing = [subnet for subnet in network.private_subnets.values() if subnet not in network.ranges]
+    if missing and not offline:
+        text = f"the address ranges of {', '.join(missing)} are unknown, and NetworkPolicies need them: allow "
+        yield Check(subject="endpoint.scheme", status="failed", text=f"{text}ec2:DescribeSubnets")
+
+
+def _found_vpc(vpc: ExistingVpcSpec, network: Answer, ranges: Answer) -> FoundVpc:
     subnets = network.private_subnets if isinstance(network, FoundNetwork) else vpc.subnets
-    return FoundVpc(vpc_id=vpc.vpc_id, private_subnets=subnets)
+    if not isinstance(ranges, FoundRanges):
+        return FoundVpc(vpc_id=vpc.vpc_id, private_subnets=subnets)
+    private = dict.fromkeys(subnets.values(), UNKNOWN_RANGE)
+    if isinstance(network, FoundNetwork):
+        private |= network.ranges
+    return FoundVpc(
+        vpc_id=vpc.vpc_id,
+        private_subnets=subnets,
+        ranges=ranges.vpc,
+        subnet_ranges={**private, **ranges.public_subnets},
+    )

@@ -29,10 +29,16 @@ MODEL_OUTPUTS: Mapping[str, str] = {
     "maxModelLen": "The maximum context of one request, in tokens.",
     "kvCacheTokens": "The planned size of a replica's KV cache, in tokens.",
     "usdPerHour": "The on-demand price of the model's running GPU nodes, in US dollars per hour, or null if unknown.",
-    "endpoint": "The base URL of the OpenAI-compatible API inside the cluster.",
+    "endpoint": (
+        "The base URL of the OpenAI-compatible API: inside the cluster, or at the load balancer if `endpoint` is set."
+    ),
     "portForward": "A command that forwards the API to localhost.",
     "readApiKey": "A command that prints the API key.",
-    "curl": "A command that requests a completion through the port-forward.",
+    "curl": "A command that requests a completion through the load balancer or, without one, the port-forward.",
     "python": "The same request as a Python program with the `openai` package.",
     "servedNames": "All names that clients may send as `model`, separated by commas. Only if `servedNames` is set.",
+    "frontDoor": (
+        "The result of a request through the load balancer at the end of `pulumi up`, with what to do if there was no "
+        "answer. Only if `endpoint` is set."
+    ),
 }

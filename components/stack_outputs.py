@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from components.endpoint.model_door import ModelDoor
 from components.serving.model_server import ModelServer
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 
@@ -24,9 +25,9 @@ def plan_sizes(nodes: GpuNodes) -> dict[str, Any]:
     }
 
 
-def model_outputs(nodes: GpuNodes, server: ModelServer) -> dict[str, Any]:
-    """Return the outputs of one model: its sizes, and how to call it."""
-    return plan_sizes(nodes) | server.outputs
+def model_outputs(nodes: GpuNodes, server: ModelServer, door: ModelDoor | None) -> dict[str, Any]:
+    """Return the outputs of one model: its sizes, how to call it, and whether the load balancer reaches it."""
+    return plan_sizes(nodes) | server.outputs | ({"frontDoor": door.answer} if door else {})
 
 
 def total_usd_per_hour(fleet: Iterable[GpuNodes]) -> float | None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import pulumi
 
+from components.serving.namespaces import model_service
+
 
 def access_outputs(
     name: str,
@@ -13,13 +15,17 @@ def access_outputs(
     port: int,
     api_key_secret: pulumi.Output[str],
     further_names: Sequence[str] = (),
+    url: str | None = None,
 ) -> dict[str, pulumi.Output[str]]:
-    """Return the endpoint inside the cluster, and how to call it from a shell with kubectl, by output name.
+    """Return the endpoint, and how to call it from a shell with kubectl, by output name.
 
     The snippets request a completion, which every model supports. A chat needs a model with a chat template.
-    `further_names` are the other names that clients may send instead of `name`.
+    `further_names` are the other names that clients may send instead of `name`. `url` is the model's address at the
+    load balancer. Without one, the endpoint is inside the cluster and the snippets use a port-forward.
     """
-    service = f"{name}-api"
+    service = model_service(name)
+    base = url or f"http://localhost:{port}"
+    inside = f"http://{service}.{namespace}.svc.cluster.local:{port}"
     forward = f"kubectl --namespace {namespace} port-forward service/{service} {port}:{port}"
     read_key = pulumi.Output.concat(
         f"kubectl --namespace {namespace} get secret ",
@@ -28,7 +34,7 @@ def access_outputs(
     )
     body = json.dumps({"model": name, "prompt": "The capital of France is", "max_tokens": 16})
     curl = pulumi.Output.concat(
-        f"curl --silent --show-error http://localhost:{port}/v1/completions",
+        f"curl --silent --show-error {base}/v1/completions",
         ' --header "Authorization: Bearer $(',
         read_key,
         f")\" --header 'Content-Type: application/json' --data '{body}'",
@@ -38,12 +44,12 @@ def access_outputs(
         'key = subprocess.check_output("""',
         read_key,
         '""", shell=True, text=True)\n',
-        f'client = OpenAI(base_url="http://localhost:{port}/v1", api_key=key)\n',
+        f'client = OpenAI(base_url="{base}/v1", api_key=key)\n',
         f'answer = client.completions.create(model="{name}", prompt="The capital of France is", max_tokens=16)\n',
         "print(answer.choices[0].text)\n",
     )
     return {
-        "endpoint": pulumi.Output.from_input(f"http://{service}.{namespace}.svc.cluster.local:{port}/v1"),
+        "endpoint": pulumi.Output.from_input(f"{url or inside}/v1"),
         "portForward": pulumi.Output.from_input(forward),
         "readApiKey": read_key,
         "curl": curl,

@@ -31,6 +31,8 @@ class ModelServerArgs:
     secrets: Secrets
     weights: ModelWeights | None = None
     """Weights in S3, or None to download them from the Hugging Face Hub."""
+    url: str | None = None
+    """The model's address at the load balancer, or None if it answers inside the cluster only."""
     protect: bool = False
     """Whether Pulumi refuses to delete the release, and so to destroy the stack."""
 
@@ -41,6 +43,8 @@ class ModelServer(pulumi.ComponentResource):
     namespace: pulumi.Output[str]
     """Known after it exists, and before the model answers."""
     endpoint: pulumi.Output[str]
+    api_key: pulumi.Output[str]
+    """A secret: the key that clients must send."""
     outputs: dict[str, pulumi.Output[str]]
     """The endpoint and how to use it, with the names of stack outputs."""
 
@@ -80,6 +84,7 @@ class ModelServer(pulumi.ComponentResource):
             port=args.release.port,
             api_key_secret=api_key_secret,
             further_names=args.release.further_names,
+            url=args.url,
         )
         self.endpoint = self.outputs["endpoint"]
         self.register_outputs(self.outputs)
@@ -91,7 +96,8 @@ class ModelServer(pulumi.ComponentResource):
 
         Named clients have a digest of their key there, so that a pod holds no key that it could use on other models.
         """
-        keys = {"apiKey": self._generated_key(name) if args.secrets.api_key is None else args.secrets.api_key}
+        self.api_key = self._generated_key(name) if args.secrets.api_key is None else args.secrets.api_key
+        keys = {"apiKey": self.api_key}
         if args.secrets.second_api_key is not None:
             keys["secondApiKey"] = args.secrets.second_api_key
         for named in args.secrets.named_keys:

@@ -1,4 +1,4 @@
-"""The namespace of each model."""
+"""The namespace of each model, and the objects of its chart that others refer to."""
 
 
 def model_namespace(model_name: str) -> str:
@@ -8,3 +8,13 @@ def model_namespace(model_name: str) -> str:
     'vllm-llama-4-scout'
     """
     return f"vllm-{model_name}"
+
+
+def model_service(model_name: str) -> str:
+    """Return the name of the Service of a model's leaders (the chart's `vllm.serviceName`)."""
+    return f"{model_name}-api"
+
+
+def leader_labels(model_name: str) -> dict[str, str]:
+    """Return the labels of a model's leaders, which LeaderWorkerSet sets."""
+    return {"leaderworkerset.sigs.k8s.io/name": model_name, "leaderworkerset.sigs.k8s.io/worker-index": "0"}

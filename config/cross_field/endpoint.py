@@ -141,8 +141,10 @@ def _names(endpoint: EndpointSettings, models: Mapping[str, ModelSettings], proj
             continue
         other = taken.setdefault(hostname, name)
         if other != name:
-            text = f"{hostname!r} is also the name of model {other}, and each needs its own: change one"
-            yield ConfigError(key=place, text=text)
+            # The name of a model without the key is the default, so the other model's key is the one to change.
+            here, there = (name, other) if model.hostname else (other, name)
+            text = f"{hostname!r} is also the name of model {there}, and each needs its own: change it"
+            yield ConfigError(key=key_path(f"{project}:models", here, "hostname"), text=text)
         inside = hostname == endpoint.domain or hostname.endswith(f".{endpoint.domain}")
         if endpoint.hosted_zone_id and not inside:
             yield ConfigError(

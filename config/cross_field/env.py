@@ -17,7 +17,7 @@ CHART_NAMES = frozenset(
         *("AWS_REGION", "AWS_DEFAULT_REGION", "HF_TOKEN_PATH", "HF_HOME", "HOME", "HF_XET_CHUNK_CACHE_SIZE_BYTES"),
         *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "VLLM_CACHE_ROOT", "VLLM_CONFIG_ROOT", "TORCHINDUCTOR_CACHE_DIR"),
         *("TRITON_CACHE_DIR", "FLASHINFER_WORKSPACE_BASE", "CUDA_CACHE_PATH", "USER", "LOGNAME", "VLLM_NO_USAGE_STATS"),
-        *("HF_MODULES_CACHE", "POD_NAME", "CACHES_FOLDER"),
+        *("HF_MODULES_CACHE", "POD_NAME", "CACHES_FOLDER", "VLLM_HTTP_TIMEOUT_KEEP_ALIVE"),
     }
 )
 """Variables that the chart's templates set on a leader or a worker. A test reads them from there."""

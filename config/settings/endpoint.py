@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from config.settings.base import InSchema, Settings, Zone, absent
 from config.settings.existing import SubnetId
-from config.values import endpoint_rules
+from config.values import endpoint_rules, network_rules
 from vllm_eks.specs.endpoint import AccessLogsSpec, EndpointSpec, Scheme
 
 DnsName = Annotated[
@@ -15,7 +15,7 @@ DnsName = Annotated[
     AfterValidator(endpoint_rules.domain),
     InSchema(pattern=endpoint_rules.DOMAIN, maxLength=endpoint_rules.MAX_DOMAIN_CHARACTERS),
 ]
-SourceRange = Annotated[str, AfterValidator(endpoint_rules.source_range)]
+SourceRange = Annotated[str, AfterValidator(endpoint_rules.source_range), InSchema(pattern=network_rules.IPV4_CIDR)]
 
 
 class AccessLogsSettings(Settings):
@@ -112,11 +112,19 @@ class EndpointSettings(Settings):
         """Return the DNS name of a model: its own, or one below the domain."""
         return own or f"{model}.{self.domain}"
 
-    def spec(self, own_hostnames: Mapping[str, str | None]) -> EndpointSpec:
+    def spec(
+        self,
+        own_hostnames: Mapping[str, str | None],
+        *,
+        installs_controller: bool = True,
+        deletion_protection: bool = False,
+    ) -> EndpointSpec:
         """Return the settings for the checks and the components.
 
         Args:
             own_hostnames: The `hostname` of each model, or None for the default.
+            installs_controller: Whether the stack installs the controller.
+            deletion_protection: Whether AWS refuses to delete the load balancer.
         """
         logs = self.access_logs
         return EndpointSpec(
@@ -129,4 +137,6 @@ class EndpointSettings(Settings):
             web_acl_arn=self.web_acl_arn,
             access_logs=AccessLogsSpec(bucket=logs.bucket, prefix=logs.prefix) if logs else None,
             public_subnets=self.public_subnets,
+            installs_controller=installs_controller,
+            deletion_protection=deletion_protection,
         )

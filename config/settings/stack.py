@@ -40,9 +40,18 @@ class StackSettings:
     @property
     def endpoint_spec(self) -> EndpointSpec | None:
         """The load balancer in front of the models, or None."""
-        return (
-            self.endpoint.spec({name: model.hostname for name, model in self.models.items()}) if self.endpoint else None
+        if self.endpoint is None:
+            return None
+        return self.endpoint.spec(
+            {name: model.hostname for name, model in self.models.items()},
+            installs_controller=self.charts.aws_load_balancer_controller.install,
+            deletion_protection=self.cluster.deletion_protection,
         )
+
+    def url(self, model: str) -> str | None:
+        """Return the address of a model at the load balancer, or None if there is none."""
+        endpoint = self.endpoint_spec
+        return endpoint.url(model) if endpoint else None
 
     @property
     def any_copied_weights(self) -> bool:

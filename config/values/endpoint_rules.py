@@ -5,10 +5,11 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from config.values import rules
 from config.values.network_rules import ipv4_network
-from vllm_eks.stack_files.wording import shown
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-DOMAIN = re.compile(rf"({LABEL}\.)+{LABEL}")
+TOP_LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+"""Never only digits (RFC 3696), so no address looks like a name."""
+DOMAIN = re.compile(rf"({LABEL}\.)+{TOP_LABEL}")
 MAX_DOMAIN_CHARACTERS = 253
 """RFC 1035 allows 255 bytes in a message, which are 253 characters of text."""
 MAX_SOURCE_RANGES = 30
@@ -23,7 +24,7 @@ EXAMPLE = "models.example.com"
 
 def domain(value: str) -> str:
     """Accept a full DNS name in lower case."""
-    if DOMAIN.fullmatch(value) and len(value) <= MAX_DOMAIN_CHARACTERS and not _is_address(value):
+    if DOMAIN.fullmatch(value) and len(value) <= MAX_DOMAIN_CHARACTERS:
         return value
     raise ValueError(_why_no_domain(value))
 
@@ -55,7 +56,7 @@ def _why_no_domain(value: str) -> str:
         return f"the name has {len(value)} characters: use at most {MAX_DOMAIN_CHARACTERS}"
     long = next((label for label in value.split(".") if len(label) > 63), None)
     if long:
-        return f"the part {shown(long)} of the name has {len(long)} characters: use at most 63"
+        return f"the part {long[:20]!r}... of the name has {len(long)} characters: use at most 63"
     if "." not in value:
         return f"{value!r} is not a full DNS name: use one with a domain, such as {EXAMPLE}"
     return f"{value!r} is not a DNS name: use lower-case letters, digits, - and dots, such as {EXAMPLE}"

@@ -57,6 +57,10 @@ def rename(config: dict[str, Any]) -> None:
     models["llama"] = models.pop("scout")
 
 
+CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+DOOR = of("endpoint", scheme="internal", domain="models.example.com", certificateArn=CERTIFICATE)
+
+
 PODS = "`maxModelLen`, `maxNumSeqs`, `servedNames`, `env`, `extraArgs`, `gpuMemoryUtilization`, `image`"
 EDITS: dict[str, Change] = {
     PODS: of_model(maxModelLen=8192),
@@ -86,6 +90,9 @@ EDITS: dict[str, Change] = {
     "one more zone in `network.zones`": of("network", zones=["us-west-2a", "us-west-2b", "us-west-2c"]),
     "the order of `network.zones`": of("network", zones=["us-west-2b", "us-west-2a"]),
     "`cidr`": of("network", cidr="10.1.0.0/16"),
+    "`endpoint`, which is new": DOOR,
+    "`endpoint.scheme`": of("endpoint", scheme="internetFacing", sourceRanges=["203.0.113.0/24"]),
+    "`endpoint.domain`": of("endpoint", domain="llm.example.com"),
     "`charts`": of("charts", leaderWorkerSet={"version": "0.10.1"}),
     "`observability.logs`": of("observability", logs="cloudWatch"),
     "`apiKey`, `secondApiKey`": lambda config: config.update({"vllm-eks:secondApiKey": "another"}),
@@ -98,6 +105,8 @@ EDITS: dict[str, Change] = {
 
 
 EDITED_FROM: dict[str, Change] = {
+    "`endpoint.scheme`": DOOR,
+    "`endpoint.domain`": DOOR,
     "`zones: [a, b]` to `zone: b`": spread,
     "`zone: a`, `replicas: 2` to `zones: [a, b]`": of_model(replicas=2),
 }

@@ -21,6 +21,7 @@ NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
+LOAD_BALANCER = ("aws:lb/", "kubernetes:elbv2.k8s.aws/")
 ROLLING = {"version", "releaseVersion", "launchTemplate.version"}
 NAMES = {
     "eks:index:Cluster": "control plane",
@@ -163,6 +164,8 @@ def kind_of(type_: str, name: str, *, has_own_chart: bool) -> str:
         return f"{whose} {'node group' if type_ == NODE_GROUP else 'launch template'}"
     if type_ == RELEASE:
         return "model release" if has_own_chart else "controller release"
+    if type_.startswith(LOAD_BALANCER) or name.endswith("-network-policy") or "-door-" in name:
+        return "roles" if "binder" in name else "load balancer"
     if type_ in NAMES:
         return NAMES[type_]
     if type_.startswith("aws:s3/"):

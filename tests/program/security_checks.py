@@ -130,7 +130,9 @@ def subnet_tags(stack: Stack) -> None:
 @row(21)
 def one_group(stack: Stack) -> None:
     assert stack.plane["skipDefaultSecurityGroups"] is True
-    assert not stack.recording.of_type("aws:ec2/securityGroup:SecurityGroup")
+    for group in stack.recording.of_type("aws:ec2/securityGroup:SecurityGroup"):
+        assert group.name.endswith("-door-security-group")
+        assert not any(tag.startswith("kubernetes.io/cluster/") for tag in group.inputs["tags"])
     own = [f"{stack.plane['name']}-security-group-id"]
     for template in stack.templates.values():
         on_cards = [one["securityGroups"] for one in template.get("networkInterfaces", [])]
@@ -162,6 +164,8 @@ def pod_identity(stack: Stack) -> None:
     callers = {("kube-system", "aws-node")}
     for one in stack.recording.of_type("vllm-eks:index:ModelWeights"):
         callers |= {(f"vllm-{one.name}", one.name), (f"vllm-{one.name}-weights", "copy-weights")}
+    if stack.recording.of_type("vllm-eks:index:Binder"):
+        callers.add(("kube-system", "aws-load-balancer-controller"))
     assert bound == callers
     assert len({one["roleArn"] for one in found}) == len(found), "a role for each"
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from components.network.subnets import public_subnet_cidr
 from tests.program.security_stacks import PAGE, Stack
 
 Hole = tuple[str, str, str, str]
@@ -12,6 +13,7 @@ TABLE = PAGE.partition("## Allowed traffic")[2]
 NO_POLICY: Hole = ("the node itself", "its pods", "all", "none")
 NAME, INDEX = "leaderworkerset.sigs.k8s.io/name", "leaderworkerset.sigs.k8s.io/worker-index"
 BLOCKS = {"0.0.0.0/0": "anywhere", "169.254.170.23/32": "the node's Pod Identity agent"}
+PUBLIC_SUBNETS = {public_subnet_cidr("10.0.0.0/16", f"us-west-2{letter}") for letter in "abc"}
 DNS = {
     "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
     "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
@@ -45,7 +47,8 @@ def _peer(peer: Mapping[str, Any] | None) -> str:
         return "anywhere"
     if "ipBlock" in peer:
         assert peer["ipBlock"].keys() == {"cidr"}
-        return BLOCKS[peer["ipBlock"]["cidr"]]
+        cidr = peer["ipBlock"]["cidr"]
+        return "the load balancer's subnets" if cidr in PUBLIC_SUBNETS else BLOCKS[cidr]
     if peer == DNS:
         return "CoreDNS"
     if "namespaceSelector" not in peer:

@@ -26,11 +26,14 @@ REGISTRY, TOKEN = "registry.example.com", "hf_planted"
 IMAGES = {
     key: f"{REGISTRY}/{key.lower()}@sha256:{number:064x}"
     for number, key in enumerate(
-        ("vllm", "hook", "weightsCopy", "leaderWorkerSet", "nvidiaDevicePlugin", "efaDevicePlugin")
+        (
+            *("vllm", "hook", "weightsCopy", "leaderWorkerSet", "nvidiaDevicePlugin", "efaDevicePlugin"),
+            "awsLoadBalancerController",
+        )
     )
 }
 BOUNDARY, ROLE_PATH = "arn:aws:iam::123456789012:policy/boundary", "/platform/"
-CHARTS = ("nvidiaDevicePlugin", "efaDevicePlugin", "leaderWorkerSet")
+CHARTS = ("nvidiaDevicePlugin", "efaDevicePlugin", "leaderWorkerSet", "awsLoadBalancerController")
 KEYS = {
     "aws:region": "us-west-2",
     "vllm-eks:network": {"zones": ["us-west-2a", "us-west-2b", "us-west-2c"], "natGateways": "perZone"},
@@ -40,6 +43,12 @@ KEYS = {
         "admins": ["arn:aws:iam::123456789012:role/platform"],
     },
     "vllm-eks:tags": {"team": "serving"},
+    "vllm-eks:endpoint": {
+        "scheme": "internetFacing",
+        "domain": "models.example.com",
+        "certificateArn": "arn:aws:acm:us-west-2:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef",
+        "sourceRanges": ["203.0.113.0/24"],
+    },
     "vllm-eks:iam": {"permissionsBoundary": BOUNDARY, "rolePath": ROLE_PATH},
     "vllm-eks:images": IMAGES,
     "vllm-eks:charts": {name: {"repository": f"oci://{REGISTRY}/charts"} for name in CHARTS},

@@ -37,6 +37,8 @@ def gpu_groups(recording: Recording) -> dict[str, dict]:
 
 def test_the_expected_examples_exist() -> None:
     assert EXAMPLES == [
+        "endpoint-internal",
+        "endpoint-internet",
         "existing-cluster",
         "existing-network",
         "logs",

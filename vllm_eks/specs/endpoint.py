@@ -36,6 +36,10 @@ class EndpointSpec:
     access_logs: AccessLogsSpec | None = None
     public_subnets: Mapping[str, str] = field(default_factory=dict[str, str])
     """Zone -> public subnet of an existing VPC, for an internet-facing load balancer."""
+    installs_controller: bool = True
+    """Whether the stack installs the AWS Load Balancer Controller. Otherwise an existing cluster runs it."""
+    deletion_protection: bool = False
+    """Whether AWS refuses to delete the load balancer. An update must turn it off before a destroy."""
 
     @property
     def internet_facing(self) -> bool:

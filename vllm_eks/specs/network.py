@@ -52,3 +52,7 @@ class FoundVpc:
     vpc_id: str
     private_subnets: Mapping[str, str]
     """Zone -> subnet ID. In an offline preview an ID may be a placeholder."""
+    ranges: Sequence[str] = ()
+    """The IPv4 ranges of the VPC. Only looked up for a load balancer."""
+    subnet_ranges: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Subnet ID -> IPv4 range, of the private and the load balancer's subnets. Only looked up for a load balancer."""

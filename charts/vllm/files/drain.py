@@ -21,6 +21,9 @@ if __name__ == "__main__":
 
 from vllm_eks.pods.engine import EngineState, read_engine
 
+SETTLE_SECONDS = 15
+"""Until new requests stop: the Service drops the pod within a second or two, and the load balancer's controller
+deregisters it, which takes the load balancer several seconds more (AWS load balancer controller, deregistration)."""
 LIMIT_SECONDS = 80
 """Part of the pod's 120 s of grace. Stopping vLLM afterwards takes up to 29 s (measured on 0.21.0 and 0.32.0)."""
 
@@ -62,7 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host-from", help="environment variable with the leader's address, instead of --host")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--metrics-port", type=int, help="the leader's port for /metrics and /load, from another pod")
-    for name, seconds in (("--settle-seconds", 5), ("--limit-seconds", LIMIT_SECONDS), ("--stall-seconds", 20)):
+    for name, seconds in (
+        ("--settle-seconds", SETTLE_SECONDS),
+        ("--limit-seconds", LIMIT_SECONDS),
+        ("--stall-seconds", 20),
+    ):
         parser.add_argument(name, type=float, default=seconds)
     options = parser.parse_args(arguments)
     # Kubernetes expands environment variables in a container's command, but not in a hook's.

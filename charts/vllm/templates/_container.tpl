@@ -69,6 +69,10 @@
   value: /secrets/api-key
 - name: PYTHONPATH
   value: /middleware
+# Longer than the load balancer's idle timeout of 900 s (components/endpoint/limits.py). vLLM's default of 5 s would close
+# connections on which the load balancer is just sending a request, and clients would get an error 502.
+- name: VLLM_HTTP_TIMEOUT_KEEP_ALIVE
+  value: "960"
 {{- end }}
 {{- with .root.Values.weights.region }}
 # The region of the bucket with the weights. The credentials come from the pod's role.

@@ -27,4 +27,4 @@ def test_every_output_of_a_model_is_described_and_no_other() -> None:
         "scout", namespace="n", port=1, api_key_secret=pulumi.Output.from_input("s"), further_names=["gpt-4o"]
     )
 
-    assert [*plan_sizes(nodes), *access] == list(MODEL_OUTPUTS)
+    assert [*plan_sizes(nodes), *access, "frontDoor"] == list(MODEL_OUTPUTS)

@@ -33,6 +33,7 @@ CONTAINER_LOGS = "vllm-eks:index:ContainerLogs"
 REQUEST_LOG_BYTES = 280
 """vLLM's access log has one line a request of about 90 bytes. Its event has the fields of the pod too, and CloudWatch
 bills 26 bytes more for each event (API reference of PutLogEvents)."""
+LOAD_BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 VOLUME = "aws:ebs/volume:Volume"
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -52,13 +53,20 @@ def infrastructure(recording: Recording) -> Infrastructure:
     return Infrastructure(
         control_planes=len(recording.of_type("eks:index:Cluster")),
         nat_gateways=len(recording.of_type("aws:ec2/natGateway:NatGateway")),
-        public_addresses=len(recording.of_type("aws:ec2/eip:Eip")),
+        public_addresses=len(recording.of_type("aws:ec2/eip:Eip")) + _addresses_of_load_balancers(recording),
+        load_balancers=len(recording.of_type(LOAD_BALANCER)),
         kms_keys=len(recording.of_type("aws:kms/key:Key")),
         system_nodes=system,
         system_instance_type=system_type,
         root_volumes_gib=gib,
         prometheus_volume_gib=sum(one.inputs["size"] for one in recording.of_type(VOLUME)),
     )
+
+
+def _addresses_of_load_balancers(recording: Recording) -> int:
+    """Return the public addresses: one in each subnet of a load balancer that faces the internet."""
+    public = [one for one in recording.of_type(LOAD_BALANCER) if not one.inputs["internal"]]
+    return sum(len(one.inputs["subnets"]) for one in public)
 
 
 def _root_gib(template: Mapping[str, Any]) -> int:
@@ -125,6 +133,13 @@ def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterat
     if recording.of_type(CONTAINER_LOGS):
         yield _logs_line(recording.region)
     yield from _prometheus_lines(recording)
+    if recording.of_type(LOAD_BALANCER):
+        lcu = list_prices(recording.region).get("load_balancer_lcu_hour")
+        price = f"${lcu.usd} an hour, {lcu.where_from}" if lcu else f"unknown in {recording.region}"
+        yield (
+            f"load balancer, by usage: each capacity unit (25 new connections a second, 3,000 active ones, or 1 GB an "
+            f"hour) {price}"
+        )
     yield (
         "not in the total (billed by usage): logs, and traffic between zones and to the internet. The S3 endpoint is "
         "free."

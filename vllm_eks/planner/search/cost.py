@@ -24,6 +24,7 @@ class Infrastructure:
     system_instance_type: str = "m7i.large"
     nat_gateways: int = 0
     public_addresses: int = 0
+    load_balancers: int = 0
     root_volumes_gib: int = 0
     """Total over all running nodes, GPU nodes included."""
     prometheus_volume_gib: int = 0
@@ -81,6 +82,7 @@ def _infrastructure(made: Infrastructure, region: str) -> Iterator[CostPart]:
         ("control plane", made.control_planes, "EKS", "control_plane_hour", 1.0),
         ("system nodes", made.system_nodes, made.system_instance_type, f"{made.system_instance_type}_hour", 1.0),
         ("NAT gateways", made.nat_gateways, "NAT gateway", "nat_gateway_hour", 1.0),
+        ("load balancer", made.load_balancers, "application load balancer", "load_balancer_hour", 1.0),
         ("public addresses", made.public_addresses, "IPv4 address", "public_ipv4_hour", 1.0),
         ("root volumes", made.root_volumes_gib, "GiB of gp3", "gp3_gib_month", a_month),
         ("Prometheus volume", made.prometheus_volume_gib, "GiB of gp3", "gp3_gib_month", a_month),

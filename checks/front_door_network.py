@@ -1,0 +1,105 @@
+"""Looks up the ranges of an existing VPC for a load balancer, and checks its public subnets."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from checks.asking import Question, ask
+from checks.existing_network import route_table
+from checks.site import Site
+from vllm_eks.aws.session import Record
+from vllm_eks.check import NOT_QUERIED, Check
+from vllm_eks.specs.endpoint import EndpointSpec
+
+KEY = "endpoint.publicSubnets"
+Found = TypeVar("Found")
+
+UNKNOWN_RANGE = "192.0.2.0/24"
+"""Shown in an offline preview: a range for documentation (RFC 5737), which no VPC has."""
+FREE_ADDRESSES = 8
+"""Application Load Balancers, subnets: at least eight free addresses in each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundRanges:
+    """Ranges of an existing VPC."""
+
+    vpc: Sequence[str]
+    public_subnets: Mapping[str, str]
+    """Subnet ID -> range."""
+    checks: Sequence[Check]
+
+
+def find_ranges(endpoint: EndpointSpec, vpc_id: str, site: Site) -> FoundRanges:
+    """Return the ranges of a VPC and of the load balancer's public subnets, with the subnets' checks."""
+    vpc = _vpc_ranges(vpc_id, site)
+    checks: list[Check] = [vpc] if isinstance(vpc, Check) else []
+    ranges: dict[str, str] = {}
+    for zone, subnet in endpoint.public_subnets.items():
+        found = _subnet(subnet, site)
+        if isinstance(found, Check):
+            checks.append(found)
+        else:
+            ranges[subnet] = found["CidrBlock"]
+            checks += _public_subnet_checks(found, vpc_id, zone, site)
+    return FoundRanges(
+        vpc=[UNKNOWN_RANGE] if isinstance(vpc, Check) else vpc,
+        public_subnets={subnet: ranges.get(subnet, UNKNOWN_RANGE) for subnet in endpoint.public_subnets.values()},
+        checks=checks,
+    )
+
+
+def _vpc_ranges(vpc_id: str, site: Site) -> list[str] | Check:
+    question = Question(
+        subject=f"the ranges of {vpc_id}",
+        actions="ec2:DescribeVpcs",
+        command=f"aws ec2 describe-vpcs --vpc-ids {vpc_id} --region {site.region}",
+    )
+
+    def ranges() -> list[str]:
+        (vpc,) = site.api.pages("ec2", "describe_vpcs", "Vpcs", VpcIds=[vpc_id])
+        associated = vpc.get("CidrBlockAssociationSet", ())
+        return sorted(one["CidrBlock"] for one in associated if one["CidrBlockState"]["State"] == "associated")
+
+    return _needed(ask(question, ranges))
+
+
+def _subnet(subnet: str, site: Site) -> Record | Check:
+    command = f"aws ec2 describe-subnets --subnet-ids {subnet} --region {site.region}"
+    question = Question(subject=f"{subnet} is public", actions="ec2:DescribeSubnets", command=command)
+    found = ask(question, lambda: site.api.pages("ec2", "describe_subnets", "Subnets", SubnetIds=[subnet])[0])
+    return _needed(found)
+
+
+def _needed(answer: Found | Check) -> Found | Check:
+    """Return an answer. Without one the stack cannot continue, except in an offline preview."""
+    if isinstance(answer, Check) and not answer.text.startswith(NOT_QUERIED):
+        return Check(subject=answer.subject, status="failed", text=answer.text)
+    return answer
+
+
+def _public_subnet_checks(found: Record, vpc_id: str, zone: str, site: Site) -> Iterator[Check]:
+    id_, key = found["SubnetId"], f"{KEY}.{zone}"
+    errors: list[str] = []
+    if found["VpcId"] != vpc_id:
+        errors.append(f"{id_} is in {found['VpcId']}, not in {vpc_id}")
+    if found["AvailabilityZone"] != zone:
+        errors.append(f"{id_} is in {found['AvailabilityZone']}, not in {zone}")
+    if found["AvailableIpAddressCount"] < FREE_ADDRESSES:
+        free = found["AvailableIpAddressCount"]
+        errors.append(f"{id_} has {free} free addresses, and a load balancer needs {FREE_ADDRESSES}: use another one")
+    yield from (Check(subject=key, status="failed", text=text) for text in errors)
+    question = Question(
+        subject=f"{id_} is public",
+        actions="ec2:DescribeRouteTables",
+        command=f"aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={id_} "
+        f"--region {site.region}",
+    )
+    table = ask(question, lambda: route_table(found, site))
+    if isinstance(table, Check):
+        yield table
+    elif not any(str(route.get("GatewayId", "")).startswith("igw-") for route in table["Routes"]):
+        text = f"{id_} is private: {table['RouteTableId']} has no route to an internet gateway; use a public subnet"
+        yield Check(subject=key, status="failed", text=text)
+    elif not errors:
+        yield Check(subject=question.subject, status="passed", text=f"{found['CidrBlock']}, with an internet gateway")

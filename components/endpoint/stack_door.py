@@ -1,0 +1,62 @@
+"""The load balancer of a stack, if it has one."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.controllers.accelerators import AcceleratorsArgs
+from components.endpoint.door_network import door_network
+from components.endpoint.front_door import FrontDoor, FrontDoorArgs
+from components.network.existing_network import ExistingNetwork
+from components.network.network import Network, NetworkArgs
+from components.nodes.cluster_connection import ClusterConnection
+from vllm_eks.specs.endpoint import EndpointSpec
+from vllm_eks.specs.network import FoundVpc
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoorSite:
+    """The network and the cluster of a load balancer."""
+
+    network: Network | ExistingNetwork
+    made_with: NetworkArgs
+    """The arguments of the network: also region, roles and tags of the load balancer."""
+    found_vpc: FoundVpc | None
+    """None for a new network."""
+    cluster: ClusterConnection
+
+
+def stack_door(
+    stack: str,
+    endpoint: EndpointSpec | None,
+    site: DoorSite,
+    controllers: AcceleratorsArgs,
+    opts: pulumi.ResourceOptions,
+) -> FrontDoor | None:
+    """Return the load balancer, or None if the models answer inside the cluster only.
+
+    Args:
+        stack: The stack's name, which is also the value of its tag.
+        endpoint: The settings of the load balancer.
+        site: Its network and cluster.
+        controllers: Sources of charts and images.
+        opts: Options with the provider of the cluster, and with what exists before it.
+    """
+    if endpoint is None:
+        return None
+    made_with = site.made_with
+    args = FrontDoorArgs(
+        endpoint=endpoint,
+        network=door_network(site.network, made_with.network, endpoint, site.found_vpc),
+        cluster_name=site.cluster.cluster_name,
+        node_security_group_id=site.cluster.security_group_ids[0],
+        region=made_with.region,
+        stack=stack,
+        controller=controllers.charts.aws_load_balancer_controller,
+        controller_image=controllers.images.aws_load_balancer_controller,
+        iam=made_with.iam,
+        tags=made_with.tags,
+    )
+    # The gateways of the network come before the load balancer, and go after it.
+    after_network = pulumi.ResourceOptions(depends_on=[site.network])
+    return FrontDoor(f"{stack}-door", args, pulumi.ResourceOptions.merge(opts, after_network))

@@ -1,0 +1,121 @@
+"""The load balancer in whole stacks: both examples, the order of a destroy, and a stack without it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.support.resource_graph import Graph
+from vllm_eks.preview.recording import Recording, record
+from vllm_eks.stack_files.read import read_stack_file
+
+ROOT = Path(__file__).parents[2]
+BINDING = "TargetGroupBinding qwen3-8b-binding"
+CONTROLLER, BALANCER = "Release aws-load-balancer-controller", "LoadBalancer door-load-balancer"
+GROUP = "SecurityGroup door-security-group"
+
+BEFORE = {
+    "a binding's finalizer is removed while the controller runs and may act": [
+        (BINDING, CONTROLLER),
+        (BINDING, "PodIdentityAssociation door-binder-association"),
+        (BINDING, "RolePolicy door-binder-policy"),
+        (BINDING, "Addon eks-pod-identity-agent"),
+        (BINDING, "NodeGroup system-nodes"),
+    ],
+    "the controller has its permissions until it goes": [
+        (CONTROLLER, "PodIdentityAssociation door-binder-association"),
+        ("PodIdentityAssociation door-binder-association", "RolePolicy door-binder-policy"),
+    ],
+    "pods leave the target group before it goes, and the rule before the group that it names": [
+        (BINDING, "TargetGroup qwen3-8b-target-group"),
+        ("ListenerRule qwen3-8b-rule", "TargetGroup qwen3-8b-target-group"),
+        ("ListenerRule qwen3-8b-rule", "Listener door-https"),
+    ],
+    "pods leave the load balancer before they stop": [(BINDING, "Release qwen3-8b-release")],
+    "the name is gone before the load balancer, whose address others may get": [("Record qwen3-8b-record", BALANCER)],
+    "the load balancer is gone before its security group and its network": [
+        (BALANCER, GROUP),
+        (BALANCER, "Subnet private-us-west-2a"),
+        (BALANCER, "InternetGateway internet-gateway"),
+        (GROUP, "Vpc vpc"),
+    ],
+    "no rule of the cluster's group names the load balancer's group when that goes": [
+        ("SecurityGroupIngressRule door-into-nodes", GROUP),
+        ("SecurityGroupIngressRule door-into-nodes", "Cluster control-plane"),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program with the examples of load balancers."""
+    folder = tmp_path_factory.mktemp("doors")
+    for name in ("Pulumi.yaml", "__main__.py"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "charts").symlink_to(ROOT / "charts")
+    for path in (ROOT / "examples").glob("Pulumi.endpoint-*.yaml"):
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recorded(folder: Path) -> Callable[[str], Recording]:
+    return cache(lambda stack: record(folder, read_stack_file(folder, stack).for_offline_preview()))
+
+
+@pytest.mark.parametrize("hazard", BEFORE)
+def test_the_dependency_against_a_hazard_exists(recorded: Callable[[str], Recording], hazard: str) -> None:
+    graph = Graph(recorded("endpoint-internal"))
+    for first, second in BEFORE[hazard]:
+        assert graph.goes_before(first, second), f"{first} must go before {second}"
+        assert not graph.goes_before(second, first)
+
+
+def test_an_internet_facing_load_balancer_is_in_the_public_subnets_and_goes_before_its_routes(
+    recorded: Callable[[str], Recording],
+) -> None:
+    recording = recorded("endpoint-internet")
+    (balancer,) = recording.of_type("aws:lb/loadBalancer:LoadBalancer")
+    assert balancer.inputs["subnets"] == [f"vllm-eks-endpoint-internet-public-us-west-2{letter}-id" for letter in "ab"]
+    assert (balancer.inputs["internal"], balancer.inputs["enableDeletionProtection"]) == (False, True)
+    graph = Graph(recording)
+    for after in ("Route public-internet", "RouteTableAssociation public-us-west-2a", "InternetGateway gateway"):
+        assert graph.goes_before(BALANCER, after)
+
+
+def test_each_model_has_its_name_and_parked_ones_keep_theirs(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("endpoint-internet")
+    rules = recording.of_type("aws:lb/listenerRule:ListenerRule")
+    assert {one.name: one.inputs["conditions"][0]["hostHeader"]["values"] for one in rules} == {
+        "qwen3-8b-rule": ["chat.example.com"],
+        "qwen3-8b-batch-rule": ["qwen3-8b-batch.models.example.com"],
+    }
+    models = recording.outputs["models"]
+    assert {name: (one["endpoint"], one["frontDoor"]) for name, one in models.items()} == {
+        "qwen3-8b": ("https://chat.example.com/v1", "not asked: a preview makes no request"),
+        "qwen3-8b-batch": (
+            "https://qwen3-8b-batch.models.example.com/v1",
+            "not asked: the model is parked, and the load balancer answers 503",
+        ),
+    }
+    assert "https://chat.example.com/v1/completions" in models["qwen3-8b"]["curl"]
+    assert 'base_url="https://chat.example.com/v1"' in models["qwen3-8b"]["python"]
+
+
+def test_the_load_balancer_does_not_touch_the_model_s_release(
+    recorded: Callable[[str], Recording], folder: Path
+) -> None:
+    file = read_stack_file(folder, "endpoint-internal").for_offline_preview()
+    config = {key: text for key, text in file.config.items() if key != "vllm-eks:endpoint"}
+
+    without = record(folder, replace(file, config=config))
+
+    def release(recording: Recording) -> dict[str, object]:
+        (found,) = [one for one in recording.registrations if one.name == "qwen3-8b-release"]
+        return dict(found.inputs)
+
+    assert release(recorded("endpoint-internal")) == release(without)
+    assert not [one for one in without.registrations if "door" in one.name or one.type.startswith("aws:lb/")]
+    assert "frontDoor" not in without.outputs["models"]["qwen3-8b"]
