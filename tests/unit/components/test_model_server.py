@@ -6,8 +6,7 @@ from components.serving.model_server import ModelServer, ModelServerArgs
 from components.weights.model_weights import ModelWeights
 from tests.support.nested import replaced
 from tests.unit.components.test_model_weights import ARGS as WEIGHTS
-from vllm_eks.pods.client_keys import stored_digest
-from vllm_eks.specs.secrets import NamedKey, Secrets
+from vllm_eks.specs.secrets import Secrets
 
 VALUES = {
     "port": 8000,
@@ -204,26 +203,6 @@ def test_two_keys_are_valid_during_rotation(engine) -> None:
     assert engine.only(SECRET).inputs["stringData"] == {"apiKey": "sk-old", "secondApiKey": "sk-new"}
     # The Secret keeps its name, so its pods read it without a restart.
     assert engine.only(SECRET).inputs["metadata"] == {"namespace": "vllm-llama-4-scout"}
-
-
-def test_named_clients_have_digests_alone(engine) -> None:
-    def key(client: str, *models: str) -> NamedKey:
-        secret = pulumi.Output.secret(f"the-key-of-{client}")
-        return NamedKey(client=client, key=secret, models=models or None)
-
-    named = (key("team-a"), key("team-b", "qwen3"), key("team-c", "qwen3", "llama-4-scout"))
-    engine.run(lambda: build(api_key=pulumi.Output.secret("sk"), named_keys=named))
-
-    secret = engine.only(SECRET)
-    assert secret.inputs["stringData"] == {
-        "apiKey": "sk",
-        "client.team-a": stored_digest("vllm-llama-4-scout", "the-key-of-team-a"),
-        "denied.team-b": stored_digest("vllm-llama-4-scout", "the-key-of-team-b"),
-        "client.team-c": stored_digest("vllm-llama-4-scout", "the-key-of-team-c"),
-    }
-    assert secret.secret_paths == {"stringData"}
-    # The Secret keeps its name, so a key is added and revoked without a restart.
-    assert secret.inputs["metadata"] == {"namespace": "vllm-llama-4-scout"}
 
 
 def test_a_second_key_does_not_change_a_generated_key(engine) -> None:

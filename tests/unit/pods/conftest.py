@@ -9,7 +9,9 @@ import pytest
 from tests.fakes.hub_stub import HubStub, hub_stub
 from tests.fakes.moto_s3 import S3Stub, moto_s3
 from tests.fakes.vllm_server import Double, vllm_double
+from tests.support.client_metrics import SECRET, Counts, logged
 from tests.support.copy_runs import FILES, LARGE_FILES, PASSED_OVER
+from tests.support.mounted_secrets import replace
 from vllm_eks.pods.vllm_eks_keys import KEYS_FOLDER
 
 
@@ -24,6 +26,19 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(KEYS_FOLDER, str(tmp_path))
     (tmp_path / "apiKey").write_text("first\n")
     return tmp_path
+
+
+@pytest.fixture
+def counts(keys: Path) -> Counts:
+    """What is counted by client, with a Secret of a named client and one of another model."""
+    replace(keys, SECRET)
+    return Counts()
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    with logged() as lines:
+        yield lines
 
 
 @pytest.fixture(scope="module")
