@@ -88,7 +88,7 @@ class Account:
             else:
                 yield getattr(client, operation)(**asked)
 
-    def answer(self, service: str, operation: str, **asked: str | Sequence[str]) -> Record:
+    def answer(self, service: str, operation: str, **asked: str | int | Sequence[str]) -> Record:
         """Return the response to one call. Raises the same errors as `pages`."""
         with aws_errors_explained(self.action(service, operation), self.region):
             return getattr(self._client(service), operation)(**asked)

@@ -12,9 +12,11 @@ from vllm_eks.cli.options import PATH, as_json, exit_with, stack_folder
 from vllm_eks.cli.views.doctor import show_findings
 from vllm_eks.cli.views.screen import console
 from vllm_eks.doctor.diagnosis import diagnose
-from vllm_eks.doctor.facts import Facts, ServedModel
+from vllm_eks.doctor.facts import Facts, KeptLog, ServedModel
+from vllm_eks.doctor.lost_pods import leaders_of, lost_pods
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_object
+from vllm_eks.specs.logs import STREAM_PREFIX, log_group_of
 from vllm_eks.stack_files.read import StackFile, StackFileError, read_stack_file
 
 ALL_WELL, NOT_ALL_WELL = 0, 1
@@ -74,7 +76,9 @@ def gather(file: StackFile, names: list[str], *, kubeconfig: Path | None, contex
     unknown: list[tuple[str, str]] = []
     models, nodes = _in_cluster(names, kubeconfig, context, seconds, unknown)
     groups = _node_groups(file, names, unknown)
-    return Facts(models=models, nodes=nodes, node_groups=groups, unknown=unknown, now=time.time())
+    now = time.time()
+    logs = _kept_logs(file, names, models, now, unknown)
+    return Facts(models=models, nodes=nodes, node_groups=groups, kept_logs=logs, unknown=unknown, now=now)
 
 
 def _in_cluster(
@@ -96,6 +100,29 @@ def _in_cluster(
     except UnreadableAnswerError as error:
         unknown.append(("the nodes in Kubernetes", str(error)))
         return models, []
+
+
+def _kept_logs(
+    file: StackFile, names: list[str], models: list[ServedModel], now: float, unknown: list[tuple[str, str]]
+) -> list[KeptLog]:
+    """Return the last lines of lost pods, if the stack keeps its logs. Without an answer from Kubernetes, all models'
+    leaders count as lost."""
+    if not file.section("observability").get("logs"):
+        return []
+    from vllm_eks.aws.account import Account, deployer_of
+    from vllm_eks.doctor.kept_logs import read_kept_logs
+
+    lost = [pod for model in models for pod in lost_pods(model)] if models else leaders_of(names)
+    if not lost:
+        return []
+    stack, region = f"{file.project}-{file.stack}", file.config.get("aws:region")
+    try:
+        account = Account(deployer_of(file.config, f"Pulumi.{file.stack}.yaml"))
+        return read_kept_logs(account, stack, lost, now)
+    except WrongQuestion as error:
+        by_hand = f"aws logs tail {log_group_of(stack)} --log-stream-name-prefix {STREAM_PREFIX}{lost[0].namespace}/"
+        unknown.append(("the logs in CloudWatch", f"{error} By hand: {by_hand} --since 1h --region {region}"))
+        return []
 
 
 def _node_groups(file: StackFile, names: list[str], unknown: list[tuple[str, str]]) -> list[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from vllm_eks.doctor.facts import EngineLooks, Facts, Finding, Object, ServedModel
 from vllm_eks.doctor.job_findings import job_findings, release_findings
+from vllm_eks.doctor.lost_pods import lost_findings
 from vllm_eks.doctor.node_findings import node_findings, node_group_findings
 from vllm_eks.pods.causes import cause_of, last_words, line_with_cause, masked
 from vllm_eks.pods.complaints import Complaint, complaint_about, complaints_by_uid, controller_complaints
@@ -31,6 +32,7 @@ def diagnose(facts: Facts) -> list[Finding]:
     for model in facts.models:
         of_model = [*release_findings(model, facts.now), *_model(model)]
         findings += of_model or [_healthy(model)]
+    findings += lost_findings(facts.kept_logs, {finding.code for finding in findings})
     return findings
 
 

@@ -55,6 +55,28 @@ class NodeGroupFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LostPod:
+    """A pod of a model that is gone, or that was recreated."""
+
+    model: str
+    namespace: str
+    name: str
+    group: int
+    index: int
+    """0 is the leader."""
+    recreated_at: float | None = None
+    """When the pod with its name was created, in seconds since 1970, or None when there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptLog:
+    """The last lines of a lost pod, from CloudWatch."""
+
+    pod: LostPod
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """All facts about a stack."""
 
@@ -62,6 +84,8 @@ class Facts:
     node_groups: Sequence[NodeGroupFacts] = ()
     nodes: Sequence[Object] = ()
     """The Kubernetes nodes of all models."""
+    kept_logs: Sequence[KeptLog] = ()
+    """Of all models."""
     now: float = 0.0
     """Time of the facts in seconds since 1970."""
     unknown: Sequence[tuple[str, str]] = ()
