@@ -4,7 +4,10 @@ One pod of each version for most of it, and one with two API servers. Counts are
 """
 
 import json
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -172,7 +175,7 @@ def test_a_revoked_key_ends_no_stream_and_is_refused_afterwards(pod: Any) -> Non
 
 
 def test_a_hung_server_delays_a_scrape_by_seconds_only(pod: Any) -> None:
-    with pod.paused("server"):
+    with hung_api_server(pod):
         status, text = pod_ip_request(pod, 8001, "/metrics")
     assert (status, "vllm_eks_engine_up 0.0" in text) == (200, True)
     until(LATE_SECONDS, lambda: "vllm_eks_engine_up 1.0" in pod_ip_request(pod, 8001, "/metrics")[1])
@@ -200,6 +203,18 @@ def test_several_api_servers_are_counted_together(version: str) -> None:
                 ("tokens", "team-a", "generation"): sum(used),
             },
         )
+
+
+@contextmanager
+def hung_api_server(pod: Any) -> Iterator[None]:
+    """Stop vLLM's API server, the supervisor's child, without ending it."""
+    (supervisor,) = pod.pids("server")
+    (server,) = pods.children(supervisor)
+    os.kill(server, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server, signal.SIGCONT)
 
 
 def generated(pod: Any) -> float:
