@@ -123,7 +123,7 @@ class ModelSettings(TrafficKeys, EndpointKeys, UnplannedKeys, SourceKeys, Engine
     @property
     def level(self) -> ServiceLevel:
         """The limits of latencies that the stack file states with its traffic."""
-        return self.traffic.level() if self.traffic else ServiceLevel()
+        return self.traffic.read()[1] if self.traffic else ServiceLevel()
 
     def gpu_nodes(self, plan: Plan) -> GpuNodes:
         """Return the placement and the capacity type of the plan's nodes."""

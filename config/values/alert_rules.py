@@ -17,7 +17,7 @@ MOST_CAPACITY_BLOCK_HOURS = 336
 def latency_limit(value: str) -> str:
     """Accept a time at a percentile."""
     try:
-        parse_limit(value, key="")
+        parse_limit(value)
     except WrongQuestion as error:
         raise ValueError(str(error).strip()) from None
     return value

@@ -92,9 +92,9 @@ class AlertsSettings(Settings):
         """The settings for the rules."""
         return AlertsSpec(
             level=ServiceLevel(
-                ttft=parse_limit(self.ttft, key="ttft") if self.ttft else None,
-                itl=parse_limit(self.itl, key="itl") if self.itl else None,
-                e2e=parse_limit(self.e2e, key="e2e") if self.e2e else None,
+                ttft=parse_limit(self.ttft) if self.ttft else None,
+                itl=parse_limit(self.itl) if self.itl else None,
+                e2e=parse_limit(self.e2e) if self.e2e else None,
             ),
             monthly_budget_usd=self.monthly_budget_usd,
             certificate_days=self.certificate_days,
