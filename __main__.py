@@ -19,13 +19,16 @@ from components.network.network import NetworkArgs
 from components.nodes.gpu_node_group import GpuNodeGroup, GpuNodeGroupArgs, model_label
 from components.observability.model_monitors import ModelMonitors, ModelMonitorsArgs
 from components.observability.monitoring import MonitoringArgs, stack_monitoring
+from components.observability.rules import rules_of
 from components.serving.chart_folder import VLLM_CHART, local_chart
 from components.serving.helm_values import model_release
 from components.serving.model_server import ModelServer, ModelServerArgs
+from components.serving.namespaces import namespaces
 from components.stack_outputs import model_outputs, total_usd_per_hour
 from components.weights.model_weights import ModelWeightsArgs, s3_weights
 from components.weights.weights_bucket import WeightsBucketArgs, weights_bucket_name
 from config.load import load
+from vllm_eks.monitoring.watched import WatchedStack, watched_models
 from vllm_eks.preview.planned_stack import PlannedStack, publish
 
 config = load()
@@ -82,8 +85,15 @@ if logs := settings.observability.logs_spec:
         tags=tags,
     )
     ContainerLogs(f"{stack}-logs", logs_args, in_cluster)
+watched = WatchedStack(
+    name=stack,
+    models=watched_models(fleet, namespaces=namespaces(fleet), levels=settings.levels, block_ends=found.block_ends),
+    alerts=settings.observability.alerts.spec,
+    endpoint=settings.any_probe,
+)
 monitoring_args = MonitoringArgs(
     prometheus=settings.observability.spec.prometheus,
+    rules=rules_of(watched),
     cluster_name=cluster.connection.cluster_name,
     cluster_label=stack,
     region=region,

@@ -9,6 +9,9 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
+from vllm_eks.monitoring.files import dashboard_files, rule_file
+from vllm_eks.monitoring.watched import WatchedStack
+
 OPERATOR_API = "monitoring.coreos.com/v1"
 DASHBOARD_LABEL = "grafana_dashboard"
 """The label that Grafana's sidecar looks for (kube-prometheus-stack 88.5.3, grafana.sidecar.dashboards.label)."""
@@ -22,6 +25,11 @@ class Rules:
     """The content of a rule file, `{groups: [...]}`. Empty for no rules."""
     dashboards: Mapping[str, str] = field(default_factory=dict[str, str])
     """File name -> JSON."""
+
+
+def rules_of(stack: WatchedStack) -> Rules:
+    """Return the alerts of a stack, which know its plan, and the dashboards, which are the same for every stack."""
+    return Rules(rule_file=rule_file(stack), dashboards=dashboard_files())
 
 
 def rule_object(

@@ -17,6 +17,7 @@ from config.settings.images import ImagesSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from config.settings.observability import ObservabilitySettings
+from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.specs.endpoint import EndpointSpec
 
 
@@ -54,9 +55,19 @@ class StackSettings:
         return endpoint.url(model) if endpoint else None
 
     @property
+    def levels(self) -> dict[str, ServiceLevel]:
+        """The limits of latencies of each model, from its traffic."""
+        return {name: model.level for name, model in self.models.items()}
+
+    @property
     def any_copied_weights(self) -> bool:
         """Whether the stack copies any model's weights, so that it needs a bucket."""
         return any(model.is_copied for model in self.models.values())
+
+    @property
+    def any_probe(self) -> bool:
+        """Whether the endpoint has a certificate, so that it is probed."""
+        return bool(self.endpoint and self.endpoint.certificate_arn)
 
     @property
     def any_efa(self) -> bool:

@@ -81,6 +81,20 @@ def watched_model(
     )
 
 
+def watched_models(
+    fleet: Mapping[str, GpuNodes],
+    *,
+    namespaces: Mapping[str, str],
+    levels: Mapping[str, ServiceLevel],
+    block_ends: Mapping[str, datetime],
+) -> list[WatchedModel]:
+    """Return the facts of all models of a stack, by their names in the stack file."""
+    return [
+        watched_model(name, nodes, namespace=namespaces[name], level=levels[name], block_end=block_ends.get(name))
+        for name, nodes in fleet.items()
+    ]
+
+
 def with_levels(models: Sequence[WatchedModel], level: ServiceLevel) -> list[WatchedModel]:
     """Return the models with the limits of the stack instead of their own ones."""
     return [
