@@ -82,3 +82,26 @@ def test_an_existing_prometheus_gets_monitors_with_its_labels_and_nothing_else(
     (monitor,) = [one for one in recording.registrations if one.name.endswith("vllm-qwen3-8b-podmonitor")]
     assert monitor.inputs["metadata"]["labels"] == {"release": "kube-prometheus-stack"}
     assert recording.of_type("aws:ebs/volume:Volume") == []
+
+
+def test_prometheus_gets_the_alerts_of_the_plan_and_grafana_the_dashboards(
+    recorded_example: Callable[[str], Recording],
+) -> None:
+    recording = recorded_example("observability-install")
+    (rule,) = recording.of_type("kubernetes:monitoring.coreos.com/v1:PrometheusRule")
+    (start,) = [
+        rule
+        for group in rule.inputs["spec"]["groups"]
+        for rule in group["rules"]
+        if rule.get("alert") == "VllmEksStartOverBudget"
+    ]
+    (release,) = [one for one in recording.of_type(RELEASE) if one.name == "qwen3-8b-release"]
+    assert start["for"] == f"{release.inputs['values']['startup']['budgetSeconds']:.0f}s"
+    assert 'namespace="vllm-qwen3-8b",pod=~"qwen3-8b-[0-9]+"' in start["expr"]
+    maps = [one for one in recording.of_type("kubernetes:core/v1:ConfigMap") if "dashboard" in one.name]
+    assert sorted(name for one in maps for name in one.inputs["data"]) == [
+        "vllm-eks-groups.json",
+        "vllm-eks-model.json",
+        "vllm-eks-nodes.json",
+    ]
+    assert {one.inputs["metadata"]["labels"]["grafana_dashboard"] for one in maps} == {"1"}
