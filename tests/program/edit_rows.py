@@ -94,6 +94,7 @@ EDITS: dict[str, Change] = {
     "`endpoint.scheme`": of("endpoint", scheme="internetFacing", sourceRanges=["203.0.113.0/24"]),
     "`endpoint.domain`": of("endpoint", domain="llm.example.com"),
     "`charts`": of("charts", leaderWorkerSet={"version": "0.10.1"}),
+    "`observability.prometheus` to `install`": of("observability", prometheus="install"),
     "`observability.logs`": of("observability", logs="cloudWatch"),
     "`apiKey`, `secondApiKey`": lambda config: config.update({"vllm-eks:secondApiKey": "another"}),
     "`clientKeys`, `clients`": lambda config: config.update(

@@ -22,6 +22,7 @@ TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
 LOAD_BALANCER = ("aws:lb/", "kubernetes:elbv2.k8s.aws/")
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 ROLLING = {"version", "releaseVersion", "launchTemplate.version"}
 NAMES = {
     "eks:index:Cluster": "control plane",
@@ -38,6 +39,10 @@ NAMES = {
     "kubernetes:core/v1:ServiceAccount": "copy Job",
     "kubernetes:core/v1:ConfigMap": "copy Job",
     "kubernetes:networking.k8s.io/v1:NetworkPolicy": "copy Job",
+    "aws:ebs/volume:Volume": "metrics volume",
+    "kubernetes:storage.k8s.io/v1:StorageClass": "metrics volume",
+    "kubernetes:core/v1:PersistentVolume": "metrics volume",
+    "kubernetes:core/v1:PersistentVolumeClaim": "metrics volume",
     "kubernetes:batch/v1:Job": "copy Job",
 }
 
@@ -166,6 +171,10 @@ def kind_of(type_: str, name: str, *, has_own_chart: bool) -> str:
         return "model release" if has_own_chart else "controller release"
     if type_.startswith(LOAD_BALANCER) or name.endswith("-network-policy") or "-door-" in name:
         return "roles" if "binder" in name else "load balancer"
+    if type_ == POLICY and "copy" not in name:
+        return "policies"
+    if type_.startswith("kubernetes:monitoring.coreos.com/") or "dashboard" in name or name.endswith("lws-metrics"):
+        return "monitors"
     if type_ in NAMES:
         return NAMES[type_]
     if type_.startswith("aws:s3/"):

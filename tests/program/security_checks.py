@@ -75,7 +75,8 @@ def addons(stack: Stack) -> None:
     pinned = {name: one["addonVersion"] for name, one in stack.addons.items()}
     pinned |= {"vpc-cni": plane["vpcCniOptions"]["addonVersion"]}
     pinned |= {"kube-proxy": plane["kubeProxyAddonOptions"]["version"]}
-    assert pinned.keys() == set(re.findall(r"[a-z]+(?:-[a-z]+)+|coredns", ROWS[11][2]))
+    volume = set() if stack.recording.of_type("aws:ebs/volume:Volume") else {"aws-ebs-csi-driver"}
+    assert pinned.keys() == set(re.findall(r"[a-z]+(?:-[a-z]+)+|coredns", ROWS[11][2])) - volume
     assert all(re.fullmatch(r"v\d+\.\d+\.\d+-eksbuild\.\d+", version) for version in pinned.values())
 
 
@@ -166,6 +167,8 @@ def pod_identity(stack: Stack) -> None:
         callers |= {(f"vllm-{one.name}", one.name), (f"vllm-{one.name}-weights", "copy-weights")}
     if stack.recording.of_type("vllm-eks:index:Binder"):
         callers.add(("kube-system", "aws-load-balancer-controller"))
+    if stack.recording.of_type("aws:ebs/volume:Volume"):
+        callers |= {("kube-system", "ebs-csi-controller-sa")}
     assert bound == callers
     assert len({one["roleArn"] for one in found}) == len(found), "a role for each"
 

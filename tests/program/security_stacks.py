@@ -28,12 +28,15 @@ IMAGES = {
     for number, key in enumerate(
         (
             *("vllm", "hook", "weightsCopy", "leaderWorkerSet", "nvidiaDevicePlugin", "efaDevicePlugin"),
-            "awsLoadBalancerController",
+            *("awsLoadBalancerController", "dcgmExporter"),
         )
     )
-}
+} | {"monitoringRegistry": f"{REGISTRY}/mirror"}
 BOUNDARY, ROLE_PATH = "arn:aws:iam::123456789012:policy/boundary", "/platform/"
-CHARTS = ("nvidiaDevicePlugin", "efaDevicePlugin", "leaderWorkerSet", "awsLoadBalancerController")
+CHARTS = (
+    *("nvidiaDevicePlugin", "efaDevicePlugin", "leaderWorkerSet", "awsLoadBalancerController"),
+    *("kubePrometheusStack", "dcgmExporter", "blackboxExporter"),
+)
 KEYS = {
     "aws:region": "us-west-2",
     "vllm-eks:network": {"zones": ["us-west-2a", "us-west-2b", "us-west-2c"], "natGateways": "perZone"},
@@ -52,6 +55,7 @@ KEYS = {
     "vllm-eks:iam": {"permissionsBoundary": BOUNDARY, "rolePath": ROLE_PATH},
     "vllm-eks:images": IMAGES,
     "vllm-eks:charts": {name: {"repository": f"oci://{REGISTRY}/charts"} for name in CHARTS},
+    "vllm-eks:observability": {"prometheus": "install"},
     "vllm-eks:huggingFaceToken": TOKEN,
     "vllm-eks:models": {
         "scout": {

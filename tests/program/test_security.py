@@ -99,13 +99,13 @@ def test_a_row_marked_as_met_is_met(stack_of: Callable[[str], Stack], name: str,
 def test_the_gaps_of_a_stack_are_those_on_the_page(stack_of: Callable[[str], Stack], name: str) -> None:
     reported = told_holes()
     assert len(reported) == len(set(reported))
-    # The stack "keys" has clientNamespaces and reads weights from S3. The others do neither.
+    # The stack "keys" has clientNamespaces, metrics and weights in S3. The others have none of these.
     if name == "keys":
         left_out = {hole for hole in reported if hole[0] == "every pod of the cluster"}
     else:
         left_out = {hole for hole in reported if hole[0] in ("the copy Job", "every pod of `clientNamespaces`")}
         left_out |= {hole for hole in reported if hole[1] == "the node's Pod Identity agent"}
-        left_out |= {hole for hole in reported if hole[0] == "the load balancer's subnets"}
+        left_out |= {hole for hole in reported if hole[0] in ("the load balancer's subnets", "pods of Prometheus")}
     assert left_out
     assert set(holes(stack_of(name))) == set(reported) - left_out - {NO_POLICY}
 
@@ -198,12 +198,15 @@ def test_row_41_every_image_and_chart_comes_from_where_the_keys_say(keys: Stack)
         "copy-weights": given.IMAGES["weightsCopy"],
     }
     charts = {name: one for name, one in keys.releases.items() if one["chart"] != "./charts/vllm"}
-    images = {name: one["values"]["image"] for name, one in charts.items()}
+    images = {name: one["values"].get("image", one["values"].get("global")) for name, one in charts.items()}
+    mirror = {"imageRegistry": given.IMAGES["monitoringRegistry"]}
     assert images == {
         "lws": {"manager": split_image(given.IMAGES["leaderWorkerSet"])},
         "nvidia-device-plugin": split_image(given.IMAGES["nvidiaDevicePlugin"]),
         "aws-efa-k8s-device-plugin": split_image(given.IMAGES["efaDevicePlugin"]),
         "aws-load-balancer-controller": split_image(given.IMAGES["awsLoadBalancerController"]),
+        "dcgm-exporter": split_image(given.IMAGES["dcgmExporter"]),
+        **dict.fromkeys(("kube-prometheus-stack", "prometheus-blackbox-exporter"), mirror),
     }
     assert all(one["chart"].startswith(f"oci://{given.REGISTRY}/") for one in charts.values())
 
@@ -232,11 +235,10 @@ def test_row_43_a_load_balancer_exists_only_with_its_key_and_has_the_policy_of_t
 
 
 @needs_helm
-def test_row_44_no_metrics_are_collected_and_no_alert_is_raised(prod: Stack, keys: Stack) -> None:
-    for stack in (prod, keys):
-        assert not stack.types(r"metricAlarm|amp/|grafana|sns/|observability")
-        assert not re.findall(r"dcgm-exporter|prometheus|fluent|cloudwatch", " ".join([*stack.releases, *stack.addons]))
-        assert not any(one["apiVersion"].startswith("monitoring.coreos.com") for one in stack.objects)
+def test_row_44_metrics_are_collected_only_with_their_key(prod: Stack, keys: Stack) -> None:
+    assert not prod.types(r"metricAlarm|amp/|grafana|sns/|observability|monitoring")
+    assert not re.findall(r"dcgm-exporter|prometheus|fluent|cloudwatch", " ".join([*prod.releases, *prod.addons]))
+    assert {"kube-prometheus-stack", "dcgm-exporter"} <= set(keys.releases)
 
 
 def test_no_trust_policy_lets_in_more_than_one_service(prod: Stack) -> None:
