@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.support.until import until
 from vllm_eks.pods import PODS
 
 SCRIPT = PODS / "supervise.py"
@@ -90,6 +92,22 @@ def test_a_stop_during_the_start_is_quick_although_vllm_ignores_the_signal(tmp_p
     code, said = pod.end()
     assert (code, said) == (143, "vllm-eks: vLLM did not stop in time and is killed\n")
     assert pod.message.read_text() == ""
+
+
+def test_the_leader_has_metrics_before_vllm_answers(tmp_path: Path, port: int) -> None:
+    pod = Pod(tmp_path, "echo 'Loading weights took 3 s'; sleep 60", f"--metrics-port={port}", "--quick-seconds=0.2")
+    pod.until("Loading weights took")
+
+    def metrics() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            return answer.read().decode()
+
+    # The line is in the log just before the supervisor keeps it.
+    until(lambda: 'vllm_eks_startup_phase{phase="load"} 1.0' in metrics())
+    assert "vllm_eks_engine_up 0.0" in metrics()
+    assert "vllm_eks_startup_budget_seconds 600.0" in metrics()
+    pod.process.terminate()
+    assert pod.end()[0] in (0, 143)
 
 
 def test_a_stop_while_serving_lets_vllm_shut_down(tmp_path: Path, port: int) -> None:
