@@ -57,6 +57,5 @@ def stack_door(
         iam=made_with.iam,
         tags=made_with.tags,
     )
-    # The gateways of the network come before the load balancer, and go after it.
-    after_network = pulumi.ResourceOptions(depends_on=[site.network])
-    return FrontDoor(f"{stack}-door", args, pulumi.ResourceOptions.merge(opts, after_network))
+    # The cluster is among the dependencies, and with it the gateways of a new network.
+    return FrontDoor(f"{stack}-door", args, opts)

@@ -1,5 +1,6 @@
 """The load balancer in whole stacks: both examples, the order of a destroy, and a stack without it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.resource_graph import Graph
+from vllm_eks.cli.views.cost import bill
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -102,6 +104,34 @@ def test_each_model_has_its_name_and_parked_ones_keep_theirs(recorded: Callable[
     }
     assert "https://chat.example.com/v1/completions" in models["qwen3-8b"]["curl"]
     assert 'base_url="https://chat.example.com/v1"' in models["qwen3-8b"]["python"]
+
+
+def test_the_bill_has_the_load_balancer_and_its_public_addresses(recorded: Callable[[str], Recording]) -> None:
+    internal, internet = (
+        {part.part: (part.what, part.usd_per_hour) for part in bill(recorded(f"endpoint-{name}"))}
+        for name in ("internal", "internet")
+    )
+    assert internal["load balancer"] == internet["load balancer"] == ("1 x application load balancer", 0.0225)
+    # One address for NAT, and one in each public subnet of the load balancer.
+    assert (internal["public addresses"][0], internet["public addresses"][0]) == (
+        "1 x IPv4 address",
+        "3 x IPv4 address",
+    )
+
+
+def test_in_an_existing_network_the_load_balancer_uses_its_subnets_and_makes_none(folder: Path) -> None:
+    file = read_stack_file(folder, "endpoint-internal").for_offline_preview()
+    subnets = {f"us-west-2{letter}": f"subnet-0123456789abcdef{letter}" for letter in "ab"}
+    existing = {"existing": {"vpcId": "vpc-0123456789abcdef0", "subnets": subnets}}
+
+    recording = record(folder, replace(file, config={**file.config, "vllm-eks:network": json.dumps(existing)}))
+
+    (balancer,) = recording.of_type("aws:lb/loadBalancer:LoadBalancer")
+    assert balancer.inputs["subnets"] == list(subnets.values())
+    (policy,) = recording.of_type("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+    # An offline preview does not know the ranges, and shows one that is for documentation.
+    assert policy.inputs["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}] * 2
+    assert recording.of_type("aws:ec2/subnet:Subnet") == []
 
 
 def test_the_load_balancer_does_not_touch_the_model_s_release(
