@@ -18,7 +18,8 @@ ASK = """
 import sys, os, json, urllib.request, urllib.error
 port, path, headers = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 try:
-    request = urllib.request.Request(f"http://{os.environ['POD_IP']}:{port}{path}", headers=headers)
+    url = f"http://{os.environ['POD_IP']}:{port}{path}"
+    request = urllib.request.Request(url, headers=headers, method=sys.argv[4])
     with urllib.request.urlopen(request, timeout=120) as answer:
         print(answer.status, answer.read().decode())
 except urllib.error.HTTPError as error:
@@ -27,10 +28,12 @@ except urllib.error.HTTPError as error:
 Counts = dict[tuple[str, ...], float]
 
 
-def pod_ip_request(pod: Any, port: int, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+def pod_ip_request(
+    pod: Any, port: int, path: str, headers: dict[str, str] | None = None, method: str = "GET"
+) -> tuple[int, str]:
     """Ask the pod at its own address, which is not the loopback's, as other pods do. (0, "") without an answer."""
     try:
-        done = pod.run(["python3", "-c", ASK, str(port), path, json.dumps(headers or {})])
+        done = pod.run(["python3", "-c", ASK, str(port), path, json.dumps(headers or {}), method])
     except IndexError:
         return 0, ""  # the container has not started
     status, _, text = done.stdout.partition(" ")

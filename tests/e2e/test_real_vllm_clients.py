@@ -61,6 +61,10 @@ def test_metrics_are_closed_to_others_on_the_apis_port_and_open_on_their_own(pod
     ] * 4
     claims = {"X-Forwarded-For": "127.0.0.1", "Forwarded": "for=127.0.0.1", "X-Real-IP": "127.0.0.1"}
     assert pod_ip_request(pod, 8000, "/metrics", claims)[0] == 401
+    for method in ("OPTIONS", "HEAD", "POST"):
+        assert pod_ip_request(pod, 8000, "/metrics", {"Origin": "https://a"}, method)[0] == 401
+    preflight = {"Origin": "https://a", "Access-Control-Request-Method": "GET"}
+    assert pod_ip_request(pod, 8000, "/metrics", preflight, "OPTIONS") == (200, "OK"), "the answer of CORS alone"
     assert pod.request("/metrics")[0] == 200, "the pod's own probe"
     assert pod_ip_request(pod, 8000, "/metrics", {"Authorization": f"Bearer {KEY}"})[0] == 200
     status, text = pod_ip_request(pod, 8001, "/metrics")

@@ -28,6 +28,8 @@ OPEN_PATHS = frozenset({"/health"})
 OWN_PATHS = frozenset({"/load", "/metrics"})
 """The paths that the pod itself may read without a key. They show how much a model is used, and by whom."""
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
+PREFLIGHT = frozenset({b"origin", b"access-control-request-method"})
+"""Headers of a preflight request (Fetch standard, CORS protocol)."""
 FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 """Headers of proxies. A proxy in the pod forwards requests of others, and uvicorn can take the address from them."""
 KEYS_FOLDER = "API_KEYS_FOLDER"
@@ -128,10 +130,15 @@ class Response:
 def _is_open(scope: Scope) -> bool:
     # Only exact paths. Other spellings (//metrics, /metrics/) need a key, even if vLLM answers them.
     path = str(scope["path"]).removeprefix(scope.get("root_path", "") or "")
-    # A browser sends a preflight request without the key.
-    if scope.get("method") == "OPTIONS" or path in OPEN_PATHS:
-        return True
-    return path in OWN_PATHS and _is_from_this_pod(scope)
+    return path in OPEN_PATHS or _is_preflight(scope) or (path in OWN_PATHS and _is_from_this_pod(scope))
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Return whether a browser asks, without the key, if it may send a request: vLLM's CORSMiddleware answers that.
+
+    Any other OPTIONS would get the answer of the path, and /metrics answers every method.
+    """
+    return scope.get("method") == "OPTIONS" and {name.lower() for name, _ in scope["headers"]} >= PREFLIGHT
 
 
 def _is_from_this_pod(scope: Scope) -> bool:

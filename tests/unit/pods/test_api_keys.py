@@ -120,8 +120,17 @@ def test_the_root_path_is_not_part_of_the_path(keys: Path) -> None:
     assert answer(guard, "/models/metrics", root_path="/models", client=OUTSIDE) == 401
 
 
+def test_a_browsers_preflight_needs_no_key_and_other_options_do(keys: Path) -> None:
+    guard = ApiKeys(application)
+    preflight = [(b"Origin", b"https://chat.example.com"), (b"Access-Control-Request-Method", b"POST")]
+    assert answer(guard, method="OPTIONS", headers=preflight) == 200
+    # vLLM's /metrics answers every method with the metrics.
+    for headers in ([], preflight[:1], preflight[1:]):
+        assert answer(guard, "/metrics", method="OPTIONS", headers=headers, client=OUTSIDE) == 401
+    assert answer(guard, method="POST", headers=preflight) == 401
+
+
 def test_websockets_are_closed_and_the_servers_own_messages_pass(keys: Path) -> None:
     guard = ApiKeys(application)
     assert answer(guard, "/v1/realtime", type="websocket") == "websocket.close"
     assert answer(guard, type="lifespan") == 200
-    assert answer(guard, method="OPTIONS") == 200

@@ -47,7 +47,7 @@ def test_probes_are_neither_counted_nor_logged(counts: Counts, lines: list[str])
     guard = ApiKeys(application)
     answer(guard, "/health")
     answer(guard, "/metrics", client=("127.0.0.1", 1))
-    answer(guard, method="OPTIONS")
+    answer(guard, method="OPTIONS", headers=[(b"origin", b"x"), (b"access-control-request-method", b"POST")])
     assert (counts.new(), lines) == ({}, [])
 
 
