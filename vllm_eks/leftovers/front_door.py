@@ -10,13 +10,15 @@ from vllm_eks.leftovers.owner import Owner
 from vllm_eks.leftovers.services import load_balancer_reasons
 
 RECORD_TYPES = ("A", "AAAA")
+NAME_PREFIX = "vllm-"
+"""The start of the load balancer's name (`components.endpoint.front_door`)."""
 
 
 def records(account: Account, owner: Owner) -> Iterator[Found]:
     """Yield the records of the models' host names that are an alias of the stack's load balancer.
 
     Records have no tags. An alias is the stack's if it has the exact name of a model, in the hosted zone of the stack
-    file, and its load balancer is the stack's or no longer exists.
+    file, and its load balancer is the stack's, or no longer exists and had a name as those of the program.
     """
     if not owner.hosted_zone or not owner.hostnames:
         return
@@ -48,14 +50,17 @@ def _balancers(account: Account) -> Iterator[Record]:
 
 
 def _is_balancer_of(region: str, target: str) -> bool:
-    """Return whether a DNS name is that of an application load balancer in a region.
+    """Return whether a DNS name is that of a load balancer in a region with a name of the program.
 
-    >>> _is_balancer_of("us-west-2", "internal-dev-1.us-west-2.elb.amazonaws.com")
+    >>> _is_balancer_of("us-west-2", "internal-vllm-20261127-1.us-west-2.elb.amazonaws.com")
     True
-    >>> _is_balancer_of("us-west-2", "dev-1.us-east-1.elb.amazonaws.com")
+    >>> _is_balancer_of("us-west-2", "vllm-20261127-1.us-east-1.elb.amazonaws.com")
+    False
+    >>> _is_balancer_of("us-west-2", "internal-chat-1.us-west-2.elb.amazonaws.com")
     False
     """
-    return f".{region}.elb." in target or f".elb.{region}." in target
+    in_region = f".{region}.elb." in target or f".elb.{region}." in target
+    return in_region and target.removeprefix("internal-").startswith(NAME_PREFIX)
 
 
 def _record(owner: Owner, record: Record, why: str) -> Found:

@@ -22,6 +22,8 @@ BATCH_SIZE = 20
 """Load balancers or target groups per request for tags."""
 
 GB = 10**9
+PROTECTION = "deletion_protection.enabled"
+"""The attribute of a load balancer, which `cluster.deletionProtection` sets."""
 
 
 def clusters(account: Account, owner: Owner) -> Iterator[Found]:
@@ -75,10 +77,29 @@ def load_balancer_reasons(account: Account, owner: Owner) -> Iterator[tuple[str,
 def load_balancers(account: Account, owner: Owner) -> Iterator[Found]:
     """Yield the application and network load balancers."""
     for record, why in _tagged(account, owner, "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"):
-        removal = ("elbv2", "delete-load-balancer", "--load-balancer-arn", record["LoadBalancerArn"])
+        arn = record["LoadBalancerArn"]
         # A gateway load balancer has another price, and no controller of the stack creates one.
         priced = cost(LOAD_BALANCER) if record["Type"] in ("application", "network") else None
-        yield _paid("load balancer", record["LoadBalancerName"], why, removal, priced)
+        yield Found(
+            kind="load balancer",
+            id=record["LoadBalancerName"],
+            why=why,
+            removal=(
+                *_without_protection(account, arn),
+                ("elbv2", "delete-load-balancer", "--load-balancer-arn", arn),
+            ),
+            cost=priced,
+            is_free=False,
+        )
+
+
+def _without_protection(account: Account, arn: str) -> Iterator[tuple[str, ...]]:
+    """Yield the command that turns off deletion protection, if AWS would refuse to delete the load balancer."""
+    answer = account.answer("elbv2", "describe_load_balancer_attributes", LoadBalancerArn=arn)
+    attributes = {one["Key"]: one["Value"] for one in answer["Attributes"]}
+    if attributes.get(PROTECTION) == "true":
+        change = ("modify-load-balancer-attributes", "--load-balancer-arn", arn)
+        yield ("elbv2", *change, "--attributes", f"Key={PROTECTION},Value=false")
 
 
 def target_groups(account: Account, owner: Owner) -> Iterator[Found]:

@@ -20,14 +20,15 @@ session, garden = leftovers_asking.session, leftovers_asking.garden
 wire, ask = leftovers_asking.wire, leftovers_asking.ask
 
 REGION = "us-west-2"
-GONE = f"internal-{OURS}-1a2b.{REGION}.elb.amazonaws.com"
+GONE = f"internal-vllm-20261127-1a2b.{REGION}.elb.amazonaws.com"
 
 
 def models(zone: str) -> tuple[str, ...]:
     """The lines of a stack with an endpoint."""
     return (
         f"vllm-eks:endpoint: {{scheme: internal, domain: Models.example.com, hostedZoneId: {zone}}}",
-        "vllm-eks:models: {scout: {}, maverick: {hostname: chat.example.com}, gone: {}, moved: {}, far: {}, text: {}}",
+        "vllm-eks:models: {scout: {}, maverick: {hostname: chat.example.com}, gone: {}, moved: {}, far: {}, text: {}, "
+        "by-hand: {}}",
     )
 
 
@@ -45,6 +46,7 @@ def test_records_of_the_models_names_are_listed_if_their_load_balancer_is_the_st
     gardener.alias(zone, "gone.models.example.com", GONE)
     gardener.alias(zone, "moved.models.example.com", addresses[others])
     gardener.alias(zone, "far.models.example.com", GONE.replace(REGION, "us-east-1"))
+    gardener.alias(zone, "by-hand.models.example.com", GONE.replace("vllm-", "chat-"))
     gardener.alias(zone, "scout2.models.example.com", addresses[ours])
     gardener.address_record(zone, "text.models.example.com")
 
@@ -60,6 +62,31 @@ def test_records_of_the_models_names_are_listed_if_their_load_balancer_is_the_st
     words = shlex.split(command)
     gardener.change_records(zone, words[words.index("--change-batch") + 1])
     assert "A gone.models.example.com" not in {one["id"] for one in ask(REGION, *models(zone)).json["left"]}
+
+
+def test_a_protected_load_balancer_gets_a_command_before_its_deletion(ask: Ask, garden: Gardens) -> None:
+    region = "ca-central-1"
+    gardener = garden(region)
+    gardener.network({})
+    gardener.load_balancer(MARK, "vllm-1", "application")
+    arn = gardener.load_balancers()[0]["LoadBalancerArn"]
+    attribute = {"Key": "deletion_protection.enabled", "Value": "true"}
+    gardener.client("elbv2").modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[attribute])
+
+    (left,) = ask(region).json["left"]
+
+    assert left["commands"] == [
+        f"aws elbv2 modify-load-balancer-attributes --load-balancer-arn {arn} --attributes "
+        f"Key=deletion_protection.enabled,Value=false --region {region}",
+        f"aws elbv2 delete-load-balancer --load-balancer-arn {arn} --region {region}",
+    ]
+
+
+def test_the_names_of_load_balancers_are_those_of_the_program() -> None:
+    from components.endpoint.front_door import NAME_PREFIX as WRITTEN
+    from vllm_eks.leftovers.front_door import NAME_PREFIX
+
+    assert NAME_PREFIX == WRITTEN
 
 
 def test_without_a_hosted_zone_route_53_is_not_asked(ask: Ask, wire: Wire) -> None:
