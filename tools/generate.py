@@ -11,6 +11,7 @@ from tools.reference.planner_pages import json_page, outputs_page, refusal_codes
 from tools.reference.project_file import project_file
 from tools.reference.stack_file_page import stack_file_page
 from tools.reference.stack_schema import stack_schema
+from tools.size_examples import size_page
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,6 +29,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/reference/refusal-codes.md": refusal_codes_page,
     "docs/reference/outputs.md": outputs_page,
     "docs/reference/json.md": json_page,
+    "docs/how-to/size.md": size_page,
     **DASHBOARD_FILES,
 }
 """Each file by its path in the repository, with the function that returns its text."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.size_examples import EXAMPLE
 from vllm_eks.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -59,16 +60,12 @@ def test_a_plan_of_the_readme_runs(
     assert shown.err if refused else shown.out
 
 
-@pytest.mark.parametrize("command", SIZES)
-def test_a_size_of_the_how_to_finds_machines(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(arguments_of(command), monkeypatch) == 0
-    assert "recommended: " in capsys.readouterr().out
+def test_the_how_to_of_sizes_has_three_examples_whose_outputs_are_generated() -> None:
+    """`tests/house/test_generated.py` compares the outputs."""
+    shown = EXAMPLE.findall(TEXT["docs/how-to/size.md"])
 
-
-def test_the_how_to_of_sizes_has_three_examples() -> None:
-    assert len(SIZES) == 6
+    assert len(SIZES) == len(shown) == 6
+    assert all(output.startswith("recommended: ") for _, _, output, _ in shown)
 
 
 def test_the_readme_has_the_set_up_the_main_job_the_tests_and_the_planner_in_this_order() -> None:

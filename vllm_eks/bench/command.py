@@ -7,6 +7,7 @@ from pathlib import Path
 from vllm_eks.bench import pod_script
 from vllm_eks.bench.load import SPREAD, Load
 from vllm_eks.bench.target import Target
+from vllm_eks.planner.load.numbers import digits
 
 KEY_FILE = "/secrets/api-key/apiKey"
 RESULT_FOLDER = "/tmp"
@@ -63,4 +64,4 @@ def _arrivals(load: Load) -> list[str]:
     """Return how requests arrive: at a Poisson rate, or as soon as one of the users has the last answer."""
     if load.concurrent_users is not None:
         return ["--request-rate", "inf", "--max-concurrency", str(load.concurrent_users)]
-    return ["--request-rate", f"{load.requests_per_second:g}", "--burstiness", "1"]
+    return ["--request-rate", digits(load.requests_per_second or 0.0), "--burstiness", "1"]

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.load.lengths import Lengths, TokenCount
-from vllm_eks.planner.load.traffic import Traffic
+from vllm_eks.planner.load.numbers import significant
+from vllm_eks.planner.load.service_level import written
+from vllm_eks.planner.load.traffic import Traffic, load_label
 
 MAX_REQUESTS = 20_000
 """The client keeps every prompt and every token's time in its memory."""
@@ -42,8 +44,8 @@ class Load:
     def arrivals(self) -> str:
         """The arrivals as text."""
         if self.concurrent_users is not None:
-            return f"{self.concurrent_users} concurrent users"
-        return f"{self.requests_per_second:g} requests/s"
+            return f"{self.concurrent_users} concurrent user{'' if self.concurrent_users == 1 else 's'}"
+        return load_label(self.requests_per_second or 0.0, is_open=True)
 
     @property
     def text(self) -> str:
@@ -88,9 +90,11 @@ def load_of(traffic: Traffic, *, requests: int | None, seed: int) -> Load:
         WrongQuestion: Its users think between their requests, which the client cannot do.
     """
     if traffic.think_seconds:
+        rate = significant(traffic.load / traffic.think_seconds, 3)
         raise WrongQuestion(
-            f"vllm bench serve cannot wait {traffic.think_seconds:g} s between the requests of a user: measure with "
-            f"--requests-per-second, or with fewer --concurrent-users who do not wait"
+            f"vllm bench serve cannot wait {written(traffic.think_seconds)} between the requests of a user: measure "
+            f"with --requests-per-second (these users send at most {rate}), or with fewer --concurrent-users who do "
+            "not wait"
         )
     users = None if traffic.concurrent_users is None else round(traffic.concurrent_users)
     return Load(

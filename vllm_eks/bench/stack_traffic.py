@@ -19,11 +19,16 @@ def traffic_of(given: TrafficWords, file: StackFile, name: str, folder: Path) ->
         WrongQuestion: Neither has a load, or values are wrong.
     """
     words = combined(given, stated_words(file, name, folder))
-    if words == TrafficWords():
-        raise WrongQuestion(
-            f"how much load? Use --requests-per-second or --concurrent-users, with --input and --output, or set "
-            f"models.{name}.traffic in Pulumi.{file.stack}.yaml"
-        )
+    stack = f"or set models.{name}.traffic in Pulumi.{file.stack}.yaml"
+    has_load = words.given("requests_per_second") or words.given("concurrent_users")
+    has_lengths = any(words.given(one) for one in ("input", "output", "workload", "dataset"))
+    if not has_load and not has_lengths:
+        load = "--requests-per-second or --concurrent-users, with --input and --output"
+        raise WrongQuestion(f"how much load? Use {load}, {stack}")
+    if not has_load:
+        raise WrongQuestion(f"how much load? Use --requests-per-second or --concurrent-users, {stack}")
+    if not has_lengths:
+        raise WrongQuestion(f"how long are requests? Use --input and --output, {stack}")
     return traffic_and_level(words)[0]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vllm_eks.cli.options import known_region_option
 from vllm_eks.cli.together import Checks
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 from vllm_eks.planner.engine.options import ServingOptions
 from vllm_eks.planner.load.numbers import plain
 from vllm_eks.planner.load.reading import read_words
@@ -75,6 +76,8 @@ def ask(given: SizeOptions) -> Asked:
         checks.run(lambda: _fits_the_context(model.value, options, traffic))
     checks.run(lambda: _require_svg(given.plot))
     place = checks.run(lambda: _place(given))
+    if version.is_right:
+        checks.run(lambda: _require_the_stack_s_version(given))
     checks.end()
     if read.traffic is None or read.level is None:
         raise WrongQuestion("the traffic has a value of a wrong kind")
@@ -129,6 +132,14 @@ def _require_svg(file: Path | None) -> None:
         raise WrongQuestion(f"--plot {file}: there is no folder {file.parent}: create it first")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
         raise WrongQuestion(f"--plot {file} cannot be written: use a file in a writable folder")
+
+
+def _require_the_stack_s_version(given: SizeOptions) -> None:
+    if given.write is not None and given.vllm_version != DEFAULT_VLLM_VERSION:
+        raise WrongQuestion(
+            f"--vllm-version {given.vllm_version} is not that of a new model in a stack, {DEFAULT_VLLM_VERSION}: leave "
+            "it out, or leave out --write"
+        )
 
 
 def _place(given: SizeOptions) -> "PlaceToWrite | None":

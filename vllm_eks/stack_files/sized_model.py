@@ -10,6 +10,7 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import list_or_empty, object_or_empty
 from vllm_eks.planner.hardware.instances import InstanceType, catalogue
 from vllm_eks.planner.load.words import TrafficWords
+from vllm_eks.planner.models.lock_folders import lock_file
 from vllm_eks.planner.search.gpu_nodes import ON_DEMAND, SPOT
 from vllm_eks.planner.sizing.sized import SizedPlan
 from vllm_eks.stack_files.edited import Value, write_values
@@ -32,6 +33,8 @@ class PlaceToWrite:
     file: StackFile
     name: str
     """Of the new model."""
+    model: str
+    """Its ID, or its folder as seen from the stack file."""
     zones: tuple[str, ...]
     """Of the network."""
 
@@ -52,7 +55,12 @@ def place_to_write(folder: Path, stack: str, *, model: str, region: str) -> Plac
     subnets = object_or_empty(object_or_empty(network.get("existing")).get("subnets"))
     zones = list_or_empty(network.get("zones")) or list(subnets)
     place = PlaceToWrite(
-        folder=folder, stack=stack, file=file, name=model_name(model), zones=tuple(sorted(map(str, zones)))
+        folder=folder,
+        stack=stack,
+        file=file,
+        name=model_name(model),
+        model=stack_reference(model, folder),
+        zones=tuple(sorted(map(str, zones))),
     )
     errors = list(_errors(place, region))
     if errors:
@@ -83,7 +91,7 @@ def write_sized(place: PlaceToWrite, row: SizedPlan, words: TrafficWords, *, spo
         WrongQuestion: The stack would be refused. The file is unchanged.
     """
     zone, about_zone = zone_of(place.zones, row.plan.instance)
-    wanted = {key: value for key, value in _values(row, spot=spot).items() if DEFAULTS.get(key) != value}
+    wanted = {key: value for key, value in _values(place, row, spot=spot).items() if DEFAULTS.get(key) != value}
     below = {f"traffic.{key}": value for key, value in traffic_values(words, place.folder).items()}
     new: dict[str, Value] = {
         f"models.{place.name}.{key}": value for key, value in {**wanted, "zone": zone, **below}.items()
@@ -113,6 +121,15 @@ def zone_of(zones: tuple[str, ...], instance: InstanceType) -> tuple[str, str]:
     )
 
 
+def stack_reference(model: str, folder: Path) -> str:
+    """Return how a stack file in a folder names a model: by its ID, or by the path of its folder."""
+    path = Path(model).parent if Path(model).name == "config.json" else Path(model)
+    if lock_file(model) or not path.is_dir():
+        return model
+    relative = os.path.relpath(path, folder)
+    return relative if relative.startswith("..") else f"./{relative}"
+
+
 def model_name(model_id: str) -> str:
     """Return a name for a model in a stack file, which clients send.
 
@@ -123,11 +140,11 @@ def model_name(model_id: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", last).strip("-")[:MOST_NAME_LENGTH].strip("-") or "model"
 
 
-def _values(row: SizedPlan, *, spot: bool) -> dict[str, Value]:
+def _values(place: PlaceToWrite, row: SizedPlan, *, spot: bool) -> dict[str, Value]:
     plan = row.plan
     sizes = plan.sizes
     return {
-        "model": plan.model.id,
+        "model": place.model,
         "instanceType": plan.instance.type,
         "capacityType": SPOT if spot else ON_DEMAND,
         "replicas": plan.replicas,

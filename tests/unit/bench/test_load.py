@@ -34,6 +34,8 @@ def test_the_options_are_the_load_and_two_minutes_of_requests_by_default() -> No
 def test_a_load_is_said_in_one_line() -> None:
     assert LOAD.text == "256 requests, 32 concurrent users, 1024 input tokens, 256 output tokens"
     rate = replace(LOAD, concurrent_users=None, requests_per_second=2.5, shared_prefix_tokens=24, output_varies=True)
+    assert replace(rate, requests_per_second=1e-5).arrivals == "0.00001 requests/s"
+    assert replace(LOAD, concurrent_users=1).arrivals == "1 concurrent user"
     assert rate.text == "256 requests, 2.5 requests/s, 1024 input tokens (24 shared), about 256 output tokens"
 
 
@@ -56,8 +58,8 @@ def test_users_who_think_cannot_be_sent() -> None:
     with pytest.raises(WrongQuestion) as caught:
         load_of(traffic, requests=None, seed=1)
     assert str(caught.value) == (
-        "vllm bench serve cannot wait 10 s between the requests of a user: measure with --requests-per-second, or with "
-        "fewer --concurrent-users who do not wait"
+        "vllm bench serve cannot wait 10s between the requests of a user: measure with --requests-per-second (these "
+        "users send at most 0.8), or with fewer --concurrent-users who do not wait"
     )
 
 

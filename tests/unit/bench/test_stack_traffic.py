@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from vllm_eks.bench.stack_traffic import combined, stated_words
+from vllm_eks.bench.stack_traffic import combined, stated_words, traffic_of
+from vllm_eks.errors import WrongQuestion
 from vllm_eks.planner.load.words import TrafficWords
 from vllm_eks.stack_files.stack_file import StackFile
 
@@ -66,3 +67,40 @@ def test_an_option_replaces_all_that_the_stack_says_about_its_subject(given: Tra
 def test_an_option_for_users_also_replaces_their_think_time() -> None:
     thinking = TrafficWords(concurrent_users=200, think_time="20s", workload="chat")
     assert combined(TrafficWords(concurrent_users=8), thinking).think_time is None
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (
+            TrafficWords(),
+            "how much load? Use --requests-per-second or --concurrent-users, with --input and --output, or set "
+            "models.scout.traffic in Pulumi.dev.yaml",
+        ),
+        (
+            TrafficWords(input="9", output="9"),
+            "how much load? Use --requests-per-second or --concurrent-users, or set models.scout.traffic in "
+            "Pulumi.dev.yaml",
+        ),
+        (
+            TrafficWords(concurrent_users="8", ttft=None),
+            "how long are requests? Use --input and --output, or set models.scout.traffic in Pulumi.dev.yaml",
+        ),
+        (
+            TrafficWords(concurrent_users="0", input="many", output="9"),
+            "2 errors:\n  --concurrent-users 0 must be from 1 to 1,000,000 users\n  --input 'many' is not a number of "
+            "tokens: write 500, or mean:500 if lengths vary",
+        ),
+    ],
+)
+def test_what_is_missing_is_named_with_the_options_of_bench(given: TrafficWords, error: str) -> None:
+    with pytest.raises(WrongQuestion) as caught:
+        traffic_of(given, file(None), "scout", Path())
+    assert str(caught.value) == error
+
+
+def test_a_dataset_of_the_stack_is_beside_its_file(tmp_path: Path) -> None:
+    (tmp_path / "lengths.jsonl").write_text('{"input": 900, "output": 100}\n{"input": 100, "output": 50}\n')
+    traffic = traffic_of(TrafficWords(), file({"concurrentUsers": 8, "dataset": "lengths.jsonl"}), "scout", tmp_path)
+
+    assert (traffic.lengths.input.tokens, traffic.lengths.output.tokens) == (500, 75)

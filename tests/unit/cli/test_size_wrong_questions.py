@@ -124,6 +124,10 @@ def size(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
             "us-west-2",
         ),
         (
+            (*USERS, "--write", "dev", "--region", "us-west-2", "--vllm-version", "0.21.0"),
+            "--vllm-version 0.21.0 is not that of a new model in a stack, 0.27.0: leave it out, or leave out --write",
+        ),
+        (
             (*USERS, "--write", "nowhere"),
             "there is no Pulumi.nowhere.yaml in {root}: the stacks here are dev, prod",
         ),

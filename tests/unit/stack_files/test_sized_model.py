@@ -11,7 +11,7 @@ import pytest
 from vllm_eks.cli.main import main
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.load.words import TrafficWords
-from vllm_eks.stack_files.sized_model import model_name, zone_of
+from vllm_eks.stack_files.sized_model import model_name, stack_reference, zone_of
 from vllm_eks.stack_files.stated_traffic import traffic_values, words_of
 
 ROOT = Path(__file__).parents[3]
@@ -151,6 +151,16 @@ def test_a_dataset_is_written_relative_to_the_stack_file(tmp_path: Path) -> None
         "dataset": "data/lengths.jsonl",
         "e2e": "9s@p99",
     }
+
+
+def test_a_folder_is_named_as_the_stack_file_sees_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    assert stack_reference("models/mine", Path()) == "./models/mine"
+    assert stack_reference("./models/mine/config.json", Path("models")) == "./mine"
+    assert stack_reference(str(tmp_path / "models" / "mine"), tmp_path / "stacks") == "../models/mine"
+    assert stack_reference("Qwen/Qwen3-8B", tmp_path) == "Qwen/Qwen3-8B"
 
 
 def test_words_are_the_same_after_a_stack_file(tmp_path: Path) -> None:

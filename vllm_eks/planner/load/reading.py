@@ -211,5 +211,9 @@ def _number(written: float | str) -> float | None:
 def _whole(written: int | str) -> int | None:
     if isinstance(written, int):
         return written
-    digits = written.strip().removeprefix("-")
-    return int(written) if digits.isascii() and digits.isdecimal() and len(digits) <= MOST_DIGITS else None
+    text = written.strip()
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal()):
+        return None
+    # Python refuses to read thousands of digits. A number with more than this is out of any range.
+    return int(text[: MOST_DIGITS + 1])

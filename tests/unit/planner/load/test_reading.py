@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vllm_eks.errors import WrongQuestion
+from vllm_eks.errors import WrongQuestion, bounded
 from vllm_eks.planner.load.reading import read_words, traffic_and_level
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.load.words import TrafficWords, key_name, option_name
@@ -21,7 +21,7 @@ def traffic(words: TrafficWords) -> Traffic:
 
 
 def errors(words: TrafficWords) -> list[str]:
-    return [error.named(option_name) for error in read_words(words, option_name).errors]
+    return [bounded(error.named(option_name)) for error in read_words(words, option_name).errors]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,10 @@ def errors(words: TrafficWords) -> list[str]:
         (
             replace(USERS, concurrent_users=2_000_000),
             "--concurrent-users 2,000,000 must be from 1 to 1,000,000 users",
+        ),
+        (
+            replace(USERS, concurrent_users="9" * 5000),
+            f"--concurrent-users {'9' * 120}... must be from 1 to 1,000,000 users",
         ),
         (
             replace(USERS, think_time="10"),
