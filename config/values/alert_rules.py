@@ -19,7 +19,7 @@ def latency_limit(value: str) -> str:
     try:
         parse_limit(value)
     except WrongQuestion as error:
-        raise ValueError(str(error).strip()) from None
+        raise ValueError(str(error)) from None
     return value
 
 
