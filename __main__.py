@@ -89,7 +89,7 @@ watched = WatchedStack(
     name=stack,
     models=watched_models(fleet, namespaces=namespaces(fleet), levels=settings.levels, block_ends=found.block_ends),
     alerts=settings.observability.alerts.spec,
-    endpoint=settings.any_probe,
+    endpoint=settings.probed_endpoint is not None,
 )
 monitoring_args = MonitoringArgs(
     prometheus=settings.observability.spec.prometheus,
@@ -101,7 +101,7 @@ monitoring_args = MonitoringArgs(
     system_zones=network_spec.system_zones,
     charts=settings.charts.monitoring_sources,
     images=settings.images.monitoring_images,
-    endpoint=settings.endpoint_spec,
+    endpoint=settings.probed_endpoint,
     iam=iam,
     tags=tags,
 )

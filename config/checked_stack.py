@@ -11,6 +11,7 @@ from typing import TypeVar
 from config.client_keys import given_keys, parse_clients
 from config.cross_field.limits import offering_warnings
 from config.cross_field.models import gated_models, model_warnings
+from config.cross_field.observability import probe_warnings
 from config.cross_field.stack import Draft, cross_field_errors
 from config.errors import ConfigError, report
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
@@ -104,25 +105,26 @@ def check_stack(given: StackFile) -> CheckedStack:
     if errors or not (network and cluster and charts and images and iam and observability and region):
         raise WrongStack(report(given.stack, sorted(errors, key=_place_in_the_file), given.environments))
     open_questions = _open_questions(models) if token_text == NOT_SET_PLACEHOLDER else ()
+    settings = StackSettings(
+        network=network,
+        cluster=cluster,
+        models=models,
+        tags=tags,
+        charts=charts,
+        images=images,
+        iam=iam,
+        observability=observability,
+        endpoint=endpoint,
+        clients=clients,
+    )
     return CheckedStack(
-        settings=StackSettings(
-            network=network,
-            cluster=cluster,
-            models=models,
-            tags=tags,
-            charts=charts,
-            images=images,
-            iam=iam,
-            observability=observability,
-            endpoint=endpoint,
-            clients=clients,
-        ),
+        settings=settings,
         client_names=client_keys.names,
         deployer=Deployer(region=region, profile=profile, role_arn=role),
         # A placeholder token that no model needs is left out, as in a real deployment.
         needs_no_token=token_text == NOT_SET_PLACEHOLDER and not open_questions,
         open_questions=(*open_questions, *client_keys.open_questions),
-        warnings=tuple(str(warning) for warning in _warnings(models, f"{reader.project}:models", region)),
+        warnings=tuple(str(warning) for warning in _warnings(settings, reader.project, region)),
     )
 
 
@@ -231,10 +233,12 @@ def _place_in_the_file(error: ConfigError) -> int:
     return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
 
 
-def _warnings(models: Mapping[str, ModelSettings], key: str, region: str) -> Iterator[ConfigError]:
-    for name, model in models.items():
+def _warnings(settings: StackSettings, project: str, region: str) -> Iterator[ConfigError]:
+    key = f"{project}:models"
+    for name, model in settings.models.items():
         yield from model_warnings(model, key_path(key, name))
-    yield from offering_warnings(models, region, key)
+    yield from offering_warnings(settings.models, region, key)
+    yield from probe_warnings(settings, project)
 
 
 def _open_questions(models: Mapping[str, ModelSettings]) -> tuple[str, ...]:

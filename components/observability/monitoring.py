@@ -54,6 +54,7 @@ class MonitoringArgs:
     images: MonitoringImages = field(default_factory=MonitoringImages)
     rules: Rules = field(default_factory=Rules)
     endpoint: EndpointSpec | None = None
+    """The load balancer, if pods can reach it."""
     iam: IamArgs = field(default_factory=IamArgs)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -1,12 +1,12 @@
 """One served model: its namespace, secrets and Helm release."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.generated_secret import generated_secret
 from components.helm_releases import RELEASE_HISTORY
 from components.serving.access_outputs import access_outputs
 from components.serving.chart_folder import LocalChart
@@ -96,7 +96,9 @@ class ModelServer(pulumi.ComponentResource):
 
         Named clients have a digest of their key there, so that a pod holds no key that it could use on other models.
         """
-        self.api_key = self._generated_key(name) if args.secrets.api_key is None else args.secrets.api_key
+        self.api_key = (
+            generated_secret(f"{name}-made-api-key", self) if args.secrets.api_key is None else args.secrets.api_key
+        )
         keys = {"apiKey": self.api_key}
         if args.secrets.second_api_key is not None:
             keys["secondApiKey"] = args.secrets.second_api_key
@@ -104,22 +106,6 @@ class ModelServer(pulumi.ComponentResource):
             entry = (ALLOWED if named.may_use(name) else DENIED) + named.client
             keys[entry] = named.key.apply(lambda key: stored_digest(model_namespace(name), key))
         return self._secret(f"{name}-api-key", keys, namespace, pulumi.ResourceOptions(parent=self), immutable=False)
-
-    def _generated_key(self, name: str) -> pulumi.Output[str]:
-        """Return the key that the first run generated and that the state keeps.
-
-        Each run of the program generates a new one. A Stash's output is its first input for as long as it exists, and
-        with the input ignored there is nothing to update. Ignoring a field of the Secret itself has no effect, because
-        the provider moves `stringData` into `data` before the engine compares.
-        """
-        stash = pulumi.Stash(
-            f"{name}-made-api-key",
-            input=pulumi.Output.secret(secrets.token_urlsafe(32)),
-            opts=pulumi.ResourceOptions(
-                parent=self, ignore_changes=["input"], additional_secret_outputs=["input", "output"]
-            ),
-        )
-        return pulumi.Output.secret(stash.output)
 
     def _secret(
         self,

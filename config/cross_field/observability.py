@@ -6,6 +6,7 @@ from config.errors import ConfigError
 from config.settings.charts import ChartsSettings
 from config.settings.cluster import ClusterSettings
 from config.settings.observability import ObservabilitySettings
+from config.settings.stack import StackSettings
 from vllm_eks.stack_files.wording import key_path
 
 KEYS_OF = {
@@ -106,4 +107,15 @@ def _workspace_errors(given: ObservabilitySettings, region: str | None, key: str
         yield ConfigError(
             key=key_path(key, "alertTopicArn"),
             text="conflicts with workspaceArn: an existing workspace keeps its own alert manager, so remove it",
+        )
+
+
+def probe_warnings(settings: StackSettings, project: str) -> Iterator[ConfigError]:
+    """Yield a warning if metrics could show the endpoint's certificate, but no pod of the cluster may connect."""
+    endpoint = settings.endpoint_spec
+    if settings.observability.prometheus and endpoint and endpoint.certificate_arn and not settings.probed_endpoint:
+        yield ConfigError(
+            key=key_path(f"{project}:endpoint", "sourceRanges"),
+            text="let no pod of the cluster in, so that metrics do not show the end of the certificate, and no alert "
+            "tells of an endpoint that does not answer",
         )

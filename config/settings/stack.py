@@ -65,9 +65,11 @@ class StackSettings:
         return any(model.is_copied for model in self.models.values())
 
     @property
-    def any_probe(self) -> bool:
-        """Whether the endpoint has a certificate, so that it is probed."""
-        return bool(self.endpoint and self.endpoint.certificate_arn)
+    def probed_endpoint(self) -> EndpointSpec | None:
+        """The load balancer, if it has a certificate and lets pods of the cluster in, so that they can probe it."""
+        endpoint = self.endpoint_spec
+        vpc_range = None if self.network.existing else self.network.cidr
+        return endpoint if endpoint and endpoint.certificate_arn and endpoint.lets_pods_in(vpc_range) else None
 
     @property
     def any_efa(self) -> bool:

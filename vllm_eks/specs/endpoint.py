@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from typing import Literal
 
 Scheme = Literal["internal", "internetFacing"]
@@ -45,6 +46,21 @@ class EndpointSpec:
     def internet_facing(self) -> bool:
         """Whether the load balancer is reachable from the internet."""
         return self.scheme == "internetFacing"
+
+    def lets_pods_in(self, vpc_range: str | None) -> bool:
+        """Return whether a pod of the cluster may connect.
+
+        Through an internet-facing load balancer, pods come from the addresses of the NAT gateways, which the stack file
+        does not have.
+
+        Args:
+            vpc_range: The range of a new VPC, or None for an existing one.
+        """
+        if not self.source_ranges:
+            return not self.internet_facing
+        ranges = [IPv4Network(one) for one in self.source_ranges]
+        pods = None if self.internet_facing or vpc_range is None else IPv4Network(vpc_range)
+        return any(one.prefixlen == 0 or (pods is not None and pods.subnet_of(one)) for one in ranges)
 
     def url(self, model: str) -> str:
         """Return the base URL of a model, without a path."""

@@ -8,6 +8,7 @@ import pytest
 
 from components.observability.model_monitors import ModelMonitors, ModelMonitorsArgs
 from components.observability.monitoring import Monitoring
+from components.observability.names import METRICS_PORT
 from components.serving.model_server import ModelServer
 from tests.support.chart_rendering import Rendered, model_values, render_text, tool
 from tests.support.monitoring import ARGS, EXISTING, FRONT_DOOR
@@ -15,6 +16,7 @@ from tests.unit.components.test_model_server import ARGS as SERVER
 from vllm_eks.pins.charts import ControllerCharts, MonitoringCharts
 from vllm_eks.preview.mock_cloud import Registration
 
+ROLES = ("leader", "worker")
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 MONITORS = "kubernetes:monitoring.coreos.com/v1:"
 LWS_PODS = {
@@ -118,11 +120,14 @@ def test_the_monitor_and_the_policy_select_the_leaders_of_the_chart_and_not_thei
     engine.run(build)
     rendered = Rendered(render_text(model_values(pipeline=2)))
 
+    # Only a leader has the port that the monitor names and that the policy opens.
+    ports = [{one["name"]: one["containerPort"] for one in rendered.container(role).get("ports", [])} for role in ROLES]
+    assert [one.get("metrics") for one in ports] == [METRICS_PORT, None]
     for selector in (
         spec_of(engine.named("main-vllm-scout-podmonitor", f"{MONITORS}PodMonitor"))["selector"],
         spec_of(engine.named("main-scout-metrics", POLICY))["podSelector"],
     ):
-        assert [selects(selector, pod_labels(rendered, role)) for role in ("leader", "worker")] == [True, False]
+        assert [selects(selector, pod_labels(rendered, role)) for role in ROLES] == [True, False]
         assert not selects(selector, {"leaderworkerset.sigs.k8s.io/name": "other"})
 
 

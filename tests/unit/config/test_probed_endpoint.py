@@ -1,0 +1,52 @@
+"""Which endpoints a pod of the cluster can probe. Alerts about the others would be false."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.checked_stack import check_stack
+from tests.support.monitoring import FRONT_DOOR
+from tests.support.stack_config import model, write_stack
+from vllm_eks.stack_files.read import read_stack_file
+
+VPC = "10.0.0.0/16"
+CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "ranges", "new_vpc", "existing_vpc"),
+    [
+        ("internal", (), True, True),
+        ("internal", ("10.0.0.0/8",), True, False),
+        ("internal", ("10.0.0.0/20",), False, False),
+        ("internal", ("192.168.0.0/16", "0.0.0.0/0"), True, True),
+        ("internetFacing", ("0.0.0.0/0",), True, True),
+        ("internetFacing", ("203.0.113.0/24", "10.0.0.0/8"), False, False),
+    ],
+)
+def test_a_pod_may_connect(scheme: Any, ranges: tuple[str, ...], new_vpc: bool, existing_vpc: bool) -> None:
+    endpoint = replace(FRONT_DOOR, scheme=scheme, source_ranges=ranges)
+    assert (endpoint.lets_pods_in(VPC), endpoint.lets_pods_in(None)) == (new_vpc, existing_vpc)
+
+
+@pytest.mark.parametrize(("ranges", "is_probed"), [(["203.0.113.0/24"], False), (["0.0.0.0/0"], True)])
+def test_a_closed_endpoint_gets_a_warning_instead_of_a_probe(folder: Path, ranges: list[str], is_probed: bool) -> None:
+    endpoint = {
+        "scheme": "internetFacing",
+        "domain": "models.example.com",
+        "certificateArn": CERTIFICATE,
+        "sourceRanges": ranges,
+    }
+    write_stack(folder, {"qwen": model()}, endpoint=endpoint, observability={"prometheus": "install"})
+    checked = check_stack(read_stack_file(folder, "test"))
+    assert bool(checked.settings.probed_endpoint) is is_probed
+    assert [one for one in checked.warnings if "sourceRanges" in one] == (
+        []
+        if is_probed
+        else [
+            "vllm-eks:endpoint.sourceRanges: let no pod of the cluster in, so that metrics do not show the end of the "
+            "certificate, and no alert tells of an endpoint that does not answer"
+        ]
+    )
