@@ -25,7 +25,7 @@ spec:
       tolerations: {{ toJson .Values.tolerations }}
       containers: [{name: fluent-bit, image: fluent-bit}]
 """
-"""A chart that stands for the publisher's, which the lab cannot download."""
+"""A chart with the name of the publisher's, which the lab cannot download."""
 
 
 @pytest.fixture(scope="module")
