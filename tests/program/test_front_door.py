@@ -1,5 +1,6 @@
 """The load balancer in whole stacks: both examples, the order of a destroy, and a stack without it."""
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,9 +8,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.support.resource_graph import Graph
 from vllm_eks.cli.views.cost import bill
+from vllm_eks.cli.views.topology import topology
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -117,6 +120,21 @@ def test_the_bill_has_the_load_balancer_and_its_public_addresses(recorded: Calla
         "1 x IPv4 address",
         "3 x IPv4 address",
     )
+
+
+def test_the_picture_shows_who_connects_and_where(recorded: Callable[[str], Recording]) -> None:
+    drawn = io.StringIO()
+    console = Console(file=drawn, width=200, color_system=None)
+    console.print(topology(recorded("endpoint-internet"), console))
+
+    for line in (
+        "private subnets reach the internet through the NAT gateway; inbound traffic only to the load balancer",
+        "load balancer on the internet, in the public subnets: accepts connections from 203.0.113.0/24",
+        "clients of the load balancer call https://chat.example.com/v1 -> the least busy replica of qwen3-8b",
+        "clients in the cluster can also call http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1",
+    ):
+        assert line in drawn.getvalue()
+    assert "port-forward" not in drawn.getvalue()
 
 
 def test_in_an_existing_network_the_load_balancer_uses_its_subnets_and_makes_none(folder: Path) -> None:

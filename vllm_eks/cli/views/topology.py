@@ -18,6 +18,8 @@ NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
 INTERNET_GATEWAY = "aws:ec2/internetGateway:InternetGateway"
 VPC_ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 VPC = "aws:ec2/vpc:Vpc"
+LOAD_BALANCER = "aws:lb/loadBalancer:LoadBalancer"
+INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 MODEL_LABEL = "vllm-eks/model"
 
 
@@ -40,7 +42,7 @@ def topology(recording: Recording, out: Console) -> Tree:
     vpc = root.add(Text(f"VPC {name}", style="bold"))
     subnets = _subnets(recording)
     zone_of = {subnet.id: subnet.zone for subnet in subnets}
-    for line in (*_ways_out(recording), *_system_nodes(recording, zone_of)):
+    for line in (*_ways_out(recording), *_load_balancer(recording), *_system_nodes(recording, zone_of)):
         vpc.add(Text(line))
     for zone in sorted(set(zone_of.values())):
         branch = vpc.add(Text(zone, style="bold"))
@@ -74,10 +76,22 @@ def _ways_out(recording: Recording) -> Iterator[str]:
     if recording.of_type(INTERNET_GATEWAY):
         nat = len(recording.of_type(NAT_GATEWAY))
         gateways = "the NAT gateway" if nat == 1 else f"{nat} NAT gateways"
-        yield f"internet gateway: private subnets reach the internet through {gateways}; no inbound traffic"
+        public = any(not one.inputs["internal"] for one in recording.of_type(LOAD_BALANCER))
+        inbound = "inbound traffic only to the load balancer" if public else "no inbound traffic"
+        yield f"internet gateway: private subnets reach the internet through {gateways}; {inbound}"
     for one in recording.of_type(VPC_ENDPOINT):
         service = str(one.inputs["serviceName"]).rpartition(".")[2]
         yield f"{service.upper()} endpoint ({str(one.inputs['vpcEndpointType']).lower()}): traffic to it bypasses NAT"
+
+
+def _load_balancer(recording: Recording) -> Iterator[str]:
+    for one in recording.of_type(LOAD_BALANCER):
+        rules = [rule.inputs.get("cidrIpv4") for rule in recording.of_type(INGRESS_RULE)]
+        sources = ", ".join(sorted({str(source) for source in rules if source}))
+        kind = (
+            "internal, in the private subnets" if one.inputs["internal"] else "on the internet, in the public subnets"
+        )
+        yield f"load balancer {kind}: accepts connections from {sources}"
 
 
 def _system_nodes(recording: Recording, zone_of: Mapping[str, str]) -> Iterator[str]:
@@ -90,11 +104,14 @@ def _system_nodes(recording: Recording, zone_of: Mapping[str, str]) -> Iterator[
 def _clients(recording: Recording) -> Iterator[str]:
     """Yield how a request reaches each model."""
     models: Mapping[str, Mapping[str, str]] = recording.outputs.get("models") or {}
+    inside = "http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1, where NAME is the model's name"
+    if recording.of_type(LOAD_BALANCER):
+        for name, model in list(models.items())[:MAX_IN_FULL]:
+            yield f"clients of the load balancer call {model['endpoint']} -> the least busy replica of {name}"
+        yield f"clients in the cluster can also call {inside}"
+        return
     if len(models) > MAX_IN_FULL:
-        yield (
-            "clients in the cluster call http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1, where NAME is the "
-            "model's name"
-        )
+        yield f"clients in the cluster call {inside}"
         return
     for name, model in models.items():
         yield f"clients in the cluster call {model['endpoint']} -> the first pod of each replica of {name}"
