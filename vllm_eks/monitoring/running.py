@@ -67,12 +67,12 @@ def _tokens(namespaces: str) -> Iterator[RecordingRule]:
 def _nodes() -> Iterator[RecordingRule]:
     # Counted by UUID first: an exporter that restarts has two series of a GPU for some minutes.
     yield _rule(series.GPUS_SEEN, "count by (node) (count by (node, UUID) (DCGM_FI_DEV_FB_USED))")
-    # The firmware of an EC2 instance names its type.
+    # The firmware of an EC2 instance names its type. Without GPU nodes the price is 0, without prices it is unknown.
     types = 'label_replace(node_dmi_info, "instance_type", "$1", "product_name", "(.*)")'
     yield _rule(
         series.RUNNING_USD_PER_HOUR,
         f"""sum(count by (instance_type) ({types}) * on (instance_type) {series.NODE_USD_PER_HOUR})
-            or count(node_dmi_info) * 0""",
+            or 0 * count(node_dmi_info) * count({series.NODE_USD_PER_HOUR})""",
     )
 
 

@@ -12,6 +12,7 @@ from tests.support.promql import Query, dashboard_queries, named_in
 from tests.support.watched_stacks import watched_stack
 from vllm_eks.data import DATA
 from vllm_eks.monitoring import series
+from vllm_eks.monitoring.gpu_counters import GPU_COUNTERS
 from vllm_eks.monitoring.rules import stack_rules
 from vllm_eks.pins import charts
 from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
@@ -113,6 +114,14 @@ def test_every_metric_and_label_of_rules_and_panels_exists(vllm: str) -> None:
     metrics, queries = known(vllm), list(all_queries())
     assert len(queries) > 80
     assert [problem for query in queries for problem in problems(query, metrics)] == []
+
+
+def test_every_gpu_metric_is_one_that_the_stack_s_exporter_reads() -> None:
+    """The stack gives its exporter a list that is shorter than the default one."""
+    read = {name for name, _, _ in GPU_COUNTERS}
+    named = {metric for query in all_queries() for metric in named_in(query.expr).matched if metric[:5] == "DCGM_"}
+    assert len(named) >= 6
+    assert named <= read
 
 
 def test_a_renamed_metric_or_label_is_found() -> None:
