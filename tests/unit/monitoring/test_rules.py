@@ -95,3 +95,13 @@ def test_the_address_of_the_runbooks_is_in_every_alert_if_the_stack_has_one() ->
 
 def test_variables_of_grafana_become_what_prometheus_reads() -> None:
     assert prometheus_sees('rate(up{model=~"$model"}[$__rate_interval])') == 'rate(up{model=~".+"}[5m])'
+
+
+def test_the_how_to_lists_every_alert_with_its_severities_and_page() -> None:
+    page = (ROOT / "docs" / "how-to" / "watch.md").read_text()
+    rows = re.findall(r"^\| \[(\w+)\]\(\.\./runbooks/([\w-]+\.md)\) \| ([a-z, ]+) \|", page, re.MULTILINE)
+    assert [name for name, _, _ in rows] == list(ALERT_NAMES)
+    for name, file, severities in rows:
+        of_alert = [alert for alert in ALERTS if alert.name == name]
+        assert {alert.page for alert in of_alert} == {file}
+        assert {alert.severity for alert in of_alert} == set(severities.split(", "))
