@@ -86,3 +86,13 @@ def test_without_credentials_the_pins_are_shown_and_nothing_is_known(pins: Pins)
 
 
 # --- writing
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"),
+    [("install", [True] * 4), ("existing, prometheusNamespace: monitoring", [False, False, True, True])],
+)
+def test_what_only_metrics_need_is_pinned_only_with_metrics(pins: Pins, mode: str, wanted: list[bool]) -> None:
+    charts = [f"charts.{name}.version" for name in ("kubePrometheusStack", "dcgmExporter", "blackboxExporter")]
+    listed = offered(pins, offering(), text=f"{STACK}  vllm-eks:observability: {{prometheus: {mode}}}\n")
+    assert [key in listed for key in ("cluster.addonVersions.aws-ebs-csi-driver", *charts)] == wanted
