@@ -49,21 +49,25 @@ def test_the_table_has_measured_beside_predicted(
         "0.27.0, 1 replica"
     )
     assert lines[1] == "256 requests, 32 concurrent users, 1024 input tokens, 256 output tokens"
-    assert lines[2].split() == "measured predicted range measured / predicted p50 (predicted) p90 p99".split()
-    rows = {line[:24].strip(): line[24:].split() for line in lines[3:9]}
-    assert list(rows) == [
-        *("output tokens/s", "requests/s", "time to first token, ms", "time per output token, m"),
+    assert lines[2].split() == "measured predicted range ratio".split()
+    means = {line[:27].strip(): line[27:].split() for line in lines[3:9]}
+    assert list(means) == [
+        *("output tokens/s", "requests/s", "time to first token, ms", "time per output token, ms"),
         *("inter-token latency, ms", "whole answer, ms"),
     ]
     measured = json.loads(saved.read_text())["result"]
-    assert rows["requests/s"][0] == f"{measured['request_throughput']:,.2f}"
-    # The mean, and each percentile with its prediction in brackets.
-    assert rows["whole answer, ms"][0] == f"{measured['mean_e2el_ms']:,.1f}"
-    assert all(cell[0] + cell[-1] == "()" for cell in rows["whole answer, ms"][2::2])
-    assert rows["whole answer, ms"][1::2] == [
+    assert means["requests/s"][0] == f"{measured['request_throughput']:,.2f}"
+    assert means["whole answer, ms"] == [f"{measured['mean_e2el_ms']:,.1f}"]
+    # Each percentile with its prediction in brackets.
+    assert lines[10].split() == "milliseconds (predicted) p50 p90 p99".split()
+    rows = {line[:24].strip(): line[24:].split() for line in lines[11:15]}
+    assert list(rows) == ["time to first token", "time per output token", "inter-token latency", "whole answer"]
+    assert all(cell[0] + cell[-1] == "()" for cell in rows["whole answer"][1::2])
+    assert rows["whole answer"][::2] == [
         f"{measured[name]:,.1f}" for name in ("p50_e2el_ms", "p90_e2el_ms", "p99_e2el_ms")
     ]
-    assert re.fullmatch(r"predicted: (measured|derived|estimated), limited by .+", lines[9])
+    assert max(map(len, lines[2:15])) <= 80
+    assert re.fullmatch(r"predicted: (measured|derived|estimated), limited by .+", lines[16])
     assert lines[-1] == f"saved in {saved}; correct the predictions with --calibrate {saved}"
     first, second = progress.splitlines()
     assert first == f"llama-4-scout: {lines[1]}"

@@ -50,7 +50,7 @@ Exit status: 0 machines meet the service level, 3 none do, 2 invalid input.
 @click.option("--max-nodes", metavar="N", help="Maximum number of nodes of all replicas.")
 @click.option("--vllm-version", metavar="VERSION", default=DEFAULT_VLLM_VERSION, help="The vLLM version to plan for.")
 @click.option("--plot", type=PATH, metavar="FILE", help="Also write latency against load as an SVG file.")
-@click.option("--write", metavar="STACK", help="Also write the recommended machines to Pulumi.<stack>.yaml.")
+@click.option("--write", metavar="STACK", help="Also write the machines and the load to Pulumi.<stack>.yaml.")
 @stack_folder
 @as_json
 def command(

@@ -7,7 +7,6 @@ from typing import Any
 from rich.console import Console
 
 from vllm_eks.bench.calibration import KEY, Calibration
-from vllm_eks.bench.command import PERCENTILES
 from vllm_eks.bench.measured import Latency
 from vllm_eks.bench.prediction import Percentiles, Prediction
 from vllm_eks.bench.saved import Benchmark
@@ -16,7 +15,9 @@ from vllm_eks.cli.views.speed_labels import label_text
 from vllm_eks.planner.ranges import Range
 
 NOT_KNOWN = "not known"
-COLUMNS = ("", "measured", "predicted", "range", "measured / predicted", "p50 (predicted)", "p90", "p99")
+MEANS = ("", "measured", "predicted", "range", "ratio")
+PERCENTILE_COLUMNS = ("milliseconds (predicted)", "p50", "p90", "p99")
+"""Of two tables, because one has no room in 80 columns."""
 
 
 def show_benchmark(
@@ -26,18 +27,27 @@ def show_benchmark(
     measured = benchmark.measured
     say(out, f"{benchmark.name}: {benchmark.setup.text}, {replicas_text(benchmark.replicas)}")
     say(out, benchmark.load.text)
-    made = table(out, *COLUMNS, right=frozenset(COLUMNS[1:]))
+    means = table(out, *MEANS, right=frozenset(MEANS[1:]))
     output = predicted and predicted.output_tokens_per_second
     rate = predicted and predicted.requests_per_second
-    made.add_row(*_rate("output tokens/s", measured.output_tokens_per_second, output, "{:,.0f}"))
-    made.add_row(*_rate("requests/s", measured.requests_per_second, rate, "{:,.2f}"))
-    ttft, tpot = (predicted.ttft_seconds, predicted.tpot_seconds) if predicted else (None, None)
-    replayed = percentiles or {}
-    made.add_row(*_latency("time to first token, ms", measured.ttft_seconds, ttft, replayed.get("ttft")))
-    made.add_row(*_latency("time per output token, ms", measured.tpot_seconds, tpot, None))
-    made.add_row(*_latency("inter-token latency, ms", measured.itl_seconds, None, replayed.get("itl")))
-    made.add_row(*_latency("whole answer, ms", measured.e2e_seconds, None, replayed.get("e2e")))
-    out.print(made)
+    means.add_row(*_rate("output tokens/s", measured.output_tokens_per_second, output, "{:,.0f}"))
+    means.add_row(*_rate("requests/s", measured.requests_per_second, rate, "{:,.2f}"))
+    replayed: Percentiles = percentiles or {}
+    times = {
+        "time to first token": (measured.ttft_seconds, predicted and predicted.ttft_seconds, replayed.get("ttft")),
+        "time per output token": (measured.tpot_seconds, predicted and predicted.tpot_seconds, None),
+        "inter-token latency": (measured.itl_seconds, None, replayed.get("itl")),
+        "whole answer": (measured.e2e_seconds, None, replayed.get("e2e")),
+    }
+    percentile_table = table(out, *PERCENTILE_COLUMNS, right=frozenset(PERCENTILE_COLUMNS[1:]))
+    for name, (latency, expected, at_percentiles) in times.items():
+        mean = _predicted(latency.mean, expected, "{:,.1f}", 1000)
+        means.add_row(f"{name}, ms", _milliseconds(latency.mean), *mean)
+        percentile_table.add_row(name, *_percentiles(latency, at_percentiles))
+    out.print(means)
+    out.print()
+    out.print(percentile_table)
+    out.print()
     for line in remarks(benchmark, predicted):
         say(out, line)
     say(out, f"saved in {saved}; correct the predictions with --calibrate {saved}")
@@ -69,16 +79,14 @@ def _corrected(predicted: Prediction) -> str:
 
 
 def _rate(name: str, measured: float, predicted: Range | None, form: str) -> list[str]:
-    return [name, form.format(measured), *_predicted(measured, predicted, form, 1), "", "", ""]
+    return [name, form.format(measured), *_predicted(measured, predicted, form, 1)]
 
 
-def _latency(
-    name: str, measured: Latency, predicted: Range | None, percentiles: Mapping[int, float] | None
-) -> list[str]:
-    cells = [_milliseconds(seconds) for seconds in measured.percentiles.values()]
-    if percentiles:
-        cells = [f"{cell} ({_milliseconds(percentiles[one])})" for one, cell in zip(PERCENTILES, cells, strict=True)]
-    return [name, _milliseconds(measured.mean), *_predicted(measured.mean, predicted, "{:,.1f}", 1000), *cells]
+def _percentiles(measured: Latency, predicted: Mapping[int, float] | None) -> list[str]:
+    cells = {one: _milliseconds(seconds) for one, seconds in measured.percentiles.items()}
+    if predicted is None:
+        return list(cells.values())
+    return [f"{cell} ({_milliseconds(predicted[one])})" for one, cell in cells.items()]
 
 
 def _milliseconds(seconds: float) -> str:

@@ -83,7 +83,8 @@ def show_size(answer: SizeAnswer, *, spot: bool, out: "Screen | None" = None) ->
     say(out, f"at {question.traffic.load_label}:")
     _show(out, answer, AT_LOAD)
     out.print()
-    say(out, "largest load within the service level:" if question.level.limits else "largest load:")
+    within = f" within the {'' if answer.is_met else 'nearest '}service level" if question.level.limits else ""
+    say(out, f"largest load{within}:")
     _show(out, answer, _when_full("requests/s" if question.traffic.is_open else "users"))
     out.print()
     for line in plot_lines(answer):

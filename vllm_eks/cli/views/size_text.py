@@ -47,10 +47,9 @@ def machines_text(row: SizedPlan, *, spot: bool = False) -> str:
 
 def verdict_text(answer: SizeAnswer, *, spot: bool) -> str:
     """Return the answer in one line."""
-    first = machines_text(answer.rows[0], spot=spot)
     if answer.is_met:
-        return f"recommended: {first}"
-    return f"{_why_not(answer)}; nearest: {changed_text(answer)} on {first}"
+        return f"recommended: {machines_text(answer.rows[0], spot=spot)}"
+    return f"{_why_not(answer)}; nearest: {changed_text(answer)}"
 
 
 def changed_text(answer: SizeAnswer) -> str:
