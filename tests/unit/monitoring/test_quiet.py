@@ -71,7 +71,10 @@ def parking() -> RuleTest:
     }
     # The load balancer has no pod to ask.
     door = {name: [(30, 1), (MINUTES - 30, 0)] for name in healthy() if name.startswith("probe_success")}
-    return RuleTest(name="parking", series=series_of({**pods, **sets, **gone, **door}), firing=QUIET)
+    series = series_of({**pods, **sets, **gone, **door})
+    # Not missing, so that the average of a day counts the hours without nodes.
+    values = {75: {"sum(vllm_eks:running_usd_per_hour)": 0}}
+    return RuleTest(name="parking", series=series, firing=QUIET, values=values)
 
 
 def test_nothing_fires_while_all_is_well_or_a_model_is_parked_or_starts_or_is_updated(promtool) -> None:
