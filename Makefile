@@ -55,7 +55,7 @@ accuracy: .venv/.ready
 bench-accuracy: .venv/.ready
 	@$(BIN)/python -m tests.accuracy.bench $(ROWS)
 
-# Fits the constants of the speed model, scores rows that are held out, and writes data/speed.json. Takes half an hour.
+# Fits the constants of the speed model, scores rows that are held out, and writes data/speed.json. Takes a minute on two idle cores.
 bench-fit: .venv/.ready
 	@$(BIN)/python -m tests.accuracy.bench.fit
 

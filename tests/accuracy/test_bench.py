@@ -17,8 +17,8 @@ from vllm_eks.planner.speed.steady import Lengths, Limits, steady_state
 
 ROWS = scored_regimes(read_rows(SHARED))
 PREDICTIONS = predict_all(ROWS)
-GPUS = ("A100-40", "B200", "H100", "H200", "L4", "RTX PRO 6000")
-"""GPUs with ten rows or more, except the A100 with 80 GB, whose rows are of five sources with a bias of 1.1."""
+GPUS = ("A100-40", "A100-80", "B200", "H100", "H200", "L4", "RTX PRO 6000")
+"""GPUs with ten rows or more."""
 
 
 def test_errors_are_within_the_targets() -> None:
@@ -87,6 +87,22 @@ def test_a_model_is_found_by_its_name_or_its_size(
     name: str, dtype: str, billions: float, experts: int, lock: str
 ) -> None:
     assert model_of(name, dtype, billions, experts).lock == lock
+
+
+@pytest.mark.parametrize(
+    ("said", "notes", "version"),
+    [
+        ("v0.10.2", "", (0, 10, 2)),
+        ("0.10-0.11 (Oct-Nov 2025, latest)", "", (0, 10, 0)),
+        ("0.11+ (Feb 2026)", "", (0, 17, 0)),
+        (None, "measured 2026-03", (0, 18, 0)),
+        (None, "", (0, 11, 0)),
+    ],
+)
+def test_the_version_of_a_row_is_the_one_it_says_or_that_of_its_month(
+    said: str | None, notes: str, version: tuple[int, int, int]
+) -> None:
+    assert row_of({"id": "x", "vllm_version": said, "notes": notes}).version == version
 
 
 def test_a_row_with_few_fields_is_predicted() -> None:

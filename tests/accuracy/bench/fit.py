@@ -6,7 +6,8 @@ whose source the constants had not seen.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,19 +15,19 @@ from tests.accuracy.bench import index
 from tests.accuracy.bench.predict import Prediction, Question, predict, question
 from tests.accuracy.bench.report import print_scores
 from tests.accuracy.bench.rows import PROXIES, SHARED, BenchRow, read_rows, scored_regimes
-from tests.accuracy.bench.score import measured_over_predicted, quantile
-from tests.accuracy.bench.search import Fitted, fit, fit_weights
+from tests.accuracy.bench.score import measured_over_predicted, quantile, weights_of
+from tests.accuracy.bench.search import FITTED, Fitted, fit, fit_weights
 from vllm_eks.planner.speed.constants import SPEED, constants_of
 from vllm_eks.planner.speed.evidence import LABELS
 
 FOLDS = 6
-TAIL = 0.08
+TAIL = 0.1
 """Share of the held-out rows below a range, and above it."""
 RANGES = {"output": "output tok/s", "tpot": "TPOT", "ttft": "TTFT"}
 ABOUT = (
     "Constants of the speed model (docs/explanation/speed.md). Written by `make bench-fit` from tests/data/bench. "
-    "`rows`: how many rows of which sources each constant has a part in. `range`: measured over predicted values of "
-    "rows that were held out."
+    "`fitted`: the constants that the rows decide; the others are round numbers. `rows`: how many rows of which "
+    "sources each constant has a part in. `range`: measured over predicted values of rows that were held out."
 )
 
 
@@ -46,14 +47,18 @@ def folds(asked: Sequence[Question], part: Callable[[BenchRow], str]) -> list[li
     return groups
 
 
-def held_out(asked: Sequence[Question], part: Callable[[BenchRow], str]) -> Mapping[str, Prediction]:
-    """Return the predictions of all rows, each by constants that were fitted without its group."""
-    found: dict[str, Prediction] = {}
+def held_out(
+    pool: Executor, asked: Sequence[Question], part: Callable[[BenchRow], str]
+) -> Iterator[Future[Mapping[str, Prediction]]]:
+    """Begin to predict all rows, each by constants that are fitted without its group."""
     for group in folds(asked, part):
-        unseen = {one.row.id for one in group}
-        constants = constants_of(fit([one for one in asked if one.row.id not in unseen]).document)
-        found |= {one.row.id: predict(one, constants) for one in group}
-    return found
+        yield pool.submit(_held_out, asked, group)
+
+
+def _held_out(asked: Sequence[Question], group: Sequence[Question]) -> Mapping[str, Prediction]:
+    unseen = {one.row.id for one in group}
+    constants = constants_of(fit([one for one in asked if one.row.id not in unseen]).document)
+    return {one.row.id: predict(one, constants) for one in group}
 
 
 def ranges(asked: Sequence[Question], predictions: Mapping[str, Prediction]) -> dict[str, Any]:
@@ -83,13 +88,34 @@ def ranges(asked: Sequence[Question], predictions: Mapping[str, Prediction]) -> 
     return found
 
 
+def held(rows: Sequence[Question], predictions: Mapping[str, Prediction], of_ranges: Mapping[str, Any]) -> str:
+    """Return the share of rows in these ranges, of each measure. Each row has its weight in a score."""
+    weights, texts = weights_of([one.row for one in rows]), list[str]()
+    for name, measure in RANGES.items():
+        total = inside = 0.0
+        for one in rows:
+            ratio = measured_over_predicted(one.row, predictions[one.row.id], measure)
+            if ratio is not None:
+                ends = of_ranges[one.rests_on.label][name]
+                total += weights[one.row.id]
+                inside += weights[one.row.id] * (ends["low"] <= ratio <= ends["high"])
+        texts.append(f"{measure} {inside / total:.0%}")
+    return ", ".join(texts)
+
+
+def kind(row: BenchRow) -> str:
+    """Return the class of a row: dense or mixture, and the format of its weights."""
+    return f"{'mixture' if row.experts else 'dense'} {row.weights_dtype}{' PP' if row.pp > 1 else ''}"
+
+
 def document(fitted: Fitted, of_ranges: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of data/speed.json."""
     rows = {".".join(path): Counter(row.source for row in of) for path, of in fitted.rows.items()}
     return {
         "about": ABOUT,
-        "fitted": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(UTC).date().isoformat(),
         **fitted.document,
+        "fitted": [".".join(path) for path in FITTED],
         "range": of_ranges,
         "rows": {name: {"count": sum(of.values()), "sources": dict(of.most_common())} for name, of in rows.items()},
     }
@@ -100,14 +126,22 @@ def main() -> None:
     index.write()
     asked = questions()
     shared = [row for row in read_rows(SHARED) if row.regime != "burst"]
-    schemes: dict[str, Mapping[str, Prediction]] = {}
     parts: Mapping[str, Callable[[BenchRow], str]] = {"source": lambda row: row.source, "model": lambda row: row.base}
-    for name, part in parts.items():
-        schemes[name] = held_out(asked, part)
-        print_scores(f"rows held out by {name}", shared, schemes[name], part)
-        print_scores(f"rows held out by {name}, by GPU", shared, schemes[name], lambda row: row.gpu)
-    fitted = fit(asked)
-    SPEED.write_text(json.dumps(document(fitted, ranges(asked, schemes["source"])), indent=1) + "\n")
+    schemes: dict[str, Mapping[str, Prediction]] = {}
+    with ProcessPoolExecutor() as pool:
+        whole = pool.submit(fit, asked)
+        begun = {name: list(held_out(pool, asked, part)) for name, part in parts.items()}
+        for name, part in parts.items():
+            schemes[name] = {key: found for group in begun[name] for key, found in group.result().items()}
+            print_scores(f"rows held out by {name}", shared, schemes[name], part)
+            print_scores(f"rows held out by {name}, by GPU", shared, schemes[name], lambda row: row.gpu)
+            print_scores(f"rows held out by {name}, by class", shared, schemes[name], kind)
+        fitted = whole.result()
+    of_ranges = ranges(asked, schemes["source"])
+    SPEED.write_text(json.dumps(document(fitted, of_ranges), indent=1) + "\n")
+    ec2 = [one for one in asked if one.row.id in {row.id for row in shared}]
+    for name, predictions in schemes.items():
+        print(f"in the new ranges, held out by {name}: {held(ec2, predictions, of_ranges)}")
     constants = constants_of(fitted.document)
     print_scores(
         "all rows, which the constants have seen", shared, {one.row.id: predict(one, constants) for one in asked}

@@ -26,8 +26,14 @@ UNSAID_ROUNDS = 10
 """Requests of each user in a benchmark that does not say it: InferenceX sends ten times the concurrency."""
 
 
-FP8_CACHES = {("inferencex", "B200"), ("nvidia-aic-gap-analysis", "B200")}
-"""InferenceX's recipes for B200 set --kv-cache-dtype fp8; 64 requests of 9,216 tokens ran at once only with it."""
+FP8_CACHES = {
+    ("inferencex", "B200", None),
+    ("nvidia-aic-gap-analysis", "B200", None),
+    ("inferencex", "H200", "llama3-70b"),
+}
+"""Source, GPU and model of which the recipe sets --kv-cache-dtype fp8, None for any model: 70b_fp4_b200_docker.sh,
+gptoss_fp4_b200.sh and 70b_fp8_h200_slurm.sh in benchmarks/ of github.com/SemiAnalysisAI/InferenceX. So many requests
+ran at once only with it. The H100's recipe sets it too, but its rows hold no more than a 16-bit cache does."""
 DRAWN, MEAN_OF_DRAWN = "draws lengths from 0.8-1.0", 0.9
 CACHED_OF_TURNS = 0.8
 """Of a prompt of inference-perf's shared-prefix profiles: system prompt and earlier turns, which prefix caching finds.
@@ -98,7 +104,7 @@ def question(row: BenchRow) -> Question | None:
         row.pp,
         row.ep,
         bool(row.enforce_eager),
-        "fp8" if (row.source, row.gpu) in FP8_CACHES else row.kv_dtype,
+        "fp8" if _has_fp8_cache(row) else row.kv_dtype,
         row.max_num_batched_tokens,
         row.max_num_seqs,
         row.input_len + row.output_len / 2,
@@ -118,6 +124,10 @@ def question(row: BenchRow) -> Question | None:
         machine=machine(model.facts, instance, tensor_parallel_size=row.tp, pipeline_parallel_size=row.pp),
         is_same_model=model.is_same,
     )
+
+
+def _has_fp8_cache(row: BenchRow) -> bool:
+    return any((row.source, row.gpu, model) in FP8_CACHES for model in (None, row.base))
 
 
 @cache

@@ -15,6 +15,7 @@ UNKNOWN_VERSION: Version = (0, 11, 0)
 MONTH_OF_0_11 = 2025 * 12 + 10
 """vLLM 0.11 is of October 2025. Since then there are about 1.4 minor releases a month (0.18 in March 2026)."""
 RELEASES_PER_MONTH = 1.4
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 DEFAULTS: dict[str, Any] = {
     "notes": "",
@@ -74,12 +75,16 @@ class BenchRow:
 
     @property
     def version(self) -> Version:
-        """The first vLLM version in the text, else that of the month in the notes."""
+        """The first vLLM version in the text, else that of the month in the notes.
+
+        `0.11+ (Feb 2026)` is the version of that month.
+        """
+        if self.vllm_version and (at_least := re.search(r"\d\+ \((\w{3})\w* (\d{4})\)", self.vllm_version)):
+            return version_of_month(int(at_least[2]), MONTHS.index(at_least[1]) + 1)
         if self.vllm_version and (found := re.search(r"0\.(\d+)(?:\.(\d+))?", self.vllm_version)):
             return (0, int(found[1]), int(found[2] or 0))
         if month := re.search(r"measured (\d{4})-(\d\d)", self.notes):
-            later = int(month[1]) * 12 + int(month[2]) - MONTH_OF_0_11
-            return (0, max(5, 11 + round(RELEASES_PER_MONTH * later)), 0)
+            return version_of_month(int(month[1]), int(month[2]))
         return UNKNOWN_VERSION
 
     @property
@@ -87,6 +92,12 @@ class BenchRow:
         """The sweep that the row belongs to, which has one vote."""
         lengths = round(self.input_len, -2), round(self.output_len, -2)
         return (self.source, self.base, self.gpu, self.weights_dtype, self.tp, self.pp, *lengths)
+
+
+def version_of_month(year: int, month: int) -> Version:
+    """Return about the vLLM version of a month."""
+    later = year * 12 + month - MONTH_OF_0_11
+    return (0, max(5, 11 + round(RELEASES_PER_MONTH * later)), 0)
 
 
 def read_rows(*files: Path) -> list[BenchRow]:

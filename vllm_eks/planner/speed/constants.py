@@ -14,12 +14,12 @@ SPEED = DATA / "speed.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Constants:
-    """About ten constants for all GPUs, most of them by class of kernels or by link."""
+    """Constants for all GPUs, most of them by class of kernels or by link."""
 
     memory_efficiency: Mapping[str, float]
-    """Share of the memory bandwidth that is reached, by class of kernels, for experts and for the KV cache."""
+    """Share of the memory bandwidth that is reached, by the width of what is read."""
     flops_efficiency: Mapping[str, float]
-    """Share of the peak that is reached, by class of kernels, for experts and for attention."""
+    """Share of the peak that is reached, by class of kernels, and for experts. Attention counts as 16-bit."""
     link_efficiency: Mapping[str, float]
     """Share of the link's bandwidth that a collective reaches."""
     link_microseconds: Mapping[str, float]
@@ -32,8 +32,8 @@ class Constants:
     """How often a layer reads or writes a token's activations between its matrices, in hidden sizes."""
     layer_microseconds: float
     """Time of a layer in which the GPU neither reads weights nor computes: starts and ends of its kernels."""
-    mixture_layer_microseconds: Mapping[str, float]
-    """The same, in addition, for the routing of a layer with experts."""
+    expert_microseconds: float
+    """The same, in addition, for each expert that a token is routed to."""
     prompt_layer_microseconds: float
     """The same, in addition, in a step with prompt tokens, whose kernels are not in a CUDA graph."""
     step_microseconds: Mapping[Version, float]
@@ -71,7 +71,7 @@ def constants_of(document: Mapping[str, object]) -> Constants:
         routing_evenness=fields.required("routing_evenness", float),
         activation_passes=fields.required("activation_passes", float),
         layer_microseconds=overhead.required("layer", float),
-        mixture_layer_microseconds=overhead.by_name("mixture_layer", float),
+        expert_microseconds=overhead.required("expert", float),
         prompt_layer_microseconds=overhead.required("prompt_layer", float),
         step_microseconds=_by_version(overhead.by_name("step", float)),
         request_microseconds=_by_version(overhead.by_name("request", float)),

@@ -41,6 +41,15 @@ def peak_of(kernel: Kernel, peaks: PeakFlops) -> float:
             return peaks.of_16_bits
 
 
+def width_of(kernel: Kernel, *, of_experts: bool) -> str:
+    """Return the class of memory efficiency. Kernels that unpack 4-bit values read them more slowly.
+
+    Those for FP4 experts on Blackwell do not (Kimi K2.5 in NVFP4, InferenceX).
+    """
+    is_narrow = kernel == "4-bit" or (kernel == "fp4" and not of_experts)
+    return "4-bit" if is_narrow else "8-bit and wider"
+
+
 def bandwidth_of(kernel: Kernel, bytes_per_second: float) -> float:
     """Return the memory bandwidth that kernels of this class can use."""
     return min(bytes_per_second, MOST_WEIGHT_ONLY_BYTES_PER_SECOND) if kernel == "4-bit" else bytes_per_second

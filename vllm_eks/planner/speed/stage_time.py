@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vllm_eks.planner.hardware.peaks import PeakFlops
 from vllm_eks.planner.speed.constants import Constants
-from vllm_eks.planner.speed.kernels import bandwidth_of, peak_of
+from vllm_eks.planner.speed.kernels import bandwidth_of, peak_of, width_of
 from vllm_eks.planner.speed.step_batch import StepBatch
 from vllm_eks.planner.speed.work import Matrices, Routing, StageWork
 
@@ -140,15 +140,16 @@ def stage_time(
     """Return the coefficients of one rank."""
     memory, flops = constants.memory_efficiency, constants.flops_efficiency
 
-    def kernels(matrices: Matrices, name: str) -> _Kernels:
-        peak = peak_of(matrices.kernel, peaks)
+    def kernels(matrices: Matrices, flops_class: str, *, of_experts: bool = False) -> _Kernels:
+        kernel = matrices.kernel
+        reached = memory[width_of(kernel, of_experts=of_experts)]
         return _Kernels(
-            read=matrices.weight_bytes / (memory[name] * bandwidth_of(matrices.kernel, bandwidth_bytes_per_second)),
-            per_token=matrices.flops_per_token / (flops[name] * peak),
+            read=matrices.weight_bytes / (reached * bandwidth_of(kernel, bandwidth_bytes_per_second)),
+            per_token=matrices.flops_per_token / (flops[flops_class] * peak_of(kernel, peaks)),
         )
 
-    attention = flops["attention"] * peaks.of_16_bits
-    cached = memory["cache"] * bandwidth_bytes_per_second
+    attention = flops["16-bit"] * peaks.of_16_bits
+    cached = memory["4-bit" if work.has_narrow_cache else "8-bit and wider"] * bandwidth_bytes_per_second
     reads = [(one.window_tokens, one.token_bytes / cached) for one in work.caches]
     passed = constants.activation_passes * work.layers * work.hidden_size * VALUE_BYTES
     collectives = 2 * work.layers if link else 0
@@ -157,10 +158,10 @@ def stage_time(
     routed = "experts"
     if work.routing and work.experts:
         routed = "4-bit experts" if work.experts.kernel == "4-bit" else "experts"
-        overhead += constants.mixture_layer_microseconds[routed] * work.mixture_layers * work.routing.per_token
+        overhead += constants.expert_microseconds * work.mixture_layers * work.routing.per_token
     return StageTime(
         dense=kernels(work.dense, work.dense.kernel),
-        experts=kernels(work.experts, routed) if work.experts else None,
+        experts=kernels(work.experts, routed, of_experts=True) if work.experts else None,
         routing=work.routing,
         head=kernels(work.head, work.head.kernel) if work.head else None,
         reads=_kinds(reads),

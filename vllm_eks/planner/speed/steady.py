@@ -1,8 +1,8 @@
 """Throughput and latency in steady state, in closed form: a number of users who each send the next request when the
 last one is answered, or requests that arrive at a rate.
 
-In steady state the number of requests that end in a step equals the number of prompts that begin. So a request sees
-`n - 1` prompts of the others in the steps of its own answer, which makes its tokens later.
+In steady state the number of requests that end in a step equals the number of prompts that begin. So a request sees one
+prompt of each of the others in the steps of its own answer, which makes its tokens later.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,10 @@ from vllm_eks.planner.speed.step_batch import StepBatch
 
 KV_CACHE = "KV cache"
 MAX_NUM_SEQS = "max_num_seqs"
-SEARCH_STEPS = 40
-"""Halvings in the search for the concurrency of a rate."""
+MOST_SEARCH_STEPS = 40
+"""Steps of the search for the concurrency of a rate. It takes about eight."""
+CLOSE = 1e-6
+"""The search ends where the rate times the time of a request is the concurrency, up to this share of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,27 +97,53 @@ def steady_state(
         rounds: Requests of each user, if all begin at once. The first prompts wait for each other.
     """
     most = _most_running(lengths, limits)
-    cycle = _cycle(speed, min(concurrency, most), lengths, limits)
+    running = min(concurrency, most)
+    # A user who sends a request finds those of the other users.
+    others = max(0.0, running - 1)
+    cycle = _cycle(speed, running, lengths, limits, others=others)
     waiting = max(0.0, concurrency - most)
-    wait = waiting / cycle.running * cycle.seconds + cycle.running * cycle.prompt_seconds / 2 / rounds
+    wait = waiting / running * cycle.seconds + others * cycle.prompt_seconds / 2 / rounds
     return _steady(speed, cycle, lengths, limits, waiting=waiting, wait_seconds=wait, is_saturated=False)
 
 
 def steady_rate(speed: SpeedModel, *, requests_per_second: float, lengths: Lengths, limits: Limits) -> Steady:
     """Return the speed when requests arrive at this rate. Above what the replica can serve, that of a full replica."""
     most = _most_running(lengths, limits)
-    full = _cycle(speed, most, lengths, limits)
+    full = _open(speed, most, lengths, limits)
     if requests_per_second * full.seconds >= most:
         return _steady(speed, full, lengths, limits, waiting=0.0, wait_seconds=0.0, is_saturated=True)
-    low, high = 0.0, most
-    for _ in range(SEARCH_STEPS):
-        middle = (low + high) / 2
-        if requests_per_second * _cycle(speed, middle, lengths, limits).seconds > middle:
-            low = middle
-        else:
-            high = middle
-    cycle = _cycle(speed, high, lengths, limits)
+    cycle = _of_rate(speed, requests_per_second, lengths, limits, full)
     return _steady(speed, cycle, lengths, limits, waiting=0.0, wait_seconds=0.0, is_saturated=False)
+
+
+def _open(speed: SpeedModel, running: float, lengths: Lengths, limits: Limits) -> _Cycle:
+    # A request that arrives by chance finds as many as run on average.
+    return _cycle(speed, running, lengths, limits, others=running)
+
+
+def _of_rate(speed: SpeedModel, requests_per_second: float, lengths: Lengths, limits: Limits, full: _Cycle) -> _Cycle:
+    """Return the cycle whose concurrency is the rate times its time (Little's law), below that of a full replica.
+
+    The search is a false position (Illinois), which keeps both ends: chunks of prompts make the time jump.
+    """
+
+    def excess(cycle: _Cycle) -> float:
+        return requests_per_second * cycle.seconds - cycle.running
+
+    cycle = _open(speed, 0.0, lengths, limits)
+    low, above, high, below = 0.0, excess(cycle), full.running, excess(full)
+    for _ in range(MOST_SEARCH_STEPS):
+        middle = (low * below - high * above) / (below - above)
+        was, cycle = excess(cycle), _open(speed, middle, lengths, limits)
+        now = excess(cycle)
+        if abs(now) <= CLOSE * middle or high - low <= CLOSE * high:
+            break
+        # An end that stays twice counts half, so that it moves too.
+        if now > 0:
+            low, above, below = middle, now, below / 2 if was > 0 else below
+        else:
+            high, below, above = middle, now, above / 2 if was <= 0 else above
+    return cycle
 
 
 def _most_running(lengths: Lengths, limits: Limits) -> float:
@@ -123,7 +151,8 @@ def _most_running(lengths: Lengths, limits: Limits) -> float:
     return max(1.0, min(float(limits.max_num_seqs), limits.kv_tokens / lengths.mean_context_tokens))
 
 
-def _cycle(speed: SpeedModel, running: float, lengths: Lengths, limits: Limits) -> _Cycle:
+def _cycle(speed: SpeedModel, running: float, lengths: Lengths, limits: Limits, *, others: float) -> _Cycle:
+    """Return the times of a request that shares the replica with this many others."""
     output, prompt = lengths.output_tokens, lengths.input_tokens
     decoding = StepBatch(
         decoding_requests=max(1.0, running), decoding_context_tokens=max(1.0, running) * lengths.mean_context_tokens
@@ -144,13 +173,13 @@ def _cycle(speed: SpeedModel, running: float, lengths: Lengths, limits: Limits) 
         )
     )
     added = chunks * (with_prompts - step) / together
-    others = max(0.0, running - 1)
     tpot = step + others / output * added
     own = chunks * step + together * added
-    busy = min(0.95, running * added / (own + (output - 1) * tpot))
+    busy = min(0.95, others * added / (own + (output - 1) * tpot))
     # Poisson arrivals: the wait for prompts before one's own, of a queue with constant service (M/D/1).
     ttft = speed.answer_seconds + speed.answer_seconds_per_token * (prompt + lengths.cached_tokens)
-    ttft += step / 2 + own + added * busy / (2 * (1 - busy))
+    # A lone request finds no step of others that must end first.
+    ttft += step / 2 * min(1.0, others) + own + added * busy / (2 * (1 - busy))
     return _Cycle(
         running=running,
         ttft_seconds=ttft,

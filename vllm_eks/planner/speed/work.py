@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from vllm_eks.planner.engine.attention import is_fp8, kv_cache_dtype
 from vllm_eks.planner.engine.options import ResolvedOptions
 from vllm_eks.planner.hardware.instances import InstanceType
 from vllm_eks.planner.memory.rank_weights import expert_share
@@ -72,6 +73,8 @@ class StageWork:
     head: Matrices | None
     """Output projection on the last stage, read in every step, for tokens with an output only."""
     caches: tuple[CacheRead, ...]
+    has_narrow_cache: bool
+    """Whether the values of the KV cache have 8 bits, which attention kernels widen."""
     state_bytes_per_request: float
     attention: tuple[AttentionWork, ...]
     launched_layers: int
@@ -128,6 +131,7 @@ def _stage_work(model: ModelFacts, sm: int, layout: Layout, stage: Stage, option
         else None,
         head=head,
         caches=tuple(_cache_reads(model, stage)),
+        has_narrow_cache=is_fp8(kv_cache_dtype(architecture, sm, options)),
         state_bytes_per_request=_state_bytes(stage),
         attention=_by_window([_attention(architecture.attention[index], tp) for index in indices]),
         launched_layers=sum(1 if isinstance(architecture.attention[i], GroupedQuery) else 2 for i in indices),

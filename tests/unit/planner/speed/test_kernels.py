@@ -4,7 +4,7 @@ import pytest
 
 from vllm_eks.planner.hardware.peaks import PeakFlops
 from vllm_eks.planner.models.quantization import NONE, Quantization
-from vllm_eks.planner.speed.kernels import bandwidth_of, kernel_of, peak_of
+from vllm_eks.planner.speed.kernels import bandwidth_of, kernel_of, peak_of, width_of
 
 FP8 = Quantization(method="fp8", weight_bits=8)
 INT8 = Quantization(method="compressed-tensors", weight_bits=8, is_float=False)
@@ -43,3 +43,11 @@ def test_kernels_compute_with_the_peak_of_their_arithmetic() -> None:
 def test_weight_only_kernels_gain_nothing_from_a_b200() -> None:
     assert (peak_of("4-bit", B200), bandwidth_of("4-bit", 8e12)) == (989e12, 4.8e12)
     assert (bandwidth_of("16-bit", 8e12), bandwidth_of("4-bit", 3e11)) == (8e12, 3e11)
+
+
+def test_kernels_that_widen_4_bit_values_read_them_more_slowly_but_not_those_of_fp4_experts() -> None:
+    matrices = [width_of(kernel, of_experts=False) for kernel in ("16-bit", "fp8", "4-bit", "fp4")]
+    experts = [width_of(kernel, of_experts=True) for kernel in ("16-bit", "fp8", "4-bit", "fp4")]
+
+    assert matrices == ["8-bit and wider", "8-bit and wider", "4-bit", "4-bit"]
+    assert experts == ["8-bit and wider", "8-bit and wider", "4-bit", "8-bit and wider"]

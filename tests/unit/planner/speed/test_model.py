@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.plans import LLAMA_8B, LLAMA_70B, planned
 from tests.support.speed import speed_of
+from vllm_eks.planner.speed.constants import known_constants
 from vllm_eks.planner.speed.model import SpeedModel
 from vllm_eks.planner.speed.step_batch import StepBatch
 
@@ -120,3 +121,16 @@ def test_weights_in_host_memory_and_unknown_gpus_have_no_speed() -> None:
     assert plan.layout is not None
 
     assert SpeedModel.build(plan.model, replace(plan.instance, gpu="A1"), plan.layout, plan.options) is None
+
+
+def test_attention_reads_a_cache_in_fp8_with_the_efficiency_of_narrow_values() -> None:
+    efficiency = known_constants().memory_efficiency
+    wide, narrow = (planned(LLAMA_8B, "g6e.xlarge", kv_cache_dtype=dtype) for dtype in ("auto", "fp8"))
+    read: list[float] = []
+    for plan in (wide, narrow):
+        assert plan.layout is not None
+        speed = SpeedModel.build(plan.model, plan.instance, plan.layout, plan.options)
+        assert speed is not None
+        read += [speed.stages[0].reads[0].seconds]
+
+    assert read[1] / read[0] == pytest.approx(efficiency["8-bit and wider"] / efficiency["4-bit"] / 2)

@@ -25,6 +25,14 @@ def test_a_dense_model_reads_its_weights_and_computes_twice_its_parameters() -> 
     assert [one.prompt_flops for one in work.attention] == [4 * 32 * 32 * 128]
 
 
+def test_a_cache_in_fp8_has_half_the_bytes_and_is_read_more_slowly() -> None:
+    (wide,) = works(planned(LLAMA_8B, "g6e.xlarge"))
+    (narrow,) = works(planned(LLAMA_8B, "g6e.xlarge", kv_cache_dtype="fp8"))
+
+    assert (wide.has_narrow_cache, narrow.has_narrow_cache) == (False, True)
+    assert narrow.caches[0].token_bytes == wide.caches[0].token_bytes / 2
+
+
 def test_ranks_share_the_work_and_stages_the_layers() -> None:
     (whole,) = works(planned(LLAMA_8B, "g6e.48xlarge", tensor_parallel_size=1))
     (half,) = works(planned(LLAMA_8B, "g6e.48xlarge", tensor_parallel_size=2))
