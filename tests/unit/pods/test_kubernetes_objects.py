@@ -86,6 +86,9 @@ def test_the_fake_unscheduled_pods_look_like_real_ones() -> None:
         double["status"].pop("podIP", None)
         double["status"]["conditions"] = double["status"]["conditions"][1:]
         double["status"].pop("containerStatuses")
+        # The recorded pods declare no ports.
+        for container in double.get("spec", {}).get("containers", []):
+            container.pop("ports", None)
         assert shape(double, real) == []
 
 
