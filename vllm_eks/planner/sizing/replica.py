@@ -137,7 +137,7 @@ class Replica:
             self._replays[key] = replay(
                 arrivals_of(self.traffic.at(load), SEED),
                 self.engine,
-                self._step_seconds,
+                self.speed.seconds,
                 measured=measured,
                 shared_prefix_tokens=self.traffic.shared_prefix_tokens,
                 answer_seconds=self.speed.answer_seconds,
@@ -223,22 +223,3 @@ class Replica:
             "overhead": times.overhead,
         }
         return max(parts, key=lambda name: parts[name])
-
-    def _step_seconds(
-        self,
-        *,
-        decoding_requests: float,
-        decoding_context_tokens: float,
-        prompt_tokens: float = 0.0,
-        prompt_context_tokens: float = 0.0,
-        prompts: float = 0.0,
-    ) -> float:
-        return self.speed.step_seconds(
-            StepBatch(
-                decoding_requests=decoding_requests,
-                decoding_context_tokens=decoding_context_tokens,
-                prompt_tokens=prompt_tokens,
-                prompt_context_tokens=prompt_context_tokens,
-                prompts=prompts,
-            )
-        )

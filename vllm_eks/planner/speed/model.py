@@ -13,7 +13,7 @@ from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.speed.constants import Constants, known_constants, of_version
 from vllm_eks.planner.speed.evidence import Evidence, evidence
 from vllm_eks.planner.speed.stage_time import VALUE_BYTES, Graphs, Link, StageTime, StepTime, stage_time
-from vllm_eks.planner.speed.step_batch import StepBatch
+from vllm_eks.planner.speed.step_batch import StepBatch, decoding_share
 from vllm_eks.planner.speed.work import StageWork, stage_works
 from vllm_eks.planner.vllm_version import OLDEST
 
@@ -103,7 +103,39 @@ class SpeedModel:
 
         With pipeline stages the batch is split into as many parts, which pass the stages one behind the other.
         """
-        return self.step_time(batch).total
+        return self.seconds(
+            decoding_requests=batch.decoding_requests,
+            decoding_context_tokens=batch.decoding_context_tokens,
+            prompt_tokens=batch.prompt_tokens,
+            prompt_context_tokens=batch.prompt_context_tokens,
+            prompts=batch.prompts,
+        )
+
+    def seconds(
+        self,
+        *,
+        decoding_requests: float,
+        decoding_context_tokens: float,
+        prompt_tokens: float = 0.0,
+        prompt_context_tokens: float = 0.0,
+        prompts: float = 0.0,
+    ) -> float:
+        """Return the same for a batch in plain numbers. A replay asks for some 100,000 of them."""
+        parts, hop = len(self.stages), 0.0
+        if parts > 1:
+            share = decoding_share(decoding_requests, parts)
+            decoding_requests *= share
+            decoding_context_tokens *= share
+            prompt_tokens /= parts
+            prompt_context_tokens /= parts
+            prompts /= parts
+            hop = self.hop_seconds + self.hop_seconds_per_token * (decoding_requests + prompt_tokens)
+        total = hop + self.step_overhead_seconds + self.request_overhead_seconds * (decoding_requests + prompts)
+        for stage in self.stages:
+            total += stage.total(
+                decoding_requests, decoding_context_tokens, prompt_tokens, prompt_context_tokens, prompts
+            )
+        return self.step_factor * total
 
     def step_time(self, batch: StepBatch) -> StepTime:
         """Return the same by what the time is spent on."""
@@ -118,7 +150,7 @@ class SpeedModel:
             flops=factor * sum(one.flops for one in times),
             link=factor * (sum(one.link for one in times) + hop),
             overhead=factor * (sum(one.overhead for one in times) + overhead),
-            total=factor * (sum(one.total for one in times) + hop + overhead),
+            total=self.step_seconds(batch),
         )
 
 

@@ -1,20 +1,19 @@
 """Seconds of one rank for a batch: coefficients that are computed once, and arithmetic that is cheap enough for
 100,000 batches."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
 
 from vllm_eks.planner.hardware.peaks import PeakFlops
 from vllm_eks.planner.speed.constants import Constants
+from vllm_eks.planner.speed.kernel_seconds import Kernels, Kind, Part, context_seconds, kinds, larger, touched
 from vllm_eks.planner.speed.kernels import bandwidth_of, peak_of, width_of
 from vllm_eks.planner.speed.step_batch import StepBatch
 from vllm_eks.planner.speed.work import Matrices, Routing, StageWork
 
 VALUE_BYTES = 2
 """Activations have 16 bits."""
-SHARPNESS = 4
-"""How a kernel's time for memory and for arithmetic combine: (m**4 + f**4)**(1/4), 19 % above both where they are
-equal, and the larger one elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,32 +57,16 @@ class StepTime:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Kernels:
-    """Seconds to read the weights once, and seconds per token."""
-
-    read: float
-    per_token: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Kind:
-    """Layers with one window: seconds per token of context."""
-
-    window_tokens: float
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class StageTime:
     """The coefficients of one rank."""
 
-    dense: _Kernels
-    experts: _Kernels | None
+    dense: Kernels
+    experts: Kernels | None
     routing: Routing | None
-    head: _Kernels | None
-    reads: tuple[_Kind, ...]
-    decode_flops: tuple[_Kind, ...]
-    prompt_flops: tuple[_Kind, ...]
+    head: Kernels | None
+    reads: tuple[Kind, ...]
+    decode_flops: tuple[Kind, ...]
+    prompt_flops: tuple[Kind, ...]
     state_seconds: float
     link_seconds: float
     link_seconds_per_token: float
@@ -94,39 +77,94 @@ class StageTime:
     """In which the host starts the kernels of a step outside a CUDA graph."""
     graphs: Graphs
     evenness: float
+    _matrices: dict[float, Part] = field(default_factory=dict[float, Part], compare=False, repr=False)
+    """By tokens. Steps of a replay have the same numbers again and again."""
+    _outputs: dict[float, Part] = field(default_factory=dict[float, Part], compare=False, repr=False)
+
+    def total(
+        self,
+        decoding_requests: float,
+        decoding_context_tokens: float,
+        prompt_tokens: float,
+        prompt_context_tokens: float,
+        prompts: float,
+    ) -> float:
+        """Return the seconds of a batch on this rank."""
+        tokens, outputs = decoding_requests + prompt_tokens, decoding_requests + prompts
+        total = (self._matrices.get(tokens) or self._pass_matrices(tokens)).total
+        total += (self._outputs.get(outputs) or self._write_outputs(outputs)).total
+        if decoding_requests:
+            total += (
+                self._seconds_per_context_token * decoding_context_tokens
+                if self._seconds_per_context_token is not None
+                else self._decode(decoding_requests, decoding_context_tokens).total
+            )
+        if prompt_tokens:
+            total += self._prompt_seconds(prompt_tokens, prompt_context_tokens)
+        if self.graphs.launches(tokens, has_prompts=prompt_tokens > 0):
+            # The host starts each kernel while the GPU works on those before it.
+            return larger(total, self.launch_seconds)
+        return total
 
     def seconds(self, batch: StepBatch) -> StepTime:
-        """Return the time of a batch on this rank."""
+        """Return the time of a batch on this rank, by what it is spent on."""
         tokens = batch.decoding_requests + batch.prompt_tokens
-        memory, flops = self.dense.read, self.dense.per_token * tokens
-        total = _larger(memory, flops)
-        if self.experts and self.routing:
-            read = self.experts.read * _touched(self.routing, tokens * self.evenness)
-            computed = self.experts.per_token * tokens
-            memory, flops, total = memory + read, flops + computed, total + _larger(read, computed)
-        if self.head:
-            computed = self.head.per_token * (batch.decoding_requests + batch.prompts)
-            memory, flops = memory + self.head.read, flops + computed
-            total += _larger(self.head.read, computed)
+        parts = [self._pass_matrices(tokens), self._write_outputs(batch.decoding_requests + batch.prompts)]
         if batch.decoding_requests:
-            context = batch.decoding_context_tokens / batch.decoding_requests
-            read = _seconds(self.reads, context) * batch.decoding_requests
-            read += self.state_seconds * batch.decoding_requests
-            computed = _seconds(self.decode_flops, context) * batch.decoding_requests
-            memory, flops, total = memory + read, flops + computed, total + _larger(read, computed)
-        if batch.prompt_tokens:
-            context = batch.prompt_context_tokens / batch.prompt_tokens
-            computed = _seconds(self.prompt_flops, context) * batch.prompt_tokens
-            flops, total = flops + computed, total + computed
+            parts.append(self._decode(batch.decoding_requests, batch.decoding_context_tokens))
+        prompts = self._prompt_seconds(batch.prompt_tokens, batch.prompt_context_tokens) if batch.prompt_tokens else 0.0
+        total = self.total(
+            batch.decoding_requests,
+            batch.decoding_context_tokens,
+            batch.prompt_tokens,
+            batch.prompt_context_tokens,
+            batch.prompts,
+        )
+        on_gpu = sum(part.total for part in parts) + prompts
+        return StepTime(
+            bandwidth=sum(part.memory for part in parts),
+            flops=sum(part.flops for part in parts) + prompts,
+            link=self._link_seconds(tokens),
+            overhead=self.layers_seconds + total - on_gpu,
+            total=total,
+        )
+
+    def _pass_matrices(self, tokens: float) -> Part:
+        """Return the time of all that depends on the number of tokens only."""
         passed = self.pass_seconds_per_token * tokens
-        link = self.link_seconds + self.link_seconds_per_token * tokens
-        memory, total = memory + passed, total + passed + link + self.layers_seconds
-        overhead = self.layers_seconds
-        if self.graphs.launches(tokens, has_prompts=batch.prompt_tokens > 0):
-            # The host starts each kernel while the GPU works on those before it.
-            launched = _larger(total, self.launch_seconds)
-            overhead, total = overhead + launched - total, launched
-        return StepTime(bandwidth=memory, flops=flops, link=link, overhead=overhead, total=total)
+        between = Part(memory=passed, flops=0.0, total=passed + self._link_seconds(tokens) + self.layers_seconds)
+        found = Part.of(self.dense.read, self.dense.per_token * tokens).plus(between)
+        if self.experts and self.routing:
+            read = self.experts.read * touched(self.routing, tokens * self.evenness)
+            found = found.plus(Part.of(read, self.experts.per_token * tokens))
+        self._matrices[tokens] = found
+        return found
+
+    def _write_outputs(self, outputs: float) -> Part:
+        """Return the time of the output projection, which the last stage has."""
+        read, per_token = (self.head.read, self.head.per_token) if self.head else (0.0, 0.0)
+        found = Part.of(read, per_token * outputs)
+        self._outputs[outputs] = found
+        return found
+
+    def _link_seconds(self, tokens: float) -> float:
+        return self.link_seconds + self.link_seconds_per_token * tokens
+
+    def _decode(self, requests: float, context_tokens: float) -> Part:
+        """Return the time of the attention of decoding requests."""
+        context = context_tokens / requests
+        read = context_seconds(self.reads, context) + self.state_seconds
+        return Part.of(read * requests, context_seconds(self.decode_flops, context) * requests)
+
+    @cached_property
+    def _seconds_per_context_token(self) -> float | None:
+        """The same for each token of the contexts, or None if windows or states make that differ."""
+        if self.state_seconds or any(kind.window_tokens != inf for kind in (*self.reads, *self.decode_flops)):
+            return None
+        return self._decode(1.0, 1.0).total
+
+    def _prompt_seconds(self, tokens: float, context_tokens: float) -> float:
+        return context_seconds(self.prompt_flops, context_tokens / tokens) * tokens
 
 
 def stage_time(
@@ -140,10 +178,10 @@ def stage_time(
     """Return the coefficients of one rank."""
     memory, flops = constants.memory_efficiency, constants.flops_efficiency
 
-    def kernels(matrices: Matrices, flops_class: str, *, of_experts: bool = False) -> _Kernels:
+    def kernels(matrices: Matrices, flops_class: str, *, of_experts: bool = False) -> Kernels:
         kernel = matrices.kernel
         reached = memory[width_of(kernel, of_experts=of_experts)]
-        return _Kernels(
+        return Kernels(
             read=matrices.weight_bytes / (reached * bandwidth_of(kernel, bandwidth_bytes_per_second)),
             per_token=matrices.flops_per_token / (flops[flops_class] * peak_of(kernel, peaks)),
         )
@@ -164,9 +202,9 @@ def stage_time(
         experts=kernels(work.experts, routed, of_experts=True) if work.experts else None,
         routing=work.routing,
         head=kernels(work.head, work.head.kernel) if work.head else None,
-        reads=_kinds(reads),
-        decode_flops=_kinds([(one.window_tokens, one.decode_flops / attention) for one in work.attention]),
-        prompt_flops=_kinds([(one.window_tokens, one.prompt_flops / attention) for one in work.attention]),
+        reads=kinds(reads),
+        decode_flops=kinds([(one.window_tokens, one.decode_flops / attention) for one in work.attention]),
+        prompt_flops=kinds([(one.window_tokens, one.prompt_flops / attention) for one in work.attention]),
         state_seconds=work.state_bytes_per_request / cached,
         link_seconds=collectives * link.seconds if link else 0.0,
         link_seconds_per_token=collectives * sent / link.bytes_per_second if link else 0.0,
@@ -176,25 +214,3 @@ def stage_time(
         graphs=graphs,
         evenness=constants.routing_evenness,
     )
-
-
-def _kinds(parts: Sequence[tuple[int | None, float]]) -> tuple[_Kind, ...]:
-    """Return one kind for each window, with the seconds of its layers added up."""
-    sums: dict[float, float] = {}
-    for window, seconds in parts:
-        key = float("inf") if window is None else float(window)
-        sums[key] = sums.get(key, 0.0) + seconds
-    return tuple(_Kind(window_tokens=window, seconds=seconds) for window, seconds in sums.items() if seconds)
-
-
-def _seconds(kinds: Sequence[_Kind], context_tokens: float) -> float:
-    return sum(kind.seconds * min(kind.window_tokens, context_tokens) for kind in kinds)
-
-
-def _touched(routing: Routing, tokens: float) -> float:
-    """Return the share of the experts that at least one of these tokens is routed to, if routing is even."""
-    return 1 - (1 - routing.per_token / routing.count) ** tokens
-
-
-def _larger(memory: float, flops: float) -> float:
-    return (memory**SHARPNESS + flops**SHARPNESS) ** (1 / SHARPNESS)

@@ -22,12 +22,16 @@ class StepBatch:
         """Return one of this many equal parts, with at least one request or prompt token if there are any."""
         if parts == 1:
             return self
-        decoding = self.decoding_requests
-        share = max(1 / parts, min(1.0, 1 / decoding)) if decoding else 1 / parts
+        share = decoding_share(self.decoding_requests, parts)
         return StepBatch(
-            decoding_requests=decoding * share,
+            decoding_requests=self.decoding_requests * share,
             decoding_context_tokens=self.decoding_context_tokens * share,
             prompt_tokens=self.prompt_tokens / parts,
             prompt_context_tokens=self.prompt_context_tokens / parts,
             prompts=self.prompts / parts,
         )
+
+
+def decoding_share(requests: float, parts: int) -> float:
+    """Return the share of the decoding requests that is in one of this many parts."""
+    return max(1 / parts, min(1.0, 1 / requests)) if requests else 1 / parts
