@@ -2,9 +2,11 @@
 
 import heapq
 import math
+from functools import lru_cache
 from random import Random
 from typing import Protocol
 
+from vllm_eks.planner.load.lengths import Lengths
 from vllm_eks.planner.load.replayed import Request
 from vllm_eks.planner.load.traffic import Traffic
 
@@ -31,25 +33,49 @@ def arrivals_of(traffic: Traffic, seed: int) -> Arrivals:
     return PoissonArrivals(traffic, seed) if traffic.is_open else UserArrivals(traffic, seed)
 
 
+class _DrawnRequests:
+    """Requests of one distribution of lengths, and the gaps between them in multiples of the mean gap."""
+
+    def __init__(self, lengths: Lengths, seed: int) -> None:
+        self._random = Random(seed)
+        self._lengths = lengths
+        self._rows: list[tuple[float, int, int]] = []
+
+    def row(self, number: int) -> tuple[float, int, int]:
+        """Return the gap before a request, and its input and output tokens."""
+        while len(self._rows) <= number:
+            gap = -math.log(1 - self._random.random())
+            self._rows.append((gap, *self._lengths.draw(self._random)))
+        return self._rows[number]
+
+
+@lru_cache(maxsize=8)
+def _drawn(lengths: Lengths, seed: int) -> _DrawnRequests:
+    # Cached: the replays of all machines of an answer have the same requests.
+    return _DrawnRequests(lengths, seed)
+
+
 class PoissonArrivals:
     """Requests at a rate, without end. Another rate stretches the same arrivals, so that loads can be compared."""
 
     def __init__(self, traffic: Traffic, seed: int) -> None:
-        self._random = Random(seed)
-        self._lengths = traffic.lengths
+        self._drawn = _drawn(traffic.lengths, seed)
         self._rate = traffic.load
         self._number = 0
-        self.next_seconds = self._gap()
-
-    def _gap(self) -> float:
-        return -math.log(1 - self._random.random()) / self._rate
+        gap, self._read, self._written = self._drawn.row(0)
+        self.next_seconds = gap / self._rate
 
     def take(self) -> Request:
         """Return the next request."""
-        read, written = self._lengths.draw(self._random)
-        request = Request(number=self._number, arrival=self.next_seconds, prompt_tokens=read, output_tokens=written)
+        request = Request(
+            number=self._number,
+            arrival=self.next_seconds,
+            prompt_tokens=self._read,
+            output_tokens=self._written,
+        )
         self._number += 1
-        self.next_seconds += self._gap()
+        gap, self._read, self._written = self._drawn.row(self._number)
+        self.next_seconds += gap / self._rate
         return request
 
     def finished(self, seconds: float) -> None:

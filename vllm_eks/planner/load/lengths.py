@@ -13,6 +13,7 @@ LONGEST_OF_MEAN = 4.0
 short requests and a few long ones (Splitwise, ISCA 2024, figure 3)."""
 MEAN_OF_SCALE = 1 - LONGEST_OF_MEAN * math.exp(-LONGEST_OF_MEAN) / (1 - math.exp(-LONGEST_OF_MEAN))
 """The mean of such a distribution with scale 1."""
+SHARE_UP_TO_LONGEST = 1 - math.exp(-LONGEST_OF_MEAN)
 MOST_DIGITS = 30
 """Of a number of tokens. Python refuses to read thousands."""
 
@@ -34,7 +35,7 @@ class TokenCount:
         if not self.varies:
             return int(self.tokens)
         scale = self.tokens / MEAN_OF_SCALE
-        return max(1, round(-scale * math.log(1 - share * (1 - math.exp(-LONGEST_OF_MEAN)))))
+        return max(1, round(-scale * math.log(1 - share * SHARE_UP_TO_LONGEST)))
 
     @property
     def label(self) -> str:
@@ -68,12 +69,24 @@ class Lengths:
         """The smallest input of a dataset, or else the input tokens or their mean."""
         return min(read for read, _ in self.rows) if self.rows else int(self.input.tokens)
 
+    def input_at(self, share: float) -> int:
+        """Return the input tokens below which this share of the requests is."""
+        return _at(sorted(read for read, _ in self.rows), share) if self.rows else self.input.draw(share)
+
+    def output_at(self, share: float) -> int:
+        """Return the output tokens below which this share of the requests is."""
+        return _at(sorted(written for _, written in self.rows), share) if self.rows else self.output.draw(share)
+
     def draw(self, random: Random) -> tuple[int, int]:
         """Return the input and output tokens of one request."""
         first, second = random.random(), random.random()
         if self.rows:
             return self.rows[int(first * len(self.rows))]
         return self.input.draw(first), self.output.draw(second)
+
+
+def _at(ordered: list[int], share: float) -> int:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def fixed(input_tokens: int, output_tokens: int) -> Lengths:

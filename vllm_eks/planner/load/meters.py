@@ -77,7 +77,7 @@ class Meters:
         end: float,
         *,
         steps: int,
-        running: int,
+        running: float,
         decoding: int,
         context_tokens: float,
         used: float,

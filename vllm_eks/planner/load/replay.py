@@ -12,7 +12,7 @@ from vllm_eks.planner.load.arrivals import Arrivals
 from vllm_eks.planner.load.meters import MOST_WAITING, Meters
 from vllm_eks.planner.load.replayed import Replay, Request
 from vllm_eks.planner.load.scheduler import Chunk, EngineSizes, Scheduler
-from vllm_eks.planner.load.step_times import StepSeconds, Trace, steps_before
+from vllm_eks.planner.load.step_times import NO_STEPS, EqualSteps, StepSeconds, Trace
 
 
 def replay(
@@ -79,9 +79,9 @@ class _Run:
         self._arrive()
         if not (scheduler.decoding or scheduler.waiting or scheduler.in_work):
             return self._idle()
-        steps = self._equal_steps()
-        if steps:
-            self._decode(steps)
+        equal = self._equal_steps()
+        if equal.steps:
+            self._decode(equal)
             return True
         chunks = scheduler.schedule()
         if not chunks and not scheduler.decoding:
@@ -112,22 +112,23 @@ class _Run:
         self.now = max(self.now, self.arrivals.next_seconds)
         return not math.isinf(self.now)
 
-    def _equal_steps(self) -> int:
-        """Return for how many steps nothing but decoding can happen, or 0 when the next step is another one."""
+    def _equal_steps(self) -> EqualSteps:
+        """Return for how many steps nothing but decoding can happen, or no step when the next one is another."""
         scheduler = self.scheduler
         blocked = bool(scheduler.waiting)
         if scheduler.in_work or not scheduler.decoding or (blocked and not scheduler.waits):
-            return 0
-        if any(finished for _, finished in self.in_flight):
-            return 0
+            return NO_STEPS
+        if blocked and any(finished for _, finished in self.in_flight):
+            return NO_STEPS
         most = scheduler.steps_until_blocks_end(self._next_finish() - scheduler.decode_steps)
-        if most < 2 or blocked:
-            return most
-        first, slope = self._seconds(most)
-        begin = max(self.now, self.end)
-        visible = steps_before(self.arrivals.next_seconds - begin, first, slope, most)
-        ahead = 1 if scheduler.sizes.steps_in_flight == 1 or self.arrivals.next_seconds <= begin else 2
-        return min(most, ahead + visible)
+        if most < 1:
+            return NO_STEPS
+        equal = EqualSteps.of(self.step_seconds, scheduler.decoding, scheduler.context_tokens, most)
+        if most == 1 or blocked:
+            return equal
+        until = self.arrivals.next_seconds - max(self.now, self.end)
+        ahead = 1 if scheduler.sizes.steps_in_flight == 1 or until <= 0 else 2
+        return equal.first(min(most, ahead + equal.before(until)))
 
     def _next_finish(self) -> int:
         while not self._is_due(self.finishes[0]):
@@ -138,41 +139,34 @@ class _Run:
         step, _, request = entry
         return request.decoding and request.offset + step == request.prompt_tokens + request.output_tokens - 1
 
-    def _seconds(self, steps: int) -> tuple[float, float]:
-        """Return the seconds of the first of some equal steps, and by how much each is longer than the one before."""
-        decoding, context = self.scheduler.decoding, self.scheduler.context_tokens
-        first = self.step_seconds(decoding_requests=decoding, decoding_context_tokens=context + decoding)
-        if steps == 1:
-            return first, 0.0
-        last = self.step_seconds(decoding_requests=decoding, decoding_context_tokens=context + steps * decoding)
-        return first, (last - first) / (steps - 1)
-
-    def _decode(self, steps: int) -> None:
-        scheduler = self.scheduler
-        first, slope = self._seconds(steps)
-        last = first + slope * (steps - 1)
-        begin = max(self.now, self.end)
-        used = scheduler.pool.used
+    def _decode(self, equal: EqualSteps) -> None:
+        scheduler, steps, begin = self.scheduler, equal.steps, max(self.now, self.end)
+        used, running = scheduler.pool.used, len(scheduler.running)
         if self.trace:
             self.trace(steps, {one.number: 1 for one in scheduler.running.values() if one.decoding})
         context = scheduler.context_tokens + scheduler.decoding * (steps + 1) / 2
         decoding = scheduler.decoding
-        scheduler.decode_only(steps)
-        self.end = begin + steps * (first + last) / 2
-        self.meters.tokens((first + last) / 2, steps * decoding)
+        scheduler.decode_only(1)
+        if steps > 1:
+            # The results of steps in flight are known when the second step is scheduled.
+            while self.in_flight:
+                self._settle()
+            used = scheduler.pool.used
+            scheduler.decode_only(steps - 1)
+        self.end = begin + steps * equal.mean_seconds
+        self.meters.tokens(equal.mean_seconds, steps * decoding)
         self.meters.passed(
             begin,
             self.end,
             steps=steps,
-            running=len(scheduler.running),
+            running=len(scheduler.running) + (running - len(scheduler.running)) / steps,
             decoding=decoding,
             context_tokens=context,
             used=(used + scheduler.pool.used) / 2,
             waits=scheduler.waits if scheduler.waiting else None,
         )
         if steps > 1 and scheduler.sizes.steps_in_flight > 1:
-            self.in_flight.clear()
-            self.in_flight.append((self.end - last, []))
+            self.in_flight.append((self.end - equal.last_seconds, []))
         self.in_flight.append((self.end, self._finished()))
 
     def _step(self, chunks: list[Chunk]) -> None:
@@ -180,11 +174,15 @@ class _Run:
         for request in scheduler.preempted:
             if not request.finished:
                 request.last_token = self.end
+        prompts, contexts = 0, 0.0
+        for chunk in chunks:
+            prompts += chunk.tokens
+            contexts += chunk.tokens * (chunk.computed_before + chunk.tokens / 2)
         seconds = self.step_seconds(
             decoding_requests=scheduler.decoding,
             decoding_context_tokens=scheduler.context_tokens,
-            prompt_tokens=sum(chunk.tokens for chunk in chunks),
-            prompt_context_tokens=sum(chunk.tokens * (chunk.computed_before + chunk.tokens / 2) for chunk in chunks),
+            prompt_tokens=prompts,
+            prompt_context_tokens=contexts,
             prompts=len(chunks),
         )
         begin = max(self.now, self.end)

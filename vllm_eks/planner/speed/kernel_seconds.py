@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from vllm_eks.planner.speed.work import Routing
 
@@ -27,8 +28,7 @@ class Kind:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(NamedTuple):
     """Seconds of a part of a step: for memory, for arithmetic, and for both as they overlap."""
 
     memory: float
@@ -38,11 +38,11 @@ class Part:
     @classmethod
     def of(cls, memory: float, flops: float) -> "Part":
         """Return the part of one kernel."""
-        return cls(memory=memory, flops=flops, total=larger(memory, flops))
+        return cls(memory, flops, larger(memory, flops))
 
     def plus(self, other: "Part") -> "Part":
-        """Return both, one after the other."""
-        return Part(memory=self.memory + other.memory, flops=self.flops + other.flops, total=self.total + other.total)
+        """Return both together."""
+        return Part(self.memory + other.memory, self.flops + other.flops, self.total + other.total)
 
 
 def kinds(parts: Sequence[tuple[int | None, float]]) -> tuple[Kind, ...]:
@@ -58,7 +58,7 @@ def context_seconds(kinds: Sequence[Kind], context_tokens: float) -> float:
     """Return the seconds of all layers for one token with this context, or one request."""
     seconds = 0.0
     for kind in kinds:
-        seconds += kind.seconds * min(kind.window_tokens, context_tokens)
+        seconds += kind.seconds * (context_tokens if context_tokens < kind.window_tokens else kind.window_tokens)
     return seconds
 
 

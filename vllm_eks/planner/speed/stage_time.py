@@ -94,11 +94,10 @@ class StageTime:
         total = (self._matrices.get(tokens) or self._pass_matrices(tokens)).total
         total += (self._outputs.get(outputs) or self._write_outputs(outputs)).total
         if decoding_requests:
-            total += (
-                self._seconds_per_context_token * decoding_context_tokens
-                if self._seconds_per_context_token is not None
-                else self._decode(decoding_requests, decoding_context_tokens).total
-            )
+            if self._seconds_per_context_token is not None:
+                total += self._seconds_per_context_token * decoding_context_tokens
+            else:
+                total += larger(*self._decode(decoding_requests, decoding_context_tokens))
         if prompt_tokens:
             total += self._prompt_seconds(prompt_tokens, prompt_context_tokens)
         if self.graphs.launches(tokens, has_prompts=prompt_tokens > 0):
@@ -111,7 +110,7 @@ class StageTime:
         tokens = batch.decoding_requests + batch.prompt_tokens
         parts = [self._pass_matrices(tokens), self._write_outputs(batch.decoding_requests + batch.prompts)]
         if batch.decoding_requests:
-            parts.append(self._decode(batch.decoding_requests, batch.decoding_context_tokens))
+            parts.append(Part.of(*self._decode(batch.decoding_requests, batch.decoding_context_tokens)))
         prompts = self._prompt_seconds(batch.prompt_tokens, batch.prompt_context_tokens) if batch.prompt_tokens else 0.0
         total = self.total(
             batch.decoding_requests,
@@ -150,18 +149,18 @@ class StageTime:
     def _link_seconds(self, tokens: float) -> float:
         return self.link_seconds + self.link_seconds_per_token * tokens
 
-    def _decode(self, requests: float, context_tokens: float) -> Part:
-        """Return the time of the attention of decoding requests."""
+    def _decode(self, requests: float, context_tokens: float) -> tuple[float, float]:
+        """Return the time of the attention of decoding requests: for memory, and for arithmetic."""
         context = context_tokens / requests
         read = context_seconds(self.reads, context) + self.state_seconds
-        return Part.of(read * requests, context_seconds(self.decode_flops, context) * requests)
+        return read * requests, context_seconds(self.decode_flops, context) * requests
 
     @cached_property
     def _seconds_per_context_token(self) -> float | None:
         """The same for each token of the contexts, or None if windows or states make that differ."""
         if self.state_seconds or any(kind.window_tokens != inf for kind in (*self.reads, *self.decode_flops)):
             return None
-        return self._decode(1.0, 1.0).total
+        return larger(*self._decode(1.0, 1.0))
 
     def _prompt_seconds(self, tokens: float, context_tokens: float) -> float:
         return context_seconds(self.prompt_flops, context_tokens / tokens) * tokens

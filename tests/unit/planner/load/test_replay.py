@@ -1,5 +1,7 @@
 """What the requests of a replay see."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from vllm_eks.planner.load.meters import MOST_SCHEDULED
 from vllm_eks.planner.load.replay import replay
 from vllm_eks.planner.load.replayed import Replay, percentile_of
 from vllm_eks.planner.load.scheduler import EngineSizes, Scheduler
+from vllm_eks.planner.load.step_times import NO_STEPS
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.load.workloads import WORKLOADS
 
@@ -69,7 +72,32 @@ def test_equal_steps_are_computed_once() -> None:
     quiet = replayed(chat(0.5))
 
     assert quiet.steps > 20_000
-    assert quiet.scheduled < 1000
+    # Little more than the step with its prompt, and one for all steps up to its end, for each of the 223 requests.
+    assert quiet.scheduled < 600
+
+
+@pytest.mark.parametrize("in_flight", [1, 2])
+@pytest.mark.parametrize(
+    ("load", "blocks", "prefix"), [(0.5, 4000, 0), (3.0, 4000, 100), (6.0, 600, 0), (6.0, 300, 100)]
+)
+def test_steps_done_together_are_those_done_one_by_one(
+    load: float, blocks: int, prefix: int, in_flight: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic = replace(chat(load), shared_prefix_tokens=prefix)
+    sizes = replace(SIZES, blocks=blocks, steps_in_flight=in_flight)
+    together = replayed(traffic, sizes, measured=60)
+    monkeypatch.setattr("vllm_eks.planner.load.replay._Run._equal_steps", lambda _: NO_STEPS)
+    one_by_one = replayed(traffic, sizes, measured=60)
+
+    assert (together.steps, together.preemptions) == (one_by_one.steps, one_by_one.preemptions)
+    assert together.scheduled < one_by_one.scheduled
+    if together.waits_seconds:
+        # Requests that wait are counted when the next steps are scheduled, so the first measured one may be another.
+        return
+    assert together.ttft_seconds == pytest.approx(one_by_one.ttft_seconds)
+    assert together.e2e_seconds == pytest.approx(one_by_one.e2e_seconds)
+    assert together.mean_running == pytest.approx(one_by_one.mean_running, rel=1e-3)
+    assert together.kv_use == pytest.approx(one_by_one.kv_use, rel=0.02)
 
 
 def test_far_above_capacity_requests_wait_for_the_kv_cache_and_the_rate_stays_below_the_load() -> None:

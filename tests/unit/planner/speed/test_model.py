@@ -52,6 +52,16 @@ def test_a_step_takes_no_less_time_with_more_of_anything(speed: SpeedModel, batc
     assert [one for one in larger if speed.step_seconds(one) < seconds * (1 - 1e-9)] == []
 
 
+@given(st.sampled_from(MACHINES), BATCHES)
+def test_a_step_takes_at_least_its_largest_part_and_at_most_all_of_them(speed: SpeedModel, batch: StepBatch) -> None:
+    """Parts are kept by their numbers of tokens: each batch must get its own."""
+    times = speed.step_time(batch)
+
+    assert times.total == speed.step_seconds(batch)
+    assert times.total <= times.bandwidth + times.flops + times.link + times.overhead + 1e-9
+    assert times.total >= max(times.bandwidth, times.flops) - 1e-9
+
+
 @given(BATCHES, st.floats(1.0, 4.0))
 def test_a_faster_memory_or_link_is_never_slower(batch: StepBatch, factor: float) -> None:
     plan = planned(LLAMA_70B, "g6e.48xlarge")
