@@ -9,22 +9,18 @@ from math import ceil, inf
 from vllm_eks.errors import WrongQuestion, did_you_mean, nearest_names
 from vllm_eks.planner.engine.options import DEFAULT_CONTEXT_TOKENS, ServingOptions
 from vllm_eks.planner.hardware.instances import InstanceType, catalogue
-from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.models.known_models import ModelFacts
 from vllm_eks.planner.search.cheapest import is_estimated, ranking_usd_per_hour
 from vllm_eks.planner.search.compare import without_driver
 from vllm_eks.planner.search.layouts import try_layouts
 from vllm_eks.planner.search.plan import Plan
-from vllm_eks.planner.sizing.replica import ABOVE_CLOSED_FORM, Replica
+from vllm_eks.planner.sizing.replica import Replica
 from vllm_eks.planner.speed.model import SpeedModel
-from vllm_eks.planner.speed.step_batch import StepBatch
 from vllm_eks.planner.vllm_version import parse_version
 
 CONTEXT_STEP_TOKENS = 1024
 """A context longer than the default is rounded up to a multiple of this."""
-CLOSED_FORM_ERROR = 1.3
-"""How far a median of the replay may be below that of the closed form."""
 
 Class = tuple[bool, bool, bool]
 
@@ -65,46 +61,6 @@ class Candidate:
             instance.network_gbps if self.plan.nodes_per_replica > 1 else None,
             self.plan.sizes and self.plan.sizes.label,
             self.plan.options,
-        )
-
-    def most_load(self, level: ServiceLevel) -> float:
-        """Return a load that one replica surely does not exceed at a service level, by the closed form. 0: never."""
-        replica, alone = self.replica, self.replica.alone
-        for name, limit in level.limits.items():
-            if limit.percentile < 50:
-                continue
-            shortest = {
-                "ttft": alone.ttft_seconds.best,
-                "itl": self._decode_seconds(1),
-                "e2e": alone.ttft_seconds.best + (replica.lengths.output_tokens - 1) * alone.tpot_seconds.best,
-            }[name]
-            # Lengths that vary have a median below their mean.
-            varied = 2.0 if replica.traffic.lengths.input.varies or replica.traffic.lengths.output.varies else 1.0
-            spread = CLOSED_FORM_ERROR * (1.0 if name == "itl" else varied)
-            if shortest > spread * limit.seconds:
-                return 0.0
-        return min(replica.most_load, self._most_at_itl(level))
-
-    def _most_at_itl(self, level: ServiceLevel) -> float:
-        limit = level.itl
-        if limit is None or limit.percentile < 50 or not self.replica.traffic.is_open:
-            return inf
-        low, high = 1, max(1, self.replica.limits.max_num_seqs)
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._decode_seconds(middle) <= limit.seconds:
-                low = middle
-            else:
-                high = middle - 1
-        seconds = self.replica.lengths.output_tokens * self._decode_seconds(low)
-        return CLOSED_FORM_ERROR * ABOVE_CLOSED_FORM * low / seconds
-
-    def _decode_seconds(self, running: int) -> float:
-        return self.replica.speed.step_seconds(
-            StepBatch(
-                decoding_requests=running,
-                decoding_context_tokens=running * self.replica.lengths.mean_context_tokens,
-            )
         )
 
 

@@ -1,45 +1,28 @@
 """The choice of machines for a load and a service level: closed form to rank all, replay to answer.
 
-Each candidate has a lowest price, which follows from a load that its replica surely does not exceed. Candidates are
-replayed in the order of that price, until it is above the price of the best one that was replayed. So the best one is
-the best of all, and a larger load or a stricter level never costs less.
+Each candidate has a lowest price, which follows from a load that its replica surely does not exceed. The search for the
+largest load of a replica lowers that load with each replay. It always continues for the candidate whose price is the
+lowest by what is known so far, until that candidate's search is done: then it is the best of all. So a larger load or a
+stricter level never costs less.
 """
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, inf
+from math import inf
+from typing import Any
 
 from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
-from vllm_eks.planner.sizing.candidates import Candidate, candidates
+from vllm_eks.planner.sizing.candidates import Class, candidates
+from vllm_eks.planner.sizing.contenders import Contender, contenders
 from vllm_eks.planner.sizing.largest import Largest, largest_load
 from vllm_eks.planner.sizing.nearest import nearest
 from vllm_eks.planner.sizing.question import SizeQuestion
-from vllm_eks.planner.sizing.replica import Replica
 from vllm_eks.planner.sizing.sized import SizedPlan, sized_plan
 
 MOST_ROWS = 6
 """Rows of an answer, the recommended one included."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Possible:
-    """Machines that may serve the load, by a load that a replica surely does not exceed."""
-
-    candidate: Candidate
-    most_load: float
-    replicas: int
-    """At least so many."""
-
-    @property
-    def nodes(self) -> int:
-        """Nodes of these replicas."""
-        return self.candidate.sized(self.replicas).total_nodes
-
-    @property
-    def usd_per_hour(self) -> float:
-        """Their price for ranking."""
-        return self.candidate.usd_per_hour(self.replicas)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +35,8 @@ class SizeAnswer:
     level: ServiceLevel
     """The service level that the rows meet."""
     fits_anywhere: bool
-    too_many_nodes: Possible | None = None
-    """The machines with the fewest nodes that may meet the level, if these are more than allowed."""
+    too_many_nodes: Contender | None = None
+    """The machines with the fewest nodes that meet the level, if these are more than allowed."""
     largest: Largest | None = None
     """The largest load of the allowed nodes, if the load needs more."""
 
@@ -74,67 +57,83 @@ def size(question: SizeQuestion) -> SizeAnswer:
     )
     if not found:
         return SizeAnswer(question=question, rows=(), level=question.level, fits_anywhere=False)
-    possible = _possible(question, found)
+    asked = contenders(question, found)
     most_nodes = min(question.max_nodes or inf, MAX_NODES_PER_GROUP)
-    rows, over = _replayed(question, [one for one in possible if one.nodes <= most_nodes], most_nodes)
+    rows = _rows(question, asked, most_nodes)
     if rows:
         return SizeAnswer(question=question, rows=rows, level=question.level, fits_anywhere=True)
-    over += [one for one in possible if one.nodes > most_nodes]
     closest = nearest(question, found)
-    largest = largest_load(question, found) if over or not closest else None
+    more = next((one for one in _in_order(asked, _by_nodes) if one.search.is_done), None)
     return SizeAnswer(
         question=question,
         rows=(closest[0],) if closest else (),
         level=closest[1] if closest else question.level,
         fits_anywhere=True,
-        too_many_nodes=min(over, key=lambda one: (one.nodes, one.usd_per_hour), default=None),
-        largest=largest,
+        too_many_nodes=more,
+        largest=largest_load(question, found) if more or not closest else None,
     )
 
 
-def _possible(question: SizeQuestion, found: Sequence[Candidate]) -> list[Possible]:
-    """Return the candidates that may meet the level, in the order of replays."""
-    loads = ((one, one.most_load(question.level)) for one in found)
-    possible = [
-        Possible(candidate=one, most_load=load, replicas=ceil(question.needed_load / load))
-        for one, load in loads
-        if load
-    ]
-    return sorted(
-        possible,
-        key=lambda one: (
-            one.candidate.group,
-            one.usd_per_hour,
-            one.candidate.plan.instance.type,
-            one.candidate.plan.ranks,
-        ),
-    )
-
-
-def _replayed(
-    question: SizeQuestion, possible: Sequence[Possible], most_nodes: float
-) -> tuple[tuple[SizedPlan, ...], list[Possible]]:
-    """Return the rows that meet the level, and the machines that do with too many nodes."""
-    replicas: dict[tuple[object, ...], Replica] = {}
+def _rows(question: SizeQuestion, asked: Sequence[Contender], most_nodes: float) -> tuple[SizedPlan, ...]:
+    """Return the machines that meet the level, the recommended ones first."""
     rows: dict[tuple[object, ...], SizedPlan] = {}
-    over: list[Possible] = []
-    for one in possible:
-        candidate, key = one.candidate, one.candidate.speed_key
-        best = min((row.rank for row in rows.values()), default=None)
-        if best and (candidate.group, one.usd_per_hour) > best[:2]:
-            if len(rows) >= MOST_ROWS:
-                break
-            if key in replicas:
-                continue
-        replica = replicas.setdefault(key, candidate.replica)
-        largest = min(replica.largest_load(question.level), one.most_load)
-        if not largest:
-            continue
-        plan = candidate.sized(max(1, ceil(question.needed_load / largest - 1e-9)))
-        if plan.total_nodes > most_nodes:
-            over.append(Possible(candidate=candidate, most_load=largest, replicas=plan.replicas))
-            continue
-        row = sized_plan(plan, replica, question.traffic, question.level, candidate.group, largest_load=largest)
+
+    def add(one: Contender) -> None:
+        key = one.candidate.speed_key
+        row = sized_plan(
+            one.plan,
+            one.search.replica,
+            question.traffic,
+            question.level,
+            one.candidate.group,
+            largest_load=one.most_load,
+            broken_load=one.search.high,
+        )
         if key not in rows or row.rank < rows[key].rank:
             rows[key] = row
-    return tuple(sorted(rows.values(), key=lambda row: row.rank))[:MOST_ROWS], over
+
+    allowed = [one for one in asked if one.nodes <= most_nodes]
+    cheapest = None
+    for one in _in_order(allowed, _by_price, most_nodes):
+        if cheapest and one.price > cheapest:
+            break
+        if one.search.is_done:
+            cheapest = one.price
+            add(one)
+    # The others come in the order of what is known about them. Not all of them are replayed.
+    for one in sorted((one for one in allowed if one.most_load), key=_by_price):
+        if len(rows) >= MOST_ROWS or not cheapest:
+            break
+        if one.candidate.speed_key not in rows and one.search.largest() and one.nodes <= most_nodes:
+            add(one)
+    return tuple(sorted(rows.values(), key=lambda row: row.rank))[:MOST_ROWS]
+
+
+def _by_price(one: Contender) -> tuple[Class, float, str, int]:
+    return *one.price, one.candidate.plan.instance.type, one.candidate.plan.ranks
+
+
+def _by_nodes(one: Contender) -> tuple[int, float]:
+    return one.nodes, one.price[1]
+
+
+def _in_order(
+    asked: Iterable[Contender], key: Callable[[Contender], tuple[Any, ...]], most_nodes: float = inf
+) -> Iterator[Contender]:
+    """Yield the contender that is the first by what is known, again and again, until its search is done.
+
+    Its search continues in between. The key must not become smaller by that.
+    """
+    queue = [(key(one), number, one) for number, one in enumerate(asked)]
+    heapq.heapify(queue)
+    while queue:
+        before, number, one = heapq.heappop(queue)
+        if not one.most_load or one.nodes > most_nodes:
+            continue
+        if key(one) == before:
+            yield one
+            if one.search.is_done:
+                continue
+            one.search.narrow()
+        if one.most_load:
+            heapq.heappush(queue, (key(one), number, one))

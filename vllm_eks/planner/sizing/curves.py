@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vllm_eks.planner.load.service_level import NAMES, Latency, Limit, ServiceLevel
-from vllm_eks.planner.sizing.replica import MEASURED
 from vllm_eks.planner.sizing.sized import SizedPlan
 
 MOST_CURVES = 3
@@ -85,6 +84,6 @@ def _curve(row: SizedPlan, latency: Latency, percentile: int, most_load: float, 
         for number in range(1, PLOTTED_LOADS + 1):
             share = min(most_load / replicas, row.replica.most_load) * number / PLOTTED_LOADS
             load = share if row.replica.traffic.is_open else max(1.0, float(round(share)))
-            row.replica.at(load, measured=MEASURED)
+            row.replica.at(load)
     points = {load * replicas: seen.percentile(latency, percentile) for load, seen in row.replica.replays.items()}
     return Curve(row=row, points=tuple(sorted(points.items())))

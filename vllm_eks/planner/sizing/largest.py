@@ -7,8 +7,8 @@ from math import inf
 from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
 from vllm_eks.planner.sizing.candidates import Candidate
+from vllm_eks.planner.sizing.load_search import LoadSearch
 from vllm_eks.planner.sizing.question import SizeQuestion
-from vllm_eks.planner.sizing.replica import Replica
 from vllm_eks.planner.sizing.sized import SizedPlan, sized_plan
 
 MOST_REPLAYED = 6
@@ -41,18 +41,30 @@ def largest_load(question: SizeQuestion, found: Sequence[Candidate]) -> Largest 
 
 
 def _rows(question: SizeQuestion, found: Sequence[Candidate], level: ServiceLevel) -> Iterator[SizedPlan]:
-    bounds = [(allowed_replicas(question, one) * one.most_load(level), one) for one in found]
+    searches: dict[tuple[object, ...], LoadSearch] = {}
+    for one in found:
+        if one.speed_key not in searches:
+            searches[one.speed_key] = LoadSearch(replica=one.replica, level=level)
+    bounds = [(allowed_replicas(question, one) * searches[one.speed_key].most_load, one) for one in found]
     by_bound = sorted((pair for pair in bounds if pair[0] > 0), key=lambda pair: -pair[0])
-    replicas: dict[tuple[object, ...], Replica] = {}
     best = 0.0
     for bound, one in by_bound[:MOST_REPLAYED]:
         if bound <= best:
             return
-        replica = replicas.setdefault(one.speed_key, one.replica)
-        largest = min(replica.largest_load(level), one.most_load(level))
-        if not largest:
+        search, plan = searches[one.speed_key], one.sized(allowed_replicas(question, one))
+        while not search.is_done and search.most_load * plan.replicas > best:
+            search.narrow()
+        load = search.most_load * plan.replicas
+        if not search.is_done or not load:
             continue
-        plan = one.sized(allowed_replicas(question, one))
-        best = max(best, largest * plan.replicas)
-        traffic = question.traffic.at(largest * plan.replicas)
-        yield sized_plan(plan, replica, traffic, level, one.group, largest_load=largest)
+        best = max(best, load)
+        traffic = question.traffic.at(load)
+        yield sized_plan(
+            plan,
+            search.replica,
+            traffic,
+            level,
+            one.group,
+            largest_load=search.most_load,
+            broken_load=search.high,
+        )

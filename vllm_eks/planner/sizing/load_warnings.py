@@ -10,6 +10,7 @@ from vllm_eks.planner.load.replayed import Replay
 from vllm_eks.planner.load.service_level import NAMES, ServiceLevel, duration_in_words, written
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.search.plan import Plan
+from vllm_eks.planner.sizing.load_search import LoadSearch
 from vllm_eks.planner.sizing.pressed import PRESSED
 from vllm_eks.planner.sizing.replica import LOAD, Replica
 from vllm_eks.planner.speed.model import SpeedModel
@@ -74,7 +75,7 @@ class _Checked:
 
     def _fix(self) -> str:
         """Return how many replicas keep the whole level, or that none do."""
-        largest = self.replica.largest_load(self.level)
+        largest = LoadSearch(replica=self.replica, level=self.level).largest()
         if not largest:
             return self._other_machines()
         replicas = max(self.plan.replicas + 1, ceil(self.traffic.load / largest))

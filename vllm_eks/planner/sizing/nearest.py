@@ -9,6 +9,7 @@ from vllm_eks.planner.load.service_level import Latency, Limit, ServiceLevel
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.planner.sizing.candidates import Candidate, Class
 from vllm_eks.planner.sizing.largest import allowed_replicas
+from vllm_eks.planner.sizing.load_search import LoadSearch
 from vllm_eks.planner.sizing.question import SizeQuestion
 from vllm_eks.planner.sizing.replica import Replica
 from vllm_eks.planner.sizing.sized import SizedPlan, sized_plan
@@ -39,13 +40,15 @@ def nearest(question: SizeQuestion, found: Sequence[Candidate]) -> tuple[SizedPl
         return None
     level, replica = _level_of(best.seen, question.level), best.candidate.replica
     share = question.traffic.load / best.plan.replicas
+    search = LoadSearch(replica=replica, level=level)
     return sized_plan(
         best.plan,
         replica,
         question.traffic,
         level,
         best.candidate.group,
-        largest_load=max(share, replica.largest_load(level)),
+        largest_load=max(share, search.largest()),
+        broken_load=search.high,
     ), level
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import ceil, floor, inf
+from math import ceil, inf
 from typing import Literal
 
 from vllm_eks.planner.load.arrivals import arrivals_of
@@ -20,16 +20,10 @@ from vllm_eks.planner.vllm_version import Version
 ASYNC_SCHEDULING: Version = (0, 14, 0)
 """Async scheduling is the default since then (release notes of vLLM 0.14.0)."""
 SEED = 16
-MEASURED = 200
-"""Requests of a replay that searches for the largest load."""
-MEASURED_AT_LOAD = 400
-"""Requests of the replay at the load of the answer: four are above p99."""
+MEASURED = 400
+"""Requests that a replay measures: four are above p99."""
 ABOVE_CLOSED_FORM = 1.3
 """The search goes this far above the load that a full replica serves by the closed form."""
-PRECISION = 0.05
-"""The search ends when the largest load is known this well."""
-CONFIRMED_STEP = 0.97
-"""Loads at which the result of the search is confirmed: each is this share of the one above."""
 MOST_GROWTH = 0.1
 MOST_WAIT = 0.25
 """Share of its whole time that one request in ten may wait before it begins. A longer wait is that of a full queue."""
@@ -130,7 +124,7 @@ class Replica:
         seconds = self.full.running_requests / self.full.requests_per_second.best
         return ceil(rate * (seconds + self.traffic.think_seconds)) + 1
 
-    def at(self, load: float, *, measured: int = MEASURED_AT_LOAD) -> Replay:
+    def at(self, load: float, *, measured: int = MEASURED) -> Replay:
         """Return the replay at a load."""
         key = (load, measured)
         if key not in self._replays:
@@ -153,38 +147,6 @@ class Replica:
     def replays(self) -> dict[float, Replay]:
         """The replays so far, by load in ascending order."""
         return {load: one for (load, _), one in sorted(self._replays.items(), key=lambda item: item[0])}
-
-    def largest_load(self, level: ServiceLevel) -> float:
-        """Return the largest load that meets a service level and does not grow a queue, or 0.
-
-        The search halves the range, and where it goes depends on each result alone. A replay with more requests then
-        confirms the result, or a smaller load. The loads that may be confirmed are the same for all levels. So a looser
-        level never gives a smaller load.
-        """
-        low, high = 0.0, self.most_load
-        if self.broken(self.alone_seen, level):
-            return 0.0
-        while high - low > PRECISION * high and high > self.most_load / 1000:
-            middle = (low + high) / 2
-            if not self.traffic.is_open:
-                middle = float(round(middle))
-                if middle in (low, high):
-                    break
-            if self.broken(self.at(middle, measured=MEASURED), level):
-                high = middle
-            else:
-                low = middle
-        return self._confirmed(low, level)
-
-    def _confirmed(self, found: float, level: ServiceLevel) -> float:
-        """Return the largest load up to that of a search at which as many requests as an answer has meet the level."""
-        load, least = self.most_load, self.most_load / 1000 if self.traffic.is_open else 1.0
-        while found and load >= least:
-            whole = load if self.traffic.is_open else float(floor(load))
-            if whole <= found and not self.broken(self.at(whole), level):
-                return whole
-            load *= CONFIRMED_STEP
-        return 0.0
 
     def broken(self, seen: Replay, level: ServiceLevel) -> str:
         """Return the limit that a replay breaks, such as `TTFT p90`, or `load` if its queue grows, or nothing."""

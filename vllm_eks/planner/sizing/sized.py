@@ -91,7 +91,14 @@ class SizedPlan:
 
 
 def sized_plan(
-    plan: Plan, replica: Replica, traffic: Traffic, level: ServiceLevel, group: Class, *, largest_load: float
+    plan: Plan,
+    replica: Replica,
+    traffic: Traffic,
+    level: ServiceLevel,
+    group: Class,
+    *,
+    largest_load: float,
+    broken_load: float,
 ) -> SizedPlan:
     """Return what a load sees on the replicas of a plan.
 
@@ -102,6 +109,7 @@ def sized_plan(
         level: The service level.
         group: What counts before the price.
         largest_load: The largest load of one replica within the service level.
+        broken_load: A larger load that is not within it, or that no replica serves.
     """
     share = traffic.load / plan.replicas
     seen = replica.at(share)
@@ -115,15 +123,16 @@ def sized_plan(
         load_per_replica=share,
         largest_load=largest_load,
         at_load=seen,
-        limit=_limit(replica, largest_load, level),
+        limit=_limit(replica, largest_load, broken_load, level),
         group=group,
     )
 
 
-def _limit(replica: Replica, largest_load: float, level: ServiceLevel) -> LoadLimit:
+def _limit(replica: Replica, largest_load: float, broken_load: float, level: ServiceLevel) -> LoadLimit:
     above = (one for load, one in replica.replays.items() if load > largest_load and replica.broken(one, level))
-    first = next(above, None)
-    if first is None:
-        return LoadLimit(broken=None, pressed=replica.pressed(replica.at(largest_load)))
+    # The closed form may have excluded the loads above without a replay.
+    first = next(above, None) or replica.at(broken_load)
     broken = replica.broken(first, level)
+    if not broken:
+        return LoadLimit(broken=None, pressed=replica.pressed(replica.at(largest_load)))
     return LoadLimit(broken=None if broken == LOAD else broken, pressed=replica.pressed(first))

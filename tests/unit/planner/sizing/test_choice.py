@@ -15,7 +15,6 @@ from vllm_eks.planner.search.named_models import load_model
 from vllm_eks.planner.sizing.choice import SizeAnswer, size
 from vllm_eks.planner.sizing.curves import load_plot
 from vllm_eks.planner.sizing.question import SizeQuestion
-from vllm_eks.planner.sizing.replica import MEASURED_AT_LOAD
 
 MODEL = load_model("Qwen/Qwen3-8B")
 LEVEL = ServiceLevel(ttft=Limit(seconds=1.0, percentile=90), itl=Limit(seconds=0.05, percentile=50))
@@ -92,7 +91,6 @@ def test_the_rows_meet_the_level_at_the_load_and_the_first_is_the_cheapest_of_it
 
 
 def test_the_recommended_row_meets_the_level_where_the_load_is_its_largest() -> None:
-    """With 200 requests a replica keeps 3 s with 30 users, and with 400 it does not."""
     traffic = Traffic(lengths=WORKLOADS["summary"].lengths, concurrent_users=60.0)
     level = ServiceLevel(ttft=Limit(seconds=3.0, percentile=90))
     answer = size(replace(CHAT, traffic=traffic, level=level, family="g6"))
@@ -100,8 +98,7 @@ def test_the_recommended_row_meets_the_level_where_the_load_is_its_largest() -> 
     assert answer.is_met
     for row in answer.rows:
         assert row.at_load.percentile("ttft", 90) <= 3.0
-        whole = row.replica.at(row.largest_load, measured=MEASURED_AT_LOAD)
-        assert not row.replica.broken(whole, level)
+        assert not row.replica.broken(row.replica.at(row.largest_load), level)
 
 
 def test_thinking_users_and_their_rate_of_requests_see_the_same_machine() -> None:
@@ -127,16 +124,6 @@ def test_a_tiny_load_needs_one_replica() -> None:
     answer = size(replace(CHAT, traffic=replace(CHAT.traffic, requests_per_second=1e-9), family="gr6"))
 
     assert answer.rows[0].plan.replicas == 1
-
-
-def test_closed_form_spares_most_replays() -> None:
-    """Steps that are computed, not seconds: a busy machine must not break this."""
-    answer = size(replace(CHAT, family=None))
-    replicas = {id(row.replica): row.replica for row in answer.rows}
-    steps = sum(seen.scheduled for replica in replicas.values() for seen in replica.replays.values())
-
-    assert steps < 150_000
-    assert len(answer.rows) == 6
 
 
 def test_the_nearest_level_is_one_that_its_machine_meets() -> None:
