@@ -142,8 +142,10 @@ class Scheduler:
         if due <= self.pool.free:
             self.pool.take(due)
             return
-        for request in tuple(self.running.values()):
-            if not request.decoding or (request.offset + self.decode_steps) % self.sizes.block_tokens:
+        steps, size = self.decode_steps, self.sizes.block_tokens
+        for request in [one for one in self.running.values() if not (one.offset + steps) % size]:
+            # A prompt is not among them, nor a request that was preempted for one before it.
+            if not request.decoding:
                 continue
             while not self.pool.free:
                 last = next(reversed(self.running.values()))

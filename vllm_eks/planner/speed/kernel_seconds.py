@@ -40,10 +40,6 @@ class Part(NamedTuple):
         """Return the part of one kernel."""
         return cls(memory, flops, larger(memory, flops))
 
-    def plus(self, other: "Part") -> "Part":
-        """Return both together."""
-        return Part(self.memory + other.memory, self.flops + other.flops, self.total + other.total)
-
 
 def kinds(parts: Sequence[tuple[int | None, float]]) -> tuple[Kind, ...]:
     """Return one kind for each window, with the seconds of its layers added up."""

@@ -131,11 +131,13 @@ class StageTime:
     def _pass_matrices(self, tokens: float) -> Part:
         """Return the time of all that depends on the number of tokens only."""
         passed = self.pass_seconds_per_token * tokens
-        between = Part(memory=passed, flops=0.0, total=passed + self._link_seconds(tokens) + self.layers_seconds)
-        found = Part.of(self.dense.read, self.dense.per_token * tokens).plus(between)
+        memory, flops = self.dense.read, self.dense.per_token * tokens
+        total = larger(memory, flops) + passed + self._link_seconds(tokens) + self.layers_seconds
         if self.experts and self.routing:
             read = self.experts.read * touched(self.routing, tokens * self.evenness)
-            found = found.plus(Part.of(read, self.experts.per_token * tokens))
+            computed = self.experts.per_token * tokens
+            memory, flops, total = memory + read, flops + computed, total + larger(read, computed)
+        found = Part(memory + passed, flops, total)
         self._matrices[tokens] = found
         return found
 
