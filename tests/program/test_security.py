@@ -199,14 +199,13 @@ def test_row_41_every_image_and_chart_comes_from_where_the_keys_say(keys: Stack)
     }
     charts = {name: one for name, one in keys.releases.items() if one["chart"] != "./charts/vllm"}
     images = {name: one["values"].get("image", one["values"].get("global")) for name, one in charts.items()}
-    mirror = {"imageRegistry": given.IMAGES["monitoringRegistry"]}
     assert images == {
         "lws": {"manager": split_image(given.IMAGES["leaderWorkerSet"])},
         "nvidia-device-plugin": split_image(given.IMAGES["nvidiaDevicePlugin"]),
         "aws-efa-k8s-device-plugin": split_image(given.IMAGES["efaDevicePlugin"]),
         "aws-load-balancer-controller": split_image(given.IMAGES["awsLoadBalancerController"]),
         "dcgm-exporter": split_image(given.IMAGES["dcgmExporter"]),
-        **dict.fromkeys(("kube-prometheus-stack", "prometheus-blackbox-exporter"), mirror),
+        "kube-prometheus-stack": {"imageRegistry": given.IMAGES["monitoringRegistry"]},
     }
     assert all(one["chart"].startswith(f"oci://{given.REGISTRY}/") for one in charts.values())
 

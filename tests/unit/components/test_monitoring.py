@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.observability.monitoring import Monitoring, stack_monitoring
@@ -27,7 +28,7 @@ def given(engine, name: str) -> dict[str, Any]:
 
 
 def test_a_stack_without_the_section_has_no_resource(engine) -> None:
-    engine.run(lambda: stack_monitoring("main", replace(ARGS, prometheus=None), opts=None))
+    engine.run(lambda: stack_monitoring("main", replace(ARGS, prometheus=None), opts=pulumi.ResourceOptions()))
 
     assert engine.registrations == []
 

@@ -100,7 +100,7 @@ def test_every_node_downloads_the_weights_at_a_start() -> None:
 
 def test_every_price_has_a_date_and_a_source() -> None:
     for region in ("us-east-1", "us-west-2"):
-        assert len(list_prices(region)) == 8
+        assert len(list_prices(region)) == 12
         for name, price in list_prices(region).items():
             assert price.usd > 0, name
             assert re.match("202[46]", price.date), name
