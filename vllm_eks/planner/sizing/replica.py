@@ -27,6 +27,9 @@ ABOVE_CLOSED_FORM = 1.3
 MOST_GROWTH = 0.1
 MOST_WAIT = 0.25
 """Share of its whole time that one request in ten may wait before it begins. A longer wait is that of a full queue."""
+MOST_TURNS = 10
+"""Or how many times as long as a prompt takes alone. In front of a server that is 90 % busy, one in ten waits 9.9 times
+(the tail of an M/D/1 queue: rho / (2 (1 - rho)) ln(rho / 0.1))."""
 LOAD = "load"
 """What breaks if a queue grows."""
 CHANCE = 2
@@ -153,13 +156,21 @@ class Replica:
         if seen.is_cut:
             return LOAD
         growth = seen.growth - CHANCE * seen.mean_running**0.5 / max(1.0, seen.arrivals)
-        if growth > MOST_GROWTH or percentile_of(seen.queue_seconds, 90) > MOST_WAIT * seen.mean_e2e_seconds:
+        if growth > MOST_GROWTH or self._waits_too_long(seen):
             return LOAD
         excesses: list[tuple[float, Latency]] = [(self.over(seen, name, level), name) for name in level.limits]
         for excess, name in sorted(excesses, reverse=True)[:1]:
             if excess > 1:
                 return f"{NAMES[name]} p{level.limits[name].percentile}"
         return ""
+
+    def _waits_too_long(self, seen: Replay) -> bool:
+        """Whether arrivals wait as they do before a queue grows. The level does not matter, so that a looser one never
+        costs more. Users send nothing while they wait, and `most_load` bounds their number."""
+        if not self.traffic.is_open:
+            return False
+        most = max(MOST_WAIT * seen.mean_e2e_seconds, MOST_TURNS * self.alone_seen.percentile("ttft", 50))
+        return percentile_of(seen.queue_seconds, 90) > most
 
     @staticmethod
     def over(seen: Replay, name: Latency, level: ServiceLevel) -> float:

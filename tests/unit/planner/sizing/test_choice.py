@@ -166,3 +166,23 @@ def test_a_plot_has_the_first_limit_and_points_around_the_load() -> None:
     for curve in plot.curves:
         assert curve.seconds_at(4.0) is not None
         assert [load for load, _ in curve.points] == sorted(load for load, _ in curve.points)
+
+
+PROMPTS = fixed(1000, 1)
+ONE_SECOND = ServiceLevel(ttft=Limit(seconds=1.0, percentile=90))
+
+
+def test_a_rate_of_prompts_alone_uses_most_of_a_machine() -> None:
+    """Each request is its prompt, so that most of its time may be a wait for the prompts before it."""
+    traffic = Traffic(lengths=PROMPTS, requests_per_second=500.0)
+    row = size(replace(CHAT, traffic=traffic, level=ONE_SECOND, family="gr6")).rows[0]
+
+    served = row.replica.at(row.largest_load).requests_per_second
+    assert served > 0.7 * row.replica.full.requests_per_second.best
+
+
+def test_users_with_prompts_alone_may_wait_as_long_as_the_level_says() -> None:
+    traffic = Traffic(lengths=PROMPTS, concurrent_users=500.0)
+    row = size(replace(CHAT, traffic=traffic, level=ONE_SECOND, family="gr6")).rows[0]
+
+    assert row.replica.at(row.largest_load).percentile("ttft", 90) > 0.7
