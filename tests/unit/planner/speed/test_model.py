@@ -62,6 +62,14 @@ def test_a_step_takes_at_least_its_largest_part_and_at_most_all_of_them(speed: S
     assert times.total >= max(times.bandwidth, times.flops) - 1e-9
 
 
+def test_a_model_that_has_seen_other_batches_gives_the_time_of_a_fresh_one() -> None:
+    for speed in MACHINES:
+        for tokens in range(40, 0, -1):
+            batch = StepBatch(decoding_requests=tokens, decoding_context_tokens=100 * tokens)
+            fresh = replace(speed, stages=tuple(replace(stage, _matrices={}, _outputs={}) for stage in speed.stages))
+            assert speed.step_seconds(batch) == fresh.step_seconds(batch)
+
+
 @given(BATCHES, st.floats(1.0, 4.0))
 def test_a_faster_memory_or_link_is_never_slower(batch: StepBatch, factor: float) -> None:
     plan = planned(LLAMA_70B, "g6e.48xlarge")
