@@ -30,12 +30,16 @@ def test_every_alert_has_a_contract_name_and_a_page_and_no_page_is_without_alert
 
 
 @pytest.mark.parametrize("name", ALERT_NAMES)
-def test_a_runbook_page_says_when_the_alert_fires_what_to_look_at_and_what_fixes_it(name: str) -> None:
+def test_a_runbook_page_begins_with_what_users_notice_and_what_to_run_first(name: str) -> None:
     of_alert = [alert for alert in ALERTS if alert.name == name]
     text = (RUNBOOKS / of_alert[0].page).read_text()
     assert text.startswith(f"# {name}\n\nSeverity: {of_alert[0].severity}")
+    first, second = text.split("\n\n")[1:3]
     for severity in {alert.severity for alert in of_alert}:
-        assert severity in text.split("\n\n")[1]
+        assert severity in first
+    assert "**Users:** " in first
+    assert second.startswith("**Run first:** ")
+    assert "(../how-to/watch.md#use-a-runbook)" in second
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert headings == ["What it means", "Look first", "Fix", "When it resolves"]
     assert "```sh" in text or "dashboard *" in text
