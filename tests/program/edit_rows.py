@@ -90,7 +90,7 @@ EDITS: dict[str, Change] = {
     "one more zone in `network.zones`": of("network", zones=["us-west-2a", "us-west-2b", "us-west-2c"]),
     "the order of `network.zones`": of("network", zones=["us-west-2b", "us-west-2a"]),
     "`cidr`": of("network", cidr="10.1.0.0/16"),
-    "`endpoint`, which is new": DOOR,
+    "`endpoint` added": DOOR,
     "`endpoint.scheme`": of("endpoint", scheme="internetFacing", sourceRanges=["203.0.113.0/24"]),
     "`endpoint.domain`": of("endpoint", domain="llm.example.com"),
     "`charts`": of("charts", leaderWorkerSet={"version": "0.10.1"}),
