@@ -9,13 +9,11 @@ from checks.existing_network import route_table
 from checks.site import Site
 from vllm_eks.aws.session import Record
 from vllm_eks.check import NOT_QUERIED, Check
-from vllm_eks.specs.endpoint import EndpointSpec
+from vllm_eks.specs.endpoint import UNKNOWN_RANGE, EndpointSpec
 
 KEY = "endpoint.publicSubnets"
 Found = TypeVar("Found")
 
-UNKNOWN_RANGE = "192.0.2.0/24"
-"""Shown in an offline preview: a range for documentation (RFC 5737), which no VPC has."""
 FREE_ADDRESSES = 8
 """Application Load Balancers, subnets: at least eight free addresses in each."""
 

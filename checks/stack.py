@@ -9,7 +9,7 @@ from checks.account import offering_checks, system_type_checks, version_check, z
 from checks.api import Api, is_offline
 from checks.existing_cluster import ClusterRequest, FoundCluster, find_cluster
 from checks.existing_network import FoundNetwork, NetworkRequest, find_network
-from checks.front_door_network import UNKNOWN_RANGE, FoundRanges
+from checks.front_door_network import FoundRanges
 from checks.front_door_parts import RANGES, front_door_parts
 from checks.limits import cluster_limit_check, network_limit_checks, node_group_limit_checks
 from checks.monitoring import room_check, workspace_check
@@ -26,7 +26,7 @@ from vllm_eks.check import NOT_QUERIED, OPEN_QUESTION, Check
 from vllm_eks.pins.eks import SUPPORTED_KUBERNETES_VERSIONS
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.specs.cluster import ClusterSpec, ExistingClusterSpec, FoundControlPlane
-from vllm_eks.specs.endpoint import EndpointSpec
+from vllm_eks.specs.endpoint import UNKNOWN_RANGE, EndpointSpec
 from vllm_eks.specs.logs import log_group_of
 from vllm_eks.specs.network import ExistingVpcSpec, FoundVpc, NetworkSpec
 from vllm_eks.specs.observability import InstalledPrometheus, ManagedPrometheus, PrometheusSpec

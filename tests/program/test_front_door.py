@@ -122,10 +122,29 @@ def test_the_bill_has_the_load_balancer_and_its_public_addresses(recorded: Calla
     )
 
 
-def test_the_picture_shows_who_connects_and_where(recorded: Callable[[str], Recording]) -> None:
+def _picture(recording: Recording) -> str:
     drawn = io.StringIO()
     console = Console(file=drawn, width=200, color_system=None)
-    console.print(topology(recorded("endpoint-internet"), console))
+    console.print(topology(recording, console))
+    return drawn.getvalue()
+
+
+def test_the_picture_says_that_there_are_more_models_than_it_shows(recorded: Callable[[str], Recording]) -> None:
+    recording = recorded("endpoint-internet")
+    models = {name: {"endpoint": f"https://{name}.example.com/v1"} for name in ("one", "two", "three", "four")}
+
+    three = _picture(replace(recording, outputs={"models": {name: models[name] for name in list(models)[:3]}}))
+    four = _picture(replace(recording, outputs={"models": models}))
+
+    how = "in the same way: pulumi stack output models prints all"
+    assert f"clients of the load balancer call another model {how}" in three
+    assert f"clients of the load balancer call 2 other models {how}" in four
+    assert "https://three.example.com/v1" not in four
+    assert how not in _picture(recording)
+
+
+def test_the_picture_shows_who_connects_and_where(recorded: Callable[[str], Recording]) -> None:
+    drawn = _picture(recorded("endpoint-internet"))
 
     for line in (
         "private subnets reach the internet through the NAT gateway; inbound traffic only to the load balancer",
@@ -133,8 +152,8 @@ def test_the_picture_shows_who_connects_and_where(recorded: Callable[[str], Reco
         "clients of the load balancer call https://chat.example.com/v1 -> the least busy replica of qwen3-8b",
         "clients in the cluster can also call http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1",
     ):
-        assert line in drawn.getvalue()
-    assert "port-forward" not in drawn.getvalue()
+        assert line in drawn
+    assert "port-forward" not in drawn
 
 
 def test_in_an_existing_network_the_load_balancer_uses_its_subnets_and_makes_none(folder: Path) -> None:
@@ -150,6 +169,8 @@ def test_in_an_existing_network_the_load_balancer_uses_its_subnets_and_makes_non
     # An offline preview does not know the ranges, and shows one that is for documentation.
     assert policy.inputs["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}] * 2
     assert recording.of_type("aws:ec2/subnet:Subnet") == []
+    accepts = "load balancer internal, in the private subnets: accepts connections from the ranges of "
+    assert f"{accepts}vpc-0123456789abcdef0" in _picture(recording)
 
 
 def test_the_load_balancer_does_not_touch_the_model_s_release(

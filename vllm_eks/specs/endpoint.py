@@ -8,6 +8,8 @@ from typing import Literal
 Scheme = Literal["internal", "internetFacing"]
 """`internal`: reachable in the VPC and in networks that are connected to it. `internetFacing`: reachable from the
 internet."""
+UNKNOWN_RANGE = "192.0.2.0/24"
+"""The range of an existing VPC in an offline preview: one for documentation (RFC 5737), which no VPC has."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from vllm_eks.cli.views.models import MAX_IN_FULL
 from vllm_eks.cli.views.plan import gpu_lines, legend, node_contents
 from vllm_eks.preview.mock_cloud import CLUSTER_COMPONENT, Registration
 from vllm_eks.preview.recording import Recording
+from vllm_eks.specs.endpoint import UNKNOWN_RANGE
 
 SUBNET = "aws:ec2/subnet:Subnet"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -88,6 +89,8 @@ def _load_balancer(recording: Recording) -> Iterator[str]:
     for one in recording.of_type(LOAD_BALANCER):
         rules = [rule.inputs.get("cidrIpv4") for rule in recording.of_type(INGRESS_RULE)]
         sources = ", ".join(sorted({str(source) for source in rules if source}))
+        if sources == UNKNOWN_RANGE and recording.existing_vpc is not None:
+            sources = f"the ranges of {recording.existing_vpc.vpc_id}"
         kind = (
             "internal, in the private subnets" if one.inputs["internal"] else "on the internet, in the public subnets"
         )
@@ -108,6 +111,9 @@ def _clients(recording: Recording) -> Iterator[str]:
     if recording.of_type(LOAD_BALANCER):
         for name, model in list(models.items())[:MAX_IN_FULL]:
             yield f"clients of the load balancer call {model['endpoint']} -> the least busy replica of {name}"
+        if len(models) > MAX_IN_FULL:
+            others = "another model" if len(models) == MAX_IN_FULL + 1 else f"{len(models) - MAX_IN_FULL} other models"
+            yield f"clients of the load balancer call {others} in the same way: pulumi stack output models prints all"
         yield f"clients in the cluster can also call {inside}"
         return
     if len(models) > MAX_IN_FULL:
