@@ -96,7 +96,11 @@ def _wanted(kind: str, value: object) -> str:
     if kind.startswith("bool"):
         return ": set true or false, without quotes"
     if kind.startswith(("tuple", "list")):
-        how = f"use [{value}]" if isinstance(value, (str, int, float)) else "use [first, second]"
+        how = (
+            f"use [{value}]"
+            if value and isinstance(value, (str, int, float)) and not isinstance(value, bool)
+            else "use [first, second]"
+        )
         return f", not a list: {how}"
     return ", not a section: put keys and values below it"
 

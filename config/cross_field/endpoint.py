@@ -107,7 +107,8 @@ def _public_subnets(endpoint: EndpointSettings, network: NetworkSettings, key: s
         return
     if not is_existing:
         yield ConfigError(key=place, text="is only for network.existing, and this network is new: remove it")
-    elif endpoint.scheme == "internal":
+        return
+    if endpoint.scheme == "internal":
         text = "is only for internetFacing: remove it, because an internal load balancer uses the private subnets"
         yield ConfigError(key=place, text=text)
     subnets = endpoint.public_subnets

@@ -15,9 +15,15 @@ MAX_DOMAIN_CHARACTERS = 253
 MAX_SOURCE_RANGES = 30
 """A security group has 60 inbound rules by default (VPC quotas). Each range needs one for port 443 and one for 80."""
 CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}")
-WEB_ACL = re.compile(r"arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[\w-]{1,128}/[0-9a-f-]{36}")
+WEB_ACL = re.compile(r"arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]{1,128}/[0-9a-f-]{36}")
 HOSTED_ZONE = re.compile(r"Z[0-9A-Z]{1,31}")
-BUCKET = re.compile(r"(?!xn--|\d+\.\d+\.\d+\.\d+$)[a-z0-9]([a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
+RESERVED_BUCKET_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
+RESERVED_BUCKET_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+"""Amazon S3 User Guide, naming rules of general purpose buckets."""
+BUCKET = re.compile(
+    r"(?!xn--|sthree-|amzn-s3-demo-|\d+\.\d+\.\d+\.\d+$)(?!.*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$)"
+    r"[a-z0-9]([a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]"
+)
 LOG_PREFIX = re.compile(r"(?!.*AWSLogs)[\w!.*'()-]+(/[\w!.*'()-]+)*")
 EXAMPLE = "models.example.com"
 
@@ -57,9 +63,30 @@ def _why_no_domain(value: str) -> str:
     long = next((label for label in value.split(".") if len(label) > 63), None)
     if long:
         return f"the part {long[:20]!r}... of the name has {len(long)} characters: use at most 63"
+    if advice := _what_was_meant(lowered):
+        return f"{value!r} {advice}"
     if "." not in value:
         return f"{value!r} is not a full DNS name: use one with a domain, such as {EXAMPLE}"
     return f"{value!r} is not a DNS name: use lower-case letters, digits, - and dots, such as {EXAMPLE}"
+
+
+def _what_was_meant(name: str) -> str:
+    """Return the error of a name with a port, or with letters beyond ASCII, or "" for another error.
+
+    Python encodes by IDNA 2003. Names that IDNA 2008 encodes differently, such as those with ß, do not survive the way
+    back, so they get no advice.
+    """
+    host, _, port = name.partition(":")
+    if port.isdecimal() and DOMAIN.fullmatch(host):
+        return f"has a port, and the load balancer answers at its own: use {host}"
+    if not name.isascii():
+        try:
+            encoded = name.encode("idna").decode()
+        except UnicodeError:
+            return ""
+        if DOMAIN.fullmatch(encoded) and encoded.encode().decode("idna") == name:
+            return f"has letters that are not ASCII: use {encoded}, its name in the DNS"
+    return ""
 
 
 def certificate_arn(value: str) -> str:
@@ -90,7 +117,7 @@ def hosted_zone_id(value: str) -> str:
     """Accept the ID of a Route 53 zone."""
     if HOSTED_ZONE.fullmatch(value):
         return value
-    bare = value.removeprefix("/hostedzone/")
+    bare = value.rpartition("hostedzone/")[2].strip()
     advice = f"use {bare}" if HOSTED_ZONE.fullmatch(bare) else "use one such as Z0123456789ABC"
     raise ValueError(f"{value!r} is not the ID of a Route 53 hosted zone: {advice}")
 
@@ -122,6 +149,10 @@ def bucket(value: str) -> str:
     """Accept the name of an S3 bucket."""
     if value.startswith("s3://"):
         raise ValueError(f"{value!r} is a location, not a bucket: use its name {value[5:].partition('/')[0]}")
+    reserved = [f"begins with {one}" for one in RESERVED_BUCKET_STARTS if value.startswith(one)]
+    reserved += [f"ends with {one}" for one in RESERVED_BUCKET_ENDS if value.endswith(one)]
+    if reserved:
+        raise ValueError(f"{value!r} {reserved[0]}, which S3 keeps for itself: use the name of a bucket for your files")
     if not BUCKET.fullmatch(value):
         raise ValueError(f"{value!r} is not the name of a bucket: use 3 to 63 lower-case letters, digits, - and dots")
     return value

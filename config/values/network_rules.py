@@ -1,7 +1,7 @@
 """Checks zones and address ranges of a stack file, like `config.values.rules`."""
 
 import re
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network, ip_interface, ip_network
 
 from config.values import rules
 
@@ -88,6 +88,8 @@ def ipv4_network(value: str, *, example: str) -> IPv4Network:
         raise ValueError(f"{value!r} is an IPv6 range, and the cluster uses IPv4: use an IPv4 range")
     if "/" not in value:
         raise ValueError(f"{value!r} has no prefix length: use {value}/32 for a single address")
+    if not re.fullmatch(IPV4_CIDR, value) or str(ip_interface(value)) != value:
+        raise ValueError(f"{value!r} is not written as an address and a prefix length: use {network}")
     if str(network) != value:
         raise ValueError(f"{value!r} has bits set after its prefix: use {network}")
     return network
