@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from vllm_eks.stack_files.wording import key_path, shown
+from vllm_eks.stack_files.wording import as_written, key_path, shown
 
 NO_VALUE = "has no value after the colon: set one, or remove the key"
 
@@ -72,7 +72,7 @@ def _text(error: ErrorDetails, section: type[BaseModel], steps: Sequence[str | i
     if value is None:
         return NO_VALUE
     if kind == "literal_error":
-        return f"{value!r} is not one of the choices: set {limits['expected'].replace(chr(39), '')}"
+        return f"{as_written(value)} is not one of the choices: set {limits['expected'].replace(chr(39), '')}"
     if kind == "greater_than_equal":
         return f"{value} is too small: set {limits['ge']} or more"
     if kind == "less_than_equal":

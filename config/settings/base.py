@@ -3,12 +3,13 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler, field_validator
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from config.errors import NO_VALUE
 from config.values import network_rules, rules
 
 ABSENT = "x-absent"
@@ -40,3 +41,11 @@ class Settings(BaseModel):
     """Base of all settings: frozen, strict types, and no unknown keys."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _has_a_value(cls, value: object) -> object:
+        """Refuse an empty value of an optional key, which would silently be the default. Sections see theirs first."""
+        if value is None:
+            raise ValueError(NO_VALUE)
+        return value

@@ -2,12 +2,14 @@
 
 import re
 
-from config.errors import nearest
+from config.errors import nearest_of
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.monitoring.rules import ALERT_NAMES
 from vllm_eks.planner.load.service_level import parse_limit
 
-RUNBOOK_BASE_URL = re.compile(r"https://[^/\s?#]+[^\s?#]*")
+RUNBOOK_BASE_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
+"""An address of RFC 3986 without a user, query or fragment. Braces are not in it: Prometheus reads annotations as
+templates, and refuses a whole rule file for one that it cannot parse."""
 MOST_CERTIFICATE_DAYS = 60
 """ACM renews 60 days before the end. An earlier alert would fire for every certificate."""
 MOST_CAPACITY_BLOCK_HOURS = 336
@@ -58,9 +60,10 @@ def runbook_base_url(value: str) -> str:
 
 def alert_names(value: tuple[str, ...]) -> tuple[str, ...]:
     """Accept names of alerts."""
-    for name in value:
-        if name not in ALERT_NAMES:
-            raise ValueError(f"{name!r} is not an alert of the stack: {nearest(name, ALERT_NAMES)}")
+    unknown = [name for name in value if name not in ALERT_NAMES]
+    if unknown:
+        advice = (f"{name!r} is not an alert of the stack: {nearest_of(name, ALERT_NAMES, 'alerts')}" for name in unknown)
+        raise ValueError("; ".join(advice))
     if len(set(value)) < len(value):
         twice = next(name for name in value if value.count(name) > 1)
         raise ValueError(f"{twice!r} is named twice: remove one")

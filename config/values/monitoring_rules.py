@@ -12,7 +12,7 @@ LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 """The values that CloudWatch accepts (API reference of PutRetentionPolicy)."""
-OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+OBJECT_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 """A DNS subdomain, the form of names of StorageClasses and Secrets."""
 IMAGE_REGISTRY = re.compile(r"(localhost|[\w-]*[.:][\w.:-]*)(/[a-z0-9._-]+)*")
 """A host, and a folder in it."""

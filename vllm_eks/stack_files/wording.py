@@ -29,10 +29,17 @@ def shown(value: object) -> str:
     >>> shown(1.3), shown("8"), shown(True)
     ('1.3 is a number', "'8' is text", 'true is a boolean')
     """
+    return f"{as_written(value)} is {kind_of(value)}"
+
+
+def as_written(value: object) -> str:
+    """Return a value as in the file, shortened.
+
+    >>> as_written("off"), as_written(False), as_written({"install": True})
+    ("'off'", 'false', '{"install": true}')
+    """
     text = repr(value) if isinstance(value, str) else json.dumps(value)
-    if len(text) > MAX_VALUE_CHARACTERS:
-        text = text[:MAX_VALUE_CHARACTERS] + "..."
-    return f"{text} is {kind_of(value)}"
+    return text[:MAX_VALUE_CHARACTERS] + "..." if len(text) > MAX_VALUE_CHARACTERS else text
 
 
 def kind_of(value: object) -> str:
