@@ -5,7 +5,6 @@ of the log file and not from the Kubernetes API, which no longer knows a pod tha
 LeaderWorkerSet names the leader of a group `<model>-<group>` and its workers `<model>-<group>-<rank>`.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ import pulumi
 from components.controllers.accelerators import LEADER_WORKER_SET_NAMESPACE
 from components.controllers.images import split_image
 from components.nodes.gpu_taint import GPU_TOLERATION
+from components.observability.names import object_name
 from components.serving.namespaces import model_namespace
 from vllm_eks.specs.logs import STREAM_PREFIX
 
@@ -136,7 +136,7 @@ def release_name(stack: str) -> str:
     >>> release_name("vllm-eks-Dev_1")
     'fluent-bit-vllm-eks-dev-1'
     """
-    return f"fluent-bit-{re.sub('[^a-z0-9-]', '-', stack.lower())}"[:MAX_RELEASE_NAME].rstrip("-")
+    return f"fluent-bit-{object_name(stack)}"[:MAX_RELEASE_NAME].rstrip("-")
 
 
 def outputs(region: str, log_group: str) -> str:

@@ -1,5 +1,6 @@
 """Names that the monitors, the policies and the charts' values share."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,3 +36,12 @@ PROMETHEUS_PODS = PodLabel(key="app.kubernetes.io/name", values=("prometheus", "
 
 NODE_LABEL = {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"}
 """A relabeling: the label `node` of every series of a pod."""
+
+
+def object_name(name: str) -> str:
+    """Return a stack's name in the form of a Kubernetes object's. EKS and Pulumi also accept capitals and underscores.
+
+    >>> object_name("vllm-eks-Dev_1")
+    'vllm-eks-dev-1'
+    """
+    return re.sub("[^a-z0-9-]", "-", name.lower())

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
+from components.observability.names import object_name
 from vllm_eks.monitoring.files import dashboard_files, rule_file
 from vllm_eks.monitoring.watched import WatchedStack
 
@@ -41,7 +42,7 @@ def rule_object(
             f"{name}-rules",
             api_version=OPERATOR_API,
             kind="PrometheusRule",
-            metadata={"name": name, "namespace": namespace, "labels": labels},
+            metadata={"name": object_name(name), "namespace": namespace, "labels": labels},
             spec=rules.rule_file,
             opts=opts,
         )
@@ -74,7 +75,11 @@ def dashboard_objects(name: str, rules: Rules, *, namespace: pulumi.Input[str], 
         stem = file_name.removesuffix(".json")
         kubernetes.core.v1.ConfigMap(
             f"{name}-dashboard-{stem}",
-            metadata={"name": f"{name}-{stem}", "namespace": namespace, "labels": {DASHBOARD_LABEL: "1"}},
+            metadata={
+                "name": f"{object_name(name)}-{stem}",
+                "namespace": namespace,
+                "labels": {DASHBOARD_LABEL: "1"},
+            },
             data={file_name: content},
             opts=opts,
         )

@@ -12,6 +12,9 @@ from components.iam.iam_roles import IamArgs, make_role
 from components.observability.names import PROMETHEUS_SERVICE_ACCOUNT
 from vllm_eks.specs.observability import ManagedPrometheus
 
+MAX_ALIAS = 100
+"""Of a workspace (API reference of CreateWorkspace)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceArgs:
@@ -43,7 +46,7 @@ class Workspace(pulumi.ComponentResource):
             self.workspace_id = pulumi.Output.from_input(args.spec.workspace_arn.rpartition("/")[2])
             self.endpoint = pulumi.Output.from_input(workspace_endpoint(args.spec.workspace_arn))
         else:
-            workspace = aws.amp.Workspace(f"{name}-workspace", alias=name, tags=args.tags, opts=child)
+            workspace = aws.amp.Workspace(f"{name}-workspace", alias=name[:MAX_ALIAS], tags=args.tags, opts=child)
             arn, self.workspace_id, self.endpoint = workspace.arn, workspace.id, workspace.prometheus_endpoint
             if args.spec.alert_topic_arn:
                 aws.amp.AlertManagerDefinition(

@@ -62,7 +62,9 @@ def alert_names(value: tuple[str, ...]) -> tuple[str, ...]:
     """Accept names of alerts."""
     unknown = [name for name in value if name not in ALERT_NAMES]
     if unknown:
-        advice = (f"{name!r} is not an alert of the stack: {nearest_of(name, ALERT_NAMES, 'alerts')}" for name in unknown)
+        advice = (
+            f"{name!r} is not an alert of the stack: {nearest_of(name, ALERT_NAMES, 'alerts')}" for name in unknown
+        )
         raise ValueError("; ".join(advice))
     if len(set(value)) < len(value):
         twice = next(name for name in value if value.count(name) > 1)

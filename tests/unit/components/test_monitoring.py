@@ -101,6 +101,16 @@ def test_grafana_s_password_is_generated_once_and_only_in_its_secret(start_engin
     assert min(map(len, passwords)) >= 40
 
 
+def test_rules_and_dashboards_of_a_stack_with_capitals_have_names_that_kubernetes_accepts(engine) -> None:
+    arguments = replace(ARGS, prometheus=EXISTING, cluster=EXISTING_CLUSTER, rules=RULES)
+    engine.run(lambda: Monitoring("vllm-Dev_1", EXISTING, arguments))
+
+    rule = engine.named("vllm-Dev_1-rules", "kubernetes:monitoring.coreos.com/v1:PrometheusRule")
+    dashboard = engine.named("vllm-Dev_1-dashboard-model", "kubernetes:core/v1:ConfigMap")
+    assert rule.inputs["metadata"]["name"] == "vllm-dev-1"
+    assert dashboard.inputs["metadata"]["name"] == "vllm-dev-1-model"
+
+
 def test_rules_and_dashboards_come_after_the_operator_and_go_before_it(engine) -> None:
     engine.run(lambda: build(INSTALLED, rules=RULES))
 

@@ -51,6 +51,13 @@ def test_a_workspace_gets_its_rules_from_pulumi_and_its_series_from_an_agent(eng
     assert rules == {"name": "main", "workspaceId": "main-metrics-workspace-id", "tags": {"team": "serving"}}
 
 
+def test_the_alias_of_a_workspace_keeps_to_the_services_limit(engine) -> None:
+    name = "s" * 100
+    engine.run(lambda: Monitoring(name, MANAGED, replace(ARGS, prometheus=MANAGED)))
+
+    assert engine.only("aws:amp/workspace:Workspace").inputs["alias"] == name
+
+
 def test_the_agent_starts_after_its_permission_and_sends_to_the_workspace(engine) -> None:
     engine.run(lambda: build(MANAGED))
 
