@@ -30,12 +30,13 @@ RELEASE_TOO = {"`capacityReservationId`"}
 note says it."""
 NO_CHART = {"`charts`", "`observability.prometheus` to `install`", "`observability.logs`"}
 """The lab has the charts of every stack only, at their pinned versions."""
-NO_TYPE = {"`endpoint`, which is new", "`endpoint.scheme`", "`endpoint.domain`"}
+NO_TYPE = {"`endpoint` added", "`endpoint.scheme`", "`endpoint.domain`"}
 """The lab's AWS provider has no load balancers."""
 NO_KEY = {"`clientKeys`, `clients`"}
 """A stack file has these keys only encrypted, and the lab's stack has another key than the row."""
 NOT_HERE = NO_CHART | NO_TYPE | NO_KEY
 """Rows that the lab cannot preview."""
+assert NOT_HERE <= EDITS.keys()
 STARTS = [None, *(row for row in EDITED_FROM if row not in NOT_HERE)]
 INSIDE = ("aws:eks/cluster:Cluster", "aws:eks/addon:Addon")
 """What the page calls the control plane if pulumi-eks's component makes it."""

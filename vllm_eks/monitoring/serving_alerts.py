@@ -87,7 +87,7 @@ def _tokens(of: str) -> AlertRule:
         summary="{{ $labels.model }}: {{ $labels.pod }} has running requests and makes no tokens",
         description=(
             "{{ $value }} or more requests ran in {{ $labels.pod }} for 5 minutes, and it read no prompt and made no "
-            "token. The engine hangs, and the liveness probe has not restarted it."
+            "token. The engine hangs. The liveness probe restarts it about 7 minutes after its last token."
         ),
     )
 

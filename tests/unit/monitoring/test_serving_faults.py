@@ -57,7 +57,7 @@ def test_engines(promtool) -> None:
             summary="scout: scout-0 has running requests and makes no tokens",
             description=(
                 "10 or more requests ran in scout-0 for 5 minutes, and it read no prompt and made no token. The engine "
-                "hangs, and the liveness probe has not restarted it."
+                "hangs. The liveness probe restarts it about 7 minutes after its last token."
             ),
             page="no-tokens.md",
         ),
