@@ -164,7 +164,7 @@ def test_a_wrong_question_is_one_line_with_the_fix(size: Ask, args: tuple[str, .
         ),
         (
             "latin.jsonl",
-            b'{"input": 9, "output": 2, "text": "caf\xe9"}\n',
+            b'{"input": 9, "output": 2, "text": "\xe9t\xe9"}\n',
             ", line 1: the byte 0xe9 is not UTF-8 text: save the file as UTF-8",
         ),
         ("utf16.jsonl", b"\xff\xfe{\0}\0", " is UTF-16 text: save it as UTF-8"),

@@ -128,12 +128,12 @@ def test_a_renamed_metric_or_label_is_found() -> None:
     """vLLM 0.10 had vllm:gpu_cache_usage_perc."""
     queries = [
         Query(place="p", expr="vllm:gpu_cache_usage_perc"),
-        Query(place="p", expr='sum by (modell) (rate(vllm:num_preemptions_total{modl=~"$model"}[$__rate_interval]))'),
+        Query(place="p", expr='sum by (nosuch) (rate(vllm:num_preemptions_total{modl=~"$model"}[$__rate_interval]))'),
     ]
     assert [problem for query in queries for problem in problems(query, known(VLLM_VERSIONS[0]))] == [
         "p: no metric vllm:gpu_cache_usage_perc",
         "p: vllm:num_preemptions_total has no label modl",
-        "p: nothing in it has a label modell",
+        "p: nothing in it has a label nosuch",
     ]
 
 

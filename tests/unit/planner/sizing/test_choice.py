@@ -53,13 +53,13 @@ def test_more_load_and_a_stricter_level_never_need_less_among_several_sizes() ->
 
 
 # The same examples each time: each takes seconds on a busy machine.
-@settings(max_examples=6, derandomize=True)
+@settings(max_examples=4, derandomize=True)
 @given(load=st.floats(0.5, 30.0), more=st.floats(1.0, 5.0), users=st.booleans())
 def test_more_load_never_needs_less(load: float, more: float, users: bool) -> None:
     assert price(asked(load, LEVEL, users=users)) <= price(asked(load * more, LEVEL, users=users))
 
 
-@settings(max_examples=6, derandomize=True)
+@settings(max_examples=4, derandomize=True)
 @given(
     ttft=st.floats(0.2, 3.0),
     itl=st.floats(0.015, 0.1),
