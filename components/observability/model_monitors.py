@@ -18,7 +18,7 @@ from components.observability.monitors import (
     model_monitor,
 )
 from components.observability.policies import metrics_policy
-from components.observability.rules import OPERATOR_API
+from components.observability.rules import OPERATOR_API, labelled
 from components.serving.model_server import ModelServer
 from components.serving.namespaces import model_namespace
 from vllm_eks.pins.charts import ControllerCharts
@@ -86,11 +86,7 @@ class ModelMonitors(pulumi.ComponentResource):
             f"{self._name}-{name}-{kind.lower()}",
             api_version=OPERATOR_API,
             kind=kind,
-            metadata={
-                "name": name,
-                "namespace": monitoring.namespace,
-                "labels": dict(monitoring.monitor_labels),
-            },
+            metadata=labelled(name, monitoring.namespace, monitoring.monitor_labels),
             spec=spec,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after or []),
         )

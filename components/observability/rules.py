@@ -42,10 +42,15 @@ def rule_object(
             f"{name}-rules",
             api_version=OPERATOR_API,
             kind="PrometheusRule",
-            metadata={"name": object_name(name), "namespace": namespace, "labels": labels},
+            metadata=labelled(object_name(name), namespace, labels),
             spec=rules.rule_file,
             opts=opts,
         )
+
+
+def labelled(name: str, namespace: pulumi.Input[str], labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the metadata of an object. The API server drops empty labels, and every update would add them again."""
+    return {"name": name, "namespace": namespace, **({"labels": dict(labels)} if labels else {})}
 
 
 def rule_namespace(

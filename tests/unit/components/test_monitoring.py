@@ -116,7 +116,7 @@ def test_rules_and_dashboards_come_after_the_operator_and_go_before_it(engine) -
 
     rule = engine.named("main-rules", "kubernetes:monitoring.coreos.com/v1:PrometheusRule")
     assert rule.inputs["spec"] == RULES.rule_file
-    assert rule.inputs["metadata"] == {"name": "main", "namespace": "monitoring-system", "labels": {}}
+    assert rule.inputs["metadata"] == {"name": "main", "namespace": "monitoring-system"}
     dashboard = engine.named("main-dashboard-model", "kubernetes:core/v1:ConfigMap")
     assert dashboard.inputs["metadata"]["labels"] == {"grafana_dashboard": "1"}
     assert dashboard.inputs["data"] == {"model.json": "{}"}
