@@ -30,6 +30,7 @@ from vllm_eks.specs.endpoint import UNKNOWN_RANGE, EndpointSpec
 from vllm_eks.specs.logs import log_group_of
 from vllm_eks.specs.network import ExistingVpcSpec, FoundVpc, NetworkSpec
 from vllm_eks.specs.observability import InstalledPrometheus, ManagedPrometheus, PrometheusSpec
+from vllm_eks.specs.stack import StackSpec
 
 Answer: TypeAlias = (
     FoundNetwork | FoundRanges | FoundCluster | FoundGroups | FoundReservations | Check | Sequence[Check] | None
@@ -41,16 +42,13 @@ Answer: TypeAlias = (
 class StackFacts:
     """The properties of a stack that the checks need."""
 
-    stack: str
-    """`<project>-<stack>`: the name of its own cluster, and the value of its tag."""
+    spec: StackSpec
     fleet: Mapping[str, GpuNodes]
     """The GPU nodes of each model, by its name in the stack file."""
-    region: str
     network: NetworkSpec
     cluster: ClusterSpec
     prometheus: PrometheusSpec | None = None
     """What collects metrics, or None."""
-    permissions_boundary: str | None = None
     copies_weights: bool = False
     """Whether pods need AWS credentials for the weights."""
     logs: bool = False
@@ -78,7 +76,7 @@ class Findings:
 
 def run_checks(stack: StackFacts, account: Api) -> Findings:
     """Run all checks of a stack, so that all errors are reported at once."""
-    site = Site(api=account, region=stack.region, stack=stack.stack)
+    site = Site(api=account, region=stack.spec.region, stack=stack.spec.name)
     answers = in_parallel(_parts(stack, site))
     existing_vpc = stack.network.existing
     network, cluster = answers.pop(NETWORK, None), answers.pop(CLUSTER, None)
@@ -139,8 +137,7 @@ def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Answer]]:
     parts["vCPU quotas"] = lambda: list(vcpu_checks(fleet, site))
     if existing_vpc is None:
         parts["network quotas"] = lambda: list(network_limit_checks(stack.network.nat_gateway_count, site))
-    if stack.permissions_boundary:
-        boundary = stack.permissions_boundary
+    if boundary := stack.spec.iam.permissions_boundary:
         parts["permissions boundary"] = lambda: boundary_check(boundary, site)
     if isinstance(stack.prometheus, ManagedPrometheus):
         managed = stack.prometheus
@@ -148,7 +145,7 @@ def _parts(stack: StackFacts, site: Site) -> dict[str, Callable[[], Answer]]:
     if stack.endpoint:
         vpc_id = existing_vpc.vpc_id if existing_vpc else None
         parts |= front_door_parts(stack.endpoint, vpc_id, existing_cluster.name if existing_cluster else None, site)
-    parts[GROUPS] = lambda: find_node_groups(existing_cluster.name if existing_cluster else stack.stack, site)
+    parts[GROUPS] = lambda: find_node_groups(existing_cluster.name if existing_cluster else stack.spec.name, site)
     return parts
 
 
@@ -167,7 +164,7 @@ def _of_a_new_cluster(stack: StackFacts, site: Site) -> dict[str, Callable[[], A
 
 
 def _log_group_checks(stack: StackFacts, site: Site) -> Iterator[Check]:
-    names = [f"/aws/eks/{stack.stack}/cluster", *([log_group_of(stack.stack)] if stack.logs else [])]
+    names = [f"/aws/eks/{stack.spec.name}/cluster", *([log_group_of(stack.spec.name)] if stack.logs else [])]
     found = (log_group_check(site, name, new_network=stack.network.existing is None) for name in names)
     yield from (check for check in found if check)
 

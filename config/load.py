@@ -15,6 +15,7 @@ from config.client_keys import CLIENT_KEYS
 from config.settings.stack import StackSettings
 from vllm_eks.specs.access import ClusterAccess, Deployer
 from vllm_eks.specs.secrets import NamedKey, Secrets
+from vllm_eks.specs.stack import IamSpec, StackSpec
 from vllm_eks.stack_files.read import StackFileError, read_stack_file
 from vllm_eks.stack_files.stack_file import StackFile
 
@@ -39,14 +40,18 @@ class StackConfig:
         return f"{self.project}-{self.stack}"
 
     @property
-    def ownership_tag(self) -> dict[str, str]:
-        """The tag that identifies the stack's resources to `vllm-eks leftovers`. It never changes."""
-        return {STACK_TAG: self.cluster_name}
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """The stack's own tags and its ownership tag."""
-        return {**self.settings.tags, **self.ownership_tag}
+    def spec(self) -> StackSpec:
+        """What all components of the stack share."""
+        # The tag identifies the stack's resources to `vllm-eks leftovers`. It never changes.
+        ownership_tag = {STACK_TAG: self.cluster_name}
+        iam = self.settings.iam
+        return StackSpec(
+            name=self.cluster_name,
+            region=self.deployer.region,
+            iam=IamSpec(permissions_boundary=iam.permissions_boundary, role_path=iam.role_path),
+            tags={**self.settings.tags, **ownership_tag},
+            ownership_tag=ownership_tag,
+        )
 
     @property
     def cluster_access(self) -> ClusterAccess:

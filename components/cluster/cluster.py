@@ -1,8 +1,7 @@
 """The control plane, its add-ons and system nodes, and access to it."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -13,7 +12,7 @@ from components.cluster.access import cluster_kubeconfig, kubernetes_provider
 from components.cluster.cni_role import CniRole, CniRoleArgs
 from components.cluster.system_node_group import SystemNodeGroup, SystemNodeGroupArgs
 from components.edges import known_after
-from components.iam.iam_roles import IamArgs, role_transforms
+from components.iam.iam_roles import role_transforms
 from components.network.cluster_subnets import ClusterSubnets
 from components.nodes.cluster_connection import ClusterConnection
 from components.nodes.gpu_taint import ADDON_CONFIGURATION
@@ -21,6 +20,7 @@ from components.nodes.node_role import NodeRole, NodeRoleArgs
 from vllm_eks.aws.partitions import aws_partition
 from vllm_eks.specs.access import ClusterAccess
 from vllm_eks.specs.cluster import ClusterSpec
+from vllm_eks.specs.stack import StackSpec
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 LOG_RETENTION_DAYS = 90
@@ -30,14 +30,10 @@ LOG_RETENTION_DAYS = 90
 class ClusterArgs:
     """The arguments of a Cluster. Values from other resources are Inputs."""
 
+    stack: StackSpec
     cluster: ClusterSpec
     subnets: ClusterSubnets
     access: ClusterAccess
-    iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    template_tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Tags of the nodes' launch template and its resources. They must never change, because a new template replaces all
-    nodes."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -67,11 +63,11 @@ class Cluster(pulumi.ComponentResource):
 
         pod_identity_agent = self._addon("eks-pod-identity-agent", self._after_control_plane)
         partition = aws_partition(args.access.deployer.region)
-        node_role = NodeRoleArgs(partition=partition, iam=args.iam, tags=args.tags)
+        node_role = NodeRoleArgs(partition=partition, iam=args.stack.iam, tags=args.stack.tags)
         role = NodeRole(f"{name}-node", node_role, opts=self._child)
         cni = CniRole(
             f"{name}-cni",
-            CniRoleArgs(cluster_name=self.cluster_name, partition=partition, iam=args.iam, tags=args.tags),
+            CniRoleArgs(cluster_name=self.cluster_name, partition=partition, iam=args.stack.iam, tags=args.stack.tags),
             opts=self._after_control_plane,
         )
         # The CNI needs its role and the agent until the last node has released its network interfaces.
@@ -111,7 +107,7 @@ class Cluster(pulumi.ComponentResource):
             f"{self._name}-secrets",
             description=f"Encrypts the Kubernetes secrets of {self._args.access.cluster_name}",
             enable_key_rotation=True,
-            tags=self._args.tags,
+            tags=self._args.stack.tags,
             opts=self._child,
         )
         aws.kms.Alias(
@@ -128,7 +124,7 @@ class Cluster(pulumi.ComponentResource):
             f"{self._name}-logs",
             name=f"/aws/eks/{self._args.access.cluster_name}/cluster",
             retention_in_days=LOG_RETENTION_DAYS,
-            tags=self._args.tags,
+            tags=self._args.stack.tags,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=self._args.cluster.keep_logs),
         )
 
@@ -162,14 +158,14 @@ class Cluster(pulumi.ComponentResource):
             coredns_addon_options=eks.CoreDnsAddonOptionsArgs(enabled=False),
             skip_default_node_group=True,
             skip_default_security_groups=True,
-            tags=args.tags,
+            tags=args.stack.tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[logs],
                 # Nothing inside waits for the add-ons, so that a destroy that deletion protection stops does not first
                 # delete vpc-cni.
                 protect=spec.deletion_protection,
-                transforms=role_transforms(args.iam) or None,
+                transforms=role_transforms(args.stack.iam) or None,
             ),
         )
 
@@ -191,7 +187,7 @@ class Cluster(pulumi.ComponentResource):
             configuration_values=ADDON_CONFIGURATION.get(addon_name),
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
-            tags=self._args.tags,
+            tags=self._args.stack.tags,
             opts=opts,
         )
 
@@ -206,8 +202,8 @@ class Cluster(pulumi.ComponentResource):
                 kubernetes_version=args.cluster.kubernetes_version,
                 node_release_version=args.cluster.node_release_version,
                 instance_type=args.cluster.system_instance_type,
-                tags=args.tags,
-                template_tags=args.template_tags,
+                tags=args.stack.tags,
+                template_tags=args.stack.ownership_tag,
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[control_plane, pod_identity_agent]),
         )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
-from components.iam.iam_roles import IamArgs, make_role
+from components.iam.iam_roles import make_role
+from vllm_eks.specs.stack import IamSpec
 
 CNI_NAMESPACE, CNI_SERVICE_ACCOUNT, CNI_POLICY = "kube-system", "aws-node", "AmazonEKS_CNI_Policy"
 
@@ -19,7 +20,7 @@ class CniRoleArgs:
     cluster_name: pulumi.Input[str]
     partition: str
     """The AWS partition, such as `aws`."""
-    iam: IamArgs = field(default_factory=IamArgs)
+    iam: IamSpec = field(default_factory=IamSpec)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

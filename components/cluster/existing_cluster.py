@@ -9,12 +9,12 @@ import pulumi_kubernetes as k8s
 from components.cluster.access import cluster_kubeconfig, kubernetes_provider
 from components.cluster.cluster import Cluster, ClusterArgs
 from components.cluster.cni_role import CNI_POLICY
-from components.iam.iam_roles import IamArgs
 from components.nodes.cluster_connection import ClusterConnection
 from components.nodes.node_role import NODE_POLICIES, NodeRole, NodeRoleArgs
 from vllm_eks.aws.partitions import aws_partition
 from vllm_eks.specs.access import ClusterAccess
 from vllm_eks.specs.cluster import ClusterSpec, FoundControlPlane
+from vllm_eks.specs.stack import IamSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class ExistingClusterArgs:
     control_plane: FoundControlPlane
     cluster: ClusterSpec
     access: ClusterAccess
-    iam: IamArgs
+    iam: IamSpec
     tags: Mapping[str, str]
 
 
@@ -82,6 +82,6 @@ def stack_cluster(
     if existing is None:
         return Cluster(name, args, opts)
     existing_args = ExistingClusterArgs(
-        control_plane=existing, cluster=args.cluster, access=args.access, iam=args.iam, tags=args.tags
+        control_plane=existing, cluster=args.cluster, access=args.access, iam=args.stack.iam, tags=args.stack.tags
     )
     return ExistingCluster(name, existing_args, opts)

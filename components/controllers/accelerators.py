@@ -1,7 +1,6 @@
 """The controllers for GPUs, EFA and groups of pods."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -10,33 +9,24 @@ import pulumi_kubernetes as kubernetes
 from components.controllers.images import split_image
 from components.helm_releases import third_party_release
 from components.nodes.gpu_taint import GPU_TOLERATION
-from vllm_eks.pins.charts import ChartSource, ControllerCharts, ControllerImages
+from vllm_eks.pins.charts import ChartSource
+from vllm_eks.specs.controllers import ControllersSpec
 
 LEADER_WORKER_SET_NAMESPACE = "lws-system"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AcceleratorsArgs:
-    """The arguments of Accelerators."""
-
-    charts: ControllerCharts = field(default_factory=ControllerCharts)
-    images: ControllerImages = field(default_factory=ControllerImages)
-    efa: bool = False
-    """Whether any model uses EFA, so that its device plugin is needed."""
 
 
 class Accelerators(pulumi.ComponentResource):
     """Upstream charts only. The device plugins run on GPU nodes, and the LeaderWorkerSet controller on system nodes."""
 
-    def __init__(self, name: str, args: AcceleratorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, spec: ControllersSpec, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Accelerators", name, {}, opts)
         self._name = name
-        charts, images = args.charts, args.images
+        charts, images = spec.charts, spec.images
         # The AMI has NVIDIA's driver and container toolkit, but not the device plugin.
         if charts.nvidia_device_plugin:
             values = image_values(images.nvidia_device_plugin)
             self._release("nvidia-device-plugin", charts.nvidia_device_plugin, "kube-system", values)
-        if args.efa and charts.efa_device_plugin:
+        if spec.efa and charts.efa_device_plugin:
             values = {"tolerations": [GPU_TOLERATION], **image_values(images.efa_device_plugin)}
             self._release("aws-efa-k8s-device-plugin", charts.efa_device_plugin, "kube-system", values)
         if charts.leader_worker_set:

@@ -11,10 +11,11 @@ import pulumi_kubernetes as kubernetes
 from components.cluster.cni_role import pod_identity_trust
 from components.controllers.images import split_image
 from components.helm_releases import RELEASE_HISTORY
-from components.iam.iam_roles import IamArgs, make_role
+from components.iam.iam_roles import make_role
 from vllm_eks.aws.partitions import aws_partition
 from vllm_eks.leftovers.owner import STACK_TAG
 from vllm_eks.pins.charts import ChartSource
+from vllm_eks.specs.stack import IamSpec
 
 NAMESPACE, SERVICE_ACCOUNT = "kube-system", "aws-load-balancer-controller"
 TIMEOUT_SECONDS = 600
@@ -32,7 +33,7 @@ class BinderArgs:
     region: str
     stack: str
     """The value of the ownership tag, which the controller's permissions are limited to."""
-    iam: IamArgs = field(default_factory=IamArgs)
+    iam: IamSpec = field(default_factory=IamSpec)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

@@ -10,10 +10,10 @@ import pulumi_aws as aws
 from components.endpoint.controller import Binder, BinderArgs
 from components.endpoint.door_network import DoorNetwork
 from components.endpoint.limits import CLIENT_KEEP_ALIVE_SECONDS, IDLE_SECONDS, TLS_POLICY
-from components.iam.iam_roles import IamArgs
 from components.serving.helm_values import PORT
 from vllm_eks.pins.charts import ChartSource
 from vllm_eks.specs.endpoint import EndpointSpec
+from vllm_eks.specs.stack import IamSpec
 
 NAME_PREFIX = "vllm-"
 """AWS limits names to 32 characters and the prefix to 6. The tag Name is for people."""
@@ -35,7 +35,7 @@ class FrontDoorArgs:
     controller: ChartSource | None
     """None if an existing cluster already runs the controller."""
     controller_image: str | None = None
-    iam: IamArgs = field(default_factory=IamArgs)
+    iam: IamSpec = field(default_factory=IamSpec)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

@@ -1,24 +1,15 @@
 """The stack's IAM roles, with the settings that an organization requires."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-
-@dataclass(frozen=True, kw_only=True)
-class IamArgs:
-    """Settings of every role."""
-
-    permissions_boundary: str | None = None
-    """The ARN of a managed policy."""
-    role_path: str | None = None
-    """Such as /platform/. IAM cannot move a role, so a new path is a new role."""
+from vllm_eks.specs.stack import IamSpec
 
 
 def make_role(
-    name: str, *, trust: str, iam: IamArgs, tags: Mapping[str, str], opts: pulumi.ResourceOptions
+    name: str, *, trust: str, iam: IamSpec, tags: Mapping[str, str], opts: pulumi.ResourceOptions
 ) -> aws.iam.Role:
     """Create a role. All roles of the program are created here, except the control plane's.
 
@@ -39,7 +30,7 @@ def make_role(
     )
 
 
-def role_transforms(iam: IamArgs) -> list[pulumi.ResourceTransform]:
+def role_transforms(iam: IamSpec) -> list[pulumi.ResourceTransform]:
     """Return transforms that apply the settings to the roles inside a remote component.
 
     pulumi-eks creates the control plane's role and has no arguments for a boundary or a path. The engine applies a

@@ -1,17 +1,18 @@
 """The logs of the models' pods, in CloudWatch, where they outlive the pods."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components.cluster.cni_role import pod_identity_trust
 from components.helm_releases import third_party_release
-from components.iam.iam_roles import IamArgs, make_role
+from components.iam.iam_roles import make_role
 from components.logs.fluent_bit import FluentBitConfig, fluent_bit_values, release_name
-from vllm_eks.pins.charts import ChartSource, ControllerCharts
+from vllm_eks.pins.charts import ChartSource
+from vllm_eks.specs.controllers import ControllersSpec
 from vllm_eks.specs.logs import LogsSpec, log_group_of
+from vllm_eks.specs.stack import StackSpec
 
 NAMESPACE = "kube-system"
 """It admits pods that read the node's files."""
@@ -21,19 +22,11 @@ NAMESPACE = "kube-system"
 class ContainerLogsArgs:
     """The arguments of ContainerLogs."""
 
-    stack: str
-    """`<project>-<stack>`."""
+    stack: StackSpec
     logs: LogsSpec
-    models: Sequence[str]
     cluster_name: pulumi.Input[str]
-    region: str
-    charts: ControllerCharts
+    controllers: ControllersSpec
     """Without Fluent Bit's chart, another agent of the cluster writes to the log group."""
-    image: str | None = None
-    keep_logs: bool = False
-    """Whether the logs are kept when the stack is destroyed."""
-    iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ContainerLogs(pulumi.ComponentResource):
@@ -47,20 +40,22 @@ class ContainerLogs(pulumi.ComponentResource):
         # Otherwise Fluent Bit would need to create the group, without retention, and `destroy` would leave it.
         group = aws.cloudwatch.LogGroup(
             f"{name}-group",
-            name=log_group_of(args.stack),
+            name=log_group_of(args.stack.name),
             retention_in_days=args.logs.retention_days,
-            tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep_logs),
+            tags=args.stack.tags,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.logs.keep),
         )
-        if args.charts.fluent_bit:
-            release = release_name(args.stack)
-            self._release(args.charts.fluent_bit, release, group, self._may_write(group, release))
+        if args.controllers.charts.fluent_bit:
+            release = release_name(args.stack.name)
+            self._release(args.controllers.charts.fluent_bit, release, group, self._may_write(group, release))
         self.log_group_name = group.name
         self.register_outputs({"log_group_name": self.log_group_name})
 
     def _may_write(self, group: aws.cloudwatch.LogGroup, service_account: str) -> aws.eks.PodIdentityAssociation:
         name, args, child = self._name, self._args, pulumi.ResourceOptions(parent=self)
-        role = make_role(f"{name}-role", trust=pod_identity_trust(), iam=args.iam, tags=args.tags, opts=child)
+        role = make_role(
+            f"{name}-role", trust=pod_identity_trust(), iam=args.stack.iam, tags=args.stack.tags, opts=child
+        )
         policy = aws.iam.RolePolicy(
             f"{name}-policy", role=role.name, policy=pulumi.Output.json_dumps(_may_write_to(group.arn)), opts=child
         )
@@ -70,7 +65,7 @@ class ContainerLogs(pulumi.ComponentResource):
             namespace=NAMESPACE,
             service_account=service_account,
             role_arn=role.arn,
-            tags=args.tags,
+            tags=args.stack.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 
@@ -84,17 +79,17 @@ class ContainerLogs(pulumi.ComponentResource):
         args = self._args
         config = FluentBitConfig(
             release=release,
-            models=args.models,
+            models=args.logs.models,
             log_group=group.name,
-            region=args.region,
-            with_controller=args.charts.leader_worker_set is not None,
+            region=args.stack.region,
+            with_controller=args.controllers.charts.leader_worker_set is not None,
         )
         third_party_release(
             f"{self._name}-fluent-bit",
             release_name=release,
             source=source,
             namespace=NAMESPACE,
-            values=fluent_bit_values(config, args.image),
+            values=fluent_bit_values(config, args.controllers.images.fluent_bit),
             # A pod gets its credentials when it starts, so the association must exist before.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[association]),
         )

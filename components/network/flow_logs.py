@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
-from components.iam.iam_roles import IamArgs, make_role
+from components.iam.iam_roles import make_role
 from components.iam.trust_policies import service_trust_policy
+from vllm_eks.specs.stack import IamSpec
 
 RETENTION_DAYS = 30
 
@@ -19,7 +20,7 @@ class FlowLogsArgs:
     vpc_id: pulumi.Input[str]
     keep_logs: bool = False
     """Whether the logs are kept when the stack is destroyed."""
-    iam: IamArgs = field(default_factory=IamArgs)
+    iam: IamSpec = field(default_factory=IamSpec)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

@@ -1,28 +1,25 @@
 """The VPC with a private and a public subnet in each zone, and its gateways."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import get_args
 
 import pulumi
 import pulumi_aws as aws
 
-from components.iam.iam_roles import IamArgs
 from components.network.flow_logs import FlowLogs, FlowLogsArgs
 from components.network.subnets import private_subnet_cidr, public_subnet_cidr
 from vllm_eks.specs.network import NatGateways, NetworkSpec
+from vllm_eks.specs.stack import StackSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
     """The arguments of a Network. They decide how many resources exist, so they are plain values."""
 
+    stack: StackSpec
     network: NetworkSpec
-    region: str
     keep_logs: bool = False
     """Whether the flow logs are kept when the stack is destroyed."""
-    iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Network(pulumi.ComponentResource):
@@ -69,12 +66,12 @@ class Network(pulumi.ComponentResource):
             f"{name}-s3",
             vpc_id=vpc.id,
             vpc_endpoint_type="Gateway",
-            service_name=f"com.amazonaws.{args.region}.s3",
+            service_name=f"com.amazonaws.{args.stack.region}.s3",
             route_table_ids=[table.id for table in private_tables],
             tags=self._tags("s3"),
             opts=self._child,
         )
-        flow_logs = FlowLogsArgs(vpc_id=vpc.id, keep_logs=args.keep_logs, iam=args.iam, tags=args.tags)
+        flow_logs = FlowLogsArgs(vpc_id=vpc.id, keep_logs=args.keep_logs, iam=args.stack.iam, tags=args.stack.tags)
         FlowLogs(f"{name}-flow-logs", flow_logs, opts=self._child)
 
         self.vpc_id = vpc.id
@@ -99,7 +96,7 @@ class Network(pulumi.ComponentResource):
         return self.private_subnet_ids[list(self._network.zones).index(zone)]
 
     def _tags(self, role: str) -> dict[str, str]:
-        return {**self._args.tags, "Name": f"{self._name}-{role}"}
+        return {**self._args.stack.tags, "Name": f"{self._name}-{role}"}
 
     def _public_subnets(self, vpc: aws.ec2.Vpc) -> dict[str, aws.ec2.Subnet]:
         return {

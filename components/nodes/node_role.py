@@ -7,8 +7,9 @@ import pulumi
 import pulumi_aws as aws
 
 from components.edges import known_after
-from components.iam.iam_roles import IamArgs, make_role
+from components.iam.iam_roles import make_role
 from components.iam.trust_policies import service_trust_policy
+from vllm_eks.specs.stack import IamSpec
 
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 """The minimum for a node. The CNI's policy is not included, because its pods have their own role."""
@@ -21,7 +22,7 @@ class NodeRoleArgs:
     partition: str
     """The AWS partition, such as `aws`."""
     policies: Sequence[str] = NODE_POLICIES
-    iam: IamArgs = field(default_factory=IamArgs)
+    iam: IamSpec = field(default_factory=IamSpec)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

@@ -8,7 +8,6 @@ import pulumi_kubernetes as kubernetes
 
 from components.generated_secret import generated_secret
 from components.helm_releases import third_party_release
-from components.iam.iam_roles import IamArgs
 from components.observability.exporter_values import blackbox_values, dcgm_values
 from components.observability.names import (
     BLACKBOX_RELEASE,
@@ -23,10 +22,10 @@ from components.observability.rules import Rules, dashboard_objects, rule_namesp
 from components.observability.volume import STORAGE_CLASS, PrometheusVolume, PrometheusVolumeArgs
 from components.observability.workspace import Workspace, WorkspaceArgs
 from vllm_eks.aws.partitions import aws_partition
-from vllm_eks.pins.charts import ChartSource, MonitoringCharts, MonitoringImages
+from vllm_eks.pins.charts import ChartSource
 from vllm_eks.pins.eks import EBS_CSI_DRIVER
 from vllm_eks.specs.cluster import ClusterSpec
-from vllm_eks.specs.endpoint import EndpointSpec
+from vllm_eks.specs.monitoring import MonitoringSpec
 from vllm_eks.specs.observability import (
     MONITORING_NAMESPACE,
     ExistingPrometheus,
@@ -34,29 +33,22 @@ from vllm_eks.specs.observability import (
     ManagedPrometheus,
     PrometheusSpec,
 )
+from vllm_eks.specs.stack import StackSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
     """The arguments of Monitoring."""
 
-    prometheus: PrometheusSpec | None
-    """None for no metrics."""
+    stack: StackSpec
+    """Its name is the label `cluster` of everything that leaves Prometheus."""
+    monitoring: MonitoringSpec
     cluster_name: pulumi.Input[str]
-    cluster_label: str
-    """The value of the label `cluster` of everything that leaves Prometheus."""
-    region: str
     cluster: ClusterSpec
     """A new one has the EKS node monitoring agent, with its DCGM host engine."""
     system_zones: Sequence[str]
     """Of the system nodes."""
-    charts: MonitoringCharts = field(default_factory=MonitoringCharts)
-    images: MonitoringImages = field(default_factory=MonitoringImages)
     rules: Rules = field(default_factory=Rules)
-    endpoint: EndpointSpec | None = None
-    """The load balancer, if pods can reach it."""
-    iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -84,8 +76,8 @@ class Monitoring(pulumi.ComponentResource):
             self.prometheus_namespace, self.monitor_labels = spec.namespace, spec.labels
         self.namespace = self._namespace()
         self.outputs = self._prometheus(spec)
-        self.has_dcgm_exporter = args.charts.dcgm_exporter is not None
-        probed = args.endpoint if args.charts.blackbox_exporter else None
+        self.has_dcgm_exporter = args.monitoring.charts.dcgm_exporter is not None
+        probed = args.monitoring.endpoint if args.monitoring.charts.blackbox_exporter else None
         self.probed_hostnames = probed.hostnames if probed and probed.certificate_arn else {}
         self._exporters()
         self.register_outputs({})
@@ -127,19 +119,19 @@ class Monitoring(pulumi.ComponentResource):
                 gib=spec.storage_gib,
                 zone=args.system_zones[0],
                 driver_version=args.cluster.addon_versions[EBS_CSI_DRIVER],
-                partition=aws_partition(args.region),
-                iam=args.iam,
-                tags=args.tags,
+                partition=aws_partition(args.stack.region),
+                iam=args.stack.iam,
+                tags=args.stack.tags,
             )
             opts = pulumi.ResourceOptions(parent=self)
             before.append(PrometheusVolume(f"{name}-prometheus", volume, opts).claim)
         values = installed_values(
             spec,
-            cluster_name=args.cluster_label,
+            cluster_name=args.stack.name,
             storage_class=spec.storage_class or STORAGE_CLASS,
-            registry=args.images.registry,
+            registry=args.monitoring.images.registry,
         )
-        release = self._release(RELEASE, args.charts.kube_prometheus_stack, values, before)
+        release = self._release(RELEASE, args.monitoring.charts.kube_prometheus_stack, values, before)
         # The operator's CRDs come with the release, and Grafana loads dashboards while it runs.
         after = pulumi.ResourceOptions(parent=self, depends_on=[release])
         rule_object(name, args.rules, namespace=self.namespace, labels={}, opts=after)
@@ -170,28 +162,33 @@ class Monitoring(pulumi.ComponentResource):
             spec=spec,
             cluster_name=args.cluster_name,
             namespace=self.namespace,
-            region=args.region,
-            iam=args.iam,
-            tags=args.tags,
+            region=args.stack.region,
+            iam=args.stack.iam,
+            tags=args.stack.tags,
         )
         workspace = Workspace(f"{name}-metrics", workspace_args, child)
         values = agent_values(
-            cluster_name=args.cluster_label,
-            region=args.region,
+            cluster_name=args.stack.name,
+            region=args.stack.region,
             remote_write_url=pulumi.Output.concat(workspace.endpoint, "api/v1/remote_write"),
-            registry=args.images.registry,
+            registry=args.monitoring.images.registry,
         )
-        self._release(RELEASE, args.charts.kube_prometheus_stack, values, [workspace.association])
-        rule_namespace(name, args.rules, workspace_id=workspace.workspace_id, tags=args.tags, opts=child)
+        self._release(RELEASE, args.monitoring.charts.kube_prometheus_stack, values, [workspace.association])
+        rule_namespace(name, args.rules, workspace_id=workspace.workspace_id, tags=args.stack.tags, opts=child)
         return {"workspaceId": workspace.workspace_id, "queryEndpoint": workspace.endpoint}
 
     def _exporters(self) -> None:
         args = self._args
-        dcgm = dcgm_values(host_engine=args.cluster.existing is None, image=args.images.dcgm_exporter)
-        if args.charts.dcgm_exporter:
-            self._release(DCGM_RELEASE, args.charts.dcgm_exporter, dcgm, [])
+        dcgm = dcgm_values(host_engine=args.cluster.existing is None, image=args.monitoring.images.dcgm_exporter)
+        if args.monitoring.charts.dcgm_exporter:
+            self._release(DCGM_RELEASE, args.monitoring.charts.dcgm_exporter, dcgm, [])
         if self.probed_hostnames:
-            self._release(BLACKBOX_RELEASE, args.charts.blackbox_exporter, blackbox_values(args.images.registry), [])
+            self._release(
+                BLACKBOX_RELEASE,
+                args.monitoring.charts.blackbox_exporter,
+                blackbox_values(args.monitoring.images.registry),
+                [],
+            )
 
     def _release(
         self,
@@ -214,4 +211,5 @@ class Monitoring(pulumi.ComponentResource):
 
 def stack_monitoring(name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions) -> Monitoring | None:
     """Return what collects the stack's metrics, or None if the stack file asks for none."""
-    return Monitoring(name, args.prometheus, args, opts) if args.prometheus else None
+    spec = args.monitoring.prometheus
+    return Monitoring(name, spec, args, opts) if spec else None

@@ -1,7 +1,7 @@
 """The rules and dashboards of a stack, as objects of the cluster or of the workspace."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ import pulumi_kubernetes as kubernetes
 
 from components.observability.names import object_name
 from vllm_eks.monitoring.files import dashboard_files, rule_file
-from vllm_eks.monitoring.watched import WatchedStack
+from vllm_eks.monitoring.watched import WatchedModel, WatchedStack
+from vllm_eks.specs.monitoring import MonitoringSpec
 
 OPERATOR_API = "monitoring.coreos.com/v1"
 DASHBOARD_LABEL = "grafana_dashboard"
@@ -28,9 +29,10 @@ class Rules:
     """File name -> JSON."""
 
 
-def rules_of(stack: WatchedStack) -> Rules:
+def rules_of(stack: str, models: Sequence[WatchedModel], spec: MonitoringSpec) -> Rules:
     """Return the alerts of a stack, which know its plan, and the dashboards, which are the same for every stack."""
-    return Rules(rule_file=rule_file(stack), dashboards=dashboard_files())
+    watched = WatchedStack(name=stack, models=models, alerts=spec.alerts, endpoint=spec.endpoint is not None)
+    return Rules(rule_file=rule_file(watched), dashboards=dashboard_files())
 
 
 def rule_object(

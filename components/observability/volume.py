@@ -9,9 +9,10 @@ import pulumi_kubernetes as kubernetes
 
 from components.cluster.cni_role import pod_identity_trust
 from components.edges import known_after
-from components.iam.iam_roles import IamArgs, make_role
+from components.iam.iam_roles import make_role
 from components.observability.names import CLAIM
 from vllm_eks.pins.eks import EBS_CSI_DRIVER
+from vllm_eks.specs.stack import IamSpec
 
 EBS_POLICY = "service-role/AmazonEBSCSIDriverPolicyV2"
 EBS_NAMESPACE, EBS_SERVICE_ACCOUNT = "kube-system", "ebs-csi-controller-sa"
@@ -34,7 +35,7 @@ class PrometheusVolumeArgs:
     """The zone of a system node. Prometheus can run only there."""
     driver_version: str
     partition: str
-    iam: IamArgs = field(default_factory=IamArgs)
+    iam: IamSpec = field(default_factory=IamSpec)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

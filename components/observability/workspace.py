@@ -8,9 +8,10 @@ import pulumi
 import pulumi_aws as aws
 
 from components.cluster.cni_role import pod_identity_trust
-from components.iam.iam_roles import IamArgs, make_role
+from components.iam.iam_roles import make_role
 from components.observability.names import PROMETHEUS_SERVICE_ACCOUNT
 from vllm_eks.specs.observability import ManagedPrometheus
+from vllm_eks.specs.stack import IamSpec
 
 MAX_ALIAS = 100
 """Of a workspace (API reference of CreateWorkspace)."""
@@ -25,7 +26,7 @@ class WorkspaceArgs:
     namespace: pulumi.Input[str]
     """Of the agent."""
     region: str
-    iam: IamArgs = field(default_factory=IamArgs)
+    iam: IamSpec = field(default_factory=IamSpec)
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

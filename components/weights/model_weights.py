@@ -1,17 +1,18 @@
 """The weights of one model in S3: read access, and the copy from the Hugging Face Hub."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components.cluster.cni_role import pod_identity_trust
-from components.iam.iam_roles import IamArgs, make_role
+from components.iam.iam_roles import make_role
 from components.serving.namespaces import model_namespace
 from components.weights.copy_job import CopyJob, CopyJobArgs
 from vllm_eks.aws.partitions import aws_partition
 from vllm_eks.pods import PODS
+from vllm_eks.specs.stack import StackSpec
 from vllm_eks.specs.weights import WeightsSpec
 
 READ_ACTIONS = ("s3:GetObject",)
@@ -32,15 +33,13 @@ class ServiceAccount:
 class ModelWeightsArgs:
     """The arguments of ModelWeights."""
 
+    stack: StackSpec
     weights: WeightsSpec
     bucket: pulumi.Output[str] | None
     """The stack's own bucket, which weights are copied to."""
     cluster_name: pulumi.Input[str]
-    region: str
     hugging_face_token: pulumi.Output[str] | None = None
     copy_image: str
-    iam: IamArgs = field(default_factory=IamArgs)
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ModelWeights(pulumi.ComponentResource):
@@ -69,7 +68,7 @@ class ModelWeights(pulumi.ComponentResource):
         self.uri = pulumi.Output.all(where, reads.id, *[one.urn for one in whole]).apply(
             lambda values: f"s3://{values[0]}/{prefix}"
         )
-        self.region = args.region
+        self.region = args.stack.region
         self.register_outputs({"uri": self.uri})
 
     def _copy(self, bucket: pulumi.Output[str], prefix: str, revision: str) -> pulumi.Resource:
@@ -88,7 +87,7 @@ class ModelWeights(pulumi.ComponentResource):
                 revision=revision,
                 bucket=bucket,
                 prefix=prefix,
-                region=args.region,
+                region=args.stack.region,
                 seconds=args.weights.copy_seconds,
                 hugging_face_token=args.hugging_face_token,
                 image=args.copy_image,
@@ -107,12 +106,16 @@ class ModelWeights(pulumi.ComponentResource):
     ) -> aws.eks.PodIdentityAssociation:
         """Allow one service account these actions, and nothing else, below one prefix of one bucket."""
         args, child = self._args, pulumi.ResourceOptions(parent=self)
-        role = make_role(f"{name}-role", trust=pod_identity_trust(), iam=args.iam, tags=args.tags, opts=child)
+        role = make_role(
+            f"{name}-role", trust=pod_identity_trust(), iam=args.stack.iam, tags=args.stack.tags, opts=child
+        )
         policy = aws.iam.RolePolicy(
             f"{name}-policy",
             role=role.name,
             policy=pulumi.Output.json_dumps(
-                bucket_policy(aws_partition(args.region), bucket, prefix, actions, lists_uploads="Put" in str(actions))
+                bucket_policy(
+                    aws_partition(args.stack.region), bucket, prefix, actions, lists_uploads="Put" in str(actions)
+                )
             ),
             opts=child,
         )
@@ -122,7 +125,7 @@ class ModelWeights(pulumi.ComponentResource):
             namespace=who.namespace,
             service_account=who.name,
             role_arn=role.arn,
-            tags=args.tags,
+            tags=args.stack.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 

@@ -18,7 +18,10 @@ from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from config.settings.observability import ObservabilitySettings
 from vllm_eks.planner.load.service_level import ServiceLevel
+from vllm_eks.specs.controllers import ControllersSpec
 from vllm_eks.specs.endpoint import EndpointSpec
+from vllm_eks.specs.logs import LogsSpec
+from vllm_eks.specs.monitoring import MonitoringSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,29 @@ class StackSettings:
         return endpoint if endpoint and endpoint.certificate_arn and endpoint.lets_pods_in(vpc_range) else None
 
     @property
-    def any_efa(self) -> bool:
-        """Whether any model uses EFA, so that the stack needs its device plugin."""
-        return any(model.efa for model in self.models.values())
+    def logs_spec(self) -> LogsSpec | None:
+        """The logs in CloudWatch, or None if logs end with their pods."""
+        if not self.observability.logs:
+            return None
+        days = self.observability.log_retention_days
+        return LogsSpec(retention_days=days, models=list(self.models), keep=self.cluster.keep_logs)
+
+    @property
+    def monitoring_spec(self) -> MonitoringSpec:
+        """What collects metrics, from which charts, and what its alerts watch."""
+        return MonitoringSpec(
+            prometheus=self.observability.spec.prometheus,
+            alerts=self.observability.alerts.spec,
+            charts=self.charts.monitoring_sources,
+            images=self.images.monitoring_images,
+            endpoint=self.probed_endpoint,
+        )
+
+    @property
+    def controllers_spec(self) -> ControllersSpec:
+        """The sources of the controllers, with EFA's device plugin if any model uses it."""
+        return ControllersSpec(
+            charts=self.charts.sources,
+            images=self.images.controller_images,
+            efa=any(model.efa for model in self.models.values()),
+        )

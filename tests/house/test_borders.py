@@ -82,7 +82,7 @@ def test_types_used_in_main_are_among_the_borders(borders: set[str]) -> None:
         "ClusterConnection.security_group_ids",
         "ClusterSpec.kubernetes_version",
         "FoundControlPlane.endpoint",
-        "GpuNodeGroupArgs.nodes",
+        "NodeSite.cluster",
         "ImagesSettings.hook",
         "ModelRelease.values",
         "NetworkSpec.zones",

@@ -5,6 +5,7 @@ from components.network.cluster_subnets import ClusterSubnets
 from tests.support.nested import replaced
 from vllm_eks.specs.access import ClusterAccess, Deployer
 from vllm_eks.specs.cluster import ClusterSpec
+from vllm_eks.specs.stack import StackSpec
 
 ADDONS = {
     "vpc-cni": "v1.23.0-eksbuild.1",
@@ -14,7 +15,14 @@ ADDONS = {
     "eks-node-monitoring-agent": "v1.7.0-eksbuild.1",
 }
 ACCESS = ClusterAccess(cluster_name="vllm-dev", deployer=Deployer(region="us-west-2"))
+STACK = StackSpec(
+    name="vllm-dev",
+    region="us-west-2",
+    tags={"team": "serving"},
+    ownership_tag={"vllm-eks/stack": "vllm-dev"},
+)
 ARGS = ClusterArgs(
+    stack=STACK,
     access=ACCESS,
     cluster=ClusterSpec(
         kubernetes_version="1.36",
@@ -29,8 +37,6 @@ ARGS = ClusterArgs(
         private=["subnet-a", "subnet-b", "subnet-c"],
         for_system_nodes=["subnet-a", "subnet-b"],
     ),
-    tags={"team": "serving"},
-    template_tags={"vllm-eks/stack": "vllm-dev"},
 )
 CONTROL_PLANE = "eks:index:Cluster"
 

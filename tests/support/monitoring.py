@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from components.observability.monitoring import MonitoringArgs
-from tests.support.clusters import ADDONS
+from tests.support.clusters import ADDONS, STACK
 from tests.support.clusters import ARGS as CLUSTER
 from tests.support.nested import replaced
 from vllm_eks.specs.cluster import ClusterSpec, ExistingClusterSpec
 from vllm_eks.specs.endpoint import EndpointSpec
+from vllm_eks.specs.monitoring import MonitoringSpec
 from vllm_eks.specs.observability import ExistingPrometheus, InstalledPrometheus, ManagedPrometheus
 
 CHARTS = json.loads((Path(__file__).parents[1] / "data" / "monitoring_charts.json").read_text())
@@ -28,11 +29,9 @@ FRONT_DOOR = EndpointSpec(
     certificate_arn="arn:aws:acm:us-west-2:123456789012:certificate/c-1",
 )
 ARGS = MonitoringArgs(
-    prometheus=INSTALLED,
+    stack=STACK,
+    monitoring=MonitoringSpec(prometheus=INSTALLED),
     cluster_name="vllm-dev",
-    cluster_label="vllm-dev",
-    region="us-west-2",
     cluster=NEW_CLUSTER,
     system_zones=["us-west-2a", "us-west-2b"],
-    tags={"team": "serving"},
 )

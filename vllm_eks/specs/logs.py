@@ -1,5 +1,6 @@
 """Names of the models' logs in CloudWatch, shared by the program, `doctor` and `leftovers`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 STREAM_PREFIX = "pods/"
@@ -10,6 +11,9 @@ class LogsSpec:
     """The logs of the models' pods in CloudWatch."""
 
     retention_days: int
+    models: Sequence[str]
+    keep: bool = False
+    """Whether the logs are kept when the stack is destroyed."""
 
 
 def log_group_of(stack: str) -> str:

@@ -6,7 +6,6 @@ from pydantic import AfterValidator, Field
 
 from config.settings.base import InSchema, Settings, absent
 from config.values import monitoring_rules
-from vllm_eks.specs.logs import LogsSpec
 
 Logs = Literal["cloudWatch"]
 
@@ -32,8 +31,3 @@ class LogKeys(Settings):
         description="For `logs`: the days that logs are kept.",
         examples=[90],
     )
-
-    @property
-    def logs_spec(self) -> LogsSpec | None:
-        """The logs in CloudWatch, or None if logs end with their pods."""
-        return LogsSpec(retention_days=self.log_retention_days) if self.logs else None

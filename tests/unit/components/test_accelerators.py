@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.controllers.accelerators import Accelerators, AcceleratorsArgs
+from components.controllers.accelerators import Accelerators
 from vllm_eks.pins.charts import (
     LEADER_WORKER_SET,
     NVIDIA_DEVICE_PLUGIN,
@@ -13,6 +13,7 @@ from vllm_eks.pins.charts import (
     ControllerCharts,
     ControllerImages,
 )
+from vllm_eks.specs.controllers import ControllersSpec
 
 TWO_CONTROLLERS = {
     "replicaCount": 2,
@@ -36,7 +37,7 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 def build(**changes: Any) -> Accelerators:
-    return Accelerators("accelerators", AcceleratorsArgs(**changes))
+    return Accelerators("accelerators", ControllersSpec(**changes))
 
 
 def releases(engine) -> dict[str, dict]:
@@ -70,7 +71,7 @@ def test_children_stay_inside_when_the_controllers_are_nested(engine) -> None:
     class Outer(pulumi.ComponentResource):
         def __init__(self) -> None:
             super().__init__("test:index:Outer", "outer")
-            Accelerators("accelerators", AcceleratorsArgs(), opts=pulumi.ResourceOptions(parent=self))
+            Accelerators("accelerators", ControllersSpec(), opts=pulumi.ResourceOptions(parent=self))
 
     engine.run(Outer)
 

@@ -7,8 +7,10 @@ import pytest
 
 from components.logs.container_logs import ContainerLogs, ContainerLogsArgs
 from components.logs.fluent_bit import FILTERS, PARSERS, SERVICE
-from vllm_eks.pins.charts import ControllerCharts
+from vllm_eks.pins.charts import ControllerCharts, ControllerImages
+from vllm_eks.specs.controllers import ControllersSpec
 from vllm_eks.specs.logs import LogsSpec, log_group_of, stream_of
+from vllm_eks.specs.stack import StackSpec
 
 RELEASE, GROUP = "kubernetes:helm.sh/v3:Release", "aws:cloudwatch/logGroup:LogGroup"
 BY_OTHERS = ControllerCharts(fluent_bit=None)
@@ -20,15 +22,10 @@ def build(
     return ContainerLogs(
         "dev-logs",
         ContainerLogsArgs(
-            stack="vllm-eks-dev",
-            logs=LogsSpec(retention_days=90),
-            models=["scout", "qwen3-8b"],
+            stack=StackSpec(name="vllm-eks-dev", region="us-west-2", tags={"team": "serving"}),
+            logs=LogsSpec(retention_days=90, models=["scout", "qwen3-8b"], keep=keep_logs),
             cluster_name="vllm-dev",
-            region="us-west-2",
-            charts=charts or ControllerCharts(),
-            image=image,
-            keep_logs=keep_logs,
-            tags={"team": "serving"},
+            controllers=ControllersSpec(charts=charts or ControllerCharts(), images=ControllerImages(fluent_bit=image)),
         ),
     )
 

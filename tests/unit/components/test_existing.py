@@ -8,7 +8,7 @@ import pytest
 from components.cluster.existing_cluster import ExistingCluster, stack_cluster
 from components.network.existing_network import ExistingNetwork, stack_network
 from components.network.network import Network, NetworkArgs
-from tests.support.clusters import ACCESS, ARGS
+from tests.support.clusters import ACCESS, ARGS, STACK
 from tests.support.nested import replaced
 from vllm_eks.specs.cluster import ExistingClusterSpec, FoundControlPlane
 from vllm_eks.specs.network import FoundVpc, NetworkSpec
@@ -16,7 +16,7 @@ from vllm_eks.specs.network import FoundVpc, NetworkSpec
 SUBNETS = {"us-west-2a": "subnet-a", "us-west-2b": "subnet-b"}
 VPC = FoundVpc(vpc_id="vpc-1", private_subnets=SUBNETS)
 FOUND = FoundControlPlane(endpoint="https://api.example", certificate_authority="Q0E=", security_group_id="sg-theirs")
-NEW = NetworkArgs(network=NetworkSpec(zones=list(SUBNETS)), region="us-west-2")
+NEW = NetworkArgs(stack=STACK, network=NetworkSpec(zones=list(SUBNETS)))
 
 
 def existing_cluster(**changes: object) -> ExistingCluster:

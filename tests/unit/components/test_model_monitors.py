@@ -1,7 +1,6 @@
 """What scrapes the models, against the pods that the chart renders, and who else reaches their metrics."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from components.observability.names import METRICS_PORT
 from components.serving.model_server import ModelServer
 from tests.support.chart_rendering import Rendered, model_values, render_text, tool
 from tests.support.monitoring import ARGS, EXISTING, FRONT_DOOR
+from tests.support.nested import replaced
 from tests.unit.components.test_model_server import ARGS as SERVER
 from vllm_eks.pins.charts import ControllerCharts, MonitoringCharts
 from vllm_eks.preview.mock_cloud import Registration
@@ -28,7 +28,7 @@ LWS_PODS = {
 
 
 def build(controllers: ControllerCharts | None = None, **changes: Any) -> None:
-    args = replace(ARGS, prometheus=EXISTING, endpoint=FRONT_DOOR, **changes)
+    args = replaced(ARGS, prometheus=EXISTING, endpoint=FRONT_DOOR, **changes)
     monitoring = Monitoring("main", EXISTING, args)
     servers = {"scout": ModelServer("scout", SERVER)}
     ModelMonitors(

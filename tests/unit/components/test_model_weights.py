@@ -9,16 +9,16 @@ import pytest
 from components.weights.model_weights import ModelWeights, ModelWeightsArgs, s3_weights
 from components.weights.weights_bucket import WeightsBucket, WeightsBucketArgs, weights_bucket_name
 from tests.support.nested import replaced
+from vllm_eks.specs.stack import StackSpec
 from vllm_eks.specs.weights import WeightsSpec
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ARGS = ModelWeightsArgs(
+    stack=StackSpec(name="vllm-dev", region="us-west-2", tags={"team": "a"}),
     weights=WeightsSpec(model="org/model", revision=COMMIT, s3_uri=None, copy_seconds=3600),
     bucket=None,
     cluster_name="cluster",
-    region="us-west-2",
     copy_image="public.ecr.aws/lambda/python:3.13.2026.06.05.14",
-    tags={"team": "a"},
 )
 JOB = "kubernetes:batch/v1:Job"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"

@@ -10,6 +10,7 @@ from components.observability.monitoring import Monitoring, stack_monitoring
 from components.observability.prometheus_values import installed_values
 from components.observability.rules import Rules
 from tests.support.monitoring import ARGS, EXISTING, EXISTING_CLUSTER, FRONT_DOOR, INSTALLED, RENDERS
+from tests.support.nested import replaced
 from vllm_eks.pins.charts import MonitoringCharts, MonitoringImages
 from vllm_eks.specs.observability import InstalledPrometheus, PrometheusSpec
 
@@ -19,7 +20,7 @@ WORKSPACE = "arn:aws:aps:us-west-2:123456789012:workspace/ws-0123abcd-4567-89ab-
 
 
 def build(spec: PrometheusSpec, **changes: Any) -> Monitoring:
-    return Monitoring("main", spec, replace(ARGS, prometheus=spec, **changes))
+    return Monitoring("main", spec, replaced(ARGS, prometheus=spec, **changes))
 
 
 def given(engine, name: str) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def given(engine, name: str) -> dict[str, Any]:
 
 
 def test_a_stack_without_the_section_has_no_resource(engine) -> None:
-    engine.run(lambda: stack_monitoring("main", replace(ARGS, prometheus=None), opts=pulumi.ResourceOptions()))
+    engine.run(lambda: stack_monitoring("main", replaced(ARGS, prometheus=None), opts=pulumi.ResourceOptions()))
 
     assert engine.registrations == []
 
@@ -102,7 +103,7 @@ def test_grafana_s_password_is_generated_once_and_only_in_its_secret(start_engin
 
 
 def test_rules_and_dashboards_of_a_stack_with_capitals_have_names_that_kubernetes_accepts(engine) -> None:
-    arguments = replace(ARGS, prometheus=EXISTING, cluster=EXISTING_CLUSTER, rules=RULES)
+    arguments = replaced(ARGS, prometheus=EXISTING, cluster=EXISTING_CLUSTER, rules=RULES)
     engine.run(lambda: Monitoring("vllm-Dev_1", EXISTING, arguments))
 
     rule = engine.named("vllm-Dev_1-rules", "kubernetes:monitoring.coreos.com/v1:PrometheusRule")

@@ -1,13 +1,13 @@
 """A workspace of Amazon Managed Service for Prometheus: its rules, its agent, and who may write to it."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from components.observability.monitoring import Monitoring
 from components.observability.prometheus_values import agent_values
 from components.observability.rules import Rules
 from tests.support.monitoring import ARGS, MANAGED, RENDERS
+from tests.support.nested import replaced
 from vllm_eks.specs.observability import ManagedPrometheus
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -16,7 +16,7 @@ WORKSPACE = "arn:aws:aps:us-west-2:123456789012:workspace/ws-0123abcd-4567-89ab-
 
 
 def build(spec: ManagedPrometheus, **changes: Any) -> Monitoring:
-    return Monitoring("main", spec, replace(ARGS, prometheus=spec, **changes))
+    return Monitoring("main", spec, replaced(ARGS, prometheus=spec, **changes))
 
 
 def given(engine, name: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def test_a_workspace_gets_its_rules_from_pulumi_and_its_series_from_an_agent(eng
 
 def test_the_alias_of_a_workspace_keeps_to_the_services_limit(engine) -> None:
     name = "s" * 100
-    engine.run(lambda: Monitoring(name, MANAGED, replace(ARGS, prometheus=MANAGED)))
+    engine.run(lambda: Monitoring(name, MANAGED, replaced(ARGS, prometheus=MANAGED)))
 
     assert engine.only("aws:amp/workspace:Workspace").inputs["alias"] == name
 

@@ -2,11 +2,12 @@ import pulumi
 import pytest
 
 from components.network.network import Network, NetworkArgs
+from tests.support.clusters import STACK
 from tests.support.nested import replaced
 from vllm_eks.specs.network import NetworkSpec
 
 ZONES = ("us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d")
-ARGS = NetworkArgs(network=NetworkSpec(cidr="10.0.0.0/16", zones=ZONES), region="us-west-2", tags={"team": "serving"})
+ARGS = NetworkArgs(stack=STACK, network=NetworkSpec(cidr="10.0.0.0/16", zones=ZONES))
 
 
 def build(args: NetworkArgs = ARGS) -> Network:
