@@ -32,39 +32,25 @@ def subnet_id(value: str) -> str:
 
 def capacity_reservation(value: str) -> str:
     """Accept the ID of a capacity reservation or a Capacity Block."""
-    if not CAPACITY_RESERVATION.fullmatch(value):
-        raise ValueError(f"{value!r} is not the ID of a capacity reservation: use one such as cr-0123456789abcdef0")
-    return value
+    return _of_form(value, CAPACITY_RESERVATION, "the ID of a capacity reservation", example="cr-0123456789abcdef0")
 
 
 def reservation_group(value: str) -> str:
     """Accept the ARN of a resource group of capacity reservations."""
-    if not RESERVATION_GROUP.fullmatch(value):
-        raise ValueError(
-            f"{value!r} is not the ARN of a capacity reservation group: use one such as "
-            "arn:aws:resource-groups:us-west-2:123456789012:group/gpu-reservations"
-        )
-    return value
+    example = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu-reservations"
+    return _of_form(value, RESERVATION_GROUP, "the ARN of a capacity reservation group", example=example)
 
 
 def workspace_arn(value: str) -> str:
     """Accept the ARN of a workspace of Amazon Managed Service for Prometheus."""
-    if not WORKSPACE.fullmatch(value):
-        raise ValueError(
-            f"{value!r} is not the ARN of a Prometheus workspace: use one such as "
-            "arn:aws:aps:us-west-2:123456789012:workspace/ws-0123abcd-4567-89ab-cdef-0123456789ab"
-        )
-    return value
+    example = "arn:aws:aps:us-west-2:123456789012:workspace/ws-0123abcd-4567-89ab-cdef-0123456789ab"
+    return _of_form(value, WORKSPACE, "the ARN of a Prometheus workspace", example=example)
 
 
 def topic_arn(value: str) -> str:
     """Accept the ARN of a standard SNS topic."""
-    if not TOPIC.fullmatch(value):
-        raise ValueError(
-            f"{value!r} is not the ARN of a standard SNS topic: use one such as "
-            "arn:aws:sns:us-west-2:123456789012:alerts"
-        )
-    return value
+    example = "arn:aws:sns:us-west-2:123456789012:alerts"
+    return _of_form(value, TOPIC, "the ARN of a standard SNS topic", example=example)
 
 
 def security_group_id(value: str) -> str:
@@ -74,11 +60,7 @@ def security_group_id(value: str) -> str:
 
 def permissions_boundary(value: str) -> str:
     """Accept the ARN of a managed policy."""
-    if not POLICY.fullmatch(value):
-        raise ValueError(
-            f"{value!r} is not the ARN of a managed policy: use one such as arn:aws:iam::123456789012:policy/boundary"
-        )
-    return value
+    return _of_form(value, POLICY, "the ARN of a managed policy", example="arn:aws:iam::123456789012:policy/boundary")
 
 
 def role_path(value: str) -> str:
@@ -123,8 +105,12 @@ def principal_arn(value: str) -> str:
 
 
 def _resource_id(value: str, form: re.Pattern[str], prefix: str, kind: str) -> str:
+    return _of_form(value, form, f"the ID of {kind}", example=f"{prefix}-0123456789abcdef0")
+
+
+def _of_form(value: str, form: re.Pattern[str], what: str, *, example: str) -> str:
     if not form.fullmatch(value):
-        raise ValueError(f"{value!r} is not the ID of {kind}: use one such as {prefix}-0123456789abcdef0")
+        raise ValueError(f"{value!r} is not {what}: use one such as {example}")
     return value
 
 
