@@ -52,13 +52,23 @@ def counted(pod: Any) -> Counts:
     }
 
 
+def settled(pod: Any) -> Counts:
+    """Return what the pod has counted when two looks agree: the server counts a request just after its client has the
+    response, so that one look may come before the count of the request before it."""
+    first, second = counted(pod), counted(pod)
+    while first != second:
+        time.sleep(0.1)
+        first, second = second, counted(pod)
+    return second
+
+
 def gained(pod: Any, before: Counts) -> Counts:
     now = counted(pod)
     return {key: value - before.get(key, 0) for key, value in now.items() if value != before.get(key, 0)}
 
 
 def expect(pod: Any, before: Counts, expected: Counts) -> None:
-    """Check what was counted since a look. The server counts a request just after its client has the response."""
+    """Check what was counted since a look, some time after the last response: see `settled`."""
     until = time.monotonic() + 30
     while (found := gained(pod, before)) != expected and time.monotonic() < until:
         time.sleep(0.1)

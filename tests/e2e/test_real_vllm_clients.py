@@ -16,12 +16,12 @@ from tests.e2e.real_clients import (
     KEY,
     OTHER,
     SECRET,
-    counted,
     expect,
     gained,
     log_lines,
     pod_ip_request,
     posted,
+    settled,
     streamed,
 )
 from tests.e2e.real_pods import CHOSEN, LATE_SECONDS, QUICK, START_SECONDS, pods, rendered_for, until
@@ -77,7 +77,7 @@ def test_metrics_are_closed_to_others_on_the_apis_port_and_open_on_their_own(pod
 
 
 def test_a_key_is_for_its_models_and_the_log_has_the_client(pod: Any) -> None:
-    before = counted(pod)
+    before = settled(pod)
     assert pod.request("/v1/models", key=KEY)[0] == 200
     assert pod.request("/v1/models", key=OTHER) == (403, '{"error": "The client team-b may not use this model"}')
     assert pod.request("/v1/models", key=SECRET["client.team-a"])[0] == 401
@@ -112,7 +112,7 @@ ENDPOINTS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_tokens_equal_the_usage_of_each_endpoint(pod: Any, name: str) -> None:
     path, body = ENDPOINTS[name]
-    before = counted(pod)
+    before = settled(pod)
     prompt, generation = posted(pod, path, body)
     expect(
         pod,
@@ -124,7 +124,7 @@ def test_tokens_equal_the_usage_of_each_endpoint(pod: Any, name: str) -> None:
         },
     )
     # The same as a stream, which shows no usage. Chunks are not tokens: one may have several or none.
-    before = counted(pod)
+    before = settled(pod)
     assert b'"usage":{' not in streamed(pod, path, {**body, "stream": True}) or path not in (
         "/v1/completions",
         "/v1/chat/completions",
@@ -142,7 +142,7 @@ def test_tokens_equal_the_usage_of_each_endpoint(pod: Any, name: str) -> None:
 
 @pytest.mark.parametrize("is_stream", [True, False], ids=["stream", "no stream"])
 def test_what_a_client_that_leaves_has_used_is_counted(pod: Any, is_stream: bool) -> None:
-    before = counted(pod)
+    before = settled(pod)
     connection = pod.connect()
     body = {**TEXT, "max_tokens": 3000, "stream": is_stream}
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}

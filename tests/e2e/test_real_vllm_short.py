@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.real_bench import LOAD, benched, measured_in
-from tests.e2e.real_clients import KEY, OTHER, SECRET, counted, expect, pod_ip_request
+from tests.e2e.real_clients import KEY, OTHER, SECRET, expect, pod_ip_request, settled
 from tests.e2e.real_pods import (
     LATE_SECONDS,
     START_SECONDS,
@@ -28,7 +28,7 @@ from vllm_eks.planner.engine.images import DEFAULT_VLLM_VERSION
 
 def named_keys_work(leader: Any) -> None:
     """Check the keys of clients, their counts, and who may read them."""
-    before = counted(leader)
+    before = settled(leader)
     assert leader.complete(8, key=KEY)[0] == 200
     assert leader.complete(8, key=OTHER)[0] == 403
     expect(
