@@ -133,10 +133,10 @@ class FluentBitConfig:
 def release_name(stack: str) -> str:
     """Return the release's name, which differs between stacks in one cluster.
 
-    >>> release_name("vllm-eks-Dev_1")
-    'fluent-bit-vllm-eks-dev-1'
+    >>> release_name("vllm-eks-dev")
+    'fluent-bit-vllm-eks-dev'
     """
-    return f"fluent-bit-{object_name(stack)}"[:MAX_RELEASE_NAME].rstrip("-")
+    return object_name(f"fluent-bit-{stack}", MAX_RELEASE_NAME)
 
 
 def outputs(region: str, log_group: str) -> str:

@@ -8,6 +8,7 @@ from components.observability.names import (
     BLACKBOX_ADDRESS,
     DCGM_RELEASE,
     FRONT_DOOR_MODULE,
+    METRICS_PORT,
     NODE_LABEL,
 )
 from vllm_eks.specs.observability import MONITORING_NAMESPACE
@@ -39,7 +40,7 @@ def model_monitor(model: str, namespace: str) -> Body:
         "selector": {"matchLabels": leaders(model)},
         "podMetricsEndpoints": [
             {
-                "port": "metrics",
+                "port": METRICS_PORT,
                 "interval": MODEL_INTERVAL,
                 "relabelings": [{"targetLabel": "model", "replacement": model}, group, NODE_LABEL],
             }

@@ -1,5 +1,6 @@
 """Names that the monitors, the policies and the charts' values share."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +20,11 @@ DCGM_RELEASE = "dcgm-exporter"
 BLACKBOX_RELEASE = "prometheus-blackbox-exporter"
 BLACKBOX_ADDRESS = f"{BLACKBOX_RELEASE}.{MONITORING_NAMESPACE}.svc:9115"
 FRONT_DOOR_MODULE = "front_door"
-METRICS_PORT = 8001
-"""The port of every leader that only answers GET /metrics. The chart names it `metrics`."""
+METRICS_PORT = "metrics"
+"""The chart's name of the port of every leader that only answers GET /metrics. The number is in the chart alone."""
+DIGEST_CHARACTERS = 8
+MAX_OBJECT_NAME = 253
+"""The limit for the names of most Kubernetes objects, which are DNS subdomains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +42,16 @@ NODE_LABEL = {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel"
 """A relabeling: the label `node` of every series of a pod."""
 
 
-def object_name(name: str) -> str:
+def object_name(name: str, most: int = MAX_OBJECT_NAME) -> str:
     """Return a stack's name in the form of a Kubernetes object's. EKS and Pulumi also accept capitals and underscores.
 
-    >>> object_name("vllm-eks-Dev_1")
-    'vllm-eks-dev-1'
+    A changed name ends in a digest of the original one, because two stacks could otherwise get the same name.
+
+    >>> object_name("vllm-eks-dev"), object_name("vllm-eks-Dev_1"), object_name("vllm-eks-dev", 10)
+    ('vllm-eks-dev', 'vllm-eks-dev-1-9992fbae', 'v-5dc6a0e4')
     """
-    return re.sub("[^a-z0-9-]", "-", name.lower())
+    accepted = re.sub("[^a-z0-9-]", "-", name.lower())
+    if accepted == name and len(name) <= most:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:DIGEST_CHARACTERS]
+    return f"{accepted[: most - len(digest) - 1].rstrip('-')}-{digest}"

@@ -137,7 +137,7 @@ def no_public_endpoint(stack: Stack) -> None:
         for one in stack.kind("NetworkPolicy")
         for rule in one["spec"].get("ingress", [])
         for port in rule.get("ports", [])
-        if port["port"] == 8001
+        if port["port"] in (8001, "metrics")
     ]
     # With metrics, one hole a model, for Prometheus's pods alone (security_holes).
     assert len(opened) == (len(stack.charts) if "monitoring-system" in stack.namespaces else 0)

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from components.logs.container_logs import ContainerLogs, ContainerLogsArgs
-from components.logs.fluent_bit import FILTERS, PARSERS, SERVICE
+from components.logs.fluent_bit import FILTERS, MAX_RELEASE_NAME, PARSERS, SERVICE, release_name
+from components.observability.names import object_name
 from vllm_eks.pins.charts import ControllerCharts, ControllerImages
 from vllm_eks.specs.controllers import ControllersSpec
 from vllm_eks.specs.logs import LogsSpec, log_group_of, stream_of
@@ -136,3 +137,14 @@ def test_names_are_valid_for_cloudwatch() -> None:
     stream = stream_of("vllm-" + "m" * 40, "m" * 40 + "-123-45", "vllm")
     assert re.fullmatch(r"[^:*]{1,512}", stream)
     assert re.fullmatch(r"[A-Za-z0-9._/#-]{1,512}", log_group_of("A_b-" + "c" * 90))
+
+
+def test_two_stacks_of_one_cluster_never_have_the_same_release_or_object() -> None:
+    long = "vllm-eks-" + "serving-" * 6
+    stacks = ["vllm-eks-dev", "vllm-eks-Dev", "vllm-eks-de_v", "vllm-eks-de-v", f"{long}a", f"{long}b"]
+    for name in (release_name, object_name):
+        names = [name(stack) for stack in stacks]
+        assert len(set(names)) == len(stacks)
+        assert all(re.fullmatch("[a-z0-9]([a-z0-9-]*[a-z0-9])?", one) for one in names)
+    assert all(len(release_name(stack)) <= MAX_RELEASE_NAME for stack in stacks)
+    assert release_name(f"{long}a") == "fluent-bit-vllm-eks-serving-serving-serving-d81bb602"

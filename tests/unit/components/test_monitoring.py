@@ -108,8 +108,8 @@ def test_rules_and_dashboards_of_a_stack_with_capitals_have_names_that_kubernete
 
     rule = engine.named("vllm-Dev_1-rules", "kubernetes:monitoring.coreos.com/v1:PrometheusRule")
     dashboard = engine.named("vllm-Dev_1-dashboard-model", "kubernetes:core/v1:ConfigMap")
-    assert rule.inputs["metadata"]["name"] == "vllm-dev-1"
-    assert dashboard.inputs["metadata"]["name"] == "vllm-dev-1-model"
+    assert rule.inputs["metadata"]["name"] == "vllm-dev-1-eae7a1b7"
+    assert dashboard.inputs["metadata"]["name"] == "vllm-dev-1-eae7a1b7-model"
 
 
 def test_rules_and_dashboards_come_after_the_operator_and_go_before_it(engine) -> None:
