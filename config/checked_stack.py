@@ -65,10 +65,8 @@ def check_stack(given: StackFile) -> CheckedStack:
     """
     reader = _Reader(given)
     region, profile, role = reader.region(), reader.text("aws:profile"), reader.role()
-    network = reader.section(NetworkSettings, "network")
-    cluster = reader.section(ClusterSettings, "cluster")
-    models = reader.collect(parse_models, "models")
-    tags = reader.collect(parse_tags, "tags")
+    network, cluster = reader.section(NetworkSettings, "network"), reader.section(ClusterSettings, "cluster")
+    models, tags = reader.collect(parse_models, "models"), reader.collect(parse_tags, "tags")
     charts = reader.section(ChartsSettings, "charts")
     images, iam = reader.section(ImagesSettings, "images"), reader.section(IamSettings, "iam")
     observability = reader.section(ObservabilitySettings, "observability")
@@ -88,6 +86,8 @@ def check_stack(given: StackFile) -> CheckedStack:
         observability=observability,
         tags=tags,
         default_tags=reader.default_tags(),
+        iam=iam,
+        assumed_role=role,
         endpoint=endpoint,
         clients=clients,
         clients_with_keys=client_keys.names,

@@ -10,7 +10,6 @@ from config.settings.network import NetworkSettings
 from config.values import rules
 from config.values.endpoint_rules import DOMAIN, MAX_DOMAIN_CHARACTERS
 from config.values.network_rules import VPC_RANGES
-from vllm_eks.aws.partitions import aws_partition
 from vllm_eks.stack_files.wording import key_path
 
 INTERNET_FACING = "internetFacing"
@@ -21,7 +20,6 @@ def endpoint_errors(
     *,
     models: Mapping[str, ModelSettings],
     network: NetworkSettings | None,
-    region: str | None,
     project: str,
 ) -> Iterator[ConfigError]:
     """Yield the errors of the endpoint section. Invalid values of it are None."""
@@ -31,8 +29,6 @@ def endpoint_errors(
     key = f"{project}:endpoint"
     if endpoint.scheme == INTERNET_FACING:
         yield from _internet_facing(endpoint, key)
-    if region:
-        yield from _arns_are_of_the_region(endpoint, region, key)
     if network:
         yield from _public_subnets(endpoint, network, key)
     if endpoint.domain:
@@ -69,27 +65,6 @@ def _internet_facing(endpoint: EndpointSettings, key: str) -> Iterator[ConfigErr
                 key=key_path(key, "sourceRanges", index),
                 text=f"{one!r} is a private range, which never reaches an internet-facing load balancer: use public "
                 "addresses, or set scheme: internal",
-            )
-
-
-def _arns_are_of_the_region(endpoint: EndpointSettings, region: str, key: str) -> Iterator[ConfigError]:
-    for name, arn, what in (
-        ("certificateArn", endpoint.certificate_arn, "certificate"),
-        ("webAclArn", endpoint.web_acl_arn, "web ACL"),
-    ):
-        if not arn:
-            continue
-        _, partition, _, arn_region, *_ = arn.split(":")
-        if arn_region != region:
-            yield ConfigError(
-                key=key_path(key, name),
-                text=f"the {what} is in {arn_region}, and the load balancer is in aws:region {region}: use one in "
-                f"{region}",
-            )
-        elif partition != aws_partition(region):
-            yield ConfigError(
-                key=key_path(key, name),
-                text=f"{region} is in the partition {aws_partition(region)}, not {partition}: correct the ARN",
             )
 
 

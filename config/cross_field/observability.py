@@ -7,6 +7,7 @@ from config.settings.charts import ChartsSettings
 from config.settings.cluster import ClusterSettings
 from config.settings.observability import ObservabilitySettings
 from config.settings.stack import StackSettings
+from vllm_eks.aws.regions import ASKED_BOTOCORE, WITHOUT_MANAGED_PROMETHEUS
 from vllm_eks.stack_files.wording import key_path
 
 KEYS_OF = {
@@ -97,12 +98,12 @@ def _chart_errors(given: ObservabilitySettings, charts: ChartsSettings | None, k
 
 
 def _workspace_errors(given: ObservabilitySettings, region: str | None, key: str) -> Iterator[ConfigError]:
-    for alias, arn in (("workspaceArn", given.workspace_arn), ("alertTopicArn", given.alert_topic_arn)):
-        if arn and region and (of := arn.split(":")[3]) != region:
-            yield ConfigError(
-                key=key_path(key, alias),
-                text=f"{arn!r} is in {of}, and aws:region is {region}: use one in {region}",
-            )
+    if region in WITHOUT_MANAGED_PROMETHEUS:
+        yield ConfigError(
+            key=key_path(key, "prometheus"),
+            text=f"amazonManaged does not exist in aws:region {region} (according to botocore {ASKED_BOTOCORE}): set "
+            "prometheus: install",
+        )
     if given.workspace_arn and given.alert_topic_arn:
         yield ConfigError(
             key=key_path(key, "alertTopicArn"),

@@ -7,6 +7,9 @@ the schema's errors and these together.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pydantic import BaseModel
+
+from config.cross_field.arns import arn_error, arn_errors, arns_of_models_errors
 from config.cross_field.capacity import capacity_errors
 from config.cross_field.clients import client_errors
 from config.cross_field.endpoint import endpoint_errors
@@ -20,6 +23,7 @@ from config.settings.charts import ChartsSettings
 from config.settings.client import ClientSettings
 from config.settings.cluster import ClusterSettings
 from config.settings.endpoint import EndpointSettings
+from config.settings.iam import IamSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from config.settings.observability import ObservabilitySettings
@@ -44,6 +48,9 @@ class Draft:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """The tags in aws:defaultTags, which the provider adds."""
+    iam: IamSettings | None = None
+    assumed_role: str | None = None
+    """The role in aws:assumeRoles."""
     endpoint: EndpointSettings | None = None
     """None if the file does not have the section."""
     clients: Mapping[str, ClientSettings] = field(default_factory=dict[str, ClientSettings])
@@ -73,12 +80,12 @@ def cross_field_errors(draft: Draft) -> Iterator[ConfigError]:
         yield from observability_errors(
             draft.observability, draft.cluster, draft.charts, draft.region, f"{draft.project}:observability"
         )
-    yield from endpoint_errors(
-        draft.endpoint, models=draft.models, network=draft.network, region=draft.region, project=draft.project
-    )
+    yield from endpoint_errors(draft.endpoint, models=draft.models, network=draft.network, project=draft.project)
     yield from client_errors(draft.clients, draft.models, with_keys=draft.clients_with_keys, project=draft.project)
     if draft.charts and draft.endpoint:
         yield from _a_controller_binds_pods(draft.charts, draft.cluster, f"{draft.project}:charts")
+    if draft.region:
+        yield from _arns_are_of_the_region(draft, draft.region)
     if not draft.has_hugging_face_token:
         yield from _gated_models_have_a_token(draft)
 
@@ -95,6 +102,21 @@ def _zones_are_of_the_region(network: NetworkSettings, draft: Draft) -> Iterator
                 text=f"{zone!r} is not in aws:region {draft.region}: use a zone such as {draft.region}a, or change "
                 "aws:region",
             )
+
+
+def _arns_are_of_the_region(draft: Draft, region: str) -> Iterator[ConfigError]:
+    project = draft.project
+    sections: dict[str, BaseModel | None] = {
+        "cluster": draft.cluster,
+        "iam": draft.iam,
+        "observability": draft.observability,
+        "endpoint": draft.endpoint,
+    }
+    for name, section in sections.items():
+        yield from arn_errors(section, region, f"{project}:{name}")
+    yield from arns_of_models_errors(draft.models, region, f"{project}:models")
+    if draft.assumed_role and (error := arn_error(draft.assumed_role, region, "aws:assumeRoles")):
+        yield error
 
 
 def _versions_go_together(cluster: ClusterSettings, key: str, *, needs_volumes: bool) -> Iterator[ConfigError]:

@@ -1,6 +1,15 @@
 """The AWS partition of a region, for ARNs."""
 
-_PARTITION_BY_PREFIX = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+_PARTITION_BY_PREFIX = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
+"""As in botocore's list of partitions. A test compares them."""
 
 
 def aws_partition(region: str) -> str:

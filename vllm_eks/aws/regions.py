@@ -54,6 +54,20 @@ REGIONS = (
 shows new ones."""
 
 
+ASKED_BOTOCORE = "1.44.5"
+"""The version whose endpoints WITHOUT_MANAGED_PROMETHEUS comes from."""
+WITHOUT_MANAGED_PROMETHEUS = (
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-isoe-west-1",
+    "us-isob-east-1",
+    "us-isob-west-1",
+    "us-isof-east-1",
+    "us-isof-south-1",
+)
+"""The regions of REGIONS in which botocore has no endpoint of Amazon Managed Service for Prometheus (`amp`)."""
+
+
 def known_region(value: str) -> str:
     """Accept an AWS region.
 

@@ -19,7 +19,8 @@ from config.settings.model_keys.traffic import TrafficSettings
 from config.settings.network import NetworkSettings
 from config.settings.observability import ObservabilitySettings
 from config.settings.observability_keys.alerts import AlertsSettings
-from vllm_eks.aws.regions import REGIONS
+from vllm_eks.aws.partitions import aws_partition
+from vllm_eks.aws.regions import REGIONS, WITHOUT_MANAGED_PROMETHEUS
 from vllm_eks.pins.eks import ADDON_VERSIONS, COPY_IMAGE, SYSTEM_INSTANCE_TYPE
 from vllm_eks.planner.engine.images import DEFAULT_IMAGE, READINESS_IMAGE
 
@@ -175,3 +176,10 @@ def test_the_regions_are_those_of_botocore() -> None:
     ]
 
     assert sorted(known) == sorted(REGIONS)
+    assert {region: aws_partition(region) for region in REGIONS} == {
+        region: session.get_partition_for_region(region) for region in REGIONS
+    }
+    managed = {
+        region for part in session.get_available_partitions() for region in session.get_available_regions("amp", part)
+    }
+    assert sorted(set(REGIONS) - managed) == sorted(WITHOUT_MANAGED_PROMETHEUS)

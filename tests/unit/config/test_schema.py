@@ -38,6 +38,7 @@ NEED_MORE_THAN_THE_FILE = {
 """Errors that need the catalogue, the models' facts or vLLM's tables."""
 NEED_TWO_KEYS = {
     "log-retention-alone",
+    "arns-of-another-partition",
     "block-and-placement-group",
     "block-of-a-g-type",
     "block-without-id",
@@ -68,6 +69,7 @@ NEED_TWO_KEYS = {
     "observability-existing-cluster",
     "observability-existing-prometheus",
     "observability-keys-of-others",
+    "observability-managed-region",
     "observability-other-version",
     "observability-without-prometheus",
     "observability-workspace",
