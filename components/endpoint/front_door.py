@@ -47,6 +47,7 @@ class FrontDoor(pulumi.ComponentResource):
     """The hosted zone of AWS that the DNS name is in, for alias records."""
     listener_arn: pulumi.Output[str]
     """The listener that routes to the models."""
+    load_balancer: aws.lb.LoadBalancer
     endpoint: EndpointSpec
     network: DoorNetwork
     stack: str
@@ -69,7 +70,7 @@ class FrontDoor(pulumi.ComponentResource):
             )
             Binder(f"{name}-binder", binder, self._child)
         group = self._security_group()
-        balancer = self._load_balancer(group, self._rules(group))
+        balancer = self.load_balancer = self._load_balancer(group, self._rules(group))
         self.dns_name, self.zone_id = balancer.dns_name, balancer.zone_id
         self.listener_arn = self._listeners(balancer)
         if args.endpoint.web_acl_arn:
@@ -157,30 +158,19 @@ class FrontDoor(pulumi.ComponentResource):
     def _listeners(self, balancer: aws.lb.LoadBalancer) -> pulumi.Output[str]:
         """Create the listeners, and return the one for the models. HTTP redirects if there is a certificate."""
         certificate = self._args.endpoint.certificate_arn
-        if certificate is None:
-            return aws.lb.Listener(
-                f"{self._name}-http",
-                load_balancer_arn=balancer.arn,
-                port=HTTP,
-                protocol="HTTP",
-                default_actions=[_not_found()],
-                tags=self._args.tags,
-                opts=self._child,
-            ).arn
-        aws.lb.Listener(
-            f"{self._name}-redirect",
+        # One resource for port 80 in both cases. With two, an added certificate would create the second one before the
+        # first is deleted, which AWS refuses (DuplicateListener).
+        http = aws.lb.Listener(
+            f"{self._name}-http",
             load_balancer_arn=balancer.arn,
             port=HTTP,
             protocol="HTTP",
-            default_actions=[
-                {
-                    "type": "redirect",
-                    "redirect": {"protocol": "HTTPS", "port": str(HTTPS), "status_code": "HTTP_301"},
-                }
-            ],
+            default_actions=[_to_https() if certificate else _not_found()],
             tags=self._args.tags,
             opts=self._child,
         )
+        if certificate is None:
+            return http.arn
         return aws.lb.Listener(
             f"{self._name}-https",
             load_balancer_arn=balancer.arn,
@@ -192,6 +182,13 @@ class FrontDoor(pulumi.ComponentResource):
             tags=self._args.tags,
             opts=self._child,
         ).arn
+
+
+def _to_https() -> aws.lb.ListenerDefaultActionArgsDict:
+    return {
+        "type": "redirect",
+        "redirect": {"protocol": "HTTPS", "port": str(HTTPS), "status_code": "HTTP_301"},
+    }
 
 
 def _not_found() -> aws.lb.ListenerDefaultActionArgsDict:

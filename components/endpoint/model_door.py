@@ -84,7 +84,9 @@ class ModelDoor(pulumi.ComponentResource):
                 "unhealthy_threshold": UNHEALTHY_COUNT,
             },
             tags={**self._door.tags, "Name": f"{self._door.stack}-{self._name}"},
-            opts=self._child,
+            # AWS never accepts a group in two load balancers (TargetGroupAssociationLimit), and while one load balancer
+            # replaces the other, both exist.
+            opts=pulumi.ResourceOptions(parent=self, replace_with=[self._door.load_balancer]),
         )
 
     def _rule(self, group: aws.lb.TargetGroup) -> aws.lb.ListenerRule:
@@ -102,13 +104,17 @@ class ModelDoor(pulumi.ComponentResource):
         )
 
     def _record(self) -> aws.route53.Record | None:
-        zone = self._door.endpoint.hosted_zone_id
+        """Create the record. All models have the same one, so it is the name's: it stays if it moves to another model.
+
+        As a model's, it would be created for one model before it is deleted for the other, which Route 53 refuses.
+        """
+        zone, hostname = self._door.endpoint.hosted_zone_id, self._door.endpoint.hostnames[self._name]
         if zone is None:
             return None
         return aws.route53.Record(
-            f"{self._name}-record",
+            f"{hostname}-record",
             zone_id=zone,
-            name=self._door.endpoint.hostnames[self._name],
+            name=hostname,
             type="A",
             aliases=[{"name": self._door.dns_name, "zone_id": self._door.zone_id, "evaluate_target_health": False}],
             opts=self._child,

@@ -102,6 +102,7 @@ def follow(changed: dict[str, set[str]], new: Mapping[str, Registration]) -> set
         urn
         for urn in changed.keys() - replaced
         if forces_replacement(new[urn], changed[urn], provider_of(new[urn], new))
+        or replaced & set(new[urn].request.replace_with)
     }:
         replaced |= found
         for urn in changed:

@@ -39,7 +39,9 @@ BEFORE = {
         ("ListenerRule qwen3-8b-rule", "Listener door-https"),
     ],
     "pods leave the load balancer before they stop": [(BINDING, "Release qwen3-8b-release")],
-    "the name is gone before the load balancer, whose address others may get": [("Record qwen3-8b-record", BALANCER)],
+    "the name is gone before the load balancer, whose address others may get": [
+        ("Record qwen3-8b.models.example.com-record", BALANCER)
+    ],
     "the load balancer is gone before its security group and its network": [
         (BALANCER, GROUP),
         (BALANCER, "Subnet private-us-west-2a"),

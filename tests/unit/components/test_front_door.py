@@ -44,7 +44,7 @@ def test_an_internal_load_balancer_has_these_parts(engine) -> None:
             "SecurityGroupEgressRule door-to-models",
             "SecurityGroupIngressRule door-into-nodes",
             "LoadBalancer door-load-balancer",
-            "Listener door-redirect",
+            "Listener door-http",
             "Listener door-https",
         },
         "door-binder": {
@@ -92,7 +92,7 @@ def test_https_has_a_current_policy_and_http_redirects_to_it(engine) -> None:
             "defaultActions": [NOT_FOUND],
             **balancer,
         },
-        "door-redirect": {
+        "door-http": {
             "port": 80,
             "protocol": "HTTP",
             "defaultActions": [{"type": "redirect", "redirect": redirect}],

@@ -23,7 +23,7 @@ def test_a_model_has_these_parts(engine) -> None:
     assert engine.children()["qwen3"] == {
         "TargetGroup qwen3-target-group",
         "ListenerRule qwen3-rule",
-        "Record qwen3-record",
+        "Record qwen3.models.example.com-record",
         "NetworkPolicy qwen3-network-policy",
         "TargetGroupBinding qwen3-binding",
     }
@@ -32,7 +32,7 @@ def test_a_model_has_these_parts(engine) -> None:
 def test_without_a_zone_there_is_no_record(engine) -> None:
     engine.run(model_door)
 
-    assert "Record qwen3-record" not in engine.children()["qwen3"]
+    assert "Record qwen3.models.example.com-record" not in engine.children()["qwen3"]
 
 
 def test_the_target_group_follows_the_leader(engine) -> None:
@@ -63,6 +63,8 @@ def test_the_target_group_follows_the_leader(engine) -> None:
         "tags": NAMED,
     }
     assert not group.request.deleteBeforeReplace, "the next group has its targets before this one goes"
+    (balancer,) = group.request.replace_with
+    assert balancer.endswith("::door-load-balancer"), "AWS refuses a group in two load balancers"
 
 
 def test_the_rule_has_no_priority_so_that_a_new_model_changes_no_other_one(engine) -> None:
