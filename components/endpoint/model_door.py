@@ -51,9 +51,9 @@ class ModelDoor(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         group = self._target_group()
         rule = self._rule(group)
-        record = self._record()
         policy = self._network_policy()
         binding = self._binding(group, policy)
+        record = self._record([rule, binding])
         self.answer = self._ask(pulumi.Output.all(rule.id, binding.id, *([record.id] if record else [])))
         self.register_outputs({})
 
@@ -103,10 +103,11 @@ class ModelDoor(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _record(self) -> aws.route53.Record | None:
-        """Create the record. All models have the same one, so it is the name's: it stays if it moves to another model.
+    def _record(self, after: list[pulumi.Resource]) -> aws.route53.Record | None:
+        """Create the record, or let it lead to another load balancer, when that one has the model's rule.
 
-        As a model's, it would be created for one model before it is deleted for the other, which Route 53 refuses.
+        All models have the same record, so it is the name's: it stays if the name moves to another model. As a model's,
+        it would be created for one model before it is deleted for the other, which Route 53 refuses.
         """
         zone, hostname = self._door.endpoint.hosted_zone_id, self._door.endpoint.hostnames[self._name]
         if zone is None:
@@ -117,7 +118,7 @@ class ModelDoor(pulumi.ComponentResource):
             name=hostname,
             type="A",
             aliases=[{"name": self._door.dns_name, "zone_id": self._door.zone_id, "evaluate_target_health": False}],
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
 
     def _network_policy(self) -> kubernetes.networking.v1.NetworkPolicy:

@@ -19,6 +19,7 @@ from vllm_eks.stack_files.read import read_stack_file
 ROOT = Path(__file__).parents[2]
 BINDING = "TargetGroupBinding qwen3-8b-binding"
 CONTROLLER, BALANCER = "Release aws-load-balancer-controller", "LoadBalancer door-load-balancer"
+RECORD = "Record qwen3-8b.models.example.com-record"
 GROUP = "SecurityGroup door-security-group"
 
 BEFORE = {
@@ -39,8 +40,10 @@ BEFORE = {
         ("ListenerRule qwen3-8b-rule", "Listener door-https"),
     ],
     "pods leave the load balancer before they stop": [(BINDING, "Release qwen3-8b-release")],
-    "the name is gone before the load balancer, whose address others may get": [
-        ("Record qwen3-8b.models.example.com-record", BALANCER)
+    "the name is gone before the load balancer, whose address others may get": [(RECORD, BALANCER)],
+    "the name leads to a new load balancer only when that one has the model": [
+        (RECORD, "ListenerRule qwen3-8b-rule"),
+        (RECORD, BINDING),
     ],
     "the load balancer is gone before its security group and its network": [
         (BALANCER, GROUP),
