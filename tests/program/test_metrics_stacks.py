@@ -1,10 +1,12 @@
 """Stacks with metrics: what a destroy leaves, what the models notice, and the bill."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.support.resource_graph import Graph
 from vllm_eks.cli.views.cost import bill
+from vllm_eks.cli.views.usage_costs import usage_lines
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -71,6 +73,36 @@ def test_the_bill_has_the_volume_of_prometheus(recorded_example: Callable[[str],
     parts = {part.part: part for part in bill(recorded_example("observability-install"))}
     assert parts["Prometheus volume"].what == "100 x GiB of gp3"
     assert "Prometheus volume" not in {part.part for part in bill(recorded_example("observability-existing"))}
+
+
+def test_a_workspace_bills_samples_whose_number_the_preview_estimates(
+    recorded_example: Callable[[str], Recording],
+) -> None:
+    recording = recorded_example("observability-install")
+    to_workspace = {"prometheus": {"prometheusSpec": {"scrapeInterval": "30s", "remoteWrite": [{"url": "https://x"}]}}}
+    changed = [
+        replace(one, inputs={**one.inputs, "values": to_workspace})
+        if one.name.endswith("kube-prometheus-stack")
+        else one
+        for one in recording.registrations
+    ]
+    listed = "us-west-2, 2025-06, AWS Price List (QuinnyPig/aws-price-watcher@a6645eb)"
+    # 430 series every 15 s, and 10,000 every 30 s, for 730 hours: 175,200 and 87,600 samples of each.
+    managed = [
+        f"Amazon Managed Service for Prometheus, by usage: $0.09 a million samples, {listed}; stored, a month: $0.03 a "
+        f"GB, {listed}; queries: $0.1 a billion samples, {listed}",
+        "samples a month, an estimate: 75 million ($6.78) of 1 leader, and 876 million ($78.84) for each 10,000 series "
+        "of nodes, GPUs and pods",
+    ]
+    assert list(usage_lines(replace(recording, registrations=changed)))[1:3] == managed
+    # AWS China and GovCloud: nothing is taken from another region's list.
+    unknown = list(usage_lines(replace(recording, registrations=changed, region="us-gov-west-1")))[1:3]
+    assert unknown == [
+        "Amazon Managed Service for Prometheus, by usage: unknown in us-gov-west-1; stored, a month: unknown in "
+        "us-gov-west-1; queries: unknown in us-gov-west-1",
+        "samples a month, an estimate: 75 million of 1 leader, and 876 million for each 10,000 series of nodes, GPUs "
+        "and pods",
+    ]
 
 
 def test_an_existing_prometheus_gets_monitors_with_its_labels_and_nothing_else(

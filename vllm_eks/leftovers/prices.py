@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from vllm_eks.planner.hardware.instances import catalogue
-from vllm_eks.planner.hardware.prices import instance_price_source
+from vllm_eks.planner.hardware.prices import instance_price_source, list_prices
+from vllm_eks.planner.search.cost import HOURS_PER_MONTH
 
-HOURS_PER_MONTH = 730
 REGION = "us-east-1"
-NOT_READ = "not looked up"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +18,7 @@ class UnitPrice:
     per: str
     """`hour`, `month` or `GB-month`."""
     source: str
-    """Page and date, or NOT_READ."""
+    """Where it was read, and the date."""
 
     @property
     def text(self) -> str:
@@ -40,18 +39,20 @@ class Cost:
         return self.usd_per_month / HOURS_PER_MONTH
 
 
-NAT_GATEWAY = UnitPrice(of="NAT gateway", usd=0.045, per="hour", source="cloudburn.io, 2026-02-24")
-ADDRESS = UnitPrice(of="public IPv4 address", usd=0.005, per="hour", source="cloudburn.io, 2026-02-24")
-CONTROL_PLANE = UnitPrice(of="EKS control plane", usd=0.10, per="hour", source="cloudburn.io, 2026-04-01")
-ENDPOINT = UnitPrice(of="interface endpoint, each zone,", usd=0.01, per="hour", source="cloudcostkit.com, 2026-01-29")
-KEY = UnitPrice(of="KMS key", usd=1.0, per="month", source="cloudburn.io, 2026-03-14")
-LOGS = UnitPrice(of="stored logs", usd=0.03, per="GB-month", source="c3x.dev, 2026-06")
-LOAD_BALANCER = UnitPrice(of="ALB or NLB, without LCUs and addresses,", usd=0.0225, per="hour", source=NOT_READ)
-CLASSIC_LOAD_BALANCER = UnitPrice(of="classic load balancer", usd=0.025, per="hour", source=NOT_READ)
-VOLUMES = {
-    "gp3": UnitPrice(of="gp3", usd=0.08, per="GB-month", source=NOT_READ),
-    "gp2": UnitPrice(of="gp2", usd=0.10, per="GB-month", source=NOT_READ),
-}
+def _listed(name: str, of: str, per: str) -> UnitPrice:
+    price = list_prices(REGION)[name]
+    return UnitPrice(of=of, usd=price.usd, per=per, source=f"{price.source}, {price.date}")
+
+
+NAT_GATEWAY = _listed("nat_gateway_hour", "NAT gateway", "hour")
+ADDRESS = _listed("public_ipv4_hour", "public IPv4 address", "hour")
+CONTROL_PLANE = _listed("control_plane_hour", "EKS control plane", "hour")
+ENDPOINT = _listed("interface_endpoint_hour", "interface endpoint, each zone,", "hour")
+KEY = _listed("kms_key_month", "KMS key", "month")
+LOGS = _listed("logs_gb_month", "stored logs", "GB-month")
+LOAD_BALANCER = _listed("load_balancer_hour", "ALB or NLB, without LCUs and addresses,", "hour")
+CLASSIC_LOAD_BALANCER = _listed("classic_load_balancer_hour", "classic load balancer", "hour")
+VOLUMES = {type_: _listed(f"{type_}_gib_month", type_, "GB-month") for type_ in ("gp2", "gp3")}
 
 
 def cost(price: UnitPrice, amount: float = 1) -> Cost:

@@ -8,11 +8,10 @@ from rich.console import Console
 from vllm_eks.cli.views.models import MAX_IN_FULL
 from vllm_eks.cli.views.plan import usd
 from vllm_eks.cli.views.screen import say, table
-from vllm_eks.json_values import object_or_empty
+from vllm_eks.cli.views.usage_costs import LOAD_BALANCER, VOLUME, usage_lines
 from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
 from vllm_eks.planner.hardware.prices import Price, list_prices
 from vllm_eks.planner.search.cost import (
-    BYTES_PER_GB,
     HOURS_PER_MONTH,
     CostPart,
     Infrastructure,
@@ -29,14 +28,7 @@ from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.planner.search.plan import Plan
 from vllm_eks.preview.recording import Recording
 
-CONTAINER_LOGS = "vllm-eks:index:ContainerLogs"
-REQUEST_LOG_BYTES = 280
-"""vLLM's access log has one line a request of about 90 bytes. Its event has the fields of the pod too, and CloudWatch
-bills 26 bytes more for each event (API reference of PutLogEvents)."""
-LOAD_BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
-VOLUME = "aws:ebs/volume:Volume"
-RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 def infrastructure(recording: Recording) -> Infrastructure:
@@ -130,42 +122,7 @@ def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterat
             yield from _weights_lines(name, nodes, recording.region)
         if nodes.parked:
             yield _saving(name, saved_usd_per_hour(nodes))
-    if recording.of_type(CONTAINER_LOGS):
-        yield _logs_line(recording.region)
-    yield from _prometheus_lines(recording)
-    if recording.of_type(LOAD_BALANCER):
-        lcu = list_prices(recording.region).get("load_balancer_lcu_hour")
-        price = f"${lcu.usd} an hour, {lcu.where_from}" if lcu else f"unknown in {recording.region}"
-        yield (
-            f"load balancer, by usage: each capacity unit (25 new connections a second, 3,000 active ones, or 1 GB an "
-            f"hour) {price}"
-        )
-    yield (
-        "not in the total (billed by usage): logs, and traffic between zones and to the internet. The S3 endpoint is "
-        "free."
-    )
-
-
-def _prometheus_lines(recording: Recording) -> Iterator[str]:
-    """Yield what metrics cost besides the volume that the stack creates."""
-    for release in recording.of_type(RELEASE):
-        prometheus = _inner(release.inputs, "values", "prometheus", "prometheusSpec")
-        if "remoteWrite" in prometheus:
-            yield "Amazon Managed Service for Prometheus bills samples, their storage and queries: not in the total"
-        claim = _inner(prometheus, "storageSpec", "volumeClaimTemplate", "spec")
-        if claim and not recording.of_type(VOLUME):
-            size = _inner(claim, "resources", "requests").get("storage")
-            yield (
-                f"the cluster creates a volume of {size} for Prometheus with StorageClass "
-                f"{claim.get('storageClassName')}: not in the total"
-            )
-
-
-def _inner(value: Mapping[str, Any], *steps: str) -> Mapping[str, Any]:
-    """Return the object at the end of the steps, or an empty one."""
-    for step in steps:
-        value = object_or_empty(value.get(step))
-    return value
+    yield from usage_lines(recording)
 
 
 def _all_weights(recording: Recording) -> str:
@@ -198,16 +155,6 @@ def _weights_lines(name: str, nodes: GpuNodes, region: str) -> list[str]:
     ]
     ways.sort(key=lambda way: way[0] != plan.options.weights_source)
     return [f"weights of {name} {text}" for _, text in ways]
-
-
-def _logs_line(region: str) -> str:
-    """Return the rates of the models' logs, whose amount depends on the requests."""
-    prices = list_prices(region)
-    received, stored = prices.get("logs_gb"), prices.get("logs_gb_month")
-    return (
-        f"logs of the models' pods: {_rate(received, region)}; stored, a month: {_rate(stored, region)}; a million "
-        f"requests are about {REQUEST_LOG_BYTES * 1e6 / BYTES_PER_GB:.2f} GB"
-    )
 
 
 def _rate(price: Price | None, region: str) -> str:

@@ -4,16 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Self
 
 from vllm_eks.data import DATA
 from vllm_eks.json_fields import Fields
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION, InstanceType, known_catalogue
 
 PRICES = DATA / "prices.json"
-EVERY_COMMERCIAL_REGION = "*"
 OTHER_PARTITIONS = {"cn-": "AWS China", "us-gov-": "AWS GovCloud", "us-iso": "AWS's isolated regions"}
-"""Prefixes of regions that are not in the commercial price list."""
+"""Prefixes of regions whose prices say nothing about the others, and the reverse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,24 +24,6 @@ class Price:
     date: str
     source: str
 
-    @classmethod
-    def from_json(cls, row: object, *, of: str, region: str) -> Self:
-        """Return the price in a row of data/prices.json for a region.
-
-        Raises:
-            WrongField: It lacks a field, or has one of another name or type.
-        """
-        fields = Fields(row, where=f"{PRICES.name}: {of} in {region}")
-        read = cls(
-            usd=fields.required("usd", float),
-            of=of,
-            region=region,
-            date=fields.required("date", str),
-            source=fields.required("source", str),
-        )
-        fields.end()
-        return read
-
     @property
     def where_from(self) -> str:
         """Region, date and source, as text."""
@@ -52,13 +32,20 @@ class Price:
 
 @cache
 def list_prices(region: str) -> Mapping[str, Price]:
-    """Return the known prices in a region, by their names in data/prices.json."""
+    """Return the known prices in a region, by their names in data/prices.json.
+
+    Raises:
+        WrongField: A row of the file lacks a field, or has one of another name or type.
+    """
     prices: dict[str, Price] = {}
     for name, row in json.loads(PRICES.read_text())["prices"].items():
-        by_region = row["usd_by_region"]
-        price = by_region.get(region) or (None if partition(region) else by_region.get(EVERY_COMMERCIAL_REGION))
-        if price:
-            prices[name] = Price.from_json(price, of=row["of"], region=region)
+        for one in row["lists"]:
+            fields = Fields(one, where=f"{PRICES.name}: {name}")
+            date, source = fields.required("date", str), fields.required("source", str)
+            usd = fields.by_name("usd_by_region", float).get(region)
+            fields.end()
+            if usd is not None:
+                prices[name] = Price(usd=usd, of=row["of"], region=region, date=date, source=source)
     return prices
 
 

@@ -1,5 +1,6 @@
 """The bill by part: each sum redone by hand, and every price with its date and source."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ from tests.support.plans import SCOUT, SCOUT_W4A16, planned
 from vllm_eks.cli.views.cost import infrastructure, show_costs
 from vllm_eks.cli.views.screen import console
 from vllm_eks.planner.hardware.instances import find_instance
-from vllm_eks.planner.hardware.prices import instance_price_source, list_prices
+from vllm_eks.planner.hardware.prices import PRICES, instance_price_source, list_prices
 from vllm_eks.planner.search.cost import (
     HOURS_PER_MONTH,
     Infrastructure,
@@ -34,6 +35,7 @@ MADE = Infrastructure(
 
 
 REGION = "us-west-2"
+LISTED = "us-west-2, 2025-06, AWS Price List (QuinnyPig/aws-price-watcher@a6645eb)"
 
 
 def nodes(model: str = SCOUT, *, price: float | None = 16.288, **how: Any) -> GpuNodes:
@@ -99,13 +101,20 @@ def test_every_node_downloads_the_weights_at_a_start() -> None:
 
 
 def test_every_price_has_a_date_and_a_source() -> None:
-    for region in ("us-east-1", "us-west-2"):
-        assert len(list_prices(region)) == 12
-        for name, price in list_prices(region).items():
+    listed = json.loads(PRICES.read_text())["prices"]
+    for name, row in listed.items():
+        regions = [region for one in row["lists"] for region in one["usd_by_region"]]
+        assert len(regions) == len(set(regions)), f"{name} has two prices of a region"
+        for region in regions:
+            price = list_prices(region)[name]
             assert price.usd > 0, name
-            assert re.match("202[46]", price.date), name
+            assert re.fullmatch("202[2-6](-[01][0-9])?(-[0-3][0-9])?", price.date), name
             assert price.source, name
             assert price.region == region
+    assert listed.keys() == list_prices("us-east-1").keys()
+    # No source has the price of data through a NAT gateway by region.
+    assert listed.keys() - list_prices("eu-central-1").keys() == {"nat_gateway_hour", "nat_gateway_gb"}
+    assert list_prices("cn-north-1") == {}
 
 
 @pytest.mark.parametrize(
@@ -125,8 +134,8 @@ def test_the_price_of_another_region_is_never_used_for_the_stack(region: str, gp
     found = {part.part: part for part in cost_parts({"m": GpuNodes(plan=plan, zones=(f"{region}a",))}, MADE, region)}
     assert (found["GPU nodes of m"].usd_per_hour, found["GPU nodes of m"].price_of) == (None, gpu)
     assert (found["NAT gateways"].usd_per_hour, found["NAT gateways"].price_of) == (None, nat or gpu)
-    # One price for all commercial regions, and for those alone.
-    assert found["public addresses"].usd_per_hour == (pytest.approx(0.02) if region == "eu-central-1" else None)
+    # The AWS Price List has GovCloud too, but not China.
+    assert found["public addresses"].usd_per_hour == (None if region == "cn-north-1" else pytest.approx(0.02))
     assert (total_usd(list(found.values())), copy_nat_usd(plan, region)) == (None, None)
     known = [part for part in found.values() if part.usd_per_hour is not None]
     assert known_usd(list(found.values())) == pytest.approx(sum(part.usd_per_hour or 0 for part in known))
@@ -164,13 +173,15 @@ def test_the_bill_is_printed_with_its_sum_and_its_omissions(
     assert lines[1] == "32.58 23,780 GPU nodes of llama-4-scout 2 x g5.48xlarge us-west-2, on demand, Linux, 2026"
     assert lines[8] == "32.96 24,062 total us-west-2 730 h a month"
     assert lines[9:] == [
-        "weights of llama-4-scout from the Hub, each start on new nodes: 456 GB, $20.53 for NAT "
-        "($0.045 a GB, us-west-2, 2026-11, not looked up), nodes that have them download nothing; "
-        "1,597 s to the first token",
-        "weights of llama-4-scout from S3: $9.78 for NAT once, $5.00 a month ($0.023 a GB, us-west-2, 2026-11, not "
-        "looked up), free at each start; 433 s",
-        "not in the total (billed by usage): logs, and traffic between zones and to the internet. The S3 endpoint is "
-        "free.",
+        "weights of llama-4-scout from the Hub, each start on new nodes: 456 GB, $20.53 for NAT ($0.045 a GB, "
+        "us-west-2, 2026, cloudpipelines.pages.dev/guides/aws-nat-gateway-pricing-2026), nodes that have them download "
+        "nothing; 1,597 s to the first token",
+        f"weights of llama-4-scout from S3: $9.78 for NAT once, $5.00 a month ($0.023 a GB, {LISTED}), free at each "
+        "start; 433 s",
+        f"logs in CloudWatch, by usage: received $0.5 a GB, {LISTED}; stored, a month: $0.03 a GB, {LISTED}",
+        f"not in the total: what is billed by usage, such as traffic to the internet ($0.09 a GB, {LISTED}), through "
+        "the NAT gateways ($0.045 a GB, us-west-2, 2026, cloudpipelines.pages.dev/guides/aws-nat-gateway-pricing-2026) "
+        "and between zones. The S3 endpoint is free.",
     ]
 
 
