@@ -104,7 +104,7 @@ e2e: .venv/.ready
 
 # Needs root, and a vLLM for the CPU that has been built next to the checkout (contributing/testing.md). Takes about an hour.
 e2e-vllm: .venv/.ready
-	$(BIN)/pytest -q -s -rs tests/e2e/test_real_vllm.py tests/e2e/test_real_vllm_ends.py tests/e2e/test_real_vllm_bench.py tests/e2e/test_real_vllm_clients.py
+	$(BIN)/pytest -q -s -rs tests/e2e/test_real_vllm.py tests/e2e/test_real_vllm_ends.py tests/e2e/test_real_vllm_bench.py tests/e2e/test_real_vllm_clients.py tests/e2e/test_real_vllm_client_pods.py
 
 # A short form with one start of one group. Takes about five minutes.
 e2e-vllm-short: .venv/.ready

@@ -8,6 +8,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from vllm_eks.pods.client_keys import stored_digest
 
+NAME = "llama-4-scout"
+TEXT = {"model": NAME, "prompt": "Hello world", "max_tokens": 12, "ignore_eos": True, "temperature": 0}
+CHAT = {"model": NAME, "messages": [{"role": "user", "content": "Hello there"}], "max_tokens": 12, "ignore_eos": True}
+ANSWER = {"model": NAME, "input": "Hello there", "max_output_tokens": 12}
+MESSAGE = {"model": NAME, "messages": CHAT["messages"], "max_tokens": 12}
 KEY, OTHER = "a-key-of-team-a-1", "a-key-of-team-b-1"
 SECRET = {
     "apiKey": "key-one",
@@ -101,3 +106,13 @@ def streamed(pod: Any, path: str, body: dict[str, Any], key: str = KEY) -> bytes
 def log_lines(pod: Any) -> list[str]:
     """Return the log's lines of requests."""
     return [line for line in pod.log().splitlines() if "client=" in line]
+
+
+def engine_tokens(pod: Any) -> tuple[float, float]:
+    """Return vLLM's own counters of tokens: of prompts, and generated."""
+    lines = pod.request("/metrics")[1].splitlines()
+    prompt, generation = (
+        sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"vllm:{kind}_tokens_total"))
+        for kind in ("prompt", "generation")
+    )
+    return prompt, generation

@@ -1,6 +1,6 @@
 """Named keys and counts by client with a real vLLM: streams, disconnects, revoked keys, the metrics port.
 
-One pod of each version for most of it, and one with two API servers. Counts are compared with vLLM's own `usage`.
+One pod of each version. Counts are compared with vLLM's own `usage`, and with its own counters.
 """
 
 import json
@@ -13,9 +13,14 @@ from typing import Any
 import pytest
 
 from tests.e2e.real_clients import (
+    ANSWER,
+    CHAT,
     KEY,
+    MESSAGE,
     OTHER,
     SECRET,
+    TEXT,
+    engine_tokens,
     expect,
     gained,
     log_lines,
@@ -26,12 +31,6 @@ from tests.e2e.real_clients import (
 )
 from tests.e2e.real_pods import CHOSEN, LATE_SECONDS, QUICK, START_SECONDS, pods, rendered_for, until
 from vllm_eks.pods.client_keys import stored_digest
-
-NAME = "llama-4-scout"
-TEXT = {"model": NAME, "prompt": "Hello world", "max_tokens": 12, "ignore_eos": True, "temperature": 0}
-CHAT = {"model": NAME, "messages": [{"role": "user", "content": "Hello there"}], "max_tokens": 12, "ignore_eos": True}
-ANSWER = {"model": NAME, "input": "Hello there", "max_output_tokens": 12}
-MESSAGE = {"model": NAME, "messages": CHAT["messages"], "max_tokens": 12}
 
 
 @pytest.fixture(scope="module", params=CHOSEN)
@@ -103,6 +102,7 @@ ENDPOINTS: dict[str, tuple[str, dict[str, Any]]] = {
     "completion": ("/v1/completions", TEXT),
     "two answers": ("/v1/completions", {**TEXT, "n": 2, "temperature": 1}),
     "two prompts": ("/v1/completions", {**TEXT, "prompt": ["Hello", "Hello world"]}),
+    "stop string": ("/v1/completions", {**TEXT, "max_tokens": 40, "stop": ["a", "e", "o"]}),
     "chat": ("/v1/chat/completions", CHAT),
     "response": ("/v1/responses", ANSWER),
     "message": ("/v1/messages", MESSAGE),
@@ -140,6 +140,23 @@ def test_tokens_equal_the_usage_of_each_endpoint(pod: Any, name: str) -> None:
     )
 
 
+def test_a_beam_search_counts_what_the_engine_did(pod: Any) -> None:
+    before, engine = settled(pod), engine_tokens(pod)
+    body = {**TEXT, "use_beam_search": True, "n": 2, "max_tokens": 4}
+    assert pod.request("/v1/completions", key=KEY, body=body, timeout=300)[0] == 200
+    prompt, generation = (now - start for now, start in zip(engine_tokens(pod), engine, strict=True))
+    assert generation >= 7, "two answers of four tokens, which share the first one"
+    expect(
+        pod,
+        before,
+        {
+            ("requests", "team-a", "200"): 1,
+            ("tokens", "team-a", "prompt"): prompt,
+            ("tokens", "team-a", "generation"): generation,
+        },
+    )
+
+
 @pytest.mark.parametrize("is_stream", [True, False], ids=["stream", "no stream"])
 def test_what_a_client_that_leaves_has_used_is_counted(pod: Any, is_stream: bool) -> None:
     before = settled(pod)
@@ -153,8 +170,8 @@ def test_what_a_client_that_leaves_has_used_is_counted(pod: Any, is_stream: bool
             assert answer.readline()
     else:
         # The engine has made some tokens when its own counter moves.
-        start = generated(pod)
-        until(LATE_SECONDS, lambda: generated(pod) > start + 20)
+        _, start = engine_tokens(pod)
+        until(LATE_SECONDS, lambda: engine_tokens(pod)[1] > start + 20)
     if answer:
         answer.close()
     connection.close()
@@ -187,30 +204,6 @@ def test_a_hung_server_delays_a_scrape_by_seconds_only(pod: Any) -> None:
     until(LATE_SECONDS, lambda: "vllm_eks_engine_up 1.0" in pod_ip_request(pod, 8001, "/metrics")[1])
 
 
-def test_several_api_servers_are_counted_together(version: str) -> None:
-    """The planner refuses --api-server-count. The chart alone accepts it."""
-    flags = {"--api-server-count": "2"}
-    secrets = {"llama-api-key": SECRET}
-    with pods.running_pod(rendered_for(version), version=version, env=QUICK, secrets=secrets, flags=flags) as pod:
-        pod.wait_ready(START_SECONDS)
-        used: list[int] = []
-
-        def both_served() -> bool:
-            used.append(posted(pod, "/v1/completions", TEXT)[1])
-            return len({line.partition("pid=")[2].partition(")")[0] for line in log_lines(pod)}) == 2
-
-        until(LATE_SECONDS, both_served)
-        expect(
-            pod,
-            {},
-            {
-                ("requests", "team-a", "200"): len(used),
-                ("tokens", "team-a", "prompt"): 2 * len(used),
-                ("tokens", "team-a", "generation"): sum(used),
-            },
-        )
-
-
 @contextmanager
 def hung_api_server(pod: Any) -> Iterator[None]:
     """Stop vLLM's API server, the supervisor's child, without ending it."""
@@ -221,11 +214,3 @@ def hung_api_server(pod: Any) -> Iterator[None]:
         yield
     finally:
         os.kill(server, signal.SIGCONT)
-
-
-def generated(pod: Any) -> float:
-    """Return vLLM's own counter of generated tokens."""
-    text = pod.request("/metrics")[1]
-    return sum(
-        float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith("vllm:generation_tokens_total")
-    )

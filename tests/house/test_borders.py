@@ -24,7 +24,7 @@ SPLATS = {
     "vllm_eks/doctor/api.py": 2,  # the query of a URL
     "vllm_eks/leftovers/services.py": 1,  # boto3's methods
     "vllm_eks/pins/offered.py": 1,  # boto3's methods
-    "vllm_eks/pods/engine_tokens.py": 3,  # vLLM's methods, whose further arguments differ by version
+    "vllm_eks/pods/engine_tokens.py": 2,  # a method of vLLM, whose further arguments differ by version
     "vllm_eks/preview/embedded_engine.py": 1,  # any call that is submitted to an executor
 }
 """File -> number of calls with a `**` of a dict."""

@@ -1,205 +1,175 @@
-"""Counts the tokens of requests where vLLM's API server talks to its engine, so that responses need no parsing.
+"""Counts the tokens of a client's requests by the counts that vLLM's API server keeps of each request itself.
 
-All endpoints (chat, completions, responses, messages, embeddings) call the engine client's `generate` or `encode`. Its
-outputs have the token IDs, whether a response is streamed or not, and whether the client asked for `usage` or not. The
-protocol is vllm/engine/protocol.py, class EngineClient, the same in 0.21.0, 0.27.0 and 0.32.0.
+All endpoints (chat, completions, responses, messages, embeddings) add their requests to the engine client's output
+processor, whose state of a request has the number of its tokens so far, whether a response is streamed or not. It is
+read when the client's request ends, and meanwhile every few seconds. Therefore the cost of a request does not depend on
+the number of its tokens. The names are those of vllm/v1/engine/output_processor.py, class OutputProcessor and class
+RequestState, the same in 0.21.0, 0.27.0, 0.32.0 and 0.33.0.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-CHUNK_TOKENS = 100
-"""Generated tokens are added to the metrics in steps, so that long streams are visible before they end."""
+COUNT_SECONDS = 5.0
+"""How often the tokens of running requests are added, so that long streams are visible before they end. Prometheus
+scrapes less often."""
 
-
-T = TypeVar("T")
+_log = logging.getLogger("vllm.vllm_eks_keys")
 
 
 class Usage(Protocol):
-    """Where the tokens of a request are added."""
+    """Where the tokens of a client's request are added."""
 
     def add(self, *, prompt: int = 0, generation: int = 0) -> None:
         """Add tokens."""
 
 
-class Answer(Protocol):
-    """One answer of a request (vllm.outputs.CompletionOutput)."""
-
-    index: int
-    token_ids: Sequence[int]
-
-
-class Output(Protocol):
-    """What `encode` yields (vllm.outputs.PoolingRequestOutput)."""
-
-    prompt_token_ids: Sequence[int] | None
-
-
-class Answers(Output, Protocol):
-    """What `generate` yields (vllm.outputs.RequestOutput)."""
-
-    outputs: Sequence[Answer]
-
-
-class Engine(Protocol):
-    """The part of vLLM's EngineClient that is used here."""
-
-    generate: Callable[..., AsyncGenerator[Answers, None]]
-    encode: Callable[..., AsyncGenerator[Output, None]]
-    abort: Callable[..., Awaitable[None]]
-
-
-CURRENT: ContextVar[Usage | None] = ContextVar("vllm_eks_usage", default=None)
-"""The usage of the request that this task serves. A task that vLLM starts for a request inherits it."""
-
-
-class Tally:
-    """The tokens of one call of the engine."""
-
-    __slots__ = ("_adds", "_generated", "_pending", "_prompt", "_usage")
-
-    def __init__(self, usage: Usage, *, adds: bool) -> None:
-        self._usage = usage
-        self._adds = adds
-        """Whether each output has only new tokens (RequestOutputKind.DELTA), or all tokens so far."""
-        self._prompt = 0
-        self._generated: dict[int, int] = {}
-        self._pending = 0
-
-    def see_prompt(self, output: Output) -> None:
-        """Count the prompt of an output, once."""
-        if not self._prompt:
-            encoder: Sequence[int] = getattr(output, "encoder_prompt_token_ids", None) or ()
-            self._count_prompt(len(output.prompt_token_ids or ()) + len(encoder))
-
-    def see(self, output: Answers) -> None:
-        """Count an output. This runs for each token of a stream."""
-        if not self._prompt:
-            self.see_prompt(output)
-        generated = self._generated
-        for answer in output.outputs:
-            before, new = generated.get(answer.index, 0), len(answer.token_ids)
-            if not self._adds:
-                new -= before
-            generated[answer.index] = before + new
-            self._pending += new
-        if self._pending >= CHUNK_TOKENS:
-            self.flush()
-
-    def reach(self, index: int, tokens: int, prompt: int) -> None:
-        """Record that an answer has some tokens so far. The engine has processed the prompt if there are any."""
-        if tokens and not self._prompt:
-            self._count_prompt(prompt)
-        self._pending += max(0, tokens - self._generated.get(index, 0))
-        self._generated[index] = tokens
-
-    def flush(self) -> None:
-        """Add the generated tokens that are not added yet."""
-        if self._pending:
-            self._usage.add(generation=self._pending)
-            self._pending = 0
-
-    def _count_prompt(self, tokens: int) -> None:
-        if tokens:
-            self._prompt = tokens
-            self._usage.add(prompt=tokens)
-
-
-def count_tokens(engine: Engine) -> None:
-    """Wrap the calls of an engine client (AsyncLLM).
-
-    Raises:
-        AttributeError: It is not an engine client that this module knows.
-    """
-    tallies: dict[str, Tally] = {}
-    generate, encode, abort = engine.generate, engine.encode, engine.abort
-
-    def counted_generate(
-        prompt: object, sampling_params: object, request_id: str, *args: object, **keywords: object
-    ) -> AsyncGenerator[Answers, None]:
-        outputs = generate(prompt, sampling_params, request_id, *args, **keywords)
-        if (usage := CURRENT.get()) is None:
-            return outputs
-        # RequestOutputKind: DELTA (streams), CUMULATIVE or FINAL_ONLY.
-        kind = getattr(getattr(sampling_params, "output_kind", None), "name", "")
-        tally = Tally(usage, adds=kind == "DELTA")
-        return _pass_on(outputs, tally, tally.see, request_id, tallies)
-
-    def counted_encode(
-        prompt: object, pooling_params: object, request_id: str, *args: object, **keywords: object
-    ) -> AsyncGenerator[Output, None]:
-        outputs = encode(prompt, pooling_params, request_id, *args, **keywords)
-        if (usage := CURRENT.get()) is None:
-            return outputs
-        tally = Tally(usage, adds=False)
-        return _pass_on(outputs, tally, tally.see_prompt, request_id, tallies)
-
-    async def counted_abort(request_id: str | Iterable[str], *args: object, **keywords: object) -> None:
-        ids = [request_id] if isinstance(request_id, str) else list(request_id)
-        for one in ids:
-            # Not part of the protocol: if this changes, what an aborted request generated is not counted.
-            with suppress(AttributeError, KeyError, TypeError):
-                _count_aborted(engine, one, tallies)
-        await abort(request_id if isinstance(request_id, str) else ids, *args, **keywords)
-
-    engine.generate, engine.encode, engine.abort = counted_generate, counted_encode, counted_abort
-
-
-async def _pass_on(
-    outputs: AsyncGenerator[T, None],
-    tally: Tally,
-    see: Callable[[T], None],
-    request_id: str,
-    tallies: dict[str, Tally],
-) -> AsyncGenerator[T, None]:
-    tallies[request_id] = tally
-    try:
-        async for output in outputs:
-            see(output)
-            yield output
-    finally:
-        # Ends the engine's request when the caller gives up.
-        await outputs.aclose()
-        tallies.pop(request_id, None)
-        tally.flush()
-
-
-class State(Protocol):
-    """A request in the engine client (vllm/v1/engine/output_processor.py, RequestState)."""
-
-    external_req_id: str
-    request_index: int
-    prompt_len: int
-    detokenizer: Detokenizer
-
-
 class Detokenizer(Protocol):
-    """Turns the tokens of a request into text."""
+    """Turns the tokens of a request into text (vllm/v1/engine/detokenizer.py, IncrementalDetokenizer)."""
 
     def num_output_tokens(self) -> int:
         """Return the number of generated tokens so far."""
         ...
 
 
-def _count_aborted(engine: Engine, request_id: str, tallies: Mapping[str, Tally]) -> None:
-    """Count what a request generated that is about to be aborted. Without a stream, it has had no output."""
-    for state in _states(engine, request_id):
-        if tally := tallies.get(state.external_req_id):
-            tally.reach(state.request_index, state.detokenizer.num_output_tokens(), state.prompt_len)
+class State(Protocol):
+    """A request in the engine (RequestState). With n > 1, each answer is a request of its own below one parent."""
+
+    request_id: str
+    parent_req: object | None
+    prompt_len: int
+    is_prefilling: bool
+    detokenizer: Detokenizer | None
+    """None for requests without generation, such as embeddings."""
 
 
-def _states(engine: Engine, request_id: str) -> Iterator[State]:
-    """Yield the state of each answer of a request. With n > 1, each answer is a request of its own."""
-    processor: object = getattr(engine, "output_processor", None)
-    states: Mapping[str, State] = getattr(processor, "request_states", {})
-    if request_id in states:
-        yield states[request_id]
-        return
-    parents: Mapping[str, object] = getattr(processor, "parent_requests", {})
-    children: Iterable[str] = getattr(parents[request_id], "child_requests", ())
-    for child in children:
-        yield states[child]
+class Added(Protocol):
+    """What the output processor gets (vllm.v1.engine.EngineCoreRequest)."""
+
+    request_id: str
+
+
+class Processor(Protocol):
+    """The part of vLLM's OutputProcessor that is used here."""
+
+    add_request: Callable[..., None]
+    request_states: Mapping[str, State]
+
+
+class Engine(Protocol):
+    """The part of vLLM's engine client (AsyncLLM) that is used here."""
+
+    output_processor: Processor
+
+
+class Call:
+    """The tokens of one prompt: one request in the engine, or one for each of its answers."""
+
+    __slots__ = ("_generation", "_prompt", "states")
+
+    def __init__(self) -> None:
+        self.states: list[State] = []
+        self._prompt = self._generation = 0
+
+    def count(self, usage: Usage) -> None:
+        """Add the tokens that are new. A prompt counts when the engine has processed it."""
+        prompt, generation = self._prompt, 0
+        for state in self.states:
+            generated = _generated(state)
+            generation += generated
+            if generated or not state.is_prefilling:
+                prompt = max(prompt, state.prompt_len)
+        generation = max(generation, self._generation)  # A counter cannot go down.
+        usage.add(prompt=prompt - self._prompt, generation=generation - self._generation)
+        self._prompt, self._generation = prompt, generation
+
+
+class Tally:
+    """The calls of the engine for one request of a client. There are several for several prompts and in beam search."""
+
+    __slots__ = ("_usage", "calls")
+
+    def __init__(self, usage: Usage) -> None:
+        self._usage = usage
+        self.calls: dict[int, Call] = {}
+
+    def follow(self, state: State) -> None:
+        """Count a request of the engine from now on."""
+        _generated(state)  # Fails now, and not at the end, if the state is not the one that this module knows.
+        _ = state.prompt_len, state.is_prefilling
+        call = self.calls.setdefault(id(state.parent_req or state), Call())
+        # A prompt that a client streams is added in parts, with the same state.
+        if state not in call.states:
+            call.states.append(state)
+
+    def count(self, live: Mapping[str, State]) -> None:
+        """Add the tokens that are new, and forget the calls whose requests have ended."""
+        for key, call in [*self.calls.items()]:
+            call.count(self._usage)
+            if not any(live.get(state.request_id) is state for state in call.states):
+                del self.calls[key]
+
+
+CURRENT: ContextVar[Tally | None] = ContextVar("vllm_eks_tally", default=None)
+"""The tally of the request that this task serves. A task that vLLM starts for a request inherits it."""
+
+
+class EngineTokens:
+    """Counts the tokens of the requests that an engine client (AsyncLLM) gets.
+
+    Raises:
+        AttributeError: It is not an engine client that this module knows.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._processor = engine.output_processor
+        self._add = self._processor.add_request
+        _ = self._processor.request_states
+        self._running: set[Tally] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._processor.add_request = self._add_request
+
+    def count(self, tally: Tally) -> None:
+        """Add the tokens of a client's request. What it has left running in the engine is counted later."""
+        tally.count(self._processor.request_states)
+        if not tally.calls:
+            self._running.discard(tally)
+
+    def _add_request(self, request: Added, *args: object, **keywords: object) -> None:
+        tally = CURRENT.get()
+        if tally is None:
+            self._add(request, *args, **keywords)
+            return
+        # The last part of a streamed prompt can end its request.
+        before = self._processor.request_states.get(request.request_id)
+        self._add(request, *args, **keywords)
+        try:
+            tally.follow(before or self._processor.request_states[request.request_id])
+        except (AttributeError, LookupError, TypeError) as error:
+            self._processor.add_request = self._add
+            warn_unknown(error)
+            return
+        self._running.add(tally)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(COUNT_SECONDS, self._count_running)
+
+    def _count_running(self) -> None:
+        for tally in [*self._running]:
+            self.count(tally)
+        self._timer = None
+        if self._running:
+            self._timer = asyncio.get_running_loop().call_later(COUNT_SECONDS, self._count_running)
+
+
+def warn_unknown(error: Exception) -> None:
+    """Log that tokens are not counted. Requests are still served."""
+    _log.warning("tokens are not counted by client, because this vLLM is unknown: %s: %s", type(error).__name__, error)
+
+
+def _generated(state: State) -> int:
+    return state.detokenizer.num_output_tokens() if state.detokenizer else 0

@@ -8,7 +8,6 @@ paths except OPEN_PATHS need a key. vLLM's own check leaves all paths outside /v
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -21,7 +20,7 @@ if __name__ == "vllm_eks_keys":
 
 from vllm_eks.pods.client_counts import CLIENT_LEFT, NO_KEY, UNKNOWN_KEY, WRONG_MODEL, RequestUsage, refuse
 from vllm_eks.pods.client_keys import UNKNOWN_CLIENT, Client, ClientKeys
-from vllm_eks.pods.engine_tokens import CURRENT, count_tokens
+from vllm_eks.pods.engine_tokens import CURRENT, EngineTokens, Tally, warn_unknown
 
 OPEN_PATHS = frozenset({"/health"})
 """The paths that are open to all: probes and load balancers have no key."""
@@ -40,8 +39,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_log = logging.getLogger("vllm.vllm_eks_keys")
-
 
 class ApiKeys:
     """Passes requests of known clients. Others get 401, and 403 on a model that they may not use."""
@@ -50,6 +47,7 @@ class ApiKeys:
         self._app = app
         self._keys = ClientKeys(Path(os.environ[KEYS_FOLDER]))
         self._engine: object = None
+        self._tokens: EngineTokens | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Messages other than HTTP and websocket (server start and stop) pass."""
@@ -65,66 +63,80 @@ class ApiKeys:
             refuse(scope, client=client.name, status=403, reason=WRONG_MODEL)
             await _answer(scope, send, 403, f"The client {client.name} may not use this model")
         else:
-            self._count_tokens(scope)
+            self._find_engine(scope)
             await self._serve(client, scope, receive, send)
 
     async def _serve(self, client: Client, scope: Scope, receive: Receive, send: Send) -> None:
         usage = RequestUsage(client.name, scope)
-        response = Response(receive, send)
-        CURRENT.set(usage)
+        response, tally, tokens = Response(receive, send), Tally(usage), self._tokens
+        CURRENT.set(tally if tokens else None)
         try:
             await self._app(scope, response.receive, response.send)
         finally:
             CURRENT.set(None)
+            if tokens:
+                tokens.count(tally)
             usage.end(response.status)
 
-    def _count_tokens(self, scope: Scope) -> None:
-        """Make the engine client count, at the first request. Starlette puts itself into the scope."""
+    def _find_engine(self, scope: Scope) -> None:
+        """Count the tokens of the engine client, from the first request on. Starlette puts itself into the scope."""
         engine: Any = getattr(getattr(scope.get("app"), "state", None), "engine_client", None)
         if engine is self._engine:
             return
-        self._engine = engine
+        self._engine, self._tokens = engine, None
         try:
-            count_tokens(engine)
+            self._tokens = EngineTokens(engine)
         except AttributeError as error:
-            _log.warning("tokens are not counted by client, because this vLLM is unknown: %s", error)
+            warn_unknown(error)
 
 
 class Response:
     """The end of a response, as seen by the server and by its client."""
 
-    __slots__ = ("_ended", "_left", "_receive", "_send", "_status")
+    __slots__ = ("_left", "_receive", "_watched", "send")
 
     def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
-        self._status = 500
-        self._ended = self._left = False
+        self._receive = receive
+        self._left = False
+        self.send, self._watched = watch(send)
 
     async def receive(self) -> Message:
         """Pass on a message of the client, and notice when it leaves."""
         message = await self._receive()
         # uvicorn also says this after the end of a response.
-        if message["type"] in ("http.disconnect", "websocket.disconnect") and not self._ended:
+        if message["type"] in ("http.disconnect", "websocket.disconnect") and not self._has_ended():
             self._left = message["type"] == "http.disconnect"
         return message
-
-    def send(self, message: Message) -> Awaitable[None]:
-        """Pass on a message to the client. Not a coroutine of its own, because streams have a message per token."""
-        kind = message["type"]
-        if kind == "http.response.body":
-            self._ended = not message.get("more_body")
-        elif kind == "http.response.start":
-            self._status = message["status"]
-        elif kind == "websocket.accept":
-            self._status = 101
-        elif kind == "websocket.close" and self._status != 101:
-            self._status = 403
-        return self._send(message)
 
     @property
     def status(self) -> int:
         """The status for the metrics: 499 when the client left, and 500 without a response."""
-        return CLIENT_LEFT if self._left else self._status
+        first, _ = self._watched()
+        if self._left:
+            return CLIENT_LEFT
+        return first.get("status") or {"websocket.accept": 101, "websocket.close": 403}.get(first.get("type", ""), 500)
+
+    def _has_ended(self) -> bool:
+        _, last = self._watched()
+        return last.get("type") == "http.response.body" and not last.get("more_body")
+
+
+def watch(send: Send) -> tuple[Send, Callable[[], tuple[Message, Message]]]:
+    """Return a function that passes on messages to the client, and one that returns the first and the last of them.
+
+    A stream has a message for each token. A closure that only keeps it costs half of a method that reads it.
+    """
+    first: Message = {}
+    last: Message | None = None
+
+    def watched(message: Message) -> Awaitable[None]:
+        nonlocal first, last
+        if last is None:
+            first = message
+        last = message
+        return send(message)
+
+    return watched, lambda: (first, last or first)
 
 
 def _is_open(scope: Scope) -> bool:
