@@ -57,7 +57,9 @@ class Scheduler:
         """Requests that the last step preempted."""
         self._shared_blocks = shared_prefix_tokens // sizes.block_tokens if sizes.prefix_caching else 0
         self._due = [0] * sizes.block_tokens
-        """Decoding requests by the decode step, modulo the block size, in which they need a new block."""
+        """How many decoding requests need a new block in a decode step, by the step modulo the block size."""
+        self._due_requests: list[dict[int, Request]] = [{} for _ in self._due]
+        """These requests, in the order of admission, which is the order in which they begin to decode."""
 
     def schedule(self) -> list[Chunk]:
         """Assign the tokens of one step, and return the prompts in it. Each decoding request gets one token."""
@@ -69,7 +71,7 @@ class Scheduler:
         chunks: list[Chunk] = []
         if self.in_work:
             self._continue(self.in_work, budget, chunks)
-        budget -= sum(chunk.tokens for chunk in chunks)
+            budget -= sum(chunk.tokens for chunk in chunks)
         self.waits = None
         if not self.preempted:
             self._admit(budget, chunks)
@@ -108,7 +110,9 @@ class Scheduler:
         request.offset = request.computed - self.decode_steps
         self.decoding += 1
         self.context_tokens += request.computed
-        self._due[-request.offset % self.sizes.block_tokens] += 1
+        due = -request.offset % self.sizes.block_tokens
+        self._due[due] += 1
+        self._due_requests[due][request.number] = request
 
     def stop_decoding(self, request: Request) -> None:
         """Remove a request from the decoding ones. It keeps its blocks until `release`."""
@@ -118,7 +122,9 @@ class Scheduler:
         request.decoding = False
         self.decoding -= 1
         self.context_tokens -= request.computed
-        self._due[-request.offset % self.sizes.block_tokens] -= 1
+        due = -request.offset % self.sizes.block_tokens
+        self._due[due] -= 1
+        del self._due_requests[due][request.number]
 
     def release(self, request: Request) -> None:
         """Free the blocks of a finished request, if it was not preempted before its last token was known."""
@@ -138,21 +144,24 @@ class Scheduler:
 
     def _blocks_for_decoding(self) -> None:
         """Take the blocks that the decoding requests need in this step, and preempt requests while there are none."""
-        due = self._due[self.decode_steps % self.sizes.block_tokens]
-        if due <= self.pool.free:
-            self.pool.take(due)
+        due = self.decode_steps % self.sizes.block_tokens
+        if self._due[due] <= self.pool.free:
+            self.pool.take(self._due[due])
             return
-        steps, size = self.decode_steps, self.sizes.block_tokens
-        for request in [one for one in self.running.values() if not (one.offset + steps) % size]:
-            # A prompt is not among them, nor a request that was preempted for one before it.
+        needed = 0
+        for request in list(self._due_requests[due].values()):
+            # It may have been preempted for one before it.
             if not request.decoding:
                 continue
-            while not self.pool.free:
+            while self.pool.free == needed:
+                self.pool.take(needed)
+                needed = 0
                 last = next(reversed(self.running.values()))
                 self._preempt(last)
                 if last is request:
                     return
-            self.pool.take(1)
+            needed += 1
+        self.pool.take(needed)
 
     def _preempt(self, request: Request) -> None:
         # The last token of a step in flight is not known yet, so it fills no block.
@@ -193,7 +202,7 @@ class Scheduler:
             total = request.prompt_tokens + request.written
             shared, own = self._hits(request, total)
             found = shared + own
-            from_queue = own + max(0, shared - self.pool.shared_held)
+            from_queue = own + (max(0, shared - self.pool.shared_held) if shared else 0)
             if -(-total // size) - found + from_queue > self.pool.free:
                 self.waits = "kv"
                 return
@@ -213,7 +222,7 @@ class Scheduler:
 
     def _hits(self, request: Request, total: int) -> tuple[int, int]:
         """Return the cached blocks of the shared prefix and of a preempted request itself. One token is computed."""
-        if not self.sizes.prefix_caching:
+        if not (self._shared_blocks or request.preemptions) or not self.sizes.prefix_caching:
             return 0, 0
         most = (total - 1) // self.sizes.block_tokens
         prefix = min(self._shared_blocks, request.prompt_tokens // self.sizes.block_tokens)
@@ -225,12 +234,16 @@ class Scheduler:
         before = request.computed
         request.computed += tokens
         request.blocks += new_blocks
-        prefix = min(self._shared_blocks, request.prompt_tokens // self.sizes.block_tokens)
-        shared = min(prefix, request.computed // self.sizes.block_tokens)
-        if shared > self.pool.shared_cached:
-            # The next requests find the blocks that this one computes.
-            self.pool.extend_shared(request.shared_blocks, shared)
-            request.shared_blocks = shared
+        if self._shared_blocks:
+            self._share(request)
         is_last = request.computed == request.prompt_tokens + request.written
         self.in_work = None if is_last else request
         chunks.append(Chunk(request=request, tokens=tokens, computed_before=before, is_last=is_last))
+
+    def _share(self, request: Request) -> None:
+        """Let the next requests find the blocks of the shared prefix that this one computes."""
+        size = self.sizes.block_tokens
+        shared = min(self._shared_blocks, request.prompt_tokens // size, request.computed // size)
+        if shared > self.pool.shared_cached:
+            self.pool.extend_shared(request.shared_blocks, shared)
+            request.shared_blocks = shared

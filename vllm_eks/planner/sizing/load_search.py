@@ -2,6 +2,9 @@
 
 The search halves the range, and its next load depends on the last result alone. So a looser level never gives a smaller
 load: both searches replay the same loads until the stricter level breaks, and larger ones from there on.
+
+Without any limit most replicas break in the upper half of the range, so that the search begins in its middle. Every
+load that it replays there is one of halving, so that no limit never gives a smaller load than some limit.
 """
 
 from dataclasses import dataclass
@@ -48,9 +51,7 @@ class LoadSearch:
             self.is_done = bool(self.replica.broken(self.replica.alone_seen, self.level))
             return
         while not self.is_done:
-            middle = (self.low + self.high) / 2
-            if not self.replica.traffic.is_open:
-                middle = float(round(middle))
+            middle = self._next_load()
             is_replayed = middle <= self._bound
             if is_replayed and not self.replica.broken(self.replica.at(middle), self.level):
                 self.low = middle
@@ -60,10 +61,21 @@ class LoadSearch:
             if is_replayed:
                 return
 
+    def _next_load(self) -> float:
+        if self.low or self.level.limits:
+            return self._middle(self.low, self.high)
+        half = self._middle(0.0, self.replica.most_load)
+        upper = self._middle(half, self.replica.most_load)
+        return next((load for load in (upper, half) if load < self.high), self._middle(0.0, self.high))
+
+    def _middle(self, low: float, high: float) -> float:
+        middle = (low + high) / 2
+        return middle if self.replica.traffic.is_open else float(round(middle))
+
     def _is_narrow(self) -> bool:
         if self.high - self.low <= PRECISION * self.high or self.high <= LEAST_SHARE * self.replica.most_load:
             return True
-        return not self.replica.traffic.is_open and float(round((self.low + self.high) / 2)) in (self.low, self.high)
+        return not self.replica.traffic.is_open and self._middle(self.low, self.high) in (self.low, self.high)
 
     def largest(self) -> float:
         """Return the largest load, or 0 if none meets the level."""

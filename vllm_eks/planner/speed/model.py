@@ -1,6 +1,8 @@
 """The time of one engine step: a model of the bytes, operations and messages of each rank, with measured constants."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from typing import Self
 
 from vllm_eks.planner.engine.options import ResolvedOptions
@@ -131,11 +133,18 @@ class SpeedModel:
             prompts /= parts
             hop = self.hop_seconds + self.hop_seconds_per_token * (decoding_requests + prompt_tokens)
         total = hop + self.step_overhead_seconds + self.request_overhead_seconds * (decoding_requests + prompts)
-        for stage in self.stages:
-            total += stage.total(
+        for stage, times in self._runs_of_stages:
+            seconds = stage.total(
                 decoding_requests, decoding_context_tokens, prompt_tokens, prompt_context_tokens, prompts
             )
+            for _ in range(times):
+                total += seconds
         return self.step_factor * total
+
+    @cached_property
+    def _runs_of_stages(self) -> tuple[tuple[StageTime, int], ...]:
+        """The stages in their order, and how many equal ones follow each other: only one of these is computed."""
+        return tuple((stage, len(list(equal))) for stage, equal in groupby(self.stages))
 
     def step_time(self, batch: StepBatch) -> StepTime:
         """Return the same by what the time is spent on."""

@@ -1,23 +1,27 @@
-"""The search for the largest load: what it spares never changes the answer, and how much is left to replay."""
+"""The search for the largest load: what it spares never changes the answer."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.planner.sizing.test_choice import CHAT, LEVEL
-from vllm_eks.planner.load import replay as module
 from vllm_eks.planner.load.lengths import Lengths as RequestLengths
 from vllm_eks.planner.load.lengths import TokenCount, fixed
 from vllm_eks.planner.load.service_level import Limit, ServiceLevel
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.load.workloads import WORKLOADS
-from vllm_eks.planner.search.named_models import load_model
-from vllm_eks.planner.sizing import replica as replica_module
+from vllm_eks.planner.sizing import load_search as search_module
 from vllm_eks.planner.sizing.candidates import Candidate, candidates
 from vllm_eks.planner.sizing.choice import size
 from vllm_eks.planner.sizing.load_bound import most_load
 from vllm_eks.planner.sizing.load_search import PRECISION, LoadSearch
 from vllm_eks.planner.sizing.question import SizeQuestion
+from vllm_eks.planner.sizing.replica import Replica
 
 CHAT_USERS = Traffic(lengths=WORKLOADS["chat"].lengths, concurrent_users=10.0)
 RAG = Traffic(
@@ -69,6 +73,64 @@ def test_a_search_ends_between_a_load_that_meets_the_level_and_one_that_does_not
     assert search.high - search.low <= PRECISION * search.high
 
 
+Breaks = Callable[[float, ServiceLevel], bool]
+SOME_LIMIT, NO_LIMIT = LEVELS[0], ServiceLevel()
+TRAFFICS, TOPS = st.sampled_from((CHAT.traffic, CHAT_USERS)), st.integers(2, 300)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuledReplica:
+    """A replica whose loads break by a rule, without a replay."""
+
+    traffic: Traffic
+    most_load: float
+    breaks: Breaks
+    asked: list[float] = field(default_factory=list[float])
+    alone_seen: float = 0.0
+
+    def at(self, load: float) -> float:
+        self.asked.append(load)
+        return load
+
+    def broken(self, load: float, level: ServiceLevel) -> str:
+        return "load" if load and self.breaks(load, level) else ""
+
+
+def searched(traffic: Traffic, top: int, breaks: Breaks, level: ServiceLevel) -> tuple[float, int]:
+    """The largest load, and how many loads are replayed for it."""
+    replica = RuledReplica(traffic=traffic, most_load=float(top), breaks=breaks)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_module, "most_load", lambda replica, level: replica.most_load)
+        return LoadSearch(replica=cast(Replica, replica), level=level).largest(), len(replica.asked)
+
+
+@settings(max_examples=40)
+@given(traffic=TRAFFICS, top=TOPS, share=st.floats(0.01, 1.0))
+def test_a_search_without_a_limit_finds_what_halving_finds_with_fewer_replays(
+    traffic: Traffic, top: int, share: float
+) -> None:
+    def breaks(load: float, level: ServiceLevel) -> bool:
+        return load > share * top
+
+    (found, replays), (halved, before) = (searched(traffic, top, breaks, level) for level in (NO_LIMIT, SOME_LIMIT))
+
+    assert found == halved
+    if top > 16:
+        assert replays <= (before - 1 if share > 0.76 else before + 1)
+
+
+@settings(max_examples=40)
+@given(traffic=TRAFFICS, top=TOPS, seed=st.integers(0, 1000), share=st.floats(0.0, 0.5))
+def test_no_limit_never_gives_a_smaller_load_than_some_limit_whatever_breaks(
+    traffic: Traffic, top: int, seed: int, share: float
+) -> None:
+    def breaks(load: float, level: ServiceLevel) -> bool:
+        drawn = Random(f"{seed} {load}").random()
+        return drawn < (2 * share if level.limits else share)
+
+    assert searched(traffic, top, breaks, NO_LIMIT)[0] >= searched(traffic, top, breaks, SOME_LIMIT)[0]
+
+
 def test_the_choice_is_the_best_of_all_candidates_whose_search_is_done() -> None:
     load = 12.0
     question = replace(CHAT, traffic=replace(CHAT.traffic, requests_per_second=load))
@@ -79,31 +141,6 @@ def test_the_choice_is_the_best_of_all_candidates_whose_search_is_done() -> None
             prices.append((one.group, one.usd_per_hour(-(-load // largest))))
 
     assert size(question).rows[0].rank[:2] == min(prices)
-
-
-def test_over_all_types_few_steps_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps, not seconds: a busy machine must not break this. 100,000 steps take about a second of one core.
-
-    p99 of whole requests is a hard question: the latency alone excludes no type.
-    """
-    question = SizeQuestion(
-        model=load_model("Qwen/Qwen3-8B"),
-        options=CHAT.options,
-        traffic=Traffic(lengths=WORKLOADS["code"].lengths, requests_per_second=20.0),
-        level=ServiceLevel(e2e=Limit(seconds=30, percentile=99)),
-    )
-    steps: list[int] = []
-
-    def counted(*args: object, **options: object) -> object:
-        seen = module.replay(*args, **options)  # type: ignore[arg-type]
-        steps.append(seen.scheduled)
-        return seen
-
-    monkeypatch.setattr(replica_module, "replay", counted)
-
-    assert len(size(question).rows) == 6
-    assert len(steps) < 100
-    assert sum(steps) < 160_000
 
 
 def test_lengths_at_a_share_are_those_below_which_so_many_requests_are() -> None:
