@@ -79,8 +79,7 @@ def test_logs_are_billed_by_usage_and_kept(
     assert groups["/aws/eks/vllm-eks-logs/models"].inputs["retentionInDays"] == 90
     assert [one.request.retainOnDelete for one in groups.values()] == [True] * 3
     show_costs(recording, console())
-    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("logs in CloudWatch, by usage: ")]
-    assert line.endswith("; a million requests are about 0.28 GB of the models' logs")
+    assert "logs: a million requests are about 0.28 GB\n" in capsys.readouterr().out
 
 
 def test_two_models_share_all_but_their_nodes(recorded: Callable[[str], Recording]) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from tests.support.resource_graph import Graph
 from vllm_eks.cli.views.cost import bill
 from vllm_eks.cli.views.topology import topology
+from vllm_eks.cli.views.usage_costs import usage_rates
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -125,6 +126,17 @@ def test_the_bill_has_the_load_balancer_and_its_public_addresses(recorded: Calla
         "1 x IPv4 address",
         "3 x IPv4 address",
     )
+
+
+def test_the_bill_has_a_rate_for_what_the_load_balancer_uses(recorded: Callable[[str], Recording]) -> None:
+    internal, internet = (
+        [(rate.part, rate.usd) for rate in usage_rates(recorded(f"endpoint-{name}"))]
+        for name in ("internal", "internet")
+    )
+    both = [("logs", 0.5), ("logs", 0.03), ("load balancer", 0.008), ("NAT gateways", 0.045), ("traffic", 0.09)]
+    assert internal == both
+    # Only this one has access logs and a web ACL.
+    assert internet == [*both[:3], ("access logs", 0.023), ("web ACL", 0.6), *both[3:]]
 
 
 def _picture(recording: Recording) -> str:

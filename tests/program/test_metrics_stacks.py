@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.resource_graph import Graph
 from vllm_eks.cli.views.cost import bill
-from vllm_eks.cli.views.usage_costs import usage_lines
+from vllm_eks.cli.views.usage_costs import usage_notes, usage_rates
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
 
@@ -86,23 +86,23 @@ def test_a_workspace_bills_samples_whose_number_the_preview_estimates(
         else one
         for one in recording.registrations
     ]
-    listed = "us-west-2, 2025-06, AWS Price List (QuinnyPig/aws-price-watcher@a6645eb)"
+    managed = replace(recording, registrations=changed)
+    rates = {rate.unit: rate.usd for rate in usage_rates(managed) if rate.part == "metrics"}
+    assert rates == {
+        "million samples that the workspace receives": 0.09,
+        "GB stored, a month": 0.03,
+        "billion samples of queries": 0.1,
+    }
     # 430 series every 15 s, and 10,000 every 30 s, for 730 hours: 175,200 and 87,600 samples of each.
-    managed = [
-        f"Amazon Managed Service for Prometheus, by usage: $0.09 a million samples, {listed}; stored, a month: $0.03 a "
-        f"GB, {listed}; queries: $0.1 a billion samples, {listed}",
-        "samples a month, an estimate: 75 million ($6.78) of 1 leader, and 876 million ($78.84) for each 10,000 series "
-        "of nodes, GPUs and pods",
-    ]
-    assert list(usage_lines(replace(recording, registrations=changed)))[1:3] == managed
-    # AWS China and GovCloud: nothing is taken from another region's list.
-    unknown = list(usage_lines(replace(recording, registrations=changed, region="us-gov-west-1")))[1:3]
-    assert unknown == [
-        "Amazon Managed Service for Prometheus, by usage: unknown in us-gov-west-1; stored, a month: unknown in "
-        "us-gov-west-1; queries: unknown in us-gov-west-1",
-        "samples a month, an estimate: 75 million of 1 leader, and 876 million for each 10,000 series of nodes, GPUs "
-        "and pods",
-    ]
+    assert next(usage_notes(managed)) == (
+        "metrics: each month about 75 million samples ($6.78) of 1 leader, and 876 million ($78.84) for each 10,000 "
+        "series of nodes, GPUs and pods"
+    )
+    # Nothing is taken from another region's list.
+    elsewhere = replace(managed, region="us-gov-west-1")
+    assert [rate.usd for rate in usage_rates(elsewhere) if rate.part == "metrics"] == [None] * 3
+    assert "million samples of 1 leader" in next(usage_notes(elsewhere))
+    assert [rate for rate in usage_rates(recording) if rate.part == "metrics"] == []
 
 
 def test_an_existing_prometheus_gets_monitors_with_its_labels_and_nothing_else(

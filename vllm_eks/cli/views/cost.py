@@ -8,7 +8,7 @@ from rich.console import Console
 from vllm_eks.cli.views.models import MAX_IN_FULL
 from vllm_eks.cli.views.plan import usd
 from vllm_eks.cli.views.screen import say, table
-from vllm_eks.cli.views.usage_costs import LOAD_BALANCER, VOLUME, usage_lines
+from vllm_eks.cli.views.usage_costs import LOAD_BALANCER, VOLUME, usage_notes, usage_rates
 from vllm_eks.planner.engine.startup import HUGGING_FACE, S3
 from vllm_eks.planner.hardware.prices import Price, list_prices
 from vllm_eks.planner.search.cost import (
@@ -92,6 +92,17 @@ def show_costs(recording: Recording, out: Console) -> None:
     out.print(made)
     for line in _beside_the_table(recording, parts):
         say(out, line)
+    _show_rates(recording, out)
+
+
+def _show_rates(recording: Recording, out: Console) -> None:
+    """Print the rates of what is billed by usage, with an estimate of the usage."""
+    made = table(out, "USD", "for each", "part", "price of", right=frozenset({"USD"}))
+    for rate in usage_rates(recording):
+        made.add_row("unknown" if rate.usd is None else f"{rate.usd:g}", rate.unit, rate.part, rate.price_of)
+    out.print(made)
+    for line in usage_notes(recording):
+        say(out, line)
 
 
 def _by_type(fleet: Mapping[str, GpuNodes], parts: Sequence[CostPart]) -> Iterator[CostPart]:
@@ -122,7 +133,6 @@ def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterat
             yield from _weights_lines(name, nodes, recording.region)
         if nodes.parked:
             yield _saving(name, saved_usd_per_hour(nodes))
-    yield from usage_lines(recording)
 
 
 def _all_weights(recording: Recording) -> str:

@@ -88,7 +88,7 @@ PREVIEW_KEYS: Mapping[str, str] = {
     "price.usd_per_hour": "The price of the whole stack, in US dollars per hour, or null if a part is unknown.",
     "price.usd_per_hour_at_least": "The price of the known parts, in US dollars per hour.",
     "price.parts": "A list of `part`, `what`, `usd_per_hour` and `price_of`.",
-    "price.by_usage": "The rates of what AWS bills by usage, as text.",
+    "price.by_usage": "What AWS bills by usage: a list of `part`, `unit`, `usd` (null if unknown) and `price_of`.",
     "resources": "The number of resources by type. Empty for a refused stack.",
 }
 

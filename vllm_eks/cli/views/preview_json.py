@@ -6,7 +6,7 @@ from typing import Any
 from vllm_eks.cli.views.cost import bill
 from vllm_eks.cli.views.plan_json import plan_json
 from vllm_eks.cli.views.preview_answer import answer, warnings_of
-from vllm_eks.cli.views.usage_costs import usage_lines
+from vllm_eks.cli.views.usage_costs import UsageRate, usage_rates
 from vllm_eks.planner.search.cost import known_usd, total_usd
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
 from vllm_eks.preview.recording import Recording
@@ -50,5 +50,9 @@ def _price(recording: Recording) -> dict[str, Any]:
             {"part": part.part, "what": part.what, "usd_per_hour": part.usd_per_hour, "price_of": part.price_of}
             for part in parts
         ],
-        "by_usage": [] if recording.refusal else list(usage_lines(recording)),
+        "by_usage": [] if recording.refusal else list(map(_usage_rate, usage_rates(recording))),
     }
+
+
+def _usage_rate(rate: UsageRate) -> dict[str, Any]:
+    return {"part": rate.part, "unit": rate.unit, "usd": rate.usd, "price_of": rate.price_of}

@@ -1,6 +1,7 @@
 """What AWS bills by usage, which no total can have: the rates of a stack's parts, and an estimate of the usage."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from vllm_eks.json_values import object_or_empty
@@ -25,39 +26,70 @@ LEADER_SERIES = 430
 ROUND_SERIES = 10_000
 """What the text gives a price for, because the series of nodes depend on their pods, disks and network cards."""
 SAMPLES_PER_MILLION = 1e6
+CAPACITY_UNIT = "hour of a capacity unit: 25 new connections a second, 3,000 active ones, or 1 GB an hour"
 
 
-def usage_lines(recording: Recording) -> Iterator[str]:
-    """Yield a line for each part of the stack that is billed by usage."""
-    yield from _logs_lines(recording)
-    yield from _prometheus_lines(recording)
-    yield from _load_balancer_lines(recording)
-    out, nat = (_rate(recording.region, name, "a GB") for name in ("internet_gb", "nat_gateway_gb"))
-    through_nat = f", through the NAT gateways ({nat})" if recording.of_type(NAT_GATEWAY) else ""
-    yield (
-        f"not in the total: what is billed by usage, such as traffic to the internet ({out}){through_nat} and between "
-        "zones. The S3 endpoint is free."
-    )
+@dataclass(frozen=True, kw_only=True)
+class UsageRate:
+    """The price of a unit of something that a part of the stack uses."""
+
+    part: str
+    unit: str
+    usd: float | None
+    """None when the price is unknown."""
+    price_of: str
+    """Source and date of the price."""
 
 
-def _logs_lines(recording: Recording) -> Iterator[str]:
-    """Yield the rates of logs, whose amount depends on the requests."""
-    if not recording.of_type(LOG_GROUP):
-        return
-    received = _rate(recording.region, "logs_gb", "a GB")
-    stored = _rate(recording.region, "logs_gb_month", "a GB")
-    gb = f"{REQUEST_LOG_BYTES * 1e6 / BYTES_PER_GB:.2f} GB"
-    of_pods = f"; a million requests are about {gb} of the models' logs" if recording.of_type(CONTAINER_LOGS) else ""
-    yield f"logs in CloudWatch, by usage: received {received}; stored, a month: {stored}{of_pods}"
+def usage_rates(recording: Recording) -> list[UsageRate]:
+    """Return the rates of all parts of the stack that are billed by usage."""
+    used: list[tuple[str, str, str]] = []
+    if recording.of_type(LOG_GROUP):
+        used += [("logs", "logs_gb", "GB that CloudWatch receives"), ("logs", "logs_gb_month", "GB stored, a month")]
+    if _remote_write(recording):
+        used += [
+            ("metrics", "amp_million_samples", "million samples that the workspace receives"),
+            ("metrics", "amp_gb_month", "GB stored, a month"),
+            ("metrics", "amp_billion_queried_samples", "billion samples of queries"),
+        ]
+    if recording.of_type(ALERT_MANAGER):
+        used.append(("alerts", "sns_million_requests", "million messages to your SNS topic, without deliveries"))
+    for balancer in recording.of_type(LOAD_BALANCER):
+        used.append(("load balancer", "load_balancer_lcu_hour", CAPACITY_UNIT))
+        if balancer.inputs.get("accessLogs"):
+            used.append(("access logs", "s3_gb_month", "GB stored in your bucket, a month"))
+    if recording.of_type(WEB_ACL_ASSOCIATION):
+        used.append(("web ACL", "waf_million_requests", "million requests that your web ACL checks"))
+    if recording.of_type(NAT_GATEWAY):
+        used.append(("NAT gateways", "nat_gateway_gb", "GB"))
+    used.append(("traffic", "internet_gb", "GB to the internet"))
+    return [_rate(recording.region, *one) for one in used]
 
 
-def _prometheus_lines(recording: Recording) -> Iterator[str]:
-    """Yield what metrics cost besides the volume that the stack creates."""
+def usage_notes(recording: Recording) -> Iterator[str]:
+    """Yield an estimate of the usage, and what else is not in the total."""
+    if recording.of_type(CONTAINER_LOGS):
+        yield f"logs: a million requests are about {REQUEST_LOG_BYTES * 1e6 / BYTES_PER_GB:.2f} GB"
+    if write := _remote_write(recording):
+        yield _samples_line(recording, _seconds(str(write["scrapeInterval"])))
+    yield from _volume_lines(recording)
+    yield "not in the total: what is billed by usage, and traffic between zones. The S3 endpoint is free."
+
+
+def _prometheus(recording: Recording) -> Iterator[Mapping[str, Any]]:
+    """Yield the specs of Prometheus or its agent, in the values of each chart."""
     for release in recording.of_type(RELEASE):
-        prometheus = _inner(release.inputs, "values", "prometheus", "prometheusSpec")
-        if "remoteWrite" in prometheus:
-            yield from _managed_lines(recording, _seconds(str(prometheus["scrapeInterval"])))
-        claim = _inner(prometheus, "storageSpec", "volumeClaimTemplate", "spec")
+        yield _inner(release.inputs, "values", "prometheus", "prometheusSpec")
+
+
+def _remote_write(recording: Recording) -> Mapping[str, Any] | None:
+    """Return the spec of the agent that writes to a workspace, or None without one."""
+    return next((spec for spec in _prometheus(recording) if "remoteWrite" in spec), None)
+
+
+def _volume_lines(recording: Recording) -> Iterator[str]:
+    for spec in _prometheus(recording):
+        claim = _inner(spec, "storageSpec", "volumeClaimTemplate", "spec")
         if claim and not recording.of_type(VOLUME):
             size = _inner(claim, "resources", "requests").get("storage")
             yield (
@@ -66,29 +98,17 @@ def _prometheus_lines(recording: Recording) -> Iterator[str]:
             )
 
 
-def _managed_lines(recording: Recording, scrape_seconds: int) -> Iterator[str]:
-    region = recording.region
-    price = list_prices(region).get("amp_million_samples")
+def _samples_line(recording: Recording, scrape_seconds: int) -> str:
+    price = list_prices(recording.region).get("amp_million_samples")
     leaders = sum(nodes.running_replicas for nodes in recording.fleet.values())
     own = leaders * LEADER_SERIES * samples_a_month(_leaders_seconds(recording)) / SAMPLES_PER_MILLION
     others = ROUND_SERIES * samples_a_month(scrape_seconds) / SAMPLES_PER_MILLION
     dollars = [f" (${million * price.usd:,.2f})" if price else "" for million in (own, others)]
-    yield (
-        "Amazon Managed Service for Prometheus, by usage: "
-        f"{_rate(region, 'amp_million_samples', 'a million samples')}; "
-        f"stored, a month: {_rate(region, 'amp_gb_month', 'a GB')}; "
-        f"queries: {_rate(region, 'amp_billion_queried_samples', 'a billion samples')}"
+    return (
+        f"metrics: each month about {own:,.0f} million samples{dollars[0]} of {leaders} "
+        f"leader{'' if leaders == 1 else 's'}, and {others:,.0f} million{dollars[1]} for each {ROUND_SERIES:,} series "
+        "of nodes, GPUs and pods"
     )
-    yield (
-        f"samples a month, an estimate: {own:,.0f} million{dollars[0]} of {leaders} leader"
-        f"{'' if leaders == 1 else 's'}, and {others:,.0f} million{dollars[1]} for each {ROUND_SERIES:,} series of "
-        "nodes, GPUs and pods"
-    )
-    if recording.of_type(ALERT_MANAGER):
-        yield (
-            f"alerts, by usage: your SNS topic takes {_rate(region, 'sns_million_requests', 'a million messages')}, "
-            "and bills each delivery"
-        )
 
 
 def samples_a_month(interval_seconds: float) -> float:
@@ -110,19 +130,6 @@ def _seconds(interval: str) -> int:
     return int(interval.removesuffix("s"))
 
 
-def _load_balancer_lines(recording: Recording) -> Iterator[str]:
-    region = recording.region
-    for balancer in recording.of_type(LOAD_BALANCER):
-        yield (
-            "load balancer, by usage: each capacity unit (25 new connections a second, 3,000 active ones, or 1 GB an "
-            f"hour) {_rate(region, 'load_balancer_lcu_hour', 'an hour')}"
-        )
-        if balancer.inputs.get("accessLogs"):
-            yield f"access logs, by usage: your bucket stores them, {_rate(region, 's3_gb_month', 'a GB')} a month"
-    if recording.of_type(WEB_ACL_ASSOCIATION):
-        yield f"web ACL, by usage: your ACL checks requests for {_rate(region, 'waf_million_requests', 'a million')}"
-
-
 def _inner(value: Mapping[str, Any], *steps: str) -> Mapping[str, Any]:
     """Return the object at the end of the steps, or an empty one."""
     for step in steps:
@@ -130,6 +137,7 @@ def _inner(value: Mapping[str, Any], *steps: str) -> Mapping[str, Any]:
     return value
 
 
-def _rate(region: str, name: str, unit: str) -> str:
+def _rate(region: str, part: str, name: str, unit: str) -> UsageRate:
     price = list_prices(region).get(name)
-    return f"${price.usd:g} {unit}, {price.where_from}" if price else f"unknown in {region}"
+    usd, price_of = (price.usd, price.where_from) if price else (None, f"unknown in {region}")
+    return UsageRate(part=part, unit=unit, usd=usd, price_of=price_of)

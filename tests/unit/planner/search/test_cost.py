@@ -178,10 +178,12 @@ def test_the_bill_is_printed_with_its_sum_and_its_omissions(
         "nothing; 1,597 s to the first token",
         f"weights of llama-4-scout from S3: $9.78 for NAT once, $5.00 a month ($0.023 a GB, {LISTED}), free at each "
         "start; 433 s",
-        f"logs in CloudWatch, by usage: received $0.5 a GB, {LISTED}; stored, a month: $0.03 a GB, {LISTED}",
-        f"not in the total: what is billed by usage, such as traffic to the internet ($0.09 a GB, {LISTED}), through "
-        "the NAT gateways ($0.045 a GB, us-west-2, 2026, cloudpipelines.pages.dev/guides/aws-nat-gateway-pricing-2026) "
-        "and between zones. The S3 endpoint is free.",
+        "USD for each part price of",
+        f"0.5 GB that CloudWatch receives logs {LISTED}",
+        f"0.03 GB stored, a month logs {LISTED}",
+        "0.045 GB NAT gateways us-west-2, 2026, cloudpipelines.pages.dev/guides/aws-nat-gateway-pricing-2026",
+        f"0.09 GB to the internet traffic {LISTED}",
+        "not in the total: what is billed by usage, and traffic between zones. The S3 endpoint is free.",
     ]
 
 
