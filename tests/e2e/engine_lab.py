@@ -151,6 +151,17 @@ def done(events: Path) -> Iterator[tuple[str, str]]:
             yield ended["metadata"]["op"], ended["metadata"]["urn"].split("::")[-1]
 
 
+def keep_at_destroy(stack: Any, *ends: str) -> None:
+    """Mark the resources whose names end so, as `retain_on_delete` does: the engine forgets them, and they stay."""
+    state = stack.export()
+    for one in state["deployment"]["resources"]:
+        if one["urn"].endswith(ends):
+            one["retainOnDelete"] = True
+    file = stack.lab.folder / "kept.json"
+    file.write_text(json.dumps(state))
+    stack._pulumi(["stack", "import", "--stack", stack.name, "--file", str(file)]).check()
+
+
 def with_failed_group(state: Mapping[str, Any], name: str) -> str:
     """Turn a node group of an exported state into one whose creation failed, and return its URN.
 

@@ -2,8 +2,8 @@
 
 Each is one workload. CRDs are in the folder `crds`, as in the published charts of the AWS Load Balancer Controller and
 of kube-prometheus-stack: Helm installs them before the workload and never deletes them. They accept every field, so a
-test shows the order of objects and not that their fields are valid. No controller acts on them, so no binding has a
-finalizer.
+test shows the order of objects and not that their fields are valid. No controller acts on them. For the finalizers of
+bindings, tests/e2e/binding_controller.py does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,12 +62,15 @@ spec:
     metadata: {{labels: {{app: prometheus}}}}
     spec:
       containers:
-        - {{name: main, image: main, volumeMounts: [{{name: {CLAIM_TEMPLATE}, mountPath: /prometheus}}]}}
+        - {{name: main, image: main}}
+{{{{- if .Values.prometheus.prometheusSpec.storageSpec }}}}
   volumeClaimTemplates:
     - metadata: {{name: {CLAIM_TEMPLATE}}}
       spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}
+{{{{- end }}}}
 """
-"""The StatefulSet that the operator makes, with the claim that exists. Here it is part of the release."""
+"""The StatefulSet that the operator makes, with the claim that exists, if it is no agent. Here it is part of the
+release."""
 
 
 def stand_in_charts(folder: Path) -> dict[str, dict[str, str]]:

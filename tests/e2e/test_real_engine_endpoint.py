@@ -1,134 +1,177 @@
-"""A stack with a load balancer, metrics and logs, on the real engine: up, up again, and destroy."""
+"""Stacks with a load balancer, metrics and logs, on the real engine: up, edits, and a destroy that leaves nothing."""
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.e2e.engine_lab import LAB, ROOT, client, leftovers, nothing_is_left, open_lab, why_not
-from tests.e2e.stand_in_charts import CRDS, stand_in_charts
+from tests.e2e.binding_controller import binding_controller
+from tests.e2e.engine_lab import client, keep_at_destroy, leftovers, steps, why_not
+from tests.e2e.front_doors import (
+    DOMAIN,
+    Named,
+    dev_settings,
+    make_named,
+    new_stack,
+    open_door_lab,
+    remove_crds,
+)
+from tests.e2e.stand_in_charts import CRDS
+from tests.e2e.sweep import check_left, everything
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
-DOMAIN = "models.example.com"
-NO_PROXY_THERE = "http://127.0.0.1:9"
-"""The update's own request to the models fails at once. Otherwise it would wait minutes for a name of example.com."""
+SCOUT, SMALL = "llama-4-scout", "qwen3-8b"
+SMALL_MODEL = {"model": "Qwen/Qwen3-8B", "instanceType": "g6.12xlarge", "zone": "us-west-2b"}
+GROUP_OF_LOGS = "/aws/eks/vllm-eks-kept/models"
+TOPIC = "arn:aws:sns:us-west-2:123456789012:alerts"
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Any]:
-    with open_lab() as found:
-        add_types(found)
+    with open_door_lab() as found:
         yield found
-        remove_crds(found)
 
 
-def add_types(lab: Any) -> None:
-    """Let the lab's AWS provider start with more types. The lab writes these files again each time it starts."""
-    python, entry = lab.home / "venv" / "bin" / "python", ROOT / "tests" / "e2e" / "aws_types" / "provider.py"
-    for file in Path(lab.env["PULUMI_HOME"]).glob("plugins/resource-aws-v*/pulumi-resource-aws"):
-        version = file.parent.name.partition("-v")[2]
-        command = f'exec "{python}" -W ignore "{entry}" "{LAB / "aws"}" "$@"'
-        file.write_text(f"#!/bin/sh\nLAB_AWS_VERSION={version} {command}\n")
+@pytest.fixture(scope="module")
+def named(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Named:
+    return make_named(lab, tmp_path_factory.mktemp("named"))
 
 
-def remove_crds(lab: Any) -> None:
-    lab.kubectl("delete", "crds", "--ignore-not-found", *CRDS)
+@pytest.fixture
+def before(lab: Any, named: Named) -> set[str]:
+    return everything(lab)
 
 
-def certificate(lab: Any, folder: Path) -> str:
-    """Import a certificate for the models into the emulated account, and return its ARN."""
-    key, body = folder / "key.pem", folder / "certificate.pem"
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "90"]
-    words += ["-subj", f"/CN=*.{DOMAIN}", "-addext", f"subjectAltName=DNS:*.{DOMAIN}"]
-    subprocess.run([*words, "-keyout", key, "-out", body], check=True, capture_output=True)
-    made = client(lab, "acm").import_certificate(Certificate=body.read_bytes(), PrivateKey=key.read_bytes())
-    return made["CertificateArn"]
-
-
-def hosted_zone(lab: Any) -> str:
-    """Create the domain's zone in the emulated account, and return its ID. Only AWS's IDs all begin with Z."""
-    route53 = client(lab, "route53")
-    while True:
-        made = route53.create_hosted_zone(Name=DOMAIN, CallerReference="models")["HostedZone"]["Id"]
-        if (id_ := made.rpartition("/")[2]).startswith("Z"):
-            return id_
-        route53.delete_hosted_zone(Id=id_)
-
-
-def web_acl(lab: Any) -> str:
-    """Create a web ACL in the emulated account, and return its ARN."""
-    seen = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "models"}
-    made = client(lab, "wafv2").create_web_acl(
-        Name="models", Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=seen
-    )
-    return made["Summary"]["ARN"]
-
-
-def use_default_key(lab: Any) -> None:
-    """Let the account make its own key aws/ebs. It comes with the first encrypted volume, and AWS never deletes it."""
-    ec2 = client(lab, "ec2")
-    ec2.delete_volume(VolumeId=ec2.create_volume(AvailabilityZone="us-west-2a", Size=1, Encrypted=True)["VolumeId"])
-
-
-def settings(lab: Any, folder: Path) -> dict[str, Any]:
-    """Return the dev stack with all three, and create in the account what it names."""
-    found = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
-    found["config"]["vllm-eks:endpoint"] = {
+def open_to_all(named: Named) -> dict[str, Any]:
+    """Return the section of a load balancer on the internet."""
+    return {
         "scheme": "internetFacing",
         "domain": DOMAIN,
-        "certificateArn": certificate(lab, folder),
-        "hostedZoneId": hosted_zone(lab),
+        "certificateArn": named.certificate,
+        "hostedZoneId": named.zone,
         "sourceRanges": ["0.0.0.0/0"],
-        "webAclArn": web_acl(lab),
     }
-    found["config"]["vllm-eks:observability"] = {"prometheus": "install", "logs": "cloudWatch"}
-    found["config"]["vllm-eks:charts"] = stand_in_charts(folder / "charts")
-    return found
 
 
-def held(lab: Any) -> dict[str, list[str]]:
-    """Return what the lab's own list of an account does not have, by kind."""
+def made_of(lab: Any, before: set[str], *kinds: str) -> set[str]:
+    """Return what was made of these kinds, which are the start of their names."""
+    return {one for one in everything(lab) - before if one.startswith(kinds)}
+
+
+def names_of(found: set[str], kind: str) -> list[str]:
+    return sorted(one.removeprefix(f"{kind} ") for one in found if one.startswith(f"{kind} "))
+
+
+def remove_kept(lab: Any, zone: str) -> None:
+    """Delete what a destroy has left on purpose."""
     balancers, ec2, route53 = client(lab, "elbv2"), client(lab, "ec2"), client(lab, "route53")
-    (zone,) = route53.list_hosted_zones()["HostedZones"]
-    records = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-    own_groups = [{"Name": "description", "Values": ["The load balancer in front of the models"]}]
-    return {
-        "load balancers": [one["Scheme"] for one in balancers.describe_load_balancers()["LoadBalancers"]],
-        "target groups": [str(one["Port"]) for one in balancers.describe_target_groups()["TargetGroups"]],
-        "records": [one["Name"].rstrip(".") for one in records if one["Type"] == "A"],
-        "security groups": [
-            one["Description"] for one in ec2.describe_security_groups(Filters=own_groups)["SecurityGroups"]
-        ],
-        "volumes": [one["VolumeType"] for one in ec2.describe_volumes()["Volumes"]],
-    }
+    for group in balancers.describe_target_groups()["TargetGroups"]:
+        balancers.delete_target_group(TargetGroupArn=group["TargetGroupArn"])
+    for volume in ec2.describe_volumes()["Volumes"]:
+        ec2.delete_volume(VolumeId=volume["VolumeId"])
+    for record in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]:
+        if record["Type"] == "A":
+            change = {"Action": "DELETE", "ResourceRecordSet": record}
+            route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+    client(lab, "logs").delete_log_group(logGroupName=GROUP_OF_LOGS)
 
 
-def test_a_stack_with_a_load_balancer_metrics_and_logs_is_destroyed_whole(lab: Any, tmp_path: Path) -> None:
-    use_default_key(lab)
-    before = lab.holdings()
-    stack = lab.stack("dev", settings(lab, tmp_path))
-    stack.env["https_proxy"] = NO_PROXY_THERE
-    stack.up().check()
-    assert held(lab) == {
-        "load balancers": ["internet-facing"],
-        "target groups": ["8000"],
-        "records": [f"llama-4-scout.{DOMAIN}"],
-        "security groups": ["The load balancer in front of the models"],
-        "volumes": ["gp3"],
-    }
-    assert "this machine cannot connect" in stack.outputs()["models"]["llama-4-scout"]["frontDoor"]
-    assert stack.up().check().changed == []
+def test_a_destroy_leaves_exactly_what_the_state_keeps_and_leftovers_lists_it(
+    lab: Any, named: Named, before: set[str]
+) -> None:
+    """The kept resources show that the comparison, and the command, would see what else stays."""
+    endpoint = open_to_all(named) | {"webAclArn": named.web_acl}
+    metrics = {"prometheus": "install", "logs": "cloudWatch"}
+    stack = new_stack(lab, "kept", dev_settings(named, endpoint=endpoint, observability=metrics))
+    with binding_controller(lab) as bindings:
+        stack.up().check()
+        assert "this machine cannot connect" in stack.outputs()["models"][SCOUT]["frontDoor"]
+        made = everything(lab) - before
+        assert names_of(made, "record A") == [f"{SCOUT}.{DOMAIN}"]
+        (balancer,) = names_of(made, "load balancer")
+        assert balancer.endswith("(internet-facing)")
+        assert stack.up().check().changed == []
 
-    stack.destroy().check()
+        kept = made_of(lab, before, "volume ", "target group ", "record A ", f"aws/log-group/{GROUP_OF_LOGS}")
+        assert len(kept) == 4
+        # The monitor goes with its namespace.
+        keep_at_destroy(stack, "-prometheus-volume", "-target-group", f"{DOMAIN}-record", "logs-group", "-podmonitor")
+        stack.destroy().check()
+    assert (len(bindings.released), bindings.stuck) == (1, set())
     kind = "customresourcedefinition.apiextensions.k8s.io/"
     assert {one.removeprefix(kind) for one in lab.left() if one.startswith(kind)} == set(CRDS)
     remove_crds(lab)
-    assert nothing_is_left(lab, before)
-    assert not any(held(lab).values()), held(lab)
+    try:
+        check_left(lab, before, kept)
+        found = leftovers(stack)
+        assert found.returncode == 1
+        shown = [one.removeprefix("aws/log-group/").split()[-1] for one in kept]
+        assert [one for one in shown if one not in found.stdout] == [], found.stdout
+    finally:
+        remove_kept(lab, named.zone)
+    check_left(lab, before)
     found = leftovers(stack)
-    assert (found.returncode, found.stderr) == (0, "")
-    assert "nothing is left" in found.stdout
+    assert (found.returncode, found.stderr, "nothing is left" in found.stdout) == (0, "", True)
+
+
+def test_a_workspace_and_an_internal_load_balancer_leave_nothing(lab: Any, named: Named, before: set[str]) -> None:
+    endpoint = {"scheme": "internal", "domain": DOMAIN, "certificateArn": named.certificate}
+    metrics = {"prometheus": "amazonManaged", "alertTopicArn": TOPIC}
+    stack = new_stack(lab, "managed", dev_settings(named, endpoint=endpoint, observability=metrics))
+    with binding_controller(lab) as bindings:
+        assert steps(stack.up().check(), "managed") >= {"create metrics-workspace", "create metrics-alert-manager"}
+        made = everything(lab) - before
+        assert (len(names_of(made, "workspace")), len(names_of(made, "target group"))) == (1, 1)
+        assert (names_of(made, "record A"), names_of(made, "volume")) == ([], [])
+        assert stack.up().check().changed == []
+        stack.destroy().check()
+    assert (len(bindings.released), bindings.stuck) == (1, set())
+    remove_crds(lab)
+    check_left(lab, before)
+    assert "nothing is left" in leftovers(stack).stdout
+
+
+def test_edits_of_a_running_stack_neither_fail_nor_leave_anything(lab: Any, named: Named, before: set[str]) -> None:
+    plain = {"scheme": "internal", "domain": DOMAIN, "hostedZoneId": named.zone}
+    installed = dev_settings(named, endpoint=plain, observability={"prometheus": "install"})
+    installed["config"]["vllm-eks:models"][SMALL] = dict(SMALL_MODEL)
+    stack = new_stack(lab, "edited", installed)
+    with binding_controller(lab) as bindings:
+        stack.up().check()
+        groups = made_of(lab, before, "target group ")
+        assert (len(groups), len(made_of(lab, before, "volume "))) == (2, 1)
+
+        # Plain HTTP inside the VPC becomes HTTPS on the internet, and Prometheus another one. Both load balancers
+        # exist for a while, and AWS accepts no target group in both.
+        metrics = {
+            "prometheus": "existing",
+            "prometheusNamespace": "monitoring",
+            "prometheusLabels": {"release": "own"},
+        }
+        moved = dev_settings(named, endpoint=open_to_all(named), observability=metrics)
+        moved["config"]["vllm-eks:models"][SMALL] = dict(SMALL_MODEL)
+        stack.configure(moved)
+        stack.up().check()
+        made = everything(lab) - before
+        (balancer,) = names_of(made, "load balancer")
+        assert balancer.endswith("(internet-facing)")
+        assert (len(names_of(made, "target group")), names_of(made, "volume"), made & groups) == (2, [], set())
+
+        # One model goes, and the other takes over its name.
+        one_model = dev_settings(named, endpoint=open_to_all(named), observability=metrics)
+        one_model["config"]["vllm-eks:models"][SCOUT]["hostname"] = f"{SMALL}.{DOMAIN}"
+        stack.configure(one_model)
+        done = steps(stack.up().check(), "edited")
+        assert {f"update {SCOUT}-rule", f"delete {SCOUT}.{DOMAIN}-record"} <= done
+        made = everything(lab) - before
+        assert (names_of(made, "record A"), len(names_of(made, "target group"))) == ([f"{SMALL}.{DOMAIN}"], 1)
+
+        stack.configure(dev_settings(named, observability=metrics))
+        stack.up().check()
+        assert made_of(lab, before, "load balancer ", "target group ", "record A ") == set()
+        stack.destroy().check()
+    assert (len(bindings.released), bindings.stuck) == (4, set())
+    remove_crds(lab)
+    check_left(lab, before)
+    assert "nothing is left" in leftovers(stack).stdout

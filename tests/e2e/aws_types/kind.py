@@ -39,7 +39,7 @@ class Kind:
         raise NotImplementedError
 
     def update(self, id: str, old: Properties, new: Properties) -> None:
-        """No test of these types changes one."""
+        """Change the resource. Most types here are never changed by a test."""
         raise NotImplementedError(f"the stand-in of {type(self).__name__} changes nothing")
 
     def delete(self, id: str, state: Properties) -> None:

@@ -1,7 +1,8 @@
 """`aws:lb`: load balancer, target group, listener and rule.
 
 ForceNew as in the Terraform provider (internal/service/elbv2). The emulated account refuses to delete a target group
-that a rule uses, as AWS does. It has no network interfaces of a load balancer, for whose end the real provider waits.
+that a rule uses, and a second listener of a port, as AWS does. It has no network interfaces of a load balancer, for
+whose end the real provider waits.
 """
 
 from typing import Any
@@ -149,6 +150,10 @@ class Listener(_Balanced):
         """Return the state if the listener exists."""
         return state if self.client.describe_listeners(ListenerArns=[id])["Listeners"] else None
 
+    def update(self, id: str, old: Properties, new: Properties) -> None:
+        """Change its default action."""
+        self.client.modify_listener(ListenerArn=id, DefaultActions=_actions(new["defaultActions"]))
+
     def delete(self, id: str, state: Properties) -> None:
         """Delete it."""
         self.client.delete_listener(ListenerArn=id)
@@ -161,7 +166,8 @@ class ListenerRule(_Balanced):
     computed = ("arn", "priority")
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
-        """Create it."""
+        """Create it, unless its target group is another load balancer's. The emulated account would accept that."""
+        self._check_groups(inputs)
         (made,) = self.client.create_rule(
             ListenerArn=inputs["listenerArn"],
             Priority=self._next_priority(inputs["listenerArn"]),
@@ -175,9 +181,41 @@ class ListenerRule(_Balanced):
         """Return the state if the rule exists."""
         return state if self.client.describe_rules(RuleArns=[id])["Rules"] else None
 
+    def update(self, id: str, old: Properties, new: Properties) -> None:
+        """Change its conditions and actions."""
+        self.client.modify_rule(
+            RuleArn=id,
+            Conditions=[_condition(one) for one in new["conditions"]],
+            Actions=_actions(new["actions"]),
+        )
+
     def delete(self, id: str, state: Properties) -> None:
         """Delete it."""
         self.client.delete_rule(RuleArn=id)
+
+    def _check_groups(self, inputs: Properties) -> None:
+        """Refuse what AWS refuses (hashicorp/terraform-provider-aws, issue 22005).
+
+        Read from the rules that exist, because the emulated account never clears a target group's load balancers.
+        """
+        arns = {one["targetGroupArn"] for one in inputs["actions"] if one.get("targetGroupArn")}
+        (own,) = self.client.describe_listeners(ListenerArns=[inputs["listenerArn"]])["Listeners"]
+        for balancer in self.client.describe_load_balancers()["LoadBalancers"]:
+            arn = balancer["LoadBalancerArn"]
+            if arn != own["LoadBalancerArn"] and (shared := arns & self._groups_of(arn)):
+                raise PermissionError(
+                    "TargetGroupAssociationLimit: The following target groups cannot be associated with more than one "
+                    f"load balancer: {', '.join(sorted(shared))}"
+                )
+
+    def _groups_of(self, balancer: str) -> set[str]:
+        listeners = self.client.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+        rules = [
+            rule
+            for listener in listeners
+            for rule in self.client.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+        ]
+        return {action["TargetGroupArn"] for rule in rules for action in rule["Actions"] if "TargetGroupArn" in action}
 
     def _next_priority(self, listener: str) -> int:
         rules = self.client.describe_rules(ListenerArn=listener)["Rules"]

@@ -80,6 +80,10 @@ class Record(Kind):
             else None
         )
 
+    def update(self, id: str, old: Properties, new: Properties) -> None:
+        """Let it lead to another load balancer."""
+        self._change("UPSERT", new)
+
     def delete(self, id: str, state: Properties) -> None:
         """Delete the record, with its whole content, as the service demands."""
         self._change("DELETE", state)

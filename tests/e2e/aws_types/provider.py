@@ -12,10 +12,13 @@ def main(folder: str) -> None:
     """Register the types with the lab's provider, and start it."""
     # The lab's modules have general names, such as `core`, and come first.
     sys.path[:1] = [folder, str(Path(__file__).parents[3])]
-    from tests.e2e.aws_types import load_balancers, others
+    from tests.e2e.aws_types import load_balancers, others, prometheus
 
     provider, core = importlib.import_module("provider"), importlib.import_module("core")
     added = {
+        "aws:amp/alertManagerDefinition:AlertManagerDefinition": prometheus.AlertManagerDefinition,
+        "aws:amp/ruleGroupNamespace:RuleGroupNamespace": prometheus.RuleGroupNamespace,
+        "aws:amp/workspace:Workspace": prometheus.Workspace,
         "aws:ebs/volume:Volume": others.Volume,
         "aws:lb/listener:Listener": load_balancers.Listener,
         "aws:lb/listenerRule:ListenerRule": load_balancers.ListenerRule,
