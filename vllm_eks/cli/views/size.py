@@ -13,6 +13,7 @@ from vllm_eks.cli.views.size_text import (
     limit_text,
     price_lines,
     range_text,
+    replay_text,
     traffic_text,
     verdict_text,
 )
@@ -112,7 +113,7 @@ def _notes(answer: SizeAnswer) -> Iterator[str]:
             more = f" and {len(ids) - SHOWN_ROW_IDS} more (--json)" if len(ids) > SHOWN_ROW_IDS else ""
             yield f"measurements of {letter}: {', '.join(ids[:SHOWN_ROW_IDS])}{more}"
     yield "label: what the speed rests on (measured, derived or estimated); ranges hold four of five measurements"
-    yield "percentiles are from a replay of vLLM's scheduler"
+    yield replay_text(answer.question.level)
 
 
 def _sizes(row: SizedPlan) -> str:

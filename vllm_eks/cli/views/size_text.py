@@ -6,15 +6,18 @@ from math import inf
 from vllm_eks.planner.hardware.instances import REFERENCE_REGION
 from vllm_eks.planner.hardware.prices import price_dates
 from vllm_eks.planner.load.numbers import significant
-from vllm_eks.planner.load.service_level import NAMES, duration
+from vllm_eks.planner.load.service_level import NAMES, ServiceLevel, duration
 from vllm_eks.planner.load.traffic import Traffic, load_label
 from vllm_eks.planner.search.layouts import MAX_NODES_PER_GROUP
 from vllm_eks.planner.sizing.choice import SizeAnswer
 from vllm_eks.planner.sizing.pressed import PRESSED
+from vllm_eks.planner.sizing.replica import MEASURED
 from vllm_eks.planner.sizing.sized import LoadLimit, SizedPlan
 
 LETTERS = "abcdef"
 """Of the machines, in tables and in the plot."""
+FEW_ABOVE = 95
+"""From this percentile on, at most 20 of the measured requests are above."""
 
 
 def limit_text(limit: LoadLimit) -> str:
@@ -118,6 +121,17 @@ def range_text(row: SizedPlan) -> str:
     """Return the range of the largest load."""
     spread, best = row.replica.speed.evidence.spread.output, row.total_largest_load
     return f"{significant(best * spread.low, 3)} to {significant(best * spread.high, 3)}"
+
+
+def replay_text(level: ServiceLevel) -> str:
+    """Return what percentiles rest on. A high one of requests rests on few of them. Tokens are many more."""
+    text = "percentiles are from a replay of vLLM's scheduler"
+    asked = [limit.percentile for name, limit in level.limits.items() if name != "itl"]
+    highest = max(asked, default=0)
+    if highest < FEW_ABOVE:
+        return text
+    above = MEASURED * (100 - highest) // 100
+    return f"{text}; {above} of its {MEASURED} requests are above p{highest}, which therefore varies by chance"
 
 
 def price_lines(answer: SizeAnswer, *, spot: bool) -> Iterator[str]:
