@@ -11,7 +11,7 @@ from typing import TypeVar
 from config.client_keys import given_keys, parse_clients
 from config.cross_field.limits import offering_warnings
 from config.cross_field.models import gated_models, model_warnings
-from config.cross_field.observability import probe_warnings
+from config.cross_field.observability import latency_warnings, probe_warnings
 from config.cross_field.stack import Draft, cross_field_errors
 from config.errors import ConfigError, report
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
@@ -239,6 +239,7 @@ def _warnings(settings: StackSettings, project: str, region: str) -> Iterator[Co
         yield from model_warnings(model, key_path(key, name))
     yield from offering_warnings(settings.models, region, key)
     yield from probe_warnings(settings, project)
+    yield from latency_warnings(settings, project)
 
 
 def _open_questions(models: Mapping[str, ModelSettings]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from components.observability.names import object_name
 from vllm_eks.monitoring.files import dashboard_files, rule_file
 from vllm_eks.monitoring.watched import WatchedModel, WatchedStack
 from vllm_eks.specs.monitoring import MonitoringSpec
+from vllm_eks.specs.observability import ManagedPrometheus
 
 OPERATOR_API = "monitoring.coreos.com/v1"
 DASHBOARD_LABEL = "grafana_dashboard"
@@ -31,7 +32,15 @@ class Rules:
 
 def rules_of(stack: str, models: Sequence[WatchedModel], spec: MonitoringSpec) -> Rules:
     """Return the alerts of a stack, which know its plan, and the dashboards, which are the same for every stack."""
-    watched = WatchedStack(name=stack, models=models, alerts=spec.alerts, endpoint=spec.endpoint is not None)
+    watched = WatchedStack(
+        name=stack,
+        models=models,
+        alerts=spec.alerts,
+        # Without the exporter there is no probe (Monitoring.probed_hostnames).
+        endpoint=spec.endpoint is not None and spec.charts.blackbox_exporter is not None,
+        # Several stacks may write to one workspace. The agent adds this label to all series.
+        cluster=stack if isinstance(spec.prometheus, ManagedPrometheus) else None,
+    )
     return Rules(rule_file=rule_file(watched), dashboards=dashboard_files())
 
 

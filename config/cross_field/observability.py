@@ -8,6 +8,8 @@ from config.settings.cluster import ClusterSettings
 from config.settings.observability import ObservabilitySettings
 from config.settings.stack import StackSettings
 from vllm_eks.aws.regions import ASKED_BOTOCORE, WITHOUT_MANAGED_PROMETHEUS
+from vllm_eks.monitoring.latency_alerts import BOUNDS, alert_seconds
+from vllm_eks.planner.load.service_level import duration
 from vllm_eks.stack_files.wording import key_path
 
 KEYS_OF = {
@@ -120,3 +122,18 @@ def probe_warnings(settings: StackSettings, project: str) -> Iterator[ConfigErro
             text="let no pod of the cluster in, so that metrics do not show the end of the certificate, and no alert "
             "tells of an endpoint that does not answer",
         )
+
+
+def latency_warnings(settings: StackSettings, project: str) -> Iterator[ConfigError]:
+    """Yield a warning for each limit of a model's traffic that no alert can watch."""
+    alerts = settings.observability.alerts.spec.level.limits
+    if not settings.observability.prometheus:
+        return
+    for name, level in settings.levels.items():
+        for latency, limit in level.limits.items():
+            if latency not in alerts and alert_seconds(latency, limit) is None:
+                yield ConfigError(
+                    key=key_path(f"{project}:models", name, "traffic", latency),
+                    text=f"{limit.label} is above {duration(BOUNDS[latency][-1])}, the largest bound of vLLM's "
+                    "histogram, so no alert tells of it",
+                )

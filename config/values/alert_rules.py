@@ -4,8 +4,9 @@ import re
 
 from config.errors import nearest_of
 from vllm_eks.errors import WrongQuestion
+from vllm_eks.monitoring.latency_alerts import BOUNDS
 from vllm_eks.monitoring.rules import ALERT_NAMES
-from vllm_eks.planner.load.service_level import parse_limit
+from vllm_eks.planner.load.service_level import Latency, duration, parse_limit, written
 
 RUNBOOK_BASE_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
 """An address of RFC 3986 without a user, query or fragment. Braces are not in it: Prometheus reads annotations as
@@ -16,12 +17,33 @@ MOST_CAPACITY_BLOCK_HOURS = 336
 """Two weeks. Our own limit."""
 
 
-def latency_limit(value: str) -> str:
-    """Accept a time at a percentile."""
+def ttft(value: str) -> str:
+    """Accept a limit of the time to first token."""
+    return _latency_limit(value, "ttft")
+
+
+def itl(value: str) -> str:
+    """Accept a limit of the time between two tokens."""
+    return _latency_limit(value, "itl")
+
+
+def e2e(value: str) -> str:
+    """Accept a limit of the time of a whole request."""
+    return _latency_limit(value, "e2e")
+
+
+def _latency_limit(value: str, latency: Latency) -> str:
+    """Accept a time at a percentile that vLLM's histogram can tell."""
     try:
-        parse_limit(value)
+        limit = parse_limit(value)
     except WrongQuestion as error:
         raise ValueError(str(error)) from None
+    largest = BOUNDS[latency][-1]
+    if limit.seconds > largest:
+        raise ValueError(
+            f"{value!r} is above {duration(largest)}, the largest bound of vLLM's histogram, so the alert could never "
+            f"fire: set {written(largest)}@p{limit.percentile} or less"
+        )
     return value
 
 

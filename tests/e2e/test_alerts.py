@@ -15,7 +15,7 @@ import pytest
 from tests.support.chart_rendering import tool
 from tests.support.exporter_doubles import Doubles, Prometheus, running_prometheus, served
 from tests.support.promql import dashboard_queries, prometheus_sees
-from tests.support.watched_stacks import DOOR, dmi, engine, gpu, healthy, pod_series, watched_stack, xid
+from tests.support.watched_stacks import DOOR, engine, gpu, healthy, node_label, pod_series, watched_stack, xid
 from vllm_eks.data import DATA
 from vllm_eks.monitoring.files import rule_file
 from vllm_eks.monitoring.rules import ALERT_NAMES
@@ -67,7 +67,7 @@ def break_everything(doubles: Doubles) -> None:
     doubles.set(f"probe_success{{{DOOR}}}", 0)
     doubles.set(f"probe_ssl_earliest_cert_expiry{{{DOOR}}}", time.time() + 5 * DAY)
     for number in range(20):
-        doubles.set(dmi(f"extra-{number}"), 1)
+        doubles.set(node_label(f"extra-{number}"), 1)
     for index in (0, 1):
         doubles.remove(gpu("DCGM_FI_DEV_FB_USED", "node-3", index))
 
@@ -76,7 +76,7 @@ def repair_everything(doubles: Doubles) -> None:
     for number in range(3):
         doubles.remove(leader_of(0, f"again-{number}")["created"])
     for number in range(20):
-        doubles.remove(dmi(f"extra-{number}"))
+        doubles.remove(node_label(f"extra-{number}"))
     doubles.remove(xid("node-0", 0, 79))
     everything_is_well(doubles)
 

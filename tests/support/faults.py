@@ -49,3 +49,20 @@ def stopped(start: int, end: int, per_minute: float) -> list[Segment]:
 def counter_that_grows(start: int, end: int, base: float, per_minute: float) -> list[Segment]:
     """Return a counter that grows only from one minute to another."""
     return [(start, base), (end - start, base, per_minute), (MINUTES - end, base + per_minute * (end - start - 1))]
+
+
+def with_gap(
+    changes: Mapping[str, Sequence[Segment]], at: int, minutes: int, *beginnings: str
+) -> dict[str, Sequence[Segment]]:
+    """Return the changes with failed scrapes of all series with these beginnings."""
+    series = {**healthy(), **changes}
+    return {**changes, **{name: _cut(series[name], at, minutes) for name in series if name.startswith(beginnings)}}
+
+
+def _cut(segments: Sequence[Segment], at: int, minutes: int) -> list[Segment]:
+    """Return the same values, without those of some minutes."""
+    values: list[float | None] = []
+    for count, value, *per_minute in segments:
+        step = per_minute[0] if per_minute else 0
+        values += [None if value is None else value + step * minute for minute in range(count)]
+    return [(1, None if at <= minute < at + minutes else value) for minute, value in enumerate(values)]

@@ -42,6 +42,8 @@ class RuleTest:
     """Alerts with their texts, by minute."""
     values: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     """The values of expressions, by minute."""
+    labelled: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    """All series of expressions, by minute: their labels, and values."""
 
     def as_yaml(self) -> dict[str, Any]:
         """Return the test as promtool reads it."""
@@ -81,6 +83,15 @@ class RuleTest:
                 {"expr": expr, "eval_time": f"{minute}m", "exp_samples": [{"labels": "{}", "value": value}]}
                 for minute, values in self.values.items()
                 for expr, value in values.items()
+            ]
+            + [
+                {
+                    "expr": expr,
+                    "eval_time": f"{minute}m",
+                    "exp_samples": [{"labels": labels, "value": value} for labels, value in found.items()],
+                }
+                for minute, exprs in self.labelled.items()
+                for expr, found in exprs.items()
             ],
         }
 
@@ -114,7 +125,13 @@ def run_promtool(folder: Path, rules: Mapping[str, Any], tests: Sequence[RuleTes
     promtool = tool("promtool")
     assert promtool, MISSING
     (folder / "rules.yml").write_text(yaml.dump(rules, Dumper=DUMPER))
-    file = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [test.as_yaml() for test in tests]}
+    file = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": "1m",
+        # Otherwise the order is random, and the first evaluation of a group may lack the series of another one.
+        "group_eval_order": [group["name"] for group in rules["groups"]],
+        "tests": [test.as_yaml() for test in tests],
+    }
     (folder / "tests.yml").write_text(yaml.dump(file, Dumper=DUMPER))
     done = subprocess.run([promtool, "test", "rules", "tests.yml"], cwd=folder, capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stdout + done.stderr

@@ -22,7 +22,7 @@ def watched_stack(**alerts: object) -> WatchedStack:
     shared = {
         "pods_per_group": 2,
         "gpus_per_group": 4,
-        "instance_type": "g5.48xlarge",
+        "gpus_per_node": 2,
         "node_usd_per_hour": 16.288,
         "startup_seconds": 1200,
         "kv_cache_tokens": Range(90_000, 100_000, 110_000),
@@ -91,6 +91,9 @@ def _groups() -> dict[str, Sequence[Segment]]:
     job = 'namespace="vllm-scout",pod="scout-ready-x7",uid="job"'
     dns = 'namespace="kube-system",pod="coredns-abc",uid="dns"'
     others = {
+        'kube_statefulset_status_update_revision{namespace="vllm-scout",statefulset="scout",revision="r1"}': constant(
+            1
+        ),
         f'kube_pod_status_phase{{{job},phase="Running"}}': constant(1),
         f'kube_pod_status_ready{{{dns},condition="true"}}': constant(1),
     }
@@ -136,20 +139,23 @@ def histograms(pod: str) -> dict[str, Sequence[Segment]]:
 
 
 def _nodes() -> dict[str, Sequence[Segment]]:
-    found: dict[str, Sequence[Segment]] = {dmi("system", "m7i.large"): constant(1)}
-    for number in range(4):
+    # A system node, with a pod of a Job.
+    job = 'namespace="vllm-scout",pod="scout-ready-x7",uid="job",node="system"'
+    found: dict[str, Sequence[Segment]] = {node_info("system"): constant(1), f"kube_pod_info{{{job}}}": constant(1)}
+    for number, pod in enumerate(PODS):
         node = f"node-{number}"
+        found |= {name: constant(1) for name in (node_info(node), node_of(pod, node), claim_of(pod))}
         found |= {
             f'kube_node_status_{kind}{{node="{node}",resource="nvidia_com_gpu",unit="integer"}}': constant(2)
             for kind in ("capacity", "allocatable")
         }
         found |= {
             f'kube_node_status_condition{{node="{node}",condition="{condition}",status="{status}"}}': constant(value)
-            for condition in ("Ready", "AcceleratedHardwareReady")
+            for condition in ("Ready", "AcceleratedHardwareReady", "KernelReady")
             for status, value in (("true", 1), ("false", 0))
         }
         found |= {gpu("DCGM_FI_DEV_FB_USED", node, index): constant(20_000) for index in (0, 1)}
-        found |= {xid(node, 0, 0): constant(0), xid(node, 1, 31): constant(31), dmi(node): constant(1)}
+        found |= {xid(node, 0, 0): constant(0), xid(node, 1, 31): constant(31)}
         claim = f'namespace="vllm-scout",persistentvolumeclaim="scout-weights-0a1b2c3d",node="{node}"'
         found[f"kubelet_volume_stats_capacity_bytes{{{claim}}}"] = constant(7e12)
         found[f"kubelet_volume_stats_available_bytes{{{claim}}}"] = constant(5e12)
@@ -167,16 +173,36 @@ def xid(node: str, index: int, code: int) -> str:
     return gpu("DCGM_FI_DEV_XID_ERRORS", node, index, err_code=str(code), err_msg=f"error {code}")
 
 
-def dmi(node: str, instance_type: str = "g5.48xlarge") -> str:
-    """The name of the series that tells a node's type."""
-    return f'node_dmi_info{{instance="{node}:9100",product_name="{instance_type}"}}'
+def node_info(node: str) -> str:
+    """The name of the series of a node that exists."""
+    return f'kube_node_info{{node="{node}"}}'
+
+
+def node_label(node: str, model: str = "scout") -> str:
+    """The name of the series of a node's labels, where kube-state-metrics may show that of the model."""
+    return f'kube_node_labels{{node="{node}",label_vllm_eks_model="{model}"}}'
+
+
+def node_of(pod: str, node: str) -> str:
+    """The name of the series that tells a pod's node."""
+    return f'kube_pod_info{{namespace="vllm-scout",pod="{pod}",uid="uid-{pod}",node="{node}"}}'
+
+
+def claim_of(pod: str) -> str:
+    """The name of the series that tells a pod's claim of weights."""
+    of = f'namespace="vllm-scout",pod="{pod}",uid="uid-{pod}"'
+    return f'kube_pod_spec_volumes_persistentvolumeclaims_info{{{of},persistentvolumeclaim="scout-weights-0a1b2c3d"}}'
 
 
 DOOR = 'model="scout",namespace="vllm-scout",instance="https://scout.models.example.com/health"'
 
 
 def _front_door() -> dict[str, Sequence[Segment]]:
+    # The parked model's address has a certificate, and no pod behind it.
+    idle = DOOR.replace("scout", "idle")
     return {
+        f"probe_success{{{idle}}}": constant(0),
+        f"probe_ssl_earliest_cert_expiry{{{idle}}}": constant(100 * 86_400),
         f"probe_success{{{DOOR}}}": constant(1),
         f"probe_ssl_earliest_cert_expiry{{{DOOR}}}": constant(100 * 86_400),
     }

@@ -1,10 +1,10 @@
 """The dashboard of groups: whole, starting, restarting."""
 
-from tools.dashboards.model_page import MODEL_VARIABLES, OF
+from tools.dashboards.model_page import MODEL_VARIABLES, OF, OF_CLUSTER
 from tools.dashboards.panels import QUARTER, WHOLE, Page, Panel, Query, Row
 from vllm_eks.monitoring import series
 
-IN = 'namespace=~"$namespace"'
+IN = f'{OF_CLUSTER},namespace=~"$namespace"'
 
 
 def _number(title: str, description: str, expr: str) -> Panel:
@@ -52,7 +52,8 @@ GROUP_PAGE = Page(
                     queries=[
                         Query(
                             expr=(
-                                f"{series.PODS_WANTED}{{{OF}}} - on (model, namespace) {series.PODS_RUNNING}{{{OF}}}"
+                                f"{series.PODS_WANTED}{{{OF}}} - on (cluster, model, namespace) "
+                                f"{series.PODS_RUNNING}{{{OF}}}"
                             ),
                             legend="{{model}}",
                         )
@@ -66,7 +67,7 @@ GROUP_PAGE = Page(
                     span=WHOLE,
                     queries=[
                         Query(
-                            expr=f"max by (pod, phase) (vllm_eks_startup_phase{{{OF}}} == 1)",
+                            expr=f"max by (cluster, namespace, pod, phase) (vllm_eks_startup_phase{{{OF}}} == 1)",
                             legend="{{pod}} {{phase}}",
                         )
                     ],
@@ -78,7 +79,7 @@ GROUP_PAGE = Page(
                     queries=[
                         Query(
                             expr=(
-                                f"(time() - vllm_eks_start_time_seconds{{{OF}}}) and on (namespace, pod) "
+                                f"(time() - vllm_eks_start_time_seconds{{{OF}}}) and on (cluster, namespace, pod) "
                                 f'(kube_pod_status_ready{{condition="true",{IN}}} == 0)'
                             ),
                             legend="{{pod}}",
@@ -87,15 +88,18 @@ GROUP_PAGE = Page(
                     ],
                 ),
                 Panel(
-                    title="Pods of the same name in an hour",
-                    description="Pods that were created for each leader within an hour. More than one is a restart.",
+                    title="Restarts in three hours",
+                    description=(
+                        "Pods that were created for each leader in the last 3 hours, without the first one. Updates, "
+                        "replaced nodes and crashes are restarts. The window of the alert is four start budgets."
+                    ),
                     unit="short",
                     queries=[
                         Query(
                             expr=(
-                                "count by (namespace, pod) (count by (namespace, pod, uid) "
-                                f"(last_over_time(kube_pod_created{{{IN}}}[1h]))) "
-                                f"and on (namespace, pod) {series.LEADER_POD}{{{OF}}}"
+                                "count by (cluster, namespace, pod) (count by (cluster, namespace, pod, uid) "
+                                f"(last_over_time(kube_pod_created{{{IN}}}[3h]))) - 1 "
+                                f"and on (cluster, namespace, pod) {series.LEADER_POD}{{{OF}}}"
                             ),
                             legend="{{pod}}",
                         )
@@ -109,7 +113,7 @@ GROUP_PAGE = Page(
                         Query(
                             expr=(
                                 "sum by (controller) (rate(controller_runtime_reconcile_errors_total"
-                                '{controller=~"leaderworkerset|pod"}[$__rate_interval]))'
+                                f'{{{OF_CLUSTER},controller=~"leaderworkerset|pod"}}[$__rate_interval]))'
                             ),
                             legend="{{controller}}",
                         )
@@ -122,8 +126,11 @@ GROUP_PAGE = Page(
                     kind="states",
                     queries=[
                         Query(
-                            expr='max by (alertname, severity) (ALERTS{alertname=~"VllmEks.+",alertstate="firing"})',
-                            legend="{{severity}} {{alertname}}",
+                            expr=(
+                                "max by (stack, alertname, severity) "
+                                '(ALERTS{alertname=~"VllmEks.+",alertstate="firing"})'
+                            ),
+                            legend="{{severity}} {{alertname}} of {{stack}}",
                         )
                     ],
                 ),

@@ -2,24 +2,28 @@
 
 from tools.dashboards.panels import QUARTER, STEP, Page, Panel, Query, Row, Variable
 from vllm_eks.monitoring import series
-from vllm_eks.monitoring.serving_alerts import HISTOGRAMS
+from vllm_eks.monitoring.latency_alerts import HISTOGRAMS
 from vllm_eks.planner.load.service_level import Latency
 
-OF = 'model=~"$model",namespace=~"$namespace"'
-BY = "by (model)"
+OF_CLUSTER = 'cluster=~"$cluster"'
+OF = f'{OF_CLUSTER},model=~"$model",namespace=~"$namespace"'
+BY = "by (cluster, model)"
+CLUSTER = Variable(name="cluster", label="Cluster", query="label_values(kube_node_info, cluster)")
+"""Only series of a shared workspace have this label. Without it, `All` matches them too."""
 MODEL_VARIABLES = (
-    Variable(name="model", label="Model", query=f"label_values({series.PODS_PER_GROUP}, model)"),
+    CLUSTER,
+    Variable(name="model", label="Model", query=f"label_values({series.PODS_PER_GROUP}{{{OF_CLUSTER}}}, model)"),
     Variable(
         name="namespace",
         label="Namespace",
-        query=f'label_values({series.PODS_PER_GROUP}{{model=~"$model"}}, namespace)',
+        query=f'label_values({series.PODS_PER_GROUP}{{{OF_CLUSTER},model=~"$model"}}, namespace)',
     ),
 )
 PERCENTILES = (0.5, 0.9, 0.99)
 
 
 def _latency(title: str, description: str, latency: Latency) -> Panel:
-    buckets = f"sum by (le, model) (rate({HISTOGRAMS[latency]}_bucket{{{OF}}}[{STEP}]))"
+    buckets = f"sum by (le, cluster, model) (rate({HISTOGRAMS[latency]}_bucket{{{OF}}}[{STEP}]))"
     percentiles = [
         Query(expr=f"histogram_quantile({share}, {buckets})", legend=f"{{{{model}}}} p{share * 100:g}")
         for share in PERCENTILES
@@ -41,7 +45,7 @@ def _requests() -> Row:
                 unit="reqps",
                 queries=[
                     Query(
-                        expr=f"sum by (model, client) (rate(vllm_eks_client_requests_total{{{OF}}}[{STEP}]))",
+                        expr=f"sum by (cluster, model, client) (rate(vllm_eks_client_requests_total{{{OF}}}[{STEP}]))",
                         legend="{{model}} {{client}}",
                     )
                 ],
@@ -53,13 +57,14 @@ def _requests() -> Row:
                 queries=[
                     Query(
                         expr=(
-                            "sum by (model, status) "
+                            "sum by (cluster, model, status) "
                             f'(rate(vllm_eks_client_requests_total{{{OF},status=~"[45].*"}}[{STEP}]))'
                         ),
                         legend="{{model}} {{status}}",
                     ),
                     Query(
-                        expr=f"sum by (model, client, reason) (rate(vllm_eks_client_refusals_total{{{OF}}}[{STEP}]))",
+                        expr=f"sum by (cluster, model, client, reason) "
+                        f"(rate(vllm_eks_client_refusals_total{{{OF}}}[{STEP}]))",
                         legend="{{model}} {{client}} refused: {{reason}}",
                     ),
                 ],
@@ -81,7 +86,8 @@ def _requests() -> Row:
                 unit="reqps",
                 queries=[
                     Query(
-                        expr=f"sum by (model, finished_reason) (rate(vllm:request_success_total{{{OF}}}[{STEP}]))",
+                        expr=f"sum by (cluster, model, finished_reason) "
+                        f"(rate(vllm:request_success_total{{{OF}}}[{STEP}]))",
                         legend="{{model}} {{finished_reason}}",
                     )
                 ],
@@ -148,7 +154,10 @@ def _cache() -> Row:
                 unit="short",
                 queries=[
                     Query(
-                        expr=f"60 * sum by (pod) (rate(vllm:num_preemptions_total{{{OF}}}[{STEP}]))", legend="{{pod}}"
+                        expr=(
+                            f"60 * sum by (cluster, namespace, pod) (rate(vllm:num_preemptions_total{{{OF}}}[{STEP}]))"
+                        ),
+                        legend="{{pod}}",
                     )
                 ],
             ),
@@ -166,7 +175,7 @@ def _cache() -> Row:
                 queries=[
                     Query(
                         expr=(
-                            f"vllm:kv_cache_usage_perc{{{OF}}} * on (model, namespace) group_left "
+                            f"vllm:kv_cache_usage_perc{{{OF}}} * on (cluster, model, namespace) group_left "
                             f'{series.KV_CACHE_TOKENS}{{{OF},bound="best"}}'
                         ),
                         legend="{{pod}} (share of the planned tokens)",
@@ -200,7 +209,8 @@ def _tokens() -> Row:
                 unit="short",
                 queries=[
                     Query(
-                        expr=f"sum by (model, client, kind) (rate(vllm_eks_client_tokens_total{{{OF}}}[{STEP}]))",
+                        expr=f"sum by (cluster, model, client, kind) "
+                        f"(rate(vllm_eks_client_tokens_total{{{OF}}}[{STEP}]))",
                         legend="{{model}} {{client}} {{kind}}",
                     )
                 ],
@@ -225,7 +235,7 @@ def _tokens() -> Row:
                 unit="currencyUSD",
                 kind="number",
                 span=QUARTER,
-                queries=[Query(expr=f"730 * {series.RUNNING_USD_PER_HOUR}", legend="stack")],
+                queries=[Query(expr=f"730 * {series.RUNNING_USD_PER_HOUR}{{{OF_CLUSTER}}}", legend="{{stack}}")],
             ),
         ],
     )

@@ -1,12 +1,16 @@
 """The dashboard of nodes: GPUs, repairs and disks."""
 
+from tools.dashboards.model_page import CLUSTER, OF_CLUSTER
 from tools.dashboards.panels import Page, Panel, Query, Row, Variable
 from vllm_eks.monitoring import series
 
-OF = 'node=~"$node"'
+OF = f'{OF_CLUSTER},node=~"$node"'
 NODE_VARIABLES = (
+    CLUSTER,
     Variable(
-        name="node", label="Node", query='label_values(kube_node_status_capacity{resource="nvidia_com_gpu"}, node)'
+        name="node",
+        label="Node",
+        query=f'label_values(kube_node_status_capacity{{{OF_CLUSTER},resource="nvidia_com_gpu"}}, node)',
     ),
 )
 GPU = "{{node}} GPU {{gpu}}"
@@ -88,7 +92,7 @@ def _nodes() -> Row:
                 most=1,
                 queries=[
                     Query(
-                        expr=f"min by (node) ({free}{{{claims}}} / {size}{{{claims}}})",
+                        expr=f"min by (cluster, node) ({free}{{{claims}}} / {size}{{{claims}}})",
                         legend="{{node}}",
                     )
                 ],
@@ -102,7 +106,7 @@ def _nodes() -> Row:
                 unit="short",
                 queries=[
                     Query(
-                        expr=f"count by (instance) (node_infiniband_state_id == {ACTIVE})",
+                        expr=f"count by (cluster, instance) (node_infiniband_state_id{{{OF_CLUSTER}}} == {ACTIVE})",
                         legend="{{instance}}",
                     )
                 ],

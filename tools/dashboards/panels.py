@@ -108,7 +108,8 @@ def _variable(variable: Variable) -> dashboard.QueryVariable:
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .multi(True)
         .include_all(True)
-        .all_value(".+")
+        # Also series without the label, such as that of the cluster.
+        .all_value(".*")
     )
 
 

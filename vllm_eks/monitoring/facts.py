@@ -4,19 +4,15 @@ from collections.abc import Iterator, Mapping
 
 from vllm_eks.monitoring import series
 from vllm_eks.monitoring.rule import RecordingRule, RuleGroup
-from vllm_eks.monitoring.watched import WatchedModel, WatchedStack, node_prices
+from vllm_eks.monitoring.watched import WatchedModel, WatchedStack
 from vllm_eks.planner.ranges import Range
 
 
 def fact_groups(stack: WatchedStack) -> list[RuleGroup]:
     """Return a group of facts for each model, and one of the stack."""
     groups = [RuleGroup(name=f"{stack.name}.{model.name}.facts", rules=list(_facts(model))) for model in stack.models]
-    rules = [
-        _constant(series.NODE_USD_PER_HOUR, price, {"instance_type": instance_type})
-        for instance_type, price in sorted(node_prices(stack.models).items())
-    ]
-    if stack.alerts.monthly_budget_usd is not None:
-        rules.append(_constant(series.MONTH_BUDGET_USD, stack.alerts.monthly_budget_usd, {}))
+    budget = stack.alerts.monthly_budget_usd
+    rules = [_constant(series.MONTH_BUDGET_USD, budget, {})] if budget is not None else []
     return [*groups, *([RuleGroup(name=f"{stack.name}.facts", rules=rules)] if rules else [])]
 
 
@@ -26,6 +22,9 @@ def _facts(model: WatchedModel) -> Iterator[RecordingRule]:
     yield _constant(series.PODS_PER_GROUP, model.pods_per_group, labels)
     yield _constant(series.GPUS_PER_GROUP, model.gpus_per_group, labels)
     yield _constant(series.STARTUP_BUDGET_SECONDS, model.startup_seconds, labels)
+    yield _constant(series.GPUS_PER_NODE, model.gpus_per_node, labels)
+    if model.node_usd_per_hour is not None:
+        yield _constant(series.NODE_USD_PER_HOUR, model.node_usd_per_hour, labels)
     if model.usd_per_hour is not None:
         yield _constant(series.USD_PER_HOUR, model.usd_per_hour, labels)
     if model.kv_cache_tokens.best:

@@ -10,7 +10,9 @@ from vllm_eks.monitoring.watched import WatchedStack
 
 def rule_file(stack: WatchedStack) -> Mapping[str, Yaml]:
     """Return the content of the stack's rule file, which is also the `spec` of a PrometheusRule."""
-    return groups_as_yaml(stack_rules(stack), stack=stack.name, runbook_base_url=stack.alerts.runbook_base_url)
+    return groups_as_yaml(
+        stack_rules(stack), stack=stack.name, cluster=stack.cluster, runbook_base_url=stack.alerts.runbook_base_url
+    )
 
 
 def dashboard_files() -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vllm_eks.monitoring import series
 from vllm_eks.monitoring.rule import AlertRule
-from vllm_eks.monitoring.series import of_model, one_line
+from vllm_eks.monitoring.series import GAP_SECONDS, Scope, one_line
 from vllm_eks.monitoring.watched import WatchedStack
 from vllm_eks.monitoring.xids import PATTERN
 
@@ -14,30 +14,38 @@ HARDWARE_SECONDS = 1800
 """EKS replaces or reboots a node 10 minutes after AcceleratedHardwareReady is False (EKS user guide, "Automatically
 repair nodes"). The rest is for the drain, up to 120 s a pod, and for the new instance."""
 READY_SECONDS = 2700
-"""For Ready, EKS waits 30 minutes before it replaces the node."""
+"""For the other conditions, EKS waits 30 minutes before it replaces the node."""
+CONDITIONS = "Ready|ContainerRuntimeReady|KernelReady|NetworkingReady|StorageReady"
+"""The conditions for which EKS replaces a node after 30 minutes (EKS user guide, "Automatically repair nodes"; EKS node
+monitoring agent 1.7.0, pkg/conditions/conditions.go). The agent sets its own ones to True when it starts, and to False
+for an error. The status of Ready is Unknown if the kubelet does not answer."""
+XID_WINDOW = "15m"
+"""The exporter shows only the last code, and an error of the program often follows that of the GPU."""
 FREE_SHARE = 0.15
 """The kubelet deletes images at 85 % of the same disks (imageGCHighThresholdPercent), and evicts pods at 90 %
 (evictionHard, nodefs.available)."""
+WEIGHTS_CLAIMS = 'persistentvolumeclaim=~".+-weights-.+"'
 XID_LABELS = "node, gpu, UUID, modelName, err_code, err_msg"
 
 
 def node_alerts(stack: WatchedStack) -> Iterator[AlertRule]:
-    """Yield the alerts of nodes."""
-    yield _xid()
-    yield from _not_repaired()
-    yield _gpu_lost()
-    yield _disk(stack.namespaces)
+    """Yield the alerts of the stack's own nodes. Another stack of the cluster has alerts of its nodes."""
+    yield _xid(stack.scope)
+    yield from _not_repaired(stack.scope)
+    yield _gpu_lost(stack.scope)
+    yield _disk(stack.scope)
 
 
-def _xids() -> str:
-    """Return the GPUs whose last error is a fatal one. The exporter keeps the last code until the node restarts."""
-    return f'max by ({XID_LABELS}) (DCGM_FI_DEV_XID_ERRORS{{err_code=~"{PATTERN}"}}) > 0'
+def _xids(scope: Scope, window: str) -> str:
+    """Return the GPUs that showed a fatal code. The exporter keeps the last code until the node restarts."""
+    xids = scope.of_cluster("DCGM_FI_DEV_XID_ERRORS", f'err_code=~"{PATTERN}"')
+    return scope.of_nodes(f"max by ({XID_LABELS}) (last_over_time({xids}[{window}])) > 0")
 
 
-def _xid() -> AlertRule:
+def _xid(scope: Scope) -> AlertRule:
     return AlertRule(
         name="VllmEksGpuXid",
-        expr=_xids(),
+        expr=_xids(scope, XID_WINDOW),
         for_seconds=0,
         # EKS repairs the node by itself after 10 minutes. VllmEksNodeNotRepaired is for the case that it does not.
         severity="warning",
@@ -50,7 +58,7 @@ def _xid() -> AlertRule:
     )
 
 
-def _not_repaired() -> Iterator[AlertRule]:
+def _not_repaired(scope: Scope) -> Iterator[AlertRule]:
     def rule(sign: str, expr: str, for_seconds: int, state: str) -> AlertRule:
         return AlertRule(
             name="VllmEksNodeNotRepaired",
@@ -62,39 +70,44 @@ def _not_repaired() -> Iterator[AlertRule]:
             labels={"sign": sign},
         )
 
-    condition = "max by (node, condition) (kube_node_status_condition"
+    def conditions(*matchers: str) -> str:
+        status = scope.of_cluster("kube_node_status_condition", *matchers)
+        return f"max by (node, condition) (last_over_time({status}[{GAP_SECONDS}s]))"
+
     yield rule(
         "hardware",
-        f'{condition}{{condition="AcceleratedHardwareReady",status="false"}}) == 1',
+        scope.of_nodes(conditions('condition="AcceleratedHardwareReady"', 'status="false"') + " == 1"),
         HARDWARE_SECONDS,
         "AcceleratedHardwareReady of {{ $labels.node }} has been False",
     )
     yield rule(
         "xid",
-        f"max by (node) ({_xids()})",
+        f"max by (node) ({_xids(scope, f'{GAP_SECONDS}s')})",
         HARDWARE_SECONDS,
         "A GPU of {{ $labels.node }} has shown XID {{ $value }}",
     )
-    gpu_nodes = 'kube_node_status_capacity{resource="nvidia_com_gpu"} > 0'
     yield rule(
         "ready",
-        f'{condition}{{condition="Ready",status="true"}}) == 0 and on (node) ({gpu_nodes})',
+        scope.of_nodes(conditions(f'condition=~"{CONDITIONS}"', 'status="true"') + " == 0"),
         READY_SECONDS,
-        "Ready of {{ $labels.node }} has not been True",
+        "{{ $labels.condition }} of {{ $labels.node }} has not been True",
     )
 
 
-def _gpu_lost() -> AlertRule:
-    def gpus(kind: str) -> str:
-        return f'max by (node) (kube_node_status_{kind}{{resource="nvidia_com_gpu"}})'
-
+def _gpu_lost(scope: Scope) -> AlertRule:
+    expected = (
+        f"max by (model, namespace, node) ({scope.held(series.MODEL_NODE)} * on (model, namespace) group_left "
+        f"{scope.own(series.GPUS_PER_NODE)})"
+    )
+    allocatable = scope.of_cluster("kube_node_status_allocatable", 'resource="nvidia_com_gpu"')
+    healthy = f"max by (node) (last_over_time({allocatable}[{GAP_SECONDS}s]))"
     return AlertRule(
         name="VllmEksGpuLost",
         # The device plugin takes an unhealthy GPU from the allocatable ones. One that fell off the bus is gone for the
-        # driver.
+        # driver, and after a reboot also from the node's capacity. So the instance type says how many there should be.
         expr=one_line(
-            f"""{gpus("capacity")} - {gpus("allocatable")} > 0
-                or {gpus("capacity")} - on (node) {series.GPUS_SEEN} > 0"""
+            f"""{expected} - on (node) group_left {healthy} > 0
+                or {expected} - on (node) group_left {scope.held(series.GPUS_SEEN)} > 0"""
         ),
         for_seconds=GPU_LOST_SECONDS,
         severity="critical",
@@ -106,14 +119,14 @@ def _gpu_lost() -> AlertRule:
     )
 
 
-def _disk(namespaces: str) -> AlertRule:
-    claims = f'{{namespace=~"{namespaces}",persistentvolumeclaim=~".+-weights-.+"}}'
-    volume = "kubelet_volume_stats"
-    free = f"""min by (namespace, persistentvolumeclaim, node) (
-        {volume}_available_bytes{claims} / {volume}_capacity_bytes{claims})"""
+def _disk(scope: Scope) -> AlertRule:
+    available, capacity = (
+        scope.of_pods(f"kubelet_volume_stats_{what}_bytes", WEIGHTS_CLAIMS) for what in ("available", "capacity")
+    )
+    free = f"min by (namespace, persistentvolumeclaim, node) ({available} / {capacity})"
     return AlertRule(
         name="VllmEksWeightsDiskFull",
-        expr=one_line(f"{of_model(f'({free})')} < {FREE_SHARE}"),
+        expr=one_line(f"{scope.of_model(f'({free})')} < {FREE_SHARE}"),
         for_seconds=900,
         severity="warning",
         summary="{{ $labels.model }}: the disks of {{ $labels.node }} have {{ $value | humanizePercentage }} free",

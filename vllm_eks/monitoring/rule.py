@@ -25,9 +25,10 @@ class RecordingRule:
     expr: str
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def as_yaml(self) -> Mapping[str, Yaml]:
-        """Return the rule as Prometheus reads it."""
-        return {"record": self.record, "expr": self.expr} | ({"labels": dict(self.labels)} if self.labels else {})
+    def as_yaml(self, stack: str, cluster: str | None) -> Mapping[str, Yaml]:
+        """Return the rule as Prometheus reads it. Its series have the labels of the stack and its cluster."""
+        of_cluster = {"cluster": cluster} if cluster else {}
+        return {"record": self.record, "expr": self.expr, "labels": {**self.labels, **of_cluster, "stack": stack}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,16 +86,25 @@ class RuleGroup:
 
 
 def groups_as_yaml(
-    groups: Sequence[RuleGroup], *, stack: str, runbook_base_url: str | None = None
+    groups: Sequence[RuleGroup], *, stack: str, cluster: str | None = None, runbook_base_url: str | None = None
 ) -> Mapping[str, Yaml]:
-    """Return the content of a rule file, which is also the `spec` of a PrometheusRule."""
+    """Return the content of a rule file, which is also the `spec` of a PrometheusRule.
+
+    Args:
+        groups: The rules.
+        stack: The label `stack` of all alerts and recorded series.
+        cluster: The label `cluster` of recorded series, if the exporters' series have it.
+        runbook_base_url: The address of the runbooks, or None.
+    """
     return {
         "groups": [
             {
                 "name": group.name,
                 "interval": f"{INTERVAL_SECONDS}s",
                 "rules": [
-                    rule.as_yaml() if isinstance(rule, RecordingRule) else rule.as_yaml(stack, runbook_base_url)
+                    rule.as_yaml(stack, cluster)
+                    if isinstance(rule, RecordingRule)
+                    else rule.as_yaml(stack, runbook_base_url)
                     for rule in group.rules
                 ],
             }

@@ -1,10 +1,10 @@
-"""Alerts of the stack: the front door, the end of a Capacity Block, the bill, and exporters that are silent."""
+"""Alerts of the stack: the front door, the end of a Capacity Block, and the bill."""
 
 from collections.abc import Iterator
 
 from vllm_eks.monitoring import series
 from vllm_eks.monitoring.rule import AlertRule, Severity
-from vllm_eks.monitoring.series import one_line
+from vllm_eks.monitoring.series import GAP_SECONDS, Scope, one_line
 from vllm_eks.monitoring.watched import WatchedStack
 from vllm_eks.planner.search.cost import HOURS_PER_MONTH
 
@@ -13,28 +13,27 @@ CERTIFICATE_LAST_DAYS = 7
 CAPACITY_BLOCK_LAST_HOURS = 2
 """Before these, the alerts become critical."""
 ENDPOINT_SECONDS = 300
-BLIND_SECONDS = 900
 
 
 def stack_alerts(stack: WatchedStack) -> Iterator[AlertRule]:
     """Yield the alerts of the stack. Those of its front door and of Capacity Blocks only where it has them."""
     if stack.endpoint:
-        yield _not_answering()
-        yield from _certificate(stack.alerts.certificate_days)
+        yield _not_answering(stack.scope)
+        yield from _certificate(stack.scope, stack.alerts.certificate_days)
     if any(model.block_end for model in stack.models):
-        yield from _capacity_block(stack.alerts.capacity_block_hours)
+        yield from _capacity_block(stack.scope, stack.alerts.capacity_block_hours)
     if stack.alerts.monthly_budget_usd is not None:
-        yield _month()
-    yield from _blind(stack)
+        yield _month(stack.scope)
 
 
-def _not_answering() -> AlertRule:
+def _not_answering(scope: Scope) -> AlertRule:
+    probes = scope.of_pods("probe_success", 'model!=""')
     return AlertRule(
         name="VllmEksEndpointNotAnswering",
         # While no group is ready, other alerts say so.
         expr=one_line(
-            f"""min by (model, namespace, instance) (probe_success{{model!=""}}) == 0
-                and on (model) {series.GROUPS_READY} > 0"""
+            f"""min by (model, namespace, instance) (last_over_time({probes}[{GAP_SECONDS}s])) == 0
+                and on (model, namespace) {scope.held(series.GROUPS_READY)} > 0"""
         ),
         for_seconds=ENDPOINT_SECONDS,
         severity="critical",
@@ -47,8 +46,9 @@ def _not_answering() -> AlertRule:
     )
 
 
-def _certificate(days: int) -> Iterator[AlertRule]:
-    left = f"(min by (model, namespace, instance) (probe_ssl_earliest_cert_expiry) - time()) / {DAY}"
+def _certificate(scope: Scope, days: int) -> Iterator[AlertRule]:
+    expiry = scope.of_pods("probe_ssl_earliest_cert_expiry")
+    left = f"(min by (model, namespace, instance) (last_over_time({expiry}[{GAP_SECONDS}s])) - time()) / {DAY}"
     steps: list[tuple[int, Severity]] = [(days, "warning")]
     if days > CERTIFICATE_LAST_DAYS:
         steps.append((CERTIFICATE_LAST_DAYS, "critical"))
@@ -66,15 +66,16 @@ def _certificate(days: int) -> Iterator[AlertRule]:
         )
 
 
-def _capacity_block(hours: int) -> Iterator[AlertRule]:
-    left = f"({series.BLOCK_END_SECONDS} - time()) / {HOUR}"
+def _capacity_block(scope: Scope, hours: int) -> Iterator[AlertRule]:
+    left = f"({scope.own(series.BLOCK_END_SECONDS)} - time()) / {HOUR}"
+    planned = scope.own(series.GROUPS_PLANNED)
     steps: list[tuple[int, Severity]] = [(hours, "warning")]
     if hours > CAPACITY_BLOCK_LAST_HOURS:
         steps.append((CAPACITY_BLOCK_LAST_HOURS, "critical"))
     for step, severity in steps:
         yield AlertRule(
             name="VllmEksCapacityBlockEnding",
-            expr=f"0 < {left} < {step} and on (model, namespace) {series.GROUPS_PLANNED} > 0",
+            expr=f"0 < {left} < {step} and on (model, namespace) {planned} > 0",
             for_seconds=0,
             severity=severity,
             summary="{{ $labels.model }}: its Capacity Block ends in {{ $value | humanize }} hours",
@@ -85,11 +86,11 @@ def _capacity_block(hours: int) -> Iterator[AlertRule]:
         )
 
 
-def _month() -> AlertRule:
-    month = f"{HOURS_PER_MONTH} * avg_over_time({series.RUNNING_USD_PER_HOUR}[1d])"
+def _month(scope: Scope) -> AlertRule:
+    month = f"{HOURS_PER_MONTH} * avg_over_time({scope.own(series.RUNNING_USD_PER_HOUR)}[1d])"
     return AlertRule(
         name="VllmEksMonthOverBudget",
-        expr=f"{month} > {series.MONTH_BUDGET_USD}",
+        expr=f"{month} > on (stack) {scope.own(series.MONTH_BUDGET_USD)}",
         for_seconds=HOUR,
         severity="warning",
         summary="At the rate of the last day, a month of GPU nodes costs ${{ $value | humanize }}",
@@ -98,36 +99,3 @@ def _month() -> AlertRule:
             f"{HOURS_PER_MONTH} hours, at list prices. That is more than the budget in the stack file."
         ),
     )
-
-
-def _blind(stack: WatchedStack) -> Iterator[AlertRule]:
-    """Yield alerts for silence: without these series, other alerts cannot fire."""
-
-    def rule(expr: str, source: str, silent: str) -> AlertRule:
-        return AlertRule(
-            name="VllmEksMetricsMissing",
-            expr=one_line(expr),
-            for_seconds=BLIND_SECONDS,
-            severity="warning",
-            summary=f"No metrics of {silent}",
-            description=f"Prometheus has no metrics of {silent}. Alerts that need them cannot fire.",
-            labels={"source": source},
-        )
-
-    of = f'namespace=~"{stack.namespaces}"'
-    yield rule(
-        f"""{series.LEADER_POD} and on (namespace, pod) (
-                max by (namespace, pod) (kube_pod_status_ready{{condition="true",{of}}}) == 1)
-            unless on (namespace, pod) vllm:num_requests_running{{{of}}}""",
-        "vllm",
-        "{{ $labels.pod }} in {{ $labels.namespace }}, which is ready",
-    )
-    yield rule("absent(kube_pod_status_ready)", "kube-state-metrics", "pods (kube-state-metrics)")
-    yield rule(
-        f"""max by (node) (kube_node_status_capacity{{resource="nvidia_com_gpu"}}) > 0
-            unless on (node) {series.GPUS_SEEN}""",
-        "dcgm-exporter",
-        "the GPUs of {{ $labels.node }} (DCGM exporter)",
-    )
-    if stack.alerts.monthly_budget_usd is not None:
-        yield rule("absent(node_dmi_info)", "node-exporter", "nodes (node exporter)")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from vllm_eks.monitoring.series import Scope
 from vllm_eks.planner.load.service_level import ServiceLevel
 from vllm_eks.planner.ranges import Range
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
@@ -20,7 +21,8 @@ class WatchedModel:
     """Running groups, or 0 if the model is parked."""
     pods_per_group: int
     gpus_per_group: int
-    instance_type: str
+    gpus_per_node: int
+    """Of its instance type, also if the model does not use all of them."""
     node_usd_per_hour: float | None
     """The list price of one of its nodes. None if unknown."""
     usd_per_hour: float | None
@@ -45,11 +47,21 @@ class WatchedStack:
     alerts: AlertsSpec = field(default_factory=AlertsSpec)
     endpoint: bool = False
     """Whether a load balancer serves the models and is probed."""
+    cluster: str | None = None
+    """The label `cluster` of its exporters' series, if Prometheus has the series of several clusters."""
 
     @property
-    def namespaces(self) -> str:
-        """A regular expression of the models' namespaces."""
-        return "|".join(model.namespace for model in self.models)
+    def scope(self) -> Scope:
+        """Which series are the stack's."""
+        return self._scope_of(self.models)
+
+    def scope_of(self, model: WatchedModel) -> Scope:
+        """Return which series are one model's."""
+        return self._scope_of([model])
+
+    def _scope_of(self, models: Sequence[WatchedModel]) -> Scope:
+        namespaces = "|".join(model.namespace for model in models)
+        return Scope(stack=self.name, namespaces=namespaces, cluster=self.cluster)
 
 
 def watched_model(
@@ -70,7 +82,7 @@ def watched_model(
         groups=nodes.running_replicas,
         pods_per_group=plan.nodes_per_replica,
         gpus_per_group=plan.ranks,
-        instance_type=plan.instance.type,
+        gpus_per_node=plan.instance.gpus,
         node_usd_per_hour=plan.instance.usd_per_hour,
         usd_per_hour=nodes.usd_per_hour,
         startup_seconds=plan.startup.budget_seconds,
@@ -106,8 +118,3 @@ def with_levels(models: Sequence[WatchedModel], level: ServiceLevel) -> list[Wat
         )
         for model in models
     ]
-
-
-def node_prices(models: Sequence[WatchedModel]) -> Mapping[str, float]:
-    """Return the known price of a node of each instance type."""
-    return {model.instance_type: model.node_usd_per_hour for model in models if model.node_usd_per_hour is not None}

@@ -11,25 +11,27 @@ from vllm_eks.planner.load.service_level import ServiceLevel, parse_limit
 from vllm_eks.specs.alerts import DEFAULT_CAPACITY_BLOCK_HOURS, DEFAULT_CERTIFICATE_DAYS, AlertsSpec
 
 ITS_TRAFFIC = absent("the limit of the model's `traffic`, or no limit")
-Limit = Annotated[str, AfterValidator(alert_rules.latency_limit)]
+Ttft = Annotated[str, AfterValidator(alert_rules.ttft)]
+Itl = Annotated[str, AfterValidator(alert_rules.itl)]
+E2e = Annotated[str, AfterValidator(alert_rules.e2e)]
 
 
 class AlertsSettings(Settings):
     """The limits of alerts."""
 
-    ttft: Limit | None = Field(
+    ttft: Ttft | None = Field(
         default=None,
         description="The limit of the time to first token of every model, at a percentile of the requests.",
         examples=["1s@p90"],
         json_schema_extra=ITS_TRAFFIC,
     )
-    itl: Limit | None = Field(
+    itl: Itl | None = Field(
         default=None,
         description="The limit of the time between two tokens of every model, at a percentile of the tokens.",
         examples=["40ms@p50"],
         json_schema_extra=ITS_TRAFFIC,
     )
-    e2e: Limit | None = Field(
+    e2e: E2e | None = Field(
         alias="e2e",
         default=None,
         description="The limit for whole requests to every model, at a percentile of the requests.",

@@ -74,13 +74,14 @@ def test_groups(promtool) -> None:
             labels={**OF_LEADER, "severity": "warning"},
             summary="scout: the group of scout-0 keeps restarting",
             description=(
-                "4 pods named scout-0 were created in vllm-scout within an hour. Each restart loads the weights again."
+                "The group of scout-0 in vllm-scout restarted 3 times in 80 minutes, besides updates. Each restart "
+                "loads the weights again."
             ),
             page="group-restarting.md",
         ),
         restarts,
         quiet=AT + 7,
         fires=AT + 9,
-        resolved=AT + 62,
+        resolved=AT + 84,
     )
     promtool([missing, lost, late, restarting])

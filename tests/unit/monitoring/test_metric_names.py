@@ -3,6 +3,7 @@ unseen."""
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,16 +25,17 @@ LISTS: Mapping[str, Mapping[str, str]] = json.loads(
     (Path(__file__).parents[2] / "data" / "monitoring" / "metrics.json").read_text()
 )
 VLLM_VERSIONS = [name for name in LISTS if name.startswith("vLLM ")]
-MONITOR = "model namespace pod group node instance job container endpoint"
+MONITOR = "model namespace pod group node instance job container endpoint cluster"
 """Labels that the scrape adds: the model's PodMonitor, and Prometheus itself."""
 ADDED = {
     "vLLM": MONITOR,
-    "DCGM": "node instance job",
-    "kube-state-metrics": "instance job",
-    "node exporter": "instance job",
-    "blackbox": "model namespace instance job",
-    "kubelet": "node instance job",
-    "LeaderWorkerSet": "instance job",
+    "DCGM": "node instance job cluster",
+    # And a label of nodes that the stack's kube-state-metrics may show (components/observability/prometheus_values.py).
+    "kube-state-metrics": "instance job cluster label_vllm_eks_model",
+    "node exporter": "instance job cluster",
+    "blackbox": "model namespace instance job cluster",
+    "kubelet": "node instance job cluster",
+    "LeaderWorkerSet": "instance job cluster",
     "Prometheus": "",
     "own": MONITOR,
 }
@@ -52,11 +54,13 @@ def own() -> dict[str, str]:
     return of_start | {f"{counter._name}_total": " ".join(counter._labelnames) for counter in counters}
 
 
-OF_MODEL = "model namespace"
+OF_STACK = "stack cluster"
+OF_MODEL = f"{OF_STACK} model namespace"
 RECORDED = {
     series.USD_PER_HOUR: OF_MODEL,
-    series.NODE_USD_PER_HOUR: "instance_type",
-    series.MONTH_BUDGET_USD: "",
+    series.NODE_USD_PER_HOUR: OF_MODEL,
+    series.GPUS_PER_NODE: OF_MODEL,
+    series.MONTH_BUDGET_USD: OF_STACK,
     series.GROUPS_PLANNED: OF_MODEL,
     series.PODS_PER_GROUP: OF_MODEL,
     series.GPUS_PER_GROUP: OF_MODEL,
@@ -70,10 +74,11 @@ RECORDED = {
     series.PODS_WANTED: OF_MODEL,
     series.PODS_RUNNING: OF_MODEL,
     series.LEADER_POD: f"{OF_MODEL} pod",
-    series.GPUS_SEEN: "node",
+    series.MODEL_NODE: f"{OF_MODEL} node",
+    series.GPUS_SEEN: f"{OF_STACK} node",
     series.OUTPUT_TOKENS_PER_SECOND: OF_MODEL,
     series.USD_PER_MILLION_TOKENS: OF_MODEL,
-    series.RUNNING_USD_PER_HOUR: "",
+    series.RUNNING_USD_PER_HOUR: OF_STACK,
 }
 
 
@@ -89,7 +94,7 @@ def known(vllm: str) -> dict[str, set[str]]:
 
 
 def all_queries() -> Iterator[Query]:
-    for group in stack_rules(watched_stack()):
+    for group in stack_rules(replace(watched_stack(), cluster="vllm-eks-test")):
         for rule in group.rules:
             yield Query(place=f"{group.name}, {getattr(rule, 'record', getattr(rule, 'name', ''))}", expr=rule.expr)
     for file in sorted((DATA / "dashboards").glob("*.json")):

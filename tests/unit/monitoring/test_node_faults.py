@@ -31,7 +31,7 @@ def not_repaired(sign: str, description: str, **labels: str) -> Alert:
 
 
 def test_xids(promtool) -> None:
-    # The exporter has one series with the last code. The node is replaced after 20 minutes.
+    # The exporter has one series with the last code. The node restarts after 20 minutes.
     gone: list[Segment] = [(AT, 0), (1, None)]
     fell = fault(
         Alert(
@@ -47,14 +47,14 @@ def test_xids(promtool) -> None:
         {xid("node-0", 0, 0): gone, xid("node-0", 0, 79): [(AT, None), (20, 79), (1, None)]},
         quiet=AT - 1,
         fires=AT + 1,
-        resolved=AT + 22,
+        resolved=AT + 37,
     )
     stays = fault(
         not_repaired("xid", "A GPU of node-0 has shown XID 79 for 30"),
         {xid("node-0", 0, 0): gone, xid("node-0", 0, 79): [(AT, None), (40, 79), (1, None)]},
         quiet=AT + 29,
         fires=AT + 32,
-        resolved=AT + 42,
+        resolved=AT + 57,
         beside={"VllmEksGpuXid": 1},
     )
     # XID 31 is the program's own fault: healthy() has one.
@@ -95,7 +95,7 @@ def test_nodes(promtool) -> None:
 def lost(count: int) -> Alert:
     return Alert(
         name="VllmEksGpuLost",
-        labels={**OF_STACK, "severity": "critical", "node": "node-2"},
+        labels={**OF_SCOUT, "severity": "critical", "node": "node-2"},
         summary=f"node-2 has lost {count} GPUs",
         description=(
             f"{count} GPUs of node-2 are gone for Kubernetes or for the driver. The next group that starts there "

@@ -8,7 +8,7 @@ import pytest
 from tests.support.chart_rendering import tool
 from tests.support.faults import AT, OF_LEADER, OF_SCOUT, OF_STACK, between, fault
 from tests.support.promtool import MISSING, Alert, RuleTest, Segment, lasting, run_promtool
-from tests.support.watched_stacks import DOOR, MINUTES, constant, dmi, engine, gpu, healthy, watched_stack
+from tests.support.watched_stacks import DOOR, MINUTES, constant, engine, gpu, healthy, node_label, watched_stack
 from vllm_eks.monitoring.rule import groups_as_yaml
 from vllm_eks.monitoring.rules import stack_rules
 from vllm_eks.specs.alerts import AlertsSpec
@@ -85,7 +85,7 @@ def test_capacity_blocks(tmp_path) -> None:
     stack = watched_stack()
     ends = datetime.fromtimestamp(3 * 3600, tz=UTC)
     scout = replace(stack.models[0], block_end=ends)
-    short = replace(stack, models=[scout, stack.models[1]], alerts=AlertsSpec(capacity_block_hours=3))
+    short = replace(stack, models=[scout, stack.models[1]], alerts=AlertsSpec(capacity_block_hours=3), endpoint=False)
     groups = [group for group in stack_rules(short) if "facts" in group.name or group.name.endswith("alerts.stack")]
     alerts = {10: [block("warning", "2.833")]}
     firing = {10: {"VllmEksCapacityBlockEnding": 1}, 70: {"VllmEksCapacityBlockEnding": 2}, 181: {}}
@@ -96,7 +96,10 @@ def test_capacity_blocks(tmp_path) -> None:
 
 def test_the_bill(promtool) -> None:
     # Two more nodes: 6 x $16.288 x 730 h = $71,341 a month.
-    more: dict[str, list[Segment]] = {dmi(f"extra-{number}"): [(MINUTES, 1)] for number in range(2)}
+    more: dict[str, list[Segment]] = {}
+    for node in ("extra-0", "extra-1"):
+        more[node_label(node)] = [(MINUTES, 1)]
+        more |= {gpu("DCGM_FI_DEV_FB_USED", node, index): [(MINUTES, 1)] for index in (0, 1)}
     over = fault(
         Alert(
             name="VllmEksMonthOverBudget",
@@ -144,5 +147,17 @@ def test_silence(promtool) -> None:
         missing("dcgm-exporter", "the GPUs of node-0 (DCGM exporter)", node="node-0"),
         *(gpu("DCGM_FI_DEV_FB_USED", "node-0", index) for index in (0, 1)),
     )
-    nodes = silence(missing("node-exporter", "nodes (node exporter)"), "node_dmi")
-    promtool([vllm, pods, gpus, nodes])
+    disks = silence(
+        missing(
+            "kubelet",
+            "the disks of vllm-scout (kubelet)",
+            namespace="vllm-scout",
+            persistentvolumeclaim="scout-weights-0a1b2c3d",
+        ),
+        "kubelet_",
+    )
+    door = silence(
+        missing("blackbox-exporter", "the address of scout (blackbox exporter)", model="scout", namespace="vllm-scout"),
+        f"probe_success{{{DOOR}}}",
+    )
+    promtool([vllm, pods, gpus, disks, door])
