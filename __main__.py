@@ -1,7 +1,7 @@
 """The stack, read from top to bottom: load, plan, check, build, export."""
 
 import pulumi
-from pulumi import ResourceOptions
+from pulumi import Resource, ResourceOptions
 
 from checks.api import open_account
 from checks.result import stop_on_failures
@@ -96,8 +96,9 @@ for name, model in settings.models.items():
         copy_image=settings.images.weights_copy,
     )
     weights = s3_weights(name, weights_args, in_cluster)
-    # GPU nodes that wait for a copy would cost money.
-    before_nodes = ResourceOptions(depends_on=[cluster, network, *([weights] if weights else [])])
+    # GPU nodes that wait for a copy, or for an operator that is not there, would cost money.
+    first: list[Resource] = [cluster, network, *([weights] if weights else [])]
+    before_nodes = ResourceOptions(depends_on=[*first, *(monitoring.before_nodes if monitoring else [])])
     groups = model_node_groups(name, fleet[name], node_site, before_nodes)
     server_args = ModelServerArgs(
         release=model_release(fleet[name], model.serving_spec(name, settings.images)),

@@ -28,6 +28,7 @@ from vllm_eks.specs.cluster import ClusterSpec
 from vllm_eks.specs.monitoring import MonitoringSpec
 from vllm_eks.specs.observability import (
     MONITORING_NAMESPACE,
+    OWN_POLICY,
     ExistingPrometheus,
     InstalledPrometheus,
     ManagedPrometheus,
@@ -63,6 +64,8 @@ class Monitoring(pulumi.ComponentResource):
     has_dcgm_exporter: bool
     probed_hostnames: Mapping[str, str]
     """Model -> its name at the front door, if its certificate is checked."""
+    before_nodes: Sequence[pulumi.Resource]
+    """The rules of an existing Prometheus. Without the operator's CRDs they fail, before GPU nodes cost money."""
     outputs: dict[str, pulumi.Output[str]]
     """How to look at the metrics, with the names of stack outputs."""
 
@@ -74,7 +77,7 @@ class Monitoring(pulumi.ComponentResource):
         self.prometheus_namespace, self.monitor_labels = MONITORING_NAMESPACE, {}
         if isinstance(spec, ExistingPrometheus):
             self.prometheus_namespace, self.monitor_labels = spec.namespace, spec.labels
-        self.namespace = self._namespace()
+        self.namespace, self.before_nodes = self._namespace(), []
         self.outputs = self._prometheus(spec)
         self.has_dcgm_exporter = args.monitoring.charts.dcgm_exporter is not None
         probed = args.monitoring.endpoint if args.monitoring.charts.blackbox_exporter else None
@@ -93,7 +96,7 @@ class Monitoring(pulumi.ComponentResource):
         made = namespace.metadata["name"]
         kubernetes.networking.v1.NetworkPolicy(
             f"{name}-monitoring-policy",
-            metadata={"name": "monitoring-only", "namespace": made},
+            metadata={"name": OWN_POLICY, "namespace": made},
             spec=monitoring_policy(self.prometheus_namespace),
             opts=child,
         )
@@ -105,7 +108,8 @@ class Monitoring(pulumi.ComponentResource):
         if isinstance(spec, ManagedPrometheus):
             return self._managed(spec)
         child = pulumi.ResourceOptions(parent=self)
-        rule_object(self._name, self._args.rules, namespace=self.namespace, labels=spec.labels, opts=child)
+        rules = rule_object(self._name, self._args.rules, namespace=self.namespace, labels=spec.labels, opts=child)
+        self.before_nodes = [rules] if rules else []
         dashboard_objects(self._name, self._args.rules, namespace=self.namespace, opts=child)
         return {}
 

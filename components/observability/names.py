@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vllm_eks.specs.observability import MONITORING_NAMESPACE
+from vllm_eks.specs.observability import MONITORING_NAMESPACE, PROMETHEUS_POD_NAMES
 
 RELEASE = "kube-prometheus-stack"
 """The release's name, and with `cleanPrometheusOperatorObjectNames` also that of its Prometheus and Alertmanager."""
@@ -35,8 +35,7 @@ class PodLabel:
     values: Sequence[str]
 
 
-PROMETHEUS_PODS = PodLabel(key="app.kubernetes.io/name", values=("prometheus", "prometheus-agent"))
-"""The label that the operator sets on pods of a Prometheus and of an agent (prometheus-operator 0.93.1)."""
+PROMETHEUS_PODS = PodLabel(key="app.kubernetes.io/name", values=PROMETHEUS_POD_NAMES)
 
 NODE_LABEL = {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"}
 """A relabeling: the label `node` of every series of a pod."""

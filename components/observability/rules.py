@@ -46,17 +46,18 @@ def rules_of(stack: str, models: Sequence[WatchedModel], spec: MonitoringSpec) -
 
 def rule_object(
     name: str, rules: Rules, *, namespace: pulumi.Input[str], labels: Mapping[str, str], opts: pulumi.ResourceOptions
-) -> None:
+) -> pulumi.Resource | None:
     """Create the PrometheusRule of a stack, if it has rules."""
-    if rules.rule_file:
-        kubernetes.apiextensions.CustomResource(
-            f"{name}-rules",
-            api_version=OPERATOR_API,
-            kind="PrometheusRule",
-            metadata=labelled(object_name(name), namespace, labels),
-            spec=rules.rule_file,
-            opts=opts,
-        )
+    if not rules.rule_file:
+        return None
+    return kubernetes.apiextensions.CustomResource(
+        f"{name}-rules",
+        api_version=OPERATOR_API,
+        kind="PrometheusRule",
+        metadata=labelled(object_name(name), namespace, labels),
+        spec=rules.rule_file,
+        opts=opts,
+    )
 
 
 def labelled(name: str, namespace: pulumi.Input[str], labels: Mapping[str, str]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Kubernetes:
     nodes: list[dict[str, Any]] = field(default_factory=list)
     releases: list[dict[str, Any]] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
+    others: dict[str, Any] = field(default_factory=dict)
+    """The objects at other paths."""
     status: int = 200
     """The answer to every request, if set."""
     engine_port: int = 0
@@ -52,6 +54,7 @@ class Kubernetes:
             f"{NAMESPACE}/events": {"items": self.events},
             "/apis/batch/v1/namespaces/vllm-scout/jobs": {"items": self.jobs},
             "/apis/batch/v1/namespaces/vllm-scout-weights/jobs": {"items": []},
+            **self.others,
         }.get(path)
 
 

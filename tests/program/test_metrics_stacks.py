@@ -51,6 +51,13 @@ def test_metrics_hold_up_no_model_and_no_model_holds_up_metrics(recorded_example
         assert not graph.goes_before(metrics, model)
 
 
+def test_gpu_nodes_wait_for_the_rules_that_a_cluster_without_the_operator_refuses(
+    recorded_example: Callable[[str], Recording],
+) -> None:
+    graph = Graph(recorded_example("observability-existing"))
+    assert graph.goes_before("NodeGroup qwen3-8b-nodes", "PrometheusRule rules")
+
+
 def test_turning_metrics_on_changes_no_resource(
     recorded_example: Callable[[str], Recording], example_folder: Path
 ) -> None:
@@ -129,7 +136,7 @@ def test_prometheus_gets_the_alerts_of_the_plan_and_grafana_the_dashboards(
     ]
     (release,) = [one for one in recording.of_type(RELEASE) if one.name == "qwen3-8b-release"]
     assert start["for"] == f"{release.inputs['values']['startup']['budgetSeconds']:.0f}s"
-    assert 'namespace="vllm-qwen3-8b",pod=~"qwen3-8b-[0-9]+"' in start["expr"]
+    assert 'pod=~"qwen3-8b-[0-9]+",namespace=~"vllm-qwen3-8b"' in start["expr"]
     maps = [one for one in recording.of_type("kubernetes:core/v1:ConfigMap") if "dashboard" in one.name]
     assert sorted(name for one in maps for name in one.inputs["data"]) == [
         "vllm-eks-groups.json",

@@ -12,7 +12,7 @@ from vllm_eks.cli.options import PATH, as_json, exit_with, stack_folder
 from vllm_eks.cli.views.doctor import show_findings
 from vllm_eks.cli.views.screen import console
 from vllm_eks.doctor.diagnosis import diagnose
-from vllm_eks.doctor.facts import Facts, KeptLog, ServedModel
+from vllm_eks.doctor.facts import ExistingPrometheusFacts, Facts, KeptLog, ServedModel
 from vllm_eks.doctor.lost_pods import leaders_of, lost_pods
 from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_object
@@ -74,32 +74,52 @@ def run_doctor(
 def gather(file: StackFile, names: list[str], *, kubeconfig: Path | None, context: str | None, seconds: float) -> Facts:
     """Query Kubernetes and AWS. A failed query is unknown, and does not stop the others."""
     unknown: list[tuple[str, str]] = []
-    models, nodes = _in_cluster(names, kubeconfig, context, seconds, unknown)
+    models, nodes, prometheus = _in_cluster(file, names, kubeconfig, context, seconds, unknown)
     groups = _node_groups(file, names, unknown)
     now = time.time()
     logs = _kept_logs(file, names, models, now, unknown)
-    return Facts(models=models, nodes=nodes, node_groups=groups, kept_logs=logs, unknown=unknown, now=now)
+    return Facts(
+        models=models,
+        nodes=nodes,
+        node_groups=groups,
+        kept_logs=logs,
+        existing_prometheus=prometheus,
+        unknown=unknown,
+        now=now,
+    )
 
 
 def _in_cluster(
-    names: list[str], kubeconfig: Path | None, context: str | None, seconds: float, unknown: list[tuple[str, str]]
-) -> tuple[list[ServedModel], list[Any]]:
-    """Return the models and their nodes. The first failed query ends it, because the next would wait as long."""
+    file: StackFile,
+    names: list[str],
+    kubeconfig: Path | None,
+    context: str | None,
+    seconds: float,
+    unknown: list[tuple[str, str]],
+) -> tuple[list[ServedModel], list[Any], ExistingPrometheusFacts | None]:
+    """Return the models, their nodes, and what the cluster has of an existing Prometheus.
+
+    The first failed query of the models ends it, because the next would wait as long.
+    """
     from vllm_eks.doctor.api import KubernetesApi, UnreadableAnswerError
     from vllm_eks.doctor.cluster import read_model, read_nodes
+    from vllm_eks.doctor.existing_prometheus import read_existing_prometheus
 
     models: list[ServedModel] = []
+    nodes: list[Any] = []
+    subject = "the Kubernetes API"
     try:
         cluster = KubernetesApi(kubeconfig, context)
         models += [read_model(cluster, name, port=PORT, seconds=seconds) for name in names]
+        subject = "the nodes in Kubernetes"
+        nodes += read_nodes(cluster, names)
+        subject = "the existing Prometheus"
+        observability = file.section("observability")
+        if observability.get("prometheus") == "existing":
+            return models, nodes, read_existing_prometheus(cluster, observability)
     except UnreadableAnswerError as error:
-        unknown.append(("the Kubernetes API", str(error)))
-        return models, []
-    try:
-        return models, read_nodes(cluster, names)
-    except UnreadableAnswerError as error:
-        unknown.append(("the nodes in Kubernetes", str(error)))
-        return models, []
+        unknown.append((subject, str(error)))
+    return models, nodes, None
 
 
 def _kept_logs(

@@ -8,6 +8,7 @@ from vllm_eks.doctor.facts import EngineLooks, Facts, Finding, Object, ServedMod
 from vllm_eks.doctor.job_findings import job_findings, release_findings
 from vllm_eks.doctor.lost_pods import lost_findings
 from vllm_eks.doctor.node_findings import node_findings, node_group_findings
+from vllm_eks.doctor.prometheus_findings import existing_prometheus_findings
 from vllm_eks.pods.causes import cause_of, last_words, line_with_cause, masked
 from vllm_eks.pods.complaints import Complaint, complaint_about, complaints_by_uid, controller_complaints
 from vllm_eks.pods.crashes import crash_text
@@ -25,6 +26,8 @@ ENDED_PODS = re.compile(r"(?:Killing|Unhealthy|Evicted|OOMKilling)\b")
 def diagnose(facts: Facts) -> list[Finding]:
     """Return the findings of a stack. A model without problems has one finding with severity `ok`."""
     findings = [Finding(subject=what, severity="unknown", title=why) for what, why in facts.unknown]
+    if facts.existing_prometheus:
+        findings += existing_prometheus_findings(facts.existing_prometheus)
     for group in facts.node_groups:
         findings += node_group_findings(group)
     for node in facts.nodes:

@@ -77,6 +77,19 @@ class KeptLog:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExistingPrometheusFacts:
+    """What the cluster has of an existing Prometheus."""
+
+    missing_kinds: Sequence[str]
+    """Kinds of its operator that the API server does not know."""
+    namespace: str
+    has_prometheus: bool
+    """Whether a pod of a Prometheus is in its namespace."""
+    own_namespace_is_taken: bool
+    """Whether the namespace for metrics exists, and no stack has created it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """All facts about a stack."""
 
@@ -86,6 +99,8 @@ class Facts:
     """The Kubernetes nodes of all models."""
     kept_logs: Sequence[KeptLog] = ()
     """Of all models."""
+    existing_prometheus: ExistingPrometheusFacts | None = None
+    """None if the stack does not use one."""
     now: float = 0.0
     """Time of the facts in seconds since 1970."""
     unknown: Sequence[tuple[str, str]] = ()

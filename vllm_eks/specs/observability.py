@@ -6,6 +6,11 @@ from typing import TypeAlias
 
 MONITORING_NAMESPACE = "monitoring-system"
 """The namespace of everything that the stack installs for metrics."""
+OWN_POLICY = "monitoring-only"
+"""The NetworkPolicy in that namespace."""
+PROMETHEUS_POD_NAMES = ("prometheus", "prometheus-agent")
+"""The values of the label app.kubernetes.io/name that the operator sets on pods of a Prometheus and of an agent
+(prometheus-operator 0.93.1)."""
 DEFAULT_RETENTION_DAYS = 15
 """Prometheus's own default (storage documentation)."""
 DEFAULT_STORAGE_GIB = 50
