@@ -6,7 +6,7 @@ vLLM 0.10 to 0.33.
 
 import re
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from fnmatch import translate
 from functools import lru_cache
 
 MARLIN_OUTPUT_TILE = 64
@@ -98,29 +98,35 @@ class Quantization:
 NONE = Quantization(method="none")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Names:
+    """Names of modules, and patterns of them, compiled: a comparison of instance types asks a million times."""
+
+    plain: frozenset[str]
+    patterns: tuple[re.Pattern[str], ...]
+
+
 @lru_cache(maxsize=256)
-def _sorted(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+def _compiled(names: tuple[str, ...]) -> _Names:
     """Return plain names and patterns, also without the prefixes of multimodal checkpoints."""
     spelled = dict.fromkeys(names)
     for mark in ("", "re:"):
         for prefix, instead in ((f"{mark}language_model.", mark), (f"{mark}model.language_model.", f"{mark}model.")):
             spelled |= {instead + name.removeprefix(prefix): None for name in names if name.startswith(prefix)}
-    patterns = tuple(name for name in spelled if name.startswith("re:") or "*" in name)
-    return frozenset(spelled.keys() - set(patterns)), patterns
+    expressions = [name.removeprefix("re:") for name in spelled if name.startswith("re:")]
+    globs = [name for name in spelled if "*" in name and not name.startswith("re:")]
+    if globs:  # as one expression, because some checkpoints have 150 of them
+        expressions.append("|".join(translate(form) for name in globs for form in (name, name + ".*")))
+    plain = (name for name in spelled if "*" not in name and not name.startswith("re:"))
+    return _Names(plain=frozenset(plain), patterns=tuple(re.compile(one) for one in expressions))
 
 
 def _names_module(names: tuple[str, ...], module: str) -> bool:
     """Return whether one of the names is the module, the end of its name or a module around it, or matches it."""
-    plain, patterns = _sorted(names)
+    found = _compiled(names)
     parts = module.split(".")
     ends = (".".join(parts[start:]) for start in range(len(parts)))
     around = (".".join(parts[:stop]) for stop in range(1, len(parts)))
-    if any(name in plain for name in ends) or any(name in plain for name in around):
+    if any(name in found.plain for name in ends) or any(name in found.plain for name in around):
         return True
-    return any(_matches(pattern, module) for pattern in patterns)
-
-
-def _matches(pattern: str, module: str) -> bool:
-    if pattern.startswith("re:"):
-        return re.match(pattern[3:], module) is not None
-    return fnmatch(module, pattern) or fnmatch(module, pattern + ".*")
+    return any(pattern.match(module) for pattern in found.patterns)

@@ -145,6 +145,12 @@ def test_patterns_of_multimodal_checkpoints_name_the_decoder_s_modules_too(name:
     assert found.covers(f"{LAYER}.self_attn.q_proj")
 
 
+def test_a_shell_pattern_names_the_modules_inside_too() -> None:
+    found = Quantization(method="modelopt_fp4", weight_bits=4, ignored=("*.mlp.gate", "*.self_attn", "x.*"))
+    assert not found.covers(f"{LAYER}.self_attn.q_proj")
+    assert [found.covers(f"{LAYER}.mlp.{name}") for name in ("gate", "gate_proj")] == [False, True]
+
+
 def test_compressed_tensors_knows_names_and_regular_expressions_but_no_shell_patterns() -> None:
     group = {"weights": {"num_bits": 8, "type": "float"}, "targets": ["Linear"]}
     ignore = ["model.layers.*.self_attn.q_proj", "re:model.layers.*.self_attn.k_proj", "lm_head"]
