@@ -1,6 +1,7 @@
 """The speed model on public benchmarks: scores, ranges, and choices between machines."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -8,7 +9,7 @@ from tests.accuracy.bench import index
 from tests.accuracy.bench.choices import choose
 from tests.accuracy.bench.machines import known_name, machine_of
 from tests.accuracy.bench.models import model_of
-from tests.accuracy.bench.predict import predict_all
+from tests.accuracy.bench.predict import Prediction, predict_all
 from tests.accuracy.bench.rows import SHARED, read_rows, row_of, scored_regimes
 from tests.accuracy.bench.score import quantile, score
 from tests.support.speed import speed_of
@@ -16,13 +17,19 @@ from vllm_eks.planner.speed.evidence import MEASURED
 from vllm_eks.planner.speed.steady import Lengths, Limits, steady_state
 
 ROWS = scored_regimes(read_rows(SHARED))
-PREDICTIONS = predict_all(ROWS)
 GPUS = ("A100-40", "A100-80", "B200", "H100", "H200", "L4", "RTX PRO 6000")
 """GPUs with ten rows or more."""
+Predictions = Mapping[str, Prediction]
 
 
-def test_errors_are_within_the_targets() -> None:
-    found = score(ROWS, PREDICTIONS, lambda row: row.gpu)["ALL"]
+@pytest.fixture(scope="module")
+def predictions() -> Predictions:
+    """The predictions of all rows. A fixture, because each process of a run imports this file."""
+    return predict_all(ROWS)
+
+
+def test_errors_are_within_the_targets(predictions: Predictions) -> None:
+    found = score(ROWS, predictions, lambda row: row.gpu)["ALL"]
 
     assert found.missing == 0
     for measure in ("output tok/s", "TPOT"):
@@ -32,22 +39,24 @@ def test_errors_are_within_the_targets() -> None:
 
 
 @pytest.mark.parametrize("gpu", GPUS)
-def test_no_gpu_is_predicted_too_fast_or_too_slow(gpu: str) -> None:
-    found = score(ROWS, PREDICTIONS, lambda row: row.gpu)[gpu]
+def test_no_gpu_is_predicted_too_fast_or_too_slow(gpu: str, predictions: Predictions) -> None:
+    found = score(ROWS, predictions, lambda row: row.gpu)[gpu]
 
     assert 0.9 <= found.bias("output tok/s") <= 1.1
 
 
 @pytest.mark.parametrize("measure", ["output tok/s", "TPOT", "TTFT"])
-def test_the_ranges_hold_most_rows_and_not_all(measure: str) -> None:
-    found = score(ROWS, PREDICTIONS, lambda row: row.gpu)["ALL"]
+def test_the_ranges_hold_most_rows_and_not_all(measure: str, predictions: Predictions) -> None:
+    found = score(ROWS, predictions, lambda row: row.gpu)["ALL"]
 
     # The constants have seen these rows. Of rows that they have not seen, the ranges hold four in five.
     assert 0.75 <= found.held(measure) <= 0.95
 
 
-def test_of_48_drawn_choices_at_most_3_miss_the_service_level_and_40_cost_about_the_least() -> None:
-    found = choose(ROWS, PREDICTIONS, count=10 * 48, seed=1)
+def test_of_48_drawn_choices_at_most_3_miss_the_service_level_and_40_cost_about_the_least(
+    predictions: Predictions,
+) -> None:
+    found = choose(ROWS, predictions, count=10 * 48, seed=1)
 
     assert found.misses <= 10 * 3
     assert found.close >= 10 * 40
