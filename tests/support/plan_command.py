@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import chdir
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from vllm_eks.cli.main import main
+from vllm_eks.planner.sizing.choice import size
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +37,13 @@ def runner_of(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     return run
 
 
+def sizer_of(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Return a function that runs `vllm-eks size`. Text, JSON and plot of a question show one answer, computed once."""
+    monkeypatch.setattr("vllm_eks.cli.size_answer.size", _size_once)
+    return remembered("size", runner_of("size", capsys, monkeypatch))
+
+
+_size_once = cache(size)
 _ANSWERS: dict[tuple[str, ...], Answer] = {}
 
 

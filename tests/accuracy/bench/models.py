@@ -96,6 +96,7 @@ def _model(name: str, dtype: str, params_b: float, experts: int) -> RowModel:
     )
 
 
+@cache
 def _experts(model_id: str) -> int:
     experts = find_model(model_id).architecture.experts
     return experts.count if experts else 0

@@ -6,6 +6,7 @@ These tests count, because times depend on the machine. Each limit is the number
 import json
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import pytest
@@ -47,6 +48,7 @@ LAZY = (
 OF_SPEED = ("gpu_peaks.json", "measured_speeds.json", "speed.json")
 
 
+@cache
 def loaded(*arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-c", PROGRAM, *arguments]
     found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.support.json_paths import json_paths
-from tests.support.plan_command import Ask, remembered, runner_of
+from tests.support.plan_command import Ask, runner_of, sizer_of
 from vllm_eks.cli.views.size_json import SIZE_KEYS
 
 MODEL = "Qwen/Qwen3-8B"
@@ -20,7 +20,7 @@ ASKED = (*CHAT, "--ttft", "1s@p90", "--itl", "100ms@p50", "--headroom", "10%")
 @pytest.fixture
 def size(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Run the command in this process."""
-    return remembered("size", runner_of("size", capsys, monkeypatch))
+    return sizer_of(capsys, monkeypatch)
 
 
 def answered(size: Ask, *arguments: str) -> dict[str, Any]:
@@ -225,7 +225,10 @@ def test_the_plot_is_svg_with_a_curve_for_each_candidate(size: Ask, tmp_path: Pa
     assert "service level 1s" in [text.text for text in drawn.findall("{*}text")]
 
 
-def test_the_same_question_has_the_same_answer_whatever_the_order_of_its_options(size: Ask) -> None:
+def test_the_same_question_has_the_same_answer_whatever_the_order_of_its_options(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = runner_of("size", capsys, monkeypatch)  # computes each answer
     load = ("--concurrent-users", "50", "--think-time", "5s", *CHAT[-2:])
     lengths = ("--workload", "rag", "--shared-prefix", "400")
 

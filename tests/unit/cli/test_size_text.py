@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.support.plan_command import Ask, remembered, runner_of
+from tests.support.plan_command import Ask, sizer_of
 from vllm_eks.planner.load.service_level import duration
 
 QUESTIONS = (
@@ -25,7 +25,7 @@ ABOVE_P99 = "; 4 of its 400 requests are above p99, which therefore varies by ch
 
 @pytest.fixture
 def size(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
-    return remembered("size", runner_of("size", capsys, monkeypatch))
+    return sizer_of(capsys, monkeypatch)
 
 
 def numbers(value: object) -> set[float]:

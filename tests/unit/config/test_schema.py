@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -172,13 +173,14 @@ def below(name: str, settings: type[BaseModel]) -> Iterator[tuple[str, type[Base
 
 
 KEYS = [(name, settings, key) for name, settings in sections() for key in settings.model_fields]
+schema_of = cache(settings_schema)
 NAMES_A_FILE = {"kubeconfig_path", "path"}
 
 
 @pytest.mark.parametrize(("section", "settings", "key"), KEYS, ids=[f"{name}.{key}" for name, _, key in KEYS])
 def test_a_key_has_a_description_and_valid_examples(section: str, settings: type[BaseModel], key: str) -> None:
     field = settings.model_fields[key]
-    schema = settings_schema(settings)["properties"][field.alias or key]
+    schema = schema_of(settings)["properties"][field.alias or key]
 
     assert str(field.description).endswith(".")
     assert field.examples

@@ -1,6 +1,7 @@
 """The choice of machines: what a larger load or a looser service level changes, and how much is computed."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,8 @@ from vllm_eks.planner.load.service_level import Limit, ServiceLevel
 from vllm_eks.planner.load.traffic import Traffic
 from vllm_eks.planner.load.workloads import WORKLOADS
 from vllm_eks.planner.search.named_models import load_model
-from vllm_eks.planner.sizing.choice import SizeAnswer, size
+from vllm_eks.planner.sizing.choice import SizeAnswer
+from vllm_eks.planner.sizing.choice import size as size_again
 from vllm_eks.planner.sizing.curves import load_plot
 from vllm_eks.planner.sizing.question import SizeQuestion
 
@@ -25,6 +27,8 @@ CHAT = SizeQuestion(
     level=LEVEL,
     family="g6e",
 )
+size = cache(size_again)
+"""Several tests look at one answer, and each takes up to a second."""
 
 
 def price(answer: SizeAnswer) -> float:
