@@ -34,7 +34,9 @@ def test_a_cluster_without_the_operator_is_a_finding_before_up(with_metrics: Doc
     }
     status, findings = with_metrics()
     assert status == 1
-    assert [(one["subject"], one["title"], one["remedy"]) for one in findings if one["subject"].startswith("observability")] == [
+    assert [
+        (one["subject"], one["title"], one["remedy"]) for one in findings if one["subject"].startswith("observability")
+    ] == [
         (
             "observability.prometheus",
             "the cluster has no ServiceMonitor, Probe, PrometheusRule in monitoring.coreos.com/v1, which prometheus: "
