@@ -157,6 +157,39 @@ def test_a_beam_search_counts_what_the_engine_did(pod: Any) -> None:
     )
 
 
+def test_counts_equal_the_engines_own_when_clients_leave_at_any_time(pod: Any) -> None:
+    before, engine = settled(pod), engine_tokens(pod)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
+    streams: list[Any] = []
+    for n in (1, 2, 1, 3):
+        connection = pod.connect(LATE_SECONDS)
+        body = {**TEXT, "max_tokens": 300, "n": n, "temperature": 1, "stream": True}
+        connection.request("POST", "/v1/completions", json.dumps(body), headers)
+        streams.append((connection, connection.getresponse()))
+    for lines, (connection, answer) in zip((1, 30, 90), streams, strict=False):
+        for _ in range(lines):
+            answer.readline()
+        answer.close()
+        connection.close()
+    connection, answer = streams[-1]
+    assert answer.read().endswith(b"data: [DONE]\n\n")
+    connection.close()
+    prompt, generation = (now - start for now, start in zip(engine_tokens(pod), engine, strict=True))
+    assert generation > 900
+    # vLLM counts the prompt of each answer of a request, and this counts it once, as `usage` does.
+    assert prompt == 2 * (1 + 2 + 1 + 3)
+    expect(
+        pod,
+        before,
+        {
+            ("requests", "team-a", "499"): 3,
+            ("requests", "team-a", "200"): 1,
+            ("tokens", "team-a", "prompt"): 8,
+            ("tokens", "team-a", "generation"): generation,
+        },
+    )
+
+
 @pytest.mark.parametrize("is_stream", [True, False], ids=["stream", "no stream"])
 def test_what_a_client_that_leaves_has_used_is_counted(pod: Any, is_stream: bool) -> None:
     before = settled(pod)
