@@ -20,8 +20,8 @@ def client_name(value: str) -> str:
         raise ValueError(f"{value!r} is {RESERVED_NAMES[value]}: use another name")
     if not CLIENT_NAME.fullmatch(value) or len(value) > MAX_NAME_LENGTH:
         raise ValueError(
-            f"{value!r} is not a valid client name: use lower-case letters, digits and -, beginning with a letter, at "
-            f"most {MAX_NAME_LENGTH} characters"
+            f"{value!r} is not a valid client name: use lower-case letters, digits and -, beginning with a letter and "
+            f"not ending with -, at most {MAX_NAME_LENGTH} characters"
         )
     return value
 

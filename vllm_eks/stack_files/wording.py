@@ -11,6 +11,8 @@ def key_path(start: str, *steps: str | int) -> str:
 
     >>> key_path("vllm-eks:models", "qwen2.5", "extraArgs", 0)
     'vllm-eks:models["qwen2.5"].extraArgs[0]'
+
+    Characters that would break a line of a report are escaped, which Pulumi does not read.
     """
     path = start
     for step in steps:
@@ -19,7 +21,8 @@ def key_path(start: str, *steps: str | int) -> str:
         elif re.fullmatch(r"[\w-]+", step):
             path += f".{step}"
         else:
-            path += f'["{step}"]'
+            quoted = step.replace('"', '\\"')
+            path += f'["{"".join(one if one.isprintable() else repr(one)[1:-1] for one in quoted)}"]'
     return path
 
 

@@ -17,7 +17,7 @@ KEY, OTHER = "0123456789abcdef", "fedcba9876543210"
 SET = "run pulumi config set --secret --path clientKeys"
 SECURE = {"secure": "v1:abc"}
 RUN = f"R{SET[1:]}.team-a"
-BAD_NAME = "use lower-case letters, digits and -, beginning with a letter, at most 40 characters"
+BAD_NAME = "use lower-case letters, digits and -, beginning with a letter and not ending with -, at most 40 characters"
 DOTS = "not a key: a client has one key, and its name has no dots. Run pulumi config set --secret --path clientKeys"
 
 
@@ -143,6 +143,14 @@ WRONG_MAPS: dict[str, tuple[dict[str, Any], str]] = {
     "dot": (
         {"clientKeys": {"team.a": SECURE}},
         f"clientKeys[\"team.a\"]: 'team.a' is not a valid client name: {BAD_NAME}",
+    ),
+    "hyphen at the end": (
+        {"clientKeys": {"team-": SECURE}},
+        f"clientKeys.team-: 'team-' is not a valid client name: {BAD_NAME}",
+    ),
+    "line break": (
+        {"clientKeys": {"team-a\n": SECURE}},
+        f"clientKeys[\"team-a\\n\"]: 'team-a\\n' is not a valid client name: {BAD_NAME}",
     ),
     "41 characters": (
         {"clientKeys": {"a" * 41: SECURE}},

@@ -9,7 +9,7 @@ from tests.support.stack_config import report_of, write_stack
 
 SET = "run pulumi config set --secret --path clientKeys"
 SECURE = {"secure": "v1:abc"}
-BAD_NAME = "use lower-case letters, digits and -, beginning with a letter, at most 40 characters"
+BAD_NAME = "use lower-case letters, digits and -, beginning with a letter and not ending with -, at most 40 characters"
 
 WRONG_LIMITS: dict[str, tuple[Any, str]] = {
     "text": ("team-a", "clients: 'team-a' is text, not a section: put a client's name below it"),
