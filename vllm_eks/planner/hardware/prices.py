@@ -55,7 +55,7 @@ def price_dates() -> Mapping[str, str]:
 
 
 def partition(region: str) -> str | None:
-    """Return the AWS partition of a region if it has its own price list, or None for commercial AWS.
+    """Return the AWS partition of a region if it has its own prices, or None for commercial AWS.
 
     >>> partition("us-gov-west-1"), partition("us-west-2")
     ('AWS GovCloud', None)
@@ -81,7 +81,7 @@ def unknown_price(region: str, reference_usd: float | None) -> str:
     """
     own = partition(region)
     if own:
-        return f"unknown in {region}: {own} has its own price list"
+        return f"unknown in {region}: {own} has its own prices"
     if reference_usd is None or region == REFERENCE_REGION:
         return f"unknown in {region}"
     return f"unknown in {region} ({_figure(reference_usd)} in {REFERENCE_REGION})"

@@ -125,8 +125,8 @@ def test_every_price_has_a_date_and_a_source() -> None:
             "unknown in eu-central-1 (16.29 in us-east-1)",
             "unknown in eu-central-1 (0.045 in us-east-1)",
         ),
-        ("cn-north-1", "unknown in cn-north-1: AWS China has its own price list", None),
-        ("us-gov-west-1", "unknown in us-gov-west-1: AWS GovCloud has its own price list", None),
+        ("cn-north-1", "unknown in cn-north-1: AWS China has its own prices", None),
+        ("us-gov-west-1", "unknown in us-gov-west-1: AWS GovCloud has its own prices", None),
     ],
 )
 def test_the_price_of_another_region_is_never_used_for_the_stack(region: str, gpu: str, nat: str | None) -> None:
