@@ -9,23 +9,9 @@ import pytest
 import yaml
 
 from tests.e2e.engine_lab import ROOT, client, leftovers, nothing_is_left, open_lab, steps, why_not
+from tests.e2e.stand_in_charts import stand_in_charts
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
-
-CHART = {"apiVersion": "v2", "name": "fluent-bit", "version": "0.58.1"}
-DAEMON_SET = """\
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: {{ .Release.Name }}, namespace: {{ .Release.Namespace }}}
-spec:
-  selector: {matchLabels: {app: {{ .Release.Name }}}}
-  template:
-    metadata: {labels: {app: {{ .Release.Name }}}}
-    spec:
-      tolerations: {{ toJson .Values.tolerations }}
-      containers: [{name: fluent-bit, image: fluent-bit}]
-"""
-"""A chart with the name of the publisher's, which the lab cannot download."""
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +21,15 @@ def lab() -> Iterator[Any]:
 
 
 def logged(folder: Path) -> dict[str, Any]:
-    """Return the dev stack with logs and with the chart in a folder."""
-    (folder / "templates").mkdir(parents=True)
-    (folder / "Chart.yaml").write_text(yaml.safe_dump(CHART))
-    (folder / "templates" / "daemonset.yaml").write_text(DAEMON_SET)
+    """Return the dev stack with logs and with the stand-in chart."""
     found = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
     found["config"]["vllm-eks:observability"] = {"logs": "cloudWatch", "logRetentionDays": 7}
-    found["config"]["vllm-eks:charts"] = {"fluentBit": {"path": str(folder)}}
+    found["config"]["vllm-eks:charts"] = {"fluentBit": stand_in_charts(folder)["fluentBit"]}
     return found
 
 
 def test_a_stack_with_logs_is_made_changed_and_destroyed(lab: Any, tmp_path: Path) -> None:
-    settings = logged(tmp_path / "fluent-bit")
+    settings = logged(tmp_path)
     stack = lab.stack("dev", settings)
     made = steps(stack.up().check(), "dev")
     assert {f"create logs-{part}" for part in ("group", "role", "policy", "association", "fluent-bit")} <= made
