@@ -45,24 +45,24 @@ def usage_rates(recording: Recording) -> list[UsageRate]:
     """Return the rates of all parts of the stack that are billed by usage."""
     used: list[tuple[str, str, str]] = []
     if recording.of_type(LOG_GROUP):
-        used += [("logs", "logs_gb", "GB that CloudWatch receives"), ("logs", "logs_gb_month", "GB stored, a month")]
+        used += [("logs_gb", "logs", "GB that CloudWatch receives"), ("logs_gb_month", "logs", "GB stored, a month")]
     if _remote_write(recording):
         used += [
-            ("metrics", "amp_million_samples", "million samples that the workspace receives"),
-            ("metrics", "amp_gb_month", "GB stored, a month"),
-            ("metrics", "amp_billion_queried_samples", "billion samples of queries"),
+            ("amp_million_samples", "metrics", "million samples that the workspace receives"),
+            ("amp_gb_month", "metrics", "GB stored, a month"),
+            ("amp_billion_queried_samples", "metrics", "billion samples of queries"),
         ]
     if recording.of_type(ALERT_MANAGER):
-        used.append(("alerts", "sns_million_requests", "million messages to your SNS topic, without deliveries"))
+        used.append(("sns_million_requests", "alerts", "million messages to your SNS topic, without deliveries"))
     for balancer in recording.of_type(LOAD_BALANCER):
-        used.append(("load balancer", "load_balancer_lcu_hour", CAPACITY_UNIT))
+        used.append(("load_balancer_lcu_hour", "load balancer", CAPACITY_UNIT))
         if balancer.inputs.get("accessLogs"):
-            used.append(("access logs", "s3_gb_month", "GB stored in your bucket, a month"))
+            used.append(("s3_gb_month", "access logs", "GB stored in your bucket, a month"))
     if recording.of_type(WEB_ACL_ASSOCIATION):
-        used.append(("web ACL", "waf_million_requests", "million requests that your web ACL checks"))
+        used.append(("waf_million_requests", "web ACL", "million requests that your web ACL checks"))
     if recording.of_type(NAT_GATEWAY):
-        used.append(("NAT gateways", "nat_gateway_gb", "GB"))
-    used.append(("traffic", "internet_gb", "GB to the internet"))
+        used.append(("nat_gateway_gb", "NAT gateways", "GB"))
+    used.append(("internet_gb", "traffic", "GB to the internet"))
     return [_rate(recording.region, *one) for one in used]
 
 
@@ -137,7 +137,7 @@ def _inner(value: Mapping[str, Any], *steps: str) -> Mapping[str, Any]:
     return value
 
 
-def _rate(region: str, part: str, name: str, unit: str) -> UsageRate:
+def _rate(region: str, name: str, part: str, unit: str) -> UsageRate:
     price = list_prices(region).get(name)
     usd, price_of = (price.usd, price.where_from) if price else (None, f"unknown in {region}")
     return UsageRate(part=part, unit=unit, usd=usd, price_of=price_of)
