@@ -111,7 +111,10 @@ class EndpointKeys(Settings):
     ] = Field(
         default=(),
         strict=False,
-        description="The namespaces whose pods may call the model.",
+        description=(
+            "The namespaces whose pods may call the model. With an `internal` load balancer, which shares its subnets "
+            "with the pods, all pods may."
+        ),
         examples=[["chat", "batch"]],
         json_schema_extra=absent("every namespace of the cluster"),
     )

@@ -12,6 +12,7 @@ from components.serving.model_server import ModelServer
 from tests.support.chart_rendering import Rendered, model_values, render_text, tool
 from tests.support.monitoring import ARGS, EXISTING, FRONT_DOOR
 from tests.support.nested import replaced
+from tests.support.network_policies import matches
 from tests.unit.components.test_model_server import ARGS as SERVER
 from vllm_eks.pins.charts import ControllerCharts, MonitoringCharts
 from vllm_eks.preview.mock_cloud import Registration
@@ -38,15 +39,6 @@ def build(controllers: ControllerCharts | None = None, **changes: Any) -> None:
 
 def spec_of(one: Registration) -> Mapping[str, Any]:
     return one.inputs["spec"]
-
-
-def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """As in Kubernetes."""
-    matches = selector.get("matchLabels", {})
-    expressions = selector.get("matchExpressions", ())
-    return all(labels.get(key) == value for key, value in matches.items()) and all(
-        labels.get(one["key"]) in one["values"] for one in expressions
-    )
 
 
 def pod_labels(rendered: Rendered, role: str) -> dict[str, str]:
@@ -81,7 +73,7 @@ def test_what_is_not_installed_is_not_scraped(engine) -> None:
     }
 
 
-def test_the_monitor_of_a_model_has_exactly_this_spec_and_the_labels_that_prometheus_selects(engine) -> None:
+def test_the_monitor_of_a_model_has_exactly_this_spec_and_the_labels_that_prometheus_matches(engine) -> None:
     engine.run(build)
 
     monitor = engine.named("main-vllm-scout-podmonitor", f"{MONITORS}PodMonitor")
@@ -127,8 +119,8 @@ def test_the_monitor_and_the_policy_select_the_leaders_of_the_chart_and_not_thei
         spec_of(engine.named("main-vllm-scout-podmonitor", f"{MONITORS}PodMonitor"))["selector"],
         spec_of(engine.named("main-scout-metrics", POLICY))["podSelector"],
     ):
-        assert [selects(selector, pod_labels(rendered, role)) for role in ROLES] == [True, False]
-        assert not selects(selector, {"leaderworkerset.sigs.k8s.io/name": "other"})
+        assert [matches(selector, pod_labels(rendered, role)) for role in ROLES] == [True, False]
+        assert not matches(selector, {"leaderworkerset.sigs.k8s.io/name": "other"})
 
 
 def test_only_prometheus_s_pods_reach_the_metrics_of_a_model(engine) -> None:
@@ -141,10 +133,10 @@ def test_only_prometheus_s_pods_reach_the_metrics_of_a_model(engine) -> None:
     (rule,) = spec["ingress"]
     assert rule["ports"] == [{"protocol": "TCP", "port": METRICS_PORT}]
     (peer,) = rule["from"]
-    assert selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": "monitoring"})
-    assert not selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": "default"})
-    assert selects(peer["podSelector"], {"app.kubernetes.io/name": "prometheus"})
-    assert not selects(peer["podSelector"], {"app.kubernetes.io/name": "grafana"})
+    assert matches(peer["namespaceSelector"], {"kubernetes.io/metadata.name": "monitoring"})
+    assert not matches(peer["namespaceSelector"], {"kubernetes.io/metadata.name": "default"})
+    assert matches(peer["podSelector"], {"app.kubernetes.io/name": "prometheus"})
+    assert not matches(peer["podSelector"], {"app.kubernetes.io/name": "grafana"})
 
 
 def test_the_policy_waits_for_the_namespace_but_not_for_the_model(engine) -> None:
@@ -161,8 +153,8 @@ def test_the_controllers_are_scraped_with_prometheus_s_token_by_a_service_of_the
     service = engine.named("main-lws-metrics", "kubernetes:core/v1:Service").inputs
     monitor = spec_of(engine.named("main-lws-controller-servicemonitor", f"{MONITORS}ServiceMonitor"))
     assert service["metadata"]["namespace"] == "lws-system"
-    assert selects({"matchLabels": service["spec"]["selector"]}, LWS_PODS)
-    assert selects(monitor["selector"], service["metadata"]["labels"])
+    assert matches({"matchLabels": service["spec"]["selector"]}, LWS_PODS)
+    assert matches(monitor["selector"], service["metadata"]["labels"])
     assert monitor["namespaceSelector"] == {"matchNames": ["lws-system"]}
     (port,) = service["spec"]["ports"]
     # cmd/main.go: `--metrics-bind-address`, ":8443", SecureServing, WithAuthenticationAndAuthorization.
