@@ -86,6 +86,18 @@ class Cluster:
         return time.monotonic() - began
 
 
+def bring_back(cluster: Cluster, node: dict[str, Any]) -> None:
+    """Create a node with the same name, as the node group would under another one."""
+    kept = {key: node["metadata"][key] for key in ("name", "labels", "annotations") if key in node["metadata"]}
+    taints = [taint for taint in node["spec"].get("taints", []) if taint["key"].startswith("nvidia.com")]
+    spec = {**{key: value for key, value in node["spec"].items() if key != "taints"}, "taints": taints}
+    made = {"apiVersion": "v1", "kind": "Node", "metadata": kept, "spec": spec}
+    cluster.kubectl("create", "--filename=-", stdin=json.dumps(made))
+    status = {key: node["status"][key] for key in ("capacity", "allocatable", "nodeInfo", "addresses")}
+    patch = json.dumps({"status": status})
+    cluster.kubectl("patch", "node", kept["name"], "--subresource=status", "--type=merge", f"--patch={patch}")
+
+
 def find_cluster() -> Cluster:
     """Find the cluster of $KUBECONFIG or of the lab, and the tools.
 

@@ -24,14 +24,20 @@ def revisions(found: list[dict[str, Any]]) -> set[str]:
 
 def wait_for_groups(cluster: Cluster, stack: str, values: dict[str, Any]) -> list[dict[str, Any]]:
     """Wait until all groups run the revision of the values, and return their pods."""
-    revision = Rendered(render_text(values, release=NAME, namespace=namespace(stack))).revision()
+    return wait_for_release(cluster, NAME, namespace(stack), values)
+
+
+def wait_for_release(cluster: Cluster, name: str, namespace: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Wait until all groups of a release run the revision of its values, and return their pods."""
+    revision = Rendered(render_text(values, release=name, namespace=namespace)).revision()
     wanted = values["replicas"] * values["pipelineParallelSize"]
     seen: list[dict[str, Any]] = []
 
     def all_run() -> bool:
-        lws = cluster.get("leaderworkerset", NAME, f"--namespace={namespace(stack)}")
+        lws = cluster.get("leaderworkerset", name, f"--namespace={namespace}")
         conditions = {found["type"]: found["status"] for found in lws.get("status", {}).get("conditions", [])}
-        seen[:] = found = pods(cluster, stack)
+        selector = f"--selector=leaderworkerset.sigs.k8s.io/name={name}"
+        seen[:] = found = cluster.get("pods", f"--namespace={namespace}", selector)
         is_current = lws.get("status", {}).get("observedGeneration") == lws["metadata"]["generation"]
         running = [pod for pod in found if pod["status"]["phase"] == "Running"]
         return (
@@ -40,7 +46,7 @@ def wait_for_groups(cluster: Cluster, stack: str, values: dict[str, Any]) -> lis
             and revisions(found) == {revision}
         )
 
-    cluster.wait_until(f"{stack}: {wanted} pods of revision {revision} run", all_run)
+    cluster.wait_until(f"{namespace}: {wanted} pods of revision {revision} run", all_run)
     return seen
 
 

@@ -4,16 +4,22 @@ Every duration of the rules is divided by sixty, and so is Prometheus's lookback
 test-rules` tests the true durations. The doubles serve the /metrics of a real vLLM 0.27.0 with other numbers.
 """
 
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.support.chart_rendering import tool
-from tests.support.exporter_doubles import Doubles, Prometheus, running_prometheus, served
+from tests.support.exporter_doubles import (
+    Doubles,
+    Prometheus,
+    running_prometheus,
+    served,
+    static_scrape,
+    wait_for,
+)
 from tests.support.promql import dashboard_queries, prometheus_sees
 from tests.support.watched_stacks import DOOR, engine, gpu, healthy, node_label, pod_series, watched_stack, xid
 from vllm_eks.data import DATA
@@ -23,6 +29,8 @@ from vllm_eks.monitoring.watched import WatchedStack
 
 HOUR, DAY = 3600, 86_400
 REFUSALS = engine("vllm_eks_client_refusals_total", client="team-a", reason="unknown_key")
+LEADER = {"model": "scout", "namespace": "vllm-scout", "pod": "scout-0", "group": "0"}
+"""The labels that the monitor gives to series without them: those of a real vLLM, which the doubles serve too."""
 SETTLED_SECONDS = 30
 """Half an hour of the rules, in which nothing may fire."""
 LONGEST_SECONDS = 120
@@ -83,12 +91,6 @@ def repair_everything(doubles: Doubles) -> None:
     everything_is_well(doubles)
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 def stack(*, block_ends_in: float, budget: float) -> WatchedStack:
     """Return the stack, whose Capacity Block ends after some true seconds."""
     usual = watched_stack(monthly_budget_usd=budget)
@@ -110,23 +112,12 @@ def prometheus(doubles: Doubles, tmp_path_factory: pytest.TempPathFactory) -> It
         pytest.skip("prometheus is neither on PATH nor in $KUBE_LAB/bin: build the lab's (build.sh prometheus)")
     soon = stack(block_ends_in=20 * HOUR, budget=50_000)
     folder = tmp_path_factory.mktemp("prometheus")
-    with served(doubles) as target, running_prometheus(program, folder, rule_file(soon), target, free_port()) as run:
-        wait_for(lambda: ready(run), 60, lambda: (folder / "prometheus.log").read_text())
+    with (
+        served(lambda _: doubles.text()) as port,
+        running_prometheus(program, folder, rule_file(soon), [static_scrape("doubles", port, **LEADER)]) as run,
+    ):
+        wait_for(run.ready, 60, lambda: (folder / "prometheus.log").read_text())
         yield run
-
-
-def ready(prometheus: Prometheus) -> bool:
-    try:
-        return bool(prometheus.get("/api/v1/query", query="vllm_eks:groups_ready")["result"])
-    except OSError:
-        return False
-
-
-def wait_for(condition: Callable[[], bool], seconds: float, state: Callable[[], object]) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, state()
-        time.sleep(0.5)
 
 
 def test_every_rule_is_evaluated_and_every_query_of_a_dashboard_is_answered(prometheus: Prometheus) -> None:

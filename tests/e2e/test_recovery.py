@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.lab_cluster import WAIT_SECONDS, Cluster
+from tests.e2e.lab_cluster import WAIT_SECONDS, Cluster, bring_back
 from tests.e2e.lab_model import NAME, SECRETS, namespace, pods, wait_for_groups
 from tests.support.chart_rendering import model_values, with_value
 
@@ -106,18 +106,6 @@ def report_the_restart_of(cluster: Cluster, leader: dict[str, Any]) -> None:
     except AssertionError as error:
         if "NotFound" not in str(error) and "metadata.uid" not in str(error):
             raise
-
-
-def bring_back(cluster: Cluster, node: dict[str, Any]) -> None:
-    """Create a node with the same name, as the node group would under another one."""
-    kept = {key: node["metadata"][key] for key in ("name", "labels", "annotations") if key in node["metadata"]}
-    taints = [taint for taint in node["spec"].get("taints", []) if taint["key"].startswith("nvidia.com")]
-    spec = {**{key: value for key, value in node["spec"].items() if key != "taints"}, "taints": taints}
-    made = {"apiVersion": "v1", "kind": "Node", "metadata": kept, "spec": spec}
-    cluster.kubectl("create", "--filename=-", stdin=json.dumps(made))
-    status = {key: node["status"][key] for key in ("capacity", "allocatable", "nodeInfo", "addresses")}
-    patch = json.dumps({"status": status})
-    cluster.kubectl("patch", "node", kept["name"], "--subresource=status", "--type=merge", f"--patch={patch}")
 
 
 def test_a_rolling_update_needs_no_spare_node(cluster: Cluster, installed: dict[str, Any]) -> None:

@@ -5,12 +5,13 @@ Time runs sixty times as fast: each minute of a rule is a second here.
 
 import json
 import re
+import socket
 import subprocess
 import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,7 @@ import yaml
 FASTER = 60
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 REAL_VLLM = (Path(__file__).parents[1] / "data" / "metrics" / "0.27.0.txt").read_text()
-LEADER = {"model": "scout", "namespace": "vllm-scout", "pod": "scout-0", "group": "0"}
+SCRAPING = {"scrape_interval": "500ms", "scrape_timeout": "450ms"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,19 +105,32 @@ class Prometheus:
     def alerts(self) -> list[Mapping[str, Any]]:
         return self.get("/api/v1/alerts")["alerts"]
 
+    def ready(self) -> bool:
+        """Return whether it evaluates rules."""
+        try:
+            return bool(self.get("/api/v1/query", query="vllm_eks:groups_ready")["result"])
+        except OSError:
+            return False
+
     def firing(self) -> set[str]:
         return {alert["labels"]["alertname"] for alert in self.alerts() if alert["state"] == "firing"}
 
 
 @contextmanager
-def served(doubles: Doubles) -> Iterator[int]:
-    """Serve the doubles' metrics on a free port."""
+def served(answer: Callable[[str], str | None]) -> Iterator[int]:
+    """Serve metrics on a free port.
+
+    Args:
+        answer: The text for a request's target, or None if nothing answers there. A request through a proxy has the
+            whole URL as its target. A text that begins with a bracket is JSON.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = doubles.text().encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            text = answer(self.path)
+            body = (text or "").encode()
+            self.send_response(504 if text is None else 200)
+            self.send_header("Content-Type", "application/json" if body[:1] == b"[" else "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -131,22 +145,37 @@ def served(doubles: Doubles) -> Iterator[int]:
     server.server_close()
 
 
+def static_scrape(job: str, port: int, **labels: str) -> Mapping[str, Any]:
+    """Return the configuration to scrape one address, whose series keep their own labels."""
+    targets = [{"targets": [f"127.0.0.1:{port}"], "labels": labels}]
+    return {"job_name": job, "honor_labels": True, "static_configs": targets}
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, state: Callable[[], object]) -> None:
+    """Wait until a condition is true. Fail with the state when it takes longer."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, state()
+        time.sleep(0.5)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 @contextmanager
 def running_prometheus(
-    program: str, folder: Path, rules: Mapping[str, Any], target: int, port: int
+    program: str, folder: Path, rules: Mapping[str, Any], scrapes: Sequence[Mapping[str, Any]]
 ) -> Iterator[Prometheus]:
-    """Run Prometheus with the rules, all durations divided by sixty."""
+    """Run Prometheus with the rules and scrape configurations, all durations divided by sixty or more."""
+    port = free_port()
     (folder / "rules.json").write_text(json.dumps(faster(rules)))
     config = {
-        "global": {"scrape_interval": "500ms", "scrape_timeout": "450ms", "evaluation_interval": "1s"},
+        "global": {**SCRAPING, "evaluation_interval": "1s"},
         "rule_files": ["rules.json"],
-        "scrape_configs": [
-            {
-                "job_name": "doubles",
-                "honor_labels": True,
-                "static_configs": [{"targets": [f"127.0.0.1:{target}"], "labels": LEADER}],
-            }
-        ],
+        "scrape_configs": [{**scrape, **SCRAPING} for scrape in scrapes],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [

@@ -1,5 +1,6 @@
 """What scrapes the models, against the pods that the chart renders, and who else reaches their metrics."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,12 +8,17 @@ import pytest
 
 from components.observability.model_monitors import ModelMonitors, ModelMonitorsArgs
 from components.observability.monitoring import Monitoring
-from components.observability.names import METRICS_PORT
+from components.observability.monitors import dcgm_monitor, leader_worker_set_monitor, model_monitor
+from components.observability.names import METRICS_PORT, PROMETHEUS_PODS
 from components.serving.model_server import ModelServer
+from tests.operator_config.record import CONFIG, rendered_prometheus
+from tests.operator_config.record_pods import PODS
 from tests.support.chart_rendering import Rendered, model_values, render_text, tool
+from tests.support.guide_models import FULL, QUANTIZED
 from tests.support.monitoring import ARGS, EXISTING, FRONT_DOOR
 from tests.support.nested import replaced
 from tests.support.network_policies import matches
+from tests.support.pod_discovery import target_groups
 from tests.unit.components.test_model_server import ARGS as SERVER
 from vllm_eks.pins.charts import ControllerCharts, MonitoringCharts
 from vllm_eks.preview.mock_cloud import Registration
@@ -73,7 +79,7 @@ def test_what_is_not_installed_is_not_scraped(engine) -> None:
     }
 
 
-def test_the_monitor_of_a_model_has_exactly_this_spec_and_the_labels_that_prometheus_matches(engine) -> None:
+def test_the_monitor_of_a_model_has_exactly_this_spec_and_the_labels_that_prometheus_selects(engine) -> None:
     engine.run(build)
 
     monitor = engine.named("main-vllm-scout-podmonitor", f"{MONITORS}PodMonitor")
@@ -194,3 +200,25 @@ def test_the_probe_asks_for_a_model_s_health_at_its_own_name(engine) -> None:
             }
         },
     }
+
+
+def test_the_operator_s_recorded_configuration_is_of_these_monitors_and_of_the_chart_s_prometheus() -> None:
+    recorded = json.loads(CONFIG.read_text())
+    models = {f"PodMonitor vllm-{name}": model_monitor(name, f"vllm-{name}") for name in (QUANTIZED, FULL)}
+    others = {
+        "PodMonitor dcgm-exporter": dcgm_monitor(),
+        "ServiceMonitor lws-controller": leader_worker_set_monitor(),
+    }
+    assert recorded["monitors"] == models | others, "record again: python -m tests.operator_config.record"
+    assert recorded["prometheus"] == rendered_prometheus()
+    assert recorded["pod_labels"][PROMETHEUS_PODS.key] in PROMETHEUS_PODS.values
+
+
+def test_the_lab_s_discovery_of_pods_makes_what_prometheus_itself_made() -> None:
+    recorded = json.loads(PODS.read_text())
+    made = {
+        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}": list(target_groups(pod))
+        for pod in recorded["pods"]
+    }
+    assert made == recorded["targets"]
+    assert "vllm-scout/scout-0-1" in made
