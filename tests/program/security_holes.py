@@ -38,6 +38,8 @@ def told_holes() -> list[Hole]:
 
 def holes(stack: Stack) -> Iterator[Hole]:
     """Yield what each NetworkPolicy of a stack allows. A policy that no row can describe is an AssertionError."""
+    ports = [one for chart in stack.charts for one in chart.container("leader")["ports"]]
+    names = {one["name"]: one["containerPort"] for one in ports}
     for policy in stack.kind("NetworkPolicy"):
         spec, namespace = policy["spec"], policy["metadata"]["namespace"]
         if namespace == "monitoring-system":
@@ -47,10 +49,10 @@ def holes(stack: Stack) -> Iterator[Hole]:
         assert "policyTypes" in spec
         for hole in spec.get("egress", []):
             for peer in hole.get("to", [None]):
-                yield own, _peer(peer), _port(hole.get("ports", [])), "out"
+                yield own, _peer(peer), _port(hole.get("ports", []), names), "out"
         for hole in spec.get("ingress", []):
             for peer in hole.get("from", [None]):
-                yield _peer(peer), own, _port(hole.get("ports", [])), "in"
+                yield _peer(peer), own, _port(hole.get("ports", []), names), "in"
 
 
 def _peer(peer: Mapping[str, Any] | None) -> str:
@@ -89,10 +91,10 @@ def _pods(selector: Mapping[str, Any]) -> str:
     return "the hook Job"
 
 
-def _port(ports: Sequence[Mapping[str, Any]]) -> str:
+def _port(ports: Sequence[Mapping[str, Any]], names: Mapping[str, int]) -> str:
     if not ports:
         return "all"
-    (number,) = {str(one["port"]) for one in ports}
+    (number,) = {str(names.get(one["port"], one["port"])) for one in ports}
     assert not any("endPort" in one for one in ports)
     protocols = {one["protocol"] for one in ports}
     assert protocols in ({"TCP"}, {"TCP", "UDP"})
