@@ -1,6 +1,6 @@
 """What a replay measures, from the end of its warm-up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from vllm_eks.planner.load.replayed import Replay, Request, Waits
@@ -108,18 +108,19 @@ class Meters:
         if self.members and self.members[0].number <= request.number <= self.members[-1].number:
             self.left -= 1
 
-    def result(self, blocks: int, answer_seconds: float) -> Replay:
+    def result(self, blocks: int, answer_seconds_of: Callable[[float], float]) -> Replay:
         """Return what was measured.
 
         Args:
             blocks: KV-cache blocks of the replica.
-            answer_seconds: Time outside the engine that the first token waits for.
+            answer_seconds_of: Time outside the engine that the first token waits for, by tokens of the prompt.
         """
         seconds = max(self.ended - (self.began or 0.0), 1e-9)
         done: Sequence[Request] = [one for one in self.members if one.finished]
+        outside = [answer_seconds_of(one.prompt_tokens) for one in done]
         return Replay(
-            ttft_seconds=[one.first_token - one.arrival + answer_seconds for one in done],
-            e2e_seconds=[one.last_token - one.arrival + answer_seconds for one in done],
+            ttft_seconds=[one.first_token - one.arrival + more for one, more in zip(done, outside, strict=True)],
+            e2e_seconds=[one.last_token - one.arrival + more for one, more in zip(done, outside, strict=True)],
             queue_seconds=[one.first_scheduled - one.arrival for one in done],
             itl_steps=self.itl_steps,
             output_tokens_per_second=self.written / seconds,

@@ -7,6 +7,7 @@ and the last of them give the sum.
 import heapq
 import math
 from collections import deque
+from collections.abc import Callable
 
 from vllm_eks.planner.load.arrivals import Arrivals
 from vllm_eks.planner.load.meters import MOST_WAITING, Meters
@@ -22,7 +23,7 @@ def replay(
     *,
     measured: int,
     shared_prefix_tokens: int = 0,
-    answer_seconds: float = 0.0,
+    answer_seconds_of: Callable[[float], float] = lambda _: 0.0,
     trace: Trace | None = None,
 ) -> Replay:
     """Return what a number of requests see on one replica.
@@ -33,7 +34,7 @@ def replay(
         step_seconds: The time of a step.
         measured: Requests to measure, after the warm-up.
         shared_prefix_tokens: First tokens of each input that all requests share.
-        answer_seconds: Time outside the engine that the first token waits for.
+        answer_seconds_of: Time outside the engine that the first token waits for, by tokens of the prompt.
         trace: Called with the tokens of each step, for tests.
 
     Raises:
@@ -43,7 +44,7 @@ def replay(
     run = _Run(arrivals, scheduler, step_seconds, Meters(measured=measured), trace)
     while not run.meters.is_over(waiting=len(scheduler.waiting)) and run.advance():
         pass
-    return run.meters.result(sizes.blocks, answer_seconds)
+    return run.meters.result(sizes.blocks, answer_seconds_of)
 
 
 class _Run:

@@ -137,7 +137,7 @@ class Replica:
                 self.speed.seconds,
                 measured=measured,
                 shared_prefix_tokens=self.traffic.shared_prefix_tokens,
-                answer_seconds=self.speed.answer_seconds,
+                answer_seconds_of=self.speed.answer_seconds_of,
             )
         return self._replays[key]
 

@@ -100,6 +100,10 @@ class SpeedModel:
             step_factor=options.measured_step_factor,
         )
 
+    def answer_seconds_of(self, prompt_tokens: float) -> float:
+        """Return the seconds of a request outside the engine that its first token waits for."""
+        return self.answer_seconds + self.answer_seconds_per_token * prompt_tokens
+
     def step_seconds(self, batch: StepBatch) -> float:
         """Return the seconds in which every decoding request gets one token, and the prompt tokens are processed.
 

@@ -177,7 +177,7 @@ def _cycle(speed: SpeedModel, running: float, lengths: Lengths, limits: Limits, 
     own = chunks * step + together * added
     busy = min(0.95, others * added / (own + (output - 1) * tpot))
     # Poisson arrivals: the wait for prompts before one's own, of a queue with constant service (M/D/1).
-    ttft = speed.answer_seconds + speed.answer_seconds_per_token * (prompt + lengths.cached_tokens)
+    ttft = speed.answer_seconds_of(prompt + lengths.cached_tokens)
     # A lone request finds no step of others that must end first.
     ttft += step / 2 * min(1.0, others) + own + added * busy / (2 * (1 - busy))
     return _Cycle(

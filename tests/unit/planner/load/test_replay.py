@@ -56,7 +56,8 @@ def test_a_request_alone_waits_for_its_prompt_and_then_for_each_token() -> None:
 def test_the_time_outside_the_engine_is_part_of_the_first_token_and_of_the_whole_request() -> None:
     traffic = Traffic(lengths=fixed(100, 2), requests_per_second=0.01)
     one, other = (
-        replay(arrivals_of(traffic, 1), SIZES, seconds, measured=5, answer_seconds=answer) for answer in (0.0, 0.5)
+        replay(arrivals_of(traffic, 1), SIZES, seconds, measured=5, answer_seconds_of=answer)
+        for answer in (lambda _: 0.0, lambda tokens: tokens / 200)
     )
 
     assert other.percentile("ttft", 50) - one.percentile("ttft", 50) == pytest.approx(0.5)
