@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from config.client_keys import given_keys, parse_clients
-from config.cross_field.limits import offering_warnings
-from config.cross_field.models import gated_models, model_warnings
-from config.cross_field.observability import latency_warnings, probe_warnings
+from config.cross_field.models import gated_models
 from config.cross_field.stack import Draft, cross_field_errors
+from config.cross_field.warnings import stack_warnings
 from config.errors import ConfigError, report
 from config.sections import Section, decode, parse_models, parse_section, parse_tags
 from config.settings.charts import ChartsSettings
@@ -32,7 +31,6 @@ from vllm_eks.errors import WrongQuestion
 from vllm_eks.json_values import is_list, is_object
 from vllm_eks.specs.access import Deployer
 from vllm_eks.stack_files.stack_file import NOT_SET_PLACEHOLDER, StackFile
-from vllm_eks.stack_files.wording import key_path
 
 Item = TypeVar("Item")
 
@@ -89,6 +87,7 @@ def check_stack(given: StackFile) -> CheckedStack:
         iam=iam,
         assumed_role=role,
         endpoint=endpoint,
+        written_endpoint=given.section("endpoint"),
         clients=clients,
         clients_with_keys=client_keys.names,
     )
@@ -124,7 +123,7 @@ def check_stack(given: StackFile) -> CheckedStack:
         # A placeholder token that no model needs is left out, as in a real deployment.
         needs_no_token=token_text == NOT_SET_PLACEHOLDER and not open_questions,
         open_questions=(*open_questions, *client_keys.open_questions),
-        warnings=tuple(str(warning) for warning in _warnings(settings, reader.project, region)),
+        warnings=tuple(str(warning) for warning in stack_warnings(settings, reader.project, region)),
     )
 
 
@@ -231,15 +230,6 @@ def _place_in_the_file(error: ConfigError) -> int:
     if namespace == "aws":
         return -1
     return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
-
-
-def _warnings(settings: StackSettings, project: str, region: str) -> Iterator[ConfigError]:
-    key = f"{project}:models"
-    for name, model in settings.models.items():
-        yield from model_warnings(model, key_path(key, name))
-    yield from offering_warnings(settings.models, region, key)
-    yield from probe_warnings(settings, project)
-    yield from latency_warnings(settings, project)
 
 
 def _open_questions(models: Mapping[str, ModelSettings]) -> tuple[str, ...]:

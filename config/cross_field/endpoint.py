@@ -1,18 +1,15 @@
 """Checks the endpoint section, and the names of the models there."""
 
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network
 
+from config.cross_field.source_ranges import INTERNET_FACING, source_range_errors
 from config.errors import ConfigError
 from config.settings.endpoint import EndpointSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from config.values import rules
 from config.values.endpoint_rules import DOMAIN, MAX_DOMAIN_CHARACTERS
-from config.values.network_rules import VPC_RANGES
 from vllm_eks.stack_files.wording import key_path
-
-INTERNET_FACING = "internetFacing"
 
 
 def endpoint_errors(
@@ -21,14 +18,16 @@ def endpoint_errors(
     models: Mapping[str, ModelSettings],
     network: NetworkSettings | None,
     project: str,
+    written: Mapping[str, object],
 ) -> Iterator[ConfigError]:
-    """Yield the errors of the endpoint section. Invalid values of it are None."""
+    """Yield the errors of the endpoint section. Invalid values of it are None, but `written` has them."""
     if endpoint is None:
         yield from _hostnames_need_an_endpoint(models, project)
         return
     key = f"{project}:endpoint"
     if endpoint.scheme == INTERNET_FACING:
         yield from _internet_facing(endpoint, key)
+    yield from source_range_errors(written.get("sourceRanges"), endpoint.scheme, key_path(key, "sourceRanges"))
     if network:
         yield from _public_subnets(endpoint, network, key)
     if endpoint.domain:
@@ -59,13 +58,6 @@ def _internet_facing(endpoint: EndpointSettings, key: str) -> Iterator[ConfigErr
             text="is missing: set the IPv4 ranges of your clients, such as [203.0.113.0/24], or [0.0.0.0/0] to open "
             "the load balancer to the internet",
         )
-    for index, one in enumerate(endpoint.source_ranges or ()):
-        if any(IPv4Network(one).subnet_of(private) for private in VPC_RANGES):
-            yield ConfigError(
-                key=key_path(key, "sourceRanges", index),
-                text=f"{one!r} is a private range, which never reaches an internet-facing load balancer: use public "
-                "addresses, or set scheme: internal",
-            )
 
 
 def _public_subnets(endpoint: EndpointSettings, network: NetworkSettings, key: str) -> Iterator[ConfigError]:

@@ -53,6 +53,8 @@ class Draft:
     """The role in aws:assumeRoles."""
     endpoint: EndpointSettings | None = None
     """None if the file does not have the section."""
+    written_endpoint: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The section as it is in the file."""
     clients: Mapping[str, ClientSettings] = field(default_factory=dict[str, ClientSettings])
     clients_with_keys: Sequence[str] = ()
 
@@ -80,7 +82,13 @@ def cross_field_errors(draft: Draft) -> Iterator[ConfigError]:
         yield from observability_errors(
             draft.observability, draft.cluster, draft.charts, draft.region, f"{draft.project}:observability"
         )
-    yield from endpoint_errors(draft.endpoint, models=draft.models, network=draft.network, project=draft.project)
+    yield from endpoint_errors(
+        draft.endpoint,
+        models=draft.models,
+        network=draft.network,
+        project=draft.project,
+        written=draft.written_endpoint,
+    )
     yield from client_errors(draft.clients, draft.models, with_keys=draft.clients_with_keys, project=draft.project)
     if draft.charts and draft.endpoint:
         yield from _a_controller_binds_pods(draft.charts, draft.cluster, f"{draft.project}:charts")

@@ -1,10 +1,10 @@
 """Checks names, ARNs and ranges of the front door, like `config.values.rules`."""
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address
 
-from config.values import rules
 from config.values.network_rules import ipv4_network
+from config.values.special_ranges import special_range
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 TOP_LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -124,24 +124,18 @@ def hosted_zone_id(value: str) -> str:
 
 def source_range(value: str) -> str:
     """Accept one IPv4 range that may connect."""
-    ipv4_network(value, example="203.0.113.0/24")
+    special = special_range(ipv4_network(value, example="203.0.113.0/24"))
+    if special and special.reach == "nowhere":
+        raise ValueError(
+            f"{value!r} is {special.name}, from which no client connects: use the addresses of your clients"
+        )
     return value
 
 
 def source_ranges(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Accept at most as many ranges as a security group has rules for, none inside another."""
+    """Accept one range or more. `config.cross_field.source_ranges` checks them together."""
     if not value:
         raise ValueError("has no range, so no client could connect: add one, or remove the key for the default")
-    if len(value) > MAX_SOURCE_RANGES:
-        raise ValueError(
-            f"{len(value)} ranges are too many: a security group has room for {MAX_SOURCE_RANGES}, so merge "
-            "neighbouring ranges"
-        )
-    rules.distinct(value)
-    for one in value:
-        for other in value:
-            if one != other and IPv4Network(one).subnet_of(IPv4Network(other)):
-                raise ValueError(f"{one!r} is inside {other!r}: remove it")
     return value
 
 

@@ -4,6 +4,7 @@ import re
 from ipaddress import IPv4Network, ip_interface, ip_network
 
 from config.values import rules
+from config.values.special_ranges import special_range
 
 MAX_PUBLIC_CIDRS = 40
 """EKS service quotas: public endpoint access CIDR ranges per cluster, not adjustable."""
@@ -68,11 +69,12 @@ def public_access_cidrs(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def public_access_cidr(value: str) -> str:
-    """Accept one public range that may call the API endpoint. EKS refuses private ranges there."""
+    """Accept one public range that may call the API endpoint. EKS refuses private and reserved ranges there."""
     network = ipv4_network(value, example="203.0.113.0/24")
-    if any(network.subnet_of(private) for private in VPC_RANGES):
+    special = special_range(network)
+    if special and special.reach != "documentation":
         raise ValueError(
-            f"{value!r} is a private range, which never reaches the public endpoint: use the public addresses of your "
+            f"{value!r} is {special.name}, which never reaches the public endpoint: use the public addresses of your "
             f"clients (the private endpoint is always on)"
         )
     return value

@@ -182,6 +182,7 @@ def _path(value: str) -> Path:
 
 
 def _no_duplicates(values: tuple[str, ...]) -> None:
-    twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} is listed twice: remove one")
+    twice = list(dict.fromkeys(value for index, value in enumerate(values) if value in values[:index]))
+    if twice:
+        verb, fix = ("is", "remove one") if len(twice) == 1 else ("are", "keep one of each")
+        raise ValueError(f"{', '.join(map(repr, twice))} {verb} listed twice: {fix}")

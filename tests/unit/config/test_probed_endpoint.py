@@ -46,8 +46,10 @@ def test_a_closed_endpoint_gets_a_warning_instead_of_a_probe(folder: Path, range
         []
         if is_probed
         else [
+            "vllm-eks:endpoint.sourceRanges[0]: '203.0.113.0/24' is a range for documentation (RFC 5737), so no client "
+            "is in it: replace it with the addresses of your clients",
             "vllm-eks:endpoint.sourceRanges: let no pod of the cluster in, so that metrics do not show the end of the "
-            "certificate, and no alert tells of an endpoint that does not answer"
+            "certificate, and no alert tells of an endpoint that does not answer",
         ]
     )
 
