@@ -38,9 +38,9 @@ class ChartOverride(Settings):
         examples=["oci://registry.example.com/charts"],
         json_schema_extra=absent("the publisher's repository"),
     )
-    version: Annotated[str, Field(min_length=1)] | None = Field(
+    version: Annotated[str, AfterValidator(rules.chart_version), InSchema(pattern=rules.CHART_VERSION)] | None = Field(
         default=None,
-        description="The chart's version, in quotes.",
+        description="The chart's exact version, in quotes. Ranges such as `^1.2` and `latest` are refused.",
         examples=["0.18.0"],
         json_schema_extra=absent("the pinned version"),
     )

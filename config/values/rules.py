@@ -31,6 +31,8 @@ IMAGE = (
 """What `image` accepts, for the JSON Schema."""
 NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 VLLM_VERSION = r"v?\d+\.\d+(\.\d+)?([.+-]?\w.*)?"
+CHART_VERSION = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+"""One release. Helm takes anything shorter, such as 1.2, as a range (Masterminds/semver, constraints)."""
 CHART_REPOSITORY = re.compile(r"(https?|oci)://[^/\s]")
 
 
@@ -102,6 +104,16 @@ def chart_repository(value: str) -> str:
     if not CHART_REPOSITORY.match(value):
         raise ValueError(f"{value!r} is not a chart repository: it must begin with https:// or oci://")
     return value.rstrip("/")
+
+
+def chart_version(value: str) -> str:
+    """Accept one version of a chart."""
+    if not CHART_VERSION.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not an exact version, so the same stack file could install other releases later: set one "
+            'with three numbers, such as "0.18.0"'
+        )
+    return value
 
 
 def image(value: str) -> str:
