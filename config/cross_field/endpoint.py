@@ -1,6 +1,7 @@
 """Checks the endpoint section, and the names of the models there."""
 
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 
 from config.cross_field.source_ranges import INTERNET_FACING, source_range_errors
 from config.errors import ConfigError
@@ -85,13 +86,19 @@ def _public_subnets(endpoint: EndpointSettings, network: NetworkSettings, key: s
         text = f"{rules.list_of(list(subnets))} has too few zones: a load balancer needs two or more, so add a subnet"
         yield ConfigError(key=place, text=f"{text} in another zone")
     ids = list(subnets.values())
+    private = network.existing.subnets if network.existing else {}
     for index, (zone, subnet) in enumerate(subnets.items()):
+        texts = []
         if subnet in ids[:index]:
-            text = f"{subnet!r} is listed twice, but a subnet is in one zone"
-            yield ConfigError(key=key_path(place, zone), text=text)
-        elif zone not in network.zones:
-            text = f"is not a zone of the network, which has {rules.list_of(network.zones)}: remove it"
-            yield ConfigError(key=key_path(place, zone), text=text)
+            texts.append(f"{subnet!r} is listed twice, but a subnet is in one zone")
+        if subnet in private.values():
+            texts.append(
+                f"{subnet!r} is also in network.existing.subnets, which are private: use a public subnet, with a route "
+                "to an internet gateway"
+            )
+        if network.zones and zone not in network.zones:
+            texts.append(f"is not a zone of the network, which has {rules.list_of(network.zones)}: remove it")
+        yield from (ConfigError(key=key_path(place, zone), text=text) for text in texts)
 
 
 def _names(endpoint: EndpointSettings, models: Mapping[str, ModelSettings], project: str) -> Iterator[ConfigError]:
@@ -113,10 +120,18 @@ def _names(endpoint: EndpointSettings, models: Mapping[str, ModelSettings], proj
             here, there = (name, other) if model.hostname else (other, name)
             text = f"{hostname!r} is also the name of model {there}, and each needs its own: change it"
             yield ConfigError(key=key_path(f"{project}:models", here, "hostname"), text=text)
-        inside = hostname == endpoint.domain or hostname.endswith(f".{endpoint.domain}")
-        if endpoint.hosted_zone_id and not inside:
+        if endpoint.hosted_zone_id and not _may_share_a_zone(hostname, endpoint.domain):
             yield ConfigError(
                 key=place,
-                text=f"{hostname!r} is not in the domain {endpoint.domain}, whose hosted zone gets the records: use "
-                f"{name}.{endpoint.domain}, or remove hostedZoneId and create the records yourself",
+                text=f"{hostname!r} has no hosted zone in common with the domain {endpoint.domain}, whose zone gets "
+                f"the records: use {name}.{endpoint.domain}, or remove hostedZoneId and create the records yourself",
             )
+
+
+def _may_share_a_zone(hostname: str, domain: str) -> bool:
+    """Return whether a zone can contain both names. `pulumi preview` asks Route 53 for the zone's name.
+
+    A zone of one label, such as com, belongs to a registry.
+    """
+    ends = zip(reversed(hostname.split(".")), reversed(domain.split(".")), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], ends))) > 1

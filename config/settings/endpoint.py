@@ -66,7 +66,10 @@ class EndpointSettings(Settings):
         | None
     ) = Field(
         default=None,
-        description="The Route 53 hosted zone of the domain. The stack creates an alias record for each model there.",
+        description=(
+            "The Route 53 hosted zone of the domain, or of a domain above it. The stack creates an alias record for "
+            "each model there."
+        ),
         examples=["Z0123456789ABC"],
         json_schema_extra=absent("no records; `pulumi up` prints the record to create"),
     )

@@ -50,6 +50,7 @@ NEED_TWO_KEYS = {
     "endpoint-hostname-twice",
     "endpoint-hostname-without-an-endpoint",
     "endpoint-open-without-certificate-or-ranges",
+    "endpoint-public-subnets-are-private",
     "endpoint-public-subnets-missing",
     "endpoint-public-subnets-of-a-new-network",
     "endpoint-public-subnets-of-an-internal-one",
