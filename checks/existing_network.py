@@ -1,23 +1,15 @@
 """Looks up an existing VPC with its subnets, and checks them before the stack uses them."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from checks.asking import Question, ask
-from checks.site import Site, clusters, own_instances
+from checks.site import Site
+from checks.subnet_addresses import AddressRequest, address_check
 from vllm_eks.aws.session import Record
 from vllm_eks.check import NOT_QUERIED, Check
 from vllm_eks.specs.network import ExistingVpcSpec
 
-CONTROL_PLANE_ADDRESSES = 16
-"""EKS requires 6 free addresses in each subnet of a control plane and recommends 16 (EKS user guide)."""
-MIN_PER_NODE = 10
-"""Our estimate of the minimum for the last GPU node of a subnet and its pods."""
-INTERFACES_PER_NODE = 2
-"""VPC CNI, eni-and-ip-target: the node's first interface and one in reserve, both with all their addresses."""
-USUAL_ADDRESSES = 50
-"""Addresses per interface of a large GPU type, for when EC2 does not answer."""
 KEY = "network.existing"
 
 
@@ -31,6 +23,8 @@ class NetworkRequest:
     """Zone -> the instance type of each GPU node that will run there."""
     has_control_plane: bool = True
     """Whether the stack creates its cluster in the subnets."""
+    has_load_balancer: bool = False
+    """Whether the stack creates its load balancer in the subnets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +116,12 @@ def _subnet_checks(found: Record, requested: NetworkRequest, zone: str, site: Si
     if found["AvailabilityZone"] != zone:
         errors.append(f"{id_} is in {found['AvailabilityZone']}, not in {zone}")
     yield from (_failed(key, text) for text in errors)
-    addresses = _addresses(found, requested, zone, key, site)
+    needed = AddressRequest(
+        node_types=requested.nodes.get(zone, ()),
+        has_control_plane=requested.has_control_plane,
+        has_load_balancer=requested.has_load_balancer,
+    )
+    addresses = address_check(found, needed, key, site)
     if addresses:
         yield addresses
     route = _route(found, key, site)
@@ -130,50 +129,6 @@ def _subnet_checks(found: Record, requested: NetworkRequest, zone: str, site: Si
     if not errors and not addresses and route.status == "passed":
         text = f"{found['AvailableIpAddressCount']} free addresses of {found['CidrBlock']}; {route.text}"
         yield Check(subject=f"{id_} suits {zone}", status="passed", text=text)
-
-
-def _addresses(found: Record, requested: NetworkRequest, zone: str, key: str, site: Site) -> Check | None:
-    """Return a check when a subnet has too few free addresses for the nodes that do not run yet, or None."""
-    free, id_ = found["AvailableIpAddressCount"], found["SubnetId"]
-    question = Question(
-        subject=f"{id_} has addresses for the nodes",
-        actions="ec2:DescribeInstances and eks:ListClusters",
-        command=f"aws ec2 describe-instances --filters Name=subnet-id,Values={id_} --region {site.region}",
-    )
-    running = ask(question, lambda: Counter(one.type for one in own_instances(site) if one.subnet_id == id_))
-    has_cluster = ask(question, lambda: site.stack in clusters(site))
-    unknown = next((one for one in (running, has_cluster) if isinstance(one, Check)), None)
-    # Running nodes already have their addresses.
-    here = running if isinstance(running, Counter) else Counter[str]()
-    missing = list((Counter(requested.nodes.get(zone, ())) - here).elements())
-    control_plane = CONTROL_PLANE_ADDRESSES if requested.has_control_plane and has_cluster is not True else 0
-    taken = sorted(_addresses_taken(one, site) for one in missing)
-    # Each node takes as many addresses as it can. The last node needs only the minimum.
-    needed = control_plane + sum(taken[1:]) + (MIN_PER_NODE if missing else 0)
-    if free >= needed:
-        return None
-    beside = " and the control plane" if control_plane else ""
-    nodes = f"{len(missing)} more GPU {'node' if len(missing) == 1 else 'nodes'}{beside}"
-    needs = "needs" if len(missing) == 1 and not beside else "need"
-    text = (
-        f"{id_} has {free} free addresses, and {nodes} {needs} {needed} or more (the VPC CNI takes up to "
-        f"{max(taken, default=0)} per node): free some, or use a larger subnet"
-    )
-    if unknown:
-        return Check(
-            subject=question.subject, status="unknown", text=f"{text}; running nodes are unknown: {unknown.text}"
-        )
-    return _failed(key, text)
-
-
-def _addresses_taken(instance_type: str, site: Site) -> int:
-    """Return the number of addresses that the CNI takes for a node of an instance type."""
-    try:
-        found = site.api.pages("ec2", "describe_instance_types", "InstanceTypes", InstanceTypes=[instance_type])
-        per_interface = found[0]["NetworkInfo"]["Ipv4AddressesPerInterface"]
-    except Exception:  # no permission, or no answer
-        per_interface = USUAL_ADDRESSES
-    return INTERFACES_PER_NODE * per_interface
 
 
 def _route(subnet: Record, key: str, site: Site) -> Check:

@@ -44,6 +44,10 @@ def _zone(found: Record, endpoint: EndpointSpec, vpc_id: str | None, subject: st
     if endpoint.domain != name and not endpoint.domain.endswith(f".{name}"):
         text = f"{zone_id} is the zone of {name}, and endpoint.domain is {endpoint.domain}: use its zone, or no zone"
         return Check(subject=KEY, status="failed", text=text)
+    outside = [one for one in endpoint.hostnames.values() if one != name and not one.endswith(f".{name}")]
+    if outside:
+        text = f"{zone_id} is the zone of {name}, which has no records of {', '.join(outside)}: use hostnames in {name}"
+        return Check(subject=KEY, status="failed", text=f"{text}, or the zone of a domain that contains all names")
     if not found["HostedZone"].get("Config", {}).get("PrivateZone"):
         # Names of a public zone resolve everywhere, also to private addresses.
         return Check(subject=subject, status="passed", text=f"the public zone {name}")

@@ -7,15 +7,13 @@ from typing import TypeVar
 from checks.asking import Question, ask
 from checks.existing_network import route_table
 from checks.site import Site
+from checks.subnet_addresses import LOAD_BALANCER_ADDRESSES, has_load_balancer
 from vllm_eks.aws.session import Record
 from vllm_eks.check import NOT_QUERIED, Check
 from vllm_eks.specs.endpoint import UNKNOWN_RANGE, EndpointSpec
 
 KEY = "endpoint.publicSubnets"
 Found = TypeVar("Found")
-
-FREE_ADDRESSES = 8
-"""Application Load Balancers, subnets: at least eight free addresses in each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +81,10 @@ def _public_subnet_checks(found: Record, vpc_id: str, zone: str, site: Site) -> 
         errors.append(f"{id_} is in {found['VpcId']}, not in {vpc_id}")
     if found["AvailabilityZone"] != zone:
         errors.append(f"{id_} is in {found['AvailabilityZone']}, not in {zone}")
-    if found["AvailableIpAddressCount"] < FREE_ADDRESSES:
-        free = found["AvailableIpAddressCount"]
-        errors.append(f"{id_} has {free} free addresses, and a load balancer needs {FREE_ADDRESSES}: use another one")
+    free = found["AvailableIpAddressCount"]
+    if free < LOAD_BALANCER_ADDRESSES and not has_load_balancer(site):
+        needed = f"a load balancer needs {LOAD_BALANCER_ADDRESSES}"
+        errors.append(f"{id_} has {free} free addresses, and {needed}: use another one")
     yield from (Check(subject=key, status="failed", text=text) for text in errors)
     question = Question(
         subject=f"{id_} is public",

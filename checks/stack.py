@@ -193,6 +193,7 @@ def _network_request(stack: StackFacts, vpc: ExistingVpcSpec) -> NetworkRequest:
         zones=stack.network.zones,
         nodes=types_by_zone,
         has_control_plane=stack.cluster.existing is None,
+        has_load_balancer=stack.endpoint is not None and not stack.endpoint.internet_facing,
     )
 
 

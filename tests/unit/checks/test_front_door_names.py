@@ -78,6 +78,19 @@ def test_the_zone_of_another_domain_is_an_error(name: str) -> None:
     )
 
 
+def test_a_hostname_beside_the_domain_needs_the_zone_of_both() -> None:
+    hostnames = {"qwen3": "qwen3.models.example.com", "chat": "chat.example.com"}
+    parent, own = zone("example.com", HostedZoneConfig={"Comment": "both"}), zone(HostedZoneConfig={"Comment": "one"})
+
+    assert asked(parent, hostnames=hostnames).text == "the public zone example.com"
+    assert asked(own, hostnames=hostnames) == Check(
+        subject="endpoint.hostedZoneId",
+        status="failed",
+        text=f"{own} is the zone of models.example.com, which has no records of chat.example.com: use hostnames in "
+        "models.example.com, or the zone of a domain that contains all names",
+    )
+
+
 def test_a_private_zone_is_for_internal_load_balancers_of_its_vpc(vpc: dict[str, str]) -> None:
     zone_id = zone("models.example.com", **private(vpc["vpc"]))
     associate = (
@@ -185,11 +198,16 @@ def test_a_full_subnet_is_an_error(vpc: dict[str, str]) -> None:
             }
         ]
     }
-    found = ranges(vpc, Account(answers={"DescribeSubnets": full}).site, a="public-a")
+    none = {"DescribeLoadBalancers": {"LoadBalancers": []}}
+    found, running = (
+        ranges(vpc, Account(answers={"DescribeSubnets": full, **balancers}).site, a="public-a")
+        for balancers in (none, {})
+    )
 
     assert [check.text for check in found.checks if check.status == "failed"] == [
         f"{vpc['public-a']} has 7 free addresses, and a load balancer needs 8: use another one"
     ]
+    assert {check.status for check in running.checks} == {"passed"}, "it has its addresses already"
 
 
 def test_without_the_ranges_the_stack_cannot_continue(vpc: dict[str, str]) -> None:
