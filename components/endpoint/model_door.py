@@ -118,7 +118,10 @@ class ModelDoor(pulumi.ComponentResource):
             name=hostname,
             type="A",
             aliases=[{"name": self._door.dns_name, "zone_id": self._door.zone_id, "evaluate_target_health": False}],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+            # Records of earlier commits have the model's name.
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=after, aliases=[pulumi.Alias(name=f"{self._name}-record")]
+            ),
         )
 
     def _network_policy(self) -> kubernetes.networking.v1.NetworkPolicy:

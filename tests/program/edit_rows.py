@@ -61,6 +61,19 @@ CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/01234567-89ab-cdef
 DOOR = of("endpoint", scheme="internal", domain="models.example.com", certificateArn=CERTIFICATE)
 
 
+def named_models(config: dict[str, Any]) -> None:
+    DOOR(config)
+    of("endpoint", hostedZoneId="Z0123456789ABC")(config)
+    another_model(config)
+    of_model(hostname="a.models.example.com")(config)
+    config["vllm-eks:models"]["qwen3"]["hostname"] = "b.models.example.com"
+
+
+def swap_names(config: dict[str, Any]) -> None:
+    of_model(hostname="b.models.example.com")(config)
+    config["vllm-eks:models"]["qwen3"]["hostname"] = "a.models.example.com"
+
+
 PODS = "`maxModelLen`, `maxNumSeqs`, `servedNames`, `env`, `extraArgs`, `gpuMemoryUtilization`, `image`"
 EDITS: dict[str, Change] = {
     PODS: of_model(maxModelLen=8192),
@@ -93,6 +106,8 @@ EDITS: dict[str, Change] = {
     "`endpoint` added": DOOR,
     "`endpoint.scheme`": of("endpoint", scheme="internetFacing", sourceRanges=["203.0.113.0/24"]),
     "`endpoint.domain`": of("endpoint", domain="llm.example.com"),
+    "`hostname`, with `hostedZoneId`": of_model(hostname="c.models.example.com"),
+    "`hostname` of two models, swapped": swap_names,
     "`charts`": of("charts", leaderWorkerSet={"version": "0.10.1"}),
     "`observability.prometheus` to `install`": of("observability", prometheus="install"),
     "`observability.logs`": of("observability", logs="cloudWatch"),
@@ -108,6 +123,8 @@ EDITS: dict[str, Change] = {
 EDITED_FROM: dict[str, Change] = {
     "`endpoint.scheme`": DOOR,
     "`endpoint.domain`": DOOR,
+    "`hostname`, with `hostedZoneId`": named_models,
+    "`hostname` of two models, swapped": named_models,
     "`zones: [a, b]` to `zone: b`": spread,
     "`zone: a`, `replicas: 2` to `zones: [a, b]`": of_model(replicas=2),
 }

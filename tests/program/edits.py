@@ -39,6 +39,7 @@ NAMES = {
     "kubernetes:core/v1:ServiceAccount": "copy Job",
     "kubernetes:core/v1:ConfigMap": "copy Job",
     "kubernetes:networking.k8s.io/v1:NetworkPolicy": "copy Job",
+    "aws:route53/record:Record": "DNS records",
     "aws:ebs/volume:Volume": "metrics volume",
     "kubernetes:storage.k8s.io/v1:StorageClass": "metrics volume",
     "kubernetes:core/v1:PersistentVolume": "metrics volume",

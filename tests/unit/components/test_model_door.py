@@ -32,7 +32,7 @@ def test_a_model_has_these_parts(engine) -> None:
 def test_without_a_zone_there_is_no_record(engine) -> None:
     engine.run(model_door)
 
-    assert "Record qwen3.models.example.com-record" not in engine.children()["qwen3"]
+    assert not any(child.startswith("Record ") for child in engine.children()["qwen3"])
 
 
 def test_the_target_group_follows_the_leader(engine) -> None:
@@ -96,6 +96,14 @@ def test_the_record_is_an_alias_of_the_load_balancer(engine) -> None:
         "type": "A",
         "aliases": [{"name": "load-balancer.offline.invalid", "zoneId": "Z00OFFLINE", "evaluateTargetHealth": False}],
     }
+
+
+def test_a_record_belongs_to_its_name_so_that_models_can_swap_their_hostnames(engine) -> None:
+    engine.run(lambda: model_door(spec(hosted_zone_id="Z1", hostnames={"qwen3": "chat.example.com"})))
+
+    record = engine.only("aws:route53/record:Record")
+    assert (record.name, record.inputs["name"]) == ("chat.example.com-record", "chat.example.com")
+    assert [one.spec.name for one in record.request.aliases] == ["qwen3-record"], "the name before that"
 
 
 def test_only_the_load_balancer_s_subnets_come_in_and_only_to_the_leaders_port(engine) -> None:
