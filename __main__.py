@@ -119,6 +119,8 @@ if monitoring:
     after_operator = ResourceOptions(providers=[cluster.kubernetes], depends_on=[monitoring, accelerators])
     ModelMonitors(stack.name, monitors_args, after_operator)
     pulumi.export("monitoring", monitoring.outputs)
+if door:
+    pulumi.export("loadBalancer", door.outputs)
 
 pulumi.export("models", outputs)
 pulumi.export("usdPerHour", total_usd_per_hour(fleet.values()))

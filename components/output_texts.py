@@ -16,6 +16,10 @@ STACK_OUTPUTS: Mapping[str, str] = {
         "With `observability.prometheus`: commands that open Grafana, Prometheus and Alertmanager and that print "
         "Grafana's password, or the workspace of Amazon Managed Service for Prometheus."
     ),
+    "loadBalancer": (
+        "With `endpoint`: the DNS name of the load balancer (`dnsName`), and its hosted zone for alias records "
+        "(`zoneId`). Without `endpoint.hostedZoneId` also `dnsRecords`: the record that you create for each hostname."
+    ),
 }
 
 MODEL_OUTPUTS: Mapping[str, str] = {

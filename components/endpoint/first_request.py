@@ -126,7 +126,8 @@ def _of_body(door: Door, response: http.client.HTTPResponse) -> Answer:
         text = (
             f"{door.host} answers as {', '.join(map(str, names))}, not as {door.model}: the name leads to another model"
         )
-        return Answer(result="wrong", text=f"{text}; {_dns(door)}")
+        # After an edit of hostnames, the rules of the models change one after the other.
+        return Answer(result="wrong", text=f"{text}; {_dns(door)}", passes=True)
     return Answer(result="answered", text=f"{door.url} answers")
 
 
@@ -201,4 +202,5 @@ def _dns(door: Door) -> str:
 
 
 def _by_hand(door: Door) -> str:
-    return f"from a client: curl {door.url}/health"
+    where = "" if door.has_record else f"{_dns(door)}; "
+    return f"{where}from a client: curl {door.url}/health"

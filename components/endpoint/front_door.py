@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -81,6 +82,15 @@ class FrontDoor(pulumi.ComponentResource):
                 opts=self._child,
             )
         self.register_outputs({"dns_name": self.dns_name, "listener_arn": self.listener_arn})
+
+    @property
+    def outputs(self) -> Mapping[str, pulumi.Input[Any]]:
+        """The DNS name, and the records that the stack does not create."""
+        given: dict[str, pulumi.Input[Any]] = {"dnsName": self.dns_name, "zoneId": self.zone_id}
+        if self.endpoint.hosted_zone_id is None:
+            hostnames = sorted(self.endpoint.hostnames.values())
+            given["dnsRecords"] = {hostname: pulumi.Output.concat("CNAME ", self.dns_name) for hostname in hostnames}
+        return given
 
     def _tags(self, role: str) -> dict[str, str]:
         return {**self._args.tags, "Name": f"{self._name}-{role}"}

@@ -103,6 +103,12 @@ def test_each_model_has_its_name_and_parked_ones_keep_theirs(recorded: Callable[
         "qwen3-8b-rule": ["chat.example.com"],
         "qwen3-8b-batch-rule": ["qwen3-8b-batch.models.example.com"],
     }
+    target = "load-balancer.offline.invalid"
+    assert recording.outputs["loadBalancer"] == {
+        "dnsName": target,
+        "zoneId": "Z00OFFLINE",
+        "dnsRecords": dict.fromkeys(("chat.example.com", "qwen3-8b-batch.models.example.com"), f"CNAME {target}"),
+    }
     models = recording.outputs["models"]
     assert {name: (one["endpoint"], one["frontDoor"]) for name, one in models.items()} == {
         "qwen3-8b": ("https://chat.example.com/v1", "not asked: a preview makes no request"),

@@ -43,7 +43,9 @@ def test_an_unknown_authority_is_this_machine_s_problem(authority: Authority) ->
 
     assert answer.result == "unreachable"
     assert answer.text.startswith("this machine does not trust the certificate at localhost (")
-    assert answer.text.endswith(f"); clients need its authority; from a client: curl https://localhost:{port}/health")
+    assert answer.text.endswith(
+        f"); clients need its authority; it must lead to {BALANCER} (dig localhost); from a client: curl https://localhost:{port}/health"
+    )
 
 
 def test_a_name_that_does_not_resolve_needs_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +80,7 @@ def test_silence_is_this_machine_s_problem(monkeypatch: pytest.MonkeyPatch) -> N
     assert (answer.result, answer.text) == (
         "unreachable",
         "localhost does not answer this machine: it is not in endpoint.sourceRanges, or it is outside the VPC of an "
-        f"internal load balancer; from a client: curl https://localhost:{port}/health",
+        f"internal load balancer; it must lead to {BALANCER} (dig localhost); from a client: curl https://localhost:{port}/health",
     )
 
 
