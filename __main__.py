@@ -49,7 +49,8 @@ facts = StackFacts(
     open_questions=config.open_questions,
 )
 found = run_checks(facts, open_account(config.deployer))
-publish(PlannedStack(region=stack.region, fleet=fleet, checks=found.checks, existing_vpc=found.vpc))
+clients = {name: config.secrets.clients_of(name) for name in fleet if config.secrets.named_keys}
+publish(PlannedStack(region=stack.region, fleet=fleet, checks=found.checks, existing_vpc=found.vpc, clients=clients))
 stop_on_failures(found.checks)
 
 network_args = NetworkArgs(stack=stack, network=network_spec, keep_logs=cluster_spec.keep_logs)

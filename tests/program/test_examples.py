@@ -9,6 +9,8 @@ import pytest
 from tests.support.resource_graph import Graph
 from vllm_eks.cli.preview import run_preview
 from vllm_eks.cli.views.cost import show_costs
+from vllm_eks.cli.views.models import client_lines
+from vllm_eks.cli.views.preview_json import preview_json
 from vllm_eks.cli.views.screen import console
 from vllm_eks.preview.recording import Recording, record
 from vllm_eks.stack_files.read import read_stack_file
@@ -94,6 +96,17 @@ def test_two_models_share_all_but_their_nodes(recorded: Callable[[str], Recordin
 
 
 def test_each_team_has_a_key_and_one_may_use_a_single_model(recorded: Callable[[str], Recording]) -> None:
+    assert list(client_lines(recorded("two-teams").clients)) == [
+        "named clients of llama-4-scout: chat, research",
+        "named clients of qwen3-8b: research",
+    ]
+    assert preview_json(recorded("two-teams"), "two-teams")["models"]["qwen3-8b"]["clients"] == ["research"]
+    assert list(client_lines({"a": ["x"], "b": [], "c": ["x"]})) == [
+        "named clients of a, c: x",
+        "named clients of b: none, only the keys of the stack",
+    ]
+    assert list(client_lines({"a": ["x"]})) == ["named clients: x"]
+    assert list(client_lines(recorded("two-models").clients)) == []
     secrets = [one for one in recorded("two-teams").of_type("kubernetes:core/v1:Secret") if "api-key" in one.name]
     assert {one.name: set(one.inputs["stringData"]) - {"apiKey"} for one in secrets} == {
         "llama-4-scout-api-key": {"client.chat", "client.research"},

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vllm_eks.check import Check
 from vllm_eks.planner.search.gpu_nodes import GpuNodes
@@ -19,6 +19,8 @@ class PlannedStack:
     checks: Sequence[Check]
     existing_vpc: FoundVpc | None
     """None if the stack creates its own VPC."""
+    clients: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """The named clients of each model, by the model's name. Empty if the stack has no named clients."""
 
 
 _listeners: list[Callable[[PlannedStack], None]] = []

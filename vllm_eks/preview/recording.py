@@ -4,7 +4,7 @@ import contextlib
 import logging
 import runpy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +38,8 @@ class Recording:
     region: str
     existing_vpc: FoundVpc | None = None
     """None if the stack creates its own VPC."""
+    clients: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """The named clients of each model, by the model's name. Empty if the stack has no named clients."""
     outputs: Mapping[str, Any]
     """The stack's outputs. Secrets are unwrapped, so do not print them."""
     log: Sequence[LogLine] = ()
@@ -145,6 +147,7 @@ def run_program(folder: Path, stack_file: StackFile, answer: Answer = answer_no_
         checks=planned.checks,
         region=planned.region,
         existing_vpc=planned.existing_vpc,
+        clients=planned.clients,
         outputs=outputs,
         log=log.beside(planned.checks),
         refusal=refusal,

@@ -33,3 +33,7 @@ class Secrets:
     """A second valid key, for key rotation."""
     named_keys: "Sequence[NamedKey]" = ()
     """Keys of named clients, sorted by name."""
+
+    def clients_of(self, model: str) -> Sequence[str]:
+        """Return the names of the clients that may use a model."""
+        return [named.client for named in self.named_keys if named.may_use(model)]

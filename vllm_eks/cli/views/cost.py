@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from vllm_eks.cli.views.models import MAX_IN_FULL
+from vllm_eks.cli.views.models import MAX_IN_FULL, named
 from vllm_eks.cli.views.plan import usd
 from vllm_eks.cli.views.screen import say, table
 from vllm_eks.cli.views.usage_costs import LOAD_BALANCER, VOLUME, usage_notes, usage_rates
@@ -131,8 +131,7 @@ def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterat
     for name, nodes in recording.fleet.items():
         if len(recording.fleet) <= MAX_IN_FULL:
             yield from _weights_lines(name, nodes, recording.region)
-        if nodes.parked:
-            yield _saving(name, saved_usd_per_hour(nodes))
+    yield from parked_lines(recording.fleet)
 
 
 def _all_weights(recording: Recording) -> str:
@@ -177,9 +176,20 @@ def _figures(part: CostPart) -> tuple[str, str]:
     return f"{part.usd_per_hour:,.2f}", f"{part.usd_per_month:,.0f}"
 
 
-def _saving(name: str, usd_per_hour: float | None) -> str:
-    if usd_per_hour is None:
-        return f"{name} is parked, which saves an unknown amount"
-    return (
-        f"{name} is parked, which saves ${usd_per_hour:,.2f} an hour (${usd_per_hour * HOURS_PER_MONTH:,.0f} a month)"
-    )
+def parked_lines(fleet: Mapping[str, GpuNodes]) -> Iterator[str]:
+    """Yield what parking saves, in one line for all parked models, and in another for those without a price."""
+    saved = {name: saved_usd_per_hour(nodes) for name, nodes in fleet.items() if nodes.parked}
+    known = {name: dollars for name, dollars in saved.items() if dollars is not None}
+    unknown = [name for name in saved if name not in known]
+    if known:
+        total = sum(known.values())
+        verb = "is" if len(known) == 1 else "are"
+        amount = f"${total:,.2f} an hour (${total * HOURS_PER_MONTH:,.0f} a month)"
+        yield f"{named([*known])} {verb} parked, which saves {amount}"
+    if unknown:
+        types = sorted({fleet[name].plan.instance.type for name in unknown})
+        verb = "is" if len(unknown) == 1 else "are"
+        yield (
+            f"{named(unknown)} {verb} parked, which saves the price of {'its' if len(unknown) == 1 else 'their'} nodes "
+            f"({', '.join(types)}), unknown here"
+        )

@@ -79,8 +79,8 @@ PREVIEW_KEYS: Mapping[str, str] = {
     "verdict": "`yes` (if the account allows it), `not_yet` (something must be set first), or `no` (a check failed).",
     "answer": "The first line of the text output.",
     "models": (
-        "By name: `zones`, `capacity_type`, `parked`, `running_nodes`, and `plan`, the object of "
-        "`vllm-eks plan --json`."
+        "By name: `zones`, `capacity_type`, `parked`, `running_nodes`, `clients` (names of named clients), and `plan`, "
+        "the object of `vllm-eks plan --json`."
     ),
     "checks": "A list of `status` (`passed`, `failed`, `warning` or `unknown`), `subject` and `text`.",
     "warnings": "Warnings from the checks, and then from the program's log.",

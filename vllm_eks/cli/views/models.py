@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 
@@ -29,7 +29,7 @@ def show_models(recording: Recording, out: Console) -> None:
     else:
         for name, nodes in fleet.items():
             _show_one(name, nodes, out)
-    for line in [*_notes(fleet), *_unpinned(recording)]:
+    for line in [*client_lines(recording.clients), *_notes(fleet), *_unpinned(recording)]:
         say(out, line)
 
 
@@ -70,7 +70,7 @@ def _notes(fleet: Mapping[str, GpuNodes]) -> Iterable[str]:
         for note in nodes.plan.notes:
             about[note].append(name)
     for note, names in about.items():
-        yield f"note: {note}" if len(fleet) == 1 else f"note on {_named(names)}: {note}"
+        yield f"note: {note}" if len(fleet) == 1 else f"note on {named(names)}: {note}"
 
 
 def _unpinned(recording: Recording) -> Iterable[str]:
@@ -87,11 +87,22 @@ def _unpinned(recording: Recording) -> Iterable[str]:
     ]
     if names:
         yield (
-            f"note on {_named(names)}: no commit is pinned, so each start on a new node downloads the newest commit "
+            f"note on {named(names)}: no commit is pinned, so each start on a new node downloads the newest commit "
             f"of the model's repository: set revision, or run vllm-eks lock ORGANIZATION/NAME"
         )
 
 
-def _named(names: list[str]) -> str:
+def client_lines(clients: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """Yield the named clients, one line for all models with the same ones."""
+    models_of: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for model, names in clients.items():
+        models_of[tuple(names)].append(model)
+    for names, models in models_of.items():
+        whose = "" if len(models_of) == 1 else f" of {', '.join(models)}"
+        yield f"named clients{whose}: {', '.join(names) or 'none, only the keys of the stack'}"
+
+
+def named(names: Sequence[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return ", ".join(names[:MAX_NAMES]) + more

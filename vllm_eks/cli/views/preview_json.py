@@ -1,6 +1,7 @@
 """The `--json` object of a preview. Its keys are a contract: keys may be added, but not removed."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from vllm_eks.cli.views.cost import bill
@@ -20,7 +21,7 @@ def preview_json(recording: Recording, stack: str) -> dict[str, Any]:
         "region": recording.region,
         "verdict": said.verdict,
         "answer": said.line,
-        "models": {name: _model(nodes) for name, nodes in recording.fleet.items()},
+        "models": {name: _model(nodes, recording.clients.get(name, ())) for name, nodes in recording.fleet.items()},
         "checks": [
             {"status": check.status, "subject": check.subject, "text": check.text} for check in recording.checks
         ],
@@ -30,12 +31,13 @@ def preview_json(recording: Recording, stack: str) -> dict[str, Any]:
     }
 
 
-def _model(nodes: GpuNodes) -> dict[str, Any]:
+def _model(nodes: GpuNodes, clients: Sequence[str]) -> dict[str, Any]:
     return {
         "zones": list(nodes.zones),
         "capacity_type": nodes.capacity_type,
         "parked": nodes.parked,
         "running_nodes": nodes.total if nodes.plan.fits else 0,
+        "clients": list(clients),
         "plan": plan_json(nodes.plan),
     }
 

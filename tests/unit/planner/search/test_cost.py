@@ -10,7 +10,7 @@ import pytest
 
 from components.stack_outputs import total_usd_per_hour
 from tests.support.plans import SCOUT, SCOUT_W4A16, planned
-from vllm_eks.cli.views.cost import infrastructure, show_costs
+from vllm_eks.cli.views.cost import infrastructure, parked_lines, show_costs
 from vllm_eks.cli.views.screen import console
 from vllm_eks.planner.hardware.instances import find_instance
 from vllm_eks.planner.hardware.prices import PRICES, instance_price_source, list_prices
@@ -85,6 +85,17 @@ def test_a_parked_model_costs_nothing_and_saves_its_nodes() -> None:
     assert saved_usd_per_hour(nodes(parked=True)) == 32.576
     assert saved_usd_per_hour(nodes()) == 0
     assert saved_usd_per_hour(nodes(parked=True, price=None)) is None
+
+
+def test_what_parking_saves_is_one_line_and_the_models_without_a_price_are_another() -> None:
+    parked, unknown = nodes(parked=True), nodes(parked=True, price=None)
+    assert list(parked_lines({"a": parked, "b": nodes()})) == [
+        "a is parked, which saves $32.58 an hour ($23,780 a month)"
+    ]
+    assert list(parked_lines({"a": parked, "b": unknown, "c": parked, "d": unknown})) == [
+        "a, c are parked, which saves $65.15 an hour ($47,561 a month)",
+        "b, d are parked, which saves the price of their nodes (g5.48xlarge), unknown here",
+    ]
 
 
 def test_a_spot_price_is_called_an_upper_bound() -> None:
