@@ -33,7 +33,7 @@ from vllm_eks.preview.planned_stack import PlannedStack, publish
 config = load()
 stack, settings = config.spec, config.settings
 network_spec, cluster_spec = settings.network.spec, settings.cluster.spec
-controllers, monitoring_spec = settings.controllers_spec, settings.monitoring_spec
+controllers = settings.controllers_spec
 
 # First the plan, then checks of the account. A model that does not fit, or a failed check, stops the program here.
 fleet = {name: model.gpu_nodes(model.plan(region=stack.region)) for name, model in settings.models.items()}
@@ -42,7 +42,7 @@ facts = StackFacts(
     fleet=fleet,
     network=network_spec,
     cluster=cluster_spec,
-    prometheus=monitoring_spec.prometheus,
+    prometheus=settings.observability.spec.prometheus,
     copies_weights=settings.any_copied_weights,
     logs=settings.logs_spec is not None,
     endpoint=settings.endpoint_spec,
@@ -69,6 +69,7 @@ accelerators = Accelerators(stack.name, controllers, in_cluster)
 if logs := settings.logs_spec:
     logs_args = ContainerLogsArgs(stack=stack, logs=logs, controllers=controllers, cluster_name=cluster_name)
     ContainerLogs(f"{stack.name}-logs", logs_args, in_cluster)
+monitoring_spec = settings.monitoring_spec(found.vpc)
 watched = watched_models(fleet, namespaces=namespaces(fleet), levels=settings.levels, block_ends=found.block_ends)
 monitoring_args = MonitoringArgs(
     stack=stack,

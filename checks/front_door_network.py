@@ -10,7 +10,7 @@ from checks.site import Site
 from checks.subnet_addresses import LOAD_BALANCER_ADDRESSES, has_load_balancer
 from vllm_eks.aws.session import Record
 from vllm_eks.check import NOT_QUERIED, Check
-from vllm_eks.specs.endpoint import UNKNOWN_RANGE, EndpointSpec
+from vllm_eks.specs.endpoint import NO_PROBE, UNKNOWN_RANGE, EndpointSpec
 
 KEY = "endpoint.publicSubnets"
 Found = TypeVar("Found")
@@ -23,6 +23,8 @@ class FoundRanges:
     vpc: Sequence[str]
     public_subnets: Mapping[str, str]
     """Subnet ID -> range."""
+    nat_addresses: Sequence[str]
+    """With /32. Only looked up for a probe of an internet-facing load balancer."""
     checks: Sequence[Check]
 
 
@@ -38,7 +40,12 @@ def find_ranges(endpoint: EndpointSpec, vpc_id: str, site: Site) -> FoundRanges:
         else:
             ranges[subnet] = found["CidrBlock"]
             checks += _public_subnet_checks(found, vpc_id, zone, site)
+    asks_for_nat = endpoint.probed and endpoint.internet_facing and not endpoint.lets_all_in
+    nat = _nat_addresses(vpc_id, site) if asks_for_nat else []
+    if endpoint.probed:
+        checks += _probe_checks(endpoint, vpc_id, nat if endpoint.internet_facing else vpc)
     return FoundRanges(
+        nat_addresses=[] if isinstance(nat, Check) else nat,
         vpc=[UNKNOWN_RANGE] if isinstance(vpc, Check) else vpc,
         public_subnets={subnet: ranges.get(subnet, UNKNOWN_RANGE) for subnet in endpoint.public_subnets.values()},
         checks=checks,
@@ -58,6 +65,37 @@ def _vpc_ranges(vpc_id: str, site: Site) -> list[str] | Check:
         return sorted(one["CidrBlock"] for one in associated if one["CidrBlockState"]["State"] == "associated")
 
     return _needed(ask(question, ranges))
+
+
+def _nat_addresses(vpc_id: str, site: Site) -> list[str] | Check:
+    question = Question(
+        subject="metrics may probe the load balancer",
+        actions="ec2:DescribeNatGateways",
+        command=f"aws ec2 describe-nat-gateways --filter Name=vpc-id,Values={vpc_id} --region {site.region}",
+    )
+
+    def addresses() -> list[str]:
+        filters = [{"Name": "vpc-id", "Values": [vpc_id]}, {"Name": "state", "Values": ["available"]}]
+        gateways = site.api.pages("ec2", "describe_nat_gateways", "NatGateways", Filter=filters)
+        found = (one.get("PublicIp") for gateway in gateways for one in gateway.get("NatGatewayAddresses", ()))
+        return sorted(f"{one}/32" for one in found if one)
+
+    return ask(question, addresses)
+
+
+def _probe_checks(endpoint: EndpointSpec, vpc_id: str, sources: Sequence[str] | Check) -> Iterator[Check]:
+    """Yield whether pods of the cluster may connect, which come from `sources`."""
+    if isinstance(sources, Check):
+        # The lookup of the VPC's ranges has reported its own.
+        yield from [sources] if endpoint.internet_facing else []
+        return
+    open_inside = not endpoint.internet_facing and not endpoint.source_ranges
+    if endpoint.lets_all_in or endpoint.lets_in(sources) or open_inside:
+        return
+    missing = [one for one in sources if not endpoint.lets_in([one])]
+    whose = "the addresses of its NAT gateways" if endpoint.internet_facing else "its ranges"
+    fix = f"add {', '.join(missing)}, {whose}" if missing else f"{vpc_id} has no NAT gateway with a public address"
+    yield Check(subject="endpoint.sourceRanges", status="warning", text=f"{NO_PROBE}: {fix}")
 
 
 def _subnet(subnet: str, site: Site) -> Record | Check:

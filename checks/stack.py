@@ -242,5 +242,6 @@ def _found_vpc(vpc: ExistingVpcSpec, network: Answer, ranges: Answer) -> FoundVp
         vpc_id=vpc.vpc_id,
         private_subnets=subnets,
         ranges=ranges.vpc,
+        nat_addresses=ranges.nat_addresses,
         subnet_ranges={**private, **ranges.public_subnets},
     )

@@ -1,7 +1,7 @@
 """The network of the load balancer: its subnets, and their address ranges."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -23,6 +23,8 @@ class DoorNetwork:
     """The ranges that hold the load balancer's own addresses, for NetworkPolicies."""
     vpc_ranges: Sequence[str]
     """The clients of an internal load balancer, unless the stack names others."""
+    nat_addresses: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    """Zone -> address of the stack's own NAT gateway, from which pods reach an internet-facing load balancer."""
 
 
 def door_network(
@@ -37,6 +39,7 @@ def door_network(
         subnet_ids=network.public_subnet_ids if endpoint.internet_facing else network.private_subnet_ids,
         subnet_ranges=[subnet_cidr(spec.cidr, zone) for zone in spec.zones],
         vpc_ranges=[spec.cidr],
+        nat_addresses=network.nat_addresses if isinstance(network, Network) else {},
     )
 
 

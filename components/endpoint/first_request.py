@@ -126,7 +126,7 @@ def _of_body(door: Door, response: http.client.HTTPResponse) -> Answer:
         text = (
             f"{door.host} answers as {', '.join(map(str, names))}, not as {door.model}: the name leads to another model"
         )
-        # After an edit of hostnames, the rules of the models change one after the other.
+        # After an edit of hostnames, the rules of the models change one by one.
         return Answer(result="wrong", text=f"{text}; {_dns(door)}", passes=True)
     return Answer(result="answered", text=f"{door.url} answers")
 

@@ -123,6 +123,7 @@ class FrontDoor(pulumi.ComponentResource):
             for source in sorted(endpoint.source_ranges or args.network.vpc_ranges)
             for port in ports
         ]
+        clients += self._probe_rules(group)
         outward = aws.vpc.SecurityGroupEgressRule(
             f"{self._name}-to-models",
             security_group_id=group.id,
@@ -144,6 +145,25 @@ class FrontDoor(pulumi.ComponentResource):
             opts=self._child,
         )
         return [*clients, outward, inward]
+
+    def _probe_rules(self, group: aws.ec2.SecurityGroup) -> list[aws.vpc.SecurityGroupIngressRule]:
+        """Let the probe of the metrics in, whose requests come from the NAT gateways."""
+        args, endpoint = self._args, self._args.endpoint
+        if not (endpoint.probed and endpoint.internet_facing) or endpoint.lets_all_in:
+            return []
+        return [
+            aws.vpc.SecurityGroupIngressRule(
+                f"{self._name}-{HTTPS}-from-nat-{zone}",
+                security_group_id=group.id,
+                ip_protocol="tcp",
+                from_port=HTTPS,
+                to_port=HTTPS,
+                cidr_ipv4=pulumi.Output.concat(address, "/32"),
+                tags=args.tags,
+                opts=self._child,
+            )
+            for zone, address in args.network.nat_addresses.items()
+        ]
 
     def _load_balancer(self, group: aws.ec2.SecurityGroup, rules: Sequence[pulumi.Resource]) -> aws.lb.LoadBalancer:
         args, logs = self._args, self._args.endpoint.access_logs

@@ -30,6 +30,8 @@ class Network(pulumi.ComponentResource):
     """In the order of the given zones."""
     public_subnet_ids: list[pulumi.Output[str]]
     """In the order of the given zones."""
+    nat_addresses: dict[str, pulumi.Output[str]]
+    """Zone -> public address of its NAT gateway. All traffic of the private subnets to the internet has one of them."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("vllm-eks:index:Network", name, {}, opts)
@@ -40,6 +42,7 @@ class Network(pulumi.ComponentResource):
         self._name = name
         self._args, self._network = args, args.network
         self._child = pulumi.ResourceOptions(parent=self)
+        self.nat_addresses = {}
 
         vpc = aws.ec2.Vpc(
             f"{name}-vpc",
@@ -155,6 +158,7 @@ class Network(pulumi.ComponentResource):
         address = aws.ec2.Eip(
             f"{self._name}-nat-{zone}", domain="vpc", tags=self._tags(f"nat-{zone}"), opts=after_routes
         )
+        self.nat_addresses[zone] = address.public_ip
         return aws.ec2.NatGateway(
             f"{self._name}-nat-{zone}",
             allocation_id=address.id,

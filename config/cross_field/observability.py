@@ -10,6 +10,7 @@ from config.settings.stack import StackSettings
 from vllm_eks.aws.regions import ASKED_BOTOCORE, WITHOUT_MANAGED_PROMETHEUS
 from vllm_eks.monitoring.latency_alerts import BOUNDS, alert_seconds
 from vllm_eks.planner.load.service_level import duration
+from vllm_eks.specs.endpoint import NO_PROBE
 from vllm_eks.stack_files.wording import key_path
 
 KEYS_OF = {
@@ -116,11 +117,11 @@ def _workspace_errors(given: ObservabilitySettings, region: str | None, key: str
 def probe_warnings(settings: StackSettings, project: str) -> Iterator[ConfigError]:
     """Yield a warning if metrics could show the endpoint's certificate, but no pod of the cluster may connect."""
     endpoint = settings.endpoint_spec
-    if settings.observability.prometheus and endpoint and endpoint.certificate_arn and not settings.probed_endpoint:
+    # The account has the addresses of an existing network, so a check asks it.
+    if endpoint and endpoint.probed and not settings.network.existing and not settings.probed_endpoint(None):
         yield ConfigError(
             key=key_path(f"{project}:endpoint", "sourceRanges"),
-            text="let no pod of the cluster in, so that metrics do not show the end of the certificate, and no alert "
-            "tells of an endpoint that does not answer",
+            text=f"{NO_PROBE}: add {settings.network.cidr}, the range of the VPC",
         )
 
 

@@ -120,6 +120,7 @@ class EndpointSettings(Settings):
         own_hostnames: Mapping[str, str | None],
         *,
         installs_controller: bool = True,
+        probed: bool = False,
         deletion_protection: bool = False,
     ) -> EndpointSpec:
         """Return the settings for the checks and the components.
@@ -127,6 +128,7 @@ class EndpointSettings(Settings):
         Args:
             own_hostnames: The `hostname` of each model, or None for the default.
             installs_controller: Whether the stack installs the controller.
+            probed: Whether metrics need a pod of the cluster to connect.
             deletion_protection: Whether AWS refuses to delete the load balancer.
         """
         logs = self.access_logs
@@ -141,5 +143,6 @@ class EndpointSettings(Settings):
             access_logs=AccessLogsSpec(bucket=logs.bucket, prefix=logs.prefix) if logs else None,
             public_subnets=self.public_subnets,
             installs_controller=installs_controller,
+            probed=probed,
             deletion_protection=deletion_protection,
         )

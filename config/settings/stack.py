@@ -22,6 +22,7 @@ from vllm_eks.specs.controllers import ControllersSpec
 from vllm_eks.specs.endpoint import EndpointSpec
 from vllm_eks.specs.logs import LogsSpec
 from vllm_eks.specs.monitoring import MonitoringSpec
+from vllm_eks.specs.network import FoundVpc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ class StackSettings:
         return self.endpoint.spec(
             {name: model.hostname for name, model in self.models.items()},
             installs_controller=self.charts.aws_load_balancer_controller.install,
+            probed=bool(self.observability.prometheus and self.endpoint.certificate_arn)
+            and self.charts.blackbox_exporter.install,
             deletion_protection=self.cluster.deletion_protection,
         )
 
@@ -67,12 +70,14 @@ class StackSettings:
         """Whether the stack copies any model's weights, so that it needs a bucket."""
         return any(model.is_copied for model in self.models.values())
 
-    @property
-    def probed_endpoint(self) -> EndpointSpec | None:
-        """The load balancer, if it has a certificate and lets pods of the cluster in, so that they can probe it."""
+    def probed_endpoint(self, vpc: FoundVpc | None) -> EndpointSpec | None:
+        """Return the load balancer if metrics need to connect and may, or None.
+
+        Args:
+            vpc: The existing VPC, or None for a new one.
+        """
         endpoint = self.endpoint_spec
-        vpc_range = None if self.network.existing else self.network.cidr
-        return endpoint if endpoint and endpoint.certificate_arn and endpoint.lets_pods_in(vpc_range) else None
+        return endpoint if endpoint and endpoint.probed and endpoint.lets_pods_in(self.network.spec, vpc) else None
 
     @property
     def logs_spec(self) -> LogsSpec | None:
@@ -82,15 +87,18 @@ class StackSettings:
         days = self.observability.log_retention_days
         return LogsSpec(retention_days=days, models=list(self.models), keep=self.cluster.keep_logs)
 
-    @property
-    def monitoring_spec(self) -> MonitoringSpec:
-        """What collects metrics, from which charts, and what its alerts watch."""
+    def monitoring_spec(self, vpc: FoundVpc | None) -> MonitoringSpec:
+        """Return what collects metrics, from which charts, and what its alerts watch.
+
+        Args:
+            vpc: The existing VPC, or None for a new one.
+        """
         return MonitoringSpec(
             prometheus=self.observability.spec.prometheus,
             alerts=self.observability.alerts.spec,
             charts=self.charts.monitoring_sources,
             images=self.images.monitoring_images,
-            endpoint=self.probed_endpoint,
+            endpoint=self.probed_endpoint(vpc),
         )
 
     @property

@@ -25,6 +25,7 @@ WORKSPACE = "aws:amp/workspace:Workspace"
 COMPUTED_OUTPUTS: Mapping[str, Mapping[str, Any]] = {
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
     "aws:eks/nodeGroup:NodeGroup": {"status": "ACTIVE"},
+    "aws:ec2/eip:Eip": {"publicIp": "192.0.2.1"},
     "aws:lb/loadBalancer:LoadBalancer": {"dnsName": "load-balancer.offline.invalid", "zoneId": "Z00OFFLINE"},
 }
 """Outputs that the program needs besides a resource's inputs, name and ARN, by type."""

@@ -5,9 +5,17 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Literal
 
+from vllm_eks.specs.network import FoundVpc, NetworkSpec
+
 Scheme = Literal["internal", "internetFacing"]
 """`internal`: reachable in the VPC and in networks that are connected to it. `internetFacing`: reachable from the
 internet."""
+EVERY_ADDRESS = "0.0.0.0/0"
+NO_PROBE = (
+    "let no pod of the cluster in, so that metrics do not show the end of the certificate, and no alert tells of an "
+    "endpoint that does not answer"
+)
+"""The warning about source ranges with which there is no probe."""
 UNKNOWN_RANGE = "192.0.2.0/24"
 """The range of an existing VPC in an offline preview: one for documentation (RFC 5737), which no VPC has."""
 
@@ -41,6 +49,8 @@ class EndpointSpec:
     """Zone -> public subnet of an existing VPC, for an internet-facing load balancer."""
     installs_controller: bool = True
     """Whether the stack installs the AWS Load Balancer Controller. Otherwise an existing cluster runs it."""
+    probed: bool = False
+    """Whether metrics need a pod of the cluster to connect."""
     deletion_protection: bool = False
     """Whether AWS refuses to delete the load balancer. An update must turn it off before a destroy."""
 
@@ -49,20 +59,29 @@ class EndpointSpec:
         """Whether the load balancer is reachable from the internet."""
         return self.scheme == "internetFacing"
 
-    def lets_pods_in(self, vpc_range: str | None) -> bool:
+    @property
+    def lets_all_in(self) -> bool:
+        """Whether every address may connect."""
+        return EVERY_ADDRESS in self.source_ranges
+
+    def lets_in(self, ranges: Sequence[str]) -> bool:
+        """Return whether all addresses of one or more ranges are in the source ranges."""
+        allowed = [IPv4Network(one) for one in self.source_ranges]
+        return bool(ranges) and all(any(IPv4Network(one).subnet_of(range_) for range_ in allowed) for one in ranges)
+
+    def lets_pods_in(self, network: NetworkSpec, vpc: FoundVpc | None) -> bool:
         """Return whether a pod of the cluster may connect.
 
-        Through an internet-facing load balancer, pods come from the addresses of the NAT gateways, which the stack file
-        does not have.
+        Through an internet-facing load balancer, pods come from the addresses of the NAT gateways. The stack lets its
+        own ones in.
 
         Args:
-            vpc_range: The range of a new VPC, or None for an existing one.
+            network: The settings of the network.
+            vpc: The existing VPC, or None for a new one.
         """
-        if not self.source_ranges:
-            return not self.internet_facing
-        ranges = [IPv4Network(one) for one in self.source_ranges]
-        pods = None if self.internet_facing or vpc_range is None else IPv4Network(vpc_range)
-        return any(one.prefixlen == 0 or (pods is not None and pods.subnet_of(one)) for one in ranges)
+        if self.internet_facing:
+            return vpc is None or self.lets_all_in or self.lets_in(vpc.nat_addresses)
+        return not self.source_ranges or self.lets_in([network.cidr] if vpc is None else vpc.ranges)
 
     def url(self, model: str) -> str:
         """Return the base URL of a model, without a path."""

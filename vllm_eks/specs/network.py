@@ -54,5 +54,7 @@ class FoundVpc:
     """Zone -> subnet ID. In an offline preview an ID may be a placeholder."""
     ranges: Sequence[str] = ()
     """The IPv4 ranges of the VPC. Only looked up for a load balancer."""
+    nat_addresses: Sequence[str] = ()
+    """The addresses of its NAT gateways, with /32. Only looked up if metrics need an internet-facing load balancer."""
     subnet_ranges: Mapping[str, str] = field(default_factory=dict[str, str])
     """Subnet ID -> IPv4 range, of the private and the load balancer's subnets. Only looked up for a load balancer."""

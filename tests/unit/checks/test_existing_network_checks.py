@@ -186,27 +186,10 @@ def test_an_existing_cluster_needs_no_addresses_for_its_control_plane(place: Pla
     assert [one.status for one in free_in(place, 109, has_control_plane=False)] == ["failed"]
 
 
-def test_an_internal_load_balancer_needs_addresses_until_it_runs(place: Place) -> None:
-    there = {"ListClusters": {"clusters": [account_module.STACK]}}
-    balancer = {"nodes": {}, "has_load_balancer": True}
-    assert free_in(place, 8, Account(answers=there), **balancer) == []
-    (check,) = free_in(place, 7, Account(answers=there), **balancer)
-    assert (check.status, check.text) == (
-        "failed",
-        f"{place.subnets['us-west-2a']} has 7 free addresses, and the load balancer needs 8 or more: free some, or use "
-        "a larger subnet",
-    )
-    (check,) = free_in(place, 33, **{**balancer, "nodes": {"us-west-2a": ["g5.xlarge"]}})
-    assert "and 1 more GPU node, the control plane and the load balancer need 34 or more (the VPC CNI" in check.text
-    own = {
-        "DescribeLoadBalancers": {"LoadBalancers": [{"LoadBalancerArn": "arn", "Type": "application"}]},
-        "DescribeTags": {
-            "TagDescriptions": [
-                {"ResourceArn": "arn", "Tags": [{"Key": "vllm-eks/stack", "Value": account_module.STACK}]}
-            ]
-        },
-    }
-    assert free_in(place, 0, Account(answers={**there, **own}), **balancer) == []
+def test_an_internal_load_balancer_needs_addresses(place: Place) -> None:
+    there = Account(answers={"ListClusters": {"clusters": [account_module.STACK]}})
+    assert free_in(place, 8, there, nodes={}, has_load_balancer=True) == []
+    assert [one.status for one in free_in(place, 7, there, nodes={}, has_load_balancer=True)] == ["failed"]
 
 
 def test_too_few_addresses_are_unknown_where_running_nodes_cannot_be_read(place: Place) -> None:

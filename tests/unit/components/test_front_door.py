@@ -1,13 +1,17 @@
 """The load balancer of a stack: the exact inputs of its parts, for both schemes."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from components.endpoint.door_network import door_network
 from components.endpoint.limits import CLIENT_KEEP_ALIVE_SECONDS, IDLE_SECONDS
 from components.network.existing_network import ExistingNetwork
-from tests.support.front_doors import CERTIFICATE, TAGS, front_door, spec
+from components.network.network import Network, NetworkArgs
+from tests.support.clusters import STACK
+from tests.support.front_doors import CERTIFICATE, NETWORK, TAGS, front_door, spec
 from vllm_eks.specs.endpoint import AccessLogsSpec
 from vllm_eks.specs.network import FoundVpc, NetworkSpec
 
@@ -134,6 +138,49 @@ def test_only_the_source_ranges_come_in_and_only_the_models_port_goes_out(engine
     assert "egress" not in group
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "zones"),
+    [
+        (replace(OPEN, probed=True), ["us-west-2a", "us-west-2b"]),
+        (OPEN, []),
+        (replace(OPEN, probed=True, source_ranges=["0.0.0.0/0"]), []),
+        (spec(probed=True), []),
+    ],
+)
+def test_the_nat_gateways_may_connect_if_metrics_probe_a_closed_load_balancer(engine, endpoint, zones) -> None:
+    addresses = {"us-west-2a": "8.8.8.8", "us-west-2b": "8.8.4.4"}
+    engine.run(lambda: front_door(endpoint, network=replace(NETWORK, nat_addresses=addresses)))
+
+    assert {one.name: one.inputs for one in engine.of_type(INGRESS) if "nat" in one.name} == {
+        f"door-443-from-nat-{zone}": {
+            "securityGroupId": "door-security-group-id",
+            "fromPort": 443,
+            "toPort": 443,
+            "ipProtocol": "tcp",
+            "cidrIpv4": f"{addresses[zone]}/32",
+            "tags": TAGS,
+        }
+        for zone in zones
+    }
+    (balancer,) = engine.of_type(BALANCER)
+    assert balancer.depends_on >= {f"door-443-from-nat-{zone}" for zone in zones}
+
+
+def test_a_destroy_closes_the_load_balancer_to_a_nat_gateway_before_it_releases_the_address(engine) -> None:
+    endpoint = replace(OPEN, probed=True)
+    args = NetworkArgs(stack=STACK, network=NetworkSpec(zones=["us-west-2a", "us-west-2b"], nat_gateways="perZone"))
+
+    def program() -> None:
+        front_door(endpoint, network=door_network(Network("net", args), args.network, endpoint, None))
+
+    engine.run(program)
+
+    rules = {one.name: one for one in engine.of_type(INGRESS)}
+    for zone in args.network.zones:
+        needed = rules[f"door-443-from-nat-{zone}"].request.propertyDependencies["cidrIpv4"].urns
+        assert [urn.rpartition("::")[2] for urn in needed] == [f"net-nat-{zone}"]
+
+
 def test_a_web_acl_is_attached(engine) -> None:
     engine.run(lambda: front_door(OPEN))
 
@@ -158,8 +205,6 @@ def test_leaders_keep_idle_connections_longer_than_the_load_balancer() -> None:
 
 
 def test_the_private_subnets_of_an_existing_network_and_their_ranges_are_used(engine) -> None:
-    from components.endpoint.door_network import door_network
-
     found = FoundVpc(
         vpc_id="vpc-1",
         private_subnets={"us-west-2a": "subnet-1", "us-west-2b": "subnet-2"},

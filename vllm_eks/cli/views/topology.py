@@ -87,14 +87,16 @@ def _ways_out(recording: Recording) -> Iterator[str]:
 
 def _load_balancer(recording: Recording) -> Iterator[str]:
     for one in recording.of_type(LOAD_BALANCER):
-        rules = [rule.inputs.get("cidrIpv4") for rule in recording.of_type(INGRESS_RULE)]
-        sources = ", ".join(sorted({str(source) for source in rules if source}))
+        rules = [one for one in recording.of_type(INGRESS_RULE) if "-from-nat-" not in one.name]
+        sources = ", ".join(sorted({str(rule.inputs["cidrIpv4"]) for rule in rules if rule.inputs.get("cidrIpv4")}))
         if sources == UNKNOWN_RANGE and recording.existing_vpc is not None:
             sources = f"the ranges of {recording.existing_vpc.vpc_id}"
         kind = (
             "internal, in the private subnets" if one.inputs["internal"] else "on the internet, in the public subnets"
         )
-        yield f"load balancer {kind}: accepts connections from {sources}"
+        nat = any("-from-nat-" in rule.name for rule in recording.of_type(INGRESS_RULE))
+        probe = ", and from the NAT gateways for the probe of the metrics" if nat else ""
+        yield f"load balancer {kind}: accepts connections from {sources}{probe}"
 
 
 def _system_nodes(recording: Recording, zone_of: Mapping[str, str]) -> Iterator[str]:
