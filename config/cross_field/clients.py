@@ -24,8 +24,12 @@ def client_errors(
                 text=f"is missing, but {key_path('clients', name)} has limits for this client: run {how_to_set(name)}, "
                 f"or remove its limits",
             )
-        for index, model in enumerate(client.models or ()):
-            if models and model not in models:
+        listed = client.models or ()
+        for index, model in enumerate(listed):
+            if model in listed[:index]:
+                place = key_path(f"{project}:clients", name, "models", index)
+                yield ConfigError(key=place, text=f"{model!r} is listed twice: remove one")
+            elif models and model not in models:
                 yield ConfigError(
                     key=key_path(f"{project}:clients", name, "models", index),
                     text=f"{model!r} is not a model of this stack: {nearest_of(model, models, 'the models')}",

@@ -9,7 +9,7 @@ from config.settings.endpoint import EndpointSettings
 from config.settings.model import ModelSettings
 from config.settings.network import NetworkSettings
 from config.values import rules
-from config.values.endpoint_rules import DOMAIN, MAX_DOMAIN_CHARACTERS
+from config.values.endpoint_rules import DOMAIN, MAX_HOSTNAME_CHARACTERS
 from vllm_eks.stack_files.wording import key_path
 
 
@@ -29,6 +29,7 @@ def endpoint_errors(
     if endpoint.scheme == INTERNET_FACING:
         yield from _internet_facing(endpoint, key)
     yield from source_range_errors(written.get("sourceRanges"), endpoint.scheme, key_path(key, "sourceRanges"))
+    yield from _arns_are_of_one_account(endpoint, key)
     if network:
         yield from _public_subnets(endpoint, network, key)
     if endpoint.domain:
@@ -58,6 +59,16 @@ def _internet_facing(endpoint: EndpointSettings, key: str) -> Iterator[ConfigErr
             key=key_path(key, "sourceRanges"),
             text="is missing: set the IPv4 ranges of your clients, such as [203.0.113.0/24], or [0.0.0.0/0] to open "
             "the load balancer to the internet",
+        )
+
+
+def _arns_are_of_one_account(endpoint: EndpointSettings, key: str) -> Iterator[ConfigError]:
+    accounts = [arn.split(":")[4] for arn in (endpoint.certificate_arn, endpoint.web_acl_arn) if arn]
+    if len(set(accounts)) > 1:
+        yield ConfigError(
+            key=key_path(key, "webAclArn"),
+            text=f"the web ACL is in account {accounts[1]}, and the certificate in {accounts[0]}: both must be in the "
+            "account of the stack",
         )
 
 
@@ -109,10 +120,12 @@ def _names(endpoint: EndpointSettings, models: Mapping[str, ModelSettings], proj
         if "hostname" in model.model_fields_set and not model.hostname:
             continue
         hostname = endpoint.hostname(name, model.hostname)
-        if not DOMAIN.fullmatch(hostname) or len(hostname) > MAX_DOMAIN_CHARACTERS:
+        if not DOMAIN.fullmatch(hostname) or len(hostname) > MAX_HOSTNAME_CHARACTERS:
             if rules.MODEL_NAME.fullmatch(name):
-                text = f"is missing: {hostname!r} has {len(hostname)} characters, and a DNS name at most "
-                yield ConfigError(key=place, text=f"{text}{MAX_DOMAIN_CHARACTERS}; set a shorter one")
+                text = (
+                    f"is missing: {hostname!r} has {len(hostname)} characters, and a rule of the load balancer takes "
+                )
+                yield ConfigError(key=place, text=f"{text}{MAX_HOSTNAME_CHARACTERS}: set a shorter one")
             continue
         other = taken.setdefault(hostname, name)
         if other != name:

@@ -57,7 +57,7 @@ def _is_valid(one: str) -> bool:
 
 
 def source_range_warnings(settings: StackSettings, project: str) -> Iterator[ConfigError]:
-    """Yield a warning for each range that an example has, and nobody else."""
+    """Yield a warning for each range that only examples have."""
     for index, one in enumerate(settings.endpoint.source_ranges if settings.endpoint else ()):
         special = special_range(IPv4Network(one))
         if special and special.reach == "documentation":

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from config.settings.base import InSchema, Settings, absent
-from config.values import client_rules, rules
+from config.values import client_rules
 
 
 class ClientSettings(Settings):
@@ -15,8 +15,7 @@ class ClientSettings(Settings):
         Annotated[
             tuple[str, ...],
             AfterValidator(client_rules.some_models),
-            AfterValidator(rules.distinct),
-            InSchema(minItems=1),
+            InSchema(minItems=1, uniqueItems=True),
         ]
         | None
     ) = Field(

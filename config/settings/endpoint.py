@@ -13,7 +13,12 @@ from vllm_eks.specs.endpoint import AccessLogsSpec, EndpointSpec, Scheme
 DnsName = Annotated[
     str,
     AfterValidator(endpoint_rules.domain),
-    InSchema(pattern=endpoint_rules.DOMAIN, maxLength=endpoint_rules.MAX_DOMAIN_CHARACTERS),
+    InSchema(pattern=endpoint_rules.DNS_NAME, maxLength=endpoint_rules.MAX_DOMAIN_CHARACTERS),
+]
+HostName = Annotated[
+    str,
+    AfterValidator(endpoint_rules.hostname),
+    InSchema(pattern=endpoint_rules.DNS_NAME, maxLength=endpoint_rules.MAX_HOSTNAME_CHARACTERS),
 ]
 SourceRange = Annotated[str, AfterValidator(endpoint_rules.source_range), InSchema(pattern=network_rules.IPV4_CIDR)]
 

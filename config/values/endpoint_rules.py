@@ -1,7 +1,7 @@
 """Checks names, ARNs and ranges of the front door, like `config.values.rules`."""
 
 import re
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_address
 
 from config.values.network_rules import ipv4_network
 from config.values.special_ranges import special_range
@@ -12,8 +12,19 @@ TOP_LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN = re.compile(rf"({LABEL}\.)+{TOP_LABEL}")
 MAX_DOMAIN_CHARACTERS = 253
 """RFC 1035 allows 255 bytes in a message, which are 253 characters of text."""
-MAX_SOURCE_RANGES = 30
-"""A security group has 60 inbound rules by default (VPC quotas). Each range needs one for port 443 and one for 80."""
+MAX_HOSTNAME_CHARACTERS = 128
+"""Of a host condition of a listener rule (ELB API, HostHeaderConditionConfig)."""
+RESERVED_DOMAINS = {
+    "amazonaws.com": "AWS",
+    "amazonaws.com.cn": "AWS",
+    "cluster.local": "the DNS of Kubernetes",
+    "localhost": "each machine itself (RFC 6761)",
+}
+DNS_NAME = rf"(?!(.*\.)?({'|'.join(map(re.escape, RESERVED_DOMAINS))})$){DOMAIN.pattern}"
+"""What `domain` accepts, for the JSON Schema."""
+MAX_SOURCE_RANGES = 26
+"""A security group has 60 inbound rules by default (VPC quotas). Each range needs one for port 443 and one for 80, and
+each of up to eight NAT gateways one for port 443."""
 CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}")
 WEB_ACL = re.compile(r"arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]{1,128}/[0-9a-f-]{36}")
 HOSTED_ZONE = re.compile(r"Z[0-9A-Z]{1,31}")
@@ -24,21 +35,37 @@ BUCKET = re.compile(
     r"(?!xn--|sthree-|amzn-s3-demo-|\d+\.\d+\.\d+\.\d+$)(?!.*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$)"
     r"[a-z0-9]([a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]"
 )
+BUCKET_URL = re.compile(r"https?://([^/]+?)\.s3[.-][^/]*(/.*)?")
+BUCKET_LOCATION = re.compile(r"(?:s3://|arn:aws[a-z-]*:s3:::)?([^/:]+)(/.*)?")
 LOG_PREFIX = re.compile(r"(?!.*AWSLogs)[\w!.*'()-]+(/[\w!.*'()-]+)*")
 EXAMPLE = "models.example.com"
 
 
 def domain(value: str) -> str:
     """Accept a full DNS name in lower case."""
-    if DOMAIN.fullmatch(value) and len(value) <= MAX_DOMAIN_CHARACTERS:
-        return value
-    raise ValueError(_why_no_domain(value))
+    if not DOMAIN.fullmatch(value) or len(value) > MAX_DOMAIN_CHARACTERS:
+        raise ValueError(_why_no_domain(value))
+    for reserved, owner in RESERVED_DOMAINS.items():
+        if value == reserved or value.endswith(f".{reserved}"):
+            raise ValueError(f"{value!r} is a name of {owner}: use a domain whose DNS records you can change")
+    return value
+
+
+def hostname(value: str) -> str:
+    """Accept the DNS name of one model."""
+    if value.startswith("*.") and DOMAIN.fullmatch(value[2:]):
+        raise ValueError(f"{value!r} is a wildcard, and each model has its own name: use one such as chat{value[1:]}")
+    domain(value)
+    if len(value) > MAX_HOSTNAME_CHARACTERS:
+        text = f"the name has {len(value)} characters, and a rule of the load balancer takes {MAX_HOSTNAME_CHARACTERS}"
+        raise ValueError(f"{text}: use a shorter one")
+    return value
 
 
 def _is_address(value: str) -> bool:
     try:
-        IPv4Address(value)
-    except AddressValueError:
+        ip_address(value)
+    except ValueError:
         return False
     return True
 
@@ -54,8 +81,11 @@ def _why_no_domain(value: str) -> str:
     if value.startswith("*."):
         below = value[2:]
         return f"{value!r} is a wildcard, and each model has its own name: use {below}"
-    if value.endswith(".") and DOMAIN.fullmatch(lowered[:-1]):
-        return f"{value!r} ends with a dot: use {lowered[:-1]}"
+    bare = lowered.strip().strip(".")
+    if bare != lowered and DOMAIN.fullmatch(bare):
+        spaced = value.strip() != value
+        what = "has spaces around it" if spaced else "begins with a dot" if value[0] == "." else "ends with a dot"
+        return f"{value!r} {what}: use {bare}"
     if lowered != value and DOMAIN.fullmatch(lowered):
         return f"{value!r} has upper-case letters: use {lowered}"
     if len(value) > MAX_DOMAIN_CHARACTERS:
@@ -95,6 +125,8 @@ def certificate_arn(value: str) -> str:
         return value
     if ":server-certificate/" in value:
         raise ValueError(f"{value!r} is a certificate of IAM: import it into ACM, and use that ARN")
+    if ":certificate-authority/" in value:
+        raise ValueError(f"{value!r} is a certificate authority: request a certificate of it in ACM, and use that ARN")
     raise ValueError(
         f"{value!r} is not the ARN of a certificate in ACM: use one such as "
         "arn:aws:acm:us-west-2:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
@@ -141,8 +173,11 @@ def source_ranges(value: tuple[str, ...]) -> tuple[str, ...]:
 
 def bucket(value: str) -> str:
     """Accept the name of an S3 bucket."""
-    if value.startswith("s3://"):
-        raise ValueError(f"{value!r} is a location, not a bucket: use its name {value[5:].partition('/')[0]}")
+    found = BUCKET_URL.fullmatch(value) or BUCKET_LOCATION.fullmatch(value)
+    if found and found[1] != value:
+        folder = (found[2] or "").strip("/")
+        prefix = f", and the prefix {folder}" if folder else ""
+        raise ValueError(f"{value!r} is a location, not a bucket: use its name {found[1]}{prefix}")
     reserved = [f"begins with {one}" for one in RESERVED_BUCKET_STARTS if value.startswith(one)]
     reserved += [f"ends with {one}" for one in RESERVED_BUCKET_ENDS if value.endswith(one)]
     if reserved:

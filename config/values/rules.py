@@ -31,7 +31,7 @@ IMAGE = (
 """What `image` accepts, for the JSON Schema."""
 NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 VLLM_VERSION = r"v?\d+\.\d+(\.\d+)?([.+-]?\w.*)?"
-CHART_VERSION = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+CHART_VERSION = re.compile(r"v?(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 """One release. Helm takes anything shorter, such as 1.2, as a range (Masterminds/semver, constraints)."""
 CHART_REPOSITORY = re.compile(r"(https?|oci)://[^/\s]")
 

@@ -5,8 +5,8 @@ from ipaddress import IPv4Network
 from typing import Literal
 
 Reach = Literal["nowhere", "private", "documentation"]
-"""`nowhere`: never the source of a connection. `private`: never its source on the internet. `documentation`: belongs to
-nobody."""
+"""`nowhere`: never the source of a connection. `private`: never its source on the internet. `documentation`: has no
+owner."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from config.settings.base import InSchema, Settings, absent
 from config.settings.bounds import Adapters
-from config.settings.endpoint import DnsName
+from config.settings.endpoint import HostName
 from config.values import option_rules, rules
 
 
@@ -118,7 +118,7 @@ class EndpointKeys(Settings):
         examples=[["chat", "batch"]],
         json_schema_extra=absent("every namespace of the cluster"),
     )
-    hostname: DnsName | None = Field(
+    hostname: HostName | None = Field(
         default=None,
         description="The DNS name of the model at the load balancer of `endpoint`.",
         examples=["chat.example.com"],

@@ -28,7 +28,7 @@ WRONG_LIMITS: dict[str, tuple[Any, str]] = {
     ),
     "twice": (
         {"team-a": {"models": ["qwen3", "qwen3"]}},
-        "clients.team-a.models: 'qwen3' is listed twice: remove one",
+        "clients.team-a.models[1]: 'qwen3' is listed twice: remove one",
     ),
     "misspelled": (
         {"team-a": {"models": ["qwen3", "qwen"]}},

@@ -58,6 +58,7 @@ NEED_TWO_KEYS = {
     "endpoint-public-subnets-wrong",
     "endpoint-ranges-inside-each-other",
     "endpoint-ranges-private",
+    "endpoint-two-accounts",
     "endpoint-web-acl-of-another-region",
     "endpoint-without-a-controller",
     "existing-cluster-in-a-new-network",
