@@ -99,7 +99,7 @@ def _public_subnets(endpoint: EndpointSettings, network: NetworkSettings, key: s
     ids = list(subnets.values())
     private = network.existing.subnets if network.existing else {}
     for index, (zone, subnet) in enumerate(subnets.items()):
-        texts = []
+        texts: list[str] = []
         if subnet in ids[:index]:
             texts.append(f"{subnet!r} is listed twice, but a subnet is in one zone")
         if subnet in private.values():

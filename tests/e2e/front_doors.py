@@ -58,7 +58,7 @@ def make_named(lab: Any, folder: Path) -> Named:
     _use_default_key(lab)
     return Named(
         certificate=certificate(lab, folder, DOMAIN),
-        zone=_hosted_zone(lab),
+        zone=hosted_zone(lab),
         web_acl=_web_acl(lab),
         charts=stand_in_charts(folder / "charts"),
     )
@@ -89,14 +89,14 @@ def dev_settings(named: Named, **sections: Any) -> dict[str, Any]:
     return found | {"config": found["config"] | {f"vllm-eks:{key}": value for key, value in sections.items()}}
 
 
-def _hosted_zone(lab: Any) -> str:
+def hosted_zone(lab: Any) -> str:
     """Create the domain's zone in the emulated account, and return its ID. Only AWS's IDs all begin with Z."""
     route53 = client(lab, "route53")
     while True:
-        made = route53.create_hosted_zone(Name=DOMAIN, CallerReference="models")["HostedZone"]["Id"]
+        made = route53.createhosted_zone(Name=DOMAIN, CallerReference="models")["HostedZone"]["Id"]
         if (id_ := made.rpartition("/")[2]).startswith("Z"):
             return id_
-        route53.delete_hosted_zone(Id=id_)
+        route53.deletehosted_zone(Id=id_)
 
 
 def _web_acl(lab: Any) -> str:

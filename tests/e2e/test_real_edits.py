@@ -22,9 +22,9 @@ from tests.e2e.engine_lab import (
     nothing_is_left,
     why_not,
 )
-from tests.e2e.front_doors import certificate, new_stack, open_door_lab, remove_crds
+from tests.e2e.front_doors import certificate, hosted_zone, new_stack, open_door_lab, remove_crds
 from tests.e2e.stand_in_charts import stand_in_charts
-from tests.program.edit_rows import CERTIFICATE, EDITED_FROM, EDITS, ROWS, Change, stack_file
+from tests.program.edit_rows import CERTIFICATE, EDITED_FROM, EDITS, HOSTED_ZONE, ROWS, Change, stack_file
 from tests.program.edits import kind_of
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
@@ -62,6 +62,7 @@ def ids(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "arn:aws:iam::123456789012:policy/boundary": make_boundary(lab),
         "cr-0123456789abcdef0": make_reservation(lab),
         CERTIFICATE: certificate(lab, folder, "models.example.com", "llm.example.com"),
+        HOSTED_ZONE: hosted_zone(lab),
     }
 
 

@@ -58,12 +58,13 @@ def rename(config: dict[str, Any]) -> None:
 
 
 CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+HOSTED_ZONE = "Z0123456789ABC"
 DOOR = of("endpoint", scheme="internal", domain="models.example.com", certificateArn=CERTIFICATE)
 
 
 def named_models(config: dict[str, Any]) -> None:
     DOOR(config)
-    of("endpoint", hostedZoneId="Z0123456789ABC")(config)
+    of("endpoint", hostedZoneId=HOSTED_ZONE)(config)
     another_model(config)
     of_model(hostname="a.models.example.com")(config)
     config["vllm-eks:models"]["qwen3"]["hostname"] = "b.models.example.com"

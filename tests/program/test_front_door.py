@@ -173,6 +173,7 @@ def test_the_picture_shows_who_connects_and_where(recorded: Callable[[str], Reco
         "private subnets reach the internet through the NAT gateway; inbound traffic only to the load balancer",
         "load balancer on the internet, in the public subnets: accepts connections from 203.0.113.0/24",
         "clients of the load balancer call https://chat.example.com/v1 -> the least busy replica of qwen3-8b",
+        "call https://qwen3-8b-batch.models.example.com/v1 -> 503, because qwen3-8b-batch is parked",
         "clients in the cluster can also call http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1",
     ):
         assert line in drawn

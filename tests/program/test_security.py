@@ -1,7 +1,6 @@
 """docs/explanation/security.md and the program: each row is checked on registrations and the rendered chart.
 
-`security_checks` and `security_chart_checks` have the checks of the rows marked as met. AWS's behaviour is not checked
-here.
+`security_checks` and `security_chart_checks` have the checks of rows marked as met. AWS's behaviour is not checked.
 """
 
 import inspect
@@ -206,6 +205,7 @@ def test_row_41_every_image_and_chart_comes_from_where_the_keys_say(keys: Stack)
         "aws-load-balancer-controller": split_image(given.IMAGES["awsLoadBalancerController"]),
         "dcgm-exporter": split_image(given.IMAGES["dcgmExporter"]),
         "kube-prometheus-stack": {"imageRegistry": given.IMAGES["monitoringRegistry"]},
+        "prometheus-blackbox-exporter": {"imageRegistry": given.IMAGES["monitoringRegistry"]},
     }
     assert all(one["chart"].startswith(f"oci://{given.REGISTRY}/") for one in charts.values())
 
@@ -228,7 +228,8 @@ def test_row_43_a_load_balancer_exists_only_with_its_key_and_has_the_policy_of_t
     assert listeners[443]["sslPolicy"] in ROWS[43][2]
     assert listeners[80]["defaultActions"][0]["type"] == "redirect"
     rules = keys.all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
-    assert {one["cidrIpv4"] for one in rules if "cidrIpv4" in one} == {"203.0.113.0/24"}
+    sources = {(one["cidrIpv4"], one["fromPort"]) for one in rules if "cidrIpv4" in one}
+    assert sources == {("203.0.113.0/24", 443), ("203.0.113.0/24", 80), ("192.0.2.1/32", 443)}, "the last is NAT's"
     (rule,) = keys.all("aws:lb/listenerRule:ListenerRule")
     assert all(f"`{path}`" in ROWS[43][2] for path in rule["conditions"][1]["pathPattern"]["values"])
 

@@ -112,7 +112,9 @@ def _clients(recording: Recording) -> Iterator[str]:
     inside = "http://NAME-api.vllm-NAME.svc.cluster.local:8000/v1, where NAME is the model's name"
     if recording.of_type(LOAD_BALANCER):
         for name, model in list(models.items())[:MAX_IN_FULL]:
-            yield f"clients of the load balancer call {model['endpoint']} -> the least busy replica of {name}"
+            nodes = recording.fleet.get(name)
+            whose = f"503, because {name} is parked" if nodes and nodes.parked else f"the least busy replica of {name}"
+            yield f"clients of the load balancer call {model['endpoint']} -> {whose}"
         if len(models) > MAX_IN_FULL:
             others = "another model" if len(models) == MAX_IN_FULL + 1 else f"{len(models) - MAX_IN_FULL} other models"
             yield f"clients of the load balancer call {others} in the same way: pulumi stack output models prints all"
