@@ -3,16 +3,21 @@
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from components.endpoint.controller import NAMESPACE, SERVICE_ACCOUNT
+from tests.e2e.engine_lab import begun
 
 FINALIZER = "elbv2.k8s.aws/resources"
 """kubernetes-sigs/aws-load-balancer-controller, controllers/elbv2/targetgroupbinding_controller.go."""
 PAUSE_SECONDS = 1
+HOLD_SECONDS = 10
+"""How long a deleted binding keeps its finalizer. The engine meanwhile begins each deletion that it may begin."""
 DEPLOYMENT = SERVICE_ACCOUNT
 """The stand-in chart names its Deployment after the release, and the release has this name."""
 
@@ -30,34 +35,37 @@ class Seen:
 
 
 @contextmanager
-def binding_controller(lab: Any) -> Iterator[Seen]:
+def binding_controller(lab: Any, stack: Any) -> Iterator[Seen]:
     """Act as the controller. Bindings that are stuck are released, so that no test hangs.
 
-    Takes a second look at a deleted binding before it removes the finalizer, as the real one first deregisters targets.
-    A destroy that deletes the controller at the same time has then deleted it.
+    It removes the finalizer some seconds after the deletion, as the real one first deregisters targets. An engine that
+    may delete the controller's release at the same time has then begun to.
     """
     seen, stop = Seen(), threading.Event()
-    thread = threading.Thread(target=_act, args=(lab, seen, stop))
+    thread = threading.Thread(target=_act, args=(lab, stack.events, seen, stop))
     thread.start()
     try:
         yield seen
     finally:
         stop.set()
         thread.join()
+        # After a failed test bindings remain, and with their finalizer the next lab could not delete their namespace.
+        for binding in _bindings(lab):
+            _set_finalizers(lab, binding, [])
 
 
-def _act(lab: Any, seen: Seen, stop: threading.Event) -> None:
-    deleted: set[str] = set()
+def _act(lab: Any, events: Path, seen: Seen, stop: threading.Event) -> None:
+    deleted: dict[str, float] = {}
     while not stop.wait(PAUSE_SECONDS):
         for binding in _bindings(lab):
             meta = binding["metadata"]
             name, has = f"{meta['namespace']}/{meta['name']}", FINALIZER in meta.get("finalizers", [])
             if "deletionTimestamp" in meta:
-                if has and name in deleted:
-                    (seen.released if _runs(lab) else seen.stuck).add(name)
+                since = deleted.setdefault(name, time.monotonic())
+                if has and time.monotonic() - since > HOLD_SECONDS:
+                    (seen.released if _runs(lab, events) else seen.stuck).add(name)
                     _set_finalizers(lab, binding, [])
-                deleted.add(name)
-            elif not has and _runs(lab):
+            elif not has and _runs(lab, events):
                 seen.bound.add(name)
                 _set_finalizers(lab, binding, [FINALIZER])
 
@@ -68,7 +76,13 @@ def _bindings(lab: Any) -> list[Any]:
     return json.loads(listed.stdout)["items"] if listed.returncode == 0 else []
 
 
-def _runs(lab: Any) -> bool:
+def _runs(lab: Any, events: Path) -> bool:
+    """Return whether the controller runs, and the engine does not yet delete its release.
+
+    Its Deployment alone would not tell: it outlives the beginning of that deletion by seconds.
+    """
+    if any(op == "delete" and name.endswith(f"-{DEPLOYMENT}") for op, name in begun(events)):
+        return False
     found = _kubectl(lab, "get", "deployment", DEPLOYMENT, f"--namespace={NAMESPACE}", "--output=json")
     return found.returncode == 0 and "deletionTimestamp" not in json.loads(found.stdout)["metadata"]
 

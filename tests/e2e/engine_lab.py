@@ -145,10 +145,20 @@ def leftovers(stack: Any) -> subprocess.CompletedProcess[str]:
 
 
 def done(events: Path) -> Iterator[tuple[str, str]]:
-    """Yield operation and name of each completed step. The last line of a log may be incomplete."""
+    """Yield operation and name of each completed step."""
+    return _steps(events, "resOutputsEvent")
+
+
+def begun(events: Path) -> Iterator[tuple[str, str]]:
+    """Yield operation and name of each step that has begun."""
+    return _steps(events, "resourcePreEvent")
+
+
+def _steps(events: Path, kind: str) -> Iterator[tuple[str, str]]:
+    """Read the events of one kind. The last line of a log may be incomplete."""
     for line in events.read_text().splitlines(keepends=True) if events.exists() else []:
-        if line.endswith("\n") and (ended := json.loads(line).get("resOutputsEvent")):
-            yield ended["metadata"]["op"], ended["metadata"]["urn"].split("::")[-1]
+        if line.endswith("\n") and (step := json.loads(line).get(kind)):
+            yield step["metadata"]["op"], step["metadata"]["urn"].split("::")[-1]
 
 
 def keep_at_destroy(stack: Any, *ends: str) -> None:

@@ -84,7 +84,7 @@ def test_a_destroy_leaves_exactly_what_the_state_keeps_and_leftovers_lists_it(
     endpoint = open_to_all(named) | {"webAclArn": named.web_acl}
     metrics = {"prometheus": "install", "logs": "cloudWatch"}
     stack = new_stack(lab, "kept", dev_settings(named, endpoint=endpoint, observability=metrics))
-    with binding_controller(lab) as bindings:
+    with binding_controller(lab, stack) as bindings:
         stack.up().check()
         assert "this machine cannot connect" in stack.outputs()["models"][SCOUT]["frontDoor"]
         made = everything(lab) - before
@@ -119,7 +119,7 @@ def test_a_workspace_and_an_internal_load_balancer_leave_nothing(lab: Any, named
     endpoint = {"scheme": "internal", "domain": DOMAIN, "certificateArn": named.certificate}
     metrics = {"prometheus": "amazonManaged", "alertTopicArn": TOPIC}
     stack = new_stack(lab, "managed", dev_settings(named, endpoint=endpoint, observability=metrics))
-    with binding_controller(lab) as bindings:
+    with binding_controller(lab, stack) as bindings:
         assert steps(stack.up().check(), "managed") >= {"create metrics-workspace", "create metrics-alert-manager"}
         made = everything(lab) - before
         assert (len(names_of(made, "workspace")), len(names_of(made, "target group"))) == (1, 1)
@@ -137,7 +137,7 @@ def test_edits_of_a_running_stack_neither_fail_nor_leave_anything(lab: Any, name
     installed = dev_settings(named, endpoint=plain, observability={"prometheus": "install"})
     installed["config"]["vllm-eks:models"][SMALL] = dict(SMALL_MODEL)
     stack = new_stack(lab, "edited", installed)
-    with binding_controller(lab) as bindings:
+    with binding_controller(lab, stack) as bindings:
         stack.up().check()
         groups = made_of(lab, before, "target group ")
         assert (len(groups), len(made_of(lab, before, "volume "))) == (2, 1)
