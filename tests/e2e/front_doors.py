@@ -93,10 +93,10 @@ def hosted_zone(lab: Any) -> str:
     """Create the domain's zone in the emulated account, and return its ID. Only AWS's IDs all begin with Z."""
     route53 = client(lab, "route53")
     while True:
-        made = route53.createhosted_zone(Name=DOMAIN, CallerReference="models")["HostedZone"]["Id"]
+        made = route53.create_hosted_zone(Name=DOMAIN, CallerReference="models")["HostedZone"]["Id"]
         if (id_ := made.rpartition("/")[2]).startswith("Z"):
             return id_
-        route53.deletehosted_zone(Id=id_)
+        route53.delete_hosted_zone(Id=id_)
 
 
 def _web_acl(lab: Any) -> str:
