@@ -1,7 +1,7 @@
 """The stack, read from top to bottom: load, plan, check, build, export."""
 
 import pulumi
-from pulumi import Resource, ResourceOptions
+from pulumi import ResourceOptions
 
 from checks.api import open_account
 from checks.result import stop_on_failures
@@ -11,13 +11,13 @@ from components.cluster.existing_cluster import stack_cluster
 from components.controllers.accelerators import Accelerators
 from components.endpoint.model_door import model_door
 from components.endpoint.stack_door import DoorSite, stack_door
-from components.logs.container_logs import ContainerLogs, ContainerLogsArgs
+from components.logs.container_logs import stack_logs
 from components.network.cluster_subnets import cluster_subnets
 from components.network.existing_network import stack_network
 from components.network.network import NetworkArgs
 from components.nodes.model_node_groups import NodeSite, model_node_groups
 from components.observability.model_monitors import ModelMonitors, ModelMonitorsArgs
-from components.observability.monitoring import MonitoringArgs, stack_monitoring
+from components.observability.monitoring import MonitoringArgs, before_nodes, stack_monitoring
 from components.observability.rules import rules_of
 from components.serving.chart_folder import VLLM_CHART, local_chart
 from components.serving.helm_values import model_release
@@ -66,9 +66,7 @@ cluster = stack_cluster(stack.name, cluster_args, existing=found.control_plane, 
 cluster_name = cluster.connection.cluster_name
 in_cluster = ResourceOptions(providers=[cluster.kubernetes], depends_on=[cluster])
 accelerators = Accelerators(stack.name, controllers, in_cluster)
-if logs := settings.logs_spec:
-    logs_args = ContainerLogsArgs(stack=stack, logs=logs, controllers=controllers, cluster_name=cluster_name)
-    ContainerLogs(f"{stack.name}-logs", logs_args, in_cluster)
+stack_logs(stack, settings.logs_spec, controllers, cluster_name, in_cluster)
 monitoring_spec = settings.monitoring_spec(found.vpc)
 watched = watched_models(fleet, namespaces=namespaces(fleet), levels=settings.levels, block_ends=found.block_ends)
 monitoring_args = MonitoringArgs(
@@ -99,9 +97,8 @@ for name, model in settings.models.items():
     )
     weights = s3_weights(name, weights_args, in_cluster)
     # GPU nodes that wait for a copy, or for an operator that is not there, would cost money.
-    first: list[Resource] = [cluster, network, *([weights] if weights else [])]
-    before_nodes = ResourceOptions(depends_on=[*first, *(monitoring.before_nodes if monitoring else [])])
-    groups = model_node_groups(name, fleet[name], node_site, before_nodes)
+    first = [cluster, network, *([weights] if weights else []), *before_nodes(monitoring)]
+    groups = model_node_groups(name, fleet[name], node_site, ResourceOptions(depends_on=first))
     server_args = ModelServerArgs(
         release=model_release(fleet[name], model.serving_spec(name, settings.images)),
         chart=chart,
@@ -123,7 +120,6 @@ if monitoring:
     pulumi.export("monitoring", monitoring.outputs)
 if door:
     pulumi.export("loadBalancer", door.outputs)
-
 pulumi.export("models", outputs)
 pulumi.export("usdPerHour", total_usd_per_hour(fleet.values()))
 pulumi.export("kubeconfig", cluster.kubeconfig)

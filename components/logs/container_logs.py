@@ -100,3 +100,17 @@ def _may_write_to(log_group_arn: pulumi.Output[str]) -> dict[str, object]:
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     statement = {"Effect": "Allow", "Action": actions, "Resource": pulumi.Output.format("{0}:*", log_group_arn)}
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def stack_logs(
+    stack: StackSpec,
+    logs: LogsSpec | None,
+    controllers: ControllersSpec,
+    cluster_name: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
+) -> ContainerLogs | None:
+    """Return what keeps the logs of the stack's pods, or None if the stack file asks for none."""
+    if logs is None:
+        return None
+    args = ContainerLogsArgs(stack=stack, logs=logs, controllers=controllers, cluster_name=cluster_name)
+    return ContainerLogs(f"{stack.name}-logs", args, opts)

@@ -217,3 +217,8 @@ def stack_monitoring(name: str, args: MonitoringArgs, opts: pulumi.ResourceOptio
     """Return what collects the stack's metrics, or None if the stack file asks for none."""
     spec = args.monitoring.prometheus
     return Monitoring(name, spec, args, opts) if spec else None
+
+
+def before_nodes(monitoring: Monitoring | None) -> Sequence[pulumi.Resource]:
+    """Return what must be there before GPU nodes cost money."""
+    return monitoring.before_nodes if monitoring else []
