@@ -121,6 +121,14 @@ def test_each_model_has_its_name_and_parked_ones_keep_theirs(recorded: Callable[
     assert 'base_url="https://chat.example.com/v1"' in models["qwen3-8b"]["python"]
 
 
+def test_a_stack_has_no_outputs_of_another_one_that_was_recorded_before(
+    recorded: Callable[[str], Recording],
+) -> None:
+    assert "loadBalancer" in recorded("endpoint-internet").outputs
+    after = record(ROOT, read_stack_file(ROOT, "dev").for_offline_preview())
+    assert "loadBalancer" not in after.outputs
+
+
 def test_the_bill_has_the_load_balancer_and_its_public_addresses(recorded: Callable[[str], Recording]) -> None:
     internal, internet = (
         {part.part: (part.what, part.usd_per_hour) for part in bill(recorded(f"endpoint-{name}"))}

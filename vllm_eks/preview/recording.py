@@ -123,11 +123,13 @@ def run_program(folder: Path, stack_file: StackFile, answer: Answer = answer_no_
     outputs: dict[str, Any] = {}
 
     def run() -> pulumi.Output[None]:
+        # Exports are collected on the root resource, which the mock engine creates once in a process.
+        root = get_root_resource()
+        exports = root.outputs if isinstance(root, Stack) else {}
+        exports.clear()
         # As in Pulumi, the folder's own packages come first in Python's path.
         runpy.run_path(str(folder.resolve()), run_name="__main__")
-        # Exports are collected on the root resource, which the mock engine creates before the program runs.
-        root = get_root_resource()
-        exported = pulumi.Output.from_input(dict(root.outputs) if isinstance(root, Stack) else {})
+        exported = pulumi.Output.from_input(dict(exports))
         # Returned, so that the engine waits for it. Otherwise the outputs would not be registered.
         return exported.apply(outputs.update)
 
