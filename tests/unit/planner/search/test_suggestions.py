@@ -17,11 +17,11 @@ from vllm_eks.planner.search.plan_model import plan
 
 def test_each_suggestion_of_a_random_refusal_works_alone() -> None:
     lines = 0
-    for question, suggestions in refused_questions(Random(7), 40):
+    for question, suggestions in refused_questions(Random(7), 25):
         for line in suggestions:
             lines += 1
             assert works(question, line), (question, line)
-    assert lines > 20, "otherwise this proves little"
+    assert lines > 10, "otherwise this proves little"
 
 
 @pytest.mark.parametrize(
