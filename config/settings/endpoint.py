@@ -45,8 +45,8 @@ class EndpointSettings(Settings):
 
     scheme: Scheme = Field(
         description=(
-            "`internal`, for clients in the VPC and in networks connected to it, or `internetFacing`, for clients on "
-            "the internet."
+            "`internal`, for clients in the VPC and, with `sourceRanges`, in networks connected to it, or "
+            "`internetFacing`, for clients on the internet."
         ),
         examples=["internal"],
     )
@@ -86,8 +86,9 @@ class EndpointSettings(Settings):
         default=(),
         strict=False,
         description=(
-            "IPv4 ranges that may connect. `internetFacing` needs them; `0.0.0.0/0` opens the load balancer to the "
-            "internet, and keys alone protect the models."
+            "IPv4 ranges that may connect. With `internal` they replace the VPC's ranges, so list those too. "
+            "`internetFacing` needs them; `0.0.0.0/0` opens the load balancer to the internet, and keys alone protect "
+            "the models."
         ),
         examples=[["203.0.113.0/24"]],
         json_schema_extra=absent("the VPC's ranges; required if `internetFacing`"),

@@ -8,8 +8,8 @@ from typing import Literal
 from vllm_eks.specs.network import FoundVpc, NetworkSpec
 
 Scheme = Literal["internal", "internetFacing"]
-"""`internal`: reachable in the VPC and in networks that are connected to it. `internetFacing`: reachable from the
-internet."""
+"""`internal`: reachable in the VPC and, if the source ranges have them, in networks that are connected to it.
+`internetFacing`: reachable from the internet."""
 EVERY_ADDRESS = "0.0.0.0/0"
 NO_PROBE = (
     "let no pod of the cluster in, so that metrics do not show the end of the certificate, and no alert tells of an "
