@@ -45,8 +45,8 @@ class EndpointSettings(Settings):
 
     scheme: Scheme = Field(
         description=(
-            "`internal`, for clients in the VPC and, with `sourceRanges`, in networks connected to it, or "
-            "`internetFacing`, for clients on the internet."
+            "`internal`, for clients in the VPC and in networks connected to it, or `internetFacing`, for clients on "
+            "the internet. Connected networks need `sourceRanges`."
         ),
         examples=["internal"],
     )
