@@ -58,6 +58,8 @@ def given_keys(given: StackFile) -> GivenKeys:
 def _errors(keys: Mapping[str, object], path: str, given: StackFile) -> Iterator[ConfigError]:
     taken = _keys_of_all_clients(given)
     for name, key in sorted(keys.items()):
+        if key == NOT_SET_PLACEHOLDER:
+            continue  # The file has this name only in `clients`, where it is checked.
         place = key_path(path, name)
         try:
             client_rules.client_name(name)

@@ -79,10 +79,16 @@ def _text(error: ErrorDetails, section: type[BaseModel], steps: Sequence[str | i
         return f"{value} is too large: set {limits['le']} or less"
     if kind == "string_too_short":
         return "is empty: set a value, or remove the key"
-    return f"{shown(value)}{_wanted(kind, value)}"
+    return f"{shown(value)}{_wanted(kind, value, _example(section, steps))}"
 
 
-def _wanted(kind: str, value: object) -> str:
+def _example(section: type[BaseModel], steps: Sequence[str | int]) -> object:
+    """Return the example in the reference for the field at the end of the steps, or 1 for an item of a map or list."""
+    field = _fields(_holder(section, steps)).get(str(steps[-1]))
+    return field.examples[0] if field and field.examples else 1
+
+
+def _wanted(kind: str, value: object, example: object) -> str:
     """Return what a value of the wrong kind should be, and how to write it."""
     if kind == "string_type":
         if isinstance(value, float) and len(str(value).partition(".")[2]) == 1:
@@ -90,9 +96,9 @@ def _wanted(kind: str, value: object) -> str:
         how = "use text" if isinstance(value, (list, dict)) else "put it in quotes"
         return f", not text: {how}"
     if kind.startswith("int"):
-        return f", not a whole number: {_whole_number(value)}"
+        return f", not a whole number: {_whole_number(value, example)}"
     if kind.startswith("float"):
-        return ", not a number: set one such as 0.9"
+        return f", not a number: {_number(value, example)}"
     if kind.startswith("bool"):
         return ": set true or false, without quotes"
     if kind.startswith(("tuple", "list")):
@@ -105,7 +111,14 @@ def _wanted(kind: str, value: object) -> str:
     return ", not a section: put keys and values below it"
 
 
-def _whole_number(value: object) -> str:
+def _number(value: object, example: object) -> str:
+    """Return how to write text that may be a number."""
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value.strip()):
+        return "remove the quotes"
+    return f"set one such as {example}"
+
+
+def _whole_number(value: object, example: object) -> str:
     """Return the number that text such as 16k, or 8.5, may mean."""
     text = value.strip() if isinstance(value, str) else ""
     if text.isdecimal():
@@ -115,7 +128,7 @@ def _whole_number(value: object) -> str:
     if found := re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([kKmM])i?[bB]?", text):
         number, power = float(found[1]), 2 if found[2] in "mM" else 1
         return f"write {number * 1000**power:.0f} or {number * 1024**power:.0f}"
-    return "use only digits, such as 8192" if text else "use a number without a fraction, such as 8192"
+    return f"use only digits, such as {example}" if text else f"use a number without a fraction, such as {example}"
 
 
 def yaml_keys(section: type[BaseModel]) -> list[str]:

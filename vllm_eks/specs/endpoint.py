@@ -12,8 +12,8 @@ Scheme = Literal["internal", "internetFacing"]
 `internetFacing`: reachable from the internet."""
 EVERY_ADDRESS = "0.0.0.0/0"
 NO_PROBE = (
-    "let no pod of the cluster in, so that metrics do not show the end of the certificate, and no alert tells of an "
-    "endpoint that does not answer"
+    "admits no pod of the cluster, so no metric shows the end of the certificate, and no alert fires if the endpoint "
+    "does not answer"
 )
 """The warning about source ranges with which there is no probe."""
 UNKNOWN_RANGE = "192.0.2.0/24"

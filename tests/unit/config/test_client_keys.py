@@ -213,6 +213,12 @@ def test_an_offline_preview_asks_for_the_keys_of_limited_clients(folder: Path) -
     assert [one.client for one in stack.secrets.named_keys] == ["team-a", "team-b"]
 
 
+def test_an_offline_preview_reports_a_wrong_name_only_where_it_is(folder: Path) -> None:
+    write_stack(folder, clientKeys={"team-a": SECURE}, clients={"Team_B": {}})
+    said = report(read_stack_file(folder, "test").for_offline_preview())
+    assert lines(said) == [f"clients.Team_B: 'Team_B' is not a valid client name: {BAD_NAME}"]
+
+
 def test_an_offline_preview_still_refuses_keys_in_plain_text(folder: Path) -> None:
     write_stack(folder, clientKeys={"team-a": KEY}, clients={"team-b": {}})
     said = report(read_stack_file(folder, "test").for_offline_preview())

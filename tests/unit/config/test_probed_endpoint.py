@@ -54,8 +54,8 @@ def test_a_closed_endpoint_gets_a_warning_instead_of_a_probe(folder: Path, range
         []
         if is_probed
         else [
-            "vllm-eks:endpoint.sourceRanges: let no pod of the cluster in, so that metrics do not show the end of the "
-            "certificate, and no alert tells of an endpoint that does not answer: add 10.0.0.0/16, the range of the VPC"
+            "vllm-eks:endpoint.sourceRanges: admits no pod of the cluster, so no metric shows the end of the "
+            "certificate, and no alert fires if the endpoint does not answer: add 10.0.0.0/16, the range of the VPC"
         ]
     )
 
