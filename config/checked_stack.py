@@ -103,7 +103,7 @@ def check_stack(given: StackFile) -> CheckedStack:
     errors = [*unexplained, *strays, *reader.cluster_name_errors()]
     if errors or not (network and cluster and charts and images and iam and observability and region):
         raise WrongStack(report(given.stack, sorted(errors, key=_place_in_the_file), given.environments))
-    open_questions = _open_questions(models) if token_text == NOT_SET_PLACEHOLDER else ()
+    open_questions = _open_questions(models, given.stack) if token_text == NOT_SET_PLACEHOLDER else ()
     settings = StackSettings(
         network=network,
         cluster=cluster,
@@ -232,9 +232,9 @@ def _place_in_the_file(error: ConfigError) -> int:
     return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
 
 
-def _open_questions(models: Mapping[str, ModelSettings]) -> tuple[str, ...]:
+def _open_questions(models: Mapping[str, ModelSettings], stack: str) -> tuple[str, ...]:
     return tuple(
         f"huggingFaceToken is not set, and {models[name].model} is gated on Hugging Face: pulumi up will fail until "
-        f"you run: pulumi config set --secret huggingFaceToken"
+        f"you run: pulumi config set --stack {stack} --secret huggingFaceToken"
         for name in gated_models(models)
     )

@@ -49,7 +49,9 @@ def given_keys(given: StackFile) -> GivenKeys:
         names=tuple(sorted(value)),
         errors=tuple(_errors(value, key, given)),
         open_questions=tuple(
-            f"{key_path(CLIENT_KEYS, name)} is not set: pulumi up will fail until you run: {how_to_set(name)}"
+            # An offline preview selects no stack, so the command must name it.
+            f"{key_path(CLIENT_KEYS, name)} is not set: pulumi up will fail until you run: pulumi config set --stack "
+            f"{given.stack} --secret --path {key_path(CLIENT_KEYS, name)}"
             for name in unset
         ),
     )

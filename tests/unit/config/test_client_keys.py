@@ -208,7 +208,8 @@ def test_an_offline_preview_asks_for_the_keys_of_limited_clients(folder: Path) -
     write_stack(folder, clientKeys={"team-a": SECURE}, clients={"team-a": {}, "team-b": {"models": ["qwen3"]}})
     stack = load_stack_file(read_stack_file(folder, "test").for_offline_preview())
     assert stack.open_questions == (
-        f"clientKeys.team-b is not set: pulumi up will fail until you run: {SET[4:]}.team-b",
+        "clientKeys.team-b is not set: pulumi up will fail until you run: pulumi config set --stack test --secret "
+        "--path clientKeys.team-b",
     )
     assert [one.client for one in stack.secrets.named_keys] == ["team-a", "team-b"]
 

@@ -48,7 +48,7 @@ def test_the_prod_stack_previews_offline_with_its_token_as_an_open_question() ->
     assert stack.secrets.hugging_face_token is not None
     assert stack.open_questions == (
         f"huggingFaceToken is not set, and {SCOUT} is gated on Hugging Face: pulumi up will fail until you run: "
-        "pulumi config set --secret huggingFaceToken",
+        "pulumi config set --stack prod --secret huggingFaceToken",
     )
     assert scout.serving_options() == ServingOptions(
         max_model_len=16384, pipeline_parallel_size=2, limit_mm_per_prompt={"image": 1}
