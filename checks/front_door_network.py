@@ -80,7 +80,8 @@ def _nat_addresses(vpc_id: str, site: Site) -> list[str] | Check:
         found = (one.get("PublicIp") for gateway in gateways for one in gateway.get("NatGatewayAddresses", ()))
         return sorted(f"{one}/32" for one in found if one)
 
-    return ask(question, addresses)
+    # Without an answer, an update would remove the probe and its alerts.
+    return _needed(ask(question, addresses))
 
 
 def _probe_checks(endpoint: EndpointSpec, vpc_id: str, sources: Sequence[str] | Check) -> Iterator[Check]:
@@ -94,7 +95,8 @@ def _probe_checks(endpoint: EndpointSpec, vpc_id: str, sources: Sequence[str] | 
         return
     missing = [one for one in sources if not endpoint.lets_in([one])]
     whose = "the addresses of its NAT gateways" if endpoint.internet_facing else "its ranges"
-    fix = f"add {', '.join(missing)}, {whose}" if missing else f"{vpc_id} has no NAT gateway with a public address"
+    no_nat = f"{vpc_id} has no NAT gateway with a public address, so add the addresses with which its pods leave"
+    fix = f"add {', '.join(missing)}, {whose}" if missing else no_nat
     yield Check(subject="endpoint.sourceRanges", status="warning", text=f"{NO_PROBE}: {fix}")
 
 
@@ -120,7 +122,7 @@ def _public_subnet_checks(found: Record, vpc_id: str, zone: str, site: Site) -> 
     if found["AvailabilityZone"] != zone:
         errors.append(f"{id_} is in {found['AvailabilityZone']}, not in {zone}")
     free = found["AvailableIpAddressCount"]
-    if free < LOAD_BALANCER_ADDRESSES and not has_load_balancer(site):
+    if free < LOAD_BALANCER_ADDRESSES and not has_load_balancer(id_, site):
         needed = f"a load balancer needs {LOAD_BALANCER_ADDRESSES}"
         errors.append(f"{id_} has {free} free addresses, and {needed}: use another one")
     yield from (Check(subject=key, status="failed", text=text) for text in errors)

@@ -47,7 +47,7 @@ def address_check(found: Record, requested: AddressRequest, key: str, site: Site
     here = running if isinstance(running, Counter) else Counter[str]()
     missing = list((Counter(requested.node_types) - here).elements())
     control_plane = CONTROL_PLANE_ADDRESSES if requested.has_control_plane and has_cluster is not True else 0
-    balancer = LOAD_BALANCER_ADDRESSES if requested.has_load_balancer and not has_load_balancer(site) else 0
+    balancer = LOAD_BALANCER_ADDRESSES if requested.has_load_balancer and not has_load_balancer(id_, site) else 0
     taken = sorted(_addresses_taken(one, site) for one in missing)
     # Each node takes as many addresses as it can. The last node needs only the minimum.
     needed = control_plane + balancer + sum(taken[1:]) + (MIN_PER_NODE if missing else 0)
@@ -69,15 +69,17 @@ def address_check(found: Record, requested: AddressRequest, key: str, site: Site
     return Check(subject=key, status="failed", text=text)
 
 
-def has_load_balancer(site: Site) -> bool:
-    """Return whether the stack's load balancer runs, and so has its addresses already."""
+def has_load_balancer(subnet: str, site: Site) -> bool:
+    """Return whether the stack's load balancer runs in a subnet, and so has its addresses there already."""
     question = Question(
         subject="the load balancer has its addresses",
         actions="elasticloadbalancing:DescribeLoadBalancers and elasticloadbalancing:DescribeTags",
         command=f"aws elbv2 describe-load-balancers --region {site.region}",
     )
     found = ask(question, lambda: own_load_balancers(site)[1])
-    return not isinstance(found, Check) and bool(found)
+    return not isinstance(found, Check) and any(
+        zone["SubnetId"] == subnet for one in found for zone in one.get("AvailabilityZones", ())
+    )
 
 
 def _listed(users: Sequence[str]) -> str:

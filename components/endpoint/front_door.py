@@ -197,7 +197,8 @@ class FrontDoor(pulumi.ComponentResource):
             protocol="HTTP",
             default_actions=[_to_https() if certificate else _not_found()],
             tags=self._args.tags,
-            opts=self._child,
+            # Its name beside a certificate in earlier commits.
+            opts=pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(name=f"{self._name}-redirect")]),
         )
         if certificate is None:
             return http.arn

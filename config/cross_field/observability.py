@@ -135,6 +135,6 @@ def latency_warnings(settings: StackSettings, project: str) -> Iterator[ConfigEr
             if latency not in alerts and alert_seconds(latency, limit) is None:
                 yield ConfigError(
                     key=key_path(f"{project}:models", name, "traffic", latency),
-                    text=f"{limit.label} is above {duration(BOUNDS[latency][-1])}, the largest bound of vLLM's "
-                    "histogram, so no alert tells of it",
+                    text=f"{limit.label} is above {duration(BOUNDS[latency][-1])}, the largest time that an alert "
+                    "can tell from vLLM's histogram",
                 )

@@ -41,8 +41,8 @@ def _latency_limit(value: str, latency: Latency) -> str:
     largest = BOUNDS[latency][-1]
     if limit.seconds > largest:
         raise ValueError(
-            f"{value!r} is above {duration(largest)}, the largest bound of vLLM's histogram, so the alert could never "
-            f"fire: set {written(largest)}@p{limit.percentile} or less"
+            f"{value!r} is above {duration(largest)}, the largest time that an alert can tell from vLLM's "
+            f"histogram: set {written(largest)}@p{limit.percentile} or less"
         )
     return value
 

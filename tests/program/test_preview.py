@@ -204,6 +204,16 @@ def test_a_price_that_the_region_does_not_have_is_unknown_in_the_answer_too(
     assert (price["usd_per_hour"], price["usd_per_hour_at_least"]) == (None, pytest.approx(0.373952))
 
 
+def test_a_price_that_no_command_looks_up_has_no_advice(preview: Callable[..., Shown], project: Path) -> None:
+    stack_file = project / "Pulumi.dev.yaml"
+    text = stack_file.read_text().replace("us-west-2", "eu-west-1").replace("1c, eu-west-1d", "1c")
+    text = text.replace("g5.48xlarge", "g4dn.xlarge").replace("16384", "2048")
+    stack_file.write_text(re.sub(r"(?m)^( +)model: .*$", r"\1model: Qwen/Qwen3-0.6B", text))
+    found = preview(project).stdout
+    assert "an hour, without the unknown prices\n" in found
+    assert "catalog refresh" not in found
+
+
 def test_a_model_with_stated_sizes_is_deployed_with_a_warning(project: Path, preview: Callable[..., Shown]) -> None:
     stack_file = project / "Pulumi.dev.yaml"
     text = stack_file.read_text()

@@ -21,7 +21,7 @@ NAT_GATEWAYS = {"NatGateways": [{"NatGatewayAddresses": [{"PublicIp": "8.8.8.8"}
     [
         ({"source_ranges": ["203.0.113.0/24"]}, NAT_GATEWAYS, "warning", "add 8.8.8.8/32, the addresses of its NAT"),
         ({"source_ranges": ["203.0.113.0/24"]}, {"NatGateways": []}, "warning", "has no NAT gateway with a public"),
-        ({"source_ranges": ["203.0.113.0/24"]}, "UnauthorizedOperation", "unknown", "allow ec2:DescribeNatGateways"),
+        ({"source_ranges": ["203.0.113.0/24"]}, "UnauthorizedOperation", "failed", "allow ec2:DescribeNatGateways"),
         ({"source_ranges": ["8.8.8.0/24"]}, NAT_GATEWAYS, None, ""),
         ({"source_ranges": ["0.0.0.0/0"]}, "UnauthorizedOperation", None, ""),
         ({"source_ranges": ["203.0.113.0/24"], "probed": False}, NAT_GATEWAYS, None, ""),

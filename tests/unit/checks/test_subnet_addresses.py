@@ -12,7 +12,11 @@ pytestmark = pytest.mark.usefixtures("moto_account")
 
 CLUSTER = {"ListClusters": {"clusters": [STACK]}}
 BALANCER = {
-    "DescribeLoadBalancers": {"LoadBalancers": [{"LoadBalancerArn": "arn", "Type": "application"}]},
+    "DescribeLoadBalancers": {
+        "LoadBalancers": [
+            {"LoadBalancerArn": "arn", "Type": "application", "AvailabilityZones": [{"SubnetId": "subnet-1"}]}
+        ]
+    },
     "DescribeTags": {
         "TagDescriptions": [{"ResourceArn": "arn", "Tags": [{"Key": "vllm-eks/stack", "Value": STACK}]}],
     },
@@ -21,11 +25,11 @@ NO_BALANCER = {"DescribeLoadBalancers": {"LoadBalancers": []}}
 NO_CLUSTER = {"ListClusters": {"clusters": []}}
 
 
-def checked(free: int, answers: dict[str, Any], *node_types: str) -> Check | None:
+def checked(free: int, answers: dict[str, Any], *node_types: str, subnet: str = "subnet-1") -> Check | None:
     needed = AddressRequest(node_types=node_types, has_control_plane=True, has_load_balancer=True)
     types = {"InstanceTypes": [{"NetworkInfo": {"Ipv4AddressesPerInterface": 15}}]}
     account = Account(answers={"DescribeInstanceTypes": types, "DescribeInstances": {"Reservations": []}, **answers})
-    return address_check({"SubnetId": "subnet-1", "AvailableIpAddressCount": free}, needed, "key", account.site)
+    return address_check({"SubnetId": subnet, "AvailableIpAddressCount": free}, needed, "key", account.site)
 
 
 def test_a_load_balancer_needs_eight_addresses_until_it_runs() -> None:
@@ -36,6 +40,7 @@ def test_a_load_balancer_needs_eight_addresses_until_it_runs() -> None:
         text="subnet-1 has 7 free addresses, and the load balancer needs 8 or more: free some, or use a larger subnet",
     )
     assert checked(0, CLUSTER | BALANCER) is None
+    assert checked(7, CLUSTER | BALANCER, subnet="subnet-2"), "it moves to other subnets"
 
 
 def test_all_that_does_not_run_yet_is_counted_and_named() -> None:

@@ -105,6 +105,13 @@ def test_https_has_a_current_policy_and_http_redirects_to_it(engine) -> None:
     }
 
 
+def test_the_listener_of_port_80_is_the_same_one_as_in_earlier_commits(engine) -> None:
+    engine.run(front_door)
+
+    # AWS refuses a second listener of the same port while the first one exists.
+    assert "door-redirect" in {one.spec.name for one in engine.named("door-http", LISTENER).request.aliases}
+
+
 def test_without_a_certificate_http_routes_and_port_443_is_closed(engine) -> None:
     engine.run(lambda: front_door(spec(certificate_arn=None)))
 

@@ -64,8 +64,8 @@ def test_a_limit_above_vllm_s_histogram_gets_a_warning_instead_of_an_alert(folde
     traffic = {"input": 1000, "output": 100, "requestsPerSecond": 1, "itl": "2min@p90", "e2e": "2min@p90"}
     write_stack(folder, {"qwen": model(traffic=traffic)}, observability={"prometheus": "install"})
     assert [one for one in check_stack(read_stack_file(folder, "test")).warnings if "traffic" in one] == [
-        "vllm-eks:models.qwen.traffic.itl: 120s@p90 is above 80s, the largest bound of vLLM's histogram, so no alert "
-        "tells of it"
+        "vllm-eks:models.qwen.traffic.itl: 120s@p90 is above 40s, the largest time that an alert can tell from "
+        "vLLM's histogram"
     ]
 
 

@@ -121,11 +121,12 @@ def _by_type(fleet: Mapping[str, GpuNodes], parts: Sequence[CostPart]) -> Iterat
 
 
 def _beside_the_table(recording: Recording, parts: Sequence[CostPart]) -> Iterator[str]:
-    if total_usd(parts) is None:
-        yield (
-            f"total at least ${known_usd(parts):,.2f} an hour, without the unknown prices. To look up instance "
-            f"types: vllm-eks catalog refresh --region {recording.region}"
-        )
+    unknown = [part.part for part in parts if part.usd_per_hour is None]
+    if unknown:
+        total = f"total at least ${known_usd(parts):,.2f} an hour, without the unknown prices"
+        # The command knows prices of instance types only.
+        refresh = f". To look up instance types: vllm-eks catalog refresh --region {recording.region}"
+        yield total + (refresh if any(part.startswith("GPU nodes") for part in unknown) else "")
     if len(recording.fleet) > MAX_IN_FULL:
         yield _all_weights(recording)
     for name, nodes in recording.fleet.items():

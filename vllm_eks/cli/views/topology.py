@@ -87,14 +87,15 @@ def _ways_out(recording: Recording) -> Iterator[str]:
 
 def _load_balancer(recording: Recording) -> Iterator[str]:
     for one in recording.of_type(LOAD_BALANCER):
-        rules = [one for one in recording.of_type(INGRESS_RULE) if "-from-nat-" not in one.name]
-        sources = ", ".join(sorted({str(rule.inputs["cidrIpv4"]) for rule in rules if rule.inputs.get("cidrIpv4")}))
+        rules = [one for one in recording.of_type(INGRESS_RULE) if one.inputs.get("cidrIpv4")]
+        # Their addresses are outputs of another resource.
+        nat = [one for one in rules if one.request.propertyDependencies["cidrIpv4"].urns]
+        sources = ", ".join(sorted({str(rule.inputs["cidrIpv4"]) for rule in rules if rule not in nat}))
         if sources == UNKNOWN_RANGE and recording.existing_vpc is not None:
             sources = f"the ranges of {recording.existing_vpc.vpc_id}"
         kind = (
             "internal, in the private subnets" if one.inputs["internal"] else "on the internet, in the public subnets"
         )
-        nat = any("-from-nat-" in rule.name for rule in recording.of_type(INGRESS_RULE))
         probe = ", and from the NAT gateways for the probe of the metrics" if nat else ""
         yield f"load balancer {kind}: accepts connections from {sources}{probe}"
 
