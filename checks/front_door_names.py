@@ -41,10 +41,10 @@ def zone_check(endpoint: EndpointSpec, vpc_id: str | None, site: Site) -> Check 
 
 def _zone(found: Record, endpoint: EndpointSpec, vpc_id: str | None, subject: str, site: Site) -> Check:
     name, zone_id = found["HostedZone"]["Name"].rstrip("."), endpoint.hosted_zone_id
-    if endpoint.domain != name and not endpoint.domain.endswith(f".{name}"):
+    if not _is_in(endpoint.domain, name):
         text = f"{zone_id} is the zone of {name}, and endpoint.domain is {endpoint.domain}: use its zone, or no zone"
         return Check(subject=KEY, status="failed", text=text)
-    outside = [one for one in endpoint.hostnames.values() if one != name and not one.endswith(f".{name}")]
+    outside = [one for one in endpoint.hostnames.values() if not _is_in(one, name)]
     if outside:
         text = f"{zone_id} is the zone of {name}, which has no records of {', '.join(outside)}: use hostnames in {name}"
         return Check(subject=KEY, status="failed", text=f"{text}, or the zone of a domain that contains all names")
@@ -111,3 +111,8 @@ def _target(record: Record) -> str:
     if "AliasTarget" in record:
         return str(record["AliasTarget"]["DNSName"])
     return ", ".join(one["Value"] for one in record.get("ResourceRecords", ())) or "an unknown target"
+
+
+def _is_in(hostname: str, zone: str) -> bool:
+    """Return whether a hosted zone of this name can have records of a hostname."""
+    return hostname == zone or hostname.endswith(f".{zone}")

@@ -110,16 +110,7 @@ class FrontDoor(pulumi.ComponentResource):
         args, endpoint = self._args, self._args.endpoint
         ports = (HTTPS, HTTP) if endpoint.certificate_arn else (HTTP,)
         clients = [
-            aws.vpc.SecurityGroupIngressRule(
-                f"{self._name}-{port}-from-{source.replace('/', '-')}",
-                security_group_id=group.id,
-                ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
-                cidr_ipv4=source,
-                tags=args.tags,
-                opts=self._child,
-            )
+            self._client_rule(group, port, source.replace("/", "-"), source)
             for source in sorted(endpoint.source_ranges or args.network.vpc_ranges)
             for port in ports
         ]
@@ -152,18 +143,24 @@ class FrontDoor(pulumi.ComponentResource):
         if not (endpoint.probed and endpoint.internet_facing) or endpoint.lets_all_in:
             return []
         return [
-            aws.vpc.SecurityGroupIngressRule(
-                f"{self._name}-{HTTPS}-from-nat-{zone}",
-                security_group_id=group.id,
-                ip_protocol="tcp",
-                from_port=HTTPS,
-                to_port=HTTPS,
-                cidr_ipv4=pulumi.Output.concat(address, "/32"),
-                tags=args.tags,
-                opts=self._child,
-            )
+            self._client_rule(group, HTTPS, f"nat-{zone}", pulumi.Output.concat(address, "/32"))
             for zone, address in args.network.nat_addresses.items()
         ]
+
+    def _client_rule(
+        self, group: aws.ec2.SecurityGroup, port: int, source: str, cidr: pulumi.Input[str]
+    ) -> aws.vpc.SecurityGroupIngressRule:
+        """Let a range connect to a listener. The rule's name has the name of the source."""
+        return aws.vpc.SecurityGroupIngressRule(
+            f"{self._name}-{port}-from-{source}",
+            security_group_id=group.id,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            cidr_ipv4=cidr,
+            tags=self._args.tags,
+            opts=self._child,
+        )
 
     def _load_balancer(self, group: aws.ec2.SecurityGroup, rules: Sequence[pulumi.Resource]) -> aws.lb.LoadBalancer:
         args, logs = self._args, self._args.endpoint.access_logs
