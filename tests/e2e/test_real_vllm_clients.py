@@ -20,6 +20,7 @@ from tests.e2e.real_clients import (
     OTHER,
     SECRET,
     TEXT,
+    Counts,
     engine_tokens,
     expect,
     gained,
@@ -98,6 +99,15 @@ def test_a_key_is_for_its_models_and_the_log_has_the_client(pod: Any) -> None:
     assert [key for key in (KEY, OTHER, "key-one") if key in log] == []
 
 
+def one_answer(prompt: float, generation: float) -> Counts:
+    """Return what one answered request of team-a adds to the counts."""
+    return {
+        ("requests", "team-a", "200"): 1,
+        ("tokens", "team-a", "prompt"): prompt,
+        ("tokens", "team-a", "generation"): generation,
+    }
+
+
 ENDPOINTS: dict[str, tuple[str, dict[str, Any]]] = {
     "completion": ("/v1/completions", TEXT),
     "two answers": ("/v1/completions", {**TEXT, "n": 2, "temperature": 1}),
@@ -114,30 +124,14 @@ def test_tokens_equal_the_usage_of_each_endpoint(pod: Any, name: str) -> None:
     path, body = ENDPOINTS[name]
     before = settled(pod)
     prompt, generation = posted(pod, path, body)
-    expect(
-        pod,
-        before,
-        {
-            ("requests", "team-a", "200"): 1,
-            ("tokens", "team-a", "prompt"): prompt,
-            ("tokens", "team-a", "generation"): generation,
-        },
-    )
+    expect(pod, before, one_answer(prompt, generation))
     # The same as a stream, which shows no usage. Chunks are not tokens: one may have several or none.
     before = settled(pod)
     assert b'"usage":{' not in streamed(pod, path, {**body, "stream": True}) or path not in (
         "/v1/completions",
         "/v1/chat/completions",
     )
-    expect(
-        pod,
-        before,
-        {
-            ("requests", "team-a", "200"): 1,
-            ("tokens", "team-a", "prompt"): prompt,
-            ("tokens", "team-a", "generation"): generation,
-        },
-    )
+    expect(pod, before, one_answer(prompt, generation))
 
 
 def test_a_beam_search_counts_what_the_engine_did(pod: Any) -> None:
@@ -146,15 +140,7 @@ def test_a_beam_search_counts_what_the_engine_did(pod: Any) -> None:
     assert pod.request("/v1/completions", key=KEY, body=body, timeout=300)[0] == 200
     prompt, generation = (now - start for now, start in zip(engine_tokens(pod), engine, strict=True))
     assert generation >= 7, "two answers of four tokens, which share the first one"
-    expect(
-        pod,
-        before,
-        {
-            ("requests", "team-a", "200"): 1,
-            ("tokens", "team-a", "prompt"): prompt,
-            ("tokens", "team-a", "generation"): generation,
-        },
-    )
+    expect(pod, before, one_answer(prompt, generation))
 
 
 def test_counts_equal_the_engines_own_when_clients_leave_at_any_time(pod: Any) -> None:
